@@ -7,10 +7,12 @@ from mailer.lines import fold_name
 
 
 class ActorKind(StrEnum):
-    """Where an actor comes from: the local command line, the worker, or a subscriber's own link."""
+    """Where an actor comes from: the local command line, the worker, a source of articles, or a
+    subscriber's own link."""
 
     LOCAL = "local"
     WORKER = "worker"
+    SOURCE = "source"
     SUBSCRIBER = "subscriber"
 
 

@@ -1,17 +1,21 @@
 """The public archive: mailings that anybody may read again.
 
-An edition stands in it from the moment that it is begun to be sent, where its list is public and it
-isn't marked private. One that is paused is out of it until it goes on, as something may be wrong
-with it; one with a story that is embargoed until the story is free, and of one that was killed
-only the mail that says so stands; and one that is cancelled for
-good. What was sent by then stays readable by the links in its mails, once it is not embargoed. An
-edition that isn't sent yet, a private one and one of a private list are as if they weren't there.
+An edition enters the archive when sending begins, if its list is public and the edition is not
+marked private. It leaves the archive
+
+- while it is paused, as something may be wrong with it;
+- while one of its stories is embargoed;
+- permanently, when it is cancelled, or when one of its stories is killed. Only the mail that
+  announces the kill is shown.
+
+Sent mails stay readable by the links in them, once their stories are not embargoed. For the public,
+unsent editions, private editions and editions of private lists do not exist.
 """
 
 from collections.abc import Sequence
 
 from mailer import message, words
-from mailer.errors import NotFound
+from mailer.errors import NextStep, NotFound
 from mailer.model.archive import ARCHIVED_STATES, ArchiveEntry
 from mailer.model.edition_states import ArchiveVisibility, EditionKind
 from mailer.model.editions import Edition, EditionBody
@@ -19,11 +23,11 @@ from mailer.model.lists import MailingList, Visibility
 from mailer.model.transaction import Transaction
 
 MAX_SEARCH_WORDS = 8
-"""Of a query; what it has beyond is not looked for."""
+"""The words of a query that are searched for; further words are ignored."""
 
 
 def is_in_archive(edition: Edition, mailing_list: MailingList) -> bool:
-    """Whether anybody may read the edition, and find it in lists, feeds and searches."""
+    """Check whether anybody may read the edition, and find it in lists, feeds and searches."""
     return (
         edition.kind is EditionKind.MAILING
         and edition.state in ARCHIVED_STATES
@@ -33,7 +37,7 @@ def is_in_archive(edition: Edition, mailing_list: MailingList) -> bool:
 
 
 def list_archived_lists(tx: Transaction) -> list[MailingList]:
-    """The lists that have an archive."""
+    """Return the lists that have an archive."""
     return [
         mailing_list
         for mailing_list in tx.lists.list_mailing_lists()
@@ -42,25 +46,25 @@ def list_archived_lists(tx: Transaction) -> list[MailingList]:
 
 
 def get_list(tx: Transaction, slug: str) -> MailingList:
-    """One list that has an archive. Raises NotFound, the same for a private one."""
+    """Return a list that has an archive. Raises NotFound, the same error for a private list."""
     for mailing_list in list_archived_lists(tx):
         if mailing_list.slug == slug:
             return mailing_list
-    raise NotFound(f"there is no public list {slug!r}", hint="see `mailer list list`")
+    raise NotFound(f"there is no public list {slug!r}", next_steps=[NextStep("list_lists")])
 
 
 def search_editions(
     tx: Transaction, mailing_list: MailingList, query: str, limit: int, offset: int = 0
 ) -> Sequence[ArchiveEntry]:
-    """Editions of a list in which every word of `query` is a part of a word, the newest first; all
-    of them where `query` holds no word."""
+    """Return a list's editions that contain every word of `query`, at least as part of a word, the
+    newest first. A `query` without words returns all editions."""
     return tx.editions.find_entries(
         mailing_list.slug, words.split_query(query, MAX_SEARCH_WORDS), limit, offset
     )
 
 
 def build_search_text(body: EditionBody) -> str:
-    """What a search looks in: subject and text as anybody may read them."""
+    """Return the words that a search looks in: subject and text as anybody may read them."""
     return words.join_distinct_words(
         f"{message.render_heading(body)}\n{message.render_plain_text(body)}"
     )

@@ -1,8 +1,8 @@
-"""What a line of text may hold: anything that people write, and no control characters.
+"""Lines of text: they may hold anything that people write, but no control characters.
 
-Format characters stay (Unicode category Cf): Persian needs the zero-width non-joiner, Arabic and
-Hebrew the direction marks. Control characters, lone surrogates and line separators go into no
-header, no page and no terminal.
+Format characters are allowed (Unicode category Cf): Persian needs the zero-width non-joiner, Arabic
+and Hebrew the direction marks. Control characters, lone surrogates and line separators are not
+allowed in headers, pages and terminals.
 """
 
 import re
@@ -12,12 +12,12 @@ CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def holds_control(line: str) -> bool:
-    """Whether `line` holds what no line may."""
+    """Check whether `line` holds control characters."""
     return CONTROL_CHARACTERS.search(line) is not None
 
 
 def replace_control(text: str) -> str:
-    """`text` with a sign in place of what no line may hold; its own line ends stay."""
+    """Replace control characters of `text` by U+FFFD. Line ends and tabs stay."""
     return CONTROL_CHARACTERS.sub(lambda match: match[0] if match[0] in "\n\t" else "\ufffd", text)
 
 
@@ -25,13 +25,12 @@ _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
     "\U000e0000-\U000e0fff]"
 )
-"""What is shown as nothing, beside format characters (Unicode: Default_Ignorable_Code_Point)."""
+"""Invisible characters beside format characters (Unicode: Default_Ignorable_Code_Point)."""
 
 
 def fold_name(name: str) -> str:
-    """A person's name as two of them are compared: without regard to capitals, spaces, signs that
-    nobody sees, and how letters are put together (NFKC). Letters of another alphabet that look
-    alike stay apart."""
+    """Fold a person's name for comparison: capitals, spaces, invisible characters and composition
+    (NFKC) make no difference. Letters of different alphabets that look alike stay different."""
     composed = unicodedata.normalize("NFKC", name)
     visible = "".join(
         character for character in composed if unicodedata.category(character) != "Cf"

@@ -1,4 +1,4 @@
-"""Structured lines on stderr: JSON, one object a line, or for people on a terminal."""
+"""The structured log on stderr: one JSON object a line, or coloured text on a terminal."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ Log = structlog.typing.FilteringBoundLogger
 
 
 def create_logger(stream: TextIO | None = None, **context: Any) -> Log:
-    """A logger whose lines all hold `context`. Addresses and secrets are never given to it."""
+    """Create a logger that adds `context` to every line. Never log addresses or secrets."""
     output = stream or sys.stderr
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=True)
@@ -34,6 +34,6 @@ def create_logger(stream: TextIO | None = None, **context: Any) -> Log:
 
 
 def _order_fields(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """What and when first, for whoever reads the lines."""
+    """Put time, level and event first, so that people can read the lines."""
     names = [name for name in ("timestamp", "level", "event") if name in event]
     return {name: event[name] for name in dict.fromkeys((*names, *event))}

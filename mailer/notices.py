@@ -1,8 +1,9 @@
-"""Notices: the mails that tell staff what has happened to an edition, and what is wanted of them.
+"""Notices: the mails that tell staff what has happened to an edition, and what they should do.
 
-A record and what can be done next; no I/O and no wording of mails. Rendering is ``render/``'s, who
-gets one and when is for whoever sends it. What people wrote (names, reasons, comments, titles)
-stands here as they wrote it: rendering escapes it and takes control characters out.
+This module has the record and the suggested commands, no I/O and no mail texts. `mailer/render`
+renders notices, and the worker decides who gets them and when. Texts that people wrote (names,
+reasons, comments, titles) are unescaped here; rendering escapes them and removes control
+characters.
 """
 
 import shlex
@@ -13,45 +14,47 @@ from enum import StrEnum
 
 
 class NoticeKind(StrEnum):
-    """What has happened. REVIEW, REMINDER and VOID ask for something, the others tell."""
+    """The event that a notice is about. REVIEW, REMINDER and VOID ask staff to act, the others
+    inform them."""
 
     REVIEW = "review"
-    """Approval is asked for."""
+    """An edition needs approval."""
     REMINDER = "reminder"
     """Approval is still missing."""
     VOID = "void"
-    """It was approved and has changed since: approval is asked for again."""
+    """The edition has changed since it was approved, and needs approval again."""
     APPROVED = "approved"
     LATE = "late"
-    """It was not approved in time, and is a draft again."""
+    """The edition was not approved in time, and is a draft again."""
     SENT = "sent"
     SKIPPED = "skipped"
     ON_HOLD = "held"
-    """It is kept for a person to decide."""
+    """The edition waits for a person to decide."""
     PAUSED = "paused"
     EXPIRED = "expired"
-    """Nobody approved it before the digest's next edition."""
+    """The edition was not approved before the digest's next edition."""
     CANCELLED = "cancelled"
 
 
 FIGURE_WORDS = ("sent", "queued", "failed", "in doubt", "expired", "suppressed", "cancelled")
-"""The words for figures that mails have in every language; others are shown as they are."""
+"""The figures that mails word in every language; other figures are shown untranslated."""
 
 HASH_LENGTH = 12
-"""How much of a content hash people are shown, as by ``edition preview``."""
+"""The digits of a content hash that people see, the same as in a preview of the edition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that staff are told.
+    """A message to staff about one event.
 
-    `name` is the edition's or digest's as readers see it, `digest` its slug ("" for an edition by
-    itself), `edition` its number (0: there is none, as when an occurrence is skipped). `send_at`,
-    aware, is when it is or was to be sent. `actor` approved it, paused it …; `comment` is the
-    approver's. `stories` are titles in order. `figures` count each delivery once, by a word of
-    :data:`FIGURE_WORDS`. `subject` is that of the mail this is about, as its first reader would see it;
-    `readers` is how many it goes to, 0 when that is not known. `occurrence` names one without an
-    edition, as ``mailer schedule`` takes it."""
+    `name` is the name of the edition or digest as readers see it. `digest` is the digest's slug,
+    empty for an edition without a digest. `edition` is the edition's number, or 0 if there is no
+    edition, as when an occurrence is skipped. `send_at`, aware, is the time set for sending.
+    `actor` is the person who approved, paused … the edition, `comment` the approver's comment.
+    `stories` are titles in order. `figures` count each delivery once, by a word of
+    :data:`FIGURE_WORDS`. `subject` is the subject of the edition's mail as its first reader sees
+    it. `readers` is the number of recipients, 0 if it is unknown. `occurrence` names an occurrence
+    without an edition, by its date and time."""
 
     kind: NoticeKind
     name: str
@@ -73,10 +76,10 @@ _SEND_NOW = "Send it now all the same"
 
 
 def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
-    """What staff can do next: pairs of what it does, an English msgid, and the command.
+    """Return the commands that staff may run next, as pairs (English msgid, command).
 
-    A command that needs an edition or a digest is left out where the notice has none. Each is one
-    line that a shell takes as it stands."""
+    A command that needs an edition or a digest is left out if the notice has none. A command is one
+    line, quoted for a shell."""
     number = notice.edition
     of_edition: tuple[tuple[str, str], ...] = ()
     of_digest: tuple[tuple[str, str], ...] = ()
@@ -98,7 +101,7 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
                 ("Look at it", f"mailer edition preview {number}"),
                 ("Take the approval back", f"mailer edition reopen {number}"),
             )
-            if notice.send_at is None:  # it has no time, and nothing but a person sends it
+            if notice.send_at is None:  # without a time, only a person sends the edition
                 of_edition += ((_SEND_NOW, f"mailer send {number}"),)
         case NoticeKind.SENT:
             of_edition = (
@@ -126,7 +129,7 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
 
 
 def _suggest_for_unsent(notice: Notice) -> tuple[tuple[str, str], ...]:
-    """Where to look for those that it did not reach."""
+    """Return the commands that list the recipients whom the edition did not reach."""
     deliveries = f"mailer delivery list {notice.edition} --state failed"
     in_doubt = f"mailer delivery in-doubt list {notice.edition}"
     return tuple(

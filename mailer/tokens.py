@@ -2,7 +2,7 @@
 
 A token is ``field.field….signature``. The signature is HMAC-SHA256 (RFC 2104) over the fields with
 a key derived for the purpose, cut to 128 bits and written in base64url (RFC 4648 §5), so that a
-token made for one purpose is worthless for another. Nothing is looked up to check one.
+token made for one purpose is worthless for another. Checking a token needs no database.
 """
 
 import hmac
@@ -22,9 +22,8 @@ def _derive_key(key: bytes, purpose: str) -> bytes:
 
 
 class Signer:
-    """Signs for one purpose, with the key's share of the work done beforehand: HMAC's two hashes
-    have it in them (RFC 2104 §4). ``hmac.digest`` takes it in anew for each token: 4.5 times as
-    long here."""
+    """A signer for one purpose. HMAC's two hashes absorb the key once, beforehand (RFC 2104 §4);
+    ``hmac.digest`` absorbs it for each token, which took 4.5 times as long."""
 
     def __init__(self, key: bytes, purpose: str) -> None:
         block = _derive_key(key, purpose).ljust(64, b"\0")
@@ -39,7 +38,7 @@ class Signer:
         return encoded.rstrip(b"=").translate(_URL_SAFE).decode()
 
     def sign_body(self, body: str) -> str:
-        """A token for fields that are joined by dots already: ASCII."""
+        """Return a token for fields that are already joined by dots. `body` is ASCII."""
         return f"{body}.{self.compute_signature(body)}"
 
 
@@ -49,7 +48,7 @@ def get_signer(key: bytes, purpose: str) -> Signer:
 
 
 def _encode_text(text: str) -> bytes:
-    # a link may bring lone surrogates: they must be refused, not crash the page
+    # A link may contain lone surrogates: they must be refused, not crash the page.
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -57,9 +56,9 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def sign_token(key: bytes, purpose: str, *fields: int | str) -> str:
-    """A token for `fields`: ASCII, safe in a URL, without padding.
+    """Return a token for `fields`: ASCII, safe in a URL, without padding.
 
-    No field may hold a dot. Raises ValueError when one does: that is a bug of the caller."""
+    Raises ValueError if a field holds a dot or is not ASCII, which is a bug of the caller."""
     body = ".".join(map(str, fields))
     if body.count(".") >= len(fields) or not body.isascii():
         raise ValueError(f"a token's fields are ASCII without dots: {fields!r}")
@@ -67,9 +66,9 @@ def sign_token(key: bytes, purpose: str, *fields: int | str) -> str:
 
 
 def verify_token(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
-    """The fields of a token that :func:`sign_token` made with this key for this purpose.
+    """Return the fields of a token that :func:`sign_token` made with this key for this purpose.
 
-    Takes the same time whatever is wrong with it. Raises TokenError."""
+    The check takes the same time for every fault. Raises TokenError."""
     body, _, signature = token.rpartition(".")
     expected = get_signer(key, purpose).compute_signature(body)
     if not hmac.compare_digest(_encode_text(signature), expected.encode()):
@@ -78,13 +77,13 @@ def verify_token(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
 
 
 def hash_address(key: bytes, address: str) -> str:
-    """A keyed hash of a normalised address: 128 bits in hex.
+    """Return a keyed hash of a normalised address: 128 bits in hex.
 
-    It lets a suppression outlive the erasure of the address itself."""
+    A suppression under this hash outlives the erasure of the address itself."""
     mac_key = _derive_key(key, "address")
     return blake2b(address.encode(), key=mac_key, digest_size=16).hexdigest()
 
 
 def hash_addresses(key: bytes, addresses: Iterable[str]) -> list[str]:
-    """:func:`hash_address` of each, in order."""
+    """Return :func:`hash_address` of each address, in order."""
     return [hash_address(key, address) for address in addresses]

@@ -1,8 +1,8 @@
-"""Words as a search compares them: folded, so that what people type finds what was written.
+"""Words folded for search, so that people find a text without typing it exactly.
 
 Capitals, accents and the widths of letters make no difference, nor do Arabic's vowel signs,
-lengthening strokes and forms of alef; digits of every script are the same. What is neither letter
-nor digit parts words; a character that can't be seen does not.
+lengthening strokes and forms of alef; digits of every script are equal. A character that is neither
+letter nor digit separates words; an invisible character does not.
 """
 
 import re
@@ -27,15 +27,15 @@ _SAME_LETTERS = str.maketrans(
         "\N{ARABIC TATWEEL}": "",
     }
 )
-"""Letters that are written in more ways than one. Alef with hamza or madda needs no line here: its
-sign is taken off like any accent."""
+"""Letters with several spellings. Alef with hamza or madda needs no line here: its sign is removed
+like any accent."""
 
 _IGNORED_CATEGORIES = {"Mn", "Me", "Cf"}
-"""Signs upon other letters, and marks of format: soft hyphens, joiners, directions."""
+"""Combining signs, and format characters: soft hyphens, joiners, direction marks."""
 
 
 class _Folding(dict[int, str | int]):
-    """For ``str.translate``: each character is worked out when it is met first."""
+    """A table for ``str.translate`` that computes a character's folding at its first use."""
 
     def __missing__(self, point: int) -> str | int:
         character = chr(point)
@@ -45,8 +45,8 @@ class _Folding(dict[int, str | int]):
 
 
 def _normalise_letters(text: str) -> str:
-    """Letters without capitals, apart from their accents: decomposing may give a capital, and
-    folding one an accent, so both are done until nothing changes."""
+    """Lower letters and separate their accents. Decomposing may produce a capital, and lowering a
+    capital may produce an accent, so both steps repeat until nothing changes."""
     before = ""
     while text != before:
         before, text = text, unicodedata.normalize("NFKD", text).casefold()
@@ -66,17 +66,17 @@ _FOLDING = _Folding()
 
 
 def fold_text(text: str) -> str:
-    """The words of `text`, one space between each two. Folding twice is folding once."""
+    """Fold `text` to its words, separated by single spaces. Folding twice changes nothing."""
     folded = unicodedata.normalize("NFKD", text).translate(_FOLDING)
     return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
 def join_distinct_words(text: str) -> str:
-    """The words of `text`, each once; web and mail addresses are none. A word is a part of this
-    exactly where it is a part of the folded text."""
+    """Join the distinct words of `text`, without web and mail addresses. A word is part of the
+    result exactly if it is part of the folded text."""
     return " ".join(dict.fromkeys(fold_text(_ADDRESSES.sub(" ", text)).split()))
 
 
 def split_query(query: str, max_words: int) -> tuple[str, ...]:
-    """The first `most` words that somebody looks for, each once."""
+    """Return the first `max_words` distinct words of a search query."""
     return tuple(dict.fromkeys(fold_text(query).split()))[:max_words]

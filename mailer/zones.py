@@ -9,17 +9,17 @@ from mailer.errors import InputError
 
 @lru_cache(maxsize=1)
 def list_zone_names() -> frozenset[str]:
-    """All zones that there are; read once, as it walks the whole tz database."""
+    """Return the names of all zones. They are read once, as reading walks the whole tz database."""
     return frozenset(available_timezones()) - {"localtime", "posixrules", "Factory"}
 
 
 @lru_cache(maxsize=1024)
-def get_zone(name: str, where: str = "") -> ZoneInfo:
-    """Raises InputError for what is no zone."""
+def get_zone(name: str, field: str = "") -> ZoneInfo:
+    """Return a time zone by its IANA name. Raises InputError if there is no such zone."""
     if name not in list_zone_names():
         raise InputError(
             f"{name!r} is not a time zone",
-            where=where,
+            field=field,
             hint="use an IANA name such as Europe/London or UTC",
         )
     return ZoneInfo(name)
@@ -27,9 +27,10 @@ def get_zone(name: str, where: str = "") -> ZoneInfo:
 
 @lru_cache(maxsize=1)
 def list_inhabited_zones() -> tuple[str, ...]:
-    """The zones to offer people: those of inhabited places, each once, without former names and
-    without ``Etc``. Of zones that tell a county's past apart (``America/Indiana/Vevay``) only one
-    is here for each way that clocks go from now on in its country."""
+    """Return the zones to offer people: inhabited places, without former names and ``Etc``.
+
+    Zones that differ only in a county's past (``America/Indiana/Vevay``) are represented by one
+    zone for each rule that its country follows from now on."""
     folder = resources.files("tzdata") / "zoneinfo"
     zone_names: list[str] = []
     seen_rules = set()

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from mailer import articles, editions, embargoes
+from mailer import editions
+from mailer.actor import Actor
 from mailer.app.mailer import Mailer
-from mailer.audience.lists import add_topic
 from mailer.errors import InputError, Refused
 from mailer.intake.files import ArticleFile
 from mailer.model.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState
@@ -16,6 +16,7 @@ from mailer.model.edition_states import OPEN_STATES, ArchiveVisibility, EditionR
 from mailer.model.editions import Edition, NewEdition, SendAppointment
 from mailer.model.embargoes import Embargo
 from mailer.model.lists import MailingList, Visibility
+from mailer.releases.article_import import import_article
 from mailer.store import SqlTransaction
 
 
@@ -24,32 +25,16 @@ def import_file(
     tx: SqlTransaction,
     file: ArticleFile,
     *,
-    author: str = "",
+    author: Actor,
     create_topics: bool = False,
     state: ArticleState = ArticleState.QUEUED,
 ) -> tuple[Article, ArticleOutcome]:
     """Queue what a file holds, with the files that it names and the embargo that it has; a new
     article has the `state`. All of it or nothing. Raises InputError, and Refused for another
     embargo than the story's."""
-    assert file.content is not None
-    tx.lock_releases()
-    now = mailer.clock()
-    with tx.open_savepoint():
-        if create_topics:
-            for slug in tx.articles.find_unknown_topics(file.content.topics):
-                add_topic(tx, slug, {}, now)
-        for attached_file in file.files:
-            tx.releases.save_file(
-                attached_file.sha256, attached_file.media_type, attached_file.content, now
-            )
-        article, outcome = articles.add_article(
-            tx, file.content, now, dated=file.dated, author=author, state=state
-        )
-        if file.embargo:
-            embargo = embargoes.declare_embargo(tx, article.slug, file.embargo, now, by=author)
-            if embargo.set_at == now and outcome is ArticleOutcome.UNCHANGED:
-                outcome = ArticleOutcome.REVISED
-    return article, outcome
+    return import_article(
+        tx, author, file, mailer.clock(), create_topics=create_topics, state=state
+    )
 
 
 @dataclass(frozen=True, slots=True)

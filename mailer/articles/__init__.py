@@ -1,15 +1,13 @@
 """Articles: one piece of content in one language. The slug names the story; translations share it.
 
-    records.py       what an article and a story are, and what they need kept
-    release.py       what a press release has beside its text
-    boilerplates.py  what organisations say about themselves, once for each language
-    kills.py         taking one back for good, which takes two
-    checks.py        what fields may hold
-    verbs.py         add, edit, queue, withdraw, restore
+    editing.py        add, edit, queue, withdraw and restore articles
+    checks.py         what the fields of an article may hold
+    press_release.py  what the fields of a press release may hold
+    boilerplates.py   an organisation's text about itself, one for each language
 
-Reading files is ``intake``'s, SQL is the store's. An article is ``queued`` until it is withdrawn;
-what a digest has run is the digest's own ledger, so an article that one digest ran is still news to
-another.
+The records are in `mailer/model/articles.py`, reading files belongs to `mailer/intake` and SQL to
+`mailer/store`. An article stays ``queued`` until it is withdrawn. Each digest has its own ledger of
+the stories it has run, so an article that one digest has run is still news to another.
 """
 
 from mailer.articles.checks import (

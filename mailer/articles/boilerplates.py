@@ -1,38 +1,49 @@
-"""Boilerplate: what an organisation says about itself at the foot of every release. It is kept
-once for each organisation and language. Our own organisation's slug is :data:`OWN_ORGANISATION`."""
+"""Boilerplate: an organisation's text about itself, which stands at the foot of every release.
+
+Each organisation has one text in each language. The office's own organisation has the slug
+:data:`OWN_ORGANISATION`.
+"""
 
 import re
 from collections.abc import Sequence
 
 from mailer import languages
+from mailer.actor import Actor
 from mailer.articles.checks import check_text
-from mailer.errors import InputError, NotFound
+from mailer.errors import InputError, NextStep, NotFound
 from mailer.lines import holds_control
 from mailer.model.articles import Boilerplate
 from mailer.model.transaction import Transaction
 
 OWN_ORGANISATION = "ours"
-LONGEST = 5000
+MAX_LENGTH = 5000
+MAX_NAME_LENGTH = 200
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
-def save_boilerplate(tx: Transaction, boilerplate: Boilerplate) -> tuple[Boilerplate, bool]:
-    """Keep it, in place of the one before; whether anything changed. Mails that are approved stay
-    as they are. Raises InputError."""
+def save_boilerplate(
+    tx: Transaction, actor: Actor, boilerplate: Boilerplate
+) -> tuple[Boilerplate, bool]:
+    """Save a boilerplate in place of the earlier one. Approved mails stay as they are.
+
+    Returns the boilerplate and whether anything changed. Raises InputError."""
     if not _SLUG.fullmatch(boilerplate.organisation) or len(boilerplate.organisation) > 60:
         raise InputError(
             f"{boilerplate.organisation!r} can't name an organisation",
-            where="organisation",
+            field="organisation",
             hint="use up to 60 small letters, digits and single hyphens",
         )
     name = " ".join(boilerplate.name.split())
     if boilerplate.organisation != OWN_ORGANISATION and not name:
-        raise InputError("it has no name", where="name", hint="give it one with --name")
-    if holds_control(name) or len(name) > 200:
-        raise InputError("it is no name", where="name")
+        raise InputError("the organisation has no name", field="name", hint="name it")
+    if holds_control(name) or len(name) > MAX_NAME_LENGTH:
+        raise InputError(
+            f"a name has up to {MAX_NAME_LENGTH} characters, none of them a control character",
+            field="name",
+        )
     text = boilerplate.text.strip()
-    if not text or len(text) > LONGEST:
-        raise InputError(f"it must have from 1 to {LONGEST} characters", where="text")
+    if not text or len(text) > MAX_LENGTH:
+        raise InputError(f"the text must have from 1 to {MAX_LENGTH} characters", field="text")
     check_text(text, "text")
     normalised = Boilerplate(
         boilerplate.organisation,
@@ -55,21 +66,22 @@ def save_boilerplate(tx: Transaction, boilerplate: Boilerplate) -> tuple[Boilerp
 
 
 def get_boilerplate(tx: Transaction, organisation: str, language: str) -> Boilerplate:
-    """One organisation's in one language. Raises NotFound."""
+    """Return an organisation's boilerplate in one language. Raises NotFound."""
     tag = languages.normalise_tag(language)
     for boilerplate in tx.articles.list_boilerplates():
         if (boilerplate.organisation, boilerplate.language) == (organisation, tag):
             return boilerplate
     raise NotFound(
         f"there is no boilerplate of {organisation!r} in {tag}",
-        hint="see `mailer boilerplate list`",
+        next_steps=[NextStep("list_boilerplates")],
     )
 
 
 def choose_boilerplate(
     boilerplates: Sequence[Boilerplate], organisation: str, language: str, default: str
 ) -> Boilerplate | None:
-    """The best of an organisation's for a reader of `language`; None where it has none."""
+    """Return the organisation's best boilerplate for a reader of `language`, or None if the
+    organisation has no boilerplate."""
     by_language = {
         boilerplate.language: boilerplate
         for boilerplate in boilerplates

@@ -1,4 +1,4 @@
-"""What an article's fields may hold."""
+"""Checks of an article's fields."""
 
 import re
 from dataclasses import replace
@@ -17,7 +17,8 @@ TITLE_LENGTH = 300
 SUMMARY_LENGTH = 1000
 
 EARLIEST, LATEST = datetime(1000, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001
-"""Between them every zone has a time for every moment. Naive: a day more or less is the same."""
+"""Between these dates every time zone can express every moment. They are naive, as a day more or
+less makes no difference."""
 
 _NO_SOURCE = re.compile(r"""<img(\s+(?!src\b)[\w-]+(="[^"]*")?)*\s*/?>""")
 """A picture in sanitised HTML, which writes attributes in small letters and double quotes."""
@@ -26,47 +27,47 @@ _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def check_content(content: Content) -> Content:
-    """The content with its fields in canonical form. Raises InputError naming the field."""
+    """Return the content with its fields in canonical form. Raises InputError naming the field."""
     title = " ".join(content.title.split())
     if not title:
-        raise InputError("there is no title", where="title", hint="give the article a title")
+        raise InputError("there is no title", field="title", hint="give the article a title")
     if len(title) > TITLE_LENGTH:
-        raise InputError(f"the title is longer than {TITLE_LENGTH} characters", where="title")
+        raise InputError(f"the title is longer than {TITLE_LENGTH} characters", field="title")
     if not SLUG.fullmatch(content.slug) or len(content.slug) > SLUG_LENGTH:
         raise InputError(
             f"{content.slug!r} can't be a slug",
-            where="slug",
+            field="slug",
             hint=f"use up to {SLUG_LENGTH} small letters, digits and single hyphens",
         )
     if not content.body.strip():
-        raise InputError("the article has no text", where="body", hint="write some below the ---")
+        raise InputError("the article has no text", field="body", hint="write some below the ---")
     summary = " ".join(content.summary.split())
     if len(summary) > SUMMARY_LENGTH:
-        raise InputError(f"it is longer than {SUMMARY_LENGTH} characters", where="summary")
+        raise InputError(f"it is longer than {SUMMARY_LENGTH} characters", field="summary")
     image = content.image
-    for where, line in {
+    for field, line in {
         "title": title, "summary": summary, "byline": content.byline, "dateline": content.dateline,
         "image.alt": image.alt if image else "", "image.credit": image.credit if image else "",
     }.items():  # fmt: skip
         if holds_control(" ".join(line.split())):
-            raise InputError("it holds control characters", where=where, hint="remove them")
+            raise InputError("it holds control characters", field=field, hint="remove them")
     if content.published.tzinfo is None:
         raise ValueError("published must be aware")
     if not EARLIEST <= content.published.replace(tzinfo=None) <= LATEST:
         raise InputError(
-            f"{content.published:%Y-%m-%d} can't be when it came out",
-            where="published",
+            f"{content.published:%Y-%m-%d} can't be a date of publication",
+            field="published",
             hint="write it as 2026-12-18",
         )
-    for where, text in {
+    for field, text in {
         "body": content.body, "notes": content.release.notes if content.release else "",
         "topics": " ".join(content.topics),
     }.items():  # fmt: skip
-        check_text(text, where)
+        check_text(text, field)
     if _NO_SOURCE.search(content.html):
         raise InputError(
             "a picture in it has no web address",
-            where="body",
+            field="body",
             hint="begin its address with https://, and give it an alt text",
         )
     if content.image:
@@ -74,15 +75,15 @@ def check_content(content: Content) -> Content:
         if not content.image.alt.strip():
             raise InputError(
                 "the picture has no alt text",
-                where="image.alt",
-                hint="say what it shows, for those who can't see it",
+                field="image.alt",
+                hint="describe it for readers who can't see it",
             )
     if content.canonical_url:
         check_web_address(content.canonical_url, "canonical_url")
     if content.release and content.kind is not ArticleKind.PRESS_RELEASE:
         raise InputError(
             "only a press release has a subhead, quotes, notes, contacts, assets or about",
-            where="kind",
+            field="kind",
             hint="write kind: press_release, or leave them out",
         )
     for asset in content.release.assets if content.release else ():
@@ -100,20 +101,20 @@ def check_content(content: Content) -> Content:
     )
 
 
-def check_text(text: str, where: str) -> None:
-    """Raises InputError for a text with what no database and no mail can hold: NUL (PostgreSQL
-    8.3), and halves of characters."""
+def check_text(text: str, field: str) -> None:
+    """Check that a text can be stored and mailed. Raises InputError for NUL (PostgreSQL 8.3) and
+    for halves of characters (lone surrogates)."""
     if match := _NOT_TEXT.search(text):
         line = text.count("\n", 0, match.start()) + 1
         raise InputError(
             f"line {line} holds U+{ord(match[0]):04X}, which is no character",
-            where=where,
+            field=field,
             hint="remove it",
         )
 
 
-def check_web_address(value: str, where: str) -> None:
-    """Raises InputError unless `value` is an absolute http or https address."""
+def check_web_address(value: str, field: str) -> None:
+    """Check that `value` is an absolute http or https address. Raises InputError."""
     try:
         parts = urlsplit(value)
         is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
@@ -121,12 +122,12 @@ def check_web_address(value: str, where: str) -> None:
         is_valid = False
     if not is_valid or not value.isprintable() or " " in value:
         raise InputError(
-            f"{value!r} is not a web address", where=where, hint="start it with https://"
+            f"{value!r} is not a web address", field=field, hint="start it with https://"
         )
 
 
 def make_slug(title: str) -> str:
-    """A slug made of the ASCII words of `title`; empty when there are none."""
+    """Make a slug from the ASCII words of `title`. The slug is empty if there are none."""
     words = re.findall(r"[a-z0-9]+", title.lower().replace("'", "").replace("’", ""))
     slug = ""
     for word in words:

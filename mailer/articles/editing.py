@@ -1,4 +1,4 @@
-"""What is done with articles."""
+"""The verbs on articles: add, edit, queue, withdraw, restore."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from mailer import languages
+from mailer.actor import Actor
 from mailer.articles.checks import check_content
-from mailer.errors import InputError, NotFound, Refused
+from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.articles import (
     Article,
     ArticleOutcome,
@@ -20,13 +21,13 @@ from mailer.model.transaction import Transaction
 
 
 def _check_not_killed(tx: Transaction, slug: str) -> None:
-    """Raises Refused for a story that was killed."""
+    """Check that the story was not killed. Raises Refused."""
     if any(
         article.state is ArticleState.KILLED
         for article in tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
     ):
         raise Refused(
-            f"{slug} was killed, and never comes back", hint="tell what is new as another story"
+            f"{slug} was killed, and never comes back", hint="publish the news as another story"
         )
 
 
@@ -34,26 +35,29 @@ def _check_topics(tx: Transaction, topics: Iterable[str]) -> None:
     if unknown_topics := tx.articles.find_unknown_topics(topics):
         raise InputError(
             f"there is no topic {', '.join(map(repr, unknown_topics))}",
-            where="topics",
-            hint=f"add it with `mailer topic add {unknown_topics[0]}`, or correct the spelling",
+            field="topics",
+            hint="correct the spelling, or add the topic",
+            next_steps=[NextStep("add_topic", topic=unknown_topics[0])],
         )
 
 
 def add_article(
     tx: Transaction,
+    actor: Actor,
     content: Content,
     now: datetime,
     *,
     dated: bool = True,
-    author: str = "",
     state: ArticleState = ArticleState.QUEUED,
 ) -> tuple[Article, ArticleOutcome]:
-    """Queue an article, or revise the one with its slug and language. Without a date of its own
-    (`dated` False) it keeps the one that it first came in with. A new one has the `state`.
+    """Add an article in `state`, or revise the article with its slug and language.
 
-    The same content again changes nothing, whatever state the article is in. New content brings a
-    withdrawn article back into the queue only by :func:`restore_articles`: withdrawing was a decision.
-    Unsent editions that hold the story fall back to draft. Raises InputError."""
+    Content without a date (`dated` False) keeps the date that the article first came in with.
+    Content that is already stored changes nothing, whatever the article's state. New content does
+    not put a withdrawn article back into the queue: withdrawing was a decision, and only
+    :func:`restore_articles` reverses it. Unsent editions with the story fall back to draft.
+
+    Returns the article and whether it was added, revised or left unchanged. Raises InputError."""
     content = check_content(content)
     _check_topics(tx, content.topics)
     existing = tx.articles.find_article(content.slug, content.language)
@@ -61,26 +65,25 @@ def add_article(
     if existing and not dated:
         content = replace(content, published=existing.published)
     if existing is None:
-        article = tx.articles.add_article(content, now, author, state)
+        article = tx.articles.add_article(content, now, actor, state)
         tx.articles.revert_editions_to_draft(content.slug, f"{content.language} was added", now)
         return article, ArticleOutcome.ADDED
     if existing.content.compute_fingerprint() == content.compute_fingerprint():
         return existing, ArticleOutcome.UNCHANGED
-    revised = tx.articles.revise_article(existing, content, "new file", now, author)
+    revised = tx.articles.revise_article(existing, content, "new file", now, actor)
     tx.articles.revert_editions_to_draft(content.slug, f"revised to {revised.revision}", now)
     return revised, ArticleOutcome.REVISED
 
 
 def edit_article(
     tx: Transaction,
+    actor: Actor,
     slug: str,
     language: str,
     changes: Mapping[str, Any],
     now: datetime,
-    *,
-    author: str = "",
 ) -> tuple[Article, ArticleOutcome]:
-    """Change fields of an article; slug and language name it and can't be changed."""
+    """Change fields of an article. Its slug and language identify it and can't be changed."""
     article = get_article(tx, slug, language)
     _check_not_killed(tx, slug)
     content = check_content(replace(article.content, **changes))
@@ -88,15 +91,17 @@ def edit_article(
     if content.compute_fingerprint() == article.content.compute_fingerprint():
         return article, ArticleOutcome.UNCHANGED
     note = f"edited {', '.join(sorted(changes))}"
-    revised = tx.articles.revise_article(article, content, note, now, author)
+    revised = tx.articles.revise_article(article, content, note, now, actor)
     tx.articles.revert_editions_to_draft(slug, f"{', '.join(sorted(changes))} edited", now)
     return revised, ArticleOutcome.REVISED
 
 
 def withdraw_articles(
-    tx: Transaction, slug: str, language: str | None, now: datetime
+    tx: Transaction, actor: Actor, slug: str, language: str | None, now: datetime
 ) -> list[Article]:
-    """Take a story, or one of its translations, out of every edition that is not yet sent."""
+    """Take a story, or one of its translations, out of every edition that is not sent yet.
+
+    Returns the articles that were withdrawn."""
     story_articles = _find_story_articles(tx, slug, language)
     withdrawn = [
         tx.articles.set_state(article, ArticleState.WITHDRAWN, now)
@@ -109,9 +114,9 @@ def withdraw_articles(
 
 
 def queue_articles(
-    tx: Transaction, slug: str, language: str | None, now: datetime
+    tx: Transaction, actor: Actor, slug: str, language: str | None, now: datetime
 ) -> list[Article]:
-    """Queue a draft: digests may choose it from now on. The drafts that were queued."""
+    """Queue the drafts of a story, so that digests may choose them. Returns the queued articles."""
     queued = [
         tx.articles.set_state(article, ArticleState.QUEUED, now)
         for article in _find_story_articles(tx, slug, language)
@@ -123,9 +128,10 @@ def queue_articles(
 
 
 def restore_articles(
-    tx: Transaction, slug: str, language: str | None, now: datetime
+    tx: Transaction, actor: Actor, slug: str, language: str | None, now: datetime
 ) -> list[Article]:
-    """Put a withdrawn story back into the queue. Raises Refused for one that was killed."""
+    """Put a withdrawn story back into the queue. Returns the restored articles. Raises Refused if
+    the story was killed."""
     _check_not_killed(tx, slug)
     return [
         tx.articles.set_state(article, ArticleState.QUEUED, now)
@@ -144,7 +150,7 @@ def _find_story_articles(tx: Transaction, slug: str, language: str | None) -> li
 
 
 def get_article(tx: Transaction, slug: str, language: str) -> Article:
-    """One article. Raises NotFound."""
+    """Return an article by slug and language. Raises NotFound."""
     article = tx.articles.find_article(slug, languages.normalise_tag(language))
     if article is None:
         raise _make_not_found(f"{slug} in {language}")
@@ -152,11 +158,11 @@ def get_article(tx: Transaction, slug: str, language: str) -> Article:
 
 
 def _make_not_found(description: str) -> NotFound:
-    return NotFound(f"there is no article {description}", hint="see `mailer article list`")
+    return NotFound(f"there is no article {description}", next_steps=[NextStep("list_articles")])
 
 
 def group_stories(articles: Iterable[Article]) -> list[Story]:
-    """Articles gathered by slug, in the order in which each slug first comes."""
+    """Group articles into stories by slug, in the order in which each slug first comes."""
     by_slug: dict[str, list[Article]] = {}
     for article in articles:
         by_slug.setdefault(article.slug, []).append(article)

@@ -1,9 +1,9 @@
-"""What a press release has beside its text: subhead, quotes, notes to editors, whom to ask, and the
-assets that journalists may use.
+"""Checks of a press release's own fields: subhead, quotes, notes to editors, press contacts, and
+the assets that journalists may use.
 
-The headline is the article's title, the standfirst its summary, the dateline its dateline. Whoever
-speaks for the organisation in the boilerplate is kept once (``boilerplates.py``); a release only
-says whose it carries.
+The headline is the article's title, the standfirst its summary, the dateline its dateline. An
+organisation's boilerplate is stored once (``boilerplates.py``); a release names the organisations
+whose boilerplate it carries.
 """
 
 import re
@@ -17,23 +17,23 @@ from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact,
 MAX_LINE_LENGTH = 300
 MAX_TEXT_LENGTH = 5000
 MAX_PARTS = 50
-"""Quotes, contacts or assets of one release."""
+"""The most quotes, contacts or assets that a release may have."""
 
 _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}(?: ?(?:ext\.?|x) ?[0-9]{1,8})?")
 
 
 def check_release(release: Release) -> Release:
-    """The release with its fields in canonical form. Raises InputError naming the field."""
-    for where, parts in {
+    """Return the release with its fields in canonical form. Raises InputError naming the field."""
+    for field, parts in {
         "quotes": release.quotes, "contacts": release.contacts, "assets": release.assets,
     }.items():  # fmt: skip
         if len(parts) > MAX_PARTS:
-            raise InputError(f"there are more than {MAX_PARTS}", where=where)
+            raise InputError(f"there are more than {MAX_PARTS}", field=field)
     names: dict[str, int] = {}
     for number, asset in enumerate(release.assets, 1):
         if asset.name and names.setdefault(asset.name.casefold(), number) != number:
             raise InputError(
-                f"two files are called {asset.name!r}", where="assets", hint="rename one of them"
+                f"two files are called {asset.name!r}", field="assets", hint="rename one of them"
             )
     return replace(
         release,
@@ -51,62 +51,64 @@ def check_release(release: Release) -> Release:
 
 
 def _check_quote(quote: Quote, number: int) -> Quote:
-    where = f"quotes.{number}"
-    text = _check_line(quote.text, f"{where}.text", MAX_TEXT_LENGTH).strip("\"“”«»„ '‘’")
+    field = f"quotes.{number}"
+    text = _check_line(quote.text, f"{field}.text", MAX_TEXT_LENGTH).strip("\"“”«»„ '‘’")
     if not text:
-        raise InputError("the quote says nothing", where=where, hint="give it a text:")
-    speaker = _check_line(quote.speaker, f"{where}.speaker")
+        raise InputError("the quote has no text", field=field, hint="give it a text:")
+    speaker = _check_line(quote.speaker, f"{field}.speaker")
     if not speaker:
-        raise InputError("nobody says it", where=where, hint="give it a speaker:")
-    return Quote(text, speaker, _check_line(quote.role, f"{where}.role"))
+        raise InputError("the quote has no speaker", field=field, hint="give it a speaker:")
+    return Quote(text, speaker, _check_line(quote.role, f"{field}.role"))
 
 
 def _check_contact(contact: PressContact, number: int) -> PressContact:
-    where = f"contacts.{number}"
-    phone = _check_line(contact.phone, f"{where}.phone")
+    field = f"contacts.{number}"
+    phone = _check_line(contact.phone, f"{field}.phone")
     if phone and not _PHONE.fullmatch(phone):
         raise InputError(
             f"{phone!r} is not a phone number",
-            where=where,
+            field=field,
             hint="write it as +44 20 7946 0018, in double quotes",
         )
-    email = addresses.normalise_address(contact.email, where) if contact.email.strip() else ""
-    name = _check_line(contact.name, f"{where}.name")
+    email = addresses.normalise_address(contact.email, field) if contact.email.strip() else ""
+    name = _check_line(contact.name, f"{field}.name")
     if not name or not (phone or email):
-        raise InputError("a contact has a name, and a phone number or a mail address", where=where)
-    return PressContact(name, _check_line(contact.role, f"{where}.role"), phone, email)
+        raise InputError(
+            "a contact needs a name, and a phone number or a mail address", field=field
+        )
+    return PressContact(name, _check_line(contact.role, f"{field}.role"), phone, email)
 
 
 def _check_asset(asset: Asset, number: int) -> Asset:
-    where = f"assets.{number}"
+    field = f"assets.{number}"
     if bool(asset.url) is bool(asset.file):
         raise InputError(
             "an asset is either at a web address or a file",
-            where=where,
+            field=field,
             hint="give it url: or file:",
         )
     if asset.carriage is Carriage.ATTACH and not asset.file:
         raise InputError(
-            "only a file can be attached", where=where, hint="give it file:, or leave out attach:"
+            "only a file can be attached", field=field, hint="give it file:, or leave out attach:"
         )
-    title = _check_line(asset.title, f"{where}.title")
-    alt = _check_line(asset.alt, f"{where}.alt", MAX_TEXT_LENGTH)
+    title = _check_line(asset.title, f"{field}.title")
+    alt = _check_line(asset.alt, f"{field}.alt", MAX_TEXT_LENGTH)
     if asset.kind is AssetKind.IMAGE and not alt:
         raise InputError(
             "the picture has no alt text",
-            where=where,
-            hint="say with alt: what it shows, for those who can't see it",
+            field=field,
+            hint="describe it with alt:, for readers who can't see it",
         )
     return replace(
         asset,
         title=title
-        or _check_line(asset.caption, where)
+        or _check_line(asset.caption, field)
         or asset.name
         or _extract_file_name(asset.url),
-        credit=_check_line(asset.credit, f"{where}.credit"),
-        caption=_check_line(asset.caption, f"{where}.caption", MAX_TEXT_LENGTH),
+        credit=_check_line(asset.credit, f"{field}.credit"),
+        caption=_check_line(asset.caption, f"{field}.caption", MAX_TEXT_LENGTH),
         alt=alt,
-        terms=_check_line(asset.terms, f"{where}.terms", MAX_TEXT_LENGTH),
+        terms=_check_line(asset.terms, f"{field}.terms", MAX_TEXT_LENGTH),
     )
 
 
@@ -114,10 +116,10 @@ def _extract_file_name(url: str) -> str:
     return url.split("?")[0].rstrip("/").rpartition("/")[2] or url
 
 
-def _check_line(value: str, where: str, max_length: int = MAX_LINE_LENGTH) -> str:
+def _check_line(value: str, field: str, max_length: int = MAX_LINE_LENGTH) -> str:
     line = " ".join(value.split())
     if holds_control(line):
-        raise InputError("it holds control characters", where=where, hint="remove them")
+        raise InputError("it holds control characters", field=field, hint="remove them")
     if len(line) > max_length:
-        raise InputError(f"it is longer than {max_length} characters", where=where)
+        raise InputError(f"it is longer than {max_length} characters", field=field)
     return line

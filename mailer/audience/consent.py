@@ -1,7 +1,7 @@
-"""Consent, kept as evidence: who agreed to what wording, when, and where they were asked.
+"""The log of consent: who agreed to which wording, when, and where they were asked.
 
-The log is only added to. An erasure takes the address out of its entries and leaves the keyed hash,
-so that it can still be shown that somebody had agreed, to whoever brings the address.
+Entries are only ever added. An erasure removes the address from a person's entries and leaves its
+keyed hash, so that the office can still prove an agreement to a person who states the address.
 """
 
 from mailer import addresses
@@ -11,18 +11,18 @@ from mailer.model.transaction import Transaction
 
 
 def list_consent_entries(tx: Transaction, address: str) -> list[ConsentEntry]:
-    """All that the log holds of whoever has, or had, this address, the oldest first; what an
-    erasure has left is found by the address's hash."""
+    """Return the log entries of the person who has or had this address, the oldest first. Entries
+    of an erased person are found by the hash of the address."""
     return tx.subscribers.list_consent_entries(addresses.normalise_address(address))
 
 
-def check_basis(value: str, where: str = "--basis") -> LawfulBasis:
-    """Raises InputError naming those there are."""
+def check_basis(value: str, field: str = "basis") -> LawfulBasis:
+    """Return the lawful basis by its name. Raises InputError, which lists the names."""
     try:
         return LawfulBasis(value.strip().lower().replace("-", "_"))
     except ValueError as error:
         raise InputError(
-            f"{value!r} is no lawful basis",
-            where=where,
+            f"{value!r} is not a lawful basis",
+            field=field,
             hint=f"use one of {', '.join(LawfulBasis)}",
         ) from error

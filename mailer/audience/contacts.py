@@ -1,14 +1,15 @@
-"""Media contacts: what the press office knows of subscribers who write for others.
+"""Media contacts: subscribers who are journalists, as the press office knows them.
 
 A contact is a subscriber first: on a private list, with an address, a language, a country and a
-time zone. Beside that stands for whom they write and about what, whether they may have embargoed
-releases before their time, and whether they want to be asked afterwards if they got one.
+time zone. The contact's profile adds the outlet and the beats that they write for, whether they may
+get embargoed releases early, and whether they welcome a call after a release.
 """
 
 from datetime import datetime
 
+from mailer.actor import Actor
 from mailer.audience.lists import check_line
-from mailer.errors import InputError, NotFound
+from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.contacts import Contact, ContactProfile
 from mailer.model.subscribers import Subscriber
 from mailer.model.transaction import Transaction
@@ -19,30 +20,33 @@ MOST_BEATS = 30
 
 
 def check_profile(profile: ContactProfile) -> ContactProfile:
-    """Every field in canonical form. Raises InputError naming the field."""
+    """Return the profile with every field in canonical form. Raises InputError naming the field."""
     outlet = check_line(profile.outlet, "outlet", required=False)
     if len(outlet) > LONGEST_OUTLET:
-        raise InputError(f"it is longer than {LONGEST_OUTLET} characters", where="outlet")
+        raise InputError(f"it is longer than {LONGEST_OUTLET} characters", field="outlet")
     beats = tuple(sorted({normalise_beat(beat) for beat in profile.beats}))
     if len(beats) > MOST_BEATS:
-        raise InputError(f"there are more than {MOST_BEATS}", where="beats")
+        raise InputError(f"there are more than {MOST_BEATS}", field="beats")
     note = check_line(profile.note, "note", required=False)
     return ContactProfile(outlet, beats, profile.trust, profile.follow_up, note)
 
 
 def normalise_beat(text: str) -> str:
-    """What somebody writes about, in canonical form. Raises InputError."""
+    """Return a beat, a subject that a journalist writes about, in canonical form. Raises
+    InputError."""
     line = check_line(text, "beat").casefold()
     if len(line) > LONGEST_BEAT:
-        raise InputError(f"{line[:20]!r}… is longer than {LONGEST_BEAT} characters", where="beat")
+        raise InputError(f"{line[:20]!r}… is longer than {LONGEST_BEAT} characters", field="beat")
     return line
 
 
 def save_contact(
-    tx: Transaction, subscriber: Subscriber, profile: ContactProfile, now: datetime
+    tx: Transaction, actor: Actor, subscriber: Subscriber, profile: ContactProfile, now: datetime
 ) -> tuple[Contact, bool]:
-    """Keep what is known of a contact; whether anything changed. From the moment that this is
-    committed, nobody who is not trusted any more gets an advance copy. Raises InputError."""
+    """Save a contact's profile. Once this is committed, a contact who is no longer trusted gets no
+    advance copy.
+
+    Returns the contact and whether anything changed. Raises InputError."""
     profile = check_profile(profile)
     contact = tx.subscribers.find_contact(subscriber)
     if contact and contact.profile == profile:
@@ -51,18 +55,18 @@ def save_contact(
 
 
 def get_contact(tx: Transaction, subscriber: Subscriber) -> Contact:
-    """Raises NotFound for a subscriber who is no media contact."""
+    """Return a subscriber's contact. Raises NotFound if the subscriber is not a media contact."""
     contact = tx.subscribers.find_contact(subscriber)
     if contact is None:
         raise NotFound(
-            f"{subscriber.address} is no media contact",
-            hint=f"make them one with `mailer contact add {subscriber.address} --outlet …`",
+            f"{subscriber.address} is not a media contact",
+            next_steps=[NextStep("add_contact", address=subscriber.address)],
         )
     return contact
 
 
-def remove_contact(tx: Transaction, subscriber: Subscriber) -> Contact:
-    """Forget what is known of somebody as a journalist; they stay a subscriber."""
+def remove_contact(tx: Transaction, actor: Actor, subscriber: Subscriber) -> Contact:
+    """Delete a subscriber's profile as a media contact. They stay a subscriber."""
     contact = get_contact(tx, subscriber)
     tx.subscribers.remove_contact(subscriber)
     return contact

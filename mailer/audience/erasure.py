@@ -1,10 +1,11 @@
-"""What is stored about a person: a copy of it, and its erasure (GDPR Articles 15, 17 and 20)."""
+"""The data stored about a person: a copy of it, and its erasure (GDPR Articles 15, 17 and 20)."""
 
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from mailer import addresses
+from mailer.actor import Actor
 from mailer.audience.subscribers import STAFF_SOURCE, log_consent_action
 from mailer.errors import NotFound
 from mailer.model.subscribers import ConsentAction, Subscriber
@@ -12,7 +13,7 @@ from mailer.model.transaction import Transaction
 
 
 def collect_personal_data(tx: Transaction, subscriber: Subscriber) -> dict[str, Any]:
-    """All that is stored about a person, as plain data: moments are aware."""
+    """Return all data stored about a person, as plain data with aware moments."""
     return {
         "address": subscriber.address,
         "name": subscriber.person.name,
@@ -35,6 +36,7 @@ def collect_personal_data(tx: Transaction, subscriber: Subscriber) -> dict[str, 
                 "basis": entry.basis,
                 "wording": entry.wording.text if entry.wording else "",
                 "detail": entry.detail,
+                "actor": entry.actor_key,
             }
             for entry in tx.subscribers.list_consent_entries(subscriber.address)
         ],
@@ -57,23 +59,26 @@ def collect_personal_data(tx: Transaction, subscriber: Subscriber) -> dict[str, 
 
 def erase_person(
     tx: Transaction,
+    actor: Actor,
     address: str,
     now: datetime,
     *,
     source: str = STAFF_SOURCE,
     may_return: bool = False,
 ) -> bool:
-    """Take out all that is stored of an address: the person, what they asked for, their addresses
-    in the log, in suppressions and in deliveries, and those that they had before. What stays is a
-    keyed hash of each, which sign-up, import and the gate ask for; with `may_return` none is made
-    that would stop a new sign-up. Whether there was anybody.
+    """Erase a person: the subscriber, their open requests, and all their addresses, also earlier
+    ones, in the log of consent, in suppressions and in deliveries.
 
-    An address of theirs that is another person's now is taken out of their records only."""
+    A keyed hash of each address stays, which sign-up, import and the gate check. With `may_return`
+    no hash is suppressed, so that the person can sign up again. An address that now belongs to
+    another person is erased from this person's records only.
+
+    Returns whether there was such a subscriber."""
     normal_address = addresses.normalise_address(address)
     own_addresses = {normal_address}
     subscriber = tx.subscribers.find_subscriber(normal_address)
     if subscriber is not None:
-        log_consent_action(tx, subscriber, ConsentAction.ERASED, now, source=source)
+        log_consent_action(tx, actor, subscriber, ConsentAction.ERASED, now, source=source)
         for earlier_address in tx.subscribers.list_addresses(subscriber):
             owner = tx.subscribers.find_subscriber(earlier_address)
             if owner is None or owner.id == subscriber.id:
@@ -83,9 +88,8 @@ def erase_person(
     for own_address in own_addresses:
         tx.subscribers.erase_address(own_address)
     if subscriber is not None:
-        tx.subscribers.erase_address_requests(
-            subscriber
-        )  # addresses that they have not proved to be theirs
+        # These addresses have not been proved to be the subscriber's.
+        tx.subscribers.erase_address_requests(subscriber)
         tx.subscribers.remove_subscriber(subscriber)
     if not may_return:
         for own_address in own_addresses:
@@ -94,7 +98,7 @@ def erase_person(
 
 
 def get_subscriber_by_id(tx: Transaction, subscriber_id: int) -> Subscriber:
-    """Whom a link names. Raises NotFound for one who is no longer there."""
+    """Return the subscriber whom a link names. Raises NotFound if the subscriber was removed."""
     subscriber = tx.subscribers.find_subscriber_by_id(subscriber_id)
     if subscriber is None:
         raise NotFound("there is no such subscriber")

@@ -1,7 +1,7 @@
-"""What stands in the links of mails: who, on which list, from which edition.
+"""The signed links in mails: they name a subscriber, a list and an edition.
 
-The purpose of each link is its own, so that one that shows a page can't be used to leave a list.
-A link for leaving never expires.
+Each link is signed for one purpose, so that a link to a page can't be used to unsubscribe. Links
+for unsubscribing never expire.
 """
 
 import re
@@ -27,7 +27,7 @@ class LinkPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MemberLink:
-    """Numbers of records. `list_id` and `edition_id` are 0 where a link speaks of none."""
+    """The records that a link names. `list_id` and `edition_id` are 0 if it names none."""
 
     subscriber_id: int
     list_id: int = 0
@@ -44,7 +44,7 @@ class ViewLink:
 
 
 def verify_member_link(key: bytes, purpose: LinkPurpose, token: str) -> MemberLink:
-    """Raises TokenError, the same for whatever is wrong with the link."""
+    """Return the records that a link names. Raises TokenError, the same error for every fault."""
     return MemberLink(*_parse_numbers(tokens.verify_token(key, purpose, token), 3))
 
 
@@ -53,7 +53,7 @@ def sign_member_link(key: bytes, purpose: LinkPurpose, link: MemberLink) -> str:
 
 
 def verify_view_link(key: bytes, token: str) -> ViewLink:
-    """Raises TokenError."""
+    """Return the view that a link names. Raises TokenError."""
     fields = tokens.verify_token(key, LinkPurpose.VIEW, token)
     try:
         number, language, stories = fields
@@ -63,7 +63,7 @@ def verify_view_link(key: bytes, token: str) -> ViewLink:
 
 
 def verify_confirmation_link(key: bytes, token: str) -> int:
-    """A confirmation's number. Raises TokenError."""
+    """Return the number of the confirmation that a link names. Raises TokenError."""
     return _parse_numbers(tokens.verify_token(key, LinkPurpose.CONFIRM, token), 1)[0]
 
 
@@ -81,7 +81,7 @@ def _parse_numbers(fields: tuple[str, ...], count: int) -> list[int]:
 
 
 def _parse_number(text: str, base: int = 10) -> int:
-    """A record's number or a mask. Raises ValueError for what no column of a database can hold."""
+    """Parse a record's number or a mask. Raises ValueError if no database column can hold it."""
     if not _NUMBER.fullmatch(text) or (number := int(text, base)) > MAX_NUMBER:
         raise ValueError(text)
     return number

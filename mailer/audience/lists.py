@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from mailer import languages, zones
-from mailer.errors import InputError, NotFound
+from mailer.actor import Actor
+from mailer.errors import InputError, NextStep, NotFound
 from mailer.lines import holds_control
 from mailer.model.lists import MailingList, Topic, Visibility
 from mailer.model.transaction import Transaction
@@ -16,28 +17,32 @@ SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 def check_slug(slug: str, noun: str) -> str:
-    """`slug`, when it can name a record and stand in a List-Id (RFC 2919 §2)."""
+    """Return `slug` if it can name a record and stand in a List-Id (RFC 2919 §2). Raises
+    InputError."""
     if not SLUG.fullmatch(slug) or len(slug) > 60:
         raise InputError(
             f"{slug!r} can't name a {noun}",
-            where="slug",
+            field="slug",
             hint="use up to 60 small letters, digits and single hyphens",
         )
     return slug
 
 
-def check_line(value: str, where: str, *, required: bool = True) -> str:
-    """`value` on one line, without control characters. Raises InputError."""
+def check_line(value: str, field: str, *, required: bool = True) -> str:
+    """Return `value` on one line. Raises InputError if it holds control characters, or if it is
+    `required` and empty."""
     line = " ".join(value.split())
     if holds_control(line):
-        raise InputError("it holds control characters", where=where, hint="remove them")
+        raise InputError("it holds control characters", field=field, hint="remove them")
     if required and not line:
-        raise InputError("it is empty", where=where, hint="give it some text")
+        raise InputError("it is empty", field=field, hint="give it some text")
     return line
 
 
-def add_topic(tx: Transaction, slug: str, names: Mapping[str, str], now: datetime) -> Topic:
-    """A new topic, or the known one with `names` added to its own."""
+def add_topic(
+    tx: Transaction, actor: Actor, slug: str, names: Mapping[str, str], now: datetime
+) -> Topic:
+    """Add a topic, or add `names` to the names of an existing topic."""
     check_slug(slug, "topic")
     names = {
         languages.normalise_tag(tag): check_line(name, f"name in {tag}")
@@ -53,9 +58,9 @@ def add_topic(tx: Transaction, slug: str, names: Mapping[str, str], now: datetim
     return tx.lists.set_topic_names(topic, {**topic.names, **names})
 
 
-def remove_topic_name(tx: Transaction, slug: str, language: str) -> Topic:
-    """Take away a topic's name in one language. Raises NotFound where there is none, InputError for
-    the last one."""
+def remove_topic_name(tx: Transaction, actor: Actor, slug: str, language: str) -> Topic:
+    """Remove a topic's name in one language. Raises NotFound if there is no such name, InputError
+    for the last name."""
     topic = get_topic(tx, slug)
     tag = languages.normalise_tag(language)
     if tag not in topic.names:
@@ -65,31 +70,33 @@ def remove_topic_name(tx: Transaction, slug: str, language: str) -> Topic:
         )
     names = {other_tag: name for other_tag, name in topic.names.items() if other_tag != tag}
     if not names:
-        raise InputError(f"it is the only name of the topic {slug!r}", hint="give it another first")
+        raise InputError(
+            f"it is the only name of the topic {slug!r}", hint="give the topic another name first"
+        )
     return tx.lists.set_topic_names(topic, names)
 
 
 def get_topic(tx: Transaction, slug: str) -> Topic:
-    """One topic. Raises NotFound."""
+    """Return a topic by slug. Raises NotFound."""
     for topic in tx.lists.list_topics():
         if topic.slug == slug:
             return topic
-    raise NotFound(f"there is no topic {slug!r}", hint="see `mailer topic list`")
+    raise NotFound(f"there is no topic {slug!r}", next_steps=[NextStep("list_topics")])
 
 
 def get_topics(tx: Transaction, slugs: Sequence[str]) -> tuple[Topic, ...]:
-    """Topics by slug, each once. Raises NotFound for the first that is unknown."""
+    """Return topics by slug, without repetition. Raises NotFound for the first unknown slug."""
     return tuple(get_topic(tx, slug) for slug in dict.fromkeys(slugs))
 
 
-def remove_topic(tx: Transaction, slug: str) -> Topic:
-    """Remove a topic that nothing uses. Raises InputError saying what does."""
+def remove_topic(tx: Transaction, actor: Actor, slug: str) -> Topic:
+    """Remove a topic that nothing uses. Raises InputError, which counts the uses."""
     topic = get_topic(tx, slug)
     uses = {kind: count for kind, count in tx.lists.count_topic_uses(topic).items() if count}
     if uses:
         summary = ", ".join(f"{count} {kind}" for kind, count in uses.items())
         raise InputError(
-            f"the topic {slug!r} is used by {summary}", hint="take it out of those first"
+            f"the topic {slug!r} is used by {summary}", hint="remove it from those first"
         )
     tx.lists.remove_topic(topic)
     return topic
@@ -97,6 +104,7 @@ def remove_topic(tx: Transaction, slug: str) -> Topic:
 
 def add_list(
     tx: Transaction,
+    actor: Actor,
     slug: str,
     name: str,
     now: datetime,
@@ -107,10 +115,14 @@ def add_list(
     time_zone: str = "",
     welcome: bool = False,
 ) -> MailingList:
-    """A new list. Raises InputError when there is one of that slug."""
+    """Add a list. Raises InputError if there is a list with that slug."""
     check_slug(slug, "list")
     if any(mailing_list.slug == slug for mailing_list in tx.lists.list_mailing_lists()):
-        raise InputError(f"there is a list {slug!r} already", hint="see `mailer list show`")
+        raise InputError(
+            f"there is a list {slug!r} already",
+            field="slug",
+            next_steps=[NextStep("show_list", list=slug)],
+        )
     return tx.lists.add_list(
         slug,
         check_line(name, "name"),
@@ -123,7 +135,7 @@ def add_list(
     )
 
 
-def edit_list(tx: Transaction, slug: str, changes: Mapping[str, Any]) -> MailingList:
+def edit_list(tx: Transaction, actor: Actor, slug: str, changes: Mapping[str, Any]) -> MailingList:
     """Change a list's name, description, language, time zone, visibility or welcome."""
     mailing_list = get_list(tx, slug)
     changed = replace(mailing_list, **changes)
@@ -138,27 +150,28 @@ def edit_list(tx: Transaction, slug: str, changes: Mapping[str, Any]) -> Mailing
     )
 
 
-def remove_list(tx: Transaction, slug: str) -> MailingList:
-    """Remove a list that nothing hangs on. Raises InputError saying what does."""
+def remove_list(tx: Transaction, actor: Actor, slug: str) -> MailingList:
+    """Remove a list that nothing depends on. Raises InputError, which counts its dependents."""
     mailing_list = get_list(tx, slug)
     uses = {kind: count for kind, count in tx.lists.count_list_uses(mailing_list).items() if count}
     if uses:
         summary = ", ".join(f"{kind}: {count}" for kind, count in uses.items())
         raise InputError(
             f"the list {slug!r} can't be removed ({summary})",
-            hint="it is what people agreed to; make it private with `mailer list edit`",
+            hint="people agreed to this list; make it private instead",
+            next_steps=[NextStep("make_list_private", list=slug)],
         )
     tx.lists.remove_list(mailing_list)
     return mailing_list
 
 
 def _check_time_zone(name: str) -> str:
-    return zones.get_zone(name, "--time-zone").key if name else ""
+    return zones.get_zone(name, "time_zone").key if name else ""
 
 
 def get_list(tx: Transaction, slug: str) -> MailingList:
-    """One list. Raises NotFound."""
+    """Return a list by slug. Raises NotFound."""
     for mailing_list in tx.lists.list_mailing_lists():
         if mailing_list.slug == slug:
             return mailing_list
-    raise NotFound(f"there is no list {slug!r}", hint="see `mailer list list`")
+    raise NotFound(f"there is no list {slug!r}", next_steps=[NextStep("list_lists")])

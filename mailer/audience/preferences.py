@@ -1,4 +1,5 @@
-"""What subscribers choose for themselves, and staff for them: on a list, for a while, for good."""
+"""Choices that subscribers make for themselves, or staff for them: topics, language and frequency
+on a list, pauses, resubscribing, and a new address."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -6,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mailer import addresses, languages
+from mailer.actor import Actor
 from mailer.audience.subscribers import (
     STAFF_SOURCE,
     describe_membership,
@@ -13,7 +15,7 @@ from mailer.audience.subscribers import (
     log_consent_action,
     merge_persons,
 )
-from mailer.errors import InputError, NotFound, Refused
+from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.lists import Frequency, MailingList, Visibility
 from mailer.model.subscribers import (
     ConsentAction,
@@ -28,6 +30,7 @@ LONGEST_PAUSE = timedelta(weeks=52)
 
 def change_membership(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     mailing_list: MailingList,
     changes: Mapping[str, Any],
@@ -35,14 +38,14 @@ def change_membership(
     *,
     source: str = STAFF_SOURCE,
 ) -> Membership:
-    """Change `topics` (slugs that exist), `language` or `frequency` of an active membership.
-    Raises NotFound where there is none, InputError for a frequency that no digest serves."""
+    """Change `topics` (existing slugs), `language` or `frequency` of an active membership. Raises
+    NotFound if there is no such membership, InputError for a frequency that no digest serves."""
     membership = _get_active_membership(tx, subscriber, mailing_list)
     changed = replace(membership, **changes)
     if changed.frequency not in mailing_list.frequencies:
         raise InputError(
             f"no digest of the list {mailing_list.slug!r} is {changed.frequency}",
-            where="frequency",
+            field="frequency",
             hint=f"choose one of {', '.join(mailing_list.frequencies)}",
         )
     changed = replace(
@@ -52,12 +55,22 @@ def change_membership(
     )
     if changed != membership:
         tx.subscribers.set_membership(subscriber, mailing_list, changed)
-        log_consent_action(tx, subscriber, ConsentAction.CHANGED, now, source=source, mailing_list=mailing_list.slug, detail=describe_membership(changed))  # fmt: skip
+        log_consent_action(
+            tx,
+            actor,
+            subscriber,
+            ConsentAction.CHANGED,
+            now,
+            source=source,
+            mailing_list=mailing_list.slug,
+            detail=describe_membership(changed),
+        )
     return changed
 
 
 def pause_memberships(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     mailing_lists: Iterable[MailingList],
     duration: timedelta | None,
@@ -65,11 +78,13 @@ def pause_memberships(
     *,
     source: str = STAFF_SOURCE,
 ) -> datetime | None:
-    """Send nothing of these lists for a while; None: go on at once. Until when. From the commit on
-    the gate holds it, also for what is being sent."""
+    """Pause a subscriber's mails of these lists for a `duration`, or resume them at once if it is
+    None. The gate observes the pause from the commit on, also for editions that are being sent.
+
+    Returns the end of the pause."""
     if duration is not None and not timedelta() < duration <= LONGEST_PAUSE:
         raise InputError(
-            "it is not between a week and a year", where="pause", hint="such as 4 weeks"
+            "it is not between a week and a year", field="pause", hint="such as 4 weeks"
         )
     until = now + duration if duration else None
     for mailing_list in mailing_lists:
@@ -86,22 +101,30 @@ def pause_memberships(
         act = ConsentAction.PAUSED if until else ConsentAction.RESUMED
         detail = f"until {until:%Y-%m-%d %H:%M} UTC" if until else ""
         log_consent_action(
-            tx, subscriber, act, now, source=source, mailing_list=mailing_list.slug, detail=detail
+            tx,
+            actor,
+            subscriber,
+            act,
+            now,
+            source=source,
+            mailing_list=mailing_list.slug,
+            detail=detail,
         )
     return until
 
 
 def restore_membership(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     mailing_list: MailingList,
     now: datetime,
     *,
     source: str,
 ) -> Membership:
-    """Take a leaving back, with the topics that they had. Raises NotFound for one who never was
-    on the list, Refused for an address that must not be mailed, and for one whom staff took off a
-    list that not everybody may join."""
+    """Resubscribe a person who unsubscribed, with the topics that they had. Raises NotFound if the
+    person never was on the list, Refused if the address is suppressed or staff removed the person
+    from a private list."""
     membership = find_membership(tx, subscriber, mailing_list.slug)
     if membership is None:
         raise NotFound(f"{subscriber.address} was not on the list {mailing_list.slug!r}")
@@ -115,64 +138,75 @@ def restore_membership(
         if entry.act is ConsentAction.LEFT and entry.list == mailing_list.slug
     ]
     if mailing_list.visibility is Visibility.PRIVATE and unsubscribe_sources[-1:] == [STAFF_SOURCE]:
-        raise Refused(f"{subscriber.address} was taken off the list {mailing_list.slug!r}")
+        raise Refused(f"staff removed {subscriber.address} from the list {mailing_list.slug!r}")
     restored = replace(membership, state=MembershipState.ACTIVE, joined_at=now, left_at=None)
     restored = replace(restored, paused_until=None)
     tx.subscribers.set_membership(subscriber, mailing_list, restored)
     log_consent_action(
-        tx, subscriber, ConsentAction.RETURNED, now, source=source, mailing_list=mailing_list.slug
+        tx,
+        actor,
+        subscriber,
+        ConsentAction.RETURNED,
+        now,
+        source=source,
+        mailing_list=mailing_list.slug,
     )
     return restored
 
 
 def change_address(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     address: str,
     now: datetime,
     *,
     source: str = STAFF_SOURCE,
 ) -> Subscriber:
-    """A person's new address. Where it is a subscriber's already, the two become one. Raises
-    Refused for an address that must not be mailed."""
+    """Change a person's address. If another subscriber has it already, the two are merged. Raises
+    Refused if the new address is suppressed."""
     address = addresses.normalise_address(address)
     if address == subscriber.address:
         return subscriber
     if reason := tx.subscribers.find_suppression_reason(address):
         raise Refused(
             f"{address} must not be mailed ({reason})",
-            hint="`mailer suppression remove` if that is no longer so",
+            hint="lift the suppression if its reason no longer holds",
+            next_steps=[NextStep("lift_suppression", address=address)],
         )
     if other := tx.subscribers.find_subscriber(address):
-        return merge_subscribers(tx, subscriber, other, now, source=source)
+        return merge_subscribers(tx, actor, subscriber, other, now, source=source)
     moved = tx.subscribers.edit_subscriber(subscriber, replace(subscriber.person, address=address))
     log_consent_action(
-        tx, subscriber, ConsentAction.NEW_ADDRESS, now, source=source, detail="the old one"
+        tx, actor, subscriber, ConsentAction.NEW_ADDRESS, now, source=source, detail="the old one"
     )
     log_consent_action(
-        tx, moved, ConsentAction.NEW_ADDRESS, now, source=source, detail="the new one"
+        tx, actor, moved, ConsentAction.NEW_ADDRESS, now, source=source, detail="the new one"
     )
     return moved
 
 
 def merge_subscribers(
     tx: Transaction,
+    actor: Actor,
     duplicate: Subscriber,
     survivor: Subscriber,
     now: datetime,
     *,
     source: str = STAFF_SOURCE,
 ) -> Subscriber:
-    """Make one person of two: `kept`'s address stays, and `gone`'s links lead to them.
+    """Merge `duplicate` into `survivor`: the survivor's address stays, and the duplicate's links
+    lead to the survivor.
 
-    On a list that both are on, what happened last counts: who left after the other had joined has
-    left. Topics and tags add up; for all else `kept`'s own wins. Raises Refused where the two are
-    one, or `kept`'s address must not be mailed."""
+    On a list that both are on, the last event decides: if one of them unsubscribed after the other
+    had joined, the merged person is unsubscribed. Topics and tags are united; other fields of the
+    survivor win. Raises InputError if the two are the same person, Refused if the survivor's
+    address is suppressed."""
     if duplicate.id == survivor.id:
-        raise InputError("they are the same person already", where="address")
+        raise InputError("they are the same person already", field="address")
     if reason := tx.subscribers.find_suppression_reason(survivor.address):
         raise Refused(f"{survivor.address} must not be mailed ({reason})")
-    # By their numbers, as imports lock them.
+    # In the order of their numbers, as imports lock them.
     memberships_by_id = {
         subscriber.id: tx.subscribers.list_memberships(subscriber)
         for subscriber in sorted((duplicate, survivor), key=lambda subscriber: subscriber.id)
@@ -190,6 +224,7 @@ def merge_subscribers(
     person = merge_persons(duplicate.person, survivor.person)
     log_consent_action(
         tx,
+        actor,
         duplicate,
         ConsentAction.MERGED,
         now,
@@ -201,6 +236,7 @@ def merge_subscribers(
     survivor = tx.subscribers.edit_subscriber(survivor, replace(person, address=survivor.address))
     log_consent_action(
         tx,
+        actor,
         survivor,
         ConsentAction.MERGED,
         now,
@@ -226,7 +262,7 @@ def _merge_memberships(survivor: Membership | None, duplicate: Membership) -> Me
 
 
 def _rank_by_last_change(membership: Membership) -> tuple[bool, datetime]:
-    """When something last happened to it; one that was never confirmed comes first."""
+    """Rank memberships by their last event; a membership that was never confirmed comes first."""
     return membership.state is not MembershipState.PENDING, max(
         membership.joined_at, membership.left_at or membership.joined_at
     )
@@ -242,7 +278,7 @@ def _get_active_membership(
 
 
 def find_common_frequencies(mailing_lists: Iterable[MailingList]) -> tuple[Frequency, ...]:
-    """Those that every one of these lists serves."""
+    """Return the frequencies that every one of these lists serves."""
     frequency_sets = [{*mailing_list.frequencies} for mailing_list in mailing_lists]
     common = set.intersection(*frequency_sets) if frequency_sets else {Frequency.EVERY}
     return tuple(frequency for frequency in Frequency if frequency in common)

@@ -7,8 +7,8 @@ A segment is a closed tree of fields and operators, never SQL text. People write
 Grammar (keywords in any case, values bare or in double quotes)::
 
     any    = all ("or" all)*
-    all    = one ("and" one)*
-    one    = "not" one | "(" any ")" | test
+    all    = term ("and" term)*
+    term   = "not" term | "(" any ")" | test
     test   = field ("=" | "!=") value | field ["not"] "in" "(" value ("," value)* ")"
            | "joined" ("before" | "after") date
 
@@ -24,8 +24,9 @@ from datetime import date, datetime
 from typing import Any
 
 from mailer import languages
+from mailer.actor import Actor
 from mailer.audience.lists import check_line, check_slug
-from mailer.errors import InputError, NotFound
+from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.segments import (
     FIELD_WORDS,
     All,
@@ -40,17 +41,19 @@ from mailer.model.segments import (
 from mailer.model.transaction import Transaction
 
 MAX_FILTER_DEPTH = 50
-"""How deep a filter may nest."""
+"""The deepest nesting of a filter."""
 
 
-def save_segment(tx: Transaction, slug: str, name: str, text: str, now: datetime) -> Segment:
-    """Save a filter under a name; one of that name is replaced. Raises InputError."""
+def save_segment(
+    tx: Transaction, actor: Actor, slug: str, name: str, text: str, now: datetime
+) -> Segment:
+    """Save a filter under a slug, in place of an earlier one. Raises InputError."""
     check_slug(slug, "segment")
     return tx.segments.save_segment(slug, check_line(name, "name"), check_filter(tx, text), now)
 
 
 def check_filter(tx: Transaction, text: str) -> Filter:
-    """The tree for a line. Raises InputError, also for a topic that isn't there."""
+    """Parse a filter and check its topics. Raises InputError, also for an unknown topic."""
     tree = parse_filter(text)
     unknown = {
         value
@@ -59,7 +62,9 @@ def check_filter(tx: Transaction, text: str) -> Filter:
         for value in test.values
     } - tx.segments.list_topic_slugs()
     if unknown:
-        raise InputError(f"there is no topic {min(unknown)!r}", hint="see `mailer topic list`")
+        raise InputError(
+            f"there is no topic {min(unknown)!r}", next_steps=[NextStep("list_topics")]
+        )
     return tree
 
 
@@ -67,11 +72,12 @@ def get_segment(tx: Transaction, slug: str) -> Segment:
     for segment in tx.segments.list_segments():
         if segment.slug == slug:
             return segment
-    raise NotFound(f"there is no segment {slug!r}", hint="see `mailer segment list`")
+    raise NotFound(f"there is no segment {slug!r}", next_steps=[NextStep("list_segments")])
 
 
-def remove_segment(tx: Transaction, slug: str) -> Segment:
-    """Remove a segment that no digest or open edition uses."""
+def remove_segment(tx: Transaction, actor: Actor, slug: str) -> Segment:
+    """Remove a segment that no digest or open edition uses. Raises InputError, which counts the
+    uses."""
     segment = get_segment(tx, slug)
     uses = {kind: count for kind, count in tx.segments.count_segment_uses(segment).items() if count}
     if uses:
@@ -243,7 +249,7 @@ def _check_value(field: FilterField, text: str) -> str:
 
 
 def parse_filter(text: str) -> Filter:
-    """The tree of a filter written as a line. Raises InputError, which names the column."""
+    """Parse a filter from its line. Raises InputError, which names the column."""
     reader = _FilterParser(text)
     if not reader.tokens:
         return All(())
@@ -262,7 +268,7 @@ def _quote_value(value: str) -> str:
 
 
 def format_filter(tree: Filter) -> str:
-    """The line for a tree: :func:`parse_filter` gives back an equal tree."""
+    """Format a filter as a line, which :func:`parse_filter` parses to an equal filter."""
     match tree:
         case Among(field, (value,)):
             return f"{field} = {_quote_value(value)}"
@@ -283,7 +289,7 @@ def _format_group(tree: Filter) -> str:
 
 
 def to_plain(tree: Filter) -> dict[str, Any]:
-    """The tree as JSON can hold it."""
+    """Convert a filter to plain data for JSON."""
     match tree:
         case Among(field, values):
             return {"field": field.value, "in": list(values)}
@@ -298,7 +304,7 @@ def to_plain(tree: Filter) -> dict[str, Any]:
 
 
 def from_plain(plain: Mapping[str, Any]) -> Filter:
-    """The tree of :func:`to_plain`'s data."""
+    """Build a filter from the data of :func:`to_plain`."""
     match plain:
         case {"field": field, "in": values}:
             return Among(FilterField(field), tuple(values))
@@ -311,4 +317,4 @@ def from_plain(plain: Mapping[str, Any]) -> Filter:
         case {"any": terms}:
             return AnyOf(tuple(map(from_plain, terms)))
         case _:
-            raise ValueError(f"not a segment's tree: {plain!r}")
+            raise ValueError(f"not a filter: {plain!r}")

@@ -1,8 +1,8 @@
 """Subscribers, and their membership of lists.
 
-A person is one address. What they get hangs on each membership: its state, the topics chosen there
-(none chosen means all) and a language. A membership that was left is kept, so that nothing brings
-the person back by accident.
+A person is one address. Each membership decides which mails they get, by its state, the topics
+chosen there (no topic means all topics) and a language. The membership of a person who unsubscribes
+stays stored, so that nothing brings the person back by accident.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from mailer import addresses, languages, zones
+from mailer.actor import Actor
 from mailer.audience.lists import check_line
-from mailer.errors import InputError, NotFound, Refused
+from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.lines import holds_control
 from mailer.model.lists import Frequency, MailingList, Topic
 from mailer.model.subscribers import (
@@ -29,17 +30,17 @@ from mailer.model.transaction import Transaction
 LONGEST_NAME = 200
 LONGEST_TAG = 100
 STAFF_SOURCE = "command line"
-"""The source of what staff did."""
+"""The source of changes that staff make."""
 STAFF_EVIDENCE = Evidence(source=STAFF_SOURCE)
 
 
 def check_person(person: Person) -> Person:
-    """The person with every field in canonical form. Raises InputError naming the field."""
+    """Return the person with every field in canonical form. Raises InputError naming the field."""
     name = " ".join(person.name.split())
     if holds_control(name):
-        raise InputError("it holds control characters", where="name", hint="remove them")
+        raise InputError("it holds control characters", field="name", hint="remove them")
     if len(name) > LONGEST_NAME:
-        raise InputError(f"it is longer than {LONGEST_NAME} characters", where="name")
+        raise InputError(f"it is longer than {LONGEST_NAME} characters", field="name")
     return Person(
         address=addresses.normalise_address(person.address),
         name=name,
@@ -53,7 +54,7 @@ def check_person(person: Person) -> Person:
 def _check_tag(tag: str) -> str:
     line = check_line(tag, "tags")
     if len(line) > LONGEST_TAG:
-        raise InputError(f"{line[:20]!r}… is longer than {LONGEST_TAG} characters", where="tags")
+        raise InputError(f"{line[:20]!r}… is longer than {LONGEST_TAG} characters", field="tags")
     return line
 
 
@@ -62,7 +63,7 @@ def _check_country(code: str) -> str:
     if code and code not in languages.list_country_codes():
         raise InputError(
             f"{code!r} is not a country code",
-            where="country",
+            field="country",
             hint="use two letters as in ISO 3166, such as GB",
         )
     return code
@@ -75,6 +76,7 @@ def _check_time_zone(zone: str) -> str:
 
 def subscribe_person(
     tx: Transaction,
+    actor: Actor,
     person: Person,
     mailing_list: MailingList,
     topics: Iterable[Topic],
@@ -86,16 +88,18 @@ def subscribe_person(
     state: MembershipState = MembershipState.ACTIVE,
     rejoin: bool = False,
 ) -> tuple[Subscriber, Membership]:
-    """Put a person on a list, or change the topics, language and frequency that they have there.
-    The log keeps the `evidence`. A frequency that the list doesn't serve becomes every edition.
+    """Subscribe a person to a list, or change their topics, language and frequency there.
 
-    Known fields of the person are kept where `person` leaves them empty. Raises Refused for a
-    suppressed address, and for one who left the list unless `rejoin` says that they asked."""
+    The log of consent records the `evidence`. A frequency that the list doesn't serve becomes every
+    edition. Fields that `person` leaves empty keep their stored values. Raises Refused if the
+    address is suppressed, or if the person unsubscribed and `rejoin` does not state that they asked
+    to come back."""
     person = check_person(person)
     if reason := tx.subscribers.find_suppression_reason(person.address):
         raise Refused(
             f"{person.address} must not be mailed ({reason})",
-            hint="`mailer suppression remove` if that is no longer so",
+            hint="lift the suppression if its reason no longer holds",
+            next_steps=[NextStep("lift_suppression", address=person.address)],
         )
     existing = tx.subscribers.find_subscriber(person.address)
     if existing is None:
@@ -112,8 +116,9 @@ def subscribe_person(
         and not rejoin
     ):
         raise Refused(
-            f"{person.address} left the list {mailing_list.slug!r}",
-            hint="give --rejoin if they have asked to come back",
+            f"{person.address} unsubscribed from the list {mailing_list.slug!r}",
+            field="rejoin",
+            hint="people who unsubscribed may return only if they ask to",
         )
     was_active = (
         earlier_membership is not None and earlier_membership.state is MembershipState.ACTIVE
@@ -147,6 +152,7 @@ def subscribe_person(
             basis=evidence.basis,
             wording=evidence.wording,
             detail=describe_membership(membership),
+            actor_key=actor.key,
         )
         tx.subscribers.log_consent([entry])
     return subscriber, membership
@@ -158,7 +164,7 @@ def _choose_frequency(mailing_list: MailingList, frequency: Frequency | None) ->
 
 
 def describe_membership(membership: Membership) -> str:
-    """What somebody gets on a list, for the log."""
+    """Describe a membership's topics, language and frequency for the log."""
     parts = ["topics: " + (", ".join(membership.topics) or "all")]
     if membership.language:
         parts.append(f"language: {membership.language}")
@@ -169,6 +175,7 @@ def describe_membership(membership: Membership) -> str:
 
 def log_consent_action(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     act: ConsentAction,
     now: datetime,
@@ -177,18 +184,26 @@ def log_consent_action(
     mailing_list: str = "",
     detail: str = "",
 ) -> None:
-    """Write a line into the log of consent."""
+    """Add an entry to the log of consent."""
     tx.subscribers.log_consent(
         [
             ConsentEntry(
-                now, act, subscriber.id, subscriber.address, source, mailing_list, detail=detail
+                now,
+                act,
+                subscriber.id,
+                subscriber.address,
+                source,
+                mailing_list,
+                detail=detail,
+                actor_key=actor.key,
             )
         ]
     )
 
 
 def merge_persons(existing: Person, new: Person) -> Person:
-    """`known` with what `new` tells: empty fields of `new` keep what is known, tags add up."""
+    """Merge `new` into `existing`: fields that `new` leaves empty keep their values, and tags are
+    united."""
     return Person(
         address=existing.address,
         name=new.name or existing.name,
@@ -201,14 +216,15 @@ def merge_persons(existing: Person, new: Person) -> Person:
 
 def unsubscribe_person(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     mailing_list: MailingList,
     now: datetime,
     *,
     source: str = STAFF_SOURCE,
 ) -> Membership:
-    """Take a person off a list. Idempotent: who has left stays as they are. From the commit on,
-    nothing more of that list passes the gate for this person."""
+    """Unsubscribe a person from a list. Idempotent. Once this is committed, no further mail of the
+    list passes the gate for this person. Raises NotFound if the person never was on the list."""
     membership = find_membership(tx, subscriber, mailing_list.slug)
     if membership is None:
         raise NotFound(f"{subscriber.address} is not on the list {mailing_list.slug!r}")
@@ -217,16 +233,23 @@ def unsubscribe_person(
     unsubscribed = replace(membership, state=MembershipState.UNSUBSCRIBED, left_at=now)
     tx.subscribers.set_membership(subscriber, mailing_list, unsubscribed)
     log_consent_action(
-        tx, subscriber, ConsentAction.LEFT, now, source=source, mailing_list=mailing_list.slug
+        tx,
+        actor,
+        subscriber,
+        ConsentAction.LEFT,
+        now,
+        source=source,
+        mailing_list=mailing_list.slug,
     )
     return unsubscribed
 
 
 def edit_subscriber(
-    tx: Transaction, address: str, changes: Mapping[str, Any]
+    tx: Transaction, actor: Actor, address: str, changes: Mapping[str, Any]
 ) -> tuple[Subscriber, bool]:
-    """Change what is known of a person. Returns the person and whether anything changed. A new
-    address goes through ``choices.change_address``."""
+    """Change fields of a person. A new address goes through ``preferences.change_address`` instead.
+
+    Returns the person and whether anything changed."""
     subscriber = get_subscriber(tx, address)
     person = check_person(replace(subscriber.person, **changes))
     if person == subscriber.person:
@@ -236,12 +259,13 @@ def edit_subscriber(
 
 
 def get_subscriber(tx: Transaction, address: str) -> Subscriber:
-    """One subscriber. Raises NotFound, or InputError for what is no address."""
+    """Return a subscriber by address. Raises NotFound, or InputError for an invalid address."""
     normal_address = addresses.normalise_address(address)
     subscriber = tx.subscribers.find_subscriber(normal_address)
     if subscriber is None:
         raise NotFound(
-            f"{normal_address} is not a subscriber", hint="add them with `mailer subscriber add`"
+            f"{normal_address} is not a subscriber",
+            next_steps=[NextStep("add_subscriber", address=normal_address)],
         )
     return subscriber
 

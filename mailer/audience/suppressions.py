@@ -1,16 +1,17 @@
 """Suppressions: addresses that must not be mailed, and why.
 
-Kept under a keyed hash of the address, so that a suppression outlives the erasure of the address.
-The gate asks for it in the same statement that lets a message out.
+A suppression is stored under a keyed hash of the address, so that it outlives the erasure of the
+address. The gate checks it in the same statement that lets a message pass.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from mailer import addresses
+from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.audience.subscribers import STAFF_SOURCE
-from mailer.errors import NotFound
+from mailer.errors import NextStep, NotFound
 from mailer.model.stores.audience import SubscriberStore
 from mailer.model.subscribers import ConsentAction, ConsentEntry
 from mailer.model.suppressions import Suppression, SuppressionReason
@@ -19,6 +20,7 @@ from mailer.model.transaction import Transaction
 
 def suppress_address(
     tx: Transaction,
+    actor: Actor,
     address: str,
     reason: SuppressionReason,
     detail: str,
@@ -26,27 +28,31 @@ def suppress_address(
     *,
     source: str = STAFF_SOURCE,
 ) -> tuple[Suppression, bool]:
-    """Stop all mail to an address. Returns the suppression, the earlier one if there is one, and
-    whether it is new."""
+    """Stop all mail to an address. An earlier suppression stays unchanged.
+
+    Returns the suppression and whether it is new."""
     normal_address = addresses.normalise_address(address)
     if earlier := tx.subscribers.find_suppression(normal_address):
         return earlier, False
     suppression = Suppression(
         normal_address, reason, check_line(detail, "detail", required=False), now
     )
-    suppress_addresses(tx.subscribers, [suppression], now, source=source)
+    suppress_addresses(tx.subscribers, actor, [suppression], now, source=source)
     return suppression, True
 
 
 def suppress_addresses(
     store: SubscriberStore,
+    actor: Actor,
     suppressions: Sequence[Suppression],
     now: datetime,
     *,
     source: str = STAFF_SOURCE,
 ) -> frozenset[str]:
-    """Stop all mail to many addresses, each of which stands there once. Returns those to which it
-    was stopped already: they keep their reason."""
+    """Stop all mail to many distinct addresses. Addresses that are already suppressed keep their
+    reason.
+
+    Returns the addresses that were already suppressed."""
     already_suppressed = store.find_suppressed_addresses(
         [suppression.address for suppression in suppressions]
     )
@@ -63,6 +69,7 @@ def suppress_addresses(
                 suppression.address,
                 source,
                 detail=_describe_suppression(suppression),
+                actor_key=actor.key,
             )
             for suppression in new_suppressions
         ]
@@ -79,13 +86,16 @@ def _describe_suppression(suppression: Suppression) -> str:
 
 
 def lift_suppression(
-    tx: Transaction, address: str, now: datetime, *, source: str = STAFF_SOURCE
+    tx: Transaction, actor: Actor, address: str, now: datetime, *, source: str = STAFF_SOURCE
 ) -> str:
-    """Let an address be mailed again. Raises NotFound when it isn't suppressed."""
+    """Allow mail to an address again. Returns the address in canonical spelling. Raises NotFound if
+    it is not suppressed."""
     normal_address = addresses.normalise_address(address)
     if not tx.subscribers.remove_suppression(normal_address):
-        raise NotFound(f"{normal_address} is not suppressed", hint="see `mailer suppression list`")
+        raise NotFound(
+            f"{normal_address} is not suppressed", next_steps=[NextStep("list_suppressions")]
+        )
     tx.subscribers.log_consent(
-        [ConsentEntry(now, ConsentAction.RELEASED, 0, normal_address, source)]
+        [ConsentEntry(now, ConsentAction.RELEASED, 0, normal_address, source, actor_key=actor.key)]
     )
     return normal_address

@@ -1,7 +1,7 @@
-"""Leaving a list by mail: the address that messages offer for it, and what comes to it.
+"""Unsubscribing by mail: the mailto: URI that messages offer, and the mails that arrive there.
 
 ``List-Unsubscribe`` (RFC 2369 §3.2) offers a mailto: URI whose subject holds the same token as the
-link beside it. A mail program writes it back as it stands, folded, encoded or behind a "Re:".
+link beside it. Mail programs send the subject back unchanged, folded, encoded or after a "Re:".
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from mailer import addresses
+from mailer.actor import Actor
 from mailer.audience import links, subscribers
 from mailer.audience.links import LinkPurpose
 from mailer.errors import InputError
@@ -21,39 +22,39 @@ from mailer.model.subscribers import MembershipState, Subscriber
 from mailer.model.transaction import Transaction
 
 UNSUBSCRIBE_MAIL = "unsubscribe mail"
-"""The source of a leaving, for the log of consent."""
+"""The source that the log of consent records for unsubscribing by mail."""
 
 _TOKEN = re.compile(r"unsubscribe\s+(\d+\.\d+\.\d+\.[\w-]+)", re.ASCII | re.IGNORECASE)
 
 
 def build_mailto(address: str) -> str:
-    """The URI that asks to be taken off, up to the token, which follows as it is (RFC 6068 §2: all
-    but unreserved characters percent-encoded)."""
+    """Build the mailto: URI for unsubscribing, up to the token, which is appended unchanged
+    (RFC 6068 §2: all but unreserved characters are percent-encoded)."""
     local, _, domain = addresses.to_wire_form(address).rpartition("@")
     return f"mailto:{quote(local, safe='')}@{quote(domain, safe='')}?subject=unsubscribe%20"
 
 
 def extract_token(message: bytes) -> str:
-    """The token in the subject of a message (RFC 5322; its body is not looked at). Raises
-    InputError where there is none."""
+    """Return the token in the subject of a message (RFC 5322). The body is not read. Raises
+    InputError if the subject has no token."""
     raw_subject = BytesHeaderParser().parsebytes(message)["Subject"]
     try:
         subject = str(make_header(decode_header(raw_subject))) if raw_subject is not None else ""
-    except (HeaderParseError, LookupError, ValueError):  # no such charset, or none of its bytes
+    except (HeaderParseError, LookupError, ValueError):  # an unknown charset, or invalid bytes
         subject = str(raw_subject)
     match = _TOKEN.search(subject)
     if match is None:
         raise InputError(
-            "it doesn't say who is to be taken off which list",
+            "it names no subscriber and no list",
             where="Subject",
-            hint="it must hold the words of List-Unsubscribe: unsubscribe, and a token of ours",
+            hint="it must hold the words of List-Unsubscribe: unsubscribe, and a token",
         )
     return match[1]
 
 
 class UnsubscribeResult(NamedTuple):
-    """Who is off which list now; None where they, or it, are no longer there. `before`: they were
-    off it already."""
+    """The subscriber and the list that they are unsubscribed from now; None for a record that no
+    longer exists. `already_unsubscribed`: the mail changed nothing."""
 
     subscriber: Subscriber | None
     mailing_list: MailingList | None
@@ -61,10 +62,11 @@ class UnsubscribeResult(NamedTuple):
 
 
 def unsubscribe_by_mail(
-    tx: Transaction, key: bytes, message: bytes, now: datetime
+    tx: Transaction, actor: Actor, key: bytes, message: bytes, now: datetime
 ) -> UnsubscribeResult:
-    """Take off a list who asks for it in a message. Idempotent. Raises InputError where it holds no
-    token, TokenError for one that isn't ours."""
+    """Unsubscribe the sender of a message from the list that its token names. Idempotent. Raises
+    InputError if the message holds no token, TokenError for a token that this office did not
+    sign."""
     link = links.verify_member_link(key, LinkPurpose.UNSUBSCRIBE, extract_token(message))
     subscriber = tx.subscribers.find_subscriber_by_id(link.subscriber_id)
     mailing_list = next(
@@ -76,5 +78,7 @@ def unsubscribe_by_mail(
     membership = subscribers.find_membership(tx, subscriber, mailing_list.slug)
     already_unsubscribed = membership is None or membership.state is MembershipState.UNSUBSCRIBED
     if not already_unsubscribed:
-        subscribers.unsubscribe_person(tx, subscriber, mailing_list, now, source=UNSUBSCRIBE_MAIL)
+        subscribers.unsubscribe_person(
+            tx, actor, subscriber, mailing_list, now, source=UNSUBSCRIBE_MAIL
+        )
     return UnsubscribeResult(subscriber, mailing_list, already_unsubscribed)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from mailer import articles
+from mailer.actor import Actor
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.next_steps import describe_error
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, StorySlug, resolve_actor
@@ -136,16 +137,16 @@ def add_articles(
 
 
 def _add_word_file(
-    mailer: "Mailer", tx: "SqlTransaction", path: Path, kind: ArticleKind, author: str, out: Output
+    mailer: "Mailer", tx: "SqlTransaction", path: Path, kind: ArticleKind, actor: Actor, out: Output
 ) -> dict[str, Any]:
-    from mailer.app import source_import
-    from mailer.intake import sources
+    from mailer import sources
+    from mailer.intake.source_reader import SourceReader, build_entry
+    from mailer.intake.sources import load_word_file
 
-    draft = sources.load_word_file(
-        path, replace(source_import.make_defaults(mailer, tx), kind=kind)
-    )
-    article, outcome, left_out = source_import.add_draft(mailer, tx, draft, author=author)
-    for omission in source_import.describe_dropped(left_out):
+    defaults = SourceReader(mailer.settings).make_defaults(tx.lists.list_topics(), mailer.clock())
+    entry = build_entry(load_word_file(path, replace(defaults, kind=kind)))
+    article, outcome = sources.import_draft(tx, actor, entry, mailer.clock())
+    for omission in sources.describe_omissions(entry.omissions):
         out.print_note(f"{path}: {omission}")
     if article.state is ArticleState.DRAFT:
         out.print_note(f"{path}: check it, then: mailer article queue {article.slug}")
@@ -177,16 +178,17 @@ def fetch_article(
     from mailer.intake import extra
 
     extra.import_package("httpcore")
-    from mailer.app import source_import
-    from mailer.intake import sources
     from mailer.intake.fetching import build_user_agent
+    from mailer.intake.source_reader import SourceReader
+    from mailer.intake.sources import fetch_page
 
     out = Output(json)
     with open_for_reading() as (mailer, tx):
-        defaults = source_import.make_defaults(mailer, tx)
+        reader = SourceReader(mailer.settings)
+        defaults = reader.make_defaults(tx.lists.list_topics(), mailer.clock())
         agent = build_user_agent(mailer.settings.organisation.website)
     defaults = replace(defaults, kind=kind, topics=tuple(topic or ()))
-    draft = sources.fetch_page(address, defaults, agent=agent)
+    draft = fetch_page(address, defaults, agent=agent)
     _add_draft(draft, out, resolve_actor(by), dry_run=dry_run)
 
 
@@ -207,13 +209,14 @@ def paste_article(
 
     Example: mailer article paste copied.html
     xclip -o -t text/html | mailer article paste"""
-    from mailer.app import source_import
     from mailer.intake import word
+    from mailer.intake.source_reader import SourceReader
 
     out = Output(json)
     text = _read_text(file) if file else sys.stdin.read()
     with open_for_reading() as (mailer, tx):
-        defaults = source_import.make_defaults(mailer, tx)
+        reader = SourceReader(mailer.settings)
+        defaults = reader.make_defaults(tx.lists.list_topics(), mailer.clock())
     defaults = replace(
         defaults, kind=kind, topics=tuple(topic or ()), language=language or defaults.language
     )
@@ -222,14 +225,18 @@ def paste_article(
     _add_draft(draft, out, resolve_actor(by), dry_run=dry_run)
 
 
-def _add_draft(draft: "Draft", out: Output, author: str, *, dry_run: bool) -> None:
-    from mailer.app import source_import
+def _add_draft(draft: "Draft", out: Output, actor: Actor, *, dry_run: bool) -> None:
+    from mailer import sources
+    from mailer.intake.source_reader import build_entry
 
+    entry = build_entry(draft)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        article, outcome, left_out = source_import.add_draft(mailer, tx, draft, author=author)
+        article, outcome = sources.import_draft(tx, actor, entry, mailer.clock())
         message = f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
-        out.print_record({"outcome": outcome, "article": article, "left_out": left_out}, message)
-        for omission in source_import.describe_dropped(left_out):
+        out.print_record(
+            {"outcome": outcome, "article": article, "left_out": entry.omissions}, message
+        )
+        for omission in sources.describe_omissions(entry.omissions):
             out.print_note(omission)
         if article.state is ArticleState.DRAFT:
             out.print_note(f"check it, then: mailer article queue {article.slug}")
@@ -336,7 +343,12 @@ def edit_article(
         if not changes:
             raise UsageError("no change was given", hint="see `mailer article edit --help`")
         article, outcome = articles.edit_article(
-            tx, slug, language, changes, mailer.clock(), author=resolve_actor(by)
+            tx,
+            resolve_actor(by),
+            slug,
+            language,
+            changes,
+            mailer.clock(),
         )
         message = f"{article.slug} ({article.language}): {outcome}, revision {article.revision}"
         out.print_record(article, message)
@@ -384,7 +396,9 @@ def queue_article(
     Example: mailer article queue open-day"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        queued = articles.queue_articles(tx, slug, language or None, mailer.clock())
+        queued = articles.queue_articles(
+            tx, resolve_actor(""), slug, language or None, mailer.clock()
+        )
         translations = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
         states = ", ".join(dict.fromkeys(article.state for article in translations))
         message = f"{len(queued)} queued" if queued else f"it is no draft, but {states}"
@@ -403,7 +417,9 @@ def withdraw_article(
     Example: mailer article withdraw open-day"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        withdrawn = articles.withdraw_articles(tx, slug, language or None, mailer.clock())
+        withdrawn = articles.withdraw_articles(
+            tx, resolve_actor(""), slug, language or None, mailer.clock()
+        )
         out.print_record(withdrawn, f"{slug}: {len(withdrawn)} withdrawn")
 
 
@@ -419,5 +435,7 @@ def restore_article(
     Example: mailer article restore open-day"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        restored = articles.restore_articles(tx, slug, language or None, mailer.clock())
+        restored = articles.restore_articles(
+            tx, resolve_actor(""), slug, language or None, mailer.clock()
+        )
         out.print_record(restored, f"{slug}: {len(restored)} queued again")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.schedule.rules import parse_day
 from mailer.cli.transactions import open_for_reading, open_for_writing
@@ -34,7 +34,7 @@ def add_blackout(
         blackout_days = Blackout(
             first_day, parse_day(last, "LAST") if last else first_day, " ".join(reason.split())
         )
-        blackout = schedules.add_blackout(tx, blackout_days, mailer.clock())
+        blackout = schedules.add_blackout(tx, resolve_actor(""), blackout_days, mailer.clock())
         out.print_record(
             blackout, f"blackout {blackout.id}: {blackout_days.first} to {blackout_days.last}"
         )
@@ -67,5 +67,5 @@ def remove_blackout(
     Example: mailer blackout remove 1"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        blackout = schedules.lift_blackout(tx, number)
+        blackout = schedules.lift_blackout(tx, resolve_actor(""), number)
         out.print_record(blackout, f"removed blackout {blackout.id}")

@@ -9,7 +9,7 @@ import typer
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError
@@ -50,7 +50,9 @@ def set_boilerplate(
     with open_for_writing(dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
         boilerplate = Boilerplate(organisation, tag, name, text, to_html(text), mailer.clock())
-        saved_boilerplate, changed = boilerplates.save_boilerplate(tx, boilerplate)
+        saved_boilerplate, changed = boilerplates.save_boilerplate(
+            tx, resolve_actor(""), boilerplate
+        )
         outcome = "saved" if changed else "unchanged"
         out.print_record(
             saved_boilerplate,

@@ -11,7 +11,7 @@ from mailer.audience.consent import check_basis
 from mailer.audience.imports.rows import RowOutcome, RowResult
 from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import InputError, NextStep, Refused
@@ -74,6 +74,7 @@ def add_contact(
         mailing_list = _get_private_list(tx, list_slug)
         subscriber, _ = subscribers.subscribe_person(
             tx,
+            resolve_actor(""),
             Person(address, name, language, country, time_zone),
             mailing_list,
             lists.get_topics(tx, _find_chosen_topics(tx, address, list_slug)),
@@ -89,7 +90,9 @@ def add_contact(
             follow_up,
             note,
         )
-        contact, _ = contacts.save_contact(tx, subscriber, profile, mailer.clock())
+        contact, _ = contacts.save_contact(
+            tx, resolve_actor(""), subscriber, profile, mailer.clock()
+        )
         out.print_record(contact, f"{_describe_contact(contact)} is on {list_slug!r}")
 
 
@@ -237,6 +240,7 @@ def _import_row(
             chosen_topics = row.topics or _find_chosen_topics(tx, row.person.address, list_slug)
             subscriber, _ = subscribers.subscribe_person(
                 tx,
+                resolve_actor(""),
                 row.person,
                 lists.get_list(tx, list_slug),
                 lists.get_topics(tx, chosen_topics),
@@ -246,7 +250,7 @@ def _import_row(
             )
             current_contact = tx.subscribers.find_contact(subscriber)
             profile = parsed_row.merge_into(current_contact.profile if current_contact else None)
-            _, changed = contacts.save_contact(tx, subscriber, profile, now)
+            _, changed = contacts.save_contact(tx, resolve_actor(""), subscriber, profile, now)
             memberships_after = tx.subscribers.list_memberships(subscriber)
     except Refused as error:
         return RowResult(row.line, RowOutcome.SKIPPED, row.person.address, error.message)
@@ -341,7 +345,9 @@ def edit_contact(
     with open_for_writing(dry_run, out) as (mailer, tx):
         contact = contacts.get_contact(tx, subscribers.get_subscriber(tx, address))
         profile = _change_profile(contact.profile, outlet, beat, trusted, follow_up, note)
-        saved_contact, _ = contacts.save_contact(tx, contact.subscriber, profile, mailer.clock())
+        saved_contact, _ = contacts.save_contact(
+            tx, resolve_actor(""), contact.subscriber, profile, mailer.clock()
+        )
         out.print_record(saved_contact, _describe_contact(saved_contact).rstrip(","))
 
 
@@ -354,5 +360,7 @@ def remove_contact(
     Example: mailer contact remove ana@example.org"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        contact = contacts.remove_contact(tx, subscribers.get_subscriber(tx, address))
+        contact = contacts.remove_contact(
+            tx, resolve_actor(""), subscribers.get_subscriber(tx, address)
+        )
         out.print_record(contact, f"{address} is no longer a media contact")

@@ -7,7 +7,7 @@ import typer
 
 from mailer import digests
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DigestSlug, DryRunOption, JsonOption
+from mailer.cli.options import DigestSlug, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
@@ -83,6 +83,7 @@ def add_digest(
     with open_for_writing(dry_run, out) as (mailer, tx):
         digest = digests.add_digest(
             tx,
+            resolve_actor(""),
             DigestSettings(
                 slug=slug,
                 name=name or slug.replace("-", " ").capitalize(),
@@ -213,7 +214,7 @@ def edit_digest(
         raise UsageError("no change was given", hint="see `mailer digest edit --help`")
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        digest = digests.edit_digest(tx, slug, changes, mailer.clock())
+        digest = digests.edit_digest(tx, resolve_actor(""), slug, changes, mailer.clock())
         out.print_record(digest, f"digest {slug} changed")
 
 

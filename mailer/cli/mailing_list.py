@@ -7,7 +7,7 @@ import typer
 
 from mailer.audience import lists
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import ConfigError, InputError
@@ -52,6 +52,7 @@ def add_list(
     with open_for_writing(dry_run, out) as (mailer, tx):
         mailing_list = lists.add_list(
             tx,
+            resolve_actor(""),
             slug,
             name,
             mailer.clock(),
@@ -135,7 +136,7 @@ def edit_list(
     _check_name(name or "")
     changes = {key: value for key, value in options.items() if value is not None}
     with open_for_writing(dry_run, out) as (_, tx):
-        mailing_list = lists.edit_list(tx, slug, changes)
+        mailing_list = lists.edit_list(tx, resolve_actor(""), slug, changes)
         out.print_record(mailing_list, f"list {mailing_list.slug}: {mailing_list.name}")
 
 
@@ -175,4 +176,4 @@ def remove_list(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = Fa
     Example: mailer list remove news"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        out.print_record(lists.remove_list(tx, slug), f"list {slug} removed")
+        out.print_record(lists.remove_list(tx, resolve_actor(""), slug), f"list {slug} removed")

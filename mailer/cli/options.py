@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mailer.actor import Actor, create_local_actor
 from mailer.errors import InputError
 
 JsonOption = Annotated[
@@ -50,8 +51,8 @@ def parse_local_time(text: str, option: str) -> datetime:
     return wall_time
 
 
-def resolve_actor(by: str) -> str:
-    """Return the name of the person who acts: from --by, from the environment, or the login name.
+def resolve_actor(by: str) -> Actor:
+    """Return the person who acts, named by --by, by the environment, or by the login name.
     Raises InputError if the name has no letter or digit."""
     if actor_name := by or os.environ.get("MAILER_ACTOR"):
         from mailer.audience.lists import check_line
@@ -64,8 +65,8 @@ def resolve_actor(by: str) -> str:
                 where=place,
                 hint="write the name of the person who acts, with at least one letter",
             )
-        return line
+        return create_local_actor(line)
     try:
-        return getpass.getuser()
+        return create_local_actor(getpass.getuser())
     except (KeyError, OSError):
-        return "unknown"
+        return create_local_actor("unknown")

@@ -6,7 +6,7 @@ import typer
 
 from mailer.audience import lists, segments
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.model.segments import All, Segment
@@ -34,7 +34,9 @@ def save_segment(
     Example: mailer segment save uk 'country = GB and not tag = staff'"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        segment = segments.save_segment(tx, slug, name or slug, where, mailer.clock())
+        segment = segments.save_segment(
+            tx, resolve_actor(""), slug, name or slug, where, mailer.clock()
+        )
         out.print_record(
             _to_json(segment), f"{segment.slug}: {segments.format_filter(segment.filter)}"
         )
@@ -131,4 +133,7 @@ def remove_segment(slug: Slug, json: JsonOption = False, dry_run: DryRunOption =
     Example: mailer segment remove uk"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        out.print_record(_to_json(segments.remove_segment(tx, slug)), f"segment {slug} removed")
+        out.print_record(
+            _to_json(segments.remove_segment(tx, resolve_actor(""), slug)),
+            f"segment {slug} removed",
+        )

@@ -8,7 +8,7 @@ import typer
 from mailer import sources
 from mailer.articles import check_web_address
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import InputError, NextStep, PartlyDone, UsageError
@@ -86,6 +86,7 @@ def add_source(
             )
         source = sources.add_source(
             tx,
+            resolve_actor(""),
             SourceSettings(
                 name,
                 source_kind,
@@ -127,8 +128,8 @@ def list_sources(json: JsonOption = False) -> None:
                     source.settings.kind,
                     source.settings.place,
                     source.state,
-                    format_moment(source.looked_at),
-                    source.said,
+                    format_moment(source.last_read_at),
+                    source.last_result,
                     format_moment(source.next_at),
                 )
                 for source in all_sources
@@ -152,8 +153,8 @@ def show_source(name: Name, json: JsonOption = False) -> None:
         out.print_record(
             {
                 "state": source.state,
-                "polled": source.looked_at,
-                "result": source.said,
+                "polled": source.last_read_at,
+                "result": source.last_result,
                 "failures": source.failures,
                 "next": source.next_at,
             }
@@ -168,13 +169,21 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
     from mailer.intake import extra
 
     extra.import_package("httpcore")
-    from mailer.app import open_mailer, source_import
+    from mailer.app import open_mailer
+    from mailer.intake.source_reader import SourceReader
 
     out = Output(json)
     with open_mailer(load_settings()) as mailer:
         with mailer.store.read() as tx:
             source = sources.get_source(tx, name)
-        poll_result = source_import.import_source(mailer, source, save=not dry_run)
+        poll_result = sources.poll_source(
+            mailer.store,
+            resolve_actor(""),
+            source,
+            SourceReader(mailer.settings),
+            mailer.clock,
+            save=not dry_run,
+        )
     if dry_run:
         out.print_note("dry run: nothing was written")
     if poll_result is None:
@@ -202,7 +211,7 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
         out.print_note(
             f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
         )
-        for omission in source_import.describe_dropped(omissions):
+        for omission in sources.describe_omissions(omissions):
             out.print_note(f"  {omission}")
     for queued_article in poll_result.unchanged_queued:
         out.print_note(
@@ -226,7 +235,9 @@ def resume_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = 
     Example: mailer source resume our-site"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        source = sources.resume_source(tx, sources.get_source(tx, name), mailer.clock())
+        source = sources.resume_source(
+            tx, resolve_actor(""), sources.get_source(tx, name), mailer.clock()
+        )
         out.print_record(source, f"source {name} is polled next")
 
 

@@ -9,7 +9,7 @@ import typer
 
 from mailer.audience import suppressions
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import UsageError
@@ -37,7 +37,7 @@ def suppress_address(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         suppression, is_new = suppressions.suppress_address(
-            tx, address, reason, detail, mailer.clock()
+            tx, resolve_actor(""), address, reason, detail, mailer.clock()
         )
         message = "suppressed" if is_new else "suppressed already"
         out.print_record(suppression, f"{suppression.address}: {message} ({suppression.reason})")
@@ -88,7 +88,7 @@ def import_suppressions(
         for batch in files.read_suppressions(file, reason, mailer.clock()):
             with begin_transaction() as tx:
                 results = decisions.suppress_rows(
-                    tx, batch.rows, mailer.clock(), source=import_source
+                    tx, resolve_actor(""), batch.rows, mailer.clock(), source=import_source
                 )
             tally.add_results([*batch.refused, *results], batch.passed_over)
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} lines")
@@ -142,7 +142,9 @@ def release_address(
     Example: mailer suppression remove ana@example.org"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        freed_address = suppressions.lift_suppression(tx, address, mailer.clock())
+        freed_address = suppressions.lift_suppression(
+            tx, resolve_actor(""), address, mailer.clock()
+        )
         out.print_record({"address": freed_address}, f"{freed_address} may be mailed again")
 
 

@@ -6,7 +6,7 @@ import typer
 
 from mailer.audience import lists
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption, parse_pairs
+from mailer.cli.options import DryRunOption, JsonOption, parse_pairs, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 
@@ -34,7 +34,7 @@ def add_topic(
     options = [text if "=" in text else f"en={text}" for text in name or []]
     names = parse_pairs(options, "--name", languages.normalise_tag)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        topic = lists.add_topic(tx, slug, names, mailer.clock())
+        topic = lists.add_topic(tx, resolve_actor(""), slug, names, mailer.clock())
         out.print_record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
 
 
@@ -74,7 +74,7 @@ def remove_name(
     Example: mailer topic remove-name health fr"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        topic = lists.remove_topic_name(tx, slug, language)
+        topic = lists.remove_topic_name(tx, resolve_actor(""), slug, language)
         out.print_record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
 
 
@@ -85,4 +85,4 @@ def remove_topic(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = F
     Example: mailer topic remove health"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        out.print_record(lists.remove_topic(tx, slug), f"topic {slug} removed")
+        out.print_record(lists.remove_topic(tx, resolve_actor(""), slug), f"topic {slug} removed")

@@ -22,7 +22,7 @@ def _check_mail_address(value: str) -> str:
     if value and (not at or not local or not domain or not value.isprintable() or " " in value):
         raise ValueError("must be a mail address such as news@example.org")
     if not local.isascii():
-        raise ValueError("must have no accents before the @: many relays take no such sender")
+        raise ValueError("must have no accents before the @: many relays refuse such a sender")
     return value
 
 
@@ -68,7 +68,7 @@ class SenderSection(_Section):
 
     @property
     def envelope_sender(self) -> str:
-        """The envelope sender (RFC 5321 §3.3): where undeliverable mail comes back to."""
+        """The envelope sender (RFC 5321 §3.3), to which undeliverable mail is returned."""
         return self.envelope_from or self.address
 
 
@@ -84,13 +84,14 @@ class Tls(StrEnum):
 
 
 class Relay(_Section):
-    """An SMTP server that we hand mail to.
+    """An SMTP server that delivers our mail.
 
-    `timeout` and `dot_timeout` are in seconds: for one reply, and for the one to the final dot
-    (600 by RFC 5321 §4.5.3.2.6). `window` is how many messages a connection may have past the gate
-    at once: after a crash at most connections × window are in doubt. `per_connection` and `rate`
-    (messages a second) have no limit at 0. `weight` is this relay's share of the messages beside
-    the others' weights; without one it takes what it can, at 0 it stands by until no other works.
+    `timeout` and `dot_timeout` are in seconds: for a reply, and for the reply to the final dot (600
+    by RFC 5321 §4.5.3.2.6). `window` is the number of messages that a connection may have past the
+    gate at once: after a crash at most connections × window are in doubt. `per_connection` and
+    `rate` (messages a second) have no limit at 0. `weight` is this relay's share of the messages,
+    relative to the weights of the others. A relay without a weight takes as many as it can; a relay
+    with weight 0 stands by until no other works.
     """
 
     name: OneLine = "relay"
@@ -111,12 +112,12 @@ class Relay(_Section):
 
     @property
     def where(self) -> str:
-        """What errors call it."""
+        """The relay's name in errors."""
         return f"{self.name} {self.host}:{self.port}"
 
 
 class Throttle(_Section):
-    """What one recipient domain is spared: messages a second, and connections that carry messages
+    """The limits for one recipient domain: messages a second, and connections that carry messages
     for it at the same time. 0 is no limit."""
 
     rate: Annotated[float, Field(ge=0)] = 0.0
@@ -124,27 +125,27 @@ class Throttle(_Section):
 
 
 class DeliverySection(_Section):
-    """`lease`: seconds of silence after which a sender on another machine is taken for dead, and
-    what it held is taken over. `patience`: seconds for which a run waits for relays that have
-    worked before and now don't."""
+    """`lease`: seconds of silence after which a worker on another machine counts as dead, and its
+    deliveries are reclaimed. `patience`: seconds for which a run waits for relays that have worked
+    before and have stopped working."""
 
     lease: Annotated[float, Field(ge=1)] = 60.0
     patience: Annotated[float, Field(ge=0)] = 60.0
 
 
 class NoticesSection(_Section):
-    """Mails to staff: `approvers` are asked to approve and reminded, `watchers` told of all else.
-    A digest may name others."""
+    """Mails to staff: `approvers` are asked to approve, and reminded; `watchers` get all other
+    notices. A digest may name its own approvers and watchers."""
 
     approvers: tuple[MailAddress, ...] = ()
     watchers: tuple[MailAddress, ...] = ()
 
 
 class Press(_Section):
-    """`times`: places in whose clocks an embargo is given, with their zones. Whom journalists ask
-    where a release names nobody: `contact_name`, `contact_role`, `contact_phone`, `contact_email`.
-    `attach_limit`: bytes of files that a release may attach to its mail; what is more is linked
-    to."""
+    """`times`: the places whose local time an embargo is stated in, with their zones.
+    `contact_name`, `contact_role`, `contact_phone`, `contact_email`: the press contact of releases
+    that name none. `attach_limit`: bytes of files that a release may attach to its mail; further
+    files are linked."""
 
     times: dict[OneLine, Annotated[str, AfterValidator(_check_time_zone)]] = {
         "London": "Europe/London",
@@ -160,14 +161,14 @@ class Press(_Section):
 
 
 class WorkerSection(_Section):
-    """`tick`: seconds between two looks at the calendar."""
+    """`tick`: seconds between two checks of the calendar."""
 
     tick: Annotated[float, Field(ge=0.1, le=60)] = 5.0
 
 
 class Web(_Section):
     """`proxies`: addresses of reverse proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto``
-    are believed. `threads`: how many requests ask the database at once."""
+    are trusted. `threads`: the number of requests that use the database at once."""
 
     base_url: WebAddress = "https://mail.example.org"
     proxies: tuple[OneLine, ...] = ("127.0.0.1", "::1")
@@ -175,9 +176,9 @@ class Web(_Section):
 
 
 class SignUp(_Section):
-    """What strangers may do within an hour: mails that an address gets because somebody typed it,
-    sign-ups from one client (an IPv4 address, an IPv6 /64) and for addresses of one mail domain.
-    0: no limit."""
+    """The limits for strangers within an hour: mails to one address because of sign-ups, sign-ups
+    from one client (an IPv4 address, an IPv6 /64), and sign-ups for addresses of one mail domain.
+    0 is no limit."""
 
     per_address: Annotated[int, Field(ge=0)] = 1
     per_client: Annotated[int, Field(ge=0)] = 20
@@ -185,11 +186,12 @@ class SignUp(_Section):
 
 
 class RetentionSection(_Section):
-    """For how long things are kept; 0: for ever. `unconfirmed_days`: sign-ups that nobody has
-    confirmed; so long their links work. `deliveries_months`: names and addresses in deliveries,
-    after their edition has finished. `left_months`: people who are on no list any more.
-    `consent_years`: what the log of consent holds of erased people. `notices_days`: mails to staff,
-    and about sign-ups."""
+    """The time for which data is stored; 0 is for ever.
+
+    `unconfirmed_days`: unconfirmed sign-ups, whose links work as long. `deliveries_months`: names
+    and addresses in deliveries, after their edition has finished. `left_months`: people who are no
+    longer on any list. `consent_years`: entries of the log of consent about erased people.
+    `notices_days`: mails to staff, and mails about sign-ups."""
 
     unconfirmed_days: Annotated[int, Field(ge=1, le=365)] = 7
     deliveries_months: Annotated[int, Field(ge=0, le=1200)] = 24

@@ -1,4 +1,4 @@
-"""All settings together, and where they come from."""
+"""All settings together, and the code that loads them."""
 
 import os
 import secrets
@@ -35,7 +35,7 @@ from mailer.config.sections import (
     Web,
     WorkerSection,
 )
-from mailer.errors import ConfigError
+from mailer.errors import ConfigError, NextStep
 
 CONFIG_FILE = Path("config/mailer.toml")
 OBSERVANCES_FILE = Path("config/observances.toml")
@@ -43,7 +43,7 @@ KEY_BYTES = 32
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Made by :func:`load_settings`; never changed afterwards."""
+    """All settings. :func:`load_settings` makes them; they are never changed afterwards."""
 
     model_config = SettingsConfigDict(
         env_prefix="MAILER_",
@@ -74,13 +74,13 @@ class Settings(BaseSettings):
     paths: Paths = Paths()
 
     def resolve_path(self, path: Path) -> Path:
-        """`path` as seen from home."""
+        """Resolve a relative `path` against home."""
         return path if path.is_absolute() else self.home / path
 
     @property
     def database_url(self) -> str:
-        """The database's URL; a relative SQLite file starts at home, and PostgreSQL is always
-        spoken to through psycopg 3."""
+        """The database's URL. A relative SQLite file starts at home, and PostgreSQL always uses
+        psycopg 3."""
         url = self.database.url
         for short in ("postgres://", "postgresql://"):
             if url.startswith(short):
@@ -92,21 +92,21 @@ class Settings(BaseSettings):
 
     @property
     def all_relays(self) -> tuple[Relay, ...]:
-        """``[relay]``, then each of ``[relays.NAME]`` under its name."""
+        """The relay of ``[relay]``, then each of ``[relays.NAME]`` under its name."""
         others = (relay.model_copy(update={"name": name}) for name, relay in self.relays.items())
         return (self.relay, *others)
 
     @property
     def sender_details(self) -> str:
-        """What these settings put into every mail beside its body: an approval covers it."""
+        """The settings that appear in every mail beside its body. An approval covers them."""
         sender = self.sender
         details = f"{sender.name}\n{sender.address}\n{sender.reply_to}\n{self.web.base_url}"
-        # Only where it is set: what was approved before there was such a setting stays approved.
+        # Only if it is set: approvals from before this setting existed stay valid.
         return f"{details}\n{sender.unsubscribe_address}" if sender.unsubscribe_address else details
 
     @property
     def template_path(self) -> tuple[Path, ...]:
-        """Where templates are looked for, in order: the organisation's folder, then ours."""
+        """The folders of templates, in order: the organisation's, then the shipped one."""
         own_folder = self.paths.templates
         folders = [self.resolve_path(own_folder)] if own_folder else [self.home / "templates"]
         return (
@@ -116,11 +116,11 @@ class Settings(BaseSettings):
 
     @property
     def own_observances_file(self) -> Path:
-        """The organisation's own observances; the file need not be there."""
+        """The organisation's own file of observances, which need not exist."""
         return self.home / OBSERVANCES_FILE
 
     def read_observances(self) -> dict[str, tuple[dict[str, Any], Path]]:
-        """The tables of observances, ours and the organisation's own, with the file of each.
+        """Return the tables of observances, shipped and the organisation's own, each with its file.
 
         Raises ConfigError for a file that can't be read."""
         tables: dict[str, tuple[dict[str, Any], Path]] = {}
@@ -130,7 +130,7 @@ class Settings(BaseSettings):
 
     @property
     def observances_stamp(self) -> tuple[tuple[str, int, int], ...]:
-        """Changes when a file of observances does."""
+        """A value that changes when a file of observances changes."""
         stats = [(str(file), file.stat()) for file in self._observance_files]
         return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
 
@@ -143,9 +143,9 @@ class Settings(BaseSettings):
         return [file for file in candidates if file.is_file()]
 
     def read_secret_key(self) -> bytes:
-        """The key that signs links, from ``MAILER_SECRET_KEY`` or the key file (hex).
+        """Return the key that signs links, from ``MAILER_SECRET_KEY`` or the key file (hex).
 
-        Raises ConfigError when there is none or it is too short."""
+        Raises ConfigError if there is no key, or if it is too short."""
         text = self.secret.key.get_secret_value()
         where = "MAILER_SECRET_KEY"
         if not text:
@@ -155,7 +155,9 @@ class Settings(BaseSettings):
                 text = file.read_text("ascii")
             except FileNotFoundError as error:
                 raise ConfigError(
-                    "there is no secret key", where=where, hint="run `mailer init` to make one"
+                    "there is no secret key",
+                    where=where,
+                    next_steps=[NextStep("create_configuration")],
                 ) from error
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(f"the secret key can't be read ({error})", where=where) from error
@@ -174,8 +176,8 @@ class Settings(BaseSettings):
         return key
 
     def read_relay_password(self, relay: Relay) -> str:
-        """A relay's password, from the environment or its file. Raises ConfigError, also when there
-        is none."""
+        """Return a relay's password, from the environment or its file. Raises ConfigError, also if
+        there is no password."""
         section = "relay" if relay.name == "relay" else f"relays.{relay.name}"
         where = f"{self.config_file or 'settings'}, {section}"
         if text := relay.password.get_secret_value():
@@ -188,11 +190,11 @@ class Settings(BaseSettings):
                 raise ConfigError(
                     f"the relay's password can't be read ({error})",
                     where=f"{where}.password_file",
-                    hint="make the file, or set MAILER_RELAY_PASSWORD",
+                    hint="create the file, or set MAILER_RELAY_PASSWORD",
                 ) from error
         if not lines or not lines[0].strip():
             raise ConfigError(
-                "there is a user and no password",
+                "the relay has a user but no password",
                 where=where,
                 hint="set its password_file, or MAILER_RELAY_PASSWORD for [relay]",
             )
@@ -211,9 +213,12 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _require_working_relay(self) -> Self:
         if "relay" in self.relays:
-            raise ValueError("relays.relay: the name is taken by [relay]; choose another")
+            raise ValueError("relays.relay: the name belongs to [relay]; choose another")
         if all(relay.weight == 0 for relay in self.all_relays):
-            raise ValueError("relay: one must have a weight above 0, or none; 0 is for standing by")
+            raise ValueError(
+                "relay: at least one relay must have a weight above 0, or no weight; relays with "
+                "weight 0 only stand by"
+            )
         return self
 
 
@@ -222,7 +227,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def find_shipped_folder(name: str) -> Path:
-    """A folder that comes with the mailer: ``templates`` or ``config``."""
+    """Return a folder that is shipped with the mailer: ``templates`` or ``config``."""
     return Path(str(resources.files("mailer") / "shipped" / name)).resolve()
 
 
@@ -232,10 +237,11 @@ def load_settings(
     *,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Settings from `config` (or ``MAILER_CONFIG``, or ``config/mailer.toml`` here).
+    """Load the settings from the file `config`, or ``MAILER_CONFIG``, or ``config/mailer.toml`` in
+    the current folder.
 
-    Without a file, the defaults and the environment serve. Raises ConfigError, which names the
-    file and the setting."""
+    Without a file, the settings come from defaults and the environment. Raises ConfigError, which
+    names the file and the setting."""
     variables: Mapping[str, str] = os.environ if environ is None else environ
     requested_file = config or (
         Path(variables["MAILER_CONFIG"]) if variables.get("MAILER_CONFIG") else None
@@ -245,7 +251,11 @@ def load_settings(
     if file.is_file():
         values = _read_toml(file)
     elif requested_file:
-        raise ConfigError("there is no such file", where=str(file), hint="run `mailer init` first")
+        raise ConfigError(
+            "there is no such file",
+            where=str(file),
+            next_steps=[NextStep("create_configuration")],
+        )
     home = file.resolve().parent
     values["home"] = home.parent if home.name == "config" else home
     values["config_file"] = file if file.is_file() else None
@@ -285,7 +295,7 @@ def load_settings(
 
 
 def _read_tables(file: Path) -> dict[str, dict[str, Any]]:
-    """A TOML file that holds nothing but tables."""
+    """Read a TOML file that holds only tables. Raises ConfigError."""
     try:
         values = tomllib.loads(file.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -295,9 +305,9 @@ def _read_tables(file: Path) -> dict[str, dict[str, Any]]:
     for section, value in values.items():
         if not isinstance(value, dict):
             raise ConfigError(
-                "it stands in no section",
+                "it is in no section",
                 where=f"{file}, {section}",
-                hint="write a [section] above it, as in the file that comes with the mailer",
+                hint="write a [section] above it, as in the shipped file",
             )
     return values
 
@@ -308,7 +318,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
     passwords = any(isinstance(relay, dict) and "password" in relay for relay in relays)
     if passwords or "key" in values.get("secret", {}):
         raise ConfigError(
-            "secrets do not belong into this file",
+            "secrets do not belong in this file",
             where=str(file),
             hint="set MAILER_RELAY_PASSWORD or relay.password_file, and secret.key_file",
         )
@@ -317,11 +327,11 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(
             f"there is no section [{min(unknown)}]",
             where=str(file),
-            hint="see the file that `mailer init` writes for those there are",
+            hint="see the shipped file for the sections",
         )
     return values
 
 
 def generate_key() -> str:
-    """A fresh secret key, in hex."""
+    """Generate a secret key, in hex."""
     return secrets.token_hex(KEY_BYTES)

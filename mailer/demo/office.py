@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from mailer.actor import create_local_actor
 from mailer.model.subscribers import MembershipState, Person
 
 TODAY = datetime(2026, 12, 14, 9, tzinfo=UTC)
@@ -129,3 +130,7 @@ def generate_readers(count: int = 200) -> Iterator[SampleReader]:
             ),
             suppressed=number % 100 == 13,
         )
+
+
+STAFF = create_local_actor("Demo office")
+"""The actor of everything that the demo does."""

@@ -21,6 +21,7 @@ from mailer.audience import lists, subscribers, suppressions
 from mailer.delivery.outcomes import DeliveryProgress
 from mailer.demo import office
 from mailer.demo.catcher import Catcher
+from mailer.demo.office import STAFF
 from mailer.digests import schedules
 from mailer.digests.calendar import PlannedOccurrence
 from mailer.errors import MailerError
@@ -187,14 +188,17 @@ base_url = "http://127.0.0.1:8000"
 def _fill_database(mailer: Mailer, tx: SqlTransaction) -> None:
     """Add the office's topics, lists, readers and articles."""
     now = office.TODAY
-    topics = {slug: lists.add_topic(tx, slug, names, now) for slug, names in office.TOPICS.items()}
+    topics = {
+        slug: lists.add_topic(tx, STAFF, slug, names, now) for slug, names in office.TOPICS.items()
+    }
     mailing_lists = {
-        "news": lists.add_list(tx, "news", "News from the Harbour Office", now),
-        "press": lists.add_list(tx, "press", "Harbour Office press list", now),
+        "news": lists.add_list(tx, STAFF, "news", "News from the Harbour Office", now),
+        "press": lists.add_list(tx, STAFF, "press", "Harbour Office press list", now),
     }
     for reader in office.generate_readers():
         subscriber, _ = subscribers.subscribe_person(
             tx,
+            STAFF,
             reader.person,
             mailing_lists[reader.list],
             [topics[slug] for slug in reader.topics],
@@ -205,16 +209,16 @@ def _fill_database(mailer: Mailer, tx: SqlTransaction) -> None:
             else MembershipState.ACTIVE,
         )
         if reader.state is MembershipState.UNSUBSCRIBED:
-            subscribers.unsubscribe_person(tx, subscriber, mailing_lists[reader.list], now)
+            subscribers.unsubscribe_person(tx, STAFF, subscriber, mailing_lists[reader.list], now)
         if reader.suppressed:
             suppressions.suppress_address(
-                tx, subscriber.address, SuppressionReason.BOUNCE, "mailbox closed", now
+                tx, STAFF, subscriber.address, SuppressionReason.BOUNCE, "mailbox closed", now
             )
     with resources.as_file(resources.files("mailer.demo") / "articles") as folder:
         for file in files.read_files([folder], now, language="en", time_zone="Europe/London"):
             if file.error or file.content is None:
                 raise file.error or MailerError("an article can't be read")
-            articles.add_article(tx, file.content, now)
+            articles.add_article(tx, STAFF, file.content, now)
 
 
 def _summarise_database(tx: SqlTransaction) -> str:
@@ -232,6 +236,7 @@ def _summarise_database(tx: SqlTransaction) -> str:
 def _assemble_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
     digests.add_digest(
         tx,
+        STAFF,
         DigestSettings(
             slug="migrants-day",
             name="International Migrants Day",
@@ -248,6 +253,7 @@ def _assemble_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
         )
         schedules.add_schedule(
             tx,
+            STAFF,
             NewSchedule("migrants-day", timing, region="GB"),
             observances.parse_observances(mailer.settings.read_observances()),
             office.TODAY,
@@ -261,7 +267,7 @@ def _prepare_release(mailer: Mailer, tx: SqlTransaction) -> Edition:
     """Prepare a press release without an embargo, so it goes at once."""
     for language, text in office.ABOUT.items():
         boilerplate = Boilerplate(OWN_ORGANISATION, language, "", text, to_html(text), office.TODAY)
-        boilerplates.save_boilerplate(tx, boilerplate)
+        boilerplates.save_boilerplate(tx, STAFF, boilerplate)
     release_editions = release_flow.prepare_release(
         mailer, tx, "autumn-arrivals", lists.get_list(tx, "press")
     )

@@ -1,5 +1,7 @@
-"""A digest's calendar: what its schedules give, with what staff have decided about single
-occurrences laid over it, and what is to be done at a moment. It decides, and touches nothing."""
+"""A digest's calendar: the occurrences of its schedules, changed by the decisions that staff made
+about single occurrences, and the steps that are due at a moment.
+
+Everything here is pure: it decides and writes nothing."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +11,7 @@ from enum import StrEnum
 
 from mailer import zones
 from mailer.digests.schedules import MAX_CUTOFF
-from mailer.errors import InputError, NotFound
+from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.digests import Digest
 from mailer.model.schedules import OccurrenceState, SavedOccurrence, Schedule
 from mailer.schedules import local_time
@@ -20,10 +22,11 @@ from mailer.schedules.observances import Observance
 from mailer.schedules.occurrences import Occurrence
 
 LOOK_BACK = timedelta(days=60)
-"""How long an occurrence that was missed is still heard of."""
+"""The time for which a missed occurrence is still considered."""
 
 _MAX_ZONE_SPREAD = timedelta(hours=27)
-"""From the first zone on earth that has a wall-clock time to the last one: UTC+14 to UTC-12."""
+"""The time from the first zone on earth that reaches a wall-clock time to the last: UTC+14 to
+UTC-12, and an hour for daylight saving time."""
 
 _SEARCH_AHEAD = timedelta(days=400)
 
@@ -32,11 +35,11 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class PlannedOccurrence:
-    """An occurrence, and what will happen at it.
+    """An occurrence with the decision of staff about it.
 
-    `rule` is the occurrence as its rule has it, `occurrence` as staff have left it. `starts` is
-    when the first reader is sent it: the occurrence's moment, or earlier where readers' own time
-    counts, as they are in `reader_zones`."""
+    `original` is the occurrence by its rule, `occurrence` the same after the decision of staff.
+    `starts_at` is the moment at which sending begins: the occurrence's moment, or an earlier one if
+    mails are sent by the time of readers, whose zones are `reader_zones`."""
 
     schedule: Schedule
     original: Occurrence
@@ -51,25 +54,25 @@ class PlannedOccurrence:
 
     @property
     def cutoff_at(self) -> datetime:
-        """When its edition is assembled."""
+        """The moment at which the edition is assembled."""
         return self.starts_at - self.schedule.settings.cutoff
 
     @property
     def sendable_since(self) -> datetime:
-        """When it could be sent at the earliest: since when its schedule is there, or since staff
-        decided about it."""
+        """The earliest moment at which it could be sent: the schedule's creation, or the decision
+        of staff."""
         return self.saved.updated_at if self.saved else self.schedule.created_at
 
     @property
     def is_immediate(self) -> bool:
-        """Whether staff have moved it to the moment at which they did so: then nobody's own time
-        counts."""
+        """Check whether staff moved the occurrence to the moment of their decision. It is then sent
+        to all readers at once, without regard to their time zones."""
         was_moved = self.saved is not None and self.saved.moved_to is not None
         return was_moved and self.occurrence.moment <= self.sendable_since
 
 
 class OccurrenceAction(StrEnum):
-    """What is done at an occurrence's cut-off."""
+    """The action at an occurrence's cut-off."""
 
     ASSEMBLE = "assemble"
     SKIP = "skip"
@@ -78,7 +81,8 @@ class OccurrenceAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CalendarStep:
-    """`quiet`: staff hear of it in what they hear of another one."""
+    """An action to take at an occurrence. `is_quiet`: the notice about another occurrence mentions
+    this one, which needs no notice of its own."""
 
     planned: PlannedOccurrence
     action: OccurrenceAction
@@ -88,8 +92,9 @@ class CalendarStep:
 
 @dataclass(frozen=True, slots=True)
 class DigestCalendar:
-    """One digest's. `kept` may leave out what is older than :data:`LOOK_BACK`. `reader_zones` are
-    those of its readers, where their own time counts."""
+    """The calendar of one digest. `saved_occurrences` may leave out those older than
+    :data:`LOOK_BACK`. `reader_zones` are the zones of its readers, if mails are sent by their
+    time."""
 
     digest: Digest
     schedules: tuple[Schedule, ...]
@@ -103,7 +108,8 @@ class DigestCalendar:
         return self.digest.settings.slug
 
     def list_upcoming(self, now: datetime, count: int) -> list[PlannedOccurrence]:
-        """The next `count`, skipped ones among them; as many as there are within ten years."""
+        """Return the next `count` occurrences, including skipped ones; fewer if there are fewer
+        within ten years."""
         expanded_count = count + sum(
             saved.state is not OccurrenceState.SKIPPED for saved in self.saved_occurrences
         )
@@ -123,7 +129,7 @@ class DigestCalendar:
         ]
 
     def list_between(self, after: datetime, until: datetime) -> list[PlannedOccurrence]:
-        """Those that are sent after the one and not after the other."""
+        """Return the occurrences that are sent later than `after` and not later than `until`."""
         planned_occurrences = self._apply_decisions(
             (schedule, occurrence)
             for schedule in self.schedules
@@ -142,12 +148,12 @@ class DigestCalendar:
         ]
 
     def list_due_steps(self, now: datetime, look_back: timedelta = LOOK_BACK) -> list[CalendarStep]:
-        """What is to be done now: for each occurrence whose cut-off has come, and that nothing has
-        been made of yet, in order.
+        """Return the steps due now, in order: one for each occurrence whose cut-off has come and
+        that has no edition yet.
 
-        Of several that were missed only the last is run, if it is not later than the digest's
-        grace, to the minute and counted from when it could be sent; else it is held. The others
-        are skipped: their stories are in the last one."""
+        Of several missed occurrences only the last is assembled, if its delay is within the
+        digest's grace (to the minute, counted from the earliest moment at which it could be sent);
+        otherwise it is put on hold. The earlier ones are skipped: their stories are in the last."""
         waiting = [
             planned
             for planned in self.list_between(now - look_back, now + MAX_CUTOFF)
@@ -177,19 +183,22 @@ class DigestCalendar:
                 f"it was missed, and so was the later one of {last_occurrence.wall:%a %d %b %H:%M}"
             )
             return CalendarStep(planned, OccurrenceAction.SKIP, reason, is_quiet=True)
-        # By the office's clock: a new reader far to the east makes no edition late.
+        # Counted by the office's clock: a new reader far to the east makes no edition late.
         lateness = now - max(planned.occurrence.moment, planned.sendable_since)
         if planned in missed and lateness >= grace + _MINUTE:
             lateness_text, grace_text = format_duration(lateness), format_duration(grace)
             others_text = f", and {len(missed) - 1} before it" if len(missed) > 1 else ""
-            reason = f"it was missed by {lateness_text}{others_text}; this digest may be late by {grace_text}"
+            reason = (
+                f"it was missed by {lateness_text}{others_text}; "
+                f"this digest may be late by {grace_text}"
+            )
             return CalendarStep(planned, OccurrenceAction.PUT_ON_HOLD, reason)
         return CalendarStep(planned, OccurrenceAction.ASSEMBLE)
 
     def find_occurrence(self, text: str, now: datetime) -> PlannedOccurrence:
-        """The occurrence that staff name by its date as the rule has it, where there are several by
-        its time of day and zone as well (``2026-12-18``, ``2026-12-18 09:00``, ``2026-12-18 09:00
-        Europe/London``). Raises NotFound, or InputError for several."""
+        """Find an occurrence by its original date, and by its time of day and zone as well if there
+        are several (``2026-12-18``, ``2026-12-18 09:00``, ``2026-12-18 09:00 Europe/London``).
+        Raises NotFound, or InputError if several match."""
         words = re.sub(r"^([\d-]{10})T", r"\1 ", text.strip()).split()
         try:
             day = date.fromisoformat(words[0])
@@ -199,7 +208,9 @@ class DigestCalendar:
                 raise ValueError(words[3])
         except (ValueError, IndexError, InputError) as error:
             raise InputError(
-                f"{text!r} is no date", where="WHEN", hint="as 2026-12-18 or '2026-12-18 09:00'"
+                f"{text!r} is not a date",
+                field="occurrence",
+                hint="write it as 2026-12-18 or '2026-12-18 09:00'",
             ) from error
         matches = [
             planned
@@ -210,18 +221,18 @@ class DigestCalendar:
         ]
         if not matches:
             raise NotFound(
-                f"the digest {self.slug} has no occurrence that is named {text}",
-                hint=f"see `mailer schedule preview {self.slug}`",
+                f"the digest {self.slug} has no occurrence {text}",
+                next_steps=[NextStep("preview_schedule", digest=self.slug)],
             )
         if len(matches) > 1:
             times = ", ".join(
                 f"'{planned.original.rule_time:%Y-%m-%d %H:%M} {planned.original.zone}'"
                 for planned in matches
             )
-            raise InputError(f"there are several on {day}", hint=f"name one of {times}")
+            raise InputError(f"there are several occurrences on {day}", hint=f"name one of {times}")
         return matches[0]
 
-    # ---- how it comes about -------------------------------------------------------------------
+    # ---- schedules and decisions ---------------------------------------------------------------
 
     def _build_free_days(self, schedule: Schedule) -> FreeDays:
         return FreeDays(schedule.settings.region, self.blackouts)
@@ -229,8 +240,8 @@ class DigestCalendar:
     def _apply_decisions(
         self, scheduled: Iterable[tuple[Schedule, Occurrence]]
     ) -> list[PlannedOccurrence]:
-        """Occurrences by name, as staff have left them; what two schedules name alike is the older
-        one's."""
+        """Apply the decisions of staff to the occurrences. If two schedules give an occurrence
+        the same time and zone, it belongs to the older schedule."""
         saved_by_key = {(saved.rule_time, saved.zone): saved for saved in self.saved_occurrences}
         planned_by_key: dict[tuple[datetime, str], PlannedOccurrence] = {}
         for schedule, occurrence in sorted(
@@ -249,7 +260,7 @@ class DigestCalendar:
         )
 
     def _list_moved(self) -> Iterator[tuple[Schedule, Occurrence]]:
-        """Those that staff have moved from a date that is not looked at."""
+        """Yield the occurrences that staff moved, also from days outside the searched span."""
         schedules_by_id = {schedule.id: schedule for schedule in self.schedules}
         for saved in self.saved_occurrences:
             schedule = schedules_by_id.get(saved.schedule_id or 0)
@@ -292,8 +303,10 @@ class DigestCalendar:
 def _skip_simultaneous(
     planned_occurrences: Iterable[PlannedOccurrence],
 ) -> Iterator[PlannedOccurrence]:
-    """Of several that would be sent at the same time one is: what an edition was made of, else what
-    staff have moved there, else the older schedule's."""
+    """Skip all but one of the occurrences that would be sent at the same time.
+
+    The one that is sent has an edition; failing that, staff moved it there; failing that, its
+    schedule is the oldest."""
 
     def get_precedence(planned: PlannedOccurrence) -> tuple[bool, bool, int, datetime]:
         was_made = planned.saved is not None and planned.saved.state is OccurrenceState.MADE

@@ -1,6 +1,5 @@
-"""What staff do with a single occurrence, without touching its rule: move, skip, restore, send now.
-
-An occurrence that an edition was made of takes that edition along.
+"""The verbs of staff on a single occurrence, which leave its rule alone: move, skip, restore, send
+now. If the occurrence already has an edition, the edition follows.
 """
 
 from datetime import datetime, timedelta
@@ -8,7 +7,7 @@ from datetime import datetime, timedelta
 from mailer import editions, zones
 from mailer.audience.lists import check_line
 from mailer.digests.calendar import PlannedOccurrence
-from mailer.errors import InputError, Refused
+from mailer.errors import InputError, NextStep, Refused
 from mailer.model.edition_states import OPEN_STATES, EditionState, SendTimeBasis
 from mailer.model.editions import Edition, SendAppointment
 from mailer.model.schedules import OccurrenceState, SavedOccurrence
@@ -19,7 +18,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 def build_appointment(planned: PlannedOccurrence, send_time: SendTimeBasis) -> SendAppointment:
-    """When an edition of this occurrence is sent."""
+    """Build the appointment for sending an edition of this occurrence."""
     occurrence = planned.occurrence
     return SendAppointment(
         planned.starts_at,
@@ -38,14 +37,17 @@ def move_occurrence(
     reason: str = "",
     actor: str = "",
 ) -> SavedOccurrence:
-    """Let it be at another wall-clock time of its zone, to the minute. One that is skipped or held
-    is to be sent again by that, also on a free day. Raises InputError for a time that is past."""
+    """Move an occurrence to another wall-clock time of its zone, to the minute.
+
+    Moving an occurrence that is skipped or on hold makes it due again, also on a free day. Raises
+    InputError for a time that is past."""
     zone = planned.original.zone
     if local_time.to_utc(wall_time, zones.get_zone(zone)) < now - _MINUTE:
         raise InputError(
             f"{wall_time:%Y-%m-%d %H:%M} in {zone} is past",
-            where="--to",
-            hint="name a time that is to come, or use `mailer schedule send-now`",
+            field="moved_to",
+            hint="name a future time, or send the occurrence now",
+            next_steps=[_build_send_now_step(planned)],
         )
     return _apply_move(tx, planned, wall_time, now, reason, actor)
 
@@ -62,7 +64,7 @@ def _apply_move(
     moment = local_time.to_utc(wall_time, zones.get_zone(zone))
     edition = _find_open_edition(tx, planned)
     if edition is not None:
-        if edition.state is EditionState.ON_HOLD:  # it was held for whoever decides this
+        if edition.state is EditionState.ON_HOLD:  # moving it is the awaited decision
             edition = editions.reopen_edition(tx, edition, now, actor=actor)
         send_time = SendTimeBasis.READER if planned.reader_zones else SendTimeBasis.OFFICE
         if moment <= now:
@@ -89,19 +91,20 @@ def _apply_move(
 def send_now(
     tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
 ) -> SavedOccurrence:
-    """Let it be now, for all readers: its edition is assembled at once and sent when it is
-    approved."""
+    """Move an occurrence to this moment, for all readers: its edition is assembled at once, and
+    sent when it is approved."""
     wall_time = now.astimezone(zones.get_zone(planned.original.zone)).replace(tzinfo=None)
     wall_time = wall_time.replace(second=0, microsecond=0)
-    # Not by `move`: in the hour that comes twice this time of day was there an hour ago as well.
+    # `move_occurrence` would refuse it in the hour that clocks repeat: the same time of day was an
+    # hour ago as well.
     return _apply_move(tx, planned, wall_time, now, reason or "sent at once", actor)
 
 
 def skip_occurrence(
     tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
 ) -> SavedOccurrence:
-    """Send nothing at it. An edition that was made of it is cancelled, and its stories are free."""
-    reason = check_line(reason, "--reason", required=False) or f"by {actor or 'somebody'}"
+    """Skip an occurrence. Its edition, if there is one, is cancelled and frees its stories."""
+    reason = check_line(reason, "reason", required=False) or f"by {actor or 'somebody'}"
     edition = _find_open_edition(tx, planned)
     if edition is not None:
         editions.cancel_edition(tx, edition, now, reason=reason, actor=actor)
@@ -112,27 +115,28 @@ def skip_occurrence(
 def restore_occurrence(
     tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
 ) -> SavedOccurrence:
-    """Let what staff have skipped or moved be as its rule has it again. Raises Refused for one that
-    nobody touched, that is made, or whose own time is past."""
+    """Undo the decision of staff about an occurrence, so that its rule applies again. Raises
+    Refused if there is no decision, if it has an edition, or if its original time is past."""
     saved, original = planned.saved, planned.original
     restorable_states = {OccurrenceState.SKIPPED, OccurrenceState.PLANNED}
     if saved is None or not (saved.state in restorable_states or _is_unsent(tx, saved)):
-        state_text = saved.state.value if saved else "as its rule has it"
+        state_text = saved.state.value if saved else "not moved or skipped"
         raise Refused(
             f"the occurrence of {original.rule_time:%a %d %b %Y %H:%M} is {state_text}",
-            hint="only one that was moved or skipped can be restored",
+            hint="only an occurrence that was moved or skipped can be restored",
         )
     if original.moment < now - _MINUTE:
         raise Refused(
-            f"its own time, {original.wall:%a %d %b %Y %H:%M} {original.zone}, is past",
-            hint="move it to a time that is to come, or use `mailer schedule send-now`",
+            f"its original time, {original.wall:%a %d %b %Y %H:%M} {original.zone}, is past",
+            hint="move it to a future time, or send it now",
+            next_steps=[_build_send_now_step(planned)],
         )
-    state, reason = OccurrenceState.PLANNED, reason or "as its rule has it"
+    state, reason = OccurrenceState.PLANNED, reason or "back to its rule"
     return _save_decision(tx, planned, state, now, moved_to=None, reason=reason, actor=actor)
 
 
 def _find_open_edition(tx: Transaction, planned: PlannedOccurrence) -> Edition | None:
-    """The edition that was made of it and is not over. Raises Refused for one that has begun."""
+    """Return the unsent edition of an occurrence, or None. Raises Refused if it is being sent."""
     saved = planned.saved
     if saved is None or saved.state is not OccurrenceState.MADE or saved.edition_id is None:
         return None
@@ -141,14 +145,14 @@ def _find_open_edition(tx: Transaction, planned: PlannedOccurrence) -> Edition |
     edition = editions.get_edition(tx, saved.edition_id)
     if edition.state not in OPEN_STATES:
         raise Refused(
-            f"edition {edition.id} was made of it, and is {edition.state}",
-            hint=f"see `mailer edition show {edition.id}`",
+            f"the occurrence has edition {edition.id}, which is {edition.state}",
+            next_steps=[NextStep("show_edition", edition=edition.id)],
         )
     return edition
 
 
 def _is_unsent(tx: Transaction, saved: SavedOccurrence) -> bool:
-    """Whether an edition was made of it of which nothing was sent, nor will be."""
+    """Check whether the occurrence has an edition that was not sent and never will be."""
     if saved.state is not OccurrenceState.MADE or saved.edition_id is None:
         return False
     edition = editions.get_edition(tx, saved.edition_id)
@@ -179,12 +183,21 @@ def _save_decision(
         expected=planned.saved,
         schedule_id=planned.schedule.id,
         moved_to=moved_to,
-        reason=check_line(reason, "--reason", required=False),
+        reason=check_line(reason, "reason", required=False),
         actor=actor,
     )
     if saved is None:
         raise Refused(
-            f"the occurrence of {original.rule_time:%a %d %b %Y %H:%M} has changed meanwhile",
-            hint="look at it with `mailer schedule preview`, and try again",
+            f"the occurrence of {original.rule_time:%a %d %b %Y %H:%M} has changed in between",
+            hint="look at the calendar, and try again",
+            next_steps=[NextStep("preview_schedule", digest=planned.schedule.settings.digest_slug)],
         )
     return saved
+
+
+def _build_send_now_step(planned: PlannedOccurrence) -> NextStep:
+    return NextStep(
+        "send_occurrence_now",
+        digest=planned.schedule.settings.digest_slug,
+        occurrence=f"{planned.original.rule_time:%Y-%m-%d %H:%M}",
+    )

@@ -1,10 +1,11 @@
-"""Schedules of digests and blackouts, the verbs on them, and what they need kept."""
+"""The verbs on schedules of digests and on blackouts."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 
 from mailer import zones
-from mailer.errors import InputError, NotFound
+from mailer.actor import Actor
+from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.schedules import NewSchedule, SavedBlackout, Schedule
 from mailer.model.transaction import Transaction
 from mailer.schedules import occurrences as expansion
@@ -19,31 +20,37 @@ MAX_CUTOFF = timedelta(days=14)
 
 
 def add_schedule(
-    tx: Transaction, settings: NewSchedule, observances: Mapping[str, Observance], now: datetime
+    tx: Transaction,
+    actor: Actor,
+    settings: NewSchedule,
+    observances: Mapping[str, Observance],
+    now: datetime,
 ) -> Schedule:
-    """Give a digest one more schedule. Raises InputError for one that can't be, or that it has."""
+    """Add a schedule to a digest. Raises InputError if the schedule is impossible or exists
+    already, NotFound for an unknown observance."""
     expansion.check_timing(settings.timing)
     if not timedelta() <= settings.cutoff <= MAX_CUTOFF:
         raise InputError(
             f"a cut-off of {format_duration(settings.cutoff)} is not possible",
-            where="--cutoff",
+            field="cutoff",
             hint=f"give at most {format_duration(MAX_CUTOFF)}, such as 90m, 2h or 1d",
         )
     rule = settings.timing.rule
     if isinstance(rule, ObservanceRule) and rule.observance not in observances:
         raise NotFound(
-            f"there is no observance {rule.observance!r}", hint="see `mailer observance list`"
+            f"there is no observance {rule.observance!r}",
+            next_steps=[NextStep("list_observances")],
         )
     if any(schedule.settings == settings for schedule in tx.schedules.list_schedules()):
         raise InputError(
             f"digest {settings.digest_slug} has this schedule already",
-            hint="see `mailer schedule list`",
+            next_steps=[NextStep("list_schedules")],
         )
     free_days = FreeDays(settings.region)
     if not expansion.find_upcoming(settings.timing, now, 1, observances, free_days):
         raise InputError(
-            f"{rule_syntax.format_rule(rule)!r} at {settings.timing.at:%H:%M} names no time from now on",
-            hint="give a time that is to come, or see when the observance ends",
+            f"{rule_syntax.format_rule(rule)!r} at {settings.timing.at:%H:%M} names no future time",
+            hint="give a future time, or see when the observance ends",
         )
     return tx.schedules.add_schedule(settings, now)
 
@@ -52,11 +59,11 @@ def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:
     for schedule in tx.schedules.list_schedules():
         if schedule.id == schedule_id:
             return schedule
-    raise NotFound(f"there is no schedule {schedule_id}", hint="see `mailer schedule list`")
+    raise NotFound(f"there is no schedule {schedule_id}", next_steps=[NextStep("list_schedules")])
 
 
-def add_blackout(tx: Transaction, days: Blackout, now: datetime) -> SavedBlackout:
-    """Let nothing be sent on these days. Raises InputError when the last is before the first."""
+def add_blackout(tx: Transaction, actor: Actor, days: Blackout, now: datetime) -> SavedBlackout:
+    """Add days on which nothing is sent. Raises InputError if the last day is before the first."""
     if days.last < days.first:
         raise InputError(
             f"{days.last} is before {days.first}", hint="give the first day, then the last"
@@ -64,26 +71,26 @@ def add_blackout(tx: Transaction, days: Blackout, now: datetime) -> SavedBlackou
     return tx.schedules.add_blackout(days, now)
 
 
-def lift_blackout(tx: Transaction, blackout_id: int) -> SavedBlackout:
-    """Remove a blackout."""
+def lift_blackout(tx: Transaction, actor: Actor, blackout_id: int) -> SavedBlackout:
+    """Remove a blackout. Raises NotFound."""
     for blackout in tx.schedules.list_blackouts():
         if blackout.id == blackout_id:
             tx.schedules.remove_blackout(blackout)
             return blackout
-    raise NotFound(f"there is no blackout {blackout_id}", hint="see `mailer blackout list`")
+    raise NotFound(f"there is no blackout {blackout_id}", next_steps=[NextStep("list_blackouts")])
 
 
 # ---- words ------------------------------------------------------------------------------------
 
 
 def parse_timing(text: str, at: str, zone: str, start: date, on_free_day: OnFreeDay) -> Timing:
-    """A timing as staff write it. Raises InputError."""
+    """Parse a timing as staff write it. Raises InputError."""
     try:
         hour, minute = map(int, at.split(":"))
         time_of_day = time(hour, minute)
     except ValueError as error:
         raise InputError(
-            f"{at!r} is no time of day", where="--at", hint="such as 09:00 or 17:30"
+            f"{at!r} is not a time of day", field="at", hint="such as 09:00 or 17:30"
         ) from error
     zones.get_zone(zone)
     return Timing(rule_syntax.parse_rule(text, start), time_of_day, zone, on_free_day)

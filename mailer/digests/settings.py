@@ -1,4 +1,4 @@
-"""What staff decide about a digest: its order."""
+"""The settings of a digest: their checks, and the verbs that add and edit a digest."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mailer import addresses, languages
+from mailer.actor import Actor
 from mailer.audience.lists import check_line, check_slug
-from mailer.errors import InputError, NotFound, Refused
+from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.digests import Digest, DigestPolicy, DigestSettings
 from mailer.model.editions import MAX_STORIES
 from mailer.model.lists import Frequency
@@ -15,16 +16,16 @@ from mailer.model.transaction import Transaction
 
 MAX_REMINDERS = 10
 MAX_DURATION = timedelta(days=14)
-"""Of grace and of reminders."""
+"""The longest grace, and the longest time between a reminder and sending."""
 
 
 def check_settings(settings: DigestSettings) -> DigestSettings:
-    """The order in canonical form. Raises InputError naming the field."""
+    """Return the settings in canonical form. Raises InputError naming the field."""
     check_slug(settings.slug, "digest")
     if not 1 <= settings.fewest <= settings.most <= MAX_STORIES:
         raise InputError(
             f"from {settings.fewest} to {settings.most} stories is not possible",
-            where="--fewest, --most",
+            field="fewest",
             hint=f"give 1 <= fewest <= most <= {MAX_STORIES}",
         )
     return replace(
@@ -38,40 +39,44 @@ def check_settings(settings: DigestSettings) -> DigestSettings:
 
 
 def check_policy(policy: DigestPolicy) -> DigestPolicy:
-    """The policy in canonical form. Raises InputError naming the option."""
+    """Return the policy in canonical form. Raises InputError naming the field."""
     if not timedelta() <= policy.grace <= MAX_DURATION:
         raise InputError(
-            "it is not between 0m and 14d", where="--grace", hint="such as 30m, 6h or 1d"
+            "it is not between 0m and 14d", field="grace", hint="such as 30m, 6h or 1d"
         )
     if any(not timedelta() < reminder <= MAX_DURATION for reminder in policy.reminders):
-        raise InputError("it is not between 1m and 14d", where="--remind", hint="such as 4h or 1d")
+        raise InputError("it is not between 1m and 14d", field="reminders", hint="such as 4h or 1d")
     if len(policy.reminders) > MAX_REMINDERS:
-        raise InputError(f"more than {MAX_REMINDERS} reminders", where="--remind")
+        raise InputError(f"there are more than {MAX_REMINDERS} reminders", field="reminders")
     return replace(
         policy,
         reminders=tuple(sorted({*policy.reminders}, reverse=True)),
-        approvers=_normalise_addresses(policy.approvers, "--approver"),
-        watchers=_normalise_addresses(policy.watchers, "--watcher"),
+        approvers=_normalise_addresses(policy.approvers, "approvers"),
+        watchers=_normalise_addresses(policy.watchers, "watchers"),
     )
 
 
-def _normalise_addresses(texts: Sequence[str], option: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(addresses.normalise_address(text, option) for text in texts))
+def _normalise_addresses(texts: Sequence[str], field: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(addresses.normalise_address(text, field) for text in texts))
 
 
-def add_digest(tx: Transaction, settings: DigestSettings, now: datetime) -> Digest:
-    """A new digest. Raises InputError when there is one of that slug."""
+def add_digest(tx: Transaction, actor: Actor, settings: DigestSettings, now: datetime) -> Digest:
+    """Add a digest. Raises InputError if there is a digest with that slug."""
     settings = check_settings(settings)
     if any(digest.settings.slug == settings.slug for digest in tx.digests.list_digests()):
         raise InputError(
-            f"there is a digest {settings.slug!r} already", hint="change it with `edit`"
+            f"there is a digest {settings.slug!r} already",
+            field="slug",
+            next_steps=[NextStep("edit_digest", digest=settings.slug)],
         )
     return tx.digests.add_digest(settings, now)
 
 
-def edit_digest(tx: Transaction, slug: str, changes: Mapping[str, Any], now: datetime) -> Digest:
-    """Change a digest, by the names of fields of its order or its policy. Editions that it has
-    made stay as they are; what is done with them follows the policy that holds now."""
+def edit_digest(
+    tx: Transaction, actor: Actor, slug: str, changes: Mapping[str, Any], now: datetime
+) -> Digest:
+    """Change a digest by the field names of its settings or its policy. Editions that it has
+    already made keep their content, and follow the new policy."""
     digest = get_digest(tx, slug)
     policy_fields = {field.name for field in fields(DigestPolicy)}
     policy = replace(
@@ -86,7 +91,7 @@ def edit_digest(tx: Transaction, slug: str, changes: Mapping[str, Any], now: dat
 
 
 def _check_frequency_served(tx: Transaction, digest: Digest, settings: DigestSettings) -> None:
-    """Raises Refused where readers chose a frequency that nothing would serve any more."""
+    """Check that every frequency that readers chose is still served. Raises Refused."""
     old_settings = digest.settings
     if old_settings.frequency is Frequency.EVERY or (old_settings.frequency, old_settings.list) == (
         settings.frequency,
@@ -102,12 +107,17 @@ def _check_frequency_served(tx: Transaction, digest: Digest, settings: DigestSet
         return
     if count := tx.digests.count_members_by_frequency(old_settings.list, old_settings.frequency):
         raise Refused(
-            f"{count} members of the list {old_settings.list!r} chose {old_settings.frequency} mails, which no other "
-            "digest brings them",
-            where="--frequency",
-            hint="add another such digest first, or give them every edition with "
-            f"`mailer subscriber change --list {old_settings.list} --where 'frequency = {old_settings.frequency}' "
-            "--frequency every`",
+            f"{count} members of the list {old_settings.list!r} chose {old_settings.frequency} "
+            "mails, which no other digest sends",
+            field="frequency",
+            hint="add another such digest first, or give these members every edition",
+            next_steps=[
+                NextStep(
+                    "send_members_every_edition",
+                    list=old_settings.list,
+                    frequency=old_settings.frequency.value,
+                )
+            ],
         )
 
 
@@ -115,4 +125,4 @@ def get_digest(tx: Transaction, slug: str) -> Digest:
     for digest in tx.digests.list_digests():
         if digest.settings.slug == slug:
             return digest
-    raise NotFound(f"there is no digest {slug!r}", hint="see `mailer digest list`")
+    raise NotFound(f"there is no digest {slug!r}", next_steps=[NextStep("list_digests")])

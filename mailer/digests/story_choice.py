@@ -1,6 +1,8 @@
-"""What a digest has run is a ledger, one row a story, never "the last seven days": late articles
-roll over to the next edition and nothing runs twice. Choosing is a pure function of records and
-`now`."""
+"""The choice of stories for a digest's next edition.
+
+A digest records the stories that it has run in a ledger, one row a story, instead of choosing "the
+last seven days": late articles roll over to the next edition, and no story runs twice. The choice
+is a pure function of records and `now`."""
 
 from collections.abc import Container, Sequence
 from datetime import datetime
@@ -19,11 +21,12 @@ def choose_stories(
     now: datetime,
     embargoed_slugs: Container[str] = (),
 ) -> StoryChoice:
-    """Leads first, then the newest; at most ``order.most``. Pure.
+    """Choose leads first, then the newest stories, up to ``settings.most``. Pure.
 
-    A story counts when one of its articles is queued and published by `now`, one of its topics is
-    the digest's, and it is not among those `held`: embargoed still when the edition is sent."""
-    wanted_topics = set(settings.topics)
+    A story can be chosen if one of its articles is queued and published by `now`, one of its topics
+    is the digest's, and it is not among the `embargoed_slugs`, whose embargo ends after the edition
+    is sent."""
+    digest_topics = set(settings.topics)
     ready: list[Story] = []
     embargoed: list[Story] = []
     for story in candidates:
@@ -32,7 +35,7 @@ def choose_stories(
             for article in story.articles
             if article.state is ArticleState.QUEUED and article.published <= now
         )
-        if articles and (not wanted_topics or wanted_topics & set(story.topics)):
+        if articles and (not digest_topics or digest_topics & set(story.topics)):
             target = embargoed if story.slug in embargoed_slugs else ready
             target.append(Story(story.slug, articles))
     ready.sort(key=lambda story: story.slug)
@@ -41,7 +44,7 @@ def choose_stories(
     too_few = ""
     if len(ready) < settings.fewest:
         count_text = "no new story" if not ready else f"only {len(ready)} new"
-        too_few = f"{count_text}, and this digest wants at least {settings.fewest}"
+        too_few = f"{count_text}, and this digest needs at least {settings.fewest}"
     return StoryChoice(
         tuple(ready[: settings.most]), tuple(ready[settings.most :]), too_few, tuple(embargoed)
     )
@@ -51,10 +54,11 @@ def assemble_edition(
     tx: Transaction, slug: str, now: datetime, appointment: SendAppointment | None = None
 ) -> tuple[Edition, StoryChoice]:
     """Make an edition of the stories that this digest has not run, to be sent at `appointment`, or
-    soon: what is embargoed by then is left for a later one.
+    soon if it is None. Stories that are still embargoed then wait for a later edition.
 
-    Too few: the edition is kept as skipped, or held, with the reason. A skipped edition takes no
-    story away; any other reserves its stories until it is cancelled unsent."""
+    If there are too few stories, the edition is skipped or put on hold, and saved with the reason.
+    A skipped edition reserves no stories; any other edition reserves its stories until it is
+    cancelled unsent."""
     digest = get_digest(tx, slug)
     embargoed_slugs = tx.digests.find_embargoed_slugs(appointment.moment if appointment else now)
     choice = choose_stories(
@@ -62,8 +66,8 @@ def assemble_edition(
     )
     state = EditionState.DRAFT
     if choice.too_few:
-        holds_when_empty = digest.settings.when_empty is WhenEmpty.PUT_ON_HOLD
-        state = EditionState.ON_HOLD if holds_when_empty else EditionState.SKIPPED
+        put_on_hold = digest.settings.when_empty is WhenEmpty.PUT_ON_HOLD
+        state = EditionState.ON_HOLD if put_on_hold else EditionState.SKIPPED
     slugs = tuple(story.slug for story in choice.stories)
     edition = tx.digests.create_edition(
         NewEdition(

@@ -86,7 +86,11 @@ def read_contacts(path: Path, topics: frozenset[str]) -> Iterator[ContactRow | R
                     *_build_profile(line, fields, contact_columns),
                 )
             except InputError as error:
-                message = f"{error.where}: {error.message}" if error.where else error.message
+                message = (
+                    f"{error.where or error.field}: {error.message}"
+                    if error.where or error.field
+                    else error.message
+                )
                 address = ""
                 with suppress(StopIteration, IndexError):
                     index = next(

@@ -189,8 +189,15 @@ def build_draft(
 
 
 def _add_error_origin(origin: str, error: InputError) -> InputError:
-    where = f"{origin}, {error.where}" if error.where else origin
-    return InputError(error.message, where=where, hint=error.hint)
+    place = error.where or error.field
+    where = f"{origin}, {place}" if place else origin
+    return InputError(
+        error.message,
+        where=where,
+        hint=error.hint,
+        field=error.field,
+        next_steps=error.next_steps,
+    )
 
 
 def separate_slugs(drafts: Iterable[Draft]) -> tuple[Draft, ...]:

@@ -95,7 +95,11 @@ def _read_batches(
         try:
             rows.append((line.number, _build_suppression(line, fields, reason, now)))
         except InputError as error:
-            message = f"{error.where}: {error.message}" if error.where else error.message
+            message = (
+                f"{error.where or error.field}: {error.message}"
+                if error.where or error.field
+                else error.message
+            )
             refused.append(
                 RowResult(line.number, RowOutcome.REFUSED, fields.get("address", ""), message)
             )

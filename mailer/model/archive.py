@@ -1,12 +1,4 @@
-"""The public archive: mailings that anybody may read again.
-
-An edition stands in it from the moment that it is begun to be sent, where its list is public and it
-isn't marked private. One that is paused is out of it until it goes on, as something may be wrong
-with it; one with a story that is embargoed until the story is free, and of one that was killed
-only the mail that says so stands; and one that is cancelled for
-good. What was sent by then stays readable by the links in its mails, once it is not embargoed. An
-edition that isn't sent yet, a private one and one of a private list are as if they weren't there.
-"""
+"""The records of the public archive. ``mailer/archive.py`` has the rules for what it shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +8,13 @@ from mailer import languages
 from mailer.model.edition_states import EditionState
 
 ARCHIVED_STATES = (EditionState.SENDING, EditionState.SENT)
-"""The states in which an edition stands in the archive."""
+"""The states in which an edition is in the archive."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedVersion:
-    """An edition in one language, as a list of editions shows it: `subject` is that of somebody who
-    got all its stories, `titles` are theirs."""
+    """An edition in one language, as a list of editions shows it. `subject` is the subject for a
+    reader of all its stories, `titles` are the titles of the stories."""
 
     language: str
     subject: str
@@ -32,8 +24,8 @@ class ArchivedVersion:
 
 @dataclass(frozen=True, slots=True)
 class StoryCorrection:
-    """That a story of an edition was corrected after it was sent: `slug` names its press page;
-    `what` has changed, by language."""
+    """A correction of a story after its edition was sent. `slug` names the story's press page.
+    `what` describes the change, by language."""
 
     slug: str
     at: datetime
@@ -42,8 +34,8 @@ class StoryCorrection:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveEntry:
-    """An edition as it stands in the archive. `uid` names it in addresses; `language` is its
-    default, `sent_at` when the first of it went out, `corrections` what was wrong in it."""
+    """An edition in the archive. `uid` names it in web addresses. `language` is its default
+    language, `sent_at` the moment at which sending began."""
 
     edition_id: int
     uid: str
@@ -56,7 +48,7 @@ class ArchiveEntry:
 
     @property
     def updated_at(self) -> datetime:
-        """When it was sent, or corrected last."""
+        """The moment of the last correction, or of sending."""
         return max([self.sent_at, *(correction.at for correction in self.corrections)])
 
     @property
@@ -64,7 +56,7 @@ class ArchiveEntry:
         return tuple(version.language for version in self.versions)
 
     def choose_version(self, language: str) -> ArchivedVersion:
-        """The best for a reader of `language`."""
+        """Choose the best version for a reader of `language`."""
         tag = languages.choose_language(language, self.languages, self.language)
         return next(
             (version for version in self.versions if version.language == tag), self.versions[0]

@@ -1,7 +1,6 @@
-"""Articles and stories as records, and what the verbs on them need kept.
+"""The records of articles, stories and boilerplates.
 
-Boilerplate: what an organisation says about itself at the foot of every release. It is kept
-once for each organisation and language. Our own organisation's slug is :data:`OWN_ORGANISATION`.
+An article is one piece of content in one language. The articles that share a slug are one story.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ class ArticleKind(StrEnum):
 
 
 class ArticleState(StrEnum):
-    """A draft waits for somebody to queue it; what was killed never comes back."""
+    """A draft waits until staff queue it. A killed article never comes back."""
 
     DRAFT = "draft"
     QUEUED = "queued"
@@ -34,7 +33,7 @@ class ArticleState(StrEnum):
 
 
 class ArticleOutcome(StrEnum):
-    """What adding an article did."""
+    """The result of adding an article."""
 
     ADDED = "added"
     REVISED = "revised"
@@ -43,7 +42,7 @@ class ArticleOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture by its web address. `alt` says what it shows, in the article's language."""
+    """A picture by its web address. `alt` describes it in the article's language."""
 
     url: str
     alt: str
@@ -52,9 +51,9 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an author gives. `body` is Markdown, `html` its sanitised rendering; `topics` are
-    slugs, the first names its section; `published` is aware. `lead` asks digests to put the story
-    first. `release` is what a press release has beside its text."""
+    """An author's content. `body` is Markdown, `html` its sanitised rendering. `topics` are slugs,
+    of which the first names the article's section. `published` is aware. `lead` asks digests to put
+    the story first. `release` has the further fields of a press release."""
 
     slug: str
     language: str
@@ -73,7 +72,7 @@ class Content:
     release: Release | None = None
 
     def compute_fingerprint(self) -> str:
-        """SHA-256 over every field: equal content has an equal fingerprint."""
+        """Return the SHA-256 of all fields: equal content has an equal fingerprint."""
         values = {f.name: getattr(self, f.name) for f in fields(Content)}
         values["image"] = asdict(self.image) if self.image else None
         values["release"] = asdict(self.release) if self.release else None
@@ -83,7 +82,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Article(Content):
-    """An article as the store keeps it. `revision` counts from 1."""
+    """A stored article. `revision` counts from 1."""
 
     id: int = field(kw_only=True)
     state: ArticleState = field(kw_only=True)
@@ -98,8 +97,8 @@ class Article(Content):
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The articles that share a slug, by language. Its topics are those of all its translations:
-    a translator who forgets one does not take the story from anyone."""
+    """The articles that share a slug. A story has the topics of all its translations: a topic that
+    a translator forgets still brings the story to its readers."""
 
     slug: str
     articles: tuple[Article, ...]
@@ -121,8 +120,8 @@ class Story:
         return any(a.lead for a in self.articles)
 
     def find_translation(self, language: str, default: str) -> Article | None:
-        """The article for a reader of `wanted`: a translation, else the `default` language's,
-        else None: nothing that this reader could read."""
+        """Return the article for a reader of `language`: a translation, or the article in the
+        `default` language, or None if this reader could read neither."""
         available = self.languages
         tag = languages.choose_language(
             language, available, languages.choose_language(default, available, "")
@@ -132,7 +131,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class ArticleQuery:
-    """Which articles to list: every field given must match."""
+    """A query for articles. Every field that is set must match."""
 
     state: ArticleState | None = None
     kind: ArticleKind | None = None
@@ -143,8 +142,9 @@ class ArticleQuery:
 
 @dataclass(frozen=True, slots=True)
 class Boilerplate:
-    """`name` is the organisation's; empty of ours, whose name the settings have. `text` is
-    Markdown, `html` its sanitised rendering."""
+    """An organisation's text about itself in one language. `name` is the organisation's, empty for
+    the office's own, whose name is in the settings. `text` is Markdown, `html` its sanitised
+    rendering."""
 
     organisation: str
     language: str

@@ -1,9 +1,4 @@
-"""Media contacts: what the press office knows of subscribers who write for others.
-
-A contact is a subscriber first: on a private list, with an address, a language, a country and a
-time zone. Beside that stands for whom they write and about what, whether they may have embargoed
-releases before their time, and whether they want to be asked afterwards if they got one.
-"""
+"""The records of media contacts: subscribers who are journalists."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +8,14 @@ from mailer.model.subscribers import Subscriber
 
 
 class Trust(StrEnum):
-    """Whether they get embargoed releases before their time."""
+    """The trust in a contact: a trusted one may get embargoed releases early."""
 
     TRUSTED = "trusted"
     UNTRUSTED = "untrusted"
 
 
 class FollowUp(StrEnum):
-    """Whether they want to be asked after a release."""
+    """A contact's wish about calls after a release."""
 
     WELCOME = "welcome"
     NEVER = "never"
@@ -28,8 +23,7 @@ class FollowUp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ContactProfile:
-    """What is known of somebody as a journalist. `beats` are what they write about, in small
-    letters."""
+    """A journalist's profile. `beats` are the subjects that they write about, in small letters."""
 
     outlet: str = ""
     beats: tuple[str, ...] = ()
@@ -47,7 +41,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class ContactQuery:
-    """Which contacts to list: every field given must match."""
+    """A query for contacts. Every field that is set must match."""
 
     list: str = ""
     outlet: str = ""

@@ -1,9 +1,4 @@
-"""What staff do with a single occurrence, without touching its rule: move, skip, restore, send now.
-
-An occurrence that an edition was made of takes that edition along.
-
-What staff decide about a digest: its order.
-"""
+"""The records of digests: their settings, and the stories chosen for an edition."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,15 +10,15 @@ from mailer.model.lists import Frequency
 
 
 class WhenEmpty(StrEnum):
-    """What becomes of an edition with too few stories."""
+    """The action for an edition with too few stories."""
 
     SKIP = "skip"
     PUT_ON_HOLD = "hold"
 
 
 class ApprovalRule(StrEnum):
-    """Whether a person has to let an edition go: nobody, anyone, or somebody other than those who
-    wrote or edited what it holds."""
+    """The approval that an edition needs: none, from any person, or from a person other than the
+    authors and editors of its stories."""
 
     NONE = "none"
     ANYONE = "anyone"
@@ -31,8 +26,8 @@ class ApprovalRule(StrEnum):
 
 
 class WhenLate(StrEnum):
-    """What becomes of an edition that nobody has approved when its time comes: it waits, and goes
-    as soon as somebody does, or it is a draft again, without a time."""
+    """The action for an edition that is not approved when its time comes: it waits and is sent as
+    soon as it is approved, or it becomes a draft again, without a time."""
 
     WAIT = "wait"
     DRAFT = "draft"
@@ -40,11 +35,12 @@ class WhenLate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DigestPolicy:
-    """How a digest's editions come from the calendar to mailboxes.
+    """The rules by which a digest's editions are approved and sent.
 
-    `reminders` are lengths of time before an edition is sent at which its approvers are reminded.
-    `grace`: how late it may still be sent, when the mailer was not running at its time. `approvers`
-    are asked, `watchers` told of all else: mail addresses; none: those of the settings."""
+    `reminders` are times before sending at which approvers are reminded. `grace` is the longest
+    delay with which an edition may still be sent if the mailer was not running at its time.
+    `approvers` are asked to approve, `watchers` get all other notices; both are mail addresses, and
+    the settings apply if there are none."""
 
     approval: ApprovalRule = ApprovalRule.ANYONE
     when_late: WhenLate = WhenLate.WAIT
@@ -57,9 +53,10 @@ class DigestPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DigestSettings:
-    """What staff decide about a digest. `topics` none: stories of any topic. `fewest` below which
-    an edition is empty; `most` above which stories wait for the next. It goes to those of the list
-    who chose `frequency`: a weekly one is for those who want one mail a week."""
+    """The settings of a digest. Without `topics` it takes stories of any topic. An edition with
+    fewer than `fewest` stories is empty; stories beyond `most` wait for the next edition. The
+    digest is sent to the members of the list who chose its `frequency`: a weekly digest serves
+    those who asked for one mail a week."""
 
     slug: str
     name: str
@@ -88,8 +85,8 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class StoryChoice:
-    """Stories for an edition in their order, those that wait for the next one, and why there are
-    too few (empty when there are enough)."""
+    """The stories for an edition in their order, the stories that wait for the next edition, the
+    stories left out because they are embargoed, and the reason if there are too few."""
 
     stories: tuple[Story, ...]
     waiting: tuple[Story, ...]

@@ -1,4 +1,4 @@
-"""Mailing lists, and the topics that articles are about and subscribers choose."""
+"""The records of mailing lists, and of topics, which articles have and subscribers choose."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ from mailer import languages
 
 
 class Frequency(StrEnum):
-    """How often somebody hears from a list: of each edition, or once a week or month of all that
-    they follow, from a digest that serves those readers."""
+    """The frequency of a list's mails that a member chose: every edition, or a weekly or monthly
+    digest."""
 
     EVERY = "every"
     WEEKLY = "weekly"
@@ -18,7 +18,7 @@ class Frequency(StrEnum):
 
 
 class Visibility(StrEnum):
-    """Whether anyone may join by themselves."""
+    """The visibility of a list: anyone may join a public list, and read its archive."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -26,14 +26,14 @@ class Visibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`names` are by language; :meth:`get_name` finds the best."""
+    """A topic. `names` are by language; :meth:`get_name` chooses the best one."""
 
     id: int
     slug: str
     names: Mapping[str, str]
 
     def get_name(self, language: str) -> str:
-        """The topic's name for a reader of `language`: that, English, any, or the slug."""
+        """Return the topic's name in `language`, in English, in any language, or the slug."""
         tags = sorted(self.names, key=lambda tag: tag != "en")
         best_tag = languages.choose_language(language, tags, tags[0] if tags else "")
         return self.names.get(best_tag, self.slug.replace("-", " "))
@@ -41,10 +41,10 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class MailingList:
-    """A list with its own consent. `language` serves members who chose none, `time_zone` those who
-    gave none (empty: the office's). `welcome`: new members get a mail. `frequencies` are those that
-    members can choose: every edition, and what a digest serves. `members` is 0 where they were not
-    counted."""
+    """A list, which people subscribe to separately. `language` and `time_zone` apply to members who
+    gave none; an empty `time_zone` is the office's. `welcome`: new members get a mail.
+    `frequencies` are those that members can choose: every edition, and those that a digest serves.
+    `members` is 0 if they were not counted."""
 
     id: int
     slug: str

@@ -1,9 +1,6 @@
-"""What a press release has beside its text: subhead, quotes, notes to editors, whom to ask, and the
-assets that journalists may use.
-
-The headline is the article's title, the standfirst its summary, the dateline its dateline. Whoever
-speaks for the organisation in the boilerplate is kept once (``boilerplates.py``); a release only
-says whose it carries.
+"""The records of a press release's own fields: subhead, quotes, notes to editors, press contacts,
+and the assets that journalists may use. The headline is the article's title, the standfirst its
+summary, the dateline its dateline.
 """
 
 import re
@@ -19,7 +16,7 @@ class AssetKind(StrEnum):
 
 
 class Carriage(StrEnum):
-    """How an asset comes with the mail: named by a link, or attached."""
+    """The way an asset comes with the mail: as a link, or attached."""
 
     LINK = "link"
     ATTACH = "attach"
@@ -27,7 +24,7 @@ class Carriage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What somebody says, and who they are."""
+    """A quote, its speaker and the speaker's role."""
 
     text: str
     speaker: str
@@ -36,7 +33,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class PressContact:
-    """Whom journalists ask."""
+    """A person whom journalists may contact."""
 
     name: str
     role: str = ""
@@ -45,16 +42,16 @@ class PressContact:
 
     @property
     def dial(self) -> str:
-        """The number as a ``tel:`` link has it (RFC 3966): digits, and the plus before them."""
+        """The number for a ``tel:`` link (RFC 3966): digits, after a plus if there is one."""
         number = re.split(r"[a-z]", self.phone)[0]
         return re.sub(r"[^0-9+]", "", number)
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A picture, document, sound or film to be used. It is at `url`, or one of our own files:
-    `file` is the SHA-256 of its bytes, `name` what it is called there. `alt` says what a picture
-    shows, `caption` what it is about, `terms` what may be done with it."""
+    """A picture, document, sound or film for journalists. It is at `url`, or a stored file: `file`
+    is the SHA-256 of its bytes, `name` its file name. `alt` describes a picture, `caption` explains
+    it, `terms` are the conditions of its use."""
 
     kind: AssetKind
     title: str
@@ -72,8 +69,8 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """`notes` to editors are Markdown, `notes_html` their sanitised rendering. `about` names the
-    organisations whose boilerplate it carries, beside our own."""
+    """The fields of a press release. `notes` to editors are Markdown, `notes_html` their sanitised
+    rendering. `about` names the organisations whose boilerplate it carries, beside our own."""
 
     subhead: str = ""
     quotes: tuple[Quote, ...] = ()

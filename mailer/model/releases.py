@@ -112,6 +112,8 @@ class Kill:
     asked_at: datetime
     confirmed_by: str = ""
     confirmed_at: datetime | None = None
+    asked_by_key: str = ""
+    confirmed_by_key: str = ""
 
     @property
     def reason(self) -> str:

@@ -1,4 +1,4 @@
-"""Schedules of digests and blackouts, the verbs on them, and what they need kept."""
+"""The records of schedules, blackouts and saved occurrences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ from mailer.schedules.occurrences import Timing
 
 @dataclass(frozen=True, slots=True)
 class NewSchedule:
-    """What staff decide. `cutoff` before it is sent an occurrence's edition is assembled; `place`
-    is the country whose public holidays count, if any (``GB``, ``GB-SCT``)."""
+    """The settings of a schedule. An occurrence's edition is assembled at the `cutoff`, a time
+    before sending. `region` is the country whose public holidays count, if any (``GB``,
+    ``GB-SCT``)."""
 
     digest_slug: str
     timing: Timing
@@ -34,7 +35,7 @@ class SavedBlackout:
 
 
 class OccurrenceState(StrEnum):
-    """What has become of an occurrence. ``planned``: staff have moved it, and it is to come."""
+    """The state of an occurrence. ``planned``: staff have moved it to a future time."""
 
     PLANNED = "planned"
     SKIPPED = "skipped"
@@ -54,11 +55,11 @@ OCCURRENCE_TRANSITIONS: Mapping[OccurrenceState, frozenset[OccurrenceState]] = {
 
 @dataclass(frozen=True, slots=True)
 class SavedOccurrence:
-    """What is kept of an occurrence: staff have touched it, or its time has come.
+    """The record of an occurrence that staff have decided about, or whose time has come.
 
-    `named` is the wall-clock time that the rule names, naive, and `zone` its zone: with the digest
-    they are its name. `moved_to` is the wall-clock time that staff chose instead. `edition` is what
-    was made of it."""
+    `rule_time` is the naive wall-clock time that the rule gives, and `zone` its zone: together with
+    the digest they identify the occurrence. `moved_to` is the wall-clock time that staff chose
+    instead. `edition_id` is the edition that was assembled for it."""
 
     id: int
     digest_slug: str

@@ -1,25 +1,7 @@
-"""Segments: saved filters over a list's members.
+"""The records of segments, which are saved filters over a list's members, and of bulk changes.
 
-A segment is a closed tree of fields and operators, never SQL text. People write it as a line::
-
-    country = GB and (topic = diaspora or tag in (donor, trustee)) and not joined before 2026-01-01
-
-Grammar (keywords in any case, values bare or in double quotes)::
-
-    any    = all ("or" all)*
-    all    = one ("and" one)*
-    one    = "not" one | "(" any ")" | test
-    test   = field ("=" | "!=") value | field ["not"] "in" "(" value ("," value)* ")"
-           | "joined" ("before" | "after") date
-
-Fields: topic (follows it: chose it, or chose none), language (as mailed), country, tag, frequency
-(every, weekly, monthly), joined (the day of joining the list, UTC; ``after`` means on that day or
-later); of media contacts outlet, beat, trust (trusted, untrusted) and follow_up (welcome, never).
-
-One change to many members of a list: what it makes of each.
-
-Who gets what is theirs to choose: such a change is for what staff have to put right, and the log of
-consent says of each whom it concerned that it was staff.
+A filter is a closed tree of fields and operators, never SQL text. ``mailer/audience/segments.py``
+parses and formats it.
 """
 
 from collections.abc import Mapping
@@ -50,12 +32,12 @@ FIELD_WORDS: Mapping[FilterField, type[StrEnum]] = {
     FilterField.TRUST: Trust,
     FilterField.FOLLOW_UP: FollowUp,
 }
-"""Fields that hold one of a few words."""
+"""The fields whose values are a fixed set of words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """The field has one of the values; with one value: equals it."""
+    """The field has one of the values."""
 
     field: FilterField
     values: tuple[str, ...]
@@ -63,7 +45,8 @@ class Among:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Joined the list before the day, or (``after``) on the day or later. Days are UTC."""
+    """The member joined the list before the day, or on the day or later if `before` is False. Days
+    are UTC."""
 
     before: bool
     day: date
@@ -76,7 +59,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every term holds; with no term: everyone."""
+    """Every term holds. Without terms, every member matches."""
 
     terms: tuple["Filter", ...]
 
@@ -100,7 +83,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class ListMember:
-    """A list's active member, as a sample shows them; `language` is the one they are mailed in."""
+    """An active member of a list, as a sample shows them. `language` is the language of their
+    mails."""
 
     address: str
     name: str
@@ -112,8 +96,8 @@ class ListMember:
 
 @dataclass(frozen=True, slots=True)
 class BulkChange:
-    """`topics` are those that there are. None: what is there stays; an empty `language`: their own
-    serves."""
+    """A change to many members. `topics` are all topics that exist. A None leaves the member's
+    choice unchanged; an empty `language` means the person's own language."""
 
     topics: frozenset[str]
     add_topics: frozenset[str] = frozenset()
@@ -128,7 +112,7 @@ class BulkChange:
 
 @dataclass(frozen=True, slots=True)
 class BulkMember:
-    """An active member of the list that is changed."""
+    """An active member of the list that is being changed."""
 
     id: int
     address: str
@@ -143,7 +127,7 @@ class BulkOutcome(StrEnum):
 
 
 class BulkResult(NamedTuple):
-    """`reason` says why somebody was skipped."""
+    """The result for one member. `reason` is the reason if the member was skipped."""
 
     outcome: BulkOutcome
     before: BulkMember

@@ -1,27 +1,6 @@
-"""Sign-ups and changes of address: nothing of them holds until the address's owner has answered.
+"""The records of sign-ups and changes of address that wait for confirmation, and of rate limits.
 
-::
-
-    asked ──> mailed ──> confirmed ──> done
-      └────────────────────────────────^
-
-========== ================================================ =====================================
-state      is                                               moved on by
-========== ================================================ =====================================
-asked      somebody typed an address; nobody was looked up  the worker, which decides what mail
-           while they waited                                the address gets, if any
-mailed     its owner was asked                              its owner; after some days it is
-                                                            deleted, and the link is worth nothing
-confirmed  its owner has answered, and it was carried out   the worker, once it has welcomed them
-done       nothing is left to do                            deleted with the others
-========== ================================================ =====================================
-
-The page that takes a sign-up does the same work for every address, whether it is known, unknown,
-suppressed or has left: it can't tell a stranger who reads what.
-
-How often strangers may do something, by whom: counted in windows that start with the first time.
-
-What is counted by is kept as a keyed hash only.
+``mailer/audience/signup/confirmations.py`` explains the states.
 """
 
 from collections.abc import Mapping
@@ -31,9 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from mailer.model.lists import Frequency
-from mailer.model.subscribers import (
-    Wording,
-)
+from mailer.model.subscribers import Wording
 
 NOT_YET = datetime.min.replace(tzinfo=UTC)
 
@@ -62,7 +39,7 @@ CONFIRMATION_TRANSITIONS: Mapping[ConfirmationState, frozenset[ConfirmationState
 
 @dataclass(frozen=True, slots=True)
 class SignUpWishes:
-    """What somebody signs up for. `lists` and `topics` are slugs; no topic means all."""
+    """The choices of a sign-up. `lists` and `topics` are slugs; no topic means all topics."""
 
     lists: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
@@ -84,9 +61,9 @@ class SignUpWishes:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """`subscriber_id` is whose address is to change, 0 for a sign-up. `language` is that of the
-    mails about it; of a sign-up also the one that its mails are to be in. `wording` is what its
-    owner was shown when they agreed."""
+    """A sign-up or a change of address. `subscriber_id` is the subscriber whose address is to
+    change, 0 for a sign-up. `language` is the language of the mails about it, and for a sign-up of
+    the subscriber. `wording` is the text that the owner of the address agreed to."""
 
     id: int
     kind: ConfirmationKind
@@ -102,20 +79,20 @@ class Confirmation:
 
 
 class ServiceMailKind(StrEnum):
-    """What mail an address gets, by the folder of its template."""
+    """The kinds of service mails. The value names the folder of the template."""
 
     CONFIRM = "confirm"
     ALREADY_SUBSCRIBED = "known"
-    """They are on all of these lists: nothing is to be confirmed."""
+    """The person is on all of these lists already: there is nothing to confirm."""
     NEW_ADDRESS = "new-address"
     WELCOME = "welcome"
-    """They have confirmed, and a list that they joined welcomes its members."""
+    """The person has confirmed, and a list that they joined welcomes its members."""
     NOTHING = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `most` times in a `window` that starts with the first of them. 0: no limit."""
+    """At most `maximum` uses in a `window` that starts with the first use. 0 is no limit."""
 
     action: str
     maximum: int
@@ -123,7 +100,7 @@ class RateLimit:
 
 
 class SignUpLimits:
-    """What strangers may do in an hour; 0: no limit."""
+    """The limits for strangers in an hour. 0 is no limit."""
 
     def __init__(self, per_address: int, per_client: int, per_domain: int) -> None:
         self.per_address = RateLimit("mail", per_address)

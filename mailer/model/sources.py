@@ -1,17 +1,14 @@
-"""Sources: where articles come from by themselves. A feed, a WordPress site, or a folder of files
-that somebody writes into.
+"""The records of sources: feeds, WordPress sites and folders that articles are imported from."""
 
-What a source brings is a draft until somebody queues it, unless the source is trusted to queue. An
-entry is known by its key in the source, and by its content: one that comes again changes nothing, a
-changed one revises the draft. What staff have queued is revised only by a source that may queue:
-nothing from outside changes what was chosen.
-"""
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
-from mailer.model.articles import ArticleKind
+from mailer.model.articles import ArticleKind, Content
+from mailer.model.lists import Topic
+from mailer.model.reading import ReadArticle, ReadAsset
 
 DEFAULT_INTERVAL = timedelta(minutes=30)
 
@@ -23,14 +20,15 @@ class SourceKind(StrEnum):
 
 
 class SourceState(StrEnum):
-    """A source that is gone for good (410) is stopped; staff may let it go on."""
+    """The state of a source. A source that is permanently gone (HTTP 410) is stopped; staff may
+    resume it."""
 
     ACTIVE = "active"
     STOPPED = "stopped"
 
 
 class OnImport(StrEnum):
-    """What becomes of what a source brings."""
+    """The state of newly imported articles: drafts, or queued."""
 
     DRAFT = "draft"
     QUEUE = "queue"
@@ -38,14 +36,14 @@ class OnImport(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """What staff say of a source. `place` is an address, or a folder's path. `kind`, `language`
-    and `topics` are for what doesn't say; topics are slugs."""
+    """The settings of a source. `place` is a web address, or a folder's path. `article_kind`,
+    `language` and `topics` (slugs) apply to entries that state none."""
 
     name: str
     kind: SourceKind
     place: str
     every: timedelta = DEFAULT_INTERVAL
-    arrival: OnImport = OnImport.DRAFT
+    on_import: OnImport = OnImport.DRAFT
     article_kind: ArticleKind = ArticleKind.NEWS
     language: str = ""
     topics: tuple[str, ...] = ()
@@ -53,8 +51,9 @@ class SourceSettings:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`etag` and `last_modified` are what the server said of what it gave last (RFC 9110 §8.8).
-    `failures` counts those since the last success, `said` is what came of the last look."""
+    """A source and its state. `etag` and `last_modified` are the validators of the server's last
+    answer (RFC 9110 §8.8). `failures` counts failures since the last success. `last_result`
+    describes the result of the last import. `added_by` is the key of the actor who added it."""
 
     id: int
     settings: SourceSettings
@@ -62,18 +61,80 @@ class Source:
     etag: str
     last_modified: str
     failures: int
-    said: str
+    last_result: str
     next_at: datetime
-    looked_at: datetime | None
+    last_read_at: datetime | None
     created_at: datetime
+    added_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceItem:
-    """An entry that a source has brought: by its `key` there; `fingerprint` is that of what it
-    brought last."""
+    """An entry that was imported from a source. `key` identifies it in the source, `fingerprint` is
+    that of its last imported content, `slug` and `language` name the article."""
 
     key: str
     fingerprint: str
     slug: str
     language: str
+
+
+class ReadFile(ReadArticle, Protocol):
+    """An article file of a watched folder."""
+
+    def locate_key(self, key: str) -> str:
+        """Return the file and the line of a field, for an error."""
+
+
+class ReadOmission(Protocol):
+    """A kind of content that was left out of an entry, how often, and the first example."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def times(self) -> int: ...
+    @property
+    def example(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """An entry of a source as it was read: a feed entry, a post, a Word file, or an article file of
+    a watched folder, which is in `file`.
+
+    `origin` is its address or path, for people. `key` identifies it in the source, and
+    `fingerprint` changes with its content; an article `file` is identified by slug and language
+    instead. `content` is None if the entry is unreadable, for the reason in `problem`. `dated`: the
+    entry states its date of publication. `attached_files` are pictures that the content refers
+    to."""
+
+    origin: str
+    content: Content | None
+    key: str = ""
+    fingerprint: str = ""
+    dated: bool = True
+    problem: str = ""
+    attached_files: Sequence[ReadAsset] = ()
+    omissions: Sequence[ReadOmission] = ()
+    file: ReadFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReading:
+    """The result of reading a source. `unchanged`: the source is the same as when it was last read,
+    and no entries were read. `permanent_url` is the address to which it has moved permanently."""
+
+    entries: tuple[SourceEntry, ...] = ()
+    problems: tuple[str, ...] = ()
+    etag: str = ""
+    last_modified: str = ""
+    permanent_url: str = ""
+    unchanged: bool = False
+
+
+class Reader(Protocol):
+    """Reads sources for the verbs that import them. It opens files and connections, and never the
+    database."""
+
+    def read_source(self, source: Source, topics: Iterable[Topic], now: datetime) -> SourceReading:
+        """Read what a source has now. Raises FetchError and InputError."""

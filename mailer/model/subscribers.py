@@ -1,18 +1,4 @@
-"""What is stored about a person: a copy of it, and its erasure (GDPR Articles 15, 17 and 20).
-
-What subscribers choose for themselves, and staff for them: on a list, for a while, for good.
-
-Subscribers, and their membership of lists.
-
-A person is one address. What they get hangs on each membership: its state, the topics chosen there
-(none chosen means all) and a language. A membership that was left is kept, so that nothing brings
-the person back by accident.
-
-Consent, kept as evidence: who agreed to what wording, when, and where they were asked.
-
-The log is only added to. An erasure takes the address out of its entries and leaves the keyed hash,
-so that it can still be shown that somebody had agreed, to whoever brings the address.
-"""
+"""The records of subscribers, their memberships of lists, and the log of consent."""
 
 import hashlib
 from dataclasses import dataclass
@@ -24,7 +10,8 @@ from mailer.model.lists import Frequency
 
 @dataclass(frozen=True, slots=True)
 class MailedEdition:
-    """One edition that somebody got, or was to get. `state` is the delivery's."""
+    """An edition that was delivered to a subscriber, or planned for them. `state` is the state of
+    the delivery."""
 
     edition: str
     state: str
@@ -39,7 +26,7 @@ class MembershipState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What may be known of somebody. Empty means unknown. `address` is normalised, `country` is
+    """The data about a person. An empty field is unknown. `address` is normalised, `country` is
     ISO 3166-1 alpha-2, `time_zone` an IANA name."""
 
     address: str
@@ -64,8 +51,8 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """`topics` are slugs; none means all. `language` is empty when the person's own serves. Until
-    `paused_until` nothing is sent to them."""
+    """A person's membership of a list. `topics` are slugs; no topic means all topics. An empty
+    `language` means the person's own. Nothing is sent to the person until `paused_until`."""
 
     list: str
     state: MembershipState
@@ -89,20 +76,20 @@ class LawfulBasis(StrEnum):
 
 
 class ConsentAction(StrEnum):
-    """What somebody did, or what was done with their address."""
+    """An action of a person, or an action of staff about their address."""
 
     CONFIRMED = "confirmed"
-    """They answered the mail that asked whether the sign-up was theirs (double opt-in)."""
+    """The person answered the mail that asked whether the sign-up was theirs (double opt-in)."""
     ADDED = "added"
-    """Staff put them on a list."""
+    """Staff subscribed the person to a list."""
     IMPORTED = "imported"
     CHANGED = "changed"
-    """Topics, language or frequency on a list."""
+    """The topics, language or frequency on a list changed."""
     PAUSED = "paused"
     RESUMED = "resumed"
     LEFT = "left"
     RETURNED = "returned"
-    """They took their leaving back."""
+    """The person resubscribed after unsubscribing."""
     NEW_ADDRESS = "new_address"
     MERGED = "merged"
     SUPPRESSED = "suppressed"
@@ -112,21 +99,21 @@ class ConsentAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What somebody was shown when they agreed, as it stood there."""
+    """The text that a person was shown when they agreed, word for word."""
 
     language: str
     text: str
 
     @property
     def key(self) -> str:
-        """Its version: SHA-256 of language and text, in hex."""
+        """The version of the wording: the SHA-256 of language and text, in hex."""
         return hashlib.sha256(f"{self.language}\n{self.text}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How somebody comes onto a list. `source`: the page, the file, the person; `basis` is None
-    where nobody has named one."""
+    """The evidence for a subscription. `source` is the page, the file or the person that it came
+    from. `basis` is None if no lawful basis was stated."""
 
     act: ConsentAction = ConsentAction.ADDED
     source: str = "command line"
@@ -136,8 +123,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class ConsentEntry:
-    """One line of the log. `list` is a slug, empty for what concerns the whole person; `address` is
-    empty once it was erased; `detail` says what changed."""
+    """An entry of the log of consent. `list` is a slug, empty if the entry concerns the whole
+    person. `address` is empty once it is erased. `detail` describes the change. `actor_key` is the
+    key of the actor who made it."""
 
     at: datetime
     act: ConsentAction
@@ -148,3 +136,4 @@ class ConsentEntry:
     basis: LawfulBasis | None = None
     wording: Wording | None = None
     detail: str = ""
+    actor_key: str = ""

@@ -1,8 +1,4 @@
-"""Suppressions: addresses that must not be mailed, and why.
-
-Kept under a keyed hash of the address, so that a suppression outlives the erasure of the address.
-The gate asks for it in the same statement that lets a message out.
-"""
+"""The record of a suppression: an address that must not be mailed, and the reason."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +14,7 @@ class SuppressionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """`address` is empty when only its hash was kept."""
+    """A suppressed address. `address` is empty if only its keyed hash is stored."""
 
     address: str
     reason: SuppressionReason

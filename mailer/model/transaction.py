@@ -9,7 +9,7 @@ from mailer.model.stores.sending import DigestStore, EditionStore, OutboxStore, 
 
 
 class Transaction(Protocol):
-    """One open transaction, seen through the store of each noun.
+    """An open transaction, with the store of each noun.
 
     The edge opens it and commits it; verbs and stores never do."""
 
@@ -42,14 +42,14 @@ class Transaction(Protocol):
         """The time zones of subscribers, and the defaults of lists."""
 
     def lock_releases(self) -> None:
-        """Keep other writers from stories, embargoes, releases and sources until the end."""
+        """Lock stories, embargoes, releases and sources against other writers until the end."""
 
     def open_savepoint(self) -> AbstractContextManager[None]:
-        """Open a part of the transaction that an error undoes alone."""
+        """Open a savepoint: an error within it undoes only the changes since."""
 
 
 class Database(Protocol):
-    """What opens transactions."""
+    """A database that opens transactions."""
 
     def begin(self) -> AbstractContextManager[Transaction]:
         """Open a transaction that may write."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, delete, insert, select, update
 
+from mailer.actor import Actor
 from mailer.model.articles import Article, ArticleKind, ArticleQuery, ArticleState, Content, Image
 from mailer.model.edition_states import REVERTIBLE_STATES
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
@@ -68,7 +69,7 @@ class ArticleQueries(SqlStore):
         self,
         content: Content,
         now: datetime,
-        author: str = "",
+        author: Actor,
         state: ArticleState = ArticleState.QUEUED,
     ) -> Article:
         result = self._db.execute(
@@ -86,7 +87,7 @@ class ArticleQueries(SqlStore):
         return self._reload_article(content)
 
     def revise_article(
-        self, article: Article, content: Content, note: str, now: datetime, author: str = ""
+        self, article: Article, content: Content, note: str, now: datetime, author: Actor
     ) -> Article:
         revision = article.revision + 1
         self._db.execute(
@@ -105,15 +106,15 @@ class ArticleQueries(SqlStore):
         )
         return self._reload_article(article)
 
-    def find_last_author(self, article: Article) -> str:
-        """Who wrote its newest revision; empty where that isn't known."""
-        author: str | None = self._db.scalar(
-            select(schema.article_revision.c.author)
+    def find_last_author_key(self, article: Article) -> str:
+        """Return the key of the actor who wrote the article's newest revision."""
+        author_key: str | None = self._db.scalar(
+            select(schema.article_revision.c.author_key)
             .where(schema.article_revision.c.article_id == article.id)
             .order_by(schema.article_revision.c.revision.desc())
             .limit(1)
         )
-        return author or ""
+        return author_key or ""
 
     def find_unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]:
         wanted_slugs = list(slugs)
@@ -155,7 +156,7 @@ class ArticleQueries(SqlStore):
         content: Content,
         note: str,
         now: datetime,
-        author: str,
+        author: Actor,
     ) -> None:
         content_values = asdict(content) | {"published": content.published.isoformat()}
         self._db.execute(
@@ -164,7 +165,8 @@ class ArticleQueries(SqlStore):
                 revision=revision,
                 content=content_values,
                 note=note,
-                author=author,
+                author=author.name,
+                author_key=author.key,
                 created_at=now,
             )
         )

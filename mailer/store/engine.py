@@ -1,8 +1,8 @@
-"""Opening a database: SQLite as we need it, PostgreSQL as it comes; the transaction; the schema.
+"""The engine of a database, its transactions, and the revision of its schema.
 
-SQLite: WAL, ``synchronous=FULL`` (a commit that was answered survives a power cut), foreign keys
-on, and ``BEGIN IMMEDIATE`` for writers: a deferred transaction that upgrades fails at once when
-another writes, whatever the busy timeout says.
+SQLite is set to WAL, ``synchronous=FULL`` (an acknowledged commit survives a power cut), foreign
+keys, and ``BEGIN IMMEDIATE`` for writers: a deferred transaction that upgrades to a write fails at
+once if another process is writing, whatever the busy timeout. PostgreSQL keeps its own settings.
 """
 
 import random
@@ -23,36 +23,36 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 
-from mailer.errors import ConcurrencyError, ConfigError, SchemaError
+from mailer.errors import ConcurrencyError, ConfigError, NextStep, SchemaError
 from mailer.store import schema
 
 BUSY_TIMEOUT_MS = 5000
 _CONFLICT_SQLSTATES = {"40001", "40P01", "23505"}
-"""What PostgreSQL says where two transactions were at the same (SQLSTATE): no serialisation, a
-deadlock, or a row that the other had added first."""
+"""PostgreSQL's SQLSTATE codes for two transactions that change the same rows: a serialisation
+failure, a deadlock, and a row that the other transaction added first."""
 
 LOCK_RETRY_DELAY = (0.0005, 0.003)
-"""Seconds between two times of asking for the write lock, from and to."""
+"""The shortest and the longest wait between two attempts to get the write lock, in seconds."""
 
 
 def build_engine(url: str, lease: float = 60.0) -> Engine:
-    """An engine for `url`. Nothing is opened yet. `lease`: see ``Store``. Raises ConfigError for
-    a URL we can't use."""
+    """Build an engine for `url` without opening the database. `lease`: see ``Store``. Raises
+    ConfigError for an unusable URL."""
     try:
         parsed_url = make_url(url)
         backend = parsed_url.get_backend_name()
         if backend not in {"sqlite", "postgresql"}:
             raise ConfigError(
-                f"{backend} is not a database that we know",
+                f"{backend} is not a supported database",
                 where="database.url",
                 hint="use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
             )
-        # A frozen process in the midst of a transaction would keep its locks for ever.
+        # A process that freezes within a transaction would keep its locks for ever.
         timeout_option = f"-c idle_in_transaction_session_timeout={round(lease * 1000)}"
         engine_options = (
             {"connect_args": {"options": timeout_option}} if backend == "postgresql" else {}
         )
-        if "options" in parsed_url.query:  # they have their own
+        if "options" in parsed_url.query:  # the URL brings its own options
             engine_options = {}
         engine = create_engine(url, **engine_options)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
@@ -68,7 +68,7 @@ def build_engine(url: str, lease: float = 60.0) -> Engine:
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
+    connection.isolation_level = None  # _begin_sqlite sends BEGIN
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA journal_mode = WAL")
@@ -78,10 +78,10 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Ask for the write lock every few milliseconds.
+    """Begin a transaction; a writer tries to get the write lock every few milliseconds.
 
-    SQLite's own busy handler sleeps longer and longer, 100 ms in the end: beside a sender at full
-    speed, which is soon back each time, one in a hundred writes of a page took 900 ms here."""
+    SQLite's own busy handler sleeps longer each time, up to 100 ms. Beside a worker that sends at
+    full speed and soon locks again, one in a hundred writes of a page took 900 ms with it."""
     if connection.get_execution_options().get("reading", False):
         connection.exec_driver_sql("BEGIN")
         return
@@ -95,26 +95,26 @@ def _begin_sqlite(connection: Connection) -> None:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     break
-                time.sleep(random.uniform(*LOCK_RETRY_DELAY))  # noqa: S311  (two don't keep step)
+                time.sleep(random.uniform(*LOCK_RETRY_DELAY))  # noqa: S311  (spreads processes)
             else:
                 return
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # which says what is wrong
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises SQLite's own error
     finally:
         driver_connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
 @contextmanager
 def begin_transaction(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
-    """A transaction: committed at the end, rolled back when anything is raised.
+    """Open a transaction: it commits at the end of the block, and rolls back on an error.
 
-    Raises ConfigError when the database can't be reached, is none, or stays locked, and ConcurrencyError
-    where somebody else was changing the same."""
+    Raises ConfigError if the database can't be reached, is not a database, or stays locked, and
+    ConcurrencyError if another process changed the same rows."""
     try:
         with engine.connect().execution_options(reading=reading) as connection:
             try:
                 with connection.begin():
                     yield connection
-            except engine.dialect.loaded_dbapi.Error as error:  # of a prepared statement
+            except engine.dialect.loaded_dbapi.Error as error:  # a prepared statement's
                 connection.invalidate()
                 raise DBAPIError.instance(
                     "", {}, error, engine.dialect.loaded_dbapi.Error
@@ -122,14 +122,14 @@ def begin_transaction(engine: Engine, *, reading: bool = False) -> Iterator[Conn
     except DatabaseError as error:
         if getattr(error.orig, "sqlstate", "") in _CONFLICT_SQLSTATES:
             raise ConcurrencyError(
-                f"somebody else was changing the same ({_split_error_lines(error)[0]})",
-                hint="nothing of this is kept: look at what they did, and try again",
+                f"another process was changing the same records ({_split_error_lines(error)[0]})",
+                hint="nothing was saved: look at the records, and try again",
             ) from error
         if isinstance(error, OperationalError):
             raise build_unreachable_error(engine, error) from error
-        if error.connection_invalidated:  # PostgreSQL has ended a session that was silent
+        if error.connection_invalidated:  # PostgreSQL ended a silent session
             raise build_unreachable_error(engine, error) from error
-        # Not one of its subclasses: SQLite says so of a file that is no database, or a torn one.
+        # SQLite raises the base class for a file that is not a database, or is damaged.
         if type(error) is not DatabaseError:
             raise
         raise build_unreachable_error(engine, error) from error
@@ -140,15 +140,15 @@ def _split_error_lines(error: Exception) -> list[str]:
 
 
 def build_unreachable_error(engine: Engine, error: Exception) -> ConfigError:
-    """What to tell when `engine` can't be reached. The password in a URL is not shown."""
+    """Build the error for a database that can't be reached. It hides the password of the URL."""
     error_lines = _split_error_lines(error)
-    hint = "see that the path and its rights are as they should be"
+    hint = "check the path and its permissions"
     if "locked" in error_lines[0]:
         hint = "another process is writing to it: try again when it has finished"
     elif "idle-in-transaction" in error_lines[0]:
-        hint = "this program stood still for too long, and nothing of its change is kept: try again"
+        hint = "this program stood still for too long, and nothing was saved: try again"
     elif engine.dialect.name == "postgresql":
-        hint = "see that the server runs and that the URL is right"
+        hint = "check that the server runs and that the URL is right"
     return ConfigError(
         f"the database can't be used ({error_lines[0] or error})",
         where=engine.url.render_as_string(hide_password=True),
@@ -157,7 +157,7 @@ def build_unreachable_error(engine: Engine, error: Exception) -> ConfigError:
 
 
 def read_revision(engine: Engine) -> str | None:
-    """The schema's revision, None for a database without ours."""
+    """Return the schema's revision, or None if the database has no schema of the mailer."""
     file = engine.url.database
     if engine.dialect.name == "sqlite" and file and not Path(file).exists():
         return None
@@ -171,29 +171,45 @@ def read_revision(engine: Engine) -> str | None:
 
 
 def check_schema(engine: Engine) -> None:
-    """Raises SchemaError unless the database is of this program's schema, naming the way out."""
+    """Check that the database has this program's schema. Raises SchemaError with the next step."""
     where = engine.url.render_as_string(hide_password=True)
     current_revision = read_revision(engine)
     if current_revision is None:
-        raise SchemaError("there is no mailer's database", where=where, hint="run `mailer init`")
+        raise SchemaError(
+            "this is not a database of the mailer",
+            where=where,
+            next_steps=[NextStep("create_database")],
+        )
     if current_revision == schema.REVISIONS[-1]:
         return
     if current_revision in schema.REVISIONS:
         raise SchemaError(
             f"its schema is {current_revision}, and this program needs {schema.REVISIONS[-1]}",
             where=where,
-            hint="make a copy of it, then run `mailer database upgrade`",
+            hint="make a copy of the database, then upgrade it",
+            next_steps=[NextStep("upgrade_database")],
+        )
+    if current_revision in schema.UNRELEASED_REVISIONS:
+        raise SchemaError(
+            f"its schema {current_revision} is from before the first release, and can't be upgraded",
+            where=where,
+            hint="create a new database; export subscribers and articles with the program that "
+            "made this one, and import them",
+            next_steps=[NextStep("create_database")],
         )
     raise SchemaError(
-        f"its schema is {current_revision or 'unknown'}, which is newer than this program",
+        f"its schema is {current_revision or 'unknown'}, which this program does not know",
         where=where,
-        hint="install the newer mailer with `pip install --upgrade mailer`",
+        hint="install the newer version of the mailer that made it",
+        next_steps=[NextStep("upgrade_program")],
     )
 
 
 def upgrade_schema(engine: Engine) -> tuple[str | None, str]:
-    """Bring the database to this program's schema, all in one transaction. Returns its revision
-    before and after. Raises SchemaError when the database is newer than the program."""
+    """Upgrade the database to this program's schema in one transaction.
+
+    Returns (revision before, revision after). Raises SchemaError if the database is newer than the
+    program, or from before the first release."""
     previous_revision = read_revision(engine)
     if previous_revision is not None and previous_revision not in schema.REVISIONS:
         check_schema(engine)

@@ -44,7 +44,7 @@ class SqlScheduleStore(SqlStore):
                 at=f"{timing.at:%H:%M}",
                 zone=timing.zone,
                 on_free_day=timing.on_free_day.value,
-                place=settings.region,
+                region=settings.region,
                 cutoff_minutes=int(settings.cutoff.total_seconds()) // 60,
                 created_at=now,
             )
@@ -62,7 +62,7 @@ class SqlScheduleStore(SqlStore):
             select(schema.occurrence, schema.digest.c.slug)
             .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
             .where(schema.digest.c.slug == digest_slug)
-            .order_by(schema.occurrence.c.wall.desc(), schema.occurrence.c.id.desc())
+            .order_by(schema.occurrence.c.rule_time.desc(), schema.occurrence.c.id.desc())
             .limit(limit)
         )
         return [_build_occurrence(row) for row in rows]
@@ -75,7 +75,7 @@ class SqlScheduleStore(SqlStore):
             .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
             .where(
                 or_(
-                    schema.occurrence.c.wall >= _format_wall_time(since),
+                    schema.occurrence.c.rule_time >= _format_wall_time(since),
                     schema.occurrence.c.state == OccurrenceState.PLANNED.value,
                 )
             )
@@ -93,7 +93,7 @@ class SqlScheduleStore(SqlStore):
             select(later.c.id)
             .where(
                 later.c.digest_id == schema.occurrence.c.digest_id,
-                later.c.wall > schema.occurrence.c.wall,
+                later.c.rule_time > schema.occurrence.c.rule_time,
                 later.c.state == OccurrenceState.MADE.value,
             )
             .exists()
@@ -102,7 +102,7 @@ class SqlScheduleStore(SqlStore):
             select(schema.occurrence, schema.digest.c.slug)
             .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
             .where(schema.occurrence.c.state == OccurrenceState.ON_HOLD.value, ~newer)
-            .order_by(schema.occurrence.c.wall)
+            .order_by(schema.occurrence.c.rule_time)
         )
         return [_build_occurrence(row) for row in rows]
 
@@ -123,7 +123,7 @@ class SqlScheduleStore(SqlStore):
         digest_id = find_id(self._db, schema.digest, digest_slug, "digest")
         values = {
             "digest_id": digest_id,
-            "wall": _format_wall_time(rule_time),
+            "rule_time": _format_wall_time(rule_time),
             "zone": zone,
             "schedule_id": schedule_id,
             "state": state.value,
@@ -144,7 +144,7 @@ class SqlScheduleStore(SqlStore):
             update(schema.occurrence)
             .where(
                 schema.occurrence.c.digest_id == digest_id,
-                schema.occurrence.c.wall == _format_wall_time(rule_time),
+                schema.occurrence.c.rule_time == _format_wall_time(rule_time),
                 schema.occurrence.c.zone == zone,
                 schema.occurrence.c.state == OccurrenceState.PLANNED.value,
             )
@@ -186,7 +186,7 @@ class SqlScheduleStore(SqlStore):
         }
         values = {
             "digest_id": find_id(self._db, schema.digest, digest_slug, "digest"),
-            "wall": _format_wall_time(rule_time),
+            "rule_time": _format_wall_time(rule_time),
             "zone": zone,
             "schedule_id": schedule_id,
             "created_at": now,
@@ -200,7 +200,7 @@ class SqlScheduleStore(SqlStore):
             statement = statement.on_conflict_do_update(
                 index_elements=[
                     schema.occurrence.c.digest_id,
-                    schema.occurrence.c.wall,
+                    schema.occurrence.c.rule_time,
                     schema.occurrence.c.zone,
                 ],
                 set_=decided_values,
@@ -258,7 +258,7 @@ def _build_schedule(row: Row[Any]) -> Schedule:
         row.zone,
         OnFreeDay(row.on_free_day),
     )
-    new = NewSchedule(row.slug, timing, timedelta(minutes=row.cutoff_minutes), row.place)
+    new = NewSchedule(row.slug, timing, timedelta(minutes=row.cutoff_minutes), row.region)
     return Schedule(row.id, new, row.created_at)
 
 
@@ -270,7 +270,7 @@ def _build_occurrence(row: Row[Any]) -> SavedOccurrence:
     return SavedOccurrence(
         id=row.id,
         digest_slug=row.slug,
-        rule_time=datetime.fromisoformat(row.wall),
+        rule_time=datetime.fromisoformat(row.rule_time),
         zone=row.zone,
         schedule_id=row.schedule_id,
         state=OccurrenceState(row.state),

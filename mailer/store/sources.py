@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
+from mailer.actor import Actor
 from mailer.model.articles import ArticleKind
 from mailer.model.sources import (
     OnImport,
@@ -37,7 +38,7 @@ class SqlSourceStore(SqlStore):
         ).one_or_none()
         return _build_source(row) if row else None
 
-    def add_source(self, settings: SourceSettings, now: datetime) -> Source:
+    def add_source(self, settings: SourceSettings, now: datetime, added_by: Actor) -> Source:
         result = self._db.execute(
             insert(schema.source).values(
                 **_build_columns(settings),
@@ -45,9 +46,10 @@ class SqlSourceStore(SqlStore):
                 etag="",
                 last_modified="",
                 failures=0,
-                said="",
+                last_result="",
                 next_at=now,
                 created_at=now,
+                added_by=added_by.key,
             )
         )
         source_id = get_inserted_id(result)
@@ -64,9 +66,9 @@ class SqlSourceStore(SqlStore):
                 etag=source.etag,
                 last_modified=source.last_modified,
                 failures=source.failures,
-                said=source.said,
+                last_result=source.last_result,
                 next_at=source.next_at,
-                looked_at=source.looked_at,
+                last_read_at=source.last_read_at,
             )
         )
 
@@ -120,7 +122,7 @@ def _build_columns(settings: SourceSettings) -> dict[str, Any]:
         "kind": settings.kind.value,
         "place": settings.place,
         "every_minutes": int(settings.every.total_seconds()) // 60,
-        "arrival": settings.arrival.value,
+        "on_import": settings.on_import.value,
         "article_kind": settings.article_kind.value,
         "language": settings.language,
         "topics": list(settings.topics),
@@ -135,7 +137,7 @@ def _build_source(row: Row[Any]) -> Source:
             kind=SourceKind(row.kind),
             place=row.place,
             every=timedelta(minutes=row.every_minutes),
-            arrival=OnImport(row.arrival),
+            on_import=OnImport(row.on_import),
             article_kind=ArticleKind(row.article_kind),
             language=row.language,
             topics=tuple(row.topics),
@@ -144,10 +146,11 @@ def _build_source(row: Row[Any]) -> Source:
         etag=row.etag,
         last_modified=row.last_modified,
         failures=row.failures,
-        said=row.said,
+        last_result=row.last_result,
         next_at=row.next_at,
-        looked_at=row.looked_at,
+        last_read_at=row.last_read_at,
         created_at=row.created_at,
+        added_by=row.added_by,
     )
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from mailer import editions
+from mailer.actor import WORKER
 from mailer.app import Mailer
 from mailer.audience.signup import confirmations
 from mailer.audience.signup.service_mails import (
@@ -130,7 +131,9 @@ def _advance_confirmation(
     tx: SqlTransaction, confirmation: Confirmation, mail: ServiceMail, now: datetime
 ) -> None:
     awaits_reply = mail.kind in {ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS}
-    confirmations.move_confirmation(tx, confirmation, _S.MAILED if awaits_reply else _S.DONE, now)
+    confirmations.move_confirmation(
+        tx, WORKER, confirmation, _S.MAILED if awaits_reply else _S.DONE, now
+    )
 
 
 def _build_addressee(

@@ -224,7 +224,7 @@ def _notify_for_edition(
     )
     if _queue_notice(mailer, tx, notice, edition.list, addresses, log) is not None:
         detail = f"{notice.kind.value}: {', '.join(addresses)}"
-        tx.editions.add_event(edition, "told", detail, mailer.clock())
+        tx.editions.add_event(edition, "notified", detail, mailer.clock())
     return addresses
 
 

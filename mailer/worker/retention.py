@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from dateutil.relativedelta import relativedelta
 
+from mailer.actor import WORKER
 from mailer.app import Mailer
 from mailer.audience import erasure
 from mailer.log import Log
@@ -146,7 +147,7 @@ class RetentionRounds:
             if not tx.retention.list_lapsed_addresses(before, 1, address):
                 continue
             erased_count += erasure.erase_person(
-                tx, address, self._mailer.clock(), source=SOURCE, may_return=True
+                tx, WORKER, address, self._mailer.clock(), source=SOURCE, may_return=True
             )
         return erased_count
 

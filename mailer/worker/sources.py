@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mailer import sources
+from mailer.actor import WORKER
 from mailer.app import Mailer
 from mailer.errors import ConcurrencyError, ConfigError, MailerError
 from mailer.intake import extra
@@ -63,12 +64,13 @@ class SourcePoller:
             self._log.error("fault of ours", while_doing="looking at sources", exc_info=error)
 
     def _poll_source(self, source: Source) -> None:
-        from mailer.app import source_import
         from mailer.intake.fetching.guard import PUBLIC_GUARD
+        from mailer.intake.source_reader import SourceReader
 
         try:
-            poll_result = source_import.import_source(
-                self._mailer, source, self._guard or PUBLIC_GUARD
+            reader = SourceReader(self._mailer.settings, self._guard or PUBLIC_GUARD)
+            poll_result = sources.poll_source(
+                self._mailer.store, WORKER, source, reader, self._mailer.clock
             )
         except (ConfigError, ConcurrencyError):
             raise

@@ -16,6 +16,7 @@ from mailer.model.signup import Confirmation, ConfirmationState, RateLimit, Sign
 from mailer.model.subscribers import Wording
 from mailer.store import Store
 from tests.acceptance.conftest import CommandResult, Shell
+from tests.actors import STAFF
 
 CONSENT_OPTIONS = ("--source", "cards from the fair", "--basis", "consent")
 
@@ -100,13 +101,13 @@ def test_history_shows_consent_wording_and_open_confirmations(
             confirmation = confirmations.build_sign_up(
                 tx, "ana@example.org", SignUpWishes(("news",)), "fr", "sign-up page"
             )
-            confirmations.request_confirmation(tx, limit, confirmation, at)
+            confirmations.request_confirmation(tx, STAFF, limit, confirmation, at)
             return tx.sign_ups.list_for_address("ana@example.org")[-1]
 
         mailed = confirmations.move_confirmation(
-            tx, request_sign_up(now), ConfirmationState.MAILED, now
+            tx, STAFF, request_sign_up(now), ConfirmationState.MAILED, now
         )
-        confirmations.apply_confirmation(tx, limit, mailed, now, wording=wording)  # fmt: skip
+        confirmations.apply_confirmation(tx, STAFF, limit, mailed, now, wording=wording)  # fmt: skip
         request_sign_up(now + timedelta(hours=1))
     store.close()
     history = office("subscriber", "history", "ana@example.org").out

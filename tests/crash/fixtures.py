@@ -10,6 +10,7 @@ from mailer.app import Mailer, open_mailer
 from mailer.audience.imports.rows import ImportRow
 from mailer.model.subscribers import Person
 from mailer.store import Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.postgresql import run_sql
 
@@ -81,7 +82,7 @@ def _fill_database(mailer: Mailer, recipients: int) -> None:
                 ImportRow(number, Person(format_address(number), name=f"Reader {number}"))
                 for number in numbers
             ]
-            tx.import_rows.import_people(rows, readers, "trial", factories.NOW)
+            tx.import_rows.import_people(STAFF, rows, readers, "trial", factories.NOW)
         factories.add_story(tx, "boats")
         approved_edition = mailer.approve_edition(
             tx, factories.create_edition(tx, "boats"), "Amina"

@@ -23,6 +23,7 @@ from mailer.model.editions import Edition, EditionBody, NewEdition
 from mailer.model.lists import MailingList, Visibility
 from mailer.store import SqlTransaction
 from mailer.store.schema import edition as edition_table
+from tests.actors import STAFF
 from tests.integration.factories import MARKER, NOW
 
 S = EditionState
@@ -32,7 +33,7 @@ BEGUN = {S.SENDING, S.PAUSED, S.SENT, S.CANCELLED}
 
 def add_list(tx: SqlTransaction, slug: str = "news", **fields: Any) -> MailingList:
     name = fields.pop("name", slug.capitalize())
-    return lists.add_list(tx, slug, name, NOW, **fields)
+    return lists.add_list(tx, STAFF, slug, name, NOW, **fields)
 
 
 def create_archived_edition(

@@ -21,6 +21,7 @@ from mailer.model.lists import MailingList
 from mailer.model.subscribers import MembershipState, Person, Subscriber
 from mailer.model.suppressions import SuppressionReason
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -32,11 +33,11 @@ TOPICS = ("health", "migration", "climate", "housing")
 
 def add_topics(tx: SqlTransaction, *slugs: str) -> None:
     for slug in slugs or TOPICS:
-        lists.add_topic(tx, slug, {"en": slug.capitalize()}, NOW)
+        lists.add_topic(tx, STAFF, slug, {"en": slug.capitalize()}, NOW)
 
 
 def add_mailing_list(tx: SqlTransaction, slug: str = "news", language: str = "en") -> MailingList:
-    return lists.add_list(tx, slug, slug.capitalize(), NOW, language=language)
+    return lists.add_list(tx, STAFF, slug, slug.capitalize(), NOW, language=language)
 
 
 def get_mailing_list(tx: SqlTransaction, slug: str = "news") -> MailingList:
@@ -56,6 +57,7 @@ def add_subscriber(
     """Add a subscriber to a list, with topics on that list. `language` is the subscriber's own."""
     subscriber, _ = subscribers.subscribe_person(
         tx,
+        STAFF,
         Person(address, language=language, **fields),
         get_mailing_list(tx, list_slug),
         lists.get_topics(tx, topic_slugs),
@@ -73,11 +75,13 @@ def unsubscribe_address(
     tx: SqlTransaction, address: str, list_slug: str = "news", now: datetime = NOW
 ) -> None:
     subscriber = subscribers.get_subscriber(tx, address)
-    subscribers.unsubscribe_person(tx, subscriber, get_mailing_list(tx, list_slug), now)
+    subscribers.unsubscribe_person(tx, STAFF, subscriber, get_mailing_list(tx, list_slug), now)
 
 
 def suppress_address(tx: SqlTransaction, address: str) -> None:
-    suppressions.suppress_address(tx, address, SuppressionReason.MANUAL, "asked by phone", NOW)
+    suppressions.suppress_address(
+        tx, STAFF, address, SuppressionReason.MANUAL, "asked by phone", NOW
+    )
 
 
 def make_content(slug: str, *topic_slugs: str, language: str = "en", **fields: Any) -> Content:
@@ -104,13 +108,13 @@ def add_story(
     tx: SqlTransaction, slug: str, *topic_slugs: str, language: str = "en", **fields: Any
 ) -> Article:
     return articles.add_article(
-        tx, make_content(slug, *topic_slugs, language=language, **fields), NOW
+        tx, STAFF, make_content(slug, *topic_slugs, language=language, **fields), NOW
     )[0]
 
 
 def add_digest(tx: SqlTransaction, slug: str = "weekly", **fields: Any) -> Digest:
     fields = {"name": "The week", "list": "news"} | fields
-    return digests.add_digest(tx, DigestSettings(slug=slug, **fields), NOW)
+    return digests.add_digest(tx, STAFF, DigestSettings(slug=slug, **fields), NOW)
 
 
 def create_edition(
@@ -139,7 +143,7 @@ def begin_edition(
     Without a `template` its body is made here, which is a hundred times faster than composing."""
     with mailer.store.begin() as tx:
         rows = [ImportRow(line, Person(reader)) for line, reader in enumerate(readers)]
-        tx.import_rows.import_people(rows, add_mailing_list(tx), "test", NOW)
+        tx.import_rows.import_people(STAFF, rows, add_mailing_list(tx), "test", NOW)
         for slug in stories:
             add_story(tx, slug)
         if template:

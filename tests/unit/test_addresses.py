@@ -95,7 +95,7 @@ def test_case_and_the_domains_script_do_not_matter(written: str, normal: str, wi
 def test_what_is_no_address_is_refused_with_the_reason(bad: str) -> None:
     with pytest.raises(InputError, match="is not a mail address") as caught:
         addresses.normalise_address(bad, "column 2")
-    assert caught.value.where == "column 2"
+    assert caught.value.field == "column 2"
     assert caught.value.hint == "write it as name@example.org"
 
 

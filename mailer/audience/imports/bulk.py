@@ -1,7 +1,7 @@
-"""One change to many members of a list: what it makes of each.
+"""One change to many members of a list.
 
-Who gets what is theirs to choose: such a change is for what staff have to put right, and the log of
-consent says of each whom it concerned that it was staff.
+Subscribers choose their topics themselves. Bulk changes are for mistakes that staff have to put
+right, and the log of consent records staff as the source for each member that is changed.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from mailer import languages
+from mailer.actor import Actor
 from mailer.audience.lists import check_line, get_topics
 from mailer.audience.subscribers import describe_membership
 from mailer.errors import InputError, UsageError
@@ -19,20 +20,24 @@ from mailer.model.transaction import Transaction
 
 
 def check_change(tx: Transaction, change: BulkChange, mailing_list: MailingList) -> BulkChange:
-    """The change with all of it in canonical form. Raises NotFound for a topic that isn't there,
-    InputError for what can't be, UsageError for what doesn't fit together."""
+    """Return the change in canonical form. Raises NotFound for an unknown topic, InputError for an
+    invalid value, and UsageError for parts that contradict each other."""
     added_topics = {topic.slug for topic in get_topics(tx, sorted(change.add_topics))}
     removed_topics = {topic.slug for topic in get_topics(tx, sorted(change.remove_topics))}
-    added_tags = frozenset(check_line(tag, "--add-tag") for tag in change.add_tags)
-    removed_tags = frozenset(check_line(tag, "--remove-tag") for tag in change.remove_tags)
+    added_tags = frozenset(check_line(tag, "add_tags") for tag in change.add_tags)
+    removed_tags = frozenset(check_line(tag, "remove_tags") for tag in change.remove_tags)
     if conflicts := sorted(added_topics & removed_topics) or sorted(added_tags & removed_tags):
         raise UsageError(f"{conflicts[0]!r} can't be added and removed")
     if change.all_topics and (added_topics or removed_topics):
-        raise UsageError("all topics are wanted, and some", hint="leave --all-topics out")
+        raise UsageError(
+            "all topics can't be combined with single topics",
+            field="all_topics",
+            hint="give either all topics, or topics to add and remove",
+        )
     if change.frequency and change.frequency not in mailing_list.frequencies:
         raise InputError(
             f"no digest of the list {mailing_list.slug!r} is {change.frequency}",
-            where="--frequency",
+            field="frequency",
             hint=f"use one of {', '.join(mailing_list.frequencies)}",
         )
     checked = replace(
@@ -45,15 +50,22 @@ def check_change(tx: Transaction, change: BulkChange, mailing_list: MailingList)
     )
     empty_change = BulkChange(checked.topics)
     if checked == empty_change:
-        raise UsageError("nothing to change was given", hint="see --help")
+        raise UsageError("nothing to change was given")
     if checked.unsubscribe and checked != replace(empty_change, unsubscribe=True):
-        raise UsageError("who is unsubscribed can't be changed too", hint="do one, then the other")
+        raise UsageError(
+            "unsubscribing can't be combined with other changes",
+            field="unsubscribe",
+            hint="do one, then the other",
+        )
     return checked
 
 
 def apply_change(change: BulkChange, member: BulkMember, now: datetime) -> BulkResult:
-    """What the change makes of a member. Who follows all topics goes on to when one is added, and
-    follows all the others when one is removed. Nobody is left with none: none chosen means all."""
+    """Return the result of the change for one member.
+
+    A member who follows all topics still follows all when a topic is added, and follows all other
+    topics when a topic is removed. A change that would leave no topic is skipped, as no chosen
+    topic means all topics."""
     membership = member.membership
     if change.unsubscribe:
         unsubscribed = replace(membership, state=MembershipState.UNSUBSCRIBED, left_at=now)
@@ -61,7 +73,10 @@ def apply_change(change: BulkChange, member: BulkMember, now: datetime) -> BulkR
     topics = _change_topics(change, frozenset(membership.topics))
     if topics is None:
         return BulkResult(
-            BulkOutcome.SKIPPED, member, member, "follows nothing else, and none chosen means all"
+            BulkOutcome.SKIPPED,
+            member,
+            member,
+            "would have no topic left, and no topic means all topics",
         )
     new_membership = replace(
         membership,
@@ -76,7 +91,7 @@ def apply_change(change: BulkChange, member: BulkMember, now: datetime) -> BulkR
 
 
 def _change_topics(change: BulkChange, chosen: frozenset[str]) -> frozenset[str] | None:
-    """The topics that somebody has chosen then, empty for all; None where nothing would be left."""
+    """Return the chosen topics after the change, empty for all topics; None if none is left."""
     if change.all_topics:
         return frozenset()
     if not chosen and not change.remove_topics:
@@ -89,6 +104,7 @@ def _change_topics(change: BulkChange, chosen: frozenset[str]) -> frozenset[str]
 
 def change_members(
     tx: Transaction,
+    actor: Actor,
     mailing_list: MailingList,
     subscriber_ids: Sequence[int],
     change: BulkChange,
@@ -97,8 +113,10 @@ def change_members(
     source: str,
     write: bool = True,
 ) -> list[BulkResult]:
-    """Change those of some subscribers who are on the list now, and log what of it concerns what
-    they get: one line each. Without `write` only what would become of them is told."""
+    """Change those of the given subscribers who are on the list now, and log each change of
+    membership in one line of the log of consent. Without `write` nothing is saved.
+
+    Returns the result for each member."""
     results = [
         apply_change(change, member, now)
         for member in tx.segments.list_members(mailing_list, subscriber_ids)
@@ -120,6 +138,7 @@ def change_members(
                     detail=""
                     if change.unsubscribe
                     else describe_membership(result.after.membership),
+                    actor_key=actor.key,
                 )
                 for result in changed
                 if result.before.membership != result.after.membership

@@ -1,14 +1,15 @@
-"""What becomes of each row of an import.
+"""Decisions about the rows of an import.
 
-Nobody who left a list or must not be mailed is brought back by a row, and one who left elsewhere
-has left here too, unless they joined here afterwards: when an import that named no date brought
-them says nothing of when they joined.
+A row never brings back a person who unsubscribed or must not be mailed. A person who unsubscribed
+elsewhere is unsubscribed here too, unless they joined here afterwards. The date of an import that
+stated no dates does not count as the date of joining.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from mailer.actor import Actor
 from mailer.audience import suppressions
 from mailer.audience.imports.rows import ImportRow, RowOutcome, RowResult, RowState
 from mailer.audience.subscribers import describe_membership, merge_persons
@@ -20,8 +21,9 @@ from mailer.model.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class KnownPerson:
-    """What is known of a row's person. `membership` is that on the list of the import; `undated`:
-    it was an import that brought them, and when it did is all that is known of their joining."""
+    """A row's person as the database knows them. `membership` is their membership of the list that
+    is imported into. `undated`: an import without dates brought them, so the date of that import is
+    all that is known about their joining."""
 
     id: int
     person: Person
@@ -31,7 +33,8 @@ class KnownPerson:
 
 @dataclass(frozen=True, slots=True)
 class ImportDecision:
-    """What is to be written. None: what is there stays. `act` and `detail` go into the log."""
+    """The data to write for a row. None leaves the stored data unchanged. `act` and `detail` go
+    into the log of consent."""
 
     result: RowResult
     person: Person | None = None
@@ -48,7 +51,8 @@ def decide_row(
     mailing_list: MailingList,
     now: datetime,
 ) -> ImportDecision:
-    """`suppressed` is why the row's address must not be mailed already."""
+    """Decide about one row. `suppression_reason` is the reason why the row's address is already
+    suppressed, if it is."""
     if row.state is RowState.SUPPRESSED:
         return _decide_suppression(row, suppression_reason, now)
     if suppression_reason:
@@ -66,10 +70,16 @@ def decide_row(
 
 
 def suppress_rows(
-    tx: Transaction, rows: Sequence[tuple[int, Suppression]], now: datetime, *, source: str
+    tx: Transaction,
+    actor: Actor,
+    rows: Sequence[tuple[int, Suppression]],
+    now: datetime,
+    *,
+    source: str,
 ) -> list[RowResult]:
-    """Stop all mail to the addresses on some lines; what became of each, in order. An address to
-    which it was stopped already keeps its reason."""
+    """Suppress the addresses on some lines. An address that is already suppressed keeps its reason.
+
+    Returns a result for each line, in order."""
     first_by_address: dict[str, Suppression] = {}
     line_by_address: dict[str, int] = {}
     for line, suppression in rows:
@@ -79,7 +89,7 @@ def suppress_rows(
                 line,
             )
     already_suppressed = suppressions.suppress_addresses(
-        tx.subscribers, list(first_by_address.values()), now, source=source
+        tx.subscribers, actor, list(first_by_address.values()), now, source=source
     )
     return [
         RowResult(line, RowOutcome.SUPPRESSED, suppression.address, suppression.reason.value)

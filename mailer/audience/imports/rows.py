@@ -1,7 +1,7 @@
-"""Rows of a table of people -> what each says, without the I/O of reading it.
+"""Rows of a table of people, parsed without the I/O of reading the table.
 
-A header names each column; common spellings in use elsewhere are understood, others are mapped by
-hand. What becomes of a row is decided in ``arrivals.py``.
+A header names each column. Common spellings of other programs are understood; staff map other
+headers by hand. ``decisions.py`` decides about each row.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import TypeVar
 from mailer import languages
 from mailer.audience.lists import check_line
 from mailer.audience.subscribers import check_person
-from mailer.errors import InputError
+from mailer.errors import InputError, NextStep
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import Person
 from mailer.model.suppressions import SuppressionReason
@@ -23,7 +23,7 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 
 class ImportColumn(StrEnum):
-    """What a column can hold."""
+    """The content of a column."""
 
     ADDRESS = "address"
     NAME = "name"
@@ -39,9 +39,9 @@ class ImportColumn(StrEnum):
     STATE = "state"
     LEFT = "left"
     REASON = "reason"
-    """Why nothing may be sent there, of one who is `suppressed`."""
+    """The reason for a suppression, if the state is `suppressed`."""
     EVIDENCE = "evidence"
-    """How they agreed, for the log of consent."""
+    """How the person agreed, for the log of consent."""
     IGNORED = "ignored"
 
 
@@ -74,15 +74,15 @@ ALIASES = {
 
 
 class RowState(StrEnum):
-    """How somebody stands, as their row tells it."""
+    """The state of a person in a row."""
 
     ACTIVE = "active"
     UNSUBSCRIBED = "unsubscribed"
-    """They left, and are to be remembered as having left."""
+    """The person unsubscribed, which is recorded."""
     PENDING = "pending"
-    """They have not confirmed: nothing may be sent to them."""
+    """The person has not confirmed: nothing may be sent to them."""
     SUPPRESSED = "suppressed"
-    """Nothing may be sent to their address, of any list."""
+    """The address must not be mailed, by any list."""
 
 
 class RowOutcome(StrEnum):
@@ -97,9 +97,9 @@ class RowOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """One person from one line. `topics` is None when the file has no such column or the field is
-    empty: what is known stays. So it does for `joined`, `frequency` and `paused_until` when the row
-    doesn't say, and for `language`, the one on the list, when it is empty."""
+    """A person on one line of a table. A field that the row leaves out does not change the stored
+    data: `topics`, `joined_at`, `frequency` and `paused_until` are then None, and `language`, which
+    is the language on the list, is empty."""
 
     line: int
     person: Person
@@ -123,7 +123,7 @@ class RowResult:
 
 
 class RowSkipped(Exception):
-    """A row that can be read and is not to be brought in, with the reason."""
+    """A row is readable but must not be imported. The message is the reason."""
 
 
 def map_columns(
@@ -131,10 +131,11 @@ def map_columns(
     mapping: Mapping[str, str],
     aliases: Mapping[str, ImportColumn] = ALIASES,
 ) -> dict[int, ImportColumn]:
-    """Which column holds what: `mapping` (header -> column) first, then known spellings.
+    """Map each column's index to its content: by `mapping` (header -> column) first, then by
+    `aliases`. Other columns are ignored.
 
-    Columns that nothing names are passed over. Raises InputError when no column holds addresses,
-    a mapping names nothing, or two columns hold the same."""
+    Raises InputError if no column holds addresses, if `mapping` names an unknown header or content,
+    or if two columns have the same content."""
     column_by_header: dict[str, ImportColumn] = {}
     for head, column_name in mapping.items():
         if head not in header:
@@ -147,8 +148,8 @@ def map_columns(
             column_by_header[head] = ImportColumn(column_name)
         except ValueError as error:
             raise InputError(
-                f"{column_name!r} is nothing that a column can hold",
-                where=f"--map {head}={column_name}",
+                f"{column_name!r} is not the content of a column",
+                where=f"{head}={column_name}",
                 hint=f"use one of {', '.join(ImportColumn)}",
             ) from error
     columns: dict[int, ImportColumn] = {}
@@ -163,20 +164,22 @@ def map_columns(
             raise InputError(
                 f"two columns hold the {column}",
                 where="line 1",
-                hint="rename one, or say which with --map HEADER=COLUMN",
+                hint="rename one of them, or map its header to its content",
+                next_steps=[NextStep("map_column", content=column.value)],
             )
         columns[index] = column
     if ImportColumn.ADDRESS not in columns.values():
         raise InputError(
             "no column holds addresses",
             where="line 1",
-            hint="name one 'email', or say which with --map HEADER=address",
+            hint="name the column 'email', or map its header to its content",
+            next_steps=[NextStep("map_column", content=ImportColumn.ADDRESS.value)],
         )
     return columns
 
 
 def normalise_header(head: str) -> str:
-    """A header's letters: spellings differ in case and signs only."""
+    """Return a header's letters in lower case: spellings differ in case and signs only."""
     return re.sub(r"[^a-z]", "", head.lower())
 
 
@@ -184,8 +187,8 @@ _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*(?=[;,|]|$)|([^;,|]*))(?:[;,|]|$)'
 
 
 def split_values(value: str) -> list[str]:
-    """A field that holds several values: between semicolons, commas or bars. One in double quotes
-    may hold those itself, as Mailchimp writes its tags and :func:`join_values` does."""
+    """Split a field at semicolons, commas and bars. A value in double quotes may contain these
+    signs, as in Mailchimp's tags and in the result of :func:`join_values`."""
     if '"' not in value:
         return [part.strip() for part in re.split(r"[;,|]", value) if part.strip()]
     parts = (
@@ -196,7 +199,7 @@ def split_values(value: str) -> list[str]:
 
 
 def join_values(values: Sequence[str]) -> str:
-    """One field for several values; :func:`split_values` gives them back."""
+    """Join values into one field. :func:`split_values` reverses this."""
     return ";".join(
         '"' + value.replace('"', '""') + '"' if re.search('[";,|]', value) else value
         for value in values
@@ -206,7 +209,7 @@ def join_values(values: Sequence[str]) -> str:
 def assign_fields(
     fields: Sequence[str], columns: Mapping[int, ImportColumn]
 ) -> dict[ImportColumn, str]:
-    """The fields of a line by what they hold; where it is too short, they are missing."""
+    """Return a line's fields by their content. Fields beyond the line's end are left out."""
     return {
         column: fields[index].strip() for index, column in columns.items() if index < len(fields)
     }
@@ -220,17 +223,19 @@ def parse_row(
     tags: Sequence[str] | None = None,
     default_state: RowState = RowState.ACTIVE,
 ) -> ImportRow:
-    """The row that stands on `line`. `tags` are given where the file writes them in a way of its
-    own, `default` is how people stand whose row doesn't say. Raises InputError naming the
+    """Parse the row on a `line`. `tags` are given if the file has its own notation for them.
+    `default_state` is the state of people whose row states none. Raises InputError naming the
     column."""
     for value in fields.values():
         if "\n" in value and "@" in value:
-            raise InputError("a field swallows the lines after it", hint="is a quote left open?")
+            raise InputError("a field contains the lines after it", hint="is a quote left open?")
     chosen = split_values(fields.get(ImportColumn.TOPICS, ""))
     unknown = [topic for topic in chosen if topic not in topics]
     if unknown:
         raise InputError(
-            f"there is no topic {unknown[0]!r}", where="topics", hint="see `mailer topic list`"
+            f"there is no topic {unknown[0]!r}",
+            field="topics",
+            next_steps=[NextStep("list_topics")],
         )
     person = check_person(
         Person(
@@ -275,8 +280,9 @@ def _parse_word(
     except ValueError as error:
         raise InputError(
             f"{value!r} is none of {', '.join(words)}",
-            where=column.value,
-            hint=f"if the column holds something else, give --map HEADER={ImportColumn.IGNORED}",
+            field=column.value,
+            hint="if the column has another content, map its header to it or ignore the column",
+            next_steps=[NextStep("map_column", content=ImportColumn.IGNORED.value)],
         ) from error
 
 
@@ -285,7 +291,7 @@ def _parse_language(fields: Mapping[ImportColumn, str], column: ImportColumn) ->
     try:
         return languages.normalise_tag(value) if value else ""
     except InputError as error:
-        raise InputError(error.message, where=column.value, hint=error.hint) from error
+        raise InputError(error.message, field=column.value, hint=error.hint) from error
 
 
 def _parse_moment(fields: Mapping[ImportColumn, str], column: ImportColumn) -> datetime | None:
@@ -299,5 +305,5 @@ def _parse_moment(fields: Mapping[ImportColumn, str], column: ImportColumn) -> d
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InputError(
-            f"{value!r} is not a date", where=column.value, hint="write it as 2026-12-18"
+            f"{value!r} is not a date", field=column.value, hint="write it as 2026-12-18"
         ) from error

@@ -1,4 +1,4 @@
-"""Sign-ups and changes of address: nothing of them holds until the address's owner has answered.
+"""Sign-ups and changes of address: they take effect only when the owner of the address confirms.
 
 ::
 
@@ -6,18 +6,18 @@
       └────────────────────────────────^
 
 ========== ================================================ =====================================
-state      is                                               moved on by
+state      meaning                                          next state set by
 ========== ================================================ =====================================
-asked      somebody typed an address; nobody was looked up  the worker, which decides what mail
-           while they waited                                the address gets, if any
-mailed     its owner was asked                              its owner; after some days it is
-                                                            deleted, and the link is worth nothing
-confirmed  its owner has answered, and it was carried out   the worker, once it has welcomed them
-done       nothing is left to do                            deleted with the others
+asked      an address was typed into a form; it was not     the worker, which decides which mail
+           looked up during the request                     the address gets, if any
+mailed     the owner of the address got a mail with a link  the owner; after some days the
+                                                            confirmation and its link expire
+confirmed  the owner confirmed, and it took effect          the worker, once it has welcomed them
+done       nothing is left to do                            deleted like the others
 ========== ================================================ =====================================
 
 The page that takes a sign-up does the same work for every address, whether it is known, unknown,
-suppressed or has left: it can't tell a stranger who reads what.
+suppressed or unsubscribed. A stranger can't find out who subscribes to which list.
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailer import addresses, languages
+from mailer.actor import Actor
 from mailer.audience import preferences, subscribers
 from mailer.audience.lists import get_list
 from mailer.audience.signup.rate_limits import use_allowance
@@ -56,14 +57,15 @@ MOST_LISTS = 50
 
 
 def request_confirmation(
-    tx: Transaction, limit: RateLimit, confirmation: Confirmation, now: datetime
+    tx: Transaction, actor: Actor, limit: RateLimit, confirmation: Confirmation, now: datetime
 ) -> None:
-    """Keep what somebody asks for until the owner of the address has answered. A mailbox is
-    written to within `limit` only: what is asked for beyond it replaces what its owner was asked
-    and has not answered (the page that they confirm on shows it), if there is anything.
+    """Save a request until the owner of the address confirms it.
 
-    One statement counts and one writes, whatever is known of the address: neither the answer nor
-    its time tells."""
+    A mailbox gets mails within `limit` only. A request beyond the limit replaces the wishes of the
+    owner's open request, if there is one; the page for confirming shows them.
+
+    One statement counts and one writes, no matter whether the address is known, so that neither the
+    answer nor its time reveals that."""
     confirmation = replace(
         confirmation, address=addresses.normalise_address(confirmation.address), asked_at=now
     )
@@ -76,25 +78,25 @@ def request_confirmation(
 def build_sign_up(
     tx: Transaction, address: str, wishes: SignUpWishes, language: str, source: str
 ) -> Confirmation:
-    """A sign-up to :func:`request_confirmation` for. Raises InputError naming the field, NotFound for a list that
-    nobody can join by themselves."""
+    """Build a sign-up for :func:`request_confirmation`. Raises InputError naming the field, and
+    NotFound for a list that is not public or an unknown topic."""
     open_lists = {
         mailing_list.slug
         for mailing_list in tx.lists.list_mailing_lists()
         if mailing_list.visibility is Visibility.PUBLIC
     }
     if not wishes.lists or len(wishes.lists) > MOST_LISTS:
-        raise InputError("no list was chosen", where="lists", hint="choose at least one")
+        raise InputError("no list was chosen", field="lists", hint="choose at least one")
     for slug in wishes.lists:
         if slug not in open_lists:
-            raise NotFound(f"there is no list {slug!r} to sign up for", where="lists")
+            raise NotFound(f"there is no list {slug!r} to sign up for", field="lists")
     topics = {topic.slug for topic in tx.lists.list_topics()}
     for slug in wishes.topics:
         if slug not in topics:
-            raise NotFound(f"there is no topic {slug!r}", where="topics")
+            raise NotFound(f"there is no topic {slug!r}", field="topics")
     name = " ".join(wishes.name.split())
     if holds_control(name) or len(name) > subscribers.LONGEST_NAME:
-        raise InputError("it is too long, or holds control characters", where="name")
+        raise InputError("it is too long, or holds control characters", field="name")
     return Confirmation(
         id=0,
         kind=ConfirmationKind.SIGN_UP,
@@ -117,14 +119,15 @@ def build_sign_up(
 def build_address_change(
     tx: Transaction, subscriber_id: int, address: str, language: str, source: str
 ) -> Confirmation:
-    """A change of address to :func:`request_confirmation` for. Raises InputError, and Refused where it is theirs
-    already. Whether it is somebody else's is not told."""
+    """Build a change of address for :func:`request_confirmation`. Raises InputError if the
+    subscriber has this address already. The caller can't find out whether another subscriber has
+    it."""
     subscriber = tx.subscribers.find_subscriber_by_id(subscriber_id)
     if subscriber is None:
         raise NotFound("there is no such subscriber")
     address = addresses.normalise_address(address)
     if address == subscriber.address:
-        raise InputError("it is the address that you have", where="address")
+        raise InputError("it is the address that you have", field="address")
     return Confirmation(
         id=0,
         kind=ConfirmationKind.NEW_ADDRESS,
@@ -140,7 +143,7 @@ def build_address_change(
 
 
 def choose_service_mail_kind(tx: Transaction, confirmation: Confirmation) -> ServiceMailKind:
-    """What mail the address gets. A suppressed one gets none."""
+    """Choose the mail that the address gets. A suppressed address gets none."""
     if tx.subscribers.find_suppression_reason(confirmation.address):
         return ServiceMailKind.NOTHING
     if confirmation.kind is ConfirmationKind.NEW_ADDRESS:
@@ -167,12 +170,16 @@ def choose_service_mail_kind(tx: Transaction, confirmation: Confirmation) -> Ser
 
 
 def move_confirmation(
-    tx: Transaction, confirmation: Confirmation, state: ConfirmationState, now: datetime
+    tx: Transaction,
+    actor: Actor,
+    confirmation: Confirmation,
+    state: ConfirmationState,
+    now: datetime,
 ) -> Confirmation:
-    """Raises BadTransition."""
+    """Set a confirmation's state. Raises BadTransition."""
     if state not in CONFIRMATION_TRANSITIONS[confirmation.state]:
         raise BadTransition(
-            f"confirmation {confirmation.id} is {confirmation.state}, not to become {state}"
+            f"confirmation {confirmation.id} is {confirmation.state} and can't become {state}"
         )
     answered_at = now if state is ConfirmationState.CONFIRMED else confirmation.answered_at
     return tx.sign_ups.update_confirmation(
@@ -183,7 +190,7 @@ def move_confirmation(
 def find_open_confirmation(
     tx: Transaction, confirmation_id: int, now: datetime, lifetime: timedelta
 ) -> Confirmation | None:
-    """One whose owner was asked, and whose link has not expired."""
+    """Return a confirmation whose owner got a mail and whose link has not expired, or None."""
     confirmation = tx.sign_ups.find_confirmation(confirmation_id)
     if (
         confirmation is None
@@ -196,6 +203,7 @@ def find_open_confirmation(
 
 def apply_confirmation(
     tx: Transaction,
+    actor: Actor,
     limit: RateLimit,
     confirmation: Confirmation,
     now: datetime,
@@ -203,9 +211,10 @@ def apply_confirmation(
     wording: Wording | None = None,
     accepted_lists: Sequence[str] | None = None,
 ) -> Confirmation:
-    """The owner of the address has answered: carry it out. Idempotent. `wording` is what they
-    agreed to, `only` the lists that they have kept of those that were asked for. Raises Refused
-    for an address that must not be mailed."""
+    """Carry out a request that the owner of the address has confirmed. Idempotent.
+
+    `wording` is the text that they agreed to, `accepted_lists` the requested lists that they did
+    not deselect. Raises Refused if the address is suppressed."""
     if confirmation.state is not ConfirmationState.MAILED:
         return confirmation
     if reason := tx.subscribers.find_suppression_reason(confirmation.address):
@@ -215,17 +224,21 @@ def apply_confirmation(
         if subscriber is None:
             raise NotFound("there is no such subscriber")
         preferences.change_address(
-            tx, subscriber, confirmation.address, now, source=confirmation.source
+            tx, actor, subscriber, confirmation.address, now, source=confirmation.source
         )
     else:
         confirmation = replace(confirmation, wording=wording)
-        _join_lists(tx, confirmation, now, accepted_lists)
+        _join_lists(tx, actor, confirmation, now, accepted_lists)
     tx.sign_ups.forget_allowance(limit.action, addresses.guess_mailbox(confirmation.address))
-    return move_confirmation(tx, confirmation, ConfirmationState.CONFIRMED, now)
+    return move_confirmation(tx, actor, confirmation, ConfirmationState.CONFIRMED, now)
 
 
 def _join_lists(
-    tx: Transaction, confirmation: Confirmation, now: datetime, accepted_lists: Sequence[str] | None
+    tx: Transaction,
+    actor: Actor,
+    confirmation: Confirmation,
+    now: datetime,
+    accepted_lists: Sequence[str] | None,
 ) -> None:
     wishes = confirmation.wishes
     topics = [topic for topic in tx.lists.list_topics() if topic.slug in wishes.topics]
@@ -240,6 +253,7 @@ def _join_lists(
             continue
         subscribers.subscribe_person(
             tx,
+            actor,
             Person(confirmation.address, name=wishes.name, language=confirmation.language),
             get_list(tx, slug),
             topics,

@@ -1,6 +1,6 @@
-"""How often strangers may do something, by whom: counted in windows that start with the first time.
+"""Rate limits for strangers, counted in windows that start with the first use.
 
-What is counted by is kept as a keyed hash only.
+The subject that is counted (an address, a client) is stored as a keyed hash only.
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ from mailer.model.transaction import Transaction
 
 
 def use_allowance(tx: Transaction, limit: RateLimit, subject: str, now: datetime) -> bool:
-    """Count once more; whether it was within the limit. Atomic, also between processes."""
+    """Count one use and check that it is within the limit. Atomic, also between processes."""
     return (
         not limit.maximum
         or tx.sign_ups.use_allowance(limit.action, subject, limit.window, now) <= limit.maximum

@@ -1,7 +1,7 @@
-"""Letters: what an address is written because of a sign-up or a change of address.
+"""Service mails: the mails that answer a sign-up or a change of address.
 
-A letter is the same for everybody who gets it; the link in it and the address are each one's own.
-Which one an address gets is decided by the worker, when nobody waits for the answer.
+A service mail of one kind is the same for all recipients except for its link. The worker decides
+which mail an address gets, after the request has been answered.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,9 +16,10 @@ from mailer.model.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class ServiceMail:
-    """`lists` are those that it speaks of, by slug; `books` is the one that it stands in the books
-    of, and that its link for leaving leaves. `language` is the one that is asked for: a letter is
-    written in the nearest that there are words in."""
+    """A mail that answers a confirmation. `lists` are the lists that it mentions, by slug.
+    `ledger_list` is the list that the mail is recorded under, and that its unsubscribe link leaves.
+    `language` is the requested language; the mail is written in the nearest one with a
+    translation."""
 
     kind: ServiceMailKind
     language: str = ""
@@ -32,15 +33,15 @@ NO_SERVICE_MAIL = ServiceMail(ServiceMailKind.NOTHING)
 def choose_service_mail(
     tx: Transaction, lists: Sequence[MailingList], confirmation: Confirmation
 ) -> ServiceMail:
-    """What the address gets now: an answer to what was asked for, or, once its owner has confirmed
-    it, a welcome. Lists that are gone meanwhile are left out."""
+    """Choose the mail that the address gets now: an answer to its request, or a welcome once its
+    owner has confirmed. Lists that were removed since are left out."""
     if confirmation.state is ConfirmationState.CONFIRMED:
         return _choose_welcome_mail(tx, lists, confirmation)
     if confirmation.state is not ConfirmationState.ASKED:
         return NO_SERVICE_MAIL
     kind = choose_service_mail_kind(tx, confirmation)
     if kind is ServiceMailKind.NEW_ADDRESS and lists:
-        # It is about no list, and stands in the books of the eldest.
+        # The mail is about no list, and is recorded under the oldest one.
         return ServiceMail(
             kind,
             confirmation.language,
@@ -58,8 +59,8 @@ def choose_service_mail(
 def _choose_welcome_mail(
     tx: Transaction, lists: Sequence[MailingList], confirmation: Confirmation
 ) -> ServiceMail:
-    """For those that they joined by this confirmation and are still on, where one of them welcomes
-    its members."""
+    """Choose a welcome mail for the lists that the person joined by this confirmation and is still
+    on, if one of these lists welcomes its members."""
     subscriber = tx.subscribers.find_subscriber(confirmation.address)
     if (
         subscriber is None
@@ -93,8 +94,8 @@ def _sort_by_slug(mailing_lists: Iterable[MailingList]) -> tuple[MailingList, ..
 
 
 def find_link_number(tx: Transaction, confirmation: Confirmation, service_mail: ServiceMail) -> int:
-    """The number that the link in the mail carries: of what is to be confirmed, or of whom it is
-    written to."""
+    """Return the number in the mail's link: the confirmation's, or the subscriber's if nothing is
+    to be confirmed."""
     if service_mail.kind in {ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS}:
         return confirmation.id
     subscriber = tx.subscribers.find_subscriber(confirmation.address)

@@ -34,7 +34,9 @@ def request_approval(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         edition, composition = mailer.compose_edition(tx, editions.get_edition(tx, number))
-        edition = editions.request_approval(tx, edition, mailer.clock(), actor=resolve_actor(by))
+        edition = editions.request_approval(
+            tx, edition, mailer.clock(), actor=resolve_actor(by).name
+        )
         for warning in composition.warnings if composition else ():
             out.print_note(f"note: {warning}")
         out.print_record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
@@ -59,7 +61,7 @@ def approve_edition(
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = mailer.approve_edition(
-            tx, current_edition, resolve_actor(by), comment=comment, seen_hash=seen_hash
+            tx, current_edition, resolve_actor(by).name, comment=comment, seen_hash=seen_hash
         )
         approval = edition.approval
         message = f"edition {number} approved by {approval.approver if approval else ''}: "
@@ -89,7 +91,7 @@ def schedule_edition(
         wall_time = parse_local_time(at, "--at")
         appointment = mailer.make_appointment(tx, wall_time, zone_name, send_time)
         edition = editions.set_send_time(
-            tx, current_edition, appointment, mailer.clock(), actor=resolve_actor(by)
+            tx, current_edition, appointment, mailer.clock(), actor=resolve_actor(by).name
         )
         message = f"edition {number} ({edition.state}) is to be sent {wall_time:%a %d %b %Y %H:%M}"
         out.print_record(edition, f"{message} {zone_name}, {format_moment(appointment.moment)}")
@@ -109,7 +111,7 @@ def clear_send_time(
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.set_send_time(
-            tx, current_edition, None, mailer.clock(), actor=resolve_actor(by)
+            tx, current_edition, None, mailer.clock(), actor=resolve_actor(by).name
         )
         out.print_record(edition, f"edition {number} ({edition.state}) has no time to be sent")
 
@@ -131,7 +133,7 @@ def reopen_edition(
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.reopen_edition(
-            tx, current_edition, mailer.clock(), actor=resolve_actor(by)
+            tx, current_edition, mailer.clock(), actor=resolve_actor(by).name
         )
         message = f"edition {number} is a draft again"
         if edition.appointment:
@@ -158,7 +160,7 @@ def pause_edition(
         current_edition = editions.get_edition(tx, number)
         reason = check_line(reason, "--reason", required=False)
         edition = editions.pause_edition(
-            tx, current_edition, mailer.clock(), reason=reason, actor=resolve_actor(by)
+            tx, current_edition, mailer.clock(), reason=reason, actor=resolve_actor(by).name
         )
         out.print_record(edition, f"edition {number} is paused")
 
@@ -180,7 +182,7 @@ def resume_edition(
         current_edition = editions.get_edition(tx, number)
         embargo_checks.check_not_killed(tx, current_edition)
         edition = editions.resume_edition(
-            tx, current_edition, mailer.clock(), actor=resolve_actor(by)
+            tx, current_edition, mailer.clock(), actor=resolve_actor(by).name
         )
         out.print_record(edition, f"edition {number} is resumed: mailer send {number}")
 
@@ -200,7 +202,9 @@ def cancel_edition(
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         reason = check_line(reason, "--reason", required=False)
-        edition = mailer.cancel_edition(tx, current_edition, reason=reason, actor=resolve_actor(by))
+        edition = mailer.cancel_edition(
+            tx, current_edition, reason=reason, actor=resolve_actor(by).name
+        )
         out.print_record(edition, f"edition {number} is cancelled")
 
 
@@ -226,6 +230,8 @@ def retry_deliveries(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
-        count = outbox.retry_failed_deliveries(tx, edition, mailer.clock(), actor=resolve_actor(by))
+        count = outbox.retry_failed_deliveries(
+            tx, edition, mailer.clock(), actor=resolve_actor(by).name
+        )
         message = f"{count} queued again" + (f": mailer send {number}" if count else "")
         out.print_record({"edition": number, "queued": count}, message)

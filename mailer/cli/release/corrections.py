@@ -66,7 +66,7 @@ def correct_release(
     ) -> "tuple[list[Article], CorrectionResult]":
         story_articles = import_story(mailer, tx, paths, resolve_actor(by), create_topics=False)
         return story_articles, release_corrections.correct_release(
-            mailer, tx, story_articles[0].slug, change, resolve_actor(by)
+            mailer, tx, story_articles[0].slug, change, resolve_actor(by).name
         )
 
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
@@ -131,15 +131,15 @@ def kill_release(
             if why:
                 reasons = parse_by_language(why, "--why")
                 changed_editions, warnings = release_corrections.request_kill(
-                    mailer, tx, slug, reasons, resolve_actor(by)
+                    mailer, tx, slug, reasons, resolve_actor(by).name
                 )
                 message = (
-                    f"{slug}: kill requested by {resolve_actor(by)}; another person confirms it: "
+                    f"{slug}: kill requested by {resolve_actor(by).name}; another person confirms it: "
                     f"mailer release kill {slug} --confirm --by …"
                 )
             else:
                 changed_editions = release_corrections.withdraw_kill(
-                    mailer, tx, slug, resolve_actor(by)
+                    mailer, tx, slug, resolve_actor(by).name
                 )
                 warnings = ()
                 message = f"{slug}: the request to kill it is withdrawn"
@@ -153,7 +153,7 @@ def kill_release(
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
         story = find_queued_articles(tx, slug)
         kill_request = tx.releases.find_kill(slug)
-        previewed = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
+        previewed = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by).name)
         assert kill_request
         out.print_note(
             f"{format_heading(story)} is killed: {kill_request.reason} ({kill_request.asked_by})"
@@ -165,7 +165,7 @@ def kill_release(
         return
     _confirm_sending(yes, sum(plan.planned for _, plan in previewed.begun))
     with open_for_writing(False, out) as (mailer, tx):
-        correction = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
+        correction = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by).name)
     deliver_editions([edition for edition, _ in correction.begun], out, progress)
 
 

@@ -77,10 +77,10 @@ def send_release(
             mailing_list,
             segment=segment,
             language=language,
-            actor=resolve_actor(by),
+            actor=resolve_actor(by).name,
         )
         return release_flow.begin_release(
-            mailer, tx, release_plan, resolve_actor(by)
+            mailer, tx, release_plan, resolve_actor(by).name
         ), story_articles
 
     # The preview is undone: no other writer waits while a person reads it.

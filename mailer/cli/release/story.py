@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mailer.actor import Actor
 from mailer.errors import InputError, NextStep, NotFound, UsageError
 from mailer.model.articles import Article, ArticleQuery, ArticleState
 from mailer.model.deliveries import DeliveryPlan
@@ -18,7 +19,7 @@ _IN_LANGUAGE = re.compile(r"([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)=(.*)", re.DOTA
 
 
 def import_story(
-    mailer: "Mailer", tx: "SqlTransaction", paths: list[Path], author: str, *, create_topics: bool
+    mailer: "Mailer", tx: "SqlTransaction", paths: list[Path], author: Actor, *, create_topics: bool
 ) -> list[Article]:
     """Import a story's files, or find its articles if a slug is given; return the articles.
 

@@ -128,7 +128,7 @@ def _change_occurrence(
         now = mailer.clock()
         planned = mailer.build_calendar(tx, digest).find_occurrence(when, now)
         saved_occurrence = change(
-            tx, planned, *arguments, now, reason=reason, actor=resolve_actor(by)
+            tx, planned, *arguments, now, reason=reason, actor=resolve_actor(by).name
         )
         local_time = saved_occurrence.moved_to or saved_occurrence.rule_time
         out.print_record(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests, zones
-from mailer.cli.options import DigestSlug, DryRunOption, JsonOption
+from mailer.cli.options import DigestSlug, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.schedule.group import RULES, app
 from mailer.cli.transactions import open_for_reading, open_for_writing
@@ -61,7 +61,9 @@ def add_schedule(
             holidays,
         )
         known_observances = observances.parse_observances(mailer.settings.read_observances())
-        schedule = schedules.add_schedule(tx, new_schedule, known_observances, now)
+        schedule = schedules.add_schedule(
+            tx, resolve_actor(""), new_schedule, known_observances, now
+        )
         calendar = mailer.build_calendar(tx, digests.get_digest(tx, digest))
         upcoming = [
             planned

@@ -8,7 +8,7 @@ import typer
 from mailer.audience import lists, segments
 from mailer.audience.imports import bulk
 from mailer.audience.subscribers import STAFF_SOURCE, describe_membership
-from mailer.cli.options import JsonOption
+from mailer.cli.options import JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.subscriber.group import MANY_PEOPLE, app
 from mailer.cli.transactions import load_settings
@@ -102,6 +102,7 @@ def change_members(
                 with mailer.store.read() if dry_run else mailer.store.begin() as tx:
                     for bulk_result in bulk.change_members(
                         tx,
+                        resolve_actor(""),
                         mailing_list,
                         member_ids,
                         bulk_change,

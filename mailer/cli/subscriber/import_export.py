@@ -17,7 +17,7 @@ from mailer.cli.bulk import (
     open_transactions,
     write_file_atomically,
 )
-from mailer.cli.options import DryRunOption, JsonOption, parse_pairs
+from mailer.cli.options import DryRunOption, JsonOption, parse_pairs, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.subscriber.group import MANY_PEOPLE, app
 from mailer.cli.transactions import load_settings, open_for_reading
@@ -97,7 +97,12 @@ def import_subscribers(
         for batch in table.read_file(file, open_table):
             with begin_transaction() as tx:
                 results = tx.import_rows.import_people(
-                    batch.rows, mailing_list, source.strip(), mailer.clock(), lawful_basis
+                    resolve_actor(""),
+                    batch.rows,
+                    mailing_list,
+                    source.strip(),
+                    mailer.clock(),
+                    lawful_basis,
                 )
             tally.add_results([*batch.refused, *results], batch.passed_over)
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} rows")

@@ -10,7 +10,7 @@ import typer
 
 from mailer import addresses
 from mailer.audience import lists, preferences, subscribers, unsubscribe_mail
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_writing
@@ -43,7 +43,9 @@ def unsubscribe_member(
     with open_for_writing(dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
         mailing_list = lists.get_list(tx, list_slug)
-        membership = subscribers.unsubscribe_person(tx, subscriber, mailing_list, mailer.clock())
+        membership = subscribers.unsubscribe_person(
+            tx, resolve_actor(""), subscriber, mailing_list, mailer.clock()
+        )
         out.print_record(membership, f"{subscriber.address} is off {mailing_list.slug!r}")
 
 
@@ -64,7 +66,7 @@ def unsubscribe_by_mail(
     message = _read_message(file)
     with open_for_writing(dry_run, out) as (mailer, tx):
         subscriber, mailing_list, was_unsubscribed = unsubscribe_mail.unsubscribe_by_mail(
-            tx, mailer.store.key, message, mailer.clock()
+            tx, resolve_actor(""), mailer.store.key, message, mailer.clock()
         )
         masked_address = addresses.mask_address(subscriber.address) if subscriber else ""
         slug = mailing_list.slug if mailing_list else ""
@@ -111,7 +113,7 @@ def pause_memberships(
         paused_lists = _find_active_lists(tx, subscriber, list_slug)
         now = mailer.clock()
         until = preferences.pause_memberships(
-            tx, subscriber, paused_lists, timedelta(weeks=weeks), now
+            tx, resolve_actor(""), subscriber, paused_lists, timedelta(weeks=weeks), now
         )
         slugs = [mailing_list.slug for mailing_list in paused_lists]
         message = (
@@ -134,7 +136,9 @@ def resume_memberships(
     with open_for_writing(dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
         resumed_lists = _find_active_lists(tx, subscriber, list_slug)
-        preferences.pause_memberships(tx, subscriber, resumed_lists, None, mailer.clock())
+        preferences.pause_memberships(
+            tx, resolve_actor(""), subscriber, resumed_lists, None, mailer.clock()
+        )
         slugs = [mailing_list.slug for mailing_list in resumed_lists]
         out.print_record({"lists": slugs}, f"{subscriber.address} gets {', '.join(slugs)} again")
 

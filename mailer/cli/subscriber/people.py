@@ -8,7 +8,7 @@ import typer
 from mailer.audience import lists, preferences, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_reading, open_for_writing
@@ -47,6 +47,7 @@ def add_subscriber(
         chosen_topics = lists.get_topics(tx, topic or [])
         subscriber, membership = subscribers.subscribe_person(
             tx,
+            resolve_actor(""),
             Person(address, name, language, country, time_zone, tuple(tag or ())),
             mailing_list,
             chosen_topics,
@@ -175,9 +176,11 @@ def edit_subscriber(
             del changes["address"]
             now = mailer.clock()
             current_subscriber = preferences.change_address(
-                tx, current_subscriber, new_address, now
+                tx, resolve_actor(""), current_subscriber, new_address, now
             )
-        subscriber, changed = subscribers.edit_subscriber(tx, current_subscriber.address, changes)
+        subscriber, changed = subscribers.edit_subscriber(
+            tx, resolve_actor(""), current_subscriber.address, changes
+        )
         changed = changed or has_moved
         out.print_record(
             subscriber, f"{subscriber.address}: {'changed' if changed else 'unchanged'}"

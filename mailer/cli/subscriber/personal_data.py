@@ -9,7 +9,7 @@ import typer
 from mailer import addresses
 from mailer.audience import consent, erasure, preferences, subscribers
 from mailer.cli.bulk import write_file_atomically
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.subscriber.group import STORED_DATA, Address, app
 from mailer.cli.subscriber.people import print_memberships
@@ -158,7 +158,7 @@ def merge_subscribers(
         }
         suppression_reason = tx.subscribers.find_suppression_reason(gone_subscriber.address)
         merged_subscriber = preferences.merge_subscribers(
-            tx, gone_subscriber, remaining_subscriber, mailer.clock()
+            tx, resolve_actor(""), gone_subscriber, remaining_subscriber, mailer.clock()
         )
         merged_memberships = {
             membership.list: membership
@@ -226,7 +226,7 @@ def erase_subscriber(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         now = mailer.clock()
-        was_known = erasure.erase_person(tx, address, now, may_return=may_return)
+        was_known = erasure.erase_person(tx, resolve_actor(""), address, now, may_return=may_return)
         message = (
             "everything stored about the address is erased"
             if was_known

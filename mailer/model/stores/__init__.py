@@ -1,4 +1,4 @@
-"""What verbs may ask of the database, one Protocol for each noun.
+"""The Protocols through which verbs use the database, one for each noun.
 
     content.py   articles, embargoes, releases, sources
     audience.py  lists, subscribers, segments, sign-ups

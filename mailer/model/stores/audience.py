@@ -1,4 +1,4 @@
-"""Stores of the people that an office writes to."""
+"""Stores of lists, subscribers, segments and sign-ups."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -84,7 +84,7 @@ class SubscriberStore(Protocol):
 
 
 class SegmentStore(Protocol):
-    """Segments, and changes to all members of one."""
+    """Segments, and bulk changes to members of a list."""
 
     def list_segments(self) -> list[Segment]: ...
     def save_segment(self, slug: str, name: str, tree: Filter, now: datetime) -> Segment: ...
@@ -105,7 +105,7 @@ class SegmentStore(Protocol):
 
 
 class SignUpStore(Protocol):
-    """Confirmations that people were asked for, and how often they may ask."""
+    """Sign-ups and changes of address that wait for confirmation, and rate limits."""
 
     def add_confirmation(self, confirmation: Confirmation) -> Confirmation: ...
     def find_confirmation(self, confirmation_id: int) -> Confirmation | None: ...

@@ -15,7 +15,7 @@ from mailer.tokens import hash_address
 # An import logs a line for each of its rows.
 _LOG = PreparedInsert(
     schema.consent, "at", "act", "list", "subscriber_id", "address_key", "address", "source", "basis",
-    "wording_id", "detail",
+    "wording_id", "detail", "actor_key",
 )  # fmt: skip
 
 _WORDING = select(schema.wording.c.id).where(schema.wording.c.key == bindparam("shown"))
@@ -45,6 +45,7 @@ class ConsentQueries(SqlStore):
                 entry.basis.value if entry.basis else "",
                 wording_ids[entry.wording] if entry.wording else None,
                 entry.detail,
+                entry.actor_key,
             )
             for entry in entries
         ]
@@ -79,6 +80,7 @@ class ConsentQueries(SqlStore):
                 basis=LawfulBasis(row.basis) if row.basis else None,
                 wording=Wording(row.language, row.text) if row.text is not None else None,
                 detail=row.detail,
+                actor_key=row.actor_key,
             )
             for row in rows
         ]

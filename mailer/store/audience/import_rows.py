@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, exists, insert, select, update
 
+from mailer.actor import Actor
 from mailer.audience import suppressions
 from mailer.audience.imports.decisions import ImportDecision, KnownPerson, decide_row
 from mailer.audience.imports.rows import ImportRow, RowResult
@@ -26,8 +27,9 @@ from mailer.tokens import hash_address
 
 
 class _ImportOrigin(NamedTuple):
-    """Where a batch comes from."""
+    """The origin of a batch."""
 
+    actor: Actor
     list: MailingList
     source: str
     now: datetime
@@ -39,6 +41,7 @@ class SqlImportRowStore(SqlStore):
 
     def import_people(
         self,
+        actor: Actor,
         rows: Sequence[ImportRow],
         mailing_list: MailingList,
         source: str,
@@ -49,7 +52,7 @@ class SqlImportRowStore(SqlStore):
         keeps `source` of each who joins, changes or leaves, and of those who join the `basis`.
 
         A row whose address stands in the batch before is taken after it, in a batch of its own."""
-        origin = _ImportOrigin(mailing_list, source, now, basis)
+        origin = _ImportOrigin(actor, mailing_list, source, now, basis)
         results: list[RowResult] = []
         batch: dict[str, ImportRow] = {}
         for row in rows:
@@ -177,6 +180,7 @@ class SqlImportRowStore(SqlStore):
                     list=origin.list.slug,
                     basis=origin.basis if decision.act is ConsentAction.IMPORTED else None,
                     detail=decision.detail,
+                    actor_key=origin.actor.key,
                 )
             )
         if joining:
@@ -199,7 +203,7 @@ class SqlImportRowStore(SqlStore):
         if new_suppressions:
             store = SqlSubscriberStore(self._db, self._key)
             suppressions.suppress_addresses(
-                store, new_suppressions, origin.now, source=origin.source
+                store, origin.actor, new_suppressions, origin.now, source=origin.source
             )
 
     def _find_suppression_reasons(self, addresses: Sequence[str]) -> dict[str, str]:

@@ -131,8 +131,8 @@ class EditionQueries(EditionContentQueries):
             else None,
             asked_at=row.asked_at,
             reminded_at=row.reminded_at,
-            last_notified_state=row.told,
-            last_notified_hash=row.told_hash,
+            last_notified_state=row.last_notified_state,
+            last_notified_hash=row.last_notified_hash,
             frequency=Frequency(row.frequency),
             archive=ArchiveVisibility(row.archive),
             role=EditionRole(row.role),
@@ -309,18 +309,22 @@ class EditionQueries(EditionContentQueries):
 
     def mark_state_notified(self, edition: Edition) -> None:
         """Staff have heard of the state and the content that it has."""
-        self._update_columns(edition, told=edition.state.value, told_hash=edition.content_hash)
+        self._update_columns(
+            edition,
+            last_notified_state=edition.state.value,
+            last_notified_hash=edition.content_hash,
+        )
 
     def find_unnotified_editions(self, limit: int) -> list[Edition]:
         """Mailings of whose state, or while in review of whose content, staff last heard something
         else; the oldest first."""
         content_changed = and_(
             schema.edition.c.state == EditionState.IN_REVIEW.value,
-            schema.edition.c.told_hash != schema.edition.c.content_hash,
+            schema.edition.c.last_notified_hash != schema.edition.c.content_hash,
         )
         statement = _SELECT.where(
             schema.edition.c.kind == EditionKind.MAILING.value,
-            or_(schema.edition.c.told != schema.edition.c.state, content_changed),
+            or_(schema.edition.c.last_notified_state != schema.edition.c.state, content_changed),
         )
         rows = self._db.execute(statement.order_by(schema.edition.c.id).limit(limit)).all()
         return [self._build_edition(row) for row in rows]

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `engine.upgrade` hands over."""
+"""Alembic's entry: run the migrations on the connection that ``engine.upgrade_schema`` passes in."""
 
 from alembic import context
 

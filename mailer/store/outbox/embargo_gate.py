@@ -127,7 +127,7 @@ class GateBlockQueries(SqlStore):
         claimed, is due again then. How many."""
         claimed_by_worker = and_(
             schema.delivery.c.edition_id == edition_id,
-            schema.delivery.c.sender_id == worker_id,
+            schema.delivery.c.worker_id == worker_id,
             in_flight,
         )
         due_before_end = and_(
@@ -165,7 +165,7 @@ class GateBlockQueries(SqlStore):
         if delivery_ids:
             claimed_by_worker = and_(
                 schema.delivery.c.id.in_(delivery_ids),
-                schema.delivery.c.sender_id == worker_id,
+                schema.delivery.c.worker_id == worker_id,
                 in_flight,
             )
             values = {**requeued_values, "next_attempt_at": until, "reply": EMBARGOED_REPLY}
@@ -177,7 +177,7 @@ class GateBlockQueries(SqlStore):
             return 0
         claimed_by_worker = and_(
             schema.delivery.c.id.in_(delivery_ids),
-            schema.delivery.c.sender_id == worker_id,
+            schema.delivery.c.worker_id == worker_id,
             in_flight,
         )
         values = {

@@ -109,7 +109,7 @@ class QueueQueries(GateBlockQueries):
         is suppressed or off the list."""
         claimed_by_worker = and_(
             schema.delivery.c.id.in_(delivery_ids),
-            schema.delivery.c.sender_id == worker_id,
+            schema.delivery.c.worker_id == worker_id,
             in_flight,
         )
         settled_count = self._db.execute(
@@ -156,7 +156,7 @@ class QueueQueries(GateBlockQueries):
         attempt is spent."""
         claimed_by_worker = and_(
             schema.delivery.c.edition_id == edition_id,
-            schema.delivery.c.sender_id == worker_id,
+            schema.delivery.c.worker_id == worker_id,
             claimed,
         )
         condition = (
@@ -318,7 +318,7 @@ class QueueQueries(GateBlockQueries):
             .where(
                 schema.delivery.c.edition_id.in_(edition_ids),
                 in_flight,
-                schema.delivery.c.sender_id != worker_id,
+                schema.delivery.c.worker_id != worker_id,
             )
             .limit(1)
         )

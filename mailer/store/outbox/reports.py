@@ -90,12 +90,12 @@ class ReportQueries(SqlStore):
 
     def count_on_wire(self, edition: Edition | None) -> dict[int, int]:
         """How many messages each sender has on the wire, of an edition (None: of all)."""
-        statement = select(schema.delivery.c.sender_id, func.count()).where(
+        statement = select(schema.delivery.c.worker_id, func.count()).where(
             schema.is_in_state(DeliveryState.ON_WIRE.value)
         )
         if edition is not None:
             statement = statement.where(schema.delivery.c.edition_id == edition.id)
-        return dict(self._db.execute(statement.group_by(schema.delivery.c.sender_id)).all())
+        return dict(self._db.execute(statement.group_by(schema.delivery.c.worker_id)).all())
 
     def find_list_id(self, edition: Edition) -> int:
         """The number of the edition's list, as signed links carry it."""

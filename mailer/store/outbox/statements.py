@@ -100,7 +100,7 @@ claimed = schema.is_in_state(DeliveryState.CLAIMED.value)
 on_wire = schema.is_in_state(DeliveryState.ON_WIRE.value)
 in_flight = schema.is_in_state(*(state.value for state in IN_FLIGHT_STATES))
 
-released_values: dict[str, Any] = {"sender_id": None, "updated_at": _now}
+released_values: dict[str, Any] = {"worker_id": None, "updated_at": _now}
 requeued_values: dict[str, Any] = {
     **released_values,
     "state": DeliveryState.QUEUED.value,
@@ -124,7 +124,7 @@ _due_deliveries = (
 _claim_update = update(schema.delivery).values(
     state=DeliveryState.CLAIMED.value,
     attempt=schema.delivery.c.attempt + 1,
-    sender_id=_worker_id,
+    worker_id=_worker_id,
 )
 _claim_columns = [schema.delivery.c[name] for name in Claim._fields]
 
@@ -152,7 +152,7 @@ _gate_update = (
     update(schema.delivery)
     .where(
         among(schema.delivery.c.id, "ids"),
-        schema.delivery.c.sender_id == _worker_id,
+        schema.delivery.c.worker_id == _worker_id,
         _edition_state == EditionState.SENDING.value,
         may_be_delivered,
     )
@@ -164,7 +164,7 @@ GATE = PreparedStatement(_gate_update.where(in_flight).returning(schema.delivery
 OPEN_GATE = PreparedStatement(_gate_update.where(claimed))
 PASSED = PreparedStatement(
     select(func.json_group_array(schema.delivery.c.id)).where(
-        among(schema.delivery.c.id, "ids"), schema.delivery.c.sender_id == _worker_id, on_wire
+        among(schema.delivery.c.id, "ids"), schema.delivery.c.worker_id == _worker_id, on_wire
     )
 )
 
@@ -215,7 +215,7 @@ SETTLED = PreparedStatement(
     update(schema.delivery)
     .where(
         schema.delivery.c.id == _delivery_id,
-        schema.delivery.c.sender_id == _settling_worker_id,
+        schema.delivery.c.worker_id == _settling_worker_id,
         on_wire,
     )
     .values(
@@ -229,6 +229,6 @@ SETTLED = PreparedStatement(
 _delivery_id, _delay = build_json_columns("news", BigInteger(), Float())
 PUT_OFF = PreparedStatement(
     update(schema.delivery)
-    .where(schema.delivery.c.id == _delivery_id, schema.delivery.c.sender_id == _worker_id, claimed)
+    .where(schema.delivery.c.id == _delivery_id, schema.delivery.c.worker_id == _worker_id, claimed)
     .values({**requeued_values, "next_attempt_at": schema.database_now(_delay)})
 )

@@ -19,9 +19,9 @@ DIED = "the sender died after the message was let out"
 
 _worker_id = bindparam("one", type_=BigInteger)
 _HEARTBEAT = PreparedStatement(
-    update(schema.sender)
-    .where(schema.sender.c.id == _worker_id)
-    .values(beat=schema.sender.c.beat + 1)
+    update(schema.worker)
+    .where(schema.worker.c.id == _worker_id)
+    .values(beat=schema.worker.c.beat + 1)
 )
 
 
@@ -30,7 +30,7 @@ class WorkerQueries(SqlStore):
 
     def register_worker(self, name: str, now: datetime) -> int:
         """A new sender's number. Numbers are never used again."""
-        result = self._db.execute(insert(schema.sender).values(name=name, started_at=now))
+        result = self._db.execute(insert(schema.worker).values(name=name, started_at=now))
         assert result.inserted_primary_key is not None
         return int(result.inserted_primary_key[0])
 
@@ -40,7 +40,7 @@ class WorkerQueries(SqlStore):
 
     def list_workers(self) -> list[DeliveryWorker]:
         rows = self._db.execute(
-            select(schema.sender.c.id, schema.sender.c.name, schema.sender.c.beat)
+            select(schema.worker.c.id, schema.worker.c.name, schema.worker.c.beat)
         )
         return [DeliveryWorker(row.id, row.name, row.beat) for row in rows]
 
@@ -48,20 +48,20 @@ class WorkerQueries(SqlStore):
         """Take back what a sender held whose beat is still that of `dead`: claimed rows to the
         queue, rows on the wire in doubt. How many of each; None when it has moved, and lives."""
         result = self._db.execute(
-            delete(schema.sender).where(
-                schema.sender.c.id == dead_worker.id, schema.sender.c.beat == dead_worker.heartbeat
+            delete(schema.worker).where(
+                schema.worker.c.id == dead_worker.id, schema.worker.c.beat == dead_worker.heartbeat
             )
         )
         return self._release_deliveries(dead_worker.id) if result.rowcount else None
 
     def remove_worker(self, worker_id: int) -> None:
         """Leave. What it still held is treated as a dead sender's."""
-        self._db.execute(delete(schema.sender).where(schema.sender.c.id == worker_id))
+        self._db.execute(delete(schema.worker).where(schema.worker.c.id == worker_id))
         self._release_deliveries(worker_id)
 
     def _release_deliveries(self, worker_id: int) -> tuple[int, int]:
-        released_values = {"sender_id": None, "updated_at": schema.database_now()}
-        of_worker = schema.delivery.c.sender_id == worker_id
+        released_values = {"worker_id": None, "updated_at": schema.database_now()}
+        of_worker = schema.delivery.c.worker_id == worker_id
         requeued = self._db.execute(
             update(schema.delivery)
             .where(of_worker, schema.is_in_state(DeliveryState.CLAIMED.value))

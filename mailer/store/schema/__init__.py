@@ -1,6 +1,6 @@
-"""The schema. Times are UTC, and aware on this side of the border. States and kinds are kept as
-their words. A new state needs no migration, so no CHECK lists them: the nouns' transition tables
-are the law.
+"""The schema. Moments are stored in UTC, and are aware in Python. States and kinds are stored as
+words. No CHECK lists them, so that a new state needs no migration: the transition tables of the
+nouns are authoritative.
 
     base.py      types, the database's clock, the metadata
     audience.py  consent.py  articles.py  editions.py  embargoes.py
@@ -42,16 +42,20 @@ from mailer.store.schema.editions import (
     exclusion,
 )
 from mailer.store.schema.embargoes import embargo, embargo_event
-from mailer.store.schema.outbox import ERASED, delivery, is_in_state, sender
+from mailer.store.schema.outbox import ERASED, delivery, is_in_state, worker
 from mailer.store.schema.press import boilerplate, contact, contact_beat, file, kill
 from mailer.store.schema.sources import source, source_item
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
-"""Alembic's revisions, the first first: the last is the schema below."""
+REVISIONS = ("1",)
+"""Alembic's revisions, the oldest first. The last one is the schema below."""
+
+UNRELEASED_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+"""Revisions of development versions before the first release, which can't be upgraded."""
 
 __all__ = [
     "ERASED",
     "REVISIONS",
+    "UNRELEASED_REVISIONS",
     "Utc",
     "allowance",
     "approval",
@@ -87,7 +91,6 @@ __all__ = [
     "occurrence",
     "schedule",
     "segment",
-    "sender",
     "source",
     "source_item",
     "subscriber",
@@ -99,4 +102,5 @@ __all__ = [
     "topic_set",
     "topic_set_topic",
     "wording",
+    "worker",
 ]

@@ -1,4 +1,4 @@
-"""Topics, lists, people, segments."""
+"""Topics, lists, subscribers, suppressions and segments."""
 
 from sqlalchemy import (
     JSON,
@@ -40,7 +40,7 @@ topic_set = Table(
     metadata,
     build_id_column(),
     build_required_column("key", Text, unique=True),
-    comment="a combination of topics that somebody chose; key: their ids, ascending",
+    comment="a combination of topics that members chose; key: their sorted ids",
 )
 
 topic_set_topic = Table(
@@ -102,8 +102,8 @@ membership = Table(
     Column("left_at", Utc),
     comment="topic_set_id null: all topics",
 )
-_gone = membership.c.left_at.is_not(None)
-Index("ix_membership_left", membership.c.left_at, sqlite_where=_gone, postgresql_where=_gone)
+_left = membership.c.left_at.is_not(None)
+Index("ix_membership_left", membership.c.left_at, sqlite_where=_left, postgresql_where=_left)
 
 suppression = Table(
     "suppression",

@@ -1,5 +1,5 @@
-"""What all tables are made with: the types and the clock that differ between databases, and the
-metadata that all of them stand in."""
+"""The parts that all tables are made of: types and the clock, which differ between databases, and
+the metadata."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ class Utc(TypeDecorator[datetime]):
 
 
 class database_now(FunctionElement[datetime]):  # noqa: N801  (reads as SQL does)
-    """The database's own clock, `seconds` from now: leases hang on no process's clock."""
+    """The database's own clock, `seconds` from now. Leases depend on no process's clock."""
 
     type = Utc()
     inherit_cache = True
@@ -59,7 +59,8 @@ def _compile_now_sqlite(element: database_now, compiler: Any, **options: Any) ->
 
 @compiles(database_now, "postgresql")
 def _compile_now_postgresql(element: database_now, compiler: Any, **options: Any) -> str:
-    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **options)}))"
+    seconds = compiler.process(element.clauses, **options)
+    return f"(clock_timestamp() + make_interval(secs => {seconds}))"
 
 
 metadata = MetaData(
@@ -86,6 +87,6 @@ def build_reference_column(table: str, name: str = "", **options: Any) -> Column
     return Column(name or f"{table}_id", Id, foreign_key, **options)
 
 
-build_required_column: Callable[..., Column[Any]] = lambda name, kind, **how: Column(  # noqa: E731
-    name, kind, nullable=False, **how
+build_required_column: Callable[..., Column[Any]] = lambda name, kind, **options: Column(  # noqa: E731
+    name, kind, nullable=False, **options
 )

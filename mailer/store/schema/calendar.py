@@ -1,4 +1,4 @@
-"""Schedules, occurrences, blackouts, and who keeps time."""
+"""Schedules, occurrences, blackouts, and the lease of the worker that ticks."""
 
 from sqlalchemy import (
     BigInteger,
@@ -28,11 +28,12 @@ schedule = Table(
     build_required_column("at", String(5)),
     build_required_column("zone", String(64)),
     build_required_column("on_free_day", String(10)),
-    build_required_column("place", String(16)),
+    build_required_column("region", String(16)),
     build_required_column("cutoff_minutes", Integer),
     build_required_column("created_at", Utc),
     sqlite_autoincrement=True,
-    comment="rule: as staff write it; start: the day from which a recurrence counts",
+    comment="rule: as staff write it; start: the first day of the recurrence; region: the country "
+    "whose public holidays count",
 )
 
 blackout = Table(
@@ -51,7 +52,7 @@ occurrence = Table(
     metadata,
     build_id_column(),
     build_reference_column("digest", on_delete="CASCADE"),
-    build_required_column("wall", String(16)),
+    build_required_column("rule_time", String(16)),
     build_required_column("zone", String(64)),
     build_reference_column("schedule", nullable=True, index=True, on_delete="SET NULL"),
     build_required_column("state", String(10)),
@@ -61,9 +62,9 @@ occurrence = Table(
     build_required_column("actor", Text),
     build_required_column("created_at", Utc),
     build_required_column("updated_at", Utc),
-    UniqueConstraint("digest_id", "wall", "zone"),
+    UniqueConstraint("digest_id", "rule_time", "zone"),
     sqlite_autoincrement=True,
-    comment="wall, zone: the clock time that the rule names; an edition is made by this row",
+    comment="rule_time, zone: the wall-clock time that the rule gives",
 )
 
 lease = Table(
@@ -74,5 +75,5 @@ lease = Table(
     build_required_column("holder", String(64)),
     build_required_column("beat", BigInteger),
     build_required_column("beaten_at", Utc),
-    comment="which worker ticks; beaten_at is for people, no decision hangs on it",
+    comment="which worker ticks; beaten_at is for people only: no decision depends on it",
 )

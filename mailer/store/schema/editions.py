@@ -83,8 +83,8 @@ edition = Table(
     Column("send_at", Utc),
     Column("asked_at", Utc),
     Column("reminded_at", Utc),
-    build_required_column("told", String(20), server_default=""),
-    build_required_column("told_hash", String(64), server_default=""),
+    build_required_column("last_notified_state", String(20), server_default=""),
+    build_required_column("last_notified_hash", String(64), server_default=""),
     build_required_column("frequency", String(10), server_default="every"),
     build_required_column("archive", String(10), server_default="public"),
     build_required_column("role", String(12), server_default="plain"),
@@ -94,7 +94,7 @@ edition = Table(
     Column("planned_at", Utc),
     Column("finished_at", Utc),
     Column("cleared_at", Utc),
-    comment="wall, zone: when send_at is, by the clock; told: what staff last heard; cleared_at: "
+    comment="wall, zone: when send_at is, by the clock; cleared_at: "
     "when addresses were taken out of its deliveries; embargo_until: what its mails state",
 )
 
@@ -115,7 +115,7 @@ digest_story = Table(
     build_reference_column("digest", primary_key=True),
     Column("slug", String(80), primary_key=True),
     build_reference_column("edition", index=True),
-    comment="the ledger: what a digest has run, or reserved for an edition that is still open",
+    comment="the ledger: stories that a digest has run, or reserved for an open edition",
 )
 
 edition_body = Table(
@@ -148,7 +148,7 @@ edition_words = Table(
         name="fk_edition_words_edition_body",
         ondelete="CASCADE",
     ),
-    comment="what the archive's search looks in; by itself, as a search reads all of it",
+    comment="the words that the archive's search reads; it reads the whole table",
 )
 
 approval = Table(
@@ -157,6 +157,7 @@ approval = Table(
     build_id_column(),
     build_reference_column("edition", index=True, on_delete="CASCADE"),
     build_required_column("approver", Text),
+    build_required_column("approver_key", Text, server_default=""),
     build_required_column("at", Utc),
     build_required_column("content_hash", String(64)),
     build_required_column("comment", Text),
@@ -172,6 +173,7 @@ edition_event = Table(
     build_required_column("at", Utc),
     build_required_column("what", String(40)),
     build_required_column("actor", Text),
+    build_required_column("actor_key", Text, server_default=""),
     build_required_column("detail", Text),
 )
 

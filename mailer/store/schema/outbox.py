@@ -1,4 +1,4 @@
-"""Deliveries, and who carries them."""
+"""Deliveries, and the workers that claim them."""
 
 from typing import Any
 
@@ -24,15 +24,15 @@ from mailer.store.schema.base import (
     metadata,
 )
 
-sender = Table(
-    "sender",
+worker = Table(
+    "worker",
     metadata,
     build_id_column(),
     build_required_column("name", String(64)),
     build_required_column("beat", BigInteger, server_default=text("0")),
     build_required_column("started_at", Utc),
     sqlite_autoincrement=True,
-    comment="processes that deliver; a row whose beat stands still for a lease is a dead one's",
+    comment="processes that deliver; a worker whose beat stands still for a lease is dead",
 )
 
 delivery = Table(
@@ -48,22 +48,23 @@ delivery = Table(
     build_required_column("stories", BigInteger),
     build_required_column("state", String(12)),
     build_required_column("attempt", Integer, server_default=text("0")),
-    Column("sender_id", BigInteger),
+    Column("worker_id", BigInteger),
     build_required_column("next_attempt_at", Utc),
     build_required_column("reply", Text, server_default=""),
     build_required_column("updated_at", Utc),
     UniqueConstraint("edition_id", "address"),
-    comment="sender_id: who holds it, while it is claimed or on the wire",
+    comment="worker_id: the worker that has it, while it is claimed or on the wire",
 )
 
 
 ERASED = "erased:"
-"""What an address becomes that is taken out of a delivery: this, and its keyed hash."""
+"""The prefix of an erased address in a delivery. Its keyed hash follows."""
 
 
 def is_in_state(*states: str) -> ColumnElement[bool]:
-    """`delivery` is in one of `states`, written into the statement as words: a partial index is
-    used only where its condition can be read there (SQLite §2.2 of partial indexes)."""
+    """Return the condition that a delivery is in one of `states`. The states are literals of the
+    statement, as a database uses a partial index only if it can see the index's condition there
+    (SQLite, "Partial Indexes" §2.2)."""
     state_literals = [literal_column(f"'{state}'", String(12)) for state in states]
     return (
         delivery.c.state == state_literals[0]
@@ -84,5 +85,5 @@ _create_partial_index(
     delivery.c.id,
     states=("queued",),
 )
-_create_partial_index("ix_delivery_held", delivery.c.sender_id, states=("claimed", "on_wire"))
-_create_partial_index("ix_delivery_doubted", delivery.c.edition_id, states=("in_doubt",))
+_create_partial_index("ix_delivery_in_flight", delivery.c.worker_id, states=("claimed", "on_wire"))
+_create_partial_index("ix_delivery_in_doubt", delivery.c.edition_id, states=("in_doubt",))

@@ -1,4 +1,4 @@
-"""Media contacts, boilerplate, and the files that releases carry."""
+"""Media contacts, boilerplates, the files of releases, and kills."""
 
 from sqlalchemy import JSON, Column, Integer, LargeBinary, String, Table, Text
 
@@ -14,7 +14,7 @@ contact = Table(
     build_required_column("follow_up", String(10)),
     build_required_column("note", Text),
     build_required_column("updated_at", Utc),
-    comment="outlet_key: as outlets are compared, in small letters",
+    comment="outlet_key: the outlet in small letters, for comparisons",
 )
 
 contact_beat = Table(
@@ -43,7 +43,7 @@ file = Table(
     build_required_column("size", Integer),
     build_required_column("content", LargeBinary),
     build_required_column("created_at", Utc),
-    comment="never changed: what releases carry is named by its hash",
+    comment="never changed: releases name their files by hash",
 )
 
 kill = Table(
@@ -52,8 +52,10 @@ kill = Table(
     Column("slug", String(80), primary_key=True),
     build_required_column("why", JSON),
     build_required_column("asked_by", Text),
+    build_required_column("asked_by_key", Text, server_default=""),
     build_required_column("asked_at", Utc),
     build_required_column("confirmed_by", Text),
+    build_required_column("confirmed_by_key", Text, server_default=""),
     Column("confirmed_at", Utc),
-    comment="releases that one person wants taken back, and another has to confirm",
+    comment="releases that one person asked to kill, and another has to confirm",
 )

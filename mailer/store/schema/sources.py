@@ -1,4 +1,4 @@
-"""Sources of articles, and what they have brought."""
+"""Sources of articles, and the entries that were imported from them."""
 
 from sqlalchemy import JSON, Column, Integer, String, Table, Text
 
@@ -18,7 +18,7 @@ source = Table(
     build_required_column("kind", String(12)),
     build_required_column("place", Text),
     build_required_column("every_minutes", Integer),
-    build_required_column("arrival", String(10)),
+    build_required_column("on_import", String(10)),
     build_required_column("article_kind", String(20)),
     build_required_column("language", String(35)),
     build_required_column("topics", JSON),
@@ -26,11 +26,12 @@ source = Table(
     build_required_column("etag", Text),
     build_required_column("last_modified", Text),
     build_required_column("failures", Integer),
-    build_required_column("said", Text),
+    build_required_column("last_result", Text),
     build_required_column("next_at", Utc),
-    Column("looked_at", Utc),
+    Column("last_read_at", Utc),
     build_required_column("created_at", Utc),
-    comment="place: an address or a folder; said: what came of the last look",
+    build_required_column("added_by", Text, server_default=""),
+    comment="place: an address or a folder; last_result: the result of the last import",
 )
 
 source_item = Table(
@@ -42,5 +43,5 @@ source_item = Table(
     build_required_column("slug", String(80)),
     build_required_column("language", String(35)),
     build_required_column("seen_at", Utc),
-    comment="key: the SHA-256 of what names the entry in its source",
+    comment="key: the SHA-256 of the entry's key in its source",
 )

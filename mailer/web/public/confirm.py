@@ -10,6 +10,7 @@ from hashlib import sha256
 from fastapi import Request, Response
 
 from mailer import addresses
+from mailer.actor import SUBSCRIBER
 from mailer.audience import links
 from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.signup import confirmations
@@ -52,6 +53,7 @@ def submit_confirmation(
     try:
         confirmed = confirmations.apply_confirmation(
             tx,
+            SUBSCRIBER,
             site.mailer.sign_up_limits.per_address,
             confirmation,
             site.mailer.clock(),

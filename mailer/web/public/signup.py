@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 
 from mailer import addresses
+from mailer.actor import SUBSCRIBER
 from mailer.audience.preferences import find_common_frequencies
 from mailer.audience.signup import confirmations
 from mailer.audience.signup.confirmations import SIGN_UP_PAGE
@@ -119,7 +120,7 @@ def submit_sign_up(request: Request, form: SubmittedForm, tx: SqlTransaction) ->
             chosen_topics=form.get_values("topic"),
             chosen_frequency=form.get_value("frequency"),
         )
-    confirmations.request_confirmation(tx, limits.per_address, sign_up_request, now)
+    confirmations.request_confirmation(tx, SUBSCRIBER, limits.per_address, sign_up_request, now)
     return _render_sent_page(request, language, form)
 
 

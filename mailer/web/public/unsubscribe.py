@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 
 from mailer import addresses
+from mailer.actor import SUBSCRIBER
 from mailer.audience import links, preferences, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.errors import InputError, Refused, TokenError
@@ -78,6 +79,7 @@ def submit_unsubscribe(
     if target.subscriber and target.mailing_list and target.is_member:
         subscribers.unsubscribe_person(
             tx,
+            SUBSCRIBER,
             target.subscriber,
             target.mailing_list,
             site.mailer.clock(),
@@ -103,12 +105,18 @@ def submit_resubscribe(
         return site.refuse_link(request)
     try:
         preferences.restore_membership(
-            tx, target.subscriber, target.mailing_list, now, source=PAGE_SOURCE
+            tx, SUBSCRIBER, target.subscriber, target.mailing_list, now, source=PAGE_SOURCE
         )
         if frequency in [*Frequency]:
             changes = {"frequency": Frequency(frequency)}
             preferences.change_membership(
-                tx, target.subscriber, target.mailing_list, changes, now, source=PAGE_SOURCE
+                tx,
+                SUBSCRIBER,
+                target.subscriber,
+                target.mailing_list,
+                changes,
+                now,
+                source=PAGE_SOURCE,
             )
     except (Refused, InputError) as error:
         raise UndoWrite(lambda _: site.refuse_link(request)) from error

@@ -29,6 +29,7 @@ from mailer.model.subscribers import ConsentEntry, Membership, Person
 from mailer.store import Store
 from mailer.web.public import create_public_app
 from mailer.worker import Scheduler
+from tests.actors import STAFF
 from tests.fake_relay import Relay
 
 STORY = "boats"
@@ -102,6 +103,7 @@ class ServedOffice:
             for slug in list_slugs or ("news",):
                 subscribers.subscribe_person(
                     tx,
+                    STAFF,
                     Person(address, language=language),
                     lists.get_list(tx, slug),
                     (),
@@ -111,7 +113,7 @@ class ServedOffice:
     def erase_person(self, address: str) -> None:
         """Erase a reader, who would otherwise get the next test's mails."""
         with self.mailer.store.begin() as tx:
-            erasure.erase_person(tx, address, self.mailer.clock(), may_return=True)
+            erasure.erase_person(tx, STAFF, address, self.mailer.clock(), may_return=True)
 
     def send_edition(self, list_slug: str = "news") -> None:
         """Send an edition to all members of the list."""
@@ -130,19 +132,20 @@ def seed_office(mailer: Mailer) -> None:
     now = datetime.now(UTC)
     with mailer.store.begin() as tx:
         for slug, names in TOPICS.items():
-            lists.add_topic(tx, slug, names, now)
-        lists.add_list(tx, "news", "Harbour news", now, welcome=True, description="What we have been working on, and where you can join in.")  # fmt: skip
-        lists.add_list(tx, "press", "Press releases", now, description="For journalists: releases, statements and invitations, as they appear.")  # fmt: skip
-        lists.add_list(tx, "staff", "Staff", now, visibility=Visibility.PRIVATE)
+            lists.add_topic(tx, STAFF, slug, names, now)
+        lists.add_list(tx, STAFF, "news", "Harbour news", now, welcome=True, description="What we have been working on, and where you can join in.")  # fmt: skip
+        lists.add_list(tx, STAFF, "press", "Press releases", now, description="For journalists: releases, statements and invitations, as they appear.")  # fmt: skip
+        lists.add_list(tx, STAFF, "staff", "Staff", now, visibility=Visibility.PRIVATE)
         for frequency in (Frequency.WEEKLY, Frequency.MONTHLY):
             digests.add_digest(
                 tx,
+                STAFF,
                 DigestSettings(frequency, f"The {frequency} round-up", "news", frequency=frequency),
                 now,
             )
         body = "Boats are built again at the harbour."
         for language, title in TITLES.items():
-            articles.add_article(tx, Content(
+            articles.add_article(tx, STAFF, Content(
                     slug=STORY, language=language, kind=ArticleKind.NEWS,
                     title=title, summary=title,
                     published=now - timedelta(days=1), body=body, html=to_html(body),

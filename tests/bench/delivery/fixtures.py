@@ -23,6 +23,7 @@ from mailer.model.deliveries import Delivery
 from mailer.model.digests import DigestSettings
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
+from tests.actors import STAFF
 from tests.bench.delivery.programs import measure_program
 from tests.bench.delivery.readers import insert_readers
 from tests.bench.delivery.stories import STORIES, TOPICS
@@ -100,8 +101,8 @@ def build_office(folder: Path, reader_count: int, *, planned: bool = True) -> Of
 
 def _add_content(tx: SqlTransaction, reader_count: int) -> None:
     for slug in TOPICS:
-        lists.add_topic(tx, slug, {"en": slug.capitalize()}, NOW)
-    news = lists.add_list(tx, "news", "News from the office", NOW)
+        lists.add_topic(tx, STAFF, slug, {"en": slug.capitalize()}, NOW)
+    news = lists.add_list(tx, STAFF, "news", "News from the office", NOW)
     for number, (slug, title, summary) in enumerate(STORIES):
         picture = f"https://www.example.org/pictures/{slug}.jpg"
         body = f"{summary}\n\nMore about it on our pages."
@@ -118,8 +119,8 @@ def _add_content(tx: SqlTransaction, reader_count: int) -> None:
             image=Image(picture, f"A picture that goes with the story on {slug}"),
             canonical_url=f"https://www.example.org/stories/{slug}",
         )
-        articles.add_article(tx, content, NOW)
-    digests.add_digest(tx, DigestSettings(slug="weekly", name="The week", list="news"), NOW)
+        articles.add_article(tx, STAFF, content, NOW)
+    digests.add_digest(tx, STAFF, DigestSettings(slug="weekly", name="The week", list="news"), NOW)
     insert_readers(tx, news, reader_count, NOW)
 
 

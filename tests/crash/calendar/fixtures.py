@@ -23,6 +23,7 @@ from mailer.model.edition_states import SendTimeBasis
 from mailer.model.schedules import NewSchedule
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.crash import fixtures as plain
 from tests.integration.factories import (
     add_subscriber,
@@ -189,7 +190,7 @@ class TrialOffice:
 
     def _set_up_office(self, mailer: Mailer, tx: SqlTransaction, now: datetime) -> None:
         expectations, past = self.expectations, self._past
-        lists.add_list(tx, "news", "News", past, time_zone=expectations.zone)
+        lists.add_list(tx, STAFF, "news", "News", past, time_zone=expectations.zone)
         for number, address in enumerate(expectations.readers):
             # Readers in other zones live in the east: there it is later than noon already.
             zone = _format_zone(self._offset + number * HOUR) if number < 3 else ""
@@ -199,11 +200,11 @@ class TrialOffice:
         add_subscriber(tx, "suppressed@example.org", joined=past)
         suppress_address(tx, "suppressed@example.org")
         yesterday = now.date() - DAY
-        schedules.add_blackout(tx, Blackout(yesterday, yesterday, CLOSED), past)
+        schedules.add_blackout(tx, STAFF, Blackout(yesterday, yesterday, CLOSED), past)
         for slug, trait in expectations.traits.items():
-            lists.add_topic(tx, self._get_topic(slug), {}, past)
+            lists.add_topic(tx, STAFF, self._get_topic(slug), {}, past)
             expectations.stories[slug] = set()
-            digests.add_digest(tx, self._build_settings(slug, trait), past)
+            digests.add_digest(tx, STAFF, self._build_settings(slug, trait), past)
         for slug, trait in expectations.traits.items():
             self._schedule_first(mailer, tx, slug, trait, now)
 
@@ -288,7 +289,7 @@ class TrialOffice:
             day,
             OnFreeDay.SKIP,
         )
-        schedules.add_schedule(tx, NewSchedule(slug, timing, cutoff), {}, past)
+        schedules.add_schedule(tx, STAFF, NewSchedule(slug, timing, cutoff), {}, past)
         sent_at = _format_wall_time(moved_to) if moved_to else ""
         expected = ExpectedOccurrence(
             slug, _format_wall_time(wall_time), expected_state, reason, has_stories, sent_at, notice
@@ -304,7 +305,7 @@ class TrialOffice:
             article_slug = f"{topic}-{self._article_count}"
             published = self._past - DAY
             articles.add_article(
-                tx, make_content(article_slug, topic, published=published), self._past
+                tx, STAFF, make_content(article_slug, topic, published=published), self._past
             )
             for slug in slugs:
                 self.expectations.stories[slug].add(article_slug)

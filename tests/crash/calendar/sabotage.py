@@ -50,7 +50,7 @@ def _claim_always(
         occurrence_id = schedules._db.scalar(
             select(occurrence.c.id).where(
                 occurrence.c.digest_id == find_id(schedules._db, digest, slug, "digest"),
-                occurrence.c.wall == f"{rule_time:%Y-%m-%dT%H:%M}",
+                occurrence.c.rule_time == f"{rule_time:%Y-%m-%dT%H:%M}",
             )
         )
     assert occurrence_id is not None

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from mailer.audience import lists
 from mailer.store import Store
 from mailer.store.schema import membership, subscriber, topic_set
+from tests.actors import STAFF
 from tests.bench.delivery import readers
 from tests.bench.delivery.fixtures import NOW
 from tests.bench.delivery.stories import TOPICS
@@ -22,11 +23,11 @@ def read_tables(file: Path, *, imported: bool) -> list[list[tuple[Any, ...]]]:
         store.upgrade_schema()
         with store.begin() as tx:
             for slug in TOPICS:
-                lists.add_topic(tx, slug, {"en": slug}, NOW)
-            news = lists.add_list(tx, "news", "News", NOW)
+                lists.add_topic(tx, STAFF, slug, {"en": slug}, NOW)
+            news = lists.add_list(tx, STAFF, "news", "News", NOW)
             if imported:
                 tx.import_rows.import_people(
-                    list(readers.generate_rows(COUNT)), news, readers.SOURCE, NOW
+                    STAFF, list(readers.generate_rows(COUNT)), news, readers.SOURCE, NOW
                 )
             else:
                 readers.insert_readers(tx, news, COUNT, NOW)

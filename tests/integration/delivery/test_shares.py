@@ -18,6 +18,7 @@ from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState, Priority
 from mailer.model.editions import Edition
 from mailer.model.subscribers import Person
+from tests.actors import STAFF
 from tests.fake_relay import CLOSE, Envelope, Relay, Response, Step
 from tests.integration import factories
 from tests.integration.delivery.faults import SUCCESS_REPLIES
@@ -114,7 +115,7 @@ def approve_urgent_edition(mailer: Mailer, readers: list[str]) -> Edition:
     with mailer.store.begin() as tx:
         rows = [ImportRow(line, Person(reader)) for line, reader in enumerate(readers)]
         tx.import_rows.import_people(
-            rows, factories.add_mailing_list(tx, "press"), "test", factories.NOW
+            STAFF, rows, factories.add_mailing_list(tx, "press"), "test", factories.NOW
         )
         edition = factories.create_edition(tx, "boats", list_slug="press", priority=Priority.URGENT)
         return factories.approve_without_composing(mailer, tx, edition)

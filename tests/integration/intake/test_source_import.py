@@ -15,16 +15,19 @@ from zipfile import ZipFile
 import pytest
 
 from mailer import articles, sources
-from mailer.app import Mailer, source_import
-from mailer.app.source_import import ImportResult
+from mailer.app import Mailer
 from mailer.errors import FetchError, InputError, Refused
+from mailer.intake import source_reader
 from mailer.intake import sources as sources_module
 from mailer.intake.drafts import DraftDefaults
+from mailer.intake.source_reader import SourceReader, build_entry
 from mailer.lines import holds_control
 from mailer.log import create_logger
 from mailer.model.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState
 from mailer.model.sources import OnImport, Source, SourceKind, SourceSettings, SourceState
+from mailer.sources import ImportResult
 from mailer.worker.sources import SourcePoller
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.intake.site import LoopbackSite, build_answer, build_redirect
 from tests.unit.intake.factories import create_blank_document
@@ -60,13 +63,14 @@ def add_source(
 ) -> Source:
     with mailer.store.begin() as tx:
         source_settings = replace(SourceSettings("theirs", kind, place), **fields)  # type: ignore[arg-type]
-        return sources.add_source(tx, source_settings, mailer.clock())
+        return sources.add_source(tx, STAFF, source_settings, mailer.clock())
 
 
 def import_source(mailer: Mailer, site: LoopbackSite) -> ImportResult | None:
     with mailer.store.read() as tx:
         source = sources.get_source(tx, "theirs")
-    return source_import.import_source(mailer, source, site.create_guard())
+    reader = SourceReader(mailer.settings, site.create_guard())
+    return sources.poll_source(mailer.store, STAFF, source, reader, mailer.clock)
 
 
 def get_source(mailer: Mailer) -> Source:
@@ -107,7 +111,7 @@ def test_source_draft_is_in_no_digest_until_queued(mailer: Mailer, site: Loopbac
     with mailer.store.begin() as tx:
         assert tx.digests.list_candidate_stories(digest) == []
         assert not tx.editions.find_queued_slugs(["a-clinic-opens"])
-        (queued,) = articles.queue_articles(tx, "a-clinic-opens", None, mailer.clock())
+        (queued,) = articles.queue_articles(tx, STAFF, "a-clinic-opens", None, mailer.clock())
         assert queued.state is ArticleState.QUEUED
         assert [story.slug for story in tx.digests.list_candidate_stories(digest)] == [
             "a-clinic-opens"
@@ -143,7 +147,7 @@ def test_source_change_leaves_queued_article_unless_source_queues(
     site.answer_with("/feed", build_answer(make_feed(FIRST)))
     import_source(mailer, site)
     with mailer.store.begin() as tx:
-        articles.queue_articles(tx, "a-clinic-opens", None, mailer.clock())
+        articles.queue_articles(tx, STAFF, "a-clinic-opens", None, mailer.clock())
     changed = make_feed((FIRST[0], FIRST[1], "It is closed."))
     site.answer_with("/feed", build_answer(changed))
     result = import_source(mailer, site)
@@ -153,7 +157,7 @@ def test_source_change_leaves_queued_article_unless_source_queues(
     with mailer.store.begin() as tx:
         source = sources.get_source(tx, "theirs")
         tx.sources.save_source(
-            replace(source, settings=replace(source.settings, arrival=OnImport.QUEUE))
+            replace(source, settings=replace(source.settings, on_import=OnImport.QUEUE))
         )
     site.answer_with("/feed", build_answer(make_feed((FIRST[0], FIRST[1], "It is open again."))))
     import_source(mailer, site)
@@ -204,8 +208,8 @@ def test_source_failures_back_off_and_410_stops_it(mailer: Mailer, site: Loopbac
         with pytest.raises(FetchError):
             import_source(mailer, site)
         source = get_source(mailer)
-        assert source.looked_at is not None
-        waits.append(source.next_at - source.looked_at)
+        assert source.last_read_at is not None
+        waits.append(source.next_at - source.last_read_at)
     assert waits == [HOUR, 2 * HOUR, 4 * HOUR]
     site.answer_with(
         "/feed", build_answer(b"", "Retry-After: 36000", status="429 Too Many Requests")
@@ -213,15 +217,15 @@ def test_source_failures_back_off_and_410_stops_it(mailer: Mailer, site: Loopbac
     with pytest.raises(FetchError):
         import_source(mailer, site)
     source = get_source(mailer)
-    assert source.looked_at is not None
-    assert source.next_at - source.looked_at == 10 * HOUR
+    assert source.last_read_at is not None
+    assert source.next_at - source.last_read_at == 10 * HOUR
     site.answer_with("/feed", build_answer(b"", status="410 Gone"))
     with pytest.raises(FetchError):
         import_source(mailer, site)
     assert get_source(mailer).state is SourceState.STOPPED
     with mailer.store.begin() as tx:
         assert sources.list_due_sources(tx, mailer.clock() + 100 * HOUR) == []
-        sources.resume_source(tx, get_source(mailer), mailer.clock())
+        sources.resume_source(tx, STAFF, get_source(mailer), mailer.clock())
         assert sources.list_due_sources(tx, mailer.clock()) != []
 
 
@@ -233,7 +237,7 @@ def test_source_without_feed_records_error(mailer: Mailer, site: LoopbackSite) -
     with pytest.raises(InputError):
         import_source(mailer, site)
     assert get_source(mailer).failures == 1
-    assert "feed" in get_source(mailer).said
+    assert "feed" in get_source(mailer).last_result
 
 
 def test_source_wordpress_imports_posts(mailer: Mailer, site: LoopbackSite) -> None:
@@ -296,7 +300,9 @@ def test_source_with_inner_address_is_not_fetched(mailer: Mailer, site: Loopback
     with mailer.store.read() as tx:
         source = sources.get_source(tx, "theirs")
     with pytest.raises(FetchError, match=r"not public|not a port of web sites"):
-        source_import.import_source(mailer, source)
+        sources.poll_source(
+            mailer.store, STAFF, source, SourceReader(mailer.settings), mailer.clock
+        )
     assert site.requests == []
 
 
@@ -310,13 +316,13 @@ def test_source_word_file_imports_its_pictures(mailer: Mailer, tmp_path: Path) -
     defaults = DraftDefaults(factories.NOW, kind=ArticleKind.PRESS_RELEASE)
     draft = sources_module.load_word_file(tmp_path / "towns.docx", defaults)
     with mailer.store.begin() as tx:
-        article, _, left_out = source_import.add_draft(mailer, tx, draft, author="Amina")
-        second, outcome, _ = source_import.add_draft(mailer, tx, draft, author="Amina")
+        article, _ = sources.import_draft(tx, AMINA, build_entry(draft), mailer.clock())
+        second, outcome = sources.import_draft(tx, AMINA, build_entry(draft), mailer.clock())
         assert outcome is ArticleOutcome.UNCHANGED
         assert second.release == article.release
         assert article.release
         assert tx.releases.read_content(article.release.assets[0].file) == PNG
-    assert left_out == ()
+    assert build_entry(draft).omissions == ()
 
 
 def test_source_word_file_with_entity_bomb_is_refused(tmp_path: Path) -> None:
@@ -371,7 +377,7 @@ def test_source_error_is_stored_without_control_characters(
     site.answer_with(POSTS, build_answer(data, "Content-Type: application/json"))
     with pytest.raises(InputError, match="WordPress says"):
         import_source(mailer, site)
-    assert not holds_control(get_source(mailer).said)
+    assert not holds_control(get_source(mailer).last_result)
     assert get_source(mailer).failures == 1
 
 
@@ -382,6 +388,7 @@ def test_source_bug_is_recorded_and_other_sources_are_polled(
     with mailer.store.begin() as tx:
         sources.add_source(
             tx,
+            STAFF,
             SourceSettings("behind", SourceKind.FEED, site.build_url("/other")),
             mailer.clock() + HOUR,
         )
@@ -396,11 +403,11 @@ def test_source_bug_is_recorded_and_other_sources_are_polled(
             raise RuntimeError("not foreseen")
         return read_source(source_settings, *args, **kwargs)
 
-    monkeypatch.setattr(source_import, "read_source", fail_for_first)
+    monkeypatch.setattr(source_reader, "read_source", fail_for_first)
     SourcePoller(
         mailer, create_logger(StringIO()), lambda: True, site.create_guard()
     ).poll_due_sources(threading.Event())
-    assert "RuntimeError: not foreseen" in get_source(mailer).said
+    assert "RuntimeError: not foreseen" in get_source(mailer).last_result
     assert get_source(mailer).failures == 1
     assert set(map_articles(mailer)) == {"a-bridge-closes"}
 
@@ -412,11 +419,13 @@ def test_source_two_files_of_one_story_are_reported(mailer: Mailer, tmp_path: Pa
         file.write_text(f"---\ntitle: Of {name}\nslug: same\n---\nText\n", "utf-8")
         os.utime(file, (time.time() - 100,) * 2)
     for _ in range(2):
-        result = source_import.import_source(mailer, get_source(mailer))
+        result = sources.poll_source(
+            mailer.store, STAFF, get_source(mailer), SourceReader(mailer.settings), mailer.clock
+        )
         assert result is not None
         (problem,) = result.problems
         assert "b.md" in problem
-        assert "a.md tells same in en already" in problem
+        assert "a.md has same in en already" in problem
     assert map_articles(mailer)["same"].revision == 1
 
 
@@ -434,15 +443,15 @@ def test_source_removed_during_import_stays_removed(
             tx.sources.remove_source(source)
         with mailer.store.begin() as tx:
             source_settings = SourceSettings("other", SourceKind.FEED, site.build_url("/other"))
-            sources.add_source(tx, source_settings, mailer.clock() + HOUR)
+            sources.add_source(tx, STAFF, source_settings, mailer.clock() + HOUR)
         return content
 
-    monkeypatch.setattr(source_import, "read_source", read_and_remove)
-    with pytest.raises(Refused, match="while it was looked at"):
+    monkeypatch.setattr(source_reader, "read_source", read_and_remove)
+    with pytest.raises(Refused, match="while it was being read"):
         import_source(mailer, site)
     with mailer.store.read() as tx:
         (remaining,) = tx.sources.list_sources()
-    assert (remaining.settings.name, remaining.settings.place, remaining.looked_at) == (
+    assert (remaining.settings.name, remaining.settings.place, remaining.last_read_at) == (
         "other",
         site.build_url("/other"),
         None,
@@ -458,10 +467,10 @@ def test_source_entry_lost_to_a_bug_is_fetched_again(
     site.answer_with("/feed", build_answer(make_feed(FIRST, SECOND), 'ETag: "1"'))
     add_article = articles.add_article
 
-    def fail_for_first(store: Any, content: Any, *args: Any, **kwargs: Any) -> Any:
+    def fail_for_first(tx: Any, actor: Any, content: Any, *args: Any, **kwargs: Any) -> Any:
         if content.title == FIRST[1]:
             raise RuntimeError("not foreseen")
-        return add_article(store, content, *args, **kwargs)
+        return add_article(tx, actor, content, *args, **kwargs)
 
     monkeypatch.setattr(articles, "add_article", fail_for_first)
     result = import_source(mailer, site)

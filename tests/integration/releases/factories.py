@@ -20,6 +20,7 @@ from mailer.model.embargoes import Embargo, EmbargoTerms
 from mailer.model.lists import Visibility
 from mailer.model.press_release import Asset, AssetKind, Quote, Release
 from mailer.store import SqlTransaction
+from tests.actors import STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.web.public.asgi import AsgiClient
@@ -43,14 +44,14 @@ def make_terms(moment: datetime, zone: str = "UTC") -> EmbargoTerms:
 
 def add_contact(tx: SqlTransaction, address: str, trust: Trust, list_slug: str = "press") -> None:
     subscriber = factories.add_subscriber(tx, address, list_slug=list_slug)
-    contacts.save_contact(tx, subscriber, ContactProfile("The Example", ("migration",), trust, FollowUp.WELCOME), factories.NOW)  # fmt: skip
+    contacts.save_contact(tx, STAFF, subscriber, ContactProfile("The Example", ("migration",), trust, FollowUp.WELCOME), factories.NOW)  # fmt: skip
 
 
 def create_office(tx: SqlTransaction) -> None:
     """Lists, people and the story, which is not embargoed yet."""
     factories.add_topics(tx)
     factories.add_mailing_list(tx, "news")
-    lists.add_list(tx, "press", "Press", factories.NOW, visibility=Visibility.PRIVATE)
+    lists.add_list(tx, STAFF, "press", "Press", factories.NOW, visibility=Visibility.PRIVATE)
     factories.add_subscriber(tx, READER)
     add_contact(tx, TRUSTED, Trust.TRUSTED)
     add_contact(tx, UNTRUSTED, Trust.UNTRUSTED)

@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import update
 
 from mailer import articles, editions, embargoes, outbox, sources
-from mailer.app import Mailer, release_corrections, release_flow, source_import
+from mailer.actor import create_local_actor
+from mailer.app import Mailer, release_corrections, release_flow
 from mailer.app.release_flow import ReleaseEditions
 from mailer.audience import contacts, lists, segments, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
 from mailer.errors import Refused
+from mailer.intake.source_reader import SourceReader
 from mailer.lines import fold_name
 from mailer.log import create_logger
 from mailer.model.articles import ArticleKind, ArticleState
@@ -29,6 +31,7 @@ from mailer.model.sources import SourceKind, SourceSettings
 from mailer.store import SqlTransaction
 from mailer.store.schema import subscriber
 from mailer.worker import Scheduler, jobs
+from tests.actors import STAFF
 from tests.fake_relay import Relay, Step
 from tests.integration import factories
 from tests.integration.releases.factories import (
@@ -146,7 +149,7 @@ def test_whoever_lost_trust_gets_the_correction_when_the_embargo_ends(
     with mailer.store.begin() as tx:
         known = subscribers.get_subscriber(tx, TRUSTED)
         had = contacts.get_contact(tx, known).profile
-        contacts.save_contact(tx, known, replace(had, trust=Trust.UNTRUSTED), mailer.clock())
+        contacts.save_contact(tx, STAFF, known, replace(had, trust=Trust.UNTRUSTED), mailer.clock())
     correct(mailer)
     deliver(mailer)
     assert got(relay, "CORRECTION") == []
@@ -180,7 +183,9 @@ def test_a_release_to_two_segments_is_corrected_for_both(mailer: Mailer, relay: 
             add_contact(tx, address, Trust.UNTRUSTED)
             here = update(subscriber).where(subscriber.c.address == address)
             tx.connection.execute(here.values(country=country.upper()))
-            segments.save_segment(tx, country, country, f"country = {country}", mailer.clock())
+            segments.save_segment(
+                tx, STAFF, country, country, f"country = {country}", mailer.clock()
+            )
             begin_release(mailer, tx, segment=country)
     correct(mailer)
     deliver(mailer)
@@ -190,8 +195,10 @@ def test_a_release_to_two_segments_is_corrected_for_both(mailer: Mailer, relay: 
 def test_a_changed_release_is_new_to_no_list(mailer: Mailer, release: Edition) -> None:
     """Else the first list could not be told any more that it has changed."""
     with mailer.store.begin() as tx:
-        articles.edit_article(tx, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
-        other = lists.add_list(tx, "more", "More", factories.NOW, visibility=Visibility.PRIVATE)
+        articles.edit_article(tx, STAFF, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
+        other = lists.add_list(
+            tx, STAFF, "more", "More", factories.NOW, visibility=Visibility.PRIVATE
+        )
         with pytest.raises(Refused, match="release correct"):
             release_flow.prepare_release(mailer, tx, SLUG, other)
 
@@ -200,8 +207,8 @@ def test_a_story_that_was_only_withdrawn_and_restored_has_not_changed(
     mailer: Mailer, release: Edition
 ) -> None:
     with mailer.store.begin() as tx:
-        articles.withdraw_articles(tx, SLUG, None, mailer.clock())
-        articles.restore_articles(tx, SLUG, None, mailer.clock())
+        articles.withdraw_articles(tx, STAFF, SLUG, None, mailer.clock())
+        articles.restore_articles(tx, STAFF, SLUG, None, mailer.clock())
         with pytest.raises(Refused, match="has not changed"):
             release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
 
@@ -279,7 +286,7 @@ def test_an_old_link_shows_the_corrected_advance_copy_and_no_odd_name_fails(
     path = "/e/" + sign_member_link(mailer.store.key, LinkPurpose.ADVANCE, link)
     assert "Second, wrong" in desk.pages.get_page(path).text
     with mailer.store.begin() as tx:
-        articles.edit_article(tx, "second", "en", {"title": "Second, right"}, mailer.clock())
+        articles.edit_article(tx, STAFF, "second", "en", {"title": "Second, right"}, mailer.clock())
         release_corrections.correct_release(mailer, tx, "second", CHANGE, "Amina")
     shown = desk.pages.get_page(path).text
     assert "Second, right" in shown
@@ -313,13 +320,13 @@ def test_a_folder_has_no_say_in_what_is_out_nor_in_what_staff_write(
         create_office(tx)
         articles.add_article(
             tx,
+            create_local_actor("Amina"),
             factories.make_content("boats", title="Staff title"),
             mailer.clock(),
-            author="Amina",
             state=ArticleState.DRAFT,
         )
         made = sources.add_source(
-            tx, SourceSettings("drop", SourceKind.FOLDER, str(tmp_path)), mailer.clock()
+            tx, STAFF, SourceSettings("drop", SourceKind.FOLDER, str(tmp_path)), mailer.clock()
         )
     front = "title: Laternen\nslug: lanterns\nlanguage: de\nembargo: 2027-06-01 00:01"
     embargo = f"---\n{front}\n---\nText\n"
@@ -327,7 +334,9 @@ def test_a_folder_has_no_say_in_what_is_out_nor_in_what_staff_write(
     (tmp_path / "b.md").write_text("---\ntitle: Other\nslug: boats\n---\nText\n", "utf-8")
     for file in tmp_path.iterdir():
         os.utime(file, (time.time() - 100,) * 2)
-    brought = source_import.import_source(mailer, made)
+    brought = sources.poll_source(
+        mailer.store, STAFF, made, SourceReader(mailer.settings), mailer.clock
+    )
     assert brought is not None
     assert brought.unchanged_queued == ["boats (en)"]
     assert "queued already" in brought.problems[0]

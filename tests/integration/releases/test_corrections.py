@@ -19,6 +19,7 @@ from mailer.model.edition_states import EditionRole, EditionState, InDoubtPolicy
 from mailer.model.editions import ChangeNote, Edition, NewEdition
 from mailer.model.embargoes import EmbargoEventType
 from mailer.store.schema import edition as edition_table
+from tests.actors import STAFF
 from tests.fake_relay import CLOSE, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (
@@ -59,7 +60,7 @@ def deliver(mailer: Mailer) -> None:
 
 def correct(mailer: Mailer, title: str = "Lanterns, corrected") -> CorrectionResult:
     with mailer.store.begin() as tx:
-        articles.edit_article(tx, SLUG, "en", {"title": title}, mailer.clock())
+        articles.edit_article(tx, STAFF, SLUG, "en", {"title": title}, mailer.clock())
         return release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
 
 
@@ -201,7 +202,7 @@ def test_there_is_nothing_to_correct_before_it_is_sent_or_changed(
 
 def test_a_changed_release_is_not_sent_as_if_it_were_new(mailer: Mailer, release: Edition) -> None:
     with mailer.store.begin() as tx:
-        articles.edit_article(tx, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
+        articles.edit_article(tx, STAFF, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
         with pytest.raises(Refused, match="release correct"):
             release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx, "press"))
 
@@ -238,7 +239,9 @@ def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Re
         begin_release(mailer, tx)
     deliver(mailer)
     with mailer.store.begin() as tx:
-        articles.edit_article(tx, SLUG, "en", {"title": "Lanterns, corrected"}, mailer.clock())
+        articles.edit_article(
+            tx, STAFF, SLUG, "en", {"title": "Lanterns, corrected"}, mailer.clock()
+        )
         change = ChangeNote({"": "Ten towns.", "FR": "Dix villes."}, {"en": "We miscounted."})
         made = release_corrections.correct_release(mailer, tx, SLUG, change, "Amina")
     assert made.warnings == (
@@ -336,7 +339,7 @@ def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: PressSce
         fresh, _ = mailer.compose_edition(tx, approved)
         assert "Lanterns" not in tx.editions.list_bodies(fresh)[0].html
         with pytest.raises(Refused, match="never comes back"):
-            articles.restore_articles(tx, SLUG, None, mailer.clock())
+            articles.restore_articles(tx, STAFF, SLUG, None, mailer.clock())
         with pytest.raises(Refused, match="never comes back"):
             factories.add_story(tx, SLUG)
     gone = desk.pages.get_page(f"/press/{SLUG}")
@@ -390,7 +393,7 @@ def test_withdrawing_a_story_voids_the_approval_of_what_holds_it(mailer: Mailer)
             tx, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
         )
         made = mailer.approve_edition(tx, made, "Amina")
-        articles.withdraw_articles(tx, SLUG, None, mailer.clock())
+        articles.withdraw_articles(tx, STAFF, SLUG, None, mailer.clock())
         made = factories.reload_edition(tx, made)
         assert (made.state, made.approval) == (EditionState.DRAFT, None)
         fresh, _ = mailer.compose_edition(tx, made)
@@ -405,7 +408,7 @@ def test_whoever_was_merged_gets_the_correction_once_where_they_are_now(
         gone, kept = (tx.subscribers.find_subscriber(CONTACTS[at]) for at in (0, 1))
         assert gone is not None
         assert kept is not None
-        preferences.merge_subscribers(tx, gone, kept, mailer.clock())
+        preferences.merge_subscribers(tx, STAFF, gone, kept, mailer.clock())
     correct(mailer)
     deliver(mailer)
     deliver(mailer)

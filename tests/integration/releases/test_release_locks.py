@@ -16,6 +16,7 @@ from mailer.errors import ConcurrencyError, MailerError, Refused
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
 from mailer.store.schema import topic
+from tests.actors import STAFF
 from tests.integration.releases.factories import SLUG, create_office, get_current_minute, make_terms
 from tests.integration.releases.test_corrections import ask, confirm
 
@@ -98,7 +99,7 @@ def test_who_was_second_is_told_to_look_and_try_again(mailer: Mailer) -> None:
 
     error = beside(mailer, lambda tx: tx.connection.execute(insert(topic).values(**row)), add)
     assert isinstance(error, ConcurrencyError)
-    assert "somebody else was changing the same" in str(error)
+    assert "another process was changing the same" in str(error)
     assert "try again" in str(error)
 
 
@@ -106,7 +107,7 @@ def test_who_was_second_is_told_to_look_and_try_again(mailer: Mailer) -> None:
 def test_of_two_that_wait_for_each_other_one_is_told_to_try_again(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
         for slug in ("air", "water"):
-            lists.add_topic(tx, slug, {}, mailer.clock())
+            lists.add_topic(tx, STAFF, slug, {}, mailer.clock())
     errors: list[ConcurrencyError] = []
     meet = threading.Barrier(2)
 

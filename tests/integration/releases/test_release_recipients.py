@@ -22,6 +22,7 @@ from mailer.model.edition_states import EditionState
 from mailer.model.embargoes import Embargo, EmbargoEventType
 from mailer.web.public import create_public_app
 from mailer.worker import Scheduler
+from tests.actors import STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.factories import read_delivery_states
@@ -63,7 +64,7 @@ def trust(mailer: Mailer, address: str, how: Trust) -> None:
         known = tx.subscribers.find_subscriber(address)
         assert known is not None
         had = contacts.get_contact(tx, known).profile
-        contacts.save_contact(tx, known, replace(had, trust=how), mailer.clock())
+        contacts.save_contact(tx, STAFF, known, replace(had, trust=how), mailer.clock())
 
 
 def text(relay: Relay, to: str) -> str:
@@ -269,5 +270,5 @@ def test_what_a_contact_looked_at_is_in_their_copy_and_goes_with_them(
         assert (told["outlet"], told["beats"], len(told["looks"])) == (
             "The Example", ["migration"], 1,
         )  # fmt: skip
-        erasure.erase_person(tx, TRUSTED, mailer.clock())
+        erasure.erase_person(tx, STAFF, TRUSTED, mailer.clock())
         assert TRUSTED not in {one.who for one in tx.embargoes.list_events(SLUG)}

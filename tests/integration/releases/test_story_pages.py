@@ -10,6 +10,7 @@ from mailer.model.articles import ArticleKind
 from mailer.model.editions import NewEdition
 from mailer.model.lists import Visibility
 from mailer.store import SqlTransaction
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.releases.factories import PressScenario
 from tests.integration.releases.test_corrections import ask
@@ -42,13 +43,13 @@ def test_the_link_in_a_mail_leads_to_the_story_in_its_languages(desk: PressScena
     for odd in ("/stories/wells/de", "/stories/none/en", "/stories/w%00ls/en", "/stories/wells/é"):
         assert desk.pages.get_page(odd).status == 404
     with desk.mailer.store.begin() as tx:
-        articles.withdraw_articles(tx, "wells", None, desk.mailer.clock())
+        articles.withdraw_articles(tx, STAFF, "wells", None, desk.mailer.clock())
     assert desk.pages.get_page(link[1]).status == 404
 
 
 def test_what_went_to_a_private_list_alone_is_not_shown(desk: PressScenario) -> None:
     with desk.mailer.store.begin() as tx:
-        lists.add_list(tx, "staff", "Staff", factories.NOW, visibility=Visibility.PRIVATE)
+        lists.add_list(tx, STAFF, "staff", "Staff", factories.NOW, visibility=Visibility.PRIVATE)
         factories.add_subscriber(tx, "eva@example.org", list_slug="staff")
         factories.add_story(tx, "wells", canonical_url="")
         send(desk.mailer, tx, "wells", "staff")

@@ -8,6 +8,7 @@ from mailer import articles
 from mailer.errors import InputError, NotFound
 from mailer.model.articles import ArticleKind, ArticleOutcome, ArticleQuery, ArticleState, Image
 from mailer.store import Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW, make_content
 
@@ -26,7 +27,7 @@ def test_an_article_comes_back_as_it_went(store: Store) -> None:
     )
     with store.begin() as tx:
         factories.add_topics(tx)
-        made, outcome = articles.add_article(tx, full, NOW)
+        made, outcome = articles.add_article(tx, STAFF, full, NOW)
     assert outcome is ArticleOutcome.ADDED
     with store.read() as tx:
         kept = articles.get_article(tx, "boats", "en")
@@ -40,7 +41,7 @@ def test_the_same_content_changes_nothing(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
         first = factories.add_story(tx, "boats", "health")
-        again, outcome = articles.add_article(tx, make_content("boats", "health"), NOW + DAY)
+        again, outcome = articles.add_article(tx, STAFF, make_content("boats", "health"), NOW + DAY)
     assert outcome is ArticleOutcome.UNCHANGED
     assert again == first
 
@@ -52,7 +53,7 @@ def test_a_moment_in_another_zone_is_the_same_moment(store: Store) -> None:
         kept = articles.get_article(tx, "boats", "en")
         assert kept.published.tzinfo is UTC
         _, outcome = articles.add_article(
-            tx, make_content("boats", published=NOW.astimezone(there)), NOW
+            tx, STAFF, make_content("boats", published=NOW.astimezone(there)), NOW
         )
         assert outcome is ArticleOutcome.UNCHANGED
 
@@ -62,7 +63,7 @@ def test_new_content_is_a_revision_and_the_older_is_kept(store: Store) -> None:
         factories.add_topics(tx)
         factories.add_story(tx, "boats", "health", "climate")
         changed = make_content("boats", "housing", body="Something else.")
-        revised, outcome = articles.add_article(tx, changed, NOW + HOUR)
+        revised, outcome = articles.add_article(tx, STAFF, changed, NOW + HOUR)
     assert outcome is ArticleOutcome.REVISED
     assert (revised.revision, revised.topics, revised.body) == (2, ("housing",), "Something else.")
     assert (revised.created_at, revised.updated_at) == (NOW, NOW + HOUR)
@@ -72,7 +73,7 @@ def test_without_a_date_of_its_own_an_article_keeps_its_first(store: Store) -> N
     with store.begin() as tx:
         first = factories.add_story(tx, "boats")
         later = make_content("boats", body="Something else.", published=NOW + DAY)
-        revised, _ = articles.add_article(tx, later, NOW + DAY, dated=False)
+        revised, _ = articles.add_article(tx, STAFF, later, NOW + DAY, dated=False)
     assert revised.published == first.published
 
 
@@ -104,11 +105,13 @@ def test_editing_changes_the_fields_named(store: Store) -> None:
         factories.add_topics(tx)
         factories.add_story(tx, "boats", "health")
         edited, outcome = articles.edit_article(
-            tx, "boats", "EN", {"title": "  New   title ", "topics": ("climate",)}, NOW
+            tx, STAFF, "boats", "EN", {"title": "  New   title ", "topics": ("climate",)}, NOW
         )
         assert (edited.title, edited.topics) == ("New title", ("climate",))
         assert outcome is ArticleOutcome.REVISED
-        again, outcome = articles.edit_article(tx, "boats", "en", {"title": "New title"}, NOW)
+        again, outcome = articles.edit_article(
+            tx, STAFF, "boats", "en", {"title": "New title"}, NOW
+        )
         assert (again, outcome) == (edited, ArticleOutcome.UNCHANGED)
 
 
@@ -116,20 +119,20 @@ def test_withdrawing_takes_a_story_or_one_of_its_translations(store: Store) -> N
     with store.begin() as tx:
         factories.add_story(tx, "boats")
         factories.add_story(tx, "boats", language="fr")
-        (one,) = articles.withdraw_articles(tx, "boats", "fr", NOW)
+        (one,) = articles.withdraw_articles(tx, STAFF, "boats", "fr", NOW)
         assert (one.language, one.state) == ("fr", ArticleState.WITHDRAWN)
-        (other,) = articles.withdraw_articles(tx, "boats", None, NOW)
+        (other,) = articles.withdraw_articles(tx, STAFF, "boats", None, NOW)
         assert other.language == "en"
-        assert articles.withdraw_articles(tx, "boats", None, NOW) == []
-        assert len(articles.restore_articles(tx, "boats", None, NOW)) == 2
+        assert articles.withdraw_articles(tx, STAFF, "boats", None, NOW) == []
+        assert len(articles.restore_articles(tx, STAFF, "boats", None, NOW)) == 2
         with pytest.raises(NotFound):
-            articles.withdraw_articles(tx, "none", None, NOW)
+            articles.withdraw_articles(tx, STAFF, "none", None, NOW)
 
 
 def test_new_content_brings_no_withdrawn_article_back(store: Store) -> None:
     with store.begin() as tx:
         factories.add_story(tx, "boats")
-        articles.withdraw_articles(tx, "boats", "en", NOW)
+        articles.withdraw_articles(tx, STAFF, "boats", "en", NOW)
         assert (
             factories.add_story(tx, "boats", body="Something else.").state is ArticleState.WITHDRAWN
         )
@@ -157,7 +160,7 @@ def test_articles_are_listed_newest_first(
         factories.add_story(tx, "a", language="fr")
         factories.add_story(tx, "b", "climate", "health", published=NOW - 3 * DAY)
         factories.add_story(tx, "c", kind=ArticleKind.EVENT, published=NOW)
-        articles.withdraw_articles(tx, "b", None, NOW)
+        articles.withdraw_articles(tx, STAFF, "b", None, NOW)
         assert [f"{one.slug}/{one.language}" for one in tx.articles.find_articles(query)] == found
 
 
@@ -167,7 +170,7 @@ def test_any_number_of_articles_keep_their_topics(store: Store) -> None:
         factories.add_topics(tx)
         for number in range(501):
             tx.articles.add_article(
-                make_content(f"story-{number}", factories.TOPICS[number % 4]), NOW
+                make_content(f"story-{number}", factories.TOPICS[number % 4]), NOW, STAFF
             )
         found = tx.articles.find_articles(ArticleQuery())
         assert {one.slug: one.topics for one in found} == {

@@ -9,6 +9,7 @@ from mailer.model.digests import WhenEmpty
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW
 
@@ -108,7 +109,7 @@ def test_a_skipped_edition_takes_no_story(ready: Store) -> None:
         factories.add_story(tx, "boats")
         skipped, choice = digests.assemble_edition(tx, "weekly", NOW)
         assert (skipped.state, skipped.stories) == (EditionState.SKIPPED, ())
-        assert skipped.reason == choice.too_few == "only 1 new, and this digest wants at least 2"
+        assert skipped.reason == choice.too_few == "only 1 new, and this digest needs at least 2"
         factories.add_story(tx, "roads")
         assert set(assembled(tx, after=7).stories) == {"boats", "roads"}
 
@@ -129,9 +130,9 @@ def test_a_withdrawn_story_is_not_chosen(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
-        articles.withdraw_articles(tx, "boats", None, NOW)
+        articles.withdraw_articles(tx, STAFF, "boats", None, NOW)
         assert assembled(tx).stories == ()
-        articles.restore_articles(tx, "boats", None, NOW)
+        articles.restore_articles(tx, STAFF, "boats", None, NOW)
         assert assembled(tx).stories == ("boats",)
 
 
@@ -148,7 +149,7 @@ def test_what_staff_strike_from_an_edition_goes_back(ready: Store) -> None:
 
 def test_an_edition_has_what_its_digest_says(ready: Store) -> None:
     with ready.begin() as tx:
-        segments.save_segment(tx, "close", "Close by", "country = GB", NOW)
+        segments.save_segment(tx, STAFF, "close", "Close by", "country = GB", NOW)
         factories.add_digest(
             tx, segment="close", template="press-release", subject="Hello", language="fr"
         )
@@ -162,12 +163,12 @@ def test_a_digest_is_edited(ready: Store) -> None:
     with ready.begin() as tx:
         made = factories.add_digest(tx, topics=("health", "housing"))
         edited = digests.edit_digest(
-            tx, "weekly", {"topics": ("climate", "health"), "most": 5}, NOW + DAY
+            tx, STAFF, "weekly", {"topics": ("climate", "health"), "most": 5}, NOW + DAY
         )
         assert edited.settings.topics == ("climate", "health")
         assert digests.get_digest(tx, "weekly") == edited
         assert edited.id == made.id
-        assert digests.edit_digest(tx, "weekly", {"most": 5}, NOW + 2 * DAY) == edited
+        assert digests.edit_digest(tx, STAFF, "weekly", {"most": 5}, NOW + 2 * DAY) == edited
 
 
 def test_a_digest_that_names_nothing_is_refused(ready: Store) -> None:
@@ -184,5 +185,5 @@ def test_any_number_of_stories_are_candidates(ready: Store) -> None:
     with ready.begin() as tx:
         order = factories.add_digest(tx)
         for number in range(501):
-            tx.articles.add_article(factories.make_content(f"story-{number}"), NOW)
+            tx.articles.add_article(factories.make_content(f"story-{number}"), NOW, STAFF)
         assert len(tx.digests.list_candidate_stories(order)) == 501

@@ -11,6 +11,7 @@ from mailer.errors import ApprovalVoid, BadTransition, ComposeError, InputError,
 from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 
@@ -23,7 +24,7 @@ def approved(mailer: Mailer) -> Edition:
     with mailer.store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
-        segments.save_segment(tx, "gb", "Britain", "country = GB", NOW)
+        segments.save_segment(tx, STAFF, "gb", "Britain", "country = GB", NOW)
         factories.add_subscriber(tx, "ana@example.org")
         factories.add_subscriber(tx, "bo@example.org", language="fr")
         factories.add_story(tx, "boats", "health")
@@ -38,11 +39,11 @@ def _article(tx: SqlTransaction, _: Edition) -> None:
 
 
 def _fields(tx: SqlTransaction, _: Edition) -> None:
-    articles.edit_article(tx, "boats", "en", {"topics": ("climate",)}, NOW)
+    articles.edit_article(tx, STAFF, "boats", "en", {"topics": ("climate",)}, NOW)
 
 
 def _withdraw(tx: SqlTransaction, _: Edition) -> None:
-    articles.withdraw_articles(tx, "roads", None, NOW)
+    articles.withdraw_articles(tx, STAFF, "roads", None, NOW)
 
 
 def _translation(tx: SqlTransaction, _: Edition) -> None:
@@ -97,7 +98,7 @@ def test_a_segment_changed_beneath_the_approval_is_found(mailer: Mailer, approve
     with mailer.store.begin() as tx:
         made = editions.edit_edition(tx, approved, {"segment": "gb"}, NOW)
         made = mailer.approve_edition(tx, made, "Amina")
-        segments.save_segment(tx, "gb", "Britain", "country = FR", NOW)
+        segments.save_segment(tx, STAFF, "gb", "Britain", "country = FR", NOW)
         with pytest.raises(ApprovalVoid, match="was approved as"):
             mailer.start_edition(tx, made)
 
@@ -153,7 +154,7 @@ def test_a_running_edition_is_what_was_approved(mailer: Mailer, approved: Editio
         started, _ = mailer.start_edition(tx, approved)
         bodies = tx.editions.list_bodies(started)
         factories.add_story(tx, "boats", "climate", body="Something else.")
-        articles.withdraw_articles(tx, "roads", None, NOW)
+        articles.withdraw_articles(tx, STAFF, "roads", None, NOW)
         assert factories.reload_edition(tx, started) == started
         assert tx.editions.list_bodies(started) == bodies
 
@@ -189,7 +190,7 @@ def test_an_edition_whose_stories_were_all_withdrawn_cannot_be_composed(
 ) -> None:
     with mailer.store.begin() as tx:
         for slug in ("boats", "roads"):
-            articles.withdraw_articles(tx, slug, None, NOW)
+            articles.withdraw_articles(tx, STAFF, slug, None, NOW)
         with pytest.raises(ComposeError, match="has no story"):
             mailer.approve_edition(tx, factories.reload_edition(tx, approved), "Amina")
 

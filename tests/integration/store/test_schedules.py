@@ -13,6 +13,7 @@ from mailer.schedules import durations
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.observances import Observance
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration import factories
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -62,7 +63,7 @@ def wanted(
 )
 def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> None:
     with ready.begin() as tx:
-        made = schedules.add_schedule(tx, new, OBSERVANCES, NOW)
+        made = schedules.add_schedule(tx, STAFF, new, OBSERVANCES, NOW)
     with ready.read() as tx:
         assert tx.schedules.list_schedules() == [made]
         assert made.settings == new
@@ -76,8 +77,8 @@ def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> N
 @pytest.mark.parametrize(
     ("new", "said"),
     [
-        (wanted("2026-11-30"), "names no time from now on"),
-        (wanted("2026-12-01"), "names no time from now on"),
+        (wanted("2026-11-30"), "names no future time"),
+        (wanted("2026-12-01"), "names no future time"),
         (wanted("refugee-day: on the day"), "no observance 'refugee-day'"),
         (wanted("daily", place="XX"), "no public holidays"),
         (wanted("daily", cutoff="15d"), "cut-off of 15d"),
@@ -86,24 +87,26 @@ def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> N
 def test_one_that_can_not_be_is_refused(ready: Store, new: NewSchedule, said: str) -> None:
     with ready.begin() as tx:
         with pytest.raises(InputError, match=said):
-            schedules.add_schedule(tx, new, OBSERVANCES, NOW)
+            schedules.add_schedule(tx, STAFF, new, OBSERVANCES, NOW)
         assert tx.schedules.list_schedules() == []
 
 
 def test_the_same_twice_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
-        schedules.add_schedule(tx, wanted("daily"), OBSERVANCES, NOW)
+        schedules.add_schedule(tx, STAFF, wanted("daily"), OBSERVANCES, NOW)
         with pytest.raises(InputError, match="already"):
-            schedules.add_schedule(tx, wanted("every day"), OBSERVANCES, NOW)
+            schedules.add_schedule(tx, STAFF, wanted("every day"), OBSERVANCES, NOW)
 
 
 def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
     with ready.begin() as tx:
         run_up = wanted("migrants-day: each weekday from 7 days before, then on the day")
         fridays = wanted("weekly on Friday", on_free_day=OnFreeDay.BEFORE, place="GB", cutoff="2h")
-        first = schedules.add_schedule(tx, run_up, OBSERVANCES, NOW)
-        second = schedules.add_schedule(tx, fridays, OBSERVANCES, NOW)
-        schedules.add_blackout(tx, Blackout(date(2026, 12, 15), date(2026, 12, 15), "x"), NOW)
+        first = schedules.add_schedule(tx, STAFF, run_up, OBSERVANCES, NOW)
+        second = schedules.add_schedule(tx, STAFF, fridays, OBSERVANCES, NOW)
+        schedules.add_blackout(
+            tx, STAFF, Blackout(date(2026, 12, 15), date(2026, 12, 15), "x"), NOW
+        )
         planned = calendar(tx).list_upcoming(NOW, 9)
     assert [
         (one.schedule.id, one.occurrence.wall.day, one.occurrence.skipped) for one in planned
@@ -124,8 +127,8 @@ def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
 def test_a_blackout_hides_what_two_schedules_name_only_for_the_one_it_skips(ready: Store) -> None:
     """Where one schedule skips a day and another does not, the day is there."""
     with ready.begin() as tx:
-        schedules.add_schedule(tx, wanted("2026-12-25", place="GB"), OBSERVANCES, NOW)
-        other = schedules.add_schedule(tx, wanted("2026-12-25"), OBSERVANCES, NOW)
+        schedules.add_schedule(tx, STAFF, wanted("2026-12-25", place="GB"), OBSERVANCES, NOW)
+        other = schedules.add_schedule(tx, STAFF, wanted("2026-12-25"), OBSERVANCES, NOW)
         (one,) = calendar(tx).list_upcoming(NOW, 8)
     assert (one.schedule, one.occurrence.skipped) == (other, False)
 
@@ -133,13 +136,13 @@ def test_a_blackout_hides_what_two_schedules_name_only_for_the_one_it_skips(read
 def test_blackouts_are_added_and_lifted(ready: Store) -> None:
     with ready.begin() as tx:
         days = Blackout(date(2026, 12, 24), date(2027, 1, 3), "the office is closed")
-        kept = schedules.add_blackout(tx, days, NOW)
+        kept = schedules.add_blackout(tx, STAFF, days, NOW)
         assert tx.schedules.list_blackouts() == [kept]
         with pytest.raises(InputError, match="is before"):
-            schedules.add_blackout(tx, Blackout(days.last, days.first, ""), NOW)
-        assert schedules.lift_blackout(tx, kept.id) == kept
+            schedules.add_blackout(tx, STAFF, Blackout(days.last, days.first, ""), NOW)
+        assert schedules.lift_blackout(tx, STAFF, kept.id) == kept
         with pytest.raises(NotFound):
-            schedules.lift_blackout(tx, kept.id)
+            schedules.lift_blackout(tx, STAFF, kept.id)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from mailer.audience import erasure
 from mailer.errors import ConfigError
 from mailer.store import Store, engine, schema
+from tests.actors import STAFF
 from tests.conftest import KEY
 from tests.integration import factories
 from tests.integration.factories import NOW
@@ -68,5 +69,5 @@ def test_the_number_of_a_person_is_never_used_again(store: Store) -> None:
     with store.begin() as tx:
         factories.add_mailing_list(tx)
         first = factories.add_subscriber(tx, "ana@example.org")
-        erasure.erase_person(tx, "ana@example.org", NOW)
+        erasure.erase_person(tx, STAFF, "ana@example.org", NOW)
         assert factories.add_subscriber(tx, "bo@example.org").id > first.id

@@ -22,6 +22,7 @@ from mailer.schedules import durations
 from mailer.schedules.holidays import OnFreeDay
 from mailer.store import Store
 from mailer.worker import Scheduler
+from tests.actors import STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
 
@@ -65,7 +66,10 @@ class WorkerHarness:
     def add_digest(self, slug: str = "weekly", **policy: Any) -> None:
         with self.mailer.store.begin() as tx:
             digests.add_digest(
-                tx, DigestSettings(slug, "The week", "news", policy=DigestPolicy(**policy)), START
+                tx,
+                STAFF,
+                DigestSettings(slug, "The week", "news", policy=DigestPolicy(**policy)),
+                START,
             )
 
     def add_schedule(
@@ -75,7 +79,7 @@ class WorkerHarness:
         timing = schedules.parse_timing(rule, time_text, zone, self.now.date(), OnFreeDay.SKIP)
         schedule = NewSchedule(slug, timing, durations.parse_duration(cutoff, "cutoff"))
         with self.mailer.store.begin() as tx:
-            schedules.add_schedule(tx, schedule, self.mailer.read_observances(), self.now)
+            schedules.add_schedule(tx, STAFF, schedule, self.mailer.read_observances(), self.now)
 
     def get_edition(self, edition_id: int | None = None) -> Edition:
         """That edition; else the newest."""

@@ -20,6 +20,7 @@ from mailer.model.subscribers import Wording
 from mailer.render import compose_service_mail
 from mailer.store import SqlTransaction
 from mailer.worker import confirmations as confirmations_module
+from tests.actors import STAFF
 from tests.fake_relay import Step
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR
@@ -38,7 +39,7 @@ def ask(
     with desk.mailer.store.begin() as tx:
         asked = confirmations.build_sign_up(tx, address, SignUpWishes(lists), language, "page")
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.request_confirmation(tx, limit, asked, desk.now)
+        confirmations.request_confirmation(tx, STAFF, limit, asked, desk.now)
         return next(iter(reversed(tx.sign_ups.list_for_address(address))), None)
 
 
@@ -46,7 +47,7 @@ def confirm(desk: WorkerHarness, number: int, *only: str) -> None:
     with desk.mailer.store.begin() as tx:
         known = tx.sign_ups.find_confirmation(number)
         assert known is not None
-        confirmations.apply_confirmation(tx, desk.mailer.sign_up_limits.per_address, known, desk.now, wording=Wording("en", "I agree."), accepted_lists=only or None)  # fmt: skip
+        confirmations.apply_confirmation(tx, STAFF, desk.mailer.sign_up_limits.per_address, known, desk.now, wording=Wording("en", "I agree."), accepted_lists=only or None)  # fmt: skip
 
 
 def state(desk: WorkerHarness, number: int) -> ConfirmationState | None:
@@ -91,7 +92,7 @@ def test_a_new_address_is_asked_and_its_link_names_what_was_asked(desk: WorkerHa
 
 def test_who_confirms_is_on_the_list_and_is_welcomed_where_it_says_so(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
-        edit_list(tx, "news", {"welcome": True})
+        edit_list(tx, STAFF, "news", {"welcome": True})
     asked = ask(desk)
     assert asked is not None
     work(desk)
@@ -213,7 +214,7 @@ def two_lists(desk: WorkerHarness, *welcoming: str) -> None:
     with desk.mailer.store.begin() as tx:
         factories.add_mailing_list(tx, "press")
         for slug in welcoming:
-            edit_list(tx, slug, {"welcome": True})
+            edit_list(tx, STAFF, slug, {"welcome": True})
 
 
 def test_who_is_on_one_of_two_lists_is_asked_and_welcomed_to_the_other_only(
@@ -281,7 +282,7 @@ def test_a_new_address_is_proved_by_a_mail_there(desk: WorkerHarness) -> None:
         known = subscribers.get_subscriber(tx, "amal@example.org")
         asked = confirmations.build_address_change(tx, known.id, NEW, "fr", "page")
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.request_confirmation(tx, limit, asked, desk.now)
+        confirmations.request_confirmation(tx, STAFF, limit, asked, desk.now)
         (made,) = tx.sign_ups.list_for_address(NEW)
     work(desk)
     (mail,) = desk.list_mails(NEW)
@@ -301,7 +302,7 @@ def test_nobody_is_asked_for_somebody_who_is_gone_or_lists_that_are(desk: Worker
         known = subscribers.get_subscriber(tx, "amal@example.org")
         asked = confirmations.build_address_change(tx, known.id, NEW, "fr", "page")
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.request_confirmation(tx, limit, asked, desk.now)
+        confirmations.request_confirmation(tx, STAFF, limit, asked, desk.now)
         tx.subscribers.remove_subscriber(known)
         factories.add_mailing_list(tx, "press")
     other = ask(desk, "other@example.net", lists=("press",))
@@ -320,7 +321,7 @@ def test_a_stranger_s_words_reach_nobody(desk: WorkerHarness) -> None:
         wishes = SignUpWishes(("news",), name=said)
         asked = confirmations.build_sign_up(tx, NEW, wishes, "en", "page")
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.request_confirmation(tx, limit, asked, desk.now)
+        confirmations.request_confirmation(tx, STAFF, limit, asked, desk.now)
     work(desk)
     (got,) = desk.relay.received
     assert b"evil" not in got.data

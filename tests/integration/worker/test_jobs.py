@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from mailer import articles, editions
+from mailer.actor import create_local_actor
 from mailer.config import Organisation, Paths
 from mailer.errors import Refused
 from mailer.model.digests import ApprovalRule, WhenEmpty, WhenLate
 from mailer.model.edition_states import EditionKind, EditionState, SendTimeBasis
 from mailer.model.schedules import OccurrenceState
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.worker.conftest import HOUR, READERS, START, WorkerHarness
 
@@ -79,7 +81,9 @@ def test_an_author_can_not_approve_where_another_person_must(desk: WorkerHarness
     desk.add_digest(approval=ApprovalRule.OTHER)
     desk.add_schedule("2027-03-02")
     with desk.mailer.store.begin() as tx:
-        articles.edit_article(tx, "boats", "en", {"title": "Boats"}, START, author="Ana")
+        articles.edit_article(
+            tx, create_local_actor("Ana"), "boats", "en", {"title": "Boats"}, START
+        )
     desk.run_tick(NINE - HOUR)
     with pytest.raises(Refused, match=r"Ana has written or edited what edition \d+ holds"):
         desk.approve_edition("Ana")
@@ -172,7 +176,7 @@ def test_a_change_voids_the_approval_and_it_is_asked_for_again(desk: WorkerHarne
     approved = desk.approve_edition()
     desk.run_tick()
     with desk.mailer.store.begin() as tx:
-        articles.edit_article(tx, "boats", "en", {"title": "Ships"}, desk.now)
+        articles.edit_article(tx, STAFF, "boats", "en", {"title": "Ships"}, desk.now)
     desk.run_tick(NINE)
     found = desk.get_edition()
     assert found.state is S.IN_REVIEW
@@ -211,7 +215,7 @@ def test_an_edition_whose_stories_were_all_withdrawn_is_skipped_with_its_reason(
     desk.run_tick(NINE - HOUR)
     desk.approve_edition()
     with desk.mailer.store.begin() as tx:
-        articles.withdraw_articles(tx, "boats", None, desk.now)
+        articles.withdraw_articles(tx, STAFF, "boats", None, desk.now)
     desk.run_tick(NINE)
     found = desk.get_edition()
     assert found.state is S.SKIPPED

@@ -18,6 +18,7 @@ from email.policy import default
 from zoneinfo import ZoneInfo
 
 from mailer import articles, digests, editions
+from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.audience import lists, subscribers
 from mailer.digests import schedules
@@ -28,6 +29,7 @@ from mailer.model.schedules import NewSchedule
 from mailer.model.subscribers import Person
 from mailer.schedules.holidays import OnFreeDay
 from mailer.worker import Scheduler
+from tests.actors import STAFF
 from tests.fake_relay import Relay
 from tests.integration.factories import make_content
 
@@ -193,20 +195,22 @@ class OfficeSimulation:
         article = WrittenArticle(slug, topic, self.now)
         with self.mailer.store.begin() as tx:
             content_record = make_content(slug, topic, title=f"Story {slug}", published=self.now)
-            articles.add_article(tx, content_record, self.now, author="Ana")
+            articles.add_article(tx, create_local_actor("Ana"), content_record, self.now)
         self.written_articles.append(article)
         return article
 
     def withdraw_article(self, article: WrittenArticle) -> None:
         with self.mailer.store.begin() as tx:
-            articles.withdraw_articles(tx, article.slug, None, self.now)
+            articles.withdraw_articles(tx, STAFF, article.slug, None, self.now)
         article.withdrawn_at = self.now
 
     def revise_article(self, article: WrittenArticle) -> None:
         """A correction: whoever has approved it must look again."""
         with self.mailer.store.begin() as tx:
             changes = {"summary": f"Corrected at {self.now.isoformat()}."}
-            articles.edit_article(tx, article.slug, "en", changes, self.now, author="Ana")
+            articles.edit_article(
+                tx, create_local_actor("Ana"), article.slug, "en", changes, self.now
+            )
 
 
 def get_plain_text(mail: EmailMessage) -> str:
@@ -225,11 +229,11 @@ def find_slugs(mail: EmailMessage) -> list[str]:
 def set_up_office(mailer: Mailer, now: datetime) -> None:
     """Topics, the list and its readers, the digests and their schedules."""
     with mailer.store.begin() as tx:
-        topics = {slug: lists.add_topic(tx, slug, {}, now) for slug in TOPICS}
-        news = lists.add_list(tx, "news", "News", now)
+        topics = {slug: lists.add_topic(tx, STAFF, slug, {}, now) for slug in TOPICS}
+        news = lists.add_list(tx, STAFF, "news", "News", now)
         for address, topic_slugs in READERS.items():
             chosen_topics = [topics[slug] for slug in topic_slugs]
-            subscribers.subscribe_person(tx, Person(address), news, chosen_topics, now)
+            subscribers.subscribe_person(tx, STAFF, Person(address), news, chosen_topics, now)
         for slug, rule in RULES.items():
             policy = {
                 "weekly": DigestPolicy(ApprovalRule.OTHER, reminders=(timedelta(minutes=30),)),
@@ -238,6 +242,7 @@ def set_up_office(mailer: Mailer, now: datetime) -> None:
             }[slug]
             digests.add_digest(
                 tx,
+                STAFF,
                 DigestSettings(
                     slug,
                     slug.capitalize(),
@@ -251,7 +256,7 @@ def set_up_office(mailer: Mailer, now: datetime) -> None:
             on_free_day = OnFreeDay.AFTER if slug == "bulletin" else OnFreeDay.SKIP
             timing = schedules.parse_timing(rule, "09:00", "Europe/London", FIRST, on_free_day)
             schedule = NewSchedule(slug, timing, CUTOFF, region="GB-ENG")
-            schedules.add_schedule(tx, schedule, mailer.read_observances(), now)
+            schedules.add_schedule(tx, STAFF, schedule, mailer.read_observances(), now)
 
 
 def compute_expected_days(slug: str) -> list[date]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailer import articles
 from mailer.articles import SLUG, SLUG_LENGTH
-from mailer.errors import InputError, NotFound
+from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.articles import (
     Article,
     ArticleKind,
@@ -23,6 +23,7 @@ from mailer.model.articles import (
     Story,
 )
 from mailer.model.press_release import Release
+from tests.actors import STAFF
 from tests.fakes import make_transaction
 from tests.unit.samples import DAY, NOW, make_article, make_content
 
@@ -109,7 +110,7 @@ class Shelf:
 def test_a_field_that_can_not_be_is_named(fields: dict[str, Any], where: str, what: str) -> None:
     with pytest.raises(InputError, match=what) as caught:
         articles.check_content(make_content(**fields))
-    assert caught.value.where == where
+    assert caught.value.field == where
 
 
 def test_a_language_that_can_not_be_is_refused() -> None:
@@ -208,16 +209,21 @@ def test_a_reader_gets_their_language_else_the_default_else_nothing(
 
 def test_an_article_is_added_then_unchanged_then_revised() -> None:
     shelf = Shelf()
-    first, outcome = articles.add_article(make_transaction(articles=shelf), make_content(), NOW)
+    first, outcome = articles.add_article(
+        make_transaction(articles=shelf), STAFF, make_content(), NOW
+    )
     assert outcome is ArticleOutcome.ADDED
     assert articles.add_article(
-        make_transaction(articles=shelf), make_content(title=" Relief reaches  the coast"), LATER
+        make_transaction(articles=shelf),
+        STAFF,
+        make_content(title=" Relief reaches  the coast"),
+        LATER,
     ) == (
         first,
         ArticleOutcome.UNCHANGED,
     )
     revised, outcome = articles.add_article(
-        make_transaction(articles=shelf), make_content(body="Boats left."), LATER
+        make_transaction(articles=shelf), STAFF, make_content(body="Boats left."), LATER
     )
     assert outcome is ArticleOutcome.REVISED
     assert (revised.revision, revised.body) == (2, "Boats left.")
@@ -225,21 +231,22 @@ def test_an_article_is_added_then_unchanged_then_revised() -> None:
 
 def test_what_changes_a_story_voids_the_editions_that_hold_it() -> None:
     shelf = Shelf()
-    articles.add_article(make_transaction(articles=shelf), make_content(), NOW)
-    articles.add_article(make_transaction(articles=shelf), make_content(), NOW)
-    articles.add_article(make_transaction(articles=shelf), make_content(language="fr"), NOW)
+    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(), NOW)
+    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(), NOW)
+    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(language="fr"), NOW)
     articles.edit_article(
         make_transaction(articles=shelf),
+        STAFF,
         "storm-relief",
         "EN",
         {"title": "New", "byline": "Ana"},
         NOW,
     )
     articles.edit_article(
-        make_transaction(articles=shelf), "storm-relief", "en", {"title": "New"}, NOW
+        make_transaction(articles=shelf), STAFF, "storm-relief", "en", {"title": "New"}, NOW
     )
-    articles.withdraw_articles(make_transaction(articles=shelf), "storm-relief", None, NOW)
-    articles.withdraw_articles(make_transaction(articles=shelf), "storm-relief", None, NOW)
+    articles.withdraw_articles(make_transaction(articles=shelf), STAFF, "storm-relief", None, NOW)
+    articles.withdraw_articles(make_transaction(articles=shelf), STAFF, "storm-relief", None, NOW)
     assert shelf.voided == [
         ("storm-relief", "en was added"),
         ("storm-relief", "fr was added"),
@@ -251,41 +258,45 @@ def test_what_changes_a_story_voids_the_editions_that_hold_it() -> None:
 def test_an_undated_file_brought_in_again_keeps_its_first_date() -> None:
     shelf = Shelf()
     articles.add_article(
-        make_transaction(articles=shelf), make_content(published=NOW), NOW, dated=False
+        make_transaction(articles=shelf), STAFF, make_content(published=NOW), NOW, dated=False
     )
     again = make_content(published=LATER)
     assert (
-        articles.add_article(make_transaction(articles=shelf), again, LATER, dated=False)[1]
+        articles.add_article(make_transaction(articles=shelf), STAFF, again, LATER, dated=False)[1]
         is ArticleOutcome.UNCHANGED
     )
-    revised, outcome = articles.add_article(make_transaction(articles=shelf), again, LATER)
+    revised, outcome = articles.add_article(make_transaction(articles=shelf), STAFF, again, LATER)
     assert outcome is ArticleOutcome.REVISED
     assert revised.published == LATER
 
 
 def test_new_content_does_not_bring_a_withdrawn_article_back() -> None:
     shelf = Shelf()
-    articles.add_article(make_transaction(articles=shelf), make_content(), NOW)
-    articles.withdraw_articles(make_transaction(articles=shelf), "storm-relief", "en", NOW)
+    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(), NOW)
+    articles.withdraw_articles(make_transaction(articles=shelf), STAFF, "storm-relief", "en", NOW)
     revised, _ = articles.add_article(
-        make_transaction(articles=shelf), make_content(body="Boats left."), LATER
+        make_transaction(articles=shelf), STAFF, make_content(body="Boats left."), LATER
     )
     assert revised.state is ArticleState.WITHDRAWN
     (restored,) = articles.restore_articles(
-        make_transaction(articles=shelf), "storm-relief", None, LATER
+        make_transaction(articles=shelf), STAFF, "storm-relief", None, LATER
     )
     assert restored.state is ArticleState.QUEUED
     assert (
-        articles.restore_articles(make_transaction(articles=shelf), "storm-relief", None, LATER)
+        articles.restore_articles(
+            make_transaction(articles=shelf), STAFF, "storm-relief", None, LATER
+        )
         == []
     )
 
 
 def test_one_translation_can_be_withdrawn_alone() -> None:
     shelf = Shelf()
-    articles.add_article(make_transaction(articles=shelf), make_content(), NOW)
-    articles.add_article(make_transaction(articles=shelf), make_content(language="fr"), NOW)
-    done = articles.withdraw_articles(make_transaction(articles=shelf), "storm-relief", "fr", NOW)
+    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(), NOW)
+    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(language="fr"), NOW)
+    done = articles.withdraw_articles(
+        make_transaction(articles=shelf), STAFF, "storm-relief", "fr", NOW
+    )
     assert [one.language for one in done] == ["fr"]
     assert (
         articles.get_article(make_transaction(articles=shelf), "storm-relief", "en").state
@@ -295,19 +306,21 @@ def test_one_translation_can_be_withdrawn_alone() -> None:
 
 def test_an_unknown_topic_is_refused_and_nothing_is_kept() -> None:
     shelf = Shelf()
-    with pytest.raises(InputError, match=r"topics: there is no topic 'helth'; add it with"):
+    with pytest.raises(
+        InputError, match=r"topics: there is no topic 'helth'; correct the spelling"
+    ):
         articles.add_article(
-            make_transaction(articles=shelf), make_content(topics=("health", "helth")), NOW
+            make_transaction(articles=shelf), STAFF, make_content(topics=("health", "helth")), NOW
         )
     assert shelf.kept == {}
 
 
 def test_a_bad_edit_changes_nothing() -> None:
     shelf = Shelf()
-    before, _ = articles.add_article(make_transaction(articles=shelf), make_content(), NOW)
+    before, _ = articles.add_article(make_transaction(articles=shelf), STAFF, make_content(), NOW)
     with pytest.raises(InputError, match="no title"):
         articles.edit_article(
-            make_transaction(articles=shelf), "storm-relief", "en", {"title": ""}, LATER
+            make_transaction(articles=shelf), STAFF, "storm-relief", "en", {"title": ""}, LATER
         )
     assert articles.get_article(make_transaction(articles=shelf), "storm-relief", "en") == before
 
@@ -315,8 +328,9 @@ def test_a_bad_edit_changes_nothing() -> None:
 def test_what_is_not_there_is_not_found() -> None:
     with pytest.raises(NotFound, match="there is no article storm in fr"):
         articles.get_article(make_transaction(articles=Shelf()), "storm", "fr")
-    with pytest.raises(NotFound, match="there is no article storm; see `mailer article list`"):
-        articles.withdraw_articles(make_transaction(articles=Shelf()), "storm", None, NOW)
+    with pytest.raises(NotFound, match="there is no article storm") as caught:
+        articles.withdraw_articles(make_transaction(articles=Shelf()), STAFF, "storm", None, NOW)
+    assert caught.value.next_steps == (NextStep("list_articles"),)
 
 
 def test_content_without_its_record_is_what_was_given() -> None:

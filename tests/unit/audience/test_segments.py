@@ -33,6 +33,7 @@ from mailer.model.segments import (
     Not,
     Segment,
 )
+from tests.actors import STAFF
 from tests.fakes import make_transaction
 from tests.unit.samples import NOW
 
@@ -209,7 +210,7 @@ def test_a_filter_may_nest_and_not_without_end() -> None:
 
 
 def test_data_that_is_no_tree_is_a_bug_of_the_store() -> None:
-    with pytest.raises(ValueError, match="not a segment's tree"):
+    with pytest.raises(ValueError, match="not a filter"):
         from_plain({"sql": "1=1"})
 
 
@@ -251,15 +252,15 @@ class Cabinet:
 def test_a_segment_is_saved_replaced_found_and_removed() -> None:
     cabinet = Cabinet(digests=0)
     segments.save_segment(
-        make_transaction(segments=cabinet), "britain", "In Britain", "country = GB", NOW
+        make_transaction(segments=cabinet), STAFF, "britain", "In Britain", "country = GB", NOW
     )
     assert segments.get_segment(make_transaction(segments=cabinet), "britain").filter == GB
     segments.save_segment(
-        make_transaction(segments=cabinet), "britain", " In  Britain ", "country != GB", NOW
+        make_transaction(segments=cabinet), STAFF, "britain", " In  Britain ", "country != GB", NOW
     )
     assert segments.get_segment(make_transaction(segments=cabinet), "britain").filter == Not(GB)
     assert segments.get_segment(make_transaction(segments=cabinet), "britain").name == "In Britain"
-    segments.remove_segment(make_transaction(segments=cabinet), "britain")
+    segments.remove_segment(make_transaction(segments=cabinet), STAFF, "britain")
     with pytest.raises(NotFound, match="there is no segment 'britain'"):
         segments.get_segment(make_transaction(segments=cabinet), "britain")
 
@@ -278,15 +279,17 @@ def test_a_segment_is_saved_replaced_found_and_removed() -> None:
 def test_a_segment_that_can_not_be_is_not_saved(slug: str, name: str, line: str, says: str) -> None:
     cabinet = Cabinet()
     with pytest.raises(InputError, match=says.replace("(", r"\(")):
-        segments.save_segment(make_transaction(segments=cabinet), slug, name, line, NOW)
+        segments.save_segment(make_transaction(segments=cabinet), STAFF, slug, name, line, NOW)
     assert cabinet.list_segments() == []
 
 
 def test_a_segment_in_use_stays() -> None:
     cabinet = Cabinet(digests=2, editions=0)
-    segments.save_segment(make_transaction(segments=cabinet), "britain", "B", "country = GB", NOW)
+    segments.save_segment(
+        make_transaction(segments=cabinet), STAFF, "britain", "B", "country = GB", NOW
+    )
     with pytest.raises(InputError, match="the segment 'britain' is used by 2 digests"):
-        segments.remove_segment(make_transaction(segments=cabinet), "britain")
+        segments.remove_segment(make_transaction(segments=cabinet), STAFF, "britain")
     assert cabinet.list_segments()
 
 

@@ -14,6 +14,7 @@ from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.unsubscribe_mail import build_mailto, extract_token, unsubscribe_by_mail
 from mailer.errors import InputError, TokenError
 from mailer.model.subscribers import ConsentAction, MembershipState
+from tests.actors import STAFF
 from tests.fakes import make_transaction
 from tests.unit.audience.test_lists import Register
 from tests.unit.audience.test_subscribers import ANA, NEWS, People, join
@@ -83,7 +84,7 @@ def test_a_message_as_a_pipe_brings_it_is_read() -> None:
     ],
 )
 def test_a_message_without_a_token_is_refused_and_its_body_is_not_searched(raw: bytes) -> None:
-    with pytest.raises(InputError, match="Subject: it doesn't say who"):
+    with pytest.raises(InputError, match="Subject: it names no subscriber"):
         extract_token(raw)
 
 
@@ -105,7 +106,7 @@ def took_off(
     register = Register()
     register.lists_kept = [NEWS]
     return unsubscribe_by_mail(
-        make_transaction(subscribers=people, lists=register), KEY, message(subject), now
+        make_transaction(subscribers=people, lists=register), STAFF, KEY, message(subject), now
     )
 
 

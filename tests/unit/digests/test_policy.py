@@ -14,6 +14,7 @@ from mailer.digests.settings import MAX_DURATION, MAX_REMINDERS
 from mailer.errors import InputError, NotFound
 from mailer.model.digests import ApprovalRule, DigestPolicy, WhenLate
 from mailer.model.edition_states import SendTimeBasis
+from tests.actors import STAFF
 from tests.fakes import make_transaction
 from tests.unit.digests.factories import SETTINGS, FakeDigestStore
 from tests.unit.samples import DAY, NOW
@@ -52,7 +53,7 @@ def test_addresses_are_spelled_one_way_each_once_in_the_order_given(who: str) ->
 def test_what_is_no_address_is_refused_with_the_option(who: str, address: str) -> None:
     with pytest.raises(InputError, match="is not a mail address") as refused:
         checked(**{who: ("zoe@example.org", address)})
-    assert refused.value.where == f"--{who.removesuffix('s')}"
+    assert refused.value.field == who
     assert refused.value.hint
 
 
@@ -62,26 +63,26 @@ def test_reminders_are_each_once_the_longest_before_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "where", "said"),
+    ("fields", "field", "problem"),
     [
-        ({"grace": -MINUTE}, "--grace", "not between 0m and 14d"),
-        ({"grace": MAX_DURATION + MINUTE}, "--grace", "not between 0m and 14d"),
-        ({"reminders": (timedelta(),)}, "--remind", "not between 1m and 14d"),
-        ({"reminders": (HOUR, -HOUR)}, "--remind", "not between 1m and 14d"),
-        ({"reminders": (HOUR, MAX_DURATION + MINUTE)}, "--remind", "not between 1m and 14d"),
+        ({"grace": -MINUTE}, "grace", "not between 0m and 14d"),
+        ({"grace": MAX_DURATION + MINUTE}, "grace", "not between 0m and 14d"),
+        ({"reminders": (timedelta(),)}, "reminders", "not between 1m and 14d"),
+        ({"reminders": (HOUR, -HOUR)}, "reminders", "not between 1m and 14d"),
+        ({"reminders": (HOUR, MAX_DURATION + MINUTE)}, "reminders", "not between 1m and 14d"),
         (
             {"reminders": tuple(n * HOUR for n in range(1, MAX_REMINDERS + 2))},
-            "--remind",
+            "reminders",
             "more than 10 reminders",
         ),
     ],
 )
 def test_a_policy_that_can_not_be_names_the_option(
-    fields: dict[str, Any], where: str, said: str
+    fields: dict[str, Any], field: str, problem: str
 ) -> None:
-    with pytest.raises(InputError, match=said) as refused:
+    with pytest.raises(InputError, match=problem) as refused:
         checked(**fields)
-    assert refused.value.where == where
+    assert refused.value.field == field
 
 
 def test_the_bounds_themselves_are_possible() -> None:
@@ -122,14 +123,14 @@ def test_what_is_in_canonical_form_stays_as_it_is(policy: DigestPolicy) -> None:
 def desk() -> FakeDigestStore:
     desk = FakeDigestStore()
     policy = DigestPolicy(reminders=(DAY,), approvers=("amina@example.org",), grace=HOUR)
-    digests.add_digest(make_transaction(digests=desk), replace(SETTINGS, policy=policy), NOW)
+    digests.add_digest(make_transaction(digests=desk), STAFF, replace(SETTINGS, policy=policy), NOW)
     return desk
 
 
 def test_a_digest_is_added_with_its_policy_in_canonical_form(desk: FakeDigestStore) -> None:
     policy = DigestPolicy(reminders=(HOUR, DAY), watchers=("Zoe@EXAMPLE.org",))
     made = digests.add_digest(
-        make_transaction(digests=desk), replace(SETTINGS, slug="daily", policy=policy), NOW
+        make_transaction(digests=desk), STAFF, replace(SETTINGS, slug="daily", policy=policy), NOW
     )
     assert made.settings.policy == DigestPolicy(
         reminders=(DAY, HOUR), watchers=("zoe@example.org",)
@@ -146,7 +147,9 @@ def test_fields_of_the_policy_and_of_the_order_are_edited_by_their_names(
         "reminders": (HOUR, 4 * HOUR),
         "watchers": ("Zoe@EXAMPLE.org",),
     }
-    edited = digests.edit_digest(make_transaction(digests=desk), "weekly", changes, NOW + DAY)
+    edited = digests.edit_digest(
+        make_transaction(digests=desk), STAFF, "weekly", changes, NOW + DAY
+    )
     assert edited.settings == replace(
         SETTINGS,
         most=5,
@@ -165,7 +168,11 @@ def test_fields_of_the_policy_and_of_the_order_are_edited_by_their_names(
 
 def test_what_is_taken_away_is_gone(desk: FakeDigestStore) -> None:
     edited = digests.edit_digest(
-        make_transaction(digests=desk), "weekly", {"reminders": (), "approvers": ()}, NOW + DAY
+        make_transaction(digests=desk),
+        STAFF,
+        "weekly",
+        {"reminders": (), "approvers": ()},
+        NOW + DAY,
     )
     assert edited.settings.policy == DigestPolicy(grace=HOUR)
 
@@ -174,7 +181,8 @@ def test_an_edit_to_what_it_is_already_changes_nothing(desk: FakeDigestStore) ->
     known = digests.get_digest(make_transaction(digests=desk), "weekly")
     changes = {"reminders": (DAY, DAY), "approvers": ("amina@EXAMPLE.org",), "grace": HOUR}
     assert (
-        digests.edit_digest(make_transaction(digests=desk), "weekly", changes, NOW + DAY) is known
+        digests.edit_digest(make_transaction(digests=desk), STAFF, "weekly", changes, NOW + DAY)
+        is known
     )
 
 
@@ -182,7 +190,9 @@ def test_an_edit_that_can_not_be_leaves_the_digest_as_it_was(desk: FakeDigestSto
     known = digests.get_digest(make_transaction(digests=desk), "weekly")
     for changes in ({"grace": -HOUR}, {"most": 9, "reminders": (timedelta(),)}):
         with pytest.raises(InputError):
-            digests.edit_digest(make_transaction(digests=desk), "weekly", changes, NOW + DAY)
+            digests.edit_digest(make_transaction(digests=desk), STAFF, "weekly", changes, NOW + DAY)
     with pytest.raises(NotFound):
-        digests.edit_digest(make_transaction(digests=desk), "daily", {"grace": HOUR}, NOW + DAY)
+        digests.edit_digest(
+            make_transaction(digests=desk), STAFF, "daily", {"grace": HOUR}, NOW + DAY
+        )
     assert digests.get_digest(make_transaction(digests=desk), "weekly") is known

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mailer import digests
 from mailer.errors import InputError, NotFound
 from mailer.model.editions import MAX_STORIES
+from tests.actors import STAFF
 from tests.fakes import make_transaction
 from tests.unit.digests.factories import SETTINGS, FakeDigestStore
 from tests.unit.samples import DAY, NOW
@@ -32,21 +33,26 @@ def test_an_edition_can_hold_from_one_to_sixty_two_stories(fewest: int, most: in
 def test_an_order_that_can_not_be_names_its_field(fields: dict[str, Any], where: str) -> None:
     with pytest.raises(InputError) as caught:
         digests.check_settings(replace(SETTINGS, **fields))
-    assert caught.value.where == where
+    assert caught.value.field == where
 
 
 def test_a_digest_is_added_once_and_edited() -> None:
     desk = FakeDigestStore()
     added = digests.add_digest(
         make_transaction(digests=desk),
+        STAFF,
         replace(SETTINGS, language="EN-gb", topics=("a", "b", "a")),
         NOW,
     )
     assert (added.settings.language, added.settings.topics) == ("en-GB", ("a", "b"))
     with pytest.raises(InputError, match="there is a digest 'weekly' already"):
-        digests.add_digest(make_transaction(digests=desk), SETTINGS, NOW)
-    assert digests.edit_digest(make_transaction(digests=desk), "weekly", {}, NOW + DAY) is added
-    edited = digests.edit_digest(make_transaction(digests=desk), "weekly", {"most": 5}, NOW + DAY)
+        digests.add_digest(make_transaction(digests=desk), STAFF, SETTINGS, NOW)
+    assert (
+        digests.edit_digest(make_transaction(digests=desk), STAFF, "weekly", {}, NOW + DAY) is added
+    )
+    edited = digests.edit_digest(
+        make_transaction(digests=desk), STAFF, "weekly", {"most": 5}, NOW + DAY
+    )
     assert (edited.settings.most, edited.updated_at) == (5, NOW + DAY)
     with pytest.raises(NotFound, match="there is no digest 'daily'"):
         digests.get_digest(make_transaction(digests=desk), "daily")

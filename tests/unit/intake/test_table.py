@@ -64,7 +64,7 @@ def test_csv_unclosed_quote_is_refused(path: Path) -> None:
     rows, refused = import_csv(path, raw)
     assert not rows
     assert [result.line for result in refused] == [2]
-    assert "swallows the lines after it" in refused[0].reason
+    assert "contains the lines after it" in refused[0].reason
 
 
 def test_csv_unknown_columns_can_be_mapped(path: Path) -> None:

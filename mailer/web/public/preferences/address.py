@@ -3,6 +3,7 @@
 from fastapi import Request, Response
 
 from mailer import addresses
+from mailer.actor import SUBSCRIBER
 from mailer.audience.signup import confirmations
 from mailer.audience.signup.rate_limits import use_allowance
 from mailer.errors import InputError
@@ -49,7 +50,7 @@ def submit_address_change(
     domain = addresses.extract_wire_domain(address_change.address)
     if not use_allowance(tx, limits.per_domain, domain, now):
         return site.refuse_too_many(request, language)
-    confirmations.request_confirmation(tx, limits.per_address, address_change, now)
+    confirmations.request_confirmation(tx, SUBSCRIBER, limits.per_address, address_change, now)
     return render_reader_page(
         request, token, reader, "address.html", outcome="requested", email=new_email
     )

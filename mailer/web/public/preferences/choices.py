@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from mailer import zones
+from mailer.actor import SUBSCRIBER
 from mailer.audience import preferences, subscribers
 from mailer.errors import InputError, Refused
 from mailer.model.lists import Frequency, MailingList
@@ -134,14 +135,14 @@ def _save_preferences(
     person = reader.subscriber.person
     language = form.get_value("language") or person.language
     person_changes = {"language": language, "time_zone": form.get_value("time_zone")}
-    subscribers.edit_subscriber(tx, person.address, person_changes)
+    subscribers.edit_subscriber(tx, SUBSCRIBER, person.address, person_changes)
     chosen_lists = form.get_values("list")
     for mailing_list in reader.visible_lists:
         membership = reader.find_active_membership(mailing_list)
         if mailing_list.slug not in chosen_lists:
             if membership:
                 subscribers.unsubscribe_person(
-                    tx, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
+                    tx, SUBSCRIBER, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
                 )
             continue
         membership_changes: dict[str, Any] = {
@@ -157,10 +158,16 @@ def _save_preferences(
                 ConsentAction.CONFIRMED, PREFERENCES_SOURCE, LawfulBasis.CONSENT, wording
             )
             subscribers.subscribe_person(
-                tx, person, mailing_list, (), now, evidence=evidence, rejoin=True
+                tx, SUBSCRIBER, person, mailing_list, (), now, evidence=evidence, rejoin=True
             )
         preferences.change_membership(
-            tx, reader.subscriber, mailing_list, membership_changes, now, source=PREFERENCES_SOURCE
+            tx,
+            SUBSCRIBER,
+            reader.subscriber,
+            mailing_list,
+            membership_changes,
+            now,
+            source=PREFERENCES_SOURCE,
         )
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from fastapi import Request, Response
 
+from mailer.actor import SUBSCRIBER
 from mailer.audience import preferences
 from mailer.store import SqlTransaction
 from mailer.web.public.forms import SubmittedForm
@@ -36,6 +37,7 @@ def submit_pause(request: Request, form: SubmittedForm, tx: SqlTransaction, toke
     pause_length = timedelta(weeks=int(weeks)) if weeks != "0" else None
     preferences.pause_memberships(
         tx,
+        SUBSCRIBER,
         reader.subscriber,
         reader.active_lists,
         pause_length,

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from mailer.actor import SUBSCRIBER
 from mailer.audience import erasure
 from mailer.store import SqlTransaction
 from mailer.web.public.forms import SubmittedForm
@@ -32,7 +33,7 @@ def submit_erasure(
     if form.get_value("sure") != "yes":
         return render_reader_page(request, token, reader, "erase.html", problem="sure", status=422)
     erasure.erase_person(
-        tx, reader.subscriber.address, site.mailer.clock(), source=PREFERENCES_SOURCE
+        tx, SUBSCRIBER, reader.subscriber.address, site.mailer.clock(), source=PREFERENCES_SOURCE
     )
     return site.render_page(request, "erased.html", language=reader.language)
 

@@ -2,6 +2,7 @@
 
 from fastapi import Request, Response
 
+from mailer.actor import SUBSCRIBER
 from mailer.audience import subscribers
 from mailer.store import SqlTransaction
 from mailer.web.public.forms import SubmittedForm
@@ -29,6 +30,6 @@ def submit_unsubscribe_all(
     for mailing_list in reader.all_lists:
         if reader.is_on_list(mailing_list):
             subscribers.unsubscribe_person(
-                tx, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
+                tx, SUBSCRIBER, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
             )
     return render_changed_page(request, tx, token, "unsubscribe-all.html")

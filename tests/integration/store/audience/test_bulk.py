@@ -12,6 +12,7 @@ from mailer.model.segments import All, BulkChange, BulkOutcome
 from mailer.model.subscribers import ConsentAction, Membership, MembershipState, Person
 from mailer.store import SqlTransaction, Store
 from mailer.store.audience import bulk as stored
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW
 
@@ -50,7 +51,7 @@ def everyone(tx: SqlTransaction, text: str = "") -> list[int]:
 def do(tx: SqlTransaction, wanted: BulkChange, text: str = "") -> list[BulkOutcome]:
     news = factories.get_mailing_list(tx)
     ids = everyone(tx, text)
-    results = bulk.change_members(tx, news, ids, wanted, NOW + DAY, source="desk")
+    results = bulk.change_members(tx, STAFF, news, ids, wanted, NOW + DAY, source="desk")
     return [one.outcome for one in results]
 
 
@@ -107,7 +108,7 @@ def test_members_come_in_pages(ready: Store, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(stored, "PAGE", 7)
     with ready.begin() as tx:
         rows = [ImportRow(n, Person(f"r{n}@example.org")) for n in range(20)]
-        tx.import_rows.import_people(rows, factories.get_mailing_list(tx), "test", NOW)
+        tx.import_rows.import_people(STAFF, rows, factories.get_mailing_list(tx), "test", NOW)
         found: list[int] = []
         while page := tx.segments.list_member_ids(
             factories.get_mailing_list(tx), All(()), found[-1] if found else 0
@@ -143,10 +144,10 @@ def test_who_leaves_while_many_are_changed_has_left(ready: Store, how: str) -> N
         assert not done.wait(0.3), "it waits"
         if how == "change":
             wanted = BulkChange(TOPICS, add_topics=frozenset({"housing"}))
-            bulk.change_members(tx, news, ids, wanted, NOW, source="desk")
+            bulk.change_members(tx, STAFF, news, ids, wanted, NOW, source="desk")
         else:
             row = ImportRow(2, Person("ana@example.org"), ("health", "housing"))
-            tx.import_rows.import_people([row], news, "a file", NOW)
+            tx.import_rows.import_people(STAFF, [row], news, "a file", NOW)
     leaving.join(10)
     with ready.read() as tx:
         kept = standing(tx, "ana@example.org")

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DatabaseError
 from mailer.audience import erasure, subscribers
 from mailer.model.subscribers import ConsentAction, Evidence, Person, Wording
 from mailer.store import Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 
@@ -57,8 +58,10 @@ def logged(store: Store) -> Store:
     with store.begin() as tx:
         news = factories.add_mailing_list(tx)
         evidence = Evidence(ConsentAction.CONFIRMED, "sign-up page", None, WORDING)
-        ana, _ = subscribers.subscribe_person(tx, Person(ANA), news, (), NOW, evidence=evidence)
-        subscribers.unsubscribe_person(tx, ana, news, NOW, source="unsubscribe page")
+        ana, _ = subscribers.subscribe_person(
+            tx, STAFF, Person(ANA), news, (), NOW, evidence=evidence
+        )
+        subscribers.unsubscribe_person(tx, STAFF, ana, news, NOW, source="unsubscribe page")
     return store
 
 
@@ -71,7 +74,7 @@ def _log(store: Store) -> list[tuple[object, ...]]:
 def test_no_entry_is_changed_or_taken_out(logged: Store, change: str) -> None:
     before = _log(logged)
     with (
-        pytest.raises(DatabaseError, match="the log of consent is only added to"),
+        pytest.raises(DatabaseError, match="the log of consent is append-only"),
         logged.begin() as tx,
     ):
         tx.connection.execute(text(change))
@@ -82,7 +85,7 @@ def test_not_in_a_database_s_own_words_either(logged: Store, backend: str) -> No
     before = _log(logged)
     for change in ONLY[backend]:
         with (
-            pytest.raises(DatabaseError, match="the log of consent is only added to"),
+            pytest.raises(DatabaseError, match="the log of consent is append-only"),
             logged.begin() as tx,
         ):
             tx.connection.execute(text(change))
@@ -92,7 +95,7 @@ def test_not_in_a_database_s_own_words_either(logged: Store, backend: str) -> No
 def test_an_erasure_leaves_what_was_agreed_and_a_hash(logged: Store) -> None:
     before = _log(logged)
     with logged.begin() as tx:
-        erasure.erase_person(tx, ANA, NOW)
+        erasure.erase_person(tx, STAFF, ANA, NOW)
         left = tx.subscribers.list_consent_entries(ANA)
     assert [one.act for one in left] == [
         ConsentAction.CONFIRMED,
@@ -108,16 +111,16 @@ def test_an_erasure_leaves_what_was_agreed_and_a_hash(logged: Store) -> None:
 
 def test_what_was_erased_can_go_when_its_time_is_over(logged: Store) -> None:
     with logged.begin() as tx:
-        erasure.erase_person(tx, ANA, NOW)
+        erasure.erase_person(tx, STAFF, ANA, NOW)
         assert tx.connection.execute(text("DELETE FROM consent")).rowcount == 3
     assert _log(logged) == []
 
 
 def test_what_was_erased_gets_no_address_again(logged: Store) -> None:
     with logged.begin() as tx:
-        erasure.erase_person(tx, ANA, NOW)
+        erasure.erase_person(tx, STAFF, ANA, NOW)
     with (
-        pytest.raises(DatabaseError, match="the log of consent is only added to"),
+        pytest.raises(DatabaseError, match="the log of consent is append-only"),
         logged.begin() as tx,
     ):
         tx.connection.execute(text(f"UPDATE consent SET address = '{ANA}'"))  # noqa: S608

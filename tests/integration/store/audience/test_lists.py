@@ -7,15 +7,16 @@ from mailer.errors import InputError, NotFound
 from mailer.model.lists import Visibility
 from mailer.model.subscribers import MembershipState
 from mailer.store import Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 
 
 def test_a_topic_gathers_its_names(store: Store) -> None:
     with store.begin() as tx:
-        lists.add_topic(tx, "health", {}, NOW)
-        lists.add_topic(tx, "health", {"fr": "Santé", "AR": "الصحة"}, NOW)
-        lists.add_topic(tx, "climate", {"en": "The climate"}, NOW)
+        lists.add_topic(tx, STAFF, "health", {}, NOW)
+        lists.add_topic(tx, STAFF, "health", {"fr": "Santé", "AR": "الصحة"}, NOW)
+        lists.add_topic(tx, STAFF, "climate", {"en": "The climate"}, NOW)
     with store.read() as tx:
         climate, health = tx.lists.list_topics()
     assert health.names == {"en": "Health", "fr": "Santé", "ar": "الصحة"}
@@ -35,9 +36,9 @@ def test_a_topic_that_is_used_stays(store: Store) -> None:
             ("housing", "1 digests"),
         ):
             with pytest.raises(InputError, match=user):
-                lists.remove_topic(tx, slug)
+                lists.remove_topic(tx, STAFF, slug)
         with pytest.raises(NotFound, match="no topic 'sports'"):
-            lists.remove_topic(tx, "sports")
+            lists.remove_topic(tx, STAFF, "sports")
 
 
 def test_a_topic_that_nobody_has_chosen_any_longer_can_go(store: Store) -> None:
@@ -46,7 +47,7 @@ def test_a_topic_that_nobody_has_chosen_any_longer_can_go(store: Store) -> None:
         factories.add_mailing_list(tx)
         factories.add_subscriber(tx, "ana@example.org", "migration", "climate")
         factories.add_subscriber(tx, "ana@example.org", "climate")
-        lists.remove_topic(tx, "migration")
+        lists.remove_topic(tx, STAFF, "migration")
         assert {topic.slug for topic in tx.lists.list_topics()} == {"health", "climate", "housing"}
 
 
@@ -57,7 +58,7 @@ def test_a_number_used_again_brings_no_old_choice_back(store: Store) -> None:
         factories.add_mailing_list(tx)
         factories.add_subscriber(tx, "ana@example.org", "health", "climate")
         factories.add_subscriber(tx, "ana@example.org", "health")
-        lists.remove_topic(tx, "climate")
+        lists.remove_topic(tx, STAFF, "climate")
         factories.add_topics(tx, "housing")
         ana = factories.add_subscriber(tx, "ana@example.org", "housing")
         bo = factories.add_subscriber(tx, "bo@example.org", "health", "housing")
@@ -84,7 +85,7 @@ def test_a_list_counts_its_active_members(store: Store) -> None:
 def test_a_list_is_edited(store: Store) -> None:
     with store.begin() as tx:
         made = factories.add_mailing_list(tx)
-        lists.edit_list(tx, "news", {"name": " Our  news", "visibility": Visibility.PRIVATE})
+        lists.edit_list(tx, STAFF, "news", {"name": " Our  news", "visibility": Visibility.PRIVATE})
         kept = factories.get_mailing_list(tx)
     assert (kept.id, kept.name, kept.visibility) == (made.id, "Our news", Visibility.PRIVATE)
 
@@ -92,7 +93,7 @@ def test_a_list_is_edited(store: Store) -> None:
 def test_a_list_goes_when_nothing_hangs_on_it(store: Store) -> None:
     with store.begin() as tx:
         factories.add_mailing_list(tx)
-        lists.remove_list(tx, "news")
+        lists.remove_list(tx, STAFF, "news")
         factories.add_mailing_list(tx)
         factories.add_subscriber(tx, "ana@example.org", state=MembershipState.UNSUBSCRIBED)
         factories.add_digest(tx)
@@ -101,8 +102,8 @@ def test_a_list_goes_when_nothing_hangs_on_it(store: Store) -> None:
         uses = tx.lists.count_list_uses(factories.get_mailing_list(tx))
         assert list(uses.values()) == [1, 1, 1, 2]
         with pytest.raises(InputError, match="who are or were on it: 1, digests: 1, editions: 1"):
-            lists.remove_list(tx, "news")
-        erasure.erase_person(tx, "ana@example.org", NOW)
+            lists.remove_list(tx, STAFF, "news")
+        erasure.erase_person(tx, STAFF, "ana@example.org", NOW)
         assert list(tx.lists.count_list_uses(factories.get_mailing_list(tx)).values()) == [
             0,
             1,
@@ -113,8 +114,8 @@ def test_a_list_goes_when_nothing_hangs_on_it(store: Store) -> None:
 
 def test_a_topic_loses_one_of_its_names(store: Store) -> None:
     with store.begin() as tx:
-        lists.add_topic(tx, "health", {"en": "Health", "fr": "Santé"}, NOW)
-        lists.remove_topic_name(tx, "health", "fr")
+        lists.add_topic(tx, STAFF, "health", {"en": "Health", "fr": "Santé"}, NOW)
+        lists.remove_topic_name(tx, STAFF, "health", "fr")
         (kept,) = tx.lists.list_topics()
     assert kept.names == {"en": "Health"}
 

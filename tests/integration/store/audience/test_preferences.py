@@ -21,6 +21,7 @@ from mailer.model.subscribers import (
     Wording,
 )
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW
 
@@ -52,7 +53,7 @@ def acts(tx: SqlTransaction, address: str) -> list[tuple[str, str]]:
 def change(tx: SqlTransaction, changes: Mapping[str, Any], slug: str = "news") -> Membership:
     known = subscribers.get_subscriber(tx, ANA)
     return preferences.change_membership(
-        tx, known, factories.get_mailing_list(tx, slug), changes, NOW + DAY
+        tx, STAFF, known, factories.get_mailing_list(tx, slug), changes, NOW + DAY
     )
 
 
@@ -93,13 +94,16 @@ def test_a_digest_goes_on_serving_those_who_chose_it(ready: Store) -> None:
         change(tx, {"frequency": Frequency.WEEKLY})
         every = {"frequency": Frequency.EVERY}
         with pytest.raises(Refused, match="1 members of the list 'news' chose weekly mails"):
-            digests.edit_digest(tx, "weekly", every, NOW)
+            digests.edit_digest(tx, STAFF, "weekly", every, NOW)
         with pytest.raises(Refused, match="chose weekly"):
-            digests.edit_digest(tx, "weekly", {"list": "press"}, NOW)
+            digests.edit_digest(tx, STAFF, "weekly", {"list": "press"}, NOW)
         factories.add_digest(tx, "other", frequency=Frequency.WEEKLY)
-        assert digests.edit_digest(tx, "weekly", every, NOW).settings.frequency is Frequency.EVERY
+        assert (
+            digests.edit_digest(tx, STAFF, "weekly", every, NOW).settings.frequency
+            is Frequency.EVERY
+        )
         with pytest.raises(Refused, match="chose weekly"):
-            digests.edit_digest(tx, "other", every, NOW)
+            digests.edit_digest(tx, STAFF, "other", every, NOW)
 
 
 def test_a_pause_ends_by_itself_or_by_hand(ready: Store) -> None:
@@ -107,16 +111,16 @@ def test_a_pause_ends_by_itself_or_by_hand(ready: Store) -> None:
         ana = factories.add_subscriber(tx, ANA)
         factories.add_subscriber(tx, ANA, list_slug="press", state=M.UNSUBSCRIBED)
         both = [factories.get_mailing_list(tx), factories.get_mailing_list(tx, "press")]
-        until = preferences.pause_memberships(tx, ana, both, timedelta(weeks=4), NOW)
+        until = preferences.pause_memberships(tx, STAFF, ana, both, timedelta(weeks=4), NOW)
         assert until == NOW + timedelta(weeks=4)
         assert standing(tx, ANA).paused_until == until
         assert standing(tx, ANA, "press").paused_until is None
-        assert preferences.pause_memberships(tx, ana, both, None, NOW) is None
+        assert preferences.pause_memberships(tx, STAFF, ana, both, None, NOW) is None
         assert standing(tx, ANA).paused_until is None
         assert acts(tx, ANA)[-2:] == [("paused", "news"), ("resumed", "news")]
         for length in (timedelta(), timedelta(weeks=53), -timedelta(weeks=1)):
             with pytest.raises(InputError, match="between a week and a year"):
-                preferences.pause_memberships(tx, ana, both, length, NOW)
+                preferences.pause_memberships(tx, STAFF, ana, both, length, NOW)
 
 
 def test_a_leaving_can_be_taken_back(ready: Store) -> None:
@@ -125,20 +129,20 @@ def test_a_leaving_can_be_taken_back(ready: Store) -> None:
         factories.unsubscribe_address(tx, ANA)
         news = factories.get_mailing_list(tx)
         for _ in range(2):
-            back = preferences.restore_membership(tx, ana, news, NOW + DAY, source="page")
+            back = preferences.restore_membership(tx, STAFF, ana, news, NOW + DAY, source="page")
         assert back == standing(tx, ANA)
         assert (back.state, back.topics, back.left_at) == (M.ACTIVE, ("health",), None)
         assert acts(tx, ANA) == [("added", "news"), ("left", "news"), ("returned", "news")]
         factories.unsubscribe_address(tx, ANA)
         factories.suppress_address(tx, ANA)
         with pytest.raises(Refused, match="must not be mailed"):
-            preferences.restore_membership(tx, ana, news, NOW, source="page")
+            preferences.restore_membership(tx, STAFF, ana, news, NOW, source="page")
 
 
 def test_a_new_address_keeps_the_person_and_the_log_has_both(ready: Store) -> None:
     with ready.begin() as tx:
         ana = factories.add_subscriber(tx, ANA, "health", name="Ana")
-        moved = preferences.change_address(tx, ana, "ana@EXAMPLE.net", NOW)
+        moved = preferences.change_address(tx, STAFF, ana, "ana@EXAMPLE.net", NOW)
         assert (moved.id, moved.address) == (ana.id, "ana@example.net")
         assert tx.subscribers.list_addresses(moved) == ["ana@example.net", ANA]
         assert [act for act, _ in acts(tx, "ana@example.net")] == [
@@ -146,7 +150,7 @@ def test_a_new_address_keeps_the_person_and_the_log_has_both(ready: Store) -> No
         ]  # fmt: skip
         factories.suppress_address(tx, BO)
         with pytest.raises(Refused, match="must not be mailed"):
-            preferences.change_address(tx, moved, BO, NOW)
+            preferences.change_address(tx, STAFF, moved, BO, NOW)
 
 
 def test_an_address_that_is_known_makes_one_person_of_two(ready: Store) -> None:
@@ -154,7 +158,7 @@ def test_an_address_that_is_known_makes_one_person_of_two(ready: Store) -> None:
         ana = factories.add_subscriber(tx, ANA, "health", name="Ana", tags=("donor",))
         bo = factories.add_subscriber(tx, BO, "housing", country="GB", tags=("vip",))
         factories.add_subscriber(tx, ANA, list_slug="press")
-        kept = preferences.change_address(tx, ana, BO, NOW)
+        kept = preferences.change_address(tx, STAFF, ana, BO, NOW)
         assert kept.id == bo.id
         assert kept.person == Person(BO, "Ana", country="GB", tags=("donor", "vip"))
         assert standing(tx, BO).topics == ("health", "housing")
@@ -164,7 +168,7 @@ def test_an_address_that_is_known_makes_one_person_of_two(ready: Store) -> None:
             "old links lead to whoever they are now"
         )
         cy = factories.add_subscriber(tx, "cy@example.org")
-        last = preferences.merge_subscribers(tx, kept, cy, NOW)
+        last = preferences.merge_subscribers(tx, STAFF, kept, cy, NOW)
         assert tx.subscribers.find_subscriber_by_id(ana.id) == last
 
 
@@ -191,7 +195,7 @@ def test_what_happened_last_counts(
             if left:
                 factories.unsubscribe_address(tx, address, now=left)
         gone, kept = people
-        preferences.merge_subscribers(tx, gone, kept, NOW + 9 * DAY)
+        preferences.merge_subscribers(tx, STAFF, gone, kept, NOW + 9 * DAY)
         assert standing(tx, BO).state is state
 
 
@@ -199,10 +203,10 @@ def test_somebody_is_not_merged_with_themselves_or_into_a_suppressed_address(rea
     with ready.begin() as tx:
         ana, bo = factories.add_subscriber(tx, ANA), factories.add_subscriber(tx, BO)
         with pytest.raises(InputError, match="the same person"):
-            preferences.merge_subscribers(tx, ana, ana, NOW)
+            preferences.merge_subscribers(tx, STAFF, ana, ana, NOW)
         factories.suppress_address(tx, BO)
         with pytest.raises(Refused, match="must not be mailed"):
-            preferences.merge_subscribers(tx, ana, bo, NOW)
+            preferences.merge_subscribers(tx, STAFF, ana, bo, NOW)
 
 
 def test_the_log_has_the_wording_and_keeps_each_once(ready: Store) -> None:
@@ -211,7 +215,13 @@ def test_the_log_has_the_wording_and_keeps_each_once(ready: Store) -> None:
     with ready.begin() as tx:
         for address in (ANA, BO):
             subscribers.subscribe_person(
-                tx, Person(address), factories.get_mailing_list(tx), (), NOW, evidence=evidence
+                tx,
+                STAFF,
+                Person(address),
+                factories.get_mailing_list(tx),
+                (),
+                NOW,
+                evidence=evidence,
             )
         (entry,) = consent.list_consent_entries(tx, ANA)
         assert (entry.act, entry.source, entry.basis) == (

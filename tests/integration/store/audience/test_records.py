@@ -13,6 +13,7 @@ from mailer.model.signup import RateLimit, SignUpWishes
 from mailer.model.subscribers import ConsentAction
 from mailer.model.suppressions import SuppressionReason
 from mailer.store import SqlTransaction, Store, schema
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW
 
@@ -46,16 +47,16 @@ def test_an_erasure_leaves_the_hash_of_each_address_and_nothing_else(ready: Stor
         factories.add_subscriber(tx, "zoe@old.example", "health", name="Zoe")
         factories.add_subscriber(tx, "zoe@example.net", list_slug="press", name="Zoe Quay")
         zoe = subscribers.get_subscriber(tx, "zoe@old.example")
-        zoe = preferences.change_address(tx, zoe, "zoe@example.org", NOW)
+        zoe = preferences.change_address(tx, STAFF, zoe, "zoe@example.org", NOW)
         other = subscribers.get_subscriber(tx, "zoe@example.net")
-        zoe = preferences.merge_subscribers(tx, other, zoe, NOW + DAY)
+        zoe = preferences.merge_subscribers(tx, STAFF, other, zoe, NOW + DAY)
         asked = confirmations.build_address_change(tx, zoe.id, "zoe@next.example", "en", "page")
-        confirmations.request_confirmation(tx, LIMIT, asked, NOW)
+        confirmations.request_confirmation(tx, STAFF, LIMIT, asked, NOW)
         suppressions.suppress_address(
-            tx, "zoe@old.example", SuppressionReason.BOUNCE, "550 zoe@old.example", NOW
+            tx, STAFF, "zoe@old.example", SuppressionReason.BOUNCE, "550 zoe@old.example", NOW
         )
         assert len(holding(tx, "zoe@")) > 8
-        assert erasure.erase_person(tx, "zoe@example.org", NOW + DAY)
+        assert erasure.erase_person(tx, STAFF, "zoe@example.org", NOW + DAY)
         assert holding(tx, "zoe@") == []
         assert holding(tx, "Zoe") == []
         for one in ("zoe@old.example", "zoe@example.net", "zoe@example.org"):
@@ -69,7 +70,7 @@ def test_an_erasure_leaves_the_hash_of_each_address_and_nothing_else(ready: Stor
 def test_who_may_return_leaves_no_hash_that_stops_them(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA)
-        erasure.erase_person(tx, ANA, NOW, may_return=True)
+        erasure.erase_person(tx, STAFF, ANA, NOW, may_return=True)
         assert tx.subscribers.find_suppression_reason(ANA) is None
         factories.add_subscriber(tx, ANA)
 
@@ -79,9 +80,9 @@ def test_a_former_address_that_is_anothers_now_stays_theirs(ready: Store) -> Non
     with ready.begin() as tx:
         factories.add_subscriber(tx, OLD, "health")
         first = subscribers.get_subscriber(tx, OLD)
-        preferences.change_address(tx, first, NEW, NOW)
+        preferences.change_address(tx, STAFF, first, NEW, NOW)
         second = factories.add_subscriber(tx, OLD, "climate")
-        erasure.erase_person(tx, NEW, NOW + DAY)
+        erasure.erase_person(tx, STAFF, NEW, NOW + DAY)
         assert tx.subscribers.find_suppression_reason(OLD) is None
         assert subscribers.get_subscriber(tx, OLD) == second
         logged = tx.subscribers.list_consent_entries(OLD)
@@ -94,10 +95,10 @@ def test_all_that_is_stored_is_told(ready: Store) -> None:
         factories.add_subscriber(tx, ANA, "health", name="Ana", list_slug="press")
         known = subscribers.get_subscriber(tx, ANA)
         asked = confirmations.build_address_change(tx, known.id, NEW, "en", "page")
-        confirmations.request_confirmation(tx, LIMIT, asked, NOW)
+        confirmations.request_confirmation(tx, STAFF, LIMIT, asked, NOW)
         wishes = SignUpWishes(("news",), ("climate",))
         again = confirmations.build_sign_up(tx, ANA, wishes, "en", "page")
-        confirmations.request_confirmation(tx, LIMIT, again, NOW + timedelta(hours=1))
+        confirmations.request_confirmation(tx, STAFF, LIMIT, again, NOW + timedelta(hours=1))
         held = erasure.collect_personal_data(tx, known)
     assert (held["address"], held["name"], held["suppressed"]) == (ANA, "Ana", None)
     assert [one["list"] for one in held["lists"]] == ["press"]
@@ -115,12 +116,12 @@ def test_editions_to_each_address_that_somebody_had_are_told_and_nobody_elses(
     edition = factories.begin_edition(mailer, ANA, "bo@example.org")
     with store.begin() as tx:
         ana = subscribers.get_subscriber(tx, ANA)
-        preferences.change_address(tx, ana, NEW, NOW)
+        preferences.change_address(tx, STAFF, ana, NEW, NOW)
         moved = subscribers.get_subscriber(tx, NEW)
         assert [one.edition for one in tx.subscribers.list_mailed_editions(moved)] == [edition.name]
         another = factories.add_subscriber(tx, ANA)
         assert tx.subscribers.list_mailed_editions(another) == []
-        erasure.erase_person(tx, NEW, NOW)
+        erasure.erase_person(tx, STAFF, NEW, NOW)
     assert [one.partition(":")[0] for one in factories.read_deliveries(store, edition)] == [
         "erased",
         "bo@example.org",
@@ -140,6 +141,6 @@ def test_a_reply_keeps_no_internationalised_address_in_either_spelling(
         if by_retention:
             assert tx.retention.clear_addresses(edition.id, "", 10, NOW)[0] == 1
         else:
-            assert erasure.erase_person(tx, zoe, NOW)
+            assert erasure.erase_person(tx, STAFF, zoe, NOW)
         (reply,) = tx.connection.scalars(select(schema.delivery.c.reply))
     assert reply == "250 2.1.5 <(erased)> or (erased)"

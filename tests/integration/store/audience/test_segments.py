@@ -13,6 +13,7 @@ from mailer.errors import InputError, NotFound
 from mailer.model.segments import All, Among, AnyOf, Filter, FilterField, Joined, Not
 from mailer.model.subscribers import MembershipState, Person
 from mailer.store import Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 
@@ -124,6 +125,7 @@ def test_sql_and_python_choose_the_same_members(
         for number, reader in enumerate(audience):
             subscribers.subscribe_person(
                 tx,
+                STAFF,
                 Person(
                     f"{number}@example.org",
                     language=reader.own_language,
@@ -160,28 +162,30 @@ def test_a_sample_shows_what_is_mailed(ready: Store) -> None:
 def test_a_segment_is_saved_and_replaced(ready: Store) -> None:
     with ready.begin() as tx:
         line = 'country = GB and (tag = "and" or not joined before 2026-01-01)'
-        first = segments.save_segment(tx, "close", "Close by", line, NOW)
+        first = segments.save_segment(tx, STAFF, "close", "Close by", line, NOW)
         assert segments.get_segment(tx, "close") == first
-        second = segments.save_segment(tx, "close", "Closer", "country = FR", NOW)
+        second = segments.save_segment(tx, STAFF, "close", "Closer", "country = FR", NOW)
         assert second.id == first.id
         assert tx.segments.list_segments() == [second]
         with pytest.raises(InputError, match="no topic 'sports'"):
-            segments.save_segment(tx, "sports", "Sports", "not topic in (health, sports)", NOW)
+            segments.save_segment(
+                tx, STAFF, "sports", "Sports", "not topic in (health, sports)", NOW
+            )
 
 
 def test_a_segment_in_use_stays(ready: Store) -> None:
     with ready.begin() as tx:
-        segments.save_segment(tx, "close", "Close by", "country = GB", NOW)
+        segments.save_segment(tx, STAFF, "close", "Close by", "country = GB", NOW)
         factories.add_digest(tx, segment="close")
         factories.add_story(tx, "boats")
         factories.create_edition(tx, "boats", segment="close")
         with pytest.raises(InputError, match="1 digests, 1 open editions"):
-            segments.remove_segment(tx, "close")
+            segments.remove_segment(tx, STAFF, "close")
 
 
 def test_a_segment_that_nothing_uses_can_go(ready: Store) -> None:
     with ready.begin() as tx:
-        segments.save_segment(tx, "close", "Close by", "country = GB", NOW)
-        segments.remove_segment(tx, "close")
+        segments.save_segment(tx, STAFF, "close", "Close by", "country = GB", NOW)
+        segments.remove_segment(tx, STAFF, "close")
         with pytest.raises(NotFound):
             segments.get_segment(tx, "close")

@@ -9,6 +9,7 @@ from mailer.errors import NotFound, Refused
 from mailer.model.subscribers import ConsentAction
 from mailer.model.suppressions import Suppression, SuppressionReason
 from mailer.store import Store, schema
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW
 
@@ -16,12 +17,12 @@ from tests.integration.factories import DAY, NOW
 def test_the_first_reason_stays(store: Store) -> None:
     with store.begin() as tx:
         first, new = suppressions.suppress_address(
-            tx, " ana@EXAMPLE.org", SuppressionReason.BOUNCE, "550 no such user", NOW
+            tx, STAFF, " ana@EXAMPLE.org", SuppressionReason.BOUNCE, "550 no such user", NOW
         )
         assert new
         assert first.address == "ana@example.org"
         second, new = suppressions.suppress_address(
-            tx, "ana@example.org", SuppressionReason.MANUAL, "", NOW + DAY
+            tx, STAFF, "ana@example.org", SuppressionReason.MANUAL, "", NOW + DAY
         )
         assert (second, new) == (first, False)
         assert tx.subscribers.list_suppressions() == [first]
@@ -34,11 +35,12 @@ def test_one_who_is_suppressed_cannot_join(store: Store) -> None:
         with pytest.raises(Refused, match="must not be mailed"):
             factories.add_subscriber(tx, "ana@example.org")
         assert (
-            suppressions.lift_suppression(tx, "ana@example.org", factories.NOW) == "ana@example.org"
+            suppressions.lift_suppression(tx, STAFF, "ana@example.org", factories.NOW)
+            == "ana@example.org"
         )
         factories.add_subscriber(tx, "ana@example.org")
         with pytest.raises(NotFound, match="is not suppressed"):
-            suppressions.lift_suppression(tx, "ana@example.org", factories.NOW)
+            suppressions.lift_suppression(tx, STAFF, "ana@example.org", factories.NOW)
 
 
 def test_a_suppression_outlives_its_address(store: Store) -> None:
@@ -60,12 +62,12 @@ def test_many_are_suppressed_at_once_and_keep_their_first_reason(store: Store) -
     with store.begin() as tx:
         factories.suppress_address(tx, "r7@example.org")
         rows = list(enumerate([*some[:10], some[3]]))
-        results = decisions.suppress_rows(tx, rows, NOW, source="a file")
+        results = decisions.suppress_rows(tx, STAFF, rows, NOW, source="a file")
         assert [one.outcome.value for one in results] == [
             "unchanged" if n in {7, 10} else "suppressed" for n in range(11)
         ]
         assert tx.subscribers.find_suppression_reason("r7@example.org") == "manual"
-        decisions.suppress_rows(tx, list(enumerate(some[10:])), NOW + DAY, source="more")
+        decisions.suppress_rows(tx, STAFF, list(enumerate(some[10:])), NOW + DAY, source="more")
     with store.read() as tx:
         assert tx.subscribers.count_by_reason() == {
             SuppressionReason.BOUNCE: 2499,

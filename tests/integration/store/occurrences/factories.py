@@ -14,6 +14,7 @@ from mailer.model.editions import Edition
 from mailer.model.schedules import NewSchedule, OccurrenceState, SavedOccurrence
 from mailer.schedules.holidays import OnFreeDay
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration.factories import NOW
 
 LONDON = "Europe/London"
@@ -34,7 +35,7 @@ RULE_TIME = parse_wall_time("2026-11-24 09:00")
 
 def add_schedule(tx: SqlTransaction, slug: str = "weekly", zone: str = LONDON) -> None:
     timing = schedules.parse_timing("weekly on Tue", "09:00", zone, NOW.date(), OnFreeDay.SKIP)
-    schedules.add_schedule(tx, NewSchedule(slug, timing), {}, NOW)
+    schedules.add_schedule(tx, STAFF, NewSchedule(slug, timing), {}, NOW)
 
 
 def find_schedule_id(tx: SqlTransaction, slug: str = "weekly") -> int:

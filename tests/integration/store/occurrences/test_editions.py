@@ -176,7 +176,7 @@ def test_one_whose_edition_has_begun_stays_as_it_is(
         factories.add_story(tx, "boats")
         ended = over(mailer, tx, assemble_edition(tx))
         before = get_occurrence(tx), ended
-        said = f"edition {ended.id} was made of it, and is {ended.state}"
+        said = f"the occurrence has edition {ended.id}, which is {ended.state}"
         with pytest.raises(Refused, match=said):
             occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + HOUR, NOW)
         with pytest.raises(Refused, match=said):

@@ -14,6 +14,7 @@ from mailer.model.edition_states import SendTimeBasis
 from mailer.model.schedules import NewSchedule
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW
 from tests.integration.store.occurrences.factories import (
@@ -33,8 +34,8 @@ def on_a_blackout(tx: SqlTransaction, what: OnFreeDay) -> None:
     """The digest's schedule does this on free days, and Tuesday is one."""
     tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))
     timing = schedules.parse_timing("weekly on Tue", "09:00", LONDON, NOW.date(), what)
-    schedules.add_schedule(tx, NewSchedule("weekly", timing), {}, NOW)
-    schedules.add_blackout(tx, CLOSED, NOW)
+    schedules.add_schedule(tx, STAFF, NewSchedule("weekly", timing), {}, NOW)
+    schedules.add_blackout(tx, STAFF, CLOSED, NOW)
 
 
 def in_tokyo(tx: SqlTransaction) -> DigestCalendar:
@@ -53,7 +54,7 @@ def test_one_that_is_sent_now_goes_to_all_readers_at_once(ready: Store) -> None:
 def test_one_that_is_sent_now_is_not_late_though_the_digest_has_no_grace(ready: Store) -> None:
     now = NOW + timedelta(seconds=5)
     with ready.begin() as tx:
-        digests.edit_digest(tx, "weekly", {"grace": timedelta()}, NOW)
+        digests.edit_digest(tx, STAFF, "weekly", {"grace": timedelta()}, NOW)
         occurrences.send_now(tx, find_planned(tx), now)
         (step,) = build_calendar(tx).list_due_steps(now, LOOK_BACK)
     assert step.action is OccurrenceAction.ASSEMBLE, step.reason
@@ -86,7 +87,7 @@ def test_one_is_not_restored_to_a_time_that_is_past(ready: Store) -> None:
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.BEFORE)
         occurrences.skip_occurrence(tx, build_calendar(tx).find_occurrence("2026-11-24", now), now)
-        with pytest.raises(Refused, match="its own time, Mon 23 Nov 2026 09:00 Europe/London"):
+        with pytest.raises(Refused, match="its original time, Mon 23 Nov 2026 09:00 Europe/London"):
             occurrences.restore_occurrence(
                 tx, build_calendar(tx).find_occurrence("2026-11-24", now), now
             )
@@ -132,9 +133,9 @@ def test_what_a_long_blackout_has_moved_is_not_forgotten_before_its_time(
         for one in tx.schedules.list_schedules():
             tx.schedules.remove_schedule(one)
         timing = schedules.parse_timing("2026-12-22", "09:00", LONDON, NOW.date(), OnFreeDay.AFTER)
-        schedules.add_schedule(tx, NewSchedule("weekly", timing), {}, NOW)
+        schedules.add_schedule(tx, STAFF, NewSchedule("weekly", timing), {}, NOW)
         long = Blackout(date(2026, 12, 21), date(2027, 1, 3), "closed")
-        schedules.add_blackout(tx, long, NOW)
+        schedules.add_blackout(tx, STAFF, long, NOW)
         claim_occurrence(tx, parse_wall_time("2026-12-22 09:00"))
         (found,) = mailer.build_calendars(tx)
     assert found.list_due_steps(now, LOOK_BACK) == []

@@ -16,6 +16,7 @@ from mailer.model.edition_states import EditionState, SendTimeBasis
 from mailer.model.editions import Edition, SendAppointment
 from mailer.store import SqlTransaction, Store
 from mailer.worker import jobs
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.store.occurrences.factories import (
@@ -68,7 +69,7 @@ def test_an_approved_edition_that_is_moved_is_not_late(mailer: Mailer, made: Edi
 
 def test_an_edition_in_review_that_is_moved_is_not_late(mailer: Mailer, made: Edition) -> None:
     with mailer.store.begin() as tx:
-        digests.edit_digest(tx, "weekly", {"when_late": WhenLate.DRAFT}, NOW)
+        digests.edit_digest(tx, STAFF, "weekly", {"when_late": WhenLate.DRAFT}, NOW)
         mailer.clock = lambda: NOW
         jobs.review_draft(mailer, made.id, create_logger(io.StringIO()), tx)
         moved_to_noon(tx, made)

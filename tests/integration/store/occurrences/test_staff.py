@@ -51,7 +51,7 @@ def test_one_is_moved_again_and_restored(ready: Store) -> None:
         assert kept.moved_to == RULE_TIME + 2 * HOUR
         kept = occurrences.restore_occurrence(tx, find_planned(tx), NOW, actor="Amina")
         assert (kept.state, kept.moved_to, kept.actor) == (PLANNED, None, "Amina")
-        assert kept.reason == "as its rule has it"
+        assert kept.reason == "back to its rule"
         assert find_planned(tx).occurrence.wall == RULE_TIME
 
 
@@ -71,7 +71,7 @@ def test_nothing_is_moved_into_the_past(ready: Store) -> None:
             occurrences.move_occurrence(
                 tx, find_planned(tx), parse_wall_time("2026-11-20 09:28"), NOW
             )
-        assert it.value.where == "--to"
+        assert it.value.field == "moved_to"
         assert tx.schedules.list_occurrences("weekly") == []
         kept = occurrences.move_occurrence(
             tx, find_planned(tx), parse_wall_time("2026-11-20 09:29"), NOW
@@ -114,7 +114,7 @@ def test_one_that_is_skipped_is_restored(ready: Store) -> None:
 
 def test_nothing_is_restored_that_is_as_its_rule_has_it_or_past(ready: Store) -> None:
     with ready.begin() as tx:
-        with pytest.raises(Refused, match="as its rule has it"):
+        with pytest.raises(Refused, match="not moved or skipped"):
             occurrences.restore_occurrence(tx, find_planned(tx), NOW)
         for state in (ON_HOLD, MADE):
             named = RULE_TIME + (7 if state is ON_HOLD else 14) * DAY
@@ -158,7 +158,7 @@ def test_the_verbs_refuse_what_has_changed_since_staff_looked(ready: Store) -> N
         seen = find_planned(tx)
         claim_occurrence(tx)
         for verb in (occurrences.skip_occurrence, occurrences.send_now):
-            with pytest.raises(Refused, match="has changed meanwhile") as refused:
+            with pytest.raises(Refused, match="has changed in between") as refused:
                 verb(tx, seen, NOW)
             assert "try again" in refused.value.hint
         assert get_occurrence(tx).state is MADE
@@ -177,9 +177,9 @@ def test_of_two_who_decide_about_what_both_have_seen_the_second_is_refused(ready
                 occurrences.restore_occurrence,
                 occurrences.send_now,
             ):
-                with pytest.raises(Refused, match=r"as its rule has it|has changed meanwhile"):
+                with pytest.raises(Refused, match=r"not moved or skipped|has changed in between"):
                     verb(tx, seen, NOW + hours * HOUR + MINUTE, actor="Zoe")
-            with pytest.raises(Refused, match="has changed meanwhile") as refused:
+            with pytest.raises(Refused, match="has changed in between") as refused:
                 occurrences.move_occurrence(
                     tx, seen, RULE_TIME + DAY, NOW + hours * HOUR + MINUTE, actor="Zoe"
                 )

@@ -22,6 +22,7 @@ from mailer.model.subscribers import MembershipState, Person
 from mailer.outbox import explain_outcome
 from mailer.store import Store
 from mailer.store.schema import delivery
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 
@@ -124,7 +125,7 @@ def ready_store(store: Store) -> Store:
         factories.add_mailing_list(tx, "press")
         for slug in ("news", "press"):  # weekly mails can be chosen
             factories.add_digest(tx, f"{slug}-weekly", list=slug, frequency=Frequency.WEEKLY)
-        segments.save_segment(tx, "gb", "Britain", "country = GB", NOW)
+        segments.save_segment(tx, STAFF, "gb", "Britain", "country = GB", NOW)
     return store
 
 
@@ -170,6 +171,7 @@ def test_plan_gives_each_reader_their_chosen_stories(
             address = f"{number}@example.org"
             person = subscribers.subscribe_person(
                 tx,
+                STAFF,
                 Person(address, language=reader.own_language, country=reader.country),
                 factories.get_mailing_list(tx, "press" if reader.is_elsewhere else "news"),
                 get_topics(tx, sorted(reader.topics)),
@@ -187,10 +189,12 @@ def test_plan_gives_each_reader_their_chosen_stories(
             ):
                 now, week = datetime.now(UTC), timedelta(weeks=1)
                 preferences.pause_memberships(
-                    tx, person, [factories.get_mailing_list(tx)], week, now
+                    tx, STAFF, person, [factories.get_mailing_list(tx)], week, now
                 )
             if reader.state is MembershipState.UNSUBSCRIBED and not reader.is_elsewhere:
-                subscribers.unsubscribe_person(tx, person, factories.get_mailing_list(tx), NOW)
+                subscribers.unsubscribe_person(
+                    tx, STAFF, person, factories.get_mailing_list(tx), NOW
+                )
             if reader.is_suppressed:
                 factories.suppress_address(tx, address)
             if reader.is_elsewhere:
@@ -308,7 +312,7 @@ def test_explain_outcome_says_why_an_address_got_nothing(
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
         factories.add_mailing_list(tx, "press")
-        segments.save_segment(tx, "gb", "Britain", "country = GB", NOW)
+        segments.save_segment(tx, STAFF, "gb", "Britain", "country = GB", NOW)
         factories.add_subscriber(tx, "ana@example.org", country="GB")
         factories.add_subscriber(tx, "press@example.org", list_slug="press")
         factories.add_subscriber(tx, "pending@example.org", state=MembershipState.PENDING)
@@ -321,12 +325,12 @@ def test_explain_outcome_says_why_an_address_got_nothing(
         weekly_subscriber = factories.add_subscriber(tx, "weekly@example.org", country="GB")
         changes = {"frequency": Frequency.WEEKLY}
         preferences.change_membership(
-            tx, weekly_subscriber, factories.get_mailing_list(tx), changes, NOW
+            tx, STAFF, weekly_subscriber, factories.get_mailing_list(tx), changes, NOW
         )
         paused_subscriber = factories.add_subscriber(tx, "paused@example.org", country="GB")
         now, week = datetime.now(UTC), timedelta(weeks=1)
         preferences.pause_memberships(
-            tx, paused_subscriber, [factories.get_mailing_list(tx)], week, now
+            tx, STAFF, paused_subscriber, [factories.get_mailing_list(tx)], week, now
         )
         factories.add_story(tx, "boats", "health")
         approved_edition = mailer.approve_edition(

@@ -13,6 +13,7 @@ from mailer.audience import preferences, subscribers
 from mailer.model.deliveries import Claim, DeliveryState, Settlement
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import (
     DAY,
@@ -144,7 +145,9 @@ GateCheck = Callable[[Store, int, Sequence[Claim]], set[int]]
 def pause_reader(tx: SqlTransaction) -> None:
     subscriber = subscribers.get_subscriber(tx, READERS[0])
     week, now = timedelta(weeks=1), datetime.now(UTC)
-    preferences.pause_memberships(tx, subscriber, [factories.get_mailing_list(tx)], week, now)
+    preferences.pause_memberships(
+        tx, STAFF, subscriber, [factories.get_mailing_list(tx)], week, now
+    )
 
 
 @pytest.mark.parametrize("action", [suppress_reader, unsubscribe_reader, pause_reader])

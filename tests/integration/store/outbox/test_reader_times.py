@@ -12,6 +12,7 @@ from mailer.audience import lists
 from mailer.model.edition_states import SendTimeBasis
 from mailer.model.editions import SendAppointment
 from mailer.store import Store
+from tests.actors import STAFF
 from tests.integration import factories
 
 NOW = datetime(2027, 3, 26, 12, tzinfo=UTC)
@@ -64,7 +65,7 @@ def test_delivery_is_due_at_wall_time_in_readers_zone(readers: Mailer) -> None:
 
 def test_reader_without_zone_uses_list_time_zone(readers: Mailer) -> None:
     with readers.store.begin() as tx:
-        lists.edit_list(tx, "news", {"time_zone": "America/Lima"})
+        lists.edit_list(tx, STAFF, "news", {"time_zone": "America/Lima"})
     assert find_due_times(readers, SendTimeBasis.READER)[
         "nowhere@example.org"
     ] == WALL_TIME.replace(tzinfo=ZoneInfo("America/Lima"))
@@ -99,7 +100,7 @@ def test_office_send_time_makes_all_due_at_once(readers: Mailer) -> None:
 def test_reader_time_zones_are_listed_once(readers: Mailer, store: Store) -> None:
     with store.begin() as tx:
         factories.add_mailing_list(tx, "press")
-        lists.edit_list(tx, "press", {"time_zone": "Asia/Tokyo"})
+        lists.edit_list(tx, STAFF, "press", {"time_zone": "Asia/Tokyo"})
         factories.add_subscriber(
             tx, "other@example.org", list_slug="press", time_zone="Europe/Berlin"
         )

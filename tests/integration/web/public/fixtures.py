@@ -17,6 +17,7 @@ from mailer.model.lists import Frequency, MailingList, Visibility
 from mailer.model.signup import Confirmation, ConfirmationState, RateLimit, SignUpWishes
 from mailer.model.subscribers import MembershipState, Subscriber
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 
@@ -92,10 +93,10 @@ class SeededOffice:
             sign_up = confirmations.build_sign_up(
                 tx, address, wishes=sign_up_wishes, language="en", source="x"
             )
-            confirmations.request_confirmation(tx, NO_LIMIT, sign_up, now)
+            confirmations.request_confirmation(tx, STAFF, NO_LIMIT, sign_up, now)
             confirmation = tx.sign_ups.list_for_address(sign_up.address)[-1]
             if state is not ConfirmationState.ASKED:
-                confirmations.move_confirmation(tx, confirmation, state, now)
+                confirmations.move_confirmation(tx, STAFF, confirmation, state, now)
         return confirmation.id
 
     def list_confirmations(self, address: str) -> list[Confirmation]:
@@ -110,7 +111,7 @@ def seed_office(mailer: Mailer) -> SeededOffice:
         factories.add_topics(tx)
         news = factories.add_mailing_list(tx, "news")
         press = factories.add_mailing_list(tx, "press")
-        staff = lists.add_list(tx, "staff", "Staff", NOW, visibility=Visibility.PRIVATE)
+        staff = lists.add_list(tx, STAFF, "staff", "Staff", NOW, visibility=Visibility.PRIVATE)
         factories.add_digest(tx, "the-week", frequency=Frequency.WEEKLY)
         _add_people(tx)
     seeded_office = SeededOffice(mailer, news, press, staff)
@@ -123,11 +124,11 @@ def _add_people(tx: SqlTransaction) -> None:
     factories.add_subscriber(tx, ADDRESSES["suppressed"])
     factories.suppress_address(tx, ADDRESSES["suppressed"])
     factories.add_subscriber(tx, ADDRESSES["erased"])
-    erasure.erase_person(tx, ADDRESSES["erased"], NOW)
+    erasure.erase_person(tx, STAFF, ADDRESSES["erased"], NOW)
     factories.add_subscriber(tx, ADDRESSES["left"], state=MembershipState.UNSUBSCRIBED)
     paused_subscriber = factories.add_subscriber(tx, ADDRESSES["paused"])
     news = factories.get_mailing_list(tx)
-    preferences.pause_memberships(tx, paused_subscriber, [news], timedelta(weeks=4), NOW)
+    preferences.pause_memberships(tx, STAFF, paused_subscriber, [news], timedelta(weeks=4), NOW)
 
 
 # ---- the database's contents ------------------------------------------------------------------

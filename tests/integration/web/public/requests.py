@@ -15,6 +15,7 @@ from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
 from mailer.model.articles import ArticleKind
 from mailer.model.contacts import ContactProfile, Trust
 from mailer.model.embargoes import EmbargoTerms
+from tests.actors import STAFF
 from tests.integration import archive_factories, factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient
@@ -55,9 +56,9 @@ def start_advance_copy(seeded_office: SeededOffice) -> str:
     assert subscriber is not None
     with seeded_office.store.begin() as tx:
         press_list = seeded_office.press
-        subscribers.subscribe_person(tx, subscriber.person, press_list, [], NOW, rejoin=True)
+        subscribers.subscribe_person(tx, STAFF, subscriber.person, press_list, [], NOW, rejoin=True)
         contacts.save_contact(
-            tx, subscriber, ContactProfile("The Example", trust=Trust.TRUSTED), NOW
+            tx, STAFF, subscriber, ContactProfile("The Example", trust=Trust.TRUSTED), NOW
         )
         factories.add_story(tx, "lanterns", kind=ArticleKind.PRESS_RELEASE)
         # In the future by the database's clock too, which does not stand still.

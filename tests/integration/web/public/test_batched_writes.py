@@ -11,6 +11,7 @@ from mailer.audience import lists
 from mailer.errors import ConfigError, InputError
 from mailer.store import SqlTransaction, Store
 from mailer.web.public.batched_writes import PageWriter, UndoWrite
+from tests.actors import STAFF
 from tests.integration.factories import NOW
 
 
@@ -29,7 +30,7 @@ def run_at_once(store: Store, jobs: Sequence[Callable[[SqlTransaction], Any]]) -
 
 
 def make_topic_write(slug: str) -> Callable[[SqlTransaction], str]:
-    return lambda tx: lists.add_topic(tx, slug, {"en": slug}, NOW).slug
+    return lambda tx: lists.add_topic(tx, STAFF, slug, {"en": slug}, NOW).slug
 
 
 def list_topic_slugs(store: Store) -> set[str]:

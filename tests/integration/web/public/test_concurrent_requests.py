@@ -11,6 +11,7 @@ from mailer.audience.signup import confirmations
 from mailer.model.signup import ConfirmationState
 from mailer.model.subscribers import MembershipState, Person
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient
@@ -51,7 +52,7 @@ def test_unsubscribe_beside_a_merge_takes_effect(
     survivor, merged = seeded_office.add_person(ANA), seeded_office.add_person(BEN)
 
     def merge(tx: SqlTransaction) -> None:
-        preferences.merge_subscribers(tx, merged, survivor, NOW)
+        preferences.merge_subscribers(tx, STAFF, merged, survivor, NOW)
 
     def unsubscribe() -> None:
         assert (
@@ -69,7 +70,7 @@ def test_saving_preferences_beside_an_address_change_keeps_both(
     person = seeded_office.add_person(ANA)
 
     def change_address(tx: SqlTransaction) -> None:
-        preferences.change_address(tx, person, BEN, NOW)
+        preferences.change_address(tx, STAFF, person, BEN, NOW)
 
     def save_preferences() -> None:
         fields = {"list": "news", "topic news": "health", "language": "fr"}
@@ -87,13 +88,15 @@ def test_address_change_beside_an_import_keeps_both(seeded_office: SeededOffice)
 
     def import_people(tx: SqlTransaction) -> None:
         news = factories.get_mailing_list(tx)
-        tx.import_rows.import_people([ImportRow(2, Person(ANA, name="Ana"))], news, "a file", NOW)
+        tx.import_rows.import_people(
+            STAFF, [ImportRow(2, Person(ANA, name="Ana"))], news, "a file", NOW
+        )
 
     def change_address() -> None:
         with seeded_office.store.begin() as tx:
             subscriber = tx.subscribers.find_subscriber_by_id(person.id)
             assert subscriber is not None
-            preferences.change_address(tx, subscriber, BEN, NOW)
+            preferences.change_address(tx, STAFF, subscriber, BEN, NOW)
 
     run_beside(seeded_office.store, import_people, change_address)
     moved_subscriber = seeded_office.find_subscriber(BEN)
@@ -108,7 +111,9 @@ def test_concurrent_saves_of_the_same_topics_succeed(
 
     def choose_topics(tx: SqlTransaction) -> None:
         news = factories.get_mailing_list(tx)
-        preferences.change_membership(tx, first, news, {"topics": ("climate", "health")}, NOW)
+        preferences.change_membership(
+            tx, STAFF, first, news, {"topics": ("climate", "health")}, NOW
+        )
 
     def save_preferences() -> None:
         body = b"list=news&topic+news=climate&topic+news=health&language=en"
@@ -132,9 +137,9 @@ def test_confirming_an_address_of_another_subscriber_merges_them(
     )
     with seeded_office.store.begin() as tx:
         address_change = confirmations.build_address_change(tx, requester.id, BEN, "en", "x")
-        confirmations.request_confirmation(tx, NO_LIMIT, address_change, NOW)
+        confirmations.request_confirmation(tx, STAFF, NO_LIMIT, address_change, NOW)
         confirmation = tx.sign_ups.list_for_address(BEN)[-1]
-        confirmations.move_confirmation(tx, confirmation, ConfirmationState.MAILED, NOW)
+        confirmations.move_confirmation(tx, STAFF, confirmation, ConfirmationState.MAILED, NOW)
     assert pages.get_page(seeded_office.build_confirm_path(confirmation.id)).status == 200
     for _ in range(2):
         assert pages.send_form(seeded_office.build_confirm_path(confirmation.id), {}).status == 200

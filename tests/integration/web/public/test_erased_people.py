@@ -14,6 +14,7 @@ from mailer.audience import subscribers
 from mailer.log import create_logger
 from mailer.model.editions import Edition
 from mailer.worker import Scheduler
+from tests.actors import STAFF
 from tests.conftest import KEY
 from tests.fake_relay import Relay
 from tests.integration import factories
@@ -67,7 +68,7 @@ class ErasureScenario:
         self.confirm_address(FIRST_ADDRESS)
         self.run_worker()
         with self.office.store.begin() as tx:
-            subscribers.edit_subscriber(tx, FIRST_ADDRESS, {"name": NAME, "country": "GB"})
+            subscribers.edit_subscriber(tx, STAFF, FIRST_ADDRESS, {"name": NAME, "country": "GB"})
         person = self.office.find_subscriber(FIRST_ADDRESS)
         assert person is not None
         link = self.office.build_preferences_path(person)

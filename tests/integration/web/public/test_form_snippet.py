@@ -15,6 +15,7 @@ from mailer.model.signup import ConfirmationState
 from mailer.web.public import create_public_app, form_snippet
 from mailer.web.public.page_languages import LANGUAGES
 from mailer.web.public.signup import FIELDS, TRAP_FIELD
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import open_client
@@ -111,8 +112,8 @@ def test_form_snippet_is_refused_for_a_private_list() -> None:
 @pytest.fixture
 def send_form(mailer: Mailer) -> Callable[..., int]:
     with mailer.store.begin() as tx:
-        lists.add_topic(tx, "health", {}, NOW)
-        lists.add_topic(tx, "work", {}, NOW)
+        lists.add_topic(tx, STAFF, "health", {}, NOW)
+        lists.add_topic(tx, STAFF, "work", {}, NOW)
         factories.add_mailing_list(tx)
 
     def send_filled_form(**values: str) -> int:

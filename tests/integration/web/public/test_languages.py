@@ -15,6 +15,7 @@ from mailer.model.signup import ConfirmationState, SignUpWishes
 from mailer.model.subscribers import Wording
 from mailer.web.public import create_public_app
 from mailer.web.public.page_languages import LANGUAGES, get_own_name
+from tests.actors import STAFF
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse, open_client
 from tests.integration.web.public.fixtures import NO_LIMIT, SeededOffice
@@ -83,7 +84,9 @@ def test_language_of_the_membership_overrides_the_persons(
 ) -> None:
     reader = seeded_office.add_person("reader@example.org", language="ar")
     with seeded_office.store.begin() as tx:
-        preferences.change_membership(tx, reader, seeded_office.news, {"language": "ru"}, NOW)
+        preferences.change_membership(
+            tx, STAFF, reader, seeded_office.news, {"language": "ru"}, NOW
+        )
     assert read_page_language(pages.get_page(seeded_office.build_preferences_path(reader))) == "ru"
     assert read_page_language(pages.get_page(seeded_office.build_unsubscribe_path(reader))) == "ru"
 
@@ -106,9 +109,9 @@ def test_confirmation_opens_in_the_language_of_the_sign_up(
         sign_up = confirmations.build_sign_up(
             tx, "new@example.org", SignUpWishes(lists=("news",)), "zh", source="x"
         )
-        confirmations.request_confirmation(tx, NO_LIMIT, sign_up, NOW)
+        confirmations.request_confirmation(tx, STAFF, NO_LIMIT, sign_up, NOW)
         confirmation = tx.sign_ups.list_for_address("new@example.org")[-1]
-        confirmations.move_confirmation(tx, confirmation, ConfirmationState.MAILED, NOW)
+        confirmations.move_confirmation(tx, STAFF, confirmation, ConfirmationState.MAILED, NOW)
     assert (
         read_page_language(
             pages.get_page(

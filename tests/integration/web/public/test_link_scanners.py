@@ -21,6 +21,7 @@ from mailer.log import create_logger
 from mailer.model.editions import Edition
 from mailer.model.signup import SignUpWishes
 from mailer.worker import Scheduler
+from tests.actors import STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW
@@ -108,7 +109,7 @@ class MailScenario:
         """Send about `count` service mails, of all kinds."""
         count_per_kind = count // len(SERVICE_MAILS)
         with self.office.store.begin() as tx:
-            lists.edit_list(tx, "press", {"welcome": True})
+            lists.edit_list(tx, STAFF, "press", {"welcome": True})
         self._request_sign_ups("confirm", count_per_kind, "news")
         self._request_sign_ups("welcome", count_per_kind, "press")
         for number in range(count_per_kind):
@@ -134,7 +135,7 @@ class MailScenario:
                     self.languages[number % len(self.languages)],
                     source="x",
                 )
-                confirmations.request_confirmation(tx, NO_LIMIT, sign_up, NOW)
+                confirmations.request_confirmation(tx, STAFF, NO_LIMIT, sign_up, NOW)
 
     def _request_address_changes(self, count: int) -> None:
         for number in range(count):
@@ -144,7 +145,7 @@ class MailScenario:
                 address_change = confirmations.build_address_change(
                     tx, subscriber.id, new_address, "en", "x"
                 )
-                confirmations.request_confirmation(tx, NO_LIMIT, address_change, NOW)
+                confirmations.request_confirmation(tx, STAFF, NO_LIMIT, address_change, NOW)
 
 
 @pytest.fixture
@@ -201,7 +202,7 @@ def test_scanner_changes_nothing_for_former_or_paused_members(
         factories.unsubscribe_address(tx, "digest0@readers.example.net")
         paused = tx.subscribers.find_subscriber("digest1@readers.example.net")
         assert paused is not None
-        preferences.pause_memberships(tx, paused, [seeded_office.news], 7 * DAY, NOW)
+        preferences.pause_memberships(tx, STAFF, paused, [seeded_office.news], 7 * DAY, NOW)
         factories.suppress_address(tx, "digest2@readers.example.net")
     clock.now = NOW + 1000 * DAY
     before = dump_tables(seeded_office.store)

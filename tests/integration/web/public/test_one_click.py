@@ -8,6 +8,7 @@ import pytest
 from mailer.audience import erasure, lists, preferences, subscribers
 from mailer.model.lists import Visibility
 from mailer.model.subscribers import MembershipState
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import FORM_TYPE, AsgiClient, AsgiResponse
@@ -209,7 +210,7 @@ def test_one_click_link_works_after_a_change_of_address(
     assert subscriber is not None
     link = seeded_office.build_unsubscribe_path(subscriber)
     with seeded_office.store.begin() as tx:
-        preferences.change_address(tx, subscriber, "moved@readers.example.org", NOW)
+        preferences.change_address(tx, STAFF, subscriber, "moved@readers.example.org", NOW)
     check_unsubscribed(pages.send_request("POST", link, ONE_CLICK))
     assert seeded_office.find_membership_state("moved@readers.example.org") is UNSUBSCRIBED
 
@@ -225,8 +226,8 @@ def test_one_click_link_works_after_merging_subscribers(
         seeded_office.add_person("third@example.org"),
     )
     with seeded_office.store.begin() as tx:
-        preferences.merge_subscribers(tx, subscriber, second, NOW)
-        preferences.merge_subscribers(tx, second, third, NOW)
+        preferences.merge_subscribers(tx, STAFF, subscriber, second, NOW)
+        preferences.merge_subscribers(tx, STAFF, second, third, NOW)
     check_unsubscribed(
         pages.send_request("POST", seeded_office.build_unsubscribe_path(subscriber), ONE_CLICK)
     )
@@ -239,7 +240,7 @@ def test_one_click_link_is_answered_after_an_erasure(
     subscriber = seeded_office.find_subscriber(KNOWN_ADDRESS)
     assert subscriber is not None
     with seeded_office.store.begin() as tx:
-        erasure.erase_person(tx, KNOWN_ADDRESS, NOW)
+        erasure.erase_person(tx, STAFF, KNOWN_ADDRESS, NOW)
     before = dump_tables(seeded_office.store)
     check_unsubscribed(
         pages.send_request("POST", seeded_office.build_unsubscribe_path(subscriber), ONE_CLICK)
@@ -253,7 +254,7 @@ def test_one_click_link_works_after_the_list_became_private(
     subscriber = seeded_office.find_subscriber(KNOWN_ADDRESS)
     assert subscriber is not None
     with seeded_office.store.begin() as tx:
-        lists.edit_list(tx, "news", {"visibility": Visibility.PRIVATE})
+        lists.edit_list(tx, STAFF, "news", {"visibility": Visibility.PRIVATE})
     check_unsubscribed(
         pages.send_request("POST", seeded_office.build_unsubscribe_path(subscriber), ONE_CLICK)
     )
@@ -283,7 +284,7 @@ def test_member_removed_by_staff_cannot_rejoin_a_private_list(
     link = seeded_office.build_unsubscribe_path(subscriber, seeded_office.staff)
     if is_by_staff:
         with seeded_office.store.begin() as tx:
-            subscribers.unsubscribe_person(tx, subscriber, seeded_office.staff, NOW)
+            subscribers.unsubscribe_person(tx, STAFF, subscriber, seeded_office.staff, NOW)
     else:
         check_unsubscribed(pages.send_form(link, {}))
     assert (

@@ -14,6 +14,7 @@ from mailer import tokens
 from mailer.audience import erasure
 from mailer.audience.links import MAX_NUMBER, LinkPurpose
 from mailer.model.signup import ConfirmationState
+from tests.actors import STAFF
 from tests.conftest import KEY
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
@@ -224,8 +225,8 @@ def test_token_of_an_erased_subscriber_is_refused(
 ) -> None:
     tokens_by_purpose = make_valid_tokens(pages, seeded_office)
     with seeded_office.store.begin() as tx:
-        erasure.erase_person(tx, KNOWN_ADDRESS, NOW)
-        erasure.erase_person(tx, "new@example.org", NOW)
+        erasure.erase_person(tx, STAFF, KNOWN_ADDRESS, NOW)
+        erasure.erase_person(tx, STAFF, "new@example.org", NOW)
     before = dump_tables(seeded_office.store)
     for method, path in list_token_routes(pages):
         if path in {"/u/{token}", "/v/{token}"}:

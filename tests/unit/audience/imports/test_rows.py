@@ -29,7 +29,8 @@ ALL = dict(enumerate(ImportColumn))
          | {1: ImportColumn.NAME}),
         (["email", "work"], {"work": "address"}, {1: ImportColumn.ADDRESS}),
         (["email", "State"], {}, {0: ImportColumn.ADDRESS, 1: ImportColumn.STATE}),
-        (["email", "State", "Left"], {"State": "ignored", "Left": "ignored"}, {0: ImportColumn.ADDRESS}),
+        (["email", "State", "Left"], {"State": "ignored", "Left": "ignored"},
+         {0: ImportColumn.ADDRESS}),
     ],
 )  # fmt: skip
 def test_a_header_is_understood(
@@ -45,7 +46,7 @@ def test_a_header_is_understood(
         ([], {}, "no column holds addresses"),
         (["email", "mail"], {}, "line 1: two columns hold the address"),
         (["email", "nom"], {"prenom": "name"}, "there is no column 'prenom'; the file has 'email'"),
-        (["email", "nom"], {"nom": "surname"}, "--map nom=surname: 'surname' is nothing"),
+        (["email", "nom"], {"nom": "surname"}, "nom=surname: 'surname' is not the content"),
         (["email", "a", "b"], {"a": "name", "b": "name"}, "two columns hold the name"),
     ],
 )
@@ -149,7 +150,7 @@ def test_a_bad_field_names_its_column(column: ImportColumn, value: str, what: st
     fields[list(ImportColumn).index(column)] = value
     with pytest.raises(InputError, match=what) as caught:
         rows.parse_row(2, rows.assign_fields(fields, ALL), TOPICS)
-    assert caught.value.where == column.value
+    assert caught.value.field == column.value
 
 
 @pytest.mark.parametrize(

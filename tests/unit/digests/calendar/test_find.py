@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailer.errors import InputError, NotFound
+from mailer.errors import InputError, NextStep, NotFound
 from tests.unit.digests.calendar.strategies import (
     AFTER,
     BERLIN,
@@ -78,7 +78,7 @@ def test_one_in_a_zone_with_a_capital_t_is_found(at: str) -> None:
     ],
 )
 def test_of_several_each_is_named_so_that_it_is_found(when: str, names: list[str]) -> None:
-    with pytest.raises(InputError, match="there are several on 2026-11-27") as refused:
+    with pytest.raises(InputError, match="there are several occurrences on 2026-11-27") as refused:
         IN_TWO_ZONES.find_occurrence(when, NOW)
     assert not isinstance(refused.value, NotFound)
     assert refused.value.hint == f"name one of {', '.join(repr(name) for name in names)}"
@@ -94,9 +94,9 @@ def test_of_several_each_is_named_so_that_it_is_found(when: str, names: list[str
      "2028-06-01", "0001-01-01"],
 )  # fmt: skip
 def test_there_is_none_of_that_name(when: str) -> None:
-    with pytest.raises(NotFound, match=f"no occurrence that is named {when}") as refused:
+    with pytest.raises(NotFound, match=f"no occurrence {when}") as refused:
         TWICE.find_occurrence(when, NOW)
-    assert "schedule preview weekly" in refused.value.hint
+    assert refused.value.next_steps == (NextStep("preview_schedule", digest="weekly"),)
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_there_is_none_of_that_name(when: str) -> None:
      "2026-12-18 Europe/London", "2026-12-18 09:00 Europe/London GMT"],
 )  # fmt: skip
 def test_what_is_no_date_is_refused(when: str) -> None:
-    with pytest.raises(InputError, match="is no date") as refused:
+    with pytest.raises(InputError, match="is not a date") as refused:
         TWICE.find_occurrence(when, NOW)
-    assert refused.value.where == "WHEN"
+    assert refused.value.field == "occurrence"
     assert not isinstance(refused.value, NotFound)
 
 

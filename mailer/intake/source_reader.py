@@ -1,0 +1,96 @@
+"""Reading a source for the verbs of `mailer/sources`: feeds, sites and folders as entries."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from mailer.config import Settings
+from mailer.intake.drafts import Draft, DraftDefaults
+from mailer.intake.embedded_images import convert_to_assets
+from mailer.intake.fetching import FetchGuard, Validators, build_user_agent
+from mailer.intake.fetching.guard import PUBLIC_GUARD
+from mailer.intake.files import ArticleFile
+from mailer.intake.sources import read_source
+from mailer.model.articles import ArticleKind
+from mailer.model.lists import Topic
+from mailer.model.sources import Source, SourceEntry, SourceReading, SourceSettings
+from mailer.sources import compute_fingerprint
+
+
+class SourceReader:
+    """Implements :class:`mailer.model.sources.Reader` with an office's settings. `guard` decides
+    which addresses may be fetched."""
+
+    def __init__(self, settings: Settings, guard: FetchGuard = PUBLIC_GUARD) -> None:
+        self._settings = settings
+        self._guard = guard
+
+    def make_defaults(
+        self,
+        topics: Iterable[Topic],
+        now: datetime,
+        source_settings: SourceSettings | None = None,
+    ) -> DraftDefaults:
+        """Make the defaults for content that a source does not state. A category that has the name
+        or the slug of a topic becomes that topic."""
+        default_settings = self._settings.defaults
+        return DraftDefaults(
+            now=now,
+            language=(source_settings.language if source_settings else "")
+            or default_settings.language,
+            kind=source_settings.article_kind if source_settings else ArticleKind.NEWS,
+            topics=source_settings.topics if source_settings else (),
+            time_zone=default_settings.time_zone,
+            topics_by_category={
+                name.lower(): topic.slug
+                for topic in topics
+                for name in (topic.slug, *topic.names.values())
+            },
+        )
+
+    def read_source(self, source: Source, topics: Iterable[Topic], now: datetime) -> SourceReading:
+        """Read what a source has now, oldest entries first. Raises FetchError and InputError."""
+        content = read_source(
+            source.settings,
+            self.make_defaults(topics, now, source.settings),
+            previous_validators=Validators(source.etag, source.last_modified),
+            agent=build_user_agent(self._settings.organisation.website),
+            guard=self._guard,
+        )
+        return SourceReading(
+            entries=(
+                # Sources list the newest first.
+                *(build_entry(draft) for draft in reversed(content.batch.drafts)),
+                *(_build_file_entry(file) for file in content.files),
+            ),
+            problems=tuple(str(problem.error) for problem in content.batch.problems),
+            etag=content.validators.etag,
+            last_modified=content.validators.last_modified,
+            permanent_url=content.permanent_url,
+            unchanged=content.unchanged,
+        )
+
+
+def build_entry(draft: Draft) -> SourceEntry:
+    """Build the entry of a draft, with its embedded pictures as assets."""
+    fingerprint = compute_fingerprint(draft.content, dated=draft.dated)
+    draft_with_assets, attached_files = convert_to_assets(draft)
+    content = draft_with_assets.content
+    return SourceEntry(
+        origin=draft.origin,
+        key=draft.key or content.canonical_url or content.title,
+        content=content,
+        fingerprint=fingerprint,
+        dated=draft.dated,
+        attached_files=attached_files,
+        omissions=draft_with_assets.omissions,
+    )
+
+
+def _build_file_entry(file: ArticleFile) -> SourceEntry:
+    return SourceEntry(
+        origin=str(file.path),
+        content=file.content,
+        problem=str(file.error) if file.error else "",
+        dated=file.dated,
+        file=file,
+    )

@@ -1,0 +1,60 @@
+"""Sources: feeds, WordPress sites and folders that articles are imported from automatically.
+
+    settings.py    add, find and resume sources, and record the result of reading one
+    decisions.py   decide what to do with an entry or a file: pure
+    importing.py   apply the decisions, and poll a source from reading to saving
+
+An imported article is a draft until staff queue it, unless the source is trusted to queue. An entry
+is recognised by its key in the source, and by its content: an unchanged entry changes nothing, a
+changed entry revises the draft. Only a source that may queue revises articles that staff have
+queued, as a site outside must not change what the office has chosen.
+
+Reading and fetching belong to `mailer/intake`; the edge passes them in as a
+:class:`~mailer.model.sources.Reader`.
+"""
+
+from mailer.sources.decisions import (
+    ArticleImport,
+    ImportAction,
+    ImportDecision,
+    StoredEntry,
+    compute_fingerprint,
+    decide_import,
+)
+from mailer.sources.importing import (
+    ImportResult,
+    apply_import,
+    describe_omissions,
+    import_draft,
+    poll_source,
+)
+from mailer.sources.settings import (
+    add_source,
+    get_source,
+    list_due_sources,
+    record_failure,
+    record_success,
+    reload_source,
+    resume_source,
+)
+
+__all__ = [
+    "ArticleImport",
+    "ImportAction",
+    "ImportDecision",
+    "ImportResult",
+    "StoredEntry",
+    "add_source",
+    "apply_import",
+    "compute_fingerprint",
+    "decide_import",
+    "describe_omissions",
+    "get_source",
+    "import_draft",
+    "list_due_sources",
+    "poll_source",
+    "record_failure",
+    "record_success",
+    "reload_source",
+    "resume_source",
+]

@@ -1,0 +1,314 @@
+"""Importing what a source has: read it, decide about each entry, and save the result."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from mailer import articles
+from mailer.actor import Actor, ActorKind
+from mailer.articles import SLUG_LENGTH
+from mailer.errors import (
+    ConcurrencyError,
+    ConfigError,
+    FetchError,
+    InputError,
+    MailerError,
+    Refused,
+)
+from mailer.model.articles import Article, ArticleOutcome, ArticleQuery, ArticleState, Content
+from mailer.model.sources import Reader, ReadOmission, Source, SourceEntry, SourceReading
+from mailer.model.transaction import Database, Transaction
+from mailer.releases.article_import import import_article
+from mailer.sources.decisions import (
+    ImportAction,
+    ImportDecision,
+    StoredEntry,
+    decide_import,
+)
+from mailer.sources.settings import record_failure, record_success, reload_source
+
+
+@dataclass(slots=True)
+class ImportResult:
+    """The result of an import. `imported` are the articles that were added or revised;
+    `unchanged_queued` names those whose entry has changed, but which stay as staff left them.
+    `has_internal_errors`: a bug kept some entries out, so the server is asked for all of them
+    again."""
+
+    imported: list[tuple[ArticleOutcome, Article, Sequence[ReadOmission]]] = field(
+        default_factory=list
+    )
+    unchanged: int = 0
+    unchanged_queued: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    has_internal_errors: bool = False
+
+    def __str__(self) -> str:
+        added_count = sum(outcome is ArticleOutcome.ADDED for outcome, _, _ in self.imported)
+        counts = {
+            "added": added_count,
+            "revised": len(self.imported) - added_count,
+            "unchanged": self.unchanged,
+            "changed in the source but left as staff queued them": len(self.unchanged_queued),
+            "refused": len(self.problems),
+        }
+        summary = ", ".join(f"{count} {label}" for label, count in counts.items() if count)
+        return summary or "no entries"
+
+
+class _DiscardImport(Exception):
+    """Leaves a transaction whose changes are not to be saved."""
+
+
+def poll_source(
+    database: Database,
+    actor: Actor,
+    source: Source,
+    reader: Reader,
+    clock: Callable[[], datetime],
+    *,
+    save: bool = True,
+) -> ImportResult | None:
+    """Read a source and import its entries. The source is read while no transaction is open.
+
+    Returns None if the source has not changed since it was last read. Raises the error of reading
+    or importing, after recording it with the source. Without `save` nothing is written."""
+    with database.read() as tx:
+        topics = tx.lists.list_topics()
+    try:
+        reading = reader.read_source(source, topics, clock())
+        return _save_reading(database, actor, source, reading, clock, save=save)
+    except Exception as error:
+        if save:
+            _save_failure(database, actor, source, error, clock())
+        raise
+
+
+def _save_failure(
+    database: Database, actor: Actor, source: Source, error: Exception, now: datetime
+) -> None:
+    """Record an error with the source. A bug is recorded too: the source would otherwise stay the
+    first one due, and those after it would never be read."""
+    fetch_error = error if isinstance(error, FetchError) else None
+    message = str(error) if isinstance(error, MailerError) else _describe_bug(error)
+    with suppress(Refused), database.begin() as tx:
+        record_failure(
+            tx,
+            actor,
+            reload_source(tx, source),
+            message,
+            now,
+            is_permanent=bool(fetch_error and fetch_error.status == 410),
+            retry_after=(fetch_error.retry_after if fetch_error else None) or 0.0,
+        )
+
+
+def _describe_bug(error: Exception) -> str:
+    return f"internal error: {type(error).__name__}: {error}".splitlines()[0][:300]
+
+
+def _save_reading(
+    database: Database,
+    actor: Actor,
+    source: Source,
+    reading: SourceReading,
+    clock: Callable[[], datetime],
+    *,
+    save: bool,
+) -> ImportResult | None:
+    result: ImportResult | None = None
+    with suppress(_DiscardImport), database.begin() as tx:
+        tx.lock_releases()
+        source = reload_source(tx, source)
+        result = None if reading.unchanged else import_entries(tx, source, reading, clock())
+        has_bugs = result is not None and result.has_internal_errors
+        record_success(
+            tx,
+            actor,
+            source,
+            "unchanged" if result is None else str(result),
+            clock(),
+            etag=("" if has_bugs else reading.etag) or (source.etag if reading.unchanged else ""),
+            last_modified=("" if has_bugs else reading.last_modified)
+            or (source.last_modified if reading.unchanged else ""),
+            place=reading.permanent_url,
+        )
+        if not save:
+            raise _DiscardImport
+    return result
+
+
+def import_entries(
+    tx: Transaction, source: Source, reading: SourceReading, now: datetime
+) -> ImportResult:
+    """Import all entries of a reading. An entry that fails keeps no other entry out."""
+    result = ImportResult(problems=list(reading.problems))
+    for entry in _refuse_duplicate_files(reading.entries):
+        try:
+            with tx.open_savepoint():
+                decision = decide_import(source.settings, entry, load_entry(tx, source, entry))
+                apply_import(tx, source, entry, decision, result, now)
+        except (InputError, Refused) as error:
+            result.problems.append(_describe_problem(entry, error))
+        except (ConfigError, ConcurrencyError):
+            raise
+        except Exception as error:
+            result.problems.append(f"{entry.origin}: {_describe_bug(error)}")
+            result.has_internal_errors = True
+    return result
+
+
+def _refuse_duplicate_files(entries: Iterable[SourceEntry]) -> Iterable[SourceEntry]:
+    """Refuse a file that has the slug and language of an earlier one: the two would revise each
+    other each time that the folder is read."""
+    first_origins: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        if entry.file is None or entry.content is None:
+            yield entry
+            continue
+        slug, language = entry.content.slug, entry.content.language
+        first_origin = first_origins.setdefault((slug, language), entry.origin)
+        if first_origin == entry.origin:
+            yield entry
+            continue
+        problem = (
+            f"{entry.file.locate_key('slug')}: {first_origin} has {slug} in {language} already; "
+            "give one of them another slug or language"
+        )
+        yield replace(entry, content=None, problem=problem)
+
+
+def _describe_problem(entry: SourceEntry, error: MailerError) -> str:
+    if entry.file is None:
+        return f"{entry.origin}: {error}"
+    return f"{entry.file.locate_key(error.where or error.field)}: {error.message}"
+
+
+def load_entry(tx: Transaction, source: Source, entry: SourceEntry) -> StoredEntry:
+    """Load the stored data that :func:`~mailer.sources.decide_import` needs for an entry."""
+    content = entry.content
+    if content is None:
+        return StoredEntry()
+    if entry.file is not None:
+        article = tx.articles.find_article(content.slug, content.language)
+        story_articles = tx.articles.find_articles(ArticleQuery(slugs=(content.slug,)))
+        return StoredEntry(
+            article=article,
+            is_own_revision=article is None or _is_own_revision(tx, source, article),
+            is_story_queued=any(
+                story_article.state is ArticleState.QUEUED for story_article in story_articles
+            ),
+        )
+    item = tx.sources.find_item(source, entry.key)
+    same_item = (
+        tx.sources.find_item_by_fingerprint(source, entry.fingerprint) if item is None else None
+    )
+    known_item = item or same_item
+    article = tx.articles.find_article(known_item.slug, known_item.language) if known_item else None
+    return StoredEntry(
+        item,
+        same_item,
+        article,
+        is_own_revision=article is None or _is_own_revision(tx, source, article),
+        free_slug="" if known_item else _find_free_slug(tx, content),
+    )
+
+
+def _is_own_revision(tx: Transaction, source: Source, article: Article) -> bool:
+    """Check whether the source wrote the last revision: edits of staff are not overwritten."""
+    return tx.articles.find_last_author_key(article) == _build_author(source).key
+
+
+def _build_author(source: Source) -> Actor:
+    return Actor(ActorKind.SOURCE, source.settings.name, f"source {source.settings.name}")
+
+
+def _find_free_slug(tx: Transaction, content: Content) -> str:
+    """Return the content's slug, with a number if another story has it."""
+    slug, number = content.slug, 1
+    while tx.articles.find_articles(ArticleQuery(slugs=(slug,))):
+        number += 1
+        suffix = f"-{number}"
+        slug = content.slug[: SLUG_LENGTH - len(suffix)].rstrip("-") + suffix
+    return slug
+
+
+def apply_import(
+    tx: Transaction,
+    source: Source,
+    entry: SourceEntry,
+    decision: ImportDecision,
+    result: ImportResult,
+    now: datetime,
+) -> None:
+    """Carry out a decision about an entry, and add its outcome to `result`."""
+    if decision.item is not None:
+        tx.sources.save_item(source, decision.item, now)
+    if decision.action is ImportAction.REFUSE:
+        result.problems.append(decision.problem)
+    elif decision.action is ImportAction.LEAVE_UNCHANGED:
+        result.unchanged += 1
+    elif decision.action is ImportAction.KEEP_QUEUED:
+        result.unchanged_queued.append(decision.label)
+    else:
+        assert decision.article is not None
+        article, outcome = _import_content(
+            tx,
+            _build_author(source),
+            entry,
+            decision.article.content,
+            decision.article.state,
+            now,
+        )
+        if outcome is ArticleOutcome.UNCHANGED:
+            result.unchanged += 1
+        else:
+            result.imported.append((outcome, article, entry.omissions))
+
+
+def _import_content(
+    tx: Transaction,
+    actor: Actor,
+    entry: SourceEntry,
+    content: Content,
+    state: ArticleState,
+    now: datetime,
+) -> tuple[Article, ArticleOutcome]:
+    if entry.file is not None:
+        return import_article(tx, actor, entry.file, now, state=state)
+    for attached_file in entry.attached_files:
+        tx.releases.save_file(
+            attached_file.sha256, attached_file.media_type, attached_file.content, now
+        )
+    return articles.add_article(tx, actor, content, now, dated=entry.dated, state=state)
+
+
+def import_draft(
+    tx: Transaction, actor: Actor, entry: SourceEntry, now: datetime, *, queue: bool = False
+) -> tuple[Article, ArticleOutcome]:
+    """Import a single entry that staff asked for: as a draft, or queued if `queue` is set.
+
+    It never changes a queued article unless `queue` is set; the entry becomes another story
+    instead. Raises InputError if the entry can't be imported."""
+    content = entry.content
+    if content is None:
+        raise InputError(entry.problem)
+    existing = tx.articles.find_article(content.slug, content.language)
+    is_same_story = existing is not None and existing.canonical_url == content.canonical_url
+    if existing is not None and not (
+        is_same_story and (queue or existing.state is ArticleState.DRAFT)
+    ):
+        content = replace(content, slug=_find_free_slug(tx, content))
+    state = ArticleState.QUEUED if queue else ArticleState.DRAFT
+    return _import_content(tx, actor, entry, content, state, now)
+
+
+def describe_omissions(omissions: Sequence[ReadOmission]) -> list[str]:
+    """Describe the parts of an entry that were left out, one line for each kind."""
+    return [
+        f"left out: {omission.kind}"
+        + (f" (× {omission.times})" if omission.times > 1 else "")
+        + (f": {omission.example}" if omission.example else "")
+        for omission in omissions
+    ]
