@@ -1,8 +1,8 @@
-"""One spelling for each mail address: in lower case, its domain in Unicode.
+"""Mail addresses in their canonical spelling: in lower case, with the domain in Unicode.
 
 RFC 5321 §2.4 leaves the case of the local part to the receiving host, and advises hosts against
-telling mailboxes apart by it; hardly any does. Whoever types ``Ana@`` at one time and ``ana@`` at
-another is one person, gets one mail, and has left with both.
+telling mailboxes apart by it; hardly any host does. A person who types ``Ana@`` at one time and
+``ana@`` at another is one subscriber, gets one mail, and unsubscribes both spellings at once.
 """
 
 import re
@@ -24,17 +24,17 @@ def _load_rules() -> tuple[re.Pattern[str], frozenset[str], int]:
     return plain, any_case, rfc_constants.EMAIL_MAX_LENGTH
 
 
-def normalise_address(address: str, where: str = "address") -> str:
-    """Return the canonical spelling of `address`. Raises InputError, which says what is wrong.
+def normalise_address(address: str, field: str = "address") -> str:
+    """Return the canonical spelling of `address`. Raises InputError, which names the fault.
 
-    Only the form is checked: whether the domain takes mail is for the relay to find out."""
+    Only the form is checked. The relay finds out whether the domain accepts mail."""
     plain, any_case, max_length = _load_rules()
     address = address.strip()
     try:
         match = plain.fullmatch(address)
         if match and len(address) <= max_length and match[1].lower() not in any_case:
             domain = _normalise_domain(match[2])
-            if domain.isascii():  # nothing of it is decoded: it is as long as it was
+            if domain.isascii():  # decoding it from A-labels would change its length
                 return f"{match[1].lower()}@{domain}"
         from email_validator import validate_email
 
@@ -44,14 +44,14 @@ def normalise_address(address: str, where: str = "address") -> str:
         reason = str(error).rstrip(".")
         raise InputError(
             f"{address!r} is not a mail address ({reason})",
-            where=where,
+            field=field,
             hint="write it as name@example.org",
         ) from error
 
 
 @lru_cache(maxsize=16384)
 def _normalise_domain(domain: str) -> str:
-    """A domain's normal form, worked out once: it took 40 % of the time of an import."""
+    """Return a domain's normal form. It is cached, as it took 40 % of the time of an import."""
     from email_validator import validate_email
 
     validated = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
@@ -60,7 +60,7 @@ def _normalise_domain(domain: str) -> str:
 
 @lru_cache(maxsize=4096)
 def to_ascii_domain(domain: str) -> str:
-    """The domain as it goes over the wire: A-labels (RFC 5890)."""
+    """Return the domain in A-labels (RFC 5890), as SMTP carries it."""
     if domain.isascii():
         return domain.lower()
     import idna
@@ -69,33 +69,34 @@ def to_ascii_domain(domain: str) -> str:
 
 
 def to_wire_form(address: str) -> str:
-    """The address for an SMTP envelope: the local part as it is, the domain in A-labels."""
-    if address.isascii():  # normalised: it is in lower case
+    """Return the address for an SMTP envelope: the local part unchanged, the domain in A-labels."""
+    if address.isascii():  # a normalised address is in lower case already
         return address
     local, _, domain = address.rpartition("@")
     return f"{local}@{to_ascii_domain(domain)}"
 
 
 def extract_wire_domain(address: str) -> str:
-    """The wire form of an address's domain."""
+    """Return the domain of an address in A-labels."""
     return to_ascii_domain(address.rpartition("@")[2])
 
 
 def guess_mailbox(address: str) -> str:
-    """Whose mailbox it most likely is: in lower case, and without a ``+tag`` (RFC 5233). Most hosts
-    deliver them all to one person, who would get a mail for each way of writing it. For counting
-    only: what is sent goes to the address as it was given."""
+    """Guess the mailbox behind an address: in lower case, and without a ``+tag`` (RFC 5233).
+
+    Most hosts deliver all these spellings to one person, who would get a mail for each of them. The
+    guess serves for counting only; mail goes to the address as it was given."""
     local, _, domain = address.rpartition("@")
     return f"{(local.partition('+')[0] or local).lower()}@{domain}"
 
 
 def mask_address(address: str) -> str:
-    """``a…@example.org``: enough for its owner to know it, too little for anyone else."""
+    """Shorten the address to ``a…@example.org``, which its owner recognises and others do not."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}…@{domain}"
 
 
 def format_isolated_address(address: str) -> str:
-    """The address as its owner may see it: isolated, so that it stays in order among words that run
-    from right to left (Unicode UAX #9, LRI and PDI)."""
+    """Isolate the address, so that it stays in order among words that run from right to left
+    (Unicode UAX #9, LRI and PDI)."""
     return f"\N{LEFT-TO-RIGHT ISOLATE}{address}\N{POP DIRECTIONAL ISOLATE}"

@@ -1,6 +1,7 @@
 """Language tags (BCP 47), the direction of their script and their names.
 
-Babel knows; here we only decide how strict to be: a tag must name a language that CLDR has.
+The data is Babel's. This module only decides how strict to be: a tag must name a language that CLDR
+has.
 """
 
 import re
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
     from babel import Locale
 
 _TAG = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
-"""Babel would also take POSIX names such as en@euro and en.UTF-8: those are no tags."""
+"""Babel would also accept POSIX names such as en@euro and en.UTF-8, which are not tags."""
 
 UN_LANGUAGES = ("ar", "en", "es", "fr", "ru", "zh")
 
 
 @lru_cache(maxsize=256)
 def get_locale(tag: str) -> "Locale":
-    """Babel's locale for a tag such as ``fr`` or ``pt-BR``. Raises InputError."""
+    """Return Babel's locale for a tag such as ``fr`` or ``pt-BR``. Raises InputError."""
     from babel import Locale, UnknownLocaleError
 
     try:
@@ -34,14 +35,16 @@ def get_locale(tag: str) -> "Locale":
 
 
 def get_format_locale(tag: str) -> "Locale":
-    """By which dates and times are written for readers of `tag`: English that names no country as
-    the United Nations write it, the day before the month and by 24 hours."""
+    """Return the locale that formats dates and times for readers of `tag`.
+
+    English without a country is formatted as the United Nations write it: the day before the month,
+    and 24 hours."""
     return get_locale("en-GB" if tag == "en" else tag)
 
 
 @lru_cache(maxsize=1024)
 def normalise_tag(tag: str) -> str:
-    """The canonical spelling: ``EN-gb`` becomes ``en-GB``. Raises InputError."""
+    """Return the canonical spelling of a tag: ``EN-gb`` becomes ``en-GB``. Raises InputError."""
     tag = tag.strip()
     if not _TAG.fullmatch(tag):
         raise InputError(
@@ -51,8 +54,10 @@ def normalise_tag(tag: str) -> str:
 
 
 def get_direction(tag: str) -> str:
-    """``rtl`` for Arabic, Hebrew, Persian, Urdu …, else ``ltr``: also for Mongolian script, which
-    CLDR gives as top to bottom, and HTML's ``dir`` has no word for."""
+    """Return ``rtl`` for Arabic, Hebrew, Persian, Urdu …, and ``ltr`` for other languages.
+
+    Mongolian script gets ``ltr``: it runs from top to bottom in CLDR, for which HTML's ``dir`` has
+    no word."""
     return "rtl" if get_locale(tag).text_direction == "rtl" else "ltr"
 
 
@@ -61,13 +66,13 @@ def is_rtl(tag: str) -> bool:
 
 
 def get_base_language(tag: str) -> str:
-    """The language without region or script: ``pt`` of ``pt-BR``."""
+    """Return the language without region or script: ``pt`` for ``pt-BR``."""
     return tag.partition("-")[0]
 
 
 def choose_language(language: str, available: tuple[str, ...] | list[str], default: str) -> str:
-    """The best of `available` for a reader of `wanted`: the same tag, then the same language,
-    then `default`, which need not be available."""
+    """Choose from `available` for a reader of `language`: the same tag, then the same language with
+    another region, then `default`, which need not be available."""
     if language in available:
         return language
     for tag in available:
@@ -77,15 +82,16 @@ def choose_language(language: str, available: tuple[str, ...] | list[str], defau
 
 
 def choose_text(texts: Mapping[str, str], language: str) -> tuple[str, str]:
-    """What is said in several languages, for a reader of `wanted`, and in which of them it is: the
-    first where there is none for them. That is empty where nobody knows."""
+    """Choose a text for a reader of `language`: the first text if none is in that language.
+
+    Returns (text, its language); both are empty if there are no texts."""
     tag = choose_language(language, list(texts), next(iter(texts), ""))
     return texts.get(tag, ""), tag
 
 
 @lru_cache(maxsize=1024)
 def get_language_name(tag: str, *, in_language: str = "en") -> str:
-    """The language's name, for people: ``name("ar") == "Arabic"``."""
+    """Return the language's name: ``get_language_name("ar") == "Arabic"``."""
     return str(get_locale(tag).get_display_name(get_locale(in_language)) or tag)
 
 

@@ -258,7 +258,9 @@ def _build_content(
     except InputError as error:
         detail = f" ({error.where.partition(', ')[2]})" if ", " in error.where else ""
         raise InputError(
-            error.message + detail, where=locate_key(error.where), hint=error.hint
+            error.message + detail,
+            where=locate_key(error.where or error.field),
+            hint=error.hint,
         ) from error
     content = Content(
         slug=convert_field("slug", fields.parse_line, "") or make_slug(title),
@@ -285,6 +287,12 @@ def _build_content(
         return check_content(content), files
     except InputError as error:
         hint = error.hint
-        if error.where == "slug" and not values.get("slug"):
+        if error.field == "slug" and not values.get("slug"):
             hint = "the title has no letters for a slug: write slug: some-words"
-        raise InputError(error.message, where=locate_key(error.where), hint=hint) from error
+        raise InputError(
+            error.message,
+            where=locate_key(error.where or error.field),
+            hint=hint,
+            field=error.field,
+            next_steps=error.next_steps,
+        ) from error

@@ -140,6 +140,7 @@ def _read_batches(
             hint=error.hint,
             field=error.field,
             value=error.value,
+            next_steps=error.next_steps,
         ) from error
     rows: list[ImportRow] = []
     refused: list[RowResult] = []
@@ -150,7 +151,11 @@ def _read_batches(
             try:
                 rows.append(row_format.read_row(line))
             except InputError as error:
-                message = f"{error.where}: {error.message}" if error.where else error.message
+                message = (
+                    f"{error.where or error.field}: {error.message}"
+                    if error.where or error.field
+                    else error.message
+                )
                 refused.append(
                     RowResult(
                         line.number, RowOutcome.REFUSED, row_format.get_address(line), message
