@@ -7,10 +7,12 @@ from mailer.lines import fold_name
 
 
 class ActorKind(StrEnum):
-    """Where an actor comes from: the local command line, the worker, or a subscriber's own link."""
+    """Where an actor comes from: the local command line, the worker, a source of articles, or a
+    subscriber's own link."""
 
     LOCAL = "local"
     WORKER = "worker"
+    SOURCE = "source"
     SUBSCRIBER = "subscriber"
 
 
@@ -43,4 +45,7 @@ def create_local_actor(name: str) -> Actor:
 
 
 WORKER = Actor(ActorKind.WORKER, "worker", "the worker")
+DELIVERY = Actor(ActorKind.WORKER, "delivery", "delivery")
+"""The delivering part of a worker, which pauses an edition that no relay takes."""
+
 SUBSCRIBER = Actor(ActorKind.SUBSCRIBER, "subscriber", "the subscriber")

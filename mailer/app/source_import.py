@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from mailer import articles, sources
+from mailer import articles, releases, sources
+from mailer.actor import Actor, ActorKind
 from mailer.app.mailer import Mailer
-from mailer.app.release_flow import import_file
 from mailer.articles import SLUG_LENGTH
 from mailer.errors import (
     ConcurrencyError,
@@ -298,15 +298,15 @@ def _import_watched_file(
             result.unchanged += 1
         return
     try:
-        article, outcome = import_file(
-            mailer,
+        article, outcome = releases.import_article(
             tx,
+            Actor(ActorKind.SOURCE, source.settings.name, _name_author(source)),
             file,
-            author=_name_author(source),
+            mailer.clock(),
             state=ArticleState.QUEUED if may_queue else ArticleState.DRAFT,
         )
     except (InputError, Refused) as error:
-        result.problems.append(f"{file.locate_key(error.where)}: {error.message}")
+        result.problems.append(f"{file.locate_key(error.where or error.field)}: {error.message}")
         return
     if outcome is ArticleOutcome.UNCHANGED:
         result.unchanged += 1

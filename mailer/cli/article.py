@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from mailer import articles
-from mailer.app import Mailer, release_flow
+from mailer import articles, releases
+from mailer.app import Mailer
 from mailer.cli.options import (
     By,
     DryRunOption,
@@ -71,7 +71,7 @@ def add_articles(
         now, defaults = mailer.clock(), mailer.settings.defaults
         for path in [file_path for file_path in paths if file_path.suffix.lower() == WORD_SUFFIX]:
             try:
-                results.append(_add_word_file(mailer, tx, path, kind, resolve_actor(by), out))
+                results.append(_add_word_file(mailer, tx, path, kind, resolve_actor(by).name, out))
             except InputError as wrong:
                 refused_count += 1
                 results.append({"file": str(path), "outcome": "refused", "error": str(wrong)})
@@ -83,11 +83,11 @@ def add_articles(
             error: MailerError | None = source_file.error
             if source_file.content is not None:
                 try:
-                    article, outcome = release_flow.import_file(
-                        mailer,
+                    article, outcome = releases.import_article(
                         tx,
+                        resolve_actor(by),
                         source_file,
-                        author=resolve_actor(by),
+                        mailer.clock(),
                         create_topics=create_topics,
                     )
                     results.append(_to_result(source_file.path, outcome, article))
@@ -171,7 +171,7 @@ def fetch_article(
         agent = build_user_agent(mailer.settings.organisation.website)
     defaults = replace(defaults, kind=kind, topics=tuple(topic or ()))
     draft = sources.fetch_page(address, defaults, agent=agent)
-    _add_draft(draft, out, resolve_actor(by), dry_run=dry_run)
+    _add_draft(draft, out, resolve_actor(by).name, dry_run=dry_run)
 
 
 @app.command("paste")
@@ -203,7 +203,7 @@ def paste_article(
     )
     origin = str(file or "what was pasted")
     draft = word.from_html(text, defaults, origin=origin, title=title)
-    _add_draft(draft, out, resolve_actor(by), dry_run=dry_run)
+    _add_draft(draft, out, resolve_actor(by).name, dry_run=dry_run)
 
 
 def _add_draft(draft: "Draft", out: Output, author: str, *, dry_run: bool) -> None:
@@ -305,7 +305,7 @@ def edit_article(
         if not changes:
             raise UsageError("nothing to change was given", hint="see `mailer article edit --help`")
         article, outcome = articles.edit_article(
-            tx, slug, language, changes, mailer.clock(), author=resolve_actor(by)
+            tx, slug, language, changes, mailer.clock(), author=resolve_actor(by).name
         )
         message = f"{article.slug} ({article.language}): {outcome}, revision {article.revision}"
         out.print_record(article, message)

@@ -5,8 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer import digests
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer import digests, editions
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    open_for_reading,
+    open_for_writing,
+    resolve_actor,
+)
 from mailer.cli.output import Output, to_plain_data
 from mailer.errors import UsageError
 from mailer.model.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenEmpty, WhenLate
@@ -215,10 +221,10 @@ def assemble_edition(slug: Slug, json: JsonOption = False, dry_run: DryRunOption
     Example: [bold]mailer digest assemble weekly[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        edition, choice = digests.assemble_edition(tx, slug, mailer.clock())
+        edition, choice = digests.assemble_edition(tx, resolve_actor(""), slug, mailer.clock())
         warnings: tuple[str, ...] = ()
         if edition.stories and not choice.too_few:
-            edition, composition = mailer.compose_edition(tx, edition)
+            edition, composition = editions.compose_edition(tx, edition, mailer.renderer)
             warnings = composition.warnings if composition else ()
         message = f"edition {edition.id} ({edition.state}): {len(edition.stories)} stories"
         if choice.too_few:

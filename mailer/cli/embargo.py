@@ -71,7 +71,7 @@ def _save_embargo(
         terms = embargoes.read_terms(until, zone or mailer.settings.defaults.time_zone)
         reason = check_line(reason, "--reason", required=False)
         embargo, effect = embargoes.set_embargo(
-            tx, slug, terms, mailer.clock(), by=resolve_actor(by), reason=reason
+            tx, resolve_actor(by), slug, terms, mailer.clock(), reason=reason
         )
         message = f"{slug} is embargoed until {embargo.terms}, {format_moment(embargo.until)}"
         out.print_record({"embargo": embargo, "effect": effect}, message)
@@ -120,7 +120,7 @@ def lift_embargo(
     with open_for_writing(dry_run, out) as (mailer, tx):
         reason = check_line(reason, "--reason", required=False)
         embargo, effect = embargoes.lift_embargo(
-            tx, slug, mailer.clock(), by=resolve_actor(by), reason=reason
+            tx, resolve_actor(by), slug, mailer.clock(), reason=reason
         )
         out.print_record({"embargo": embargo, "effect": effect}, f"{slug} is free")
         _note_effect(out, effect, embargo)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from mailer import config, embargoes
+from mailer.actor import Actor, create_local_actor
 from mailer.app import Mailer, open_mailer
 from mailer.audience.lists import check_line
 from mailer.cli.output import Output
@@ -71,7 +72,7 @@ def open_for_writing(dry_run: bool, out: Output | None) -> Iterator[tuple[Mailer
             if dry_run:
                 raise
             with mailer.store.begin() as tx:  # what it had written is undone; this is to be kept
-                embargoes.record_attempt(tx, error, mailer.clock(), resolve_actor(""))
+                embargoes.record_attempt(tx, resolve_actor(""), error, mailer.clock())
             raise
 
 
@@ -99,9 +100,9 @@ def parse_local_time(text: str, option: str) -> datetime:
     return wall_time
 
 
-def resolve_actor(by: str) -> str:
-    """Who acts: as given, as the environment says, or the login name. Raises InputError for what
-    names nobody."""
+def resolve_actor(by: str) -> Actor:
+    """Return who acts: the name given, the one in the environment, or the login name. Raises
+    InputError for a name without a letter or digit."""
     if actor_name := by or os.environ.get("MAILER_ACTOR"):
         line = check_line(actor_name, "--by" if by else "MAILER_ACTOR")
         if not any(character.isalnum() for character in line):
@@ -110,8 +111,8 @@ def resolve_actor(by: str) -> str:
                 where="--by" if by else "MAILER_ACTOR",
                 hint="write who does it, with a letter at least",
             )
-        return line
+        return create_local_actor(line)
     try:
-        return getpass.getuser()
+        return create_local_actor(getpass.getuser())
     except (KeyError, OSError):
-        return "unknown"
+        return create_local_actor("unknown")

@@ -21,6 +21,7 @@ from mailer.cli.options import (
     load_settings,
     open_for_reading,
     open_for_writing,
+    resolve_actor,
 )
 from mailer.cli.output import Output, error_console, to_plain_data
 from mailer.cli.signals import stop_on_signal
@@ -73,6 +74,7 @@ def send_editions(
         raise UsageError("name editions, or give --all", hint="see `mailer edition list`")
     out = Output(json or progress is ProgressStyle.LINES)
     with open_for_writing(dry_run, out) as (mailer, tx):
+        mailer.check_relays()
         started_editions = _start_editions(mailer, tx, numbers or [], out, dry_run=dry_run)
         if all_:
             started_editions += tx.editions.list_recent_editions(
@@ -145,7 +147,13 @@ def _start_editions(
     started_editions: list[Edition] = []
     plans: list[Any] = []
     for edition_id in dict.fromkeys(edition_ids):
-        edition, plan = mailer.start_edition(tx, editions.get_edition(tx, edition_id))
+        edition, plan = editions.start_edition(
+            tx,
+            resolve_actor(""),
+            editions.get_edition(tx, edition_id),
+            mailer.renderer,
+            mailer.clock(),
+        )
         started_editions.append(edition)
         plans.append(plan or {})
         if plan is not None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from mailer import editions
+from mailer.actor import DELIVERY
 from mailer.delivery.active_editions import ActiveEditions
 from mailer.delivery.dispatch_scheduler import DispatchScheduler, PickedMessage
 from mailer.delivery.event_loop import EventLoop
@@ -125,7 +126,7 @@ class Ledger:
                 edition = editions.get_edition(tx, edition_id)
                 if edition.state is EditionState.SENDING:
                     now = self._clock()
-                    editions.pause_edition(tx, edition, now, reason=reason, actor="delivery")
+                    editions.pause_edition(tx, DELIVERY, edition, now, reason=reason)
 
     def run(self) -> None:
         """Until nothing is due, or it was drained. What goes wrong is kept in `error`."""
@@ -384,10 +385,7 @@ class Ledger:
                 self._mark_sent(tx, editions.get_edition(tx, active_edition.edition.id))
 
     def _mark_sent(self, tx: Transaction, edition: Edition) -> None:
-        if edition.state is EditionState.SENDING and not tx.outbox.has_unfinished_deliveries(
-            edition
-        ):
-            tx.editions.set_state(edition, EditionState.SENT, self._clock())
+        editions.mark_sent_if_finished(tx, DELIVERY, edition, self._clock())
 
     def _end_run(self) -> None:
         """Give back what is left, and mark as sent what nothing is left of. When the database stays

@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from mailer import editions
+from mailer.actor import DELIVERY
 from mailer.delivery.dispatch_scheduler import ConnectionWindow, PickedMessage
 from mailer.delivery.event_loop import WakeEvent
 from mailer.delivery.outcomes import GatedMessage, RepeatedRefusals
@@ -223,7 +224,7 @@ def _stop_if_requested(
         )
         edition = editions.get_edition(tx, edition_id)
         reason = f"{len(repeated_refusals.delivery_ids)} recipients were refused alike ({repeated_refusals.refusal_text})"
-        editions.pause_edition(tx, edition, now, reason=reason, actor="delivery")
+        editions.pause_edition(tx, DELIVERY, edition, now, reason=reason)
         batch.edition_states[edition_id] = state = EditionState.PAUSED
     if state is not EditionState.SENDING:
         tx.outbox.return_claims(edition_id, worker_id)

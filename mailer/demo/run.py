@@ -13,8 +13,9 @@ from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
-from mailer import articles, config, digests, editions
-from mailer.app import Mailer, get_utc_now, open_mailer, release_flow
+from mailer import articles, config, digests, editions, releases
+from mailer.actor import create_local_actor
+from mailer.app import Mailer, get_utc_now, open_mailer
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION
 from mailer.audience import lists, subscribers, suppressions
@@ -39,6 +40,7 @@ from mailer.store import SqlTransaction, Store
 
 FOLDER = Path("var/demo")
 MARKER_FILE = ".mailer-demo"
+DEMO_ACTOR = create_local_actor("demo")
 """A file that says that a folder is a demo's, and may be emptied by the next."""
 
 
@@ -94,7 +96,13 @@ def run_demo(
                 release = _prepare_release(mailer, tx)
             for new_edition in (edition, release):
                 with mailer.store.begin() as tx:
-                    begun, plan = mailer.start_edition(tx, editions.get_edition(tx, new_edition.id))
+                    begun, plan = editions.start_edition(
+                        tx,
+                        DEMO_ACTOR,
+                        editions.get_edition(tx, new_edition.id),
+                        mailer.renderer,
+                        mailer.clock(),
+                    )
                 left_out = sum(plan.excluded.values()) if plan else 0
                 planned = plan.planned if plan else 0
                 say(f"{begun.name}: {planned} planned, {left_out} left out")
@@ -243,9 +251,13 @@ def _assemble_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
             observances.parse_observances(mailer.settings.read_observances()),
             office.TODAY,
         )
-    edition, _ = digests.assemble_edition(tx, "migrants-day", office.TODAY)
-    edition = editions.edit_edition(tx, edition, {"opening": office.OPENING}, office.TODAY)
-    return mailer.approve_edition(tx, edition, "demo", comment="looked at in the demo")
+    edition, _ = digests.assemble_edition(tx, DEMO_ACTOR, "migrants-day", office.TODAY)
+    edition = editions.edit_edition(
+        tx, DEMO_ACTOR, edition, {"opening": office.OPENING}, office.TODAY
+    )
+    return editions.approve_edition(
+        tx, DEMO_ACTOR, edition, mailer.renderer, mailer.clock(), comment="looked at in the demo"
+    )
 
 
 def _prepare_release(mailer: Mailer, tx: SqlTransaction) -> Edition:
@@ -253,10 +265,18 @@ def _prepare_release(mailer: Mailer, tx: SqlTransaction) -> Edition:
     for language, text in office.ABOUT.items():
         boilerplate = Boilerplate(OWN_ORGANISATION, language, "", text, to_html(text), office.TODAY)
         boilerplates.save_boilerplate(tx, boilerplate)
-    release_editions = release_flow.prepare_release(
-        mailer, tx, "autumn-arrivals", lists.get_list(tx, "press")
+    release_editions = releases.prepare_release(
+        tx,
+        DEMO_ACTOR,
+        "autumn-arrivals",
+        lists.get_list(tx, "press"),
+        mailer.renderer,
+        mailer.clock(),
+        default_language=mailer.settings.defaults.language,
     )
-    return mailer.approve_edition(tx, release_editions.release, "demo")
+    return editions.approve_edition(
+        tx, DEMO_ACTOR, release_editions.release, mailer.renderer, mailer.clock()
+    )
 
 
 def _count_by_topic_and_language(tx: SqlTransaction, edition: Edition) -> dict[str, dict[str, int]]:

@@ -6,6 +6,7 @@ An occurrence that an edition was made of takes that edition along.
 from datetime import datetime, timedelta
 
 from mailer import editions, zones
+from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.digests.calendar import PlannedOccurrence
 from mailer.errors import InputError, Refused
@@ -31,12 +32,12 @@ def build_appointment(planned: PlannedOccurrence, send_time: SendTimeBasis) -> S
 
 def move_occurrence(
     tx: Transaction,
+    actor: Actor,
     planned: PlannedOccurrence,
     wall_time: datetime,
     now: datetime,
     *,
     reason: str = "",
-    actor: str = "",
 ) -> SavedOccurrence:
     """Let it be at another wall-clock time of its zone, to the minute. One that is skipped or held
     is to be sent again by that, also on a free day. Raises InputError for a time that is past."""
@@ -47,70 +48,70 @@ def move_occurrence(
             where="--to",
             hint="name a time that is to come, or use `mailer schedule send-now`",
         )
-    return _apply_move(tx, planned, wall_time, now, reason, actor)
+    return _apply_move(tx, actor, planned, wall_time, now, reason)
 
 
 def _apply_move(
     tx: Transaction,
+    actor: Actor,
     planned: PlannedOccurrence,
     wall_time: datetime,
     now: datetime,
     reason: str,
-    actor: str,
 ) -> SavedOccurrence:
     zone = planned.original.zone
     moment = local_time.to_utc(wall_time, zones.get_zone(zone))
     edition = _find_open_edition(tx, planned)
     if edition is not None:
         if edition.state is EditionState.ON_HOLD:  # it was held for whoever decides this
-            edition = editions.reopen_edition(tx, edition, now, actor=actor)
+            edition = editions.reopen_edition(tx, actor, edition, now)
         send_time = SendTimeBasis.READER if planned.reader_zones else SendTimeBasis.OFFICE
         if moment <= now:
             appointment = SendAppointment(moment, wall_time, zone)
         else:
             starts = local_time.find_earliest_moment(wall_time, zone, planned.reader_zones)
             appointment = SendAppointment(starts, wall_time, zone, send_time)
-        editions.set_send_time(tx, edition, appointment, now, actor=actor)
+        editions.set_send_time(tx, actor, edition, appointment, now)
     state = OccurrenceState.MADE if edition else OccurrenceState.PLANNED
     is_original_time = (
         wall_time == planned.original.wall and not planned.original.skipped and moment > now
     )
     return _save_decision(
         tx,
+        actor,
         planned,
         state,
         now,
         moved_to=None if is_original_time else wall_time,
         reason=reason,
-        actor=actor,
     )
 
 
 def send_now(
-    tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
+    tx: Transaction, actor: Actor, planned: PlannedOccurrence, now: datetime, *, reason: str = ""
 ) -> SavedOccurrence:
     """Let it be now, for all readers: its edition is assembled at once and sent when it is
     approved."""
     wall_time = now.astimezone(zones.get_zone(planned.original.zone)).replace(tzinfo=None)
     wall_time = wall_time.replace(second=0, microsecond=0)
     # Not by `move`: in the hour that comes twice this time of day was there an hour ago as well.
-    return _apply_move(tx, planned, wall_time, now, reason or "sent at once", actor)
+    return _apply_move(tx, actor, planned, wall_time, now, reason or "sent at once")
 
 
 def skip_occurrence(
-    tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
+    tx: Transaction, actor: Actor, planned: PlannedOccurrence, now: datetime, *, reason: str = ""
 ) -> SavedOccurrence:
     """Send nothing at it. An edition that was made of it is cancelled, and its stories are free."""
-    reason = check_line(reason, "--reason", required=False) or f"by {actor or 'somebody'}"
+    reason = check_line(reason, "--reason", required=False) or f"by {actor.name}"
     edition = _find_open_edition(tx, planned)
     if edition is not None:
-        editions.cancel_edition(tx, edition, now, reason=reason, actor=actor)
+        editions.cancel_edition(tx, actor, edition, now, reason=reason)
     state = OccurrenceState.SKIPPED
-    return _save_decision(tx, planned, state, now, moved_to=None, reason=reason, actor=actor)
+    return _save_decision(tx, actor, planned, state, now, moved_to=None, reason=reason)
 
 
 def restore_occurrence(
-    tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
+    tx: Transaction, actor: Actor, planned: PlannedOccurrence, now: datetime, *, reason: str = ""
 ) -> SavedOccurrence:
     """Let what staff have skipped or moved be as its rule has it again. Raises Refused for one that
     nobody touched, that is made, or whose own time is past."""
@@ -128,7 +129,7 @@ def restore_occurrence(
             hint="move it to a time that is to come, or use `mailer schedule send-now`",
         )
     state, reason = OccurrenceState.PLANNED, reason or "as its rule has it"
-    return _save_decision(tx, planned, state, now, moved_to=None, reason=reason, actor=actor)
+    return _save_decision(tx, actor, planned, state, now, moved_to=None, reason=reason)
 
 
 def _find_open_edition(tx: Transaction, planned: PlannedOccurrence) -> Edition | None:
@@ -161,13 +162,13 @@ def _is_unsent(tx: Transaction, saved: SavedOccurrence) -> bool:
 
 def _save_decision(
     tx: Transaction,
+    actor: Actor,
     planned: PlannedOccurrence,
     state: OccurrenceState,
     now: datetime,
     *,
     moved_to: datetime | None,
     reason: str,
-    actor: str,
 ) -> SavedOccurrence:
     original = planned.original
     saved = tx.schedules.save_decision(
@@ -180,7 +181,7 @@ def _save_decision(
         schedule_id=planned.schedule.id,
         moved_to=moved_to,
         reason=check_line(reason, "--reason", required=False),
-        actor=actor,
+        actor=actor.name,
     )
     if saved is None:
         raise Refused(

@@ -5,6 +5,7 @@ roll over to the next edition and nothing runs twice. Choosing is a pure functio
 from collections.abc import Container, Sequence
 from datetime import datetime
 
+from mailer.actor import Actor
 from mailer.digests.settings import get_digest
 from mailer.model.articles import ArticleState, Story
 from mailer.model.digests import DigestSettings, StoryChoice, WhenEmpty
@@ -48,7 +49,11 @@ def choose_stories(
 
 
 def assemble_edition(
-    tx: Transaction, slug: str, now: datetime, appointment: SendAppointment | None = None
+    tx: Transaction,
+    actor: Actor,
+    slug: str,
+    now: datetime,
+    appointment: SendAppointment | None = None,
 ) -> tuple[Edition, StoryChoice]:
     """Make an edition of the stories that this digest has not run, to be sent at `appointment`, or
     soon: what is embargoed by then is left for a later one.
@@ -82,6 +87,7 @@ def assemble_edition(
             archive=digest.settings.archive,
         ),
         now,
+        actor,
     )
     if state is not EditionState.SKIPPED:
         tx.digests.reserve_stories(digest, edition, slugs)

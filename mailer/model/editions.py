@@ -80,12 +80,14 @@ class NewEdition:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Who let it go, when, and what exactly: `content_hash`."""
+    """Who approved an edition, when, and what exactly: `content_hash`. `approver` is a name to
+    read; `approver_key` identifies the actor."""
 
     approver: str
     at: datetime
     content_hash: str
     comment: str = ""
+    approver_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +195,10 @@ class Manuscript:
 
 @dataclass(frozen=True, slots=True)
 class EditionEvent:
-    """What happened to an edition, for whoever asks later."""
+    """What happened to an edition. `actor` is a name to read; `actor_key` identifies the actor."""
 
     at: datetime
     what: str
     actor: str
     detail: str
+    actor_key: str = ""

@@ -103,8 +103,8 @@ class ReleasePage:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Who wants a story killed and why, as recipients read it, by language; and who has confirmed
-    that."""
+    """Who asked for a story to be killed and why, as recipients read it, by language; and who
+    confirmed it. The keys identify the two actors, the names are for people to read."""
 
     slug: str
     why: Mapping[str, str]
@@ -112,8 +112,10 @@ class Kill:
     asked_at: datetime
     confirmed_by: str = ""
     confirmed_at: datetime | None = None
+    asked_by_key: str = ""
+    confirmed_by_key: str = ""
 
     @property
     def reason(self) -> str:
-        """Why, in a few words for staff: as it was said first."""
+        """The reason in the first language given, for staff."""
         return next(iter(self.why.values()), "")

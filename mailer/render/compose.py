@@ -7,8 +7,6 @@ a hash of them worth approving.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +22,7 @@ from mailer.model.editions import Attachment, EditionBody, Manuscript
 from mailer.model.lists import Topic
 from mailer.model.press_release import Carriage
 from mailer.model.releases import About
+from mailer.model.rendering import Composition
 from mailer.releases import pages
 from mailer.render import checks, text_part, translations, views
 from mailer.render.environment import (
@@ -43,18 +42,6 @@ from mailer.render.releases import (
 
 DIGEST_TEMPLATE = "digest"
 """The template of digests."""
-
-
-@dataclass(frozen=True, slots=True)
-class Composition:
-    """`order` gives each story its bit: the first has bit 0. `content_hash` is what an approval
-    is bound to, `embargo_until` when the embargo ends that the bodies state."""
-
-    bodies: tuple[EditionBody, ...]
-    order: tuple[str, ...]
-    content_hash: str
-    warnings: tuple[str, ...]
-    embargo_until: datetime | None = None
 
 
 def compose_edition(

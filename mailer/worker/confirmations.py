@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from mailer import editions
+from mailer.actor import DELIVERY, WORKER
 from mailer.app import Mailer
 from mailer.audience.signup import confirmations
 from mailer.audience.signup.service_mails import (
@@ -28,7 +29,6 @@ from mailer.model.signup import Confirmation, ConfirmationState, ServiceMailKind
 from mailer.render import compose_service_mail
 from mailer.store import SqlTransaction
 from mailer.store.outbox.service_mails import Addressee, ServiceEditionKey
-from mailer.worker.jobs import WORKER_ACTOR
 
 _S = ConfirmationState
 
@@ -176,7 +176,7 @@ def _may_resume(tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
     ]
     return (
         bool(pause_events)
-        and pause_events[-1].actor == "delivery"
+        and pause_events[-1].actor_key == DELIVERY.key
         and now - pause_events[-1].at >= RESUME_DELAY
     )
 
@@ -185,5 +185,5 @@ def resume_paused_edition(mailer: Mailer, edition_id: int, log: Log, tx: SqlTran
     """Try again to send the letters of an edition that delivery has paused."""
     edition = editions.get_edition(tx, edition_id)
     if edition.state is EditionState.PAUSED and _may_resume(tx, edition, mailer.clock()):
-        editions.resume_edition(tx, edition, mailer.clock(), actor=WORKER_ACTOR)
+        editions.resume_edition(tx, WORKER, edition, mailer.clock())
         log.info("letters tried again", edition=edition_id, why=edition.reason)

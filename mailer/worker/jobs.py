@@ -1,11 +1,12 @@
 """One step of an occurrence or an edition. Each runs in a transaction that its caller opens, looks
 at how things stand there, and does nothing when somebody was quicker."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mailer import digests, editions, embargoes
+from mailer import digests, editions, embargoes, releases
+from mailer.actor import WORKER
 from mailer.app import Mailer
-from mailer.app import release_follow_up as late
 from mailer.digests.calendar import CalendarStep, OccurrenceAction
 from mailer.digests.occurrences import build_appointment
 from mailer.errors import (
@@ -26,9 +27,6 @@ from mailer.store import SqlTransaction
 from mailer.worker import notices
 
 _MINUTE = timedelta(minutes=1)
-
-WORKER_ACTOR = "worker"
-"""Who acts, in the events of editions."""
 
 _OCCURRENCE_STATES = {
     OccurrenceAction.ASSEMBLE: OccurrenceState.MADE,
@@ -69,7 +67,7 @@ def run_occurrence(
         return
     _expire_earlier_editions(tx, slug, now, log)
     edition, choice = digests.assemble_edition(
-        tx, slug, now, build_appointment(step.planned, digest.settings.policy.send_time)
+        tx, WORKER, slug, now, build_appointment(step.planned, digest.settings.policy.send_time)
     )
     tx.schedules.attach_edition(occurrence_id, edition.id)
     log.info(
@@ -92,7 +90,7 @@ def _expire_earlier_editions(tx: SqlTransaction, slug: str, now: datetime, log: 
         if edition.state not in UNAPPROVED_STATES:
             continue
         reason = "nobody approved it before the next edition was assembled, which has its stories"
-        editions.expire_edition(tx, edition, now, reason=reason)
+        editions.expire_edition(tx, WORKER, edition, now, reason=reason)
         log.info("expired", digest=slug, edition=edition.id)
 
 
@@ -103,9 +101,9 @@ def update_send_time(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransacti
     appointment = edition.appointment
     if edition.state not in OPEN_STATES or appointment is None:
         return
-    current_appointment = mailer.refresh_appointment(tx, appointment)
+    current_appointment = editions.refresh_appointment(tx, appointment)
     if current_appointment != appointment:
-        editions.set_send_time(tx, edition, current_appointment, mailer.clock(), actor=WORKER_ACTOR)
+        editions.set_send_time(tx, WORKER, edition, current_appointment, mailer.clock())
         moments = {
             "was": appointment.moment.isoformat(),
             "now": current_appointment.moment.isoformat(),
@@ -116,13 +114,13 @@ def update_send_time(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransacti
 def update_embargo_end(mailer: Mailer, slug: str, log: Log, tx: SqlTransaction) -> None:
     """An embargo whose zone has other rules than when it was written down ends when clocks there
     show its time, as they go now."""
-    if embargo := embargoes.refresh_end(tx, slug, mailer.clock()):
+    if embargo := embargoes.refresh_end(tx, WORKER, slug, mailer.clock()):
         log.info("embargo kept by the clock", slug=slug, until=embargo.until.isoformat())
 
 
 def queue_follow_ups(mailer: Mailer, log: Log, tx: SqlTransaction) -> None:
     """Corrections and kills reach who turns out to have got what they are about."""
-    for edition, added_count in late.extend_releases(tx, mailer.clock()):
+    for edition, added_count in releases.extend_releases(tx, WORKER, mailer.clock()):
         log.info("followed up", edition=edition.id, added=added_count)
 
 
@@ -144,26 +142,26 @@ def _prepare_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition, log: 
                 f"only {available} of its stories are left, and this digest wants {settings.fewest}"
             )
             if settings.when_empty is WhenEmpty.PUT_ON_HOLD:
-                edition = editions.put_on_hold(tx, edition, now, reason=reason, actor=WORKER_ACTOR)
+                edition = editions.put_on_hold(tx, WORKER, edition, now, reason=reason)
             else:
-                edition = editions.skip_edition(tx, edition, now, reason=reason)
+                edition = editions.skip_edition(tx, WORKER, edition, now, reason=reason)
             log.info("too few", edition=edition.id, state=edition.state.value, why=reason)
             return
     try:
-        edition, composition = mailer.compose_edition(tx, edition)
+        edition, composition = editions.compose_edition(tx, edition, mailer.renderer)
     except ComposeError as error:
         reason = f"it can't be composed: {error}"
-        editions.put_on_hold(tx, edition, now, reason=reason, actor=WORKER_ACTOR)
+        editions.put_on_hold(tx, WORKER, edition, now, reason=reason)
         log.error("held", edition=edition.id, why=reason)
         return
     if composition and composition.warnings:
         warnings_text = "; ".join(composition.warnings)
-        tx.editions.add_event(edition, notices.CHECKED_EVENT, warnings_text, now, WORKER_ACTOR)
-    if mailer.get_policy(tx, edition).approval is ApprovalRule.NONE:
-        rule = f"the rule of {edition.digest}"
-        edition = editions.approve_edition(tx, edition, rule, now)
+        tx.editions.add_event(edition, notices.CHECKED_EVENT, warnings_text, now, WORKER)
+    if editions.get_policy(tx, edition).approval is ApprovalRule.NONE:
+        rule = replace(WORKER, name=f"the rule of {edition.digest}")
+        edition = editions.approve_edition(tx, rule, edition, mailer.renderer, now)
     else:
-        edition = editions.request_approval(tx, edition, now, actor=WORKER_ACTOR)
+        edition = editions.request_approval(tx, WORKER, edition, now)
     log.info("ready", edition=edition.id, state=edition.state.value, hash=edition.content_hash[:12])
 
 
@@ -183,7 +181,7 @@ def _is_late(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime
         or asked_at >= appointment.own_moment
     ):
         return False
-    return mailer.get_policy(tx, edition).when_late is WhenLate.DRAFT
+    return editions.get_policy(tx, edition).when_late is WhenLate.DRAFT
 
 
 def _is_reminder_due(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
@@ -191,7 +189,7 @@ def _is_reminder_due(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: 
     appointment, reminded_at = edition.appointment, edition.reminded_at
     if appointment is None or reminded_at is None:
         return False
-    intervals = (*mailer.get_policy(tx, edition).reminders, timedelta())
+    intervals = (*editions.get_policy(tx, edition).reminders, timedelta())
     return any(reminded_at < appointment.moment - interval <= now for interval in intervals)
 
 
@@ -203,8 +201,8 @@ def check_review(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) 
         return
     if _is_late(mailer, tx, edition, now):
         reason = notices.TOO_LATE_REASON
-        tx.editions.set_state(edition, EditionState.DRAFT, now, reason=reason, actor=WORKER_ACTOR)
-        editions.set_send_time(tx, edition, None, now, actor=WORKER_ACTOR)
+        edition = editions.change_state(tx, WORKER, edition, EditionState.DRAFT, now, reason=reason)
+        editions.set_send_time(tx, WORKER, edition, None, now)
         log.warning("late", edition=edition.id, why=reason)
     elif _is_reminder_due(mailer, tx, edition, now):
         tx.editions.record_reminder(edition, now)
@@ -230,24 +228,25 @@ def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction)
     )
     if embargo_end := embargoes.find_last_end(tx, edition.stories):
         earliest_start = max(earliest_start, embargo_end)
-    grace = mailer.get_policy(tx, edition).grace
+    grace = editions.get_policy(tx, edition).grace
     if now - earliest_start >= grace + _MINUTE:
         lateness, allowed_lateness = format_duration(now - earliest_start), format_duration(grace)
         reason = f"it was to be sent {lateness} ago, and may be late by {allowed_lateness}"
-        editions.put_on_hold(tx, edition, now, reason=reason, actor=WORKER_ACTOR)
+        editions.put_on_hold(tx, WORKER, edition, now, reason=reason)
         log.warning("held", edition=edition.id, why=reason)
         return
+    mailer.check_relays()
     try:
-        edition, plan = mailer.start_edition(tx, edition)
+        edition, plan = editions.start_edition(tx, WORKER, edition, mailer.renderer, mailer.clock())
     except ApprovalVoid as error:
-        tx.editions.set_state(
-            edition, EditionState.DRAFT, now, reason=str(error.message), actor=WORKER_ACTOR
+        editions.change_state(
+            tx, WORKER, edition, EditionState.DRAFT, now, reason=str(error.message)
         )
         log.warning("approval void", edition=edition.id, why=error.message)
     except (ConfigError, ConcurrencyError, Embargoed):  # of the latter the next tick knows more
         raise
     except Refused as error:
-        editions.put_on_hold(tx, edition, now, reason=str(error), actor=WORKER_ACTOR)
+        editions.put_on_hold(tx, WORKER, edition, now, reason=str(error))
         log.warning("held", edition=edition.id, why=str(error))
     else:
         log.info(

@@ -8,6 +8,7 @@ not told.
 from datetime import datetime, timedelta
 
 from mailer import editions
+from mailer.actor import DELIVERY, WORKER
 from mailer.app import Mailer
 from mailer.digests.calendar import CalendarStep, OccurrenceAction
 from mailer.errors import ComposeError
@@ -48,6 +49,8 @@ _KINDS_BY_STATE = {
     _S.EXPIRED: NoticeKind.EXPIRED,
     _S.CANCELLED: NoticeKind.CANCELLED,
 }
+
+_PROGRAM_KEYS = {WORKER.key, DELIVERY.key}
 
 _APPROVED_STATES = {_S.APPROVED.value, _S.SCHEDULED.value}
 
@@ -208,11 +211,9 @@ def _find_actor(tx: SqlTransaction, edition: Edition, approver: str) -> str:
     matching_events = [
         event for event in tx.editions.list_events(edition) if event.what == edition.state
     ]
-    return (
-        matching_events[-1].actor
-        if matching_events and matching_events[-1].actor not in {"worker", "delivery"}
-        else ""
-    )
+    if not matching_events or matching_events[-1].actor_key in _PROGRAM_KEYS:
+        return ""
+    return matching_events[-1].actor
 
 
 def _notify_for_edition(
@@ -220,11 +221,11 @@ def _notify_for_edition(
 ) -> tuple[str, ...]:
     was_asked = edition.asked_at is not None
     addresses = _choose_addresses(
-        mailer, mailer.get_policy(tx, edition), notice.kind, was_asked=was_asked
+        mailer, editions.get_policy(tx, edition), notice.kind, was_asked=was_asked
     )
     if _queue_notice(mailer, tx, notice, edition.list, addresses, log) is not None:
         detail = f"{notice.kind.value}: {', '.join(addresses)}"
-        tx.editions.add_event(edition, "told", detail, mailer.clock())
+        tx.editions.add_event(edition, "told", detail, mailer.clock(), WORKER)
     return addresses
 
 

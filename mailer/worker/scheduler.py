@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from mailer import embargoes
+from mailer import editions, embargoes, releases
 from mailer.app import Mailer
-from mailer.app.release_follow_up import needs_follow_up
 from mailer.delivery.process_identity import create_worker_name, is_dead
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar
 from mailer.editions import may_send_embargoed
@@ -219,7 +218,7 @@ class Scheduler:
             ):
                 update_embargo = partial(jobs.update_embargo_end, mailer, embargo.slug, log)
                 agenda.append((f"the embargo on {embargo.slug}", update_embargo))
-        if now - self._followed_up_at >= _MINUTE and needs_follow_up(tx, now):
+        if now - self._followed_up_at >= _MINUTE and releases.needs_follow_up(tx, now):
             self._followed_up_at = now
             agenda.append(("following up", partial(jobs.queue_follow_ups, mailer, log)))
         embargoed_stories = embargoes.find_embargoed(tx.embargoes, now)
@@ -248,7 +247,7 @@ class Scheduler:
         story that is embargoed waits until it is free."""
         appointment = edition.appointment
         assert appointment is not None
-        if self._mailer.refresh_appointment(tx, appointment) != appointment:
+        if editions.refresh_appointment(tx, appointment) != appointment:
             return jobs.update_send_time
         if edition.state is EditionState.SCHEDULED and appointment.moment > now:
             return None

@@ -23,6 +23,7 @@ from mailer.model.editions import Edition, EditionBody, NewEdition
 from mailer.model.lists import MailingList, Visibility
 from mailer.store import SqlTransaction
 from mailer.store.schema import edition as edition_table
+from tests.actors import STAFF
 from tests.integration.factories import MARKER, NOW
 
 S = EditionState
@@ -54,6 +55,7 @@ def create_archived_edition(
             stories=(),
         ),
         sent_at,
+        STAFF,
     )  # fmt: skip
     edition = tx.editions.freeze_edition(
         edition, bodies or (make_body(subject=name, language=language),), (), "0"

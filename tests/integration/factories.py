@@ -19,6 +19,8 @@ from mailer.model.lists import MailingList
 from mailer.model.subscribers import MembershipState, Person, Subscriber
 from mailer.model.suppressions import SuppressionReason
 from mailer.store import SqlTransaction, Store
+from tests.actors import AMINA, STAFF
+from tests.fakes import FrozenRenderer
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -115,7 +117,9 @@ def create_edition(
     tx: SqlTransaction, *slugs: str, list_slug: str = "news", **fields: Any
 ) -> Edition:
     fields = {"name": "The week"} | fields
-    return editions.create_edition(tx, NewEdition(list=list_slug, stories=slugs, **fields), NOW)
+    return editions.create_edition(
+        tx, STAFF, NewEdition(list=list_slug, stories=slugs, **fields), NOW
+    )
 
 
 def reload_edition(tx: SqlTransaction, edition: Edition) -> Edition:
@@ -140,12 +144,16 @@ def begin_edition(
         for slug in stories:
             add_story(tx, slug)
         if template:
-            approved = mailer.approve_edition(
-                tx, create_edition(tx, *stories, template=template), "Amina"
+            approved = editions.approve_edition(
+                tx,
+                AMINA,
+                create_edition(tx, *stories, template=template),
+                mailer.renderer,
+                mailer.clock(),
             )
         else:
             approved = approve_without_composing(mailer, tx, create_edition(tx, *stories))
-        started, plan = mailer.start_edition(tx, approved)
+        started, plan = editions.start_edition(tx, STAFF, approved, mailer.renderer, mailer.clock())
     assert plan is not None
     assert plan.planned == len(readers)
     return started
@@ -169,7 +177,8 @@ def approve_without_composing(mailer: Mailer, tx: SqlTransaction, edition: Editi
         [body],
     )
     edition = tx.editions.freeze_edition(edition, [body], edition.stories, content_hash)
-    return editions.approve_edition(tx, edition, "Amina", NOW)
+    renderer = FrozenRenderer(mailer.settings.sender_details)
+    return editions.approve_edition(tx, AMINA, edition, renderer, NOW)
 
 
 def read_deliveries(store: Store, edition: Edition) -> dict[str, Delivery]:

@@ -47,7 +47,7 @@ def _set_visibility(
 ) -> Edition:
     edition = editions.get_edition(tx, number)
     return editions.set_archive_visibility(
-        tx, edition, visibility, mailer.clock(), actor=resolve_actor(actor_name)
+        tx, resolve_actor(actor_name), edition, visibility, mailer.clock()
     )
 
 

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from mailer import editions, outbox
-from mailer.app import embargo_checks
 from mailer.audience.lists import check_line
 from mailer.cli.edition.common import Number, app
 from mailer.cli.options import (
@@ -38,8 +37,14 @@ def approve_edition(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        edition = mailer.approve_edition(
-            tx, current_edition, resolve_actor(by), comment=comment, seen_hash=seen_hash
+        edition = editions.approve_edition(
+            tx,
+            resolve_actor(by),
+            current_edition,
+            mailer.renderer,
+            mailer.clock(),
+            comment=comment,
+            seen_hash=seen_hash,
         )
         approval = edition.approval
         message = f"edition {number} approved by {approval.approver if approval else ''}: "
@@ -55,8 +60,10 @@ def request_approval(
     Example: [bold]mailer edition submit 3[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        edition, composition = mailer.compose_edition(tx, editions.get_edition(tx, number))
-        edition = editions.request_approval(tx, edition, mailer.clock(), actor=resolve_actor(by))
+        edition, composition = editions.compose_edition(
+            tx, editions.get_edition(tx, number), mailer.renderer
+        )
+        edition = editions.request_approval(tx, resolve_actor(by), edition, mailer.clock())
         for warning in composition.warnings if composition else ():
             out.print_note(f"note: {warning}")
         out.print_record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
@@ -82,9 +89,9 @@ def schedule_edition(
         current_edition = editions.get_edition(tx, number)
         zone_name = zone or mailer.settings.defaults.time_zone
         wall_time = parse_local_time(at, "--at")
-        appointment = mailer.make_appointment(tx, wall_time, zone_name, send_time)
+        appointment = editions.make_appointment(tx, wall_time, zone_name, send_time, mailer.clock())
         edition = editions.set_send_time(
-            tx, current_edition, appointment, mailer.clock(), actor=resolve_actor(by)
+            tx, resolve_actor(by), current_edition, appointment, mailer.clock()
         )
         message = f"edition {number} ({edition.state}) is to be sent {wall_time:%a %d %b %Y %H:%M} {zone_name}"
         out.print_record(edition, f"{message}, {format_moment(appointment.moment)}")
@@ -101,7 +108,7 @@ def clear_send_time(
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.set_send_time(
-            tx, current_edition, None, mailer.clock(), actor=resolve_actor(by)
+            tx, resolve_actor(by), current_edition, None, mailer.clock()
         )
         out.print_record(edition, f"edition {number} ({edition.state}) has no time to be sent")
 
@@ -119,9 +126,7 @@ def reopen_edition(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        edition = editions.reopen_edition(
-            tx, current_edition, mailer.clock(), actor=resolve_actor(by)
-        )
+        edition = editions.reopen_edition(tx, resolve_actor(by), current_edition, mailer.clock())
         message = f"edition {number} is a draft again"
         if edition.appointment:
             message += ", and goes on by the calendar"
@@ -146,7 +151,7 @@ def pause_edition(
         current_edition = editions.get_edition(tx, number)
         reason = check_line(reason, "--reason", required=False)
         edition = editions.pause_edition(
-            tx, current_edition, mailer.clock(), reason=reason, actor=resolve_actor(by)
+            tx, resolve_actor(by), current_edition, mailer.clock(), reason=reason
         )
         out.print_record(edition, f"edition {number} is paused")
 
@@ -161,10 +166,8 @@ def resume_edition(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        embargo_checks.check_not_killed(tx, current_edition)
-        edition = editions.resume_edition(
-            tx, current_edition, mailer.clock(), actor=resolve_actor(by)
-        )
+        editions.check_not_killed(tx, current_edition)
+        edition = editions.resume_edition(tx, resolve_actor(by), current_edition, mailer.clock())
         out.print_record(edition, f"edition {number} may go on: mailer send {number}")
 
 
@@ -183,7 +186,9 @@ def cancel_edition(
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         reason = check_line(reason, "--reason", required=False)
-        edition = mailer.cancel_edition(tx, current_edition, reason=reason, actor=resolve_actor(by))
+        edition = editions.cancel_edition(
+            tx, resolve_actor(by), current_edition, mailer.clock(), reason=reason
+        )
         out.print_record(edition, f"edition {number} is cancelled")
 
 
@@ -208,6 +213,6 @@ def retry_deliveries(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
-        count = outbox.retry_failed_deliveries(tx, edition, mailer.clock(), actor=resolve_actor(by))
+        count = outbox.retry_failed_deliveries(tx, resolve_actor(by), edition, mailer.clock())
         message = f"{count} queued again" + (f": mailer send {number}" if count else "")
         out.print_record({"edition": number, "queued": count}, message)

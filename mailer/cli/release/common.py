@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from mailer.app import Mailer, release_flow
+from mailer import releases
+from mailer.actor import Actor
+from mailer.app import Mailer
 from mailer.errors import InputError, NotFound, UsageError
 from mailer.intake import files
 from mailer.model.articles import Article, ArticleQuery, ArticleState
@@ -24,7 +26,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Don't ask before it goes.")]
 
 
 def import_story(
-    mailer: Mailer, tx: SqlTransaction, paths: list[Path], author: str, *, create_topics: bool
+    mailer: Mailer, tx: SqlTransaction, paths: list[Path], author: Actor, *, create_topics: bool
 ) -> list[Article]:
     """The story's articles: out of its files, or those that are here under a slug."""
     if any(path == Path() for path in paths):
@@ -45,12 +47,14 @@ def import_story(
         if source_file.error is not None:
             raise source_file.error
         try:
-            article, _ = release_flow.import_file(
-                mailer, tx, source_file, author=author, create_topics=create_topics
+            article, _ = releases.import_article(
+                tx, author, source_file, mailer.clock(), create_topics=create_topics
             )
         except InputError as error:
             raise InputError(
-                error.message, where=source_file.locate_key(error.where), hint=error.hint
+                error.message,
+                where=source_file.locate_key(error.where or error.field),
+                hint=error.hint,
             ) from error
         story_articles.append(article)
     slugs = {story_article.slug for story_article in story_articles}

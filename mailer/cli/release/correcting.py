@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mailer.app import Mailer, release_corrections
-from mailer.app.release_corrections import CorrectionResult
+from mailer import releases
+from mailer.app import Mailer
 from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.release.common import (
@@ -26,6 +26,7 @@ from mailer.errors import Refused, UsageError
 from mailer.model.articles import Article
 from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES
 from mailer.model.editions import ChangeNote, Edition
+from mailer.releases import CorrectionResult
 from mailer.store import SqlTransaction
 
 ProgressOption = Annotated[
@@ -65,8 +66,8 @@ def correct_release(
         mailer: Mailer, tx: SqlTransaction
     ) -> tuple[list[Article], CorrectionResult]:
         story_articles = import_story(mailer, tx, paths, resolve_actor(by), create_topics=False)
-        return story_articles, release_corrections.correct_release(
-            mailer, tx, story_articles[0].slug, change, resolve_actor(by)
+        return story_articles, releases.correct_release(
+            tx, resolve_actor(by), story_articles[0].slug, change, mailer.renderer, mailer.clock()
         )
 
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
@@ -128,16 +129,16 @@ def kill_release(
         with open_for_writing(dry_run, out) as (mailer, tx):
             if why:
                 reasons = parse_by_language(why, "--why")
-                changed_editions, warnings = release_corrections.request_kill(
-                    mailer, tx, slug, reasons, resolve_actor(by)
+                changed_editions, warnings = releases.request_kill(
+                    tx, resolve_actor(by), slug, reasons, mailer.clock()
                 )
                 message = (
                     f"{slug}: asked for by {resolve_actor(by)}; another person confirms: "
                     f"mailer release kill {slug} --confirm --by …"
                 )
             else:
-                changed_editions = release_corrections.withdraw_kill(
-                    mailer, tx, slug, resolve_actor(by)
+                changed_editions = releases.withdraw_kill(
+                    tx, resolve_actor(by), slug, mailer.clock()
                 )
                 warnings = ()
                 message = f"{slug} is not to be killed"
@@ -151,7 +152,9 @@ def kill_release(
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
         story = find_queued_articles(tx, slug)
         kill_request = tx.releases.find_kill(slug)
-        previewed = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
+        previewed = releases.confirm_kill(
+            tx, resolve_actor(by), slug, mailer.renderer, mailer.clock()
+        )
         assert kill_request
         out.print_note(
             f"{format_heading(story)} is taken back: {kill_request.reason} ({kill_request.asked_by})"
@@ -163,7 +166,9 @@ def kill_release(
         return
     _confirm_sending(yes, sum(plan.planned for _, plan in previewed.begun))
     with open_for_writing(False, out) as (mailer, tx):
-        correction = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
+        correction = releases.confirm_kill(
+            tx, resolve_actor(by), slug, mailer.renderer, mailer.clock()
+        )
     deliver_editions([edition for edition, _ in correction.begun], out, progress)
 
 

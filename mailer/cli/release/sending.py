@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from mailer.app import Mailer, release_flow
-from mailer.app.release_flow import ReleaseEditions
+from mailer import releases
+from mailer.app import Mailer
 from mailer.audience.lists import get_list
 from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
 from mailer.cli.output import Output, format_moment
@@ -26,6 +26,7 @@ from mailer.errors import Refused, UsageError
 from mailer.model.articles import Article
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
+from mailer.releases import ReleaseEditions
 from mailer.store import SqlTransaction
 
 
@@ -65,17 +66,19 @@ def send_release(
             mailer, tx, paths, resolve_actor(by), create_topics=create_topics
         )
         mailing_list = get_list(tx, list_slug)
-        release_plan = release_flow.prepare_release(
-            mailer,
+        release_plan = releases.prepare_release(
             tx,
+            resolve_actor(by),
             story_articles[0].slug,
             mailing_list,
+            mailer.renderer,
+            mailer.clock(),
+            default_language=mailer.settings.defaults.language,
             segment=segment,
             language=language,
-            actor=resolve_actor(by),
         )
-        return release_flow.begin_release(
-            mailer, tx, release_plan, resolve_actor(by)
+        return releases.begin_release(
+            tx, resolve_actor(by), release_plan, mailer.renderer, mailer.clock()
         ), story_articles
 
     # Looked at first, and undone: nobody else waits to write while somebody reads.

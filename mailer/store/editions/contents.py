@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select
 
 from mailer import embargoes
+from mailer.actor import create_local_actor
 from mailer.articles import group_stories
 from mailer.audience.segments import from_plain
 from mailer.editions import EDITED_EVENT
@@ -118,10 +119,10 @@ class EditionContentQueries(SqlStore):
         )
         return dict(rows.all())
 
-    def find_authors(self, edition: Edition) -> frozenset[str]:
-        """Who wrote or edited what it holds: the edition itself, or an article of its stories."""
+    def find_author_keys(self, edition: Edition) -> frozenset[str]:
+        """Return the keys of the actors who edited the edition or wrote an article of it."""
         edition_editors = self._db.scalars(
-            select(schema.edition_event.c.actor).where(
+            select(schema.edition_event.c.actor_key).where(
                 schema.edition_event.c.edition_id == edition.id,
                 schema.edition_event.c.what == EDITED_EVENT,
             )
@@ -135,7 +136,8 @@ class EditionContentQueries(SqlStore):
                 schema.article.c.state == ArticleState.QUEUED.value,
             )
         )
-        return frozenset(name for name in (*edition_editors, *article_authors) if name)
+        author_keys = [create_local_actor(name).key for name in article_authors if name]
+        return frozenset({*filter(None, edition_editors), *author_keys})
 
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
         """Strike stories from the ledger: the digest may run them in a later edition."""

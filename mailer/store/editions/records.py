@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Row, and_, delete, insert, or_, select, update
 
+from mailer.actor import Actor
 from mailer.archive import build_search_text
+from mailer.errors import ConcurrencyError
 from mailer.model.edition_states import (
     ArchiveVisibility,
     EditionKind,
@@ -114,6 +116,7 @@ class EditionQueries(EditionContentQueries):
                 approval_row.at,
                 approval_row.content_hash,
                 approval_row.comment,
+                approval_row.approver_key,
             )
             if approval_row
             else None,
@@ -140,7 +143,7 @@ class EditionQueries(EditionContentQueries):
             change=ChangeNote(**row.change) if row.change else None,
         )
 
-    def create_edition(self, new: NewEdition, now: datetime) -> Edition:
+    def create_edition(self, new: NewEdition, now: datetime, actor: Actor) -> Edition:
         result = self._db.execute(
             insert(schema.edition).values(
                 uid=secrets.token_hex(8),
@@ -172,7 +175,7 @@ class EditionQueries(EditionContentQueries):
         )
         edition_id = get_inserted_id(result)
         self._set_stories(edition_id, new.stories)
-        self._insert_event(edition_id, new.state.value, new.reason, now, "")
+        self._insert_event(edition_id, new.state.value, new.reason, now, actor)
         return self._reload_edition(edition_id)
 
     def update_edition(self, edition: Edition, changed: Edition) -> Edition:
@@ -206,19 +209,31 @@ class EditionQueries(EditionContentQueries):
         edition: Edition,
         state: EditionState,
         now: datetime,
+        actor: Actor,
         *,
         reason: str = "",
-        actor: str = "",
     ) -> Edition:
+        """Write the state, if the table leads to it from the one on disk. Raises ConcurrencyError
+        if it does not: another process moved the edition first."""
         if state is EditionState.DRAFT:
             revert.revert_to_draft(self._db, edition.id, reason, now, actor)
             return self._reload_edition(edition.id)
         values: dict[str, Any] = {"state": state.value, "reason": reason}
         if state is not EditionState.PAUSED:
             values["finished_at"] = now if state in _ENDED else None
-        self._db.execute(
-            update(schema.edition).where(schema.edition.c.id == edition.id).values(**values)
+        result = self._db.execute(
+            update(schema.edition)
+            .where(
+                schema.edition.c.id == edition.id,
+                schema.edition.c.state.in_(revert.list_sources(state)),
+            )
+            .values(**values)
         )
+        if result.rowcount == 0:
+            raise ConcurrencyError(
+                f"edition {edition.id} was changed by another process, and can't become {state}",
+                hint="look at it again",
+            )
         self._insert_event(edition.id, state.value, reason, now, actor)
         return self._reload_edition(edition.id)
 
@@ -281,6 +296,7 @@ class EditionQueries(EditionContentQueries):
             insert(schema.approval).values(
                 edition_id=edition.id,
                 approver=approval.approver,
+                approver_key=approval.approver_key,
                 at=approval.at,
                 content_hash=approval.content_hash,
                 comment=approval.comment,
@@ -391,22 +407,20 @@ class EditionQueries(EditionContentQueries):
             .where(schema.edition_event.c.edition_id == edition.id)
             .order_by(schema.edition_event.c.id)
         )
-        return [EditionEvent(row.at, row.what, row.actor, row.detail) for row in rows]
+        return [
+            EditionEvent(row.at, row.what, row.actor, row.detail, row.actor_key) for row in rows
+        ]
 
     def add_event(
-        self, edition: Edition, event_type: str, detail: str, now: datetime, actor: str = ""
+        self, edition: Edition, event_type: str, detail: str, now: datetime, actor: Actor
     ) -> None:
         """Write into the edition's events what is no change of its state."""
         self._insert_event(edition.id, event_type, detail, now, actor)
 
     def _insert_event(
-        self, edition_id: int, event_type: str, detail: str, now: datetime, actor: str
+        self, edition_id: int, event_type: str, detail: str, now: datetime, actor: Actor
     ) -> None:
-        self._db.execute(
-            insert(schema.edition_event).values(
-                edition_id=edition_id, at=now, what=event_type, actor=actor, detail=detail
-            )
-        )
+        revert.insert_event(self._db, edition_id, event_type, detail, now, actor)
 
     def _reload_edition(self, edition_id: int) -> Edition:
         edition = self.find_edition(edition_id)

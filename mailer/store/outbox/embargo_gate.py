@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, select, update
 
 from mailer import embargoes
+from mailer.actor import WORKER
 from mailer.model.contacts import Trust
 from mailer.model.deliveries import (
     EMBARGOED_REPLY,
@@ -153,7 +154,9 @@ class GateBlockQueries(SqlStore):
                 *self._db.scalars(story_slugs)
             }:
                 embargo_store.record_event(
-                    EmbargoEvent(slug, now, EmbargoEventType.REFUSED, "", detail)
+                    EmbargoEvent(
+                        slug, now, EmbargoEventType.REFUSED, WORKER.name, detail, WORKER.key
+                    )
                 )
         return count
 

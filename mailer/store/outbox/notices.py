@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import insert, update
 
+from mailer.actor import WORKER
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody, NewEdition
@@ -42,6 +43,7 @@ class SqlNoticeStore(SqlStore):
                 archive=ArchiveVisibility.PRIVATE,
             ),
             now,
+            WORKER,
         )
         editions.freeze_edition(new_edition, [body], (), body.compute_hash())
         self._db.execute(

@@ -17,7 +17,6 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     func,
-    insert,
     literal,
     not_,
     select,
@@ -25,10 +24,13 @@ from sqlalchemy import (
     update,
 )
 
-from mailer.model.deliveries import Claim, DeliveryState, Settlement
+from mailer.actor import WORKER
+from mailer.errors import BadTransition
+from mailer.model.deliveries import DELIVERY_TRANSITIONS, Claim, DeliveryState, Settlement
 from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.model.editions import Edition
 from mailer.store import schema
+from mailer.store.editions import revert
 from mailer.store.outbox import statements
 from mailer.store.outbox.embargo_gate import GateBlockQueries
 from mailer.store.outbox.statements import (
@@ -179,8 +181,12 @@ class QueueQueries(GateBlockQueries):
         states: Sequence[DeliveryState],
         delivery_ids: Sequence[int] | None = None,
     ) -> int:
-        """Queue an edition's deliveries in these states again (those of `ids`, when given); how
-        many. What had failed has its attempt back."""
+        """Queue an edition's deliveries in these states again (only `delivery_ids`, if given), and
+        return their number. A failed delivery gets its attempt back. Raises BadTransition for a
+        state that does not lead back to the queue."""
+        for state in states:
+            if DeliveryState.QUEUED not in DELIVERY_TRANSITIONS[state]:
+                raise BadTransition(f"a delivery that is {state} can't be queued again")
         spent_states = [state for state in states if state is not DeliveryState.FAILED]
         total = 0
         for group_states, attempt in (
@@ -224,15 +230,8 @@ class QueueQueries(GateBlockQueries):
             return 0
         count = self.return_to_queue(edition.id, [DeliveryState.IN_DOUBT])
         if count:
-            self._db.execute(
-                insert(schema.edition_event).values(
-                    edition_id=edition.id,
-                    at=now,
-                    what="in doubt",
-                    actor="",
-                    detail=f"{count} queued again: the rule is to resend",
-                )
-            )
+            detail = f"{count} queued again: the rule is to resend"
+            revert.insert_event(self._db, edition.id, "in doubt", detail, now, WORKER)
         return count
 
     def mark_in_doubt_sent(self, edition: Edition, reply: str) -> int:

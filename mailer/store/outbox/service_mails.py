@@ -15,6 +15,8 @@ from itertools import count
 
 from sqlalchemy import insert, select, update
 
+from mailer.actor import WORKER
+from mailer.editions import check_transition
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody, NewEdition
@@ -69,7 +71,10 @@ class SqlServiceMailStore(SqlStore):
             if edition.state is not EditionState.CANCELLED:  # else it was, since it was looked at
                 break
         if edition.state is EditionState.SENT:
-            EditionQueries(self._db, self._key).set_state(edition, EditionState.SENDING, now)
+            check_transition(edition, EditionState.SENDING)
+            EditionQueries(self._db, self._key).set_state(
+                edition, EditionState.SENDING, now, WORKER
+            )
         self._db.execute(
             insert(schema.delivery).values(
                 edition_id=edition.id,
@@ -139,6 +144,7 @@ class SqlServiceMailStore(SqlStore):
                 archive=ArchiveVisibility.PRIVATE,
             ),
             now,
+            WORKER,
         )
         editions.freeze_edition(new_edition, [body], (), body.compute_hash())
         self._db.execute(

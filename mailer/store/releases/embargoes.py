@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Row, func, insert, literal, select, update
 
+from mailer.actor import Actor
 from mailer.model.deliveries import EMBARGOED_REPLY, DeliveryState
 from mailer.model.edition_states import OPEN_STATES, EditionRole, EditionState
 from mailer.model.embargoes import (
@@ -84,6 +85,7 @@ class SqlEmbargoStore(SqlStore):
             "lifted_at": embargo.lifted_at,
             "set_at": embargo.set_at,
             "set_by": embargo.set_by,
+            "set_by_key": embargo.set_by_key,
             "reason": embargo.reason,
         }
         self._db.execute(
@@ -99,6 +101,7 @@ class SqlEmbargoStore(SqlStore):
                 at=event.at,
                 what=event.what.value,
                 who=event.who,
+                who_key=event.who_key,
                 detail=event.detail,
             )
         )
@@ -112,12 +115,19 @@ class SqlEmbargoStore(SqlStore):
             .limit(limit)
         ).all()
         return [
-            EmbargoEvent(row.slug, row.at, EmbargoEventType(row.what), row.who, row.detail)
+            EmbargoEvent(
+                row.slug,
+                row.at,
+                EmbargoEventType(row.what),
+                row.who,
+                row.detail,
+                row.who_key,
+            )
             for row in reversed(rows)
         ]
 
     def enforce_embargo(
-        self, previous: Embargo | None, embargo: Embargo, now: datetime, actor: str
+        self, previous: Embargo | None, embargo: Embargo, now: datetime, actor: Actor
     ) -> EmbargoEffect:
         """See that nothing goes by an embargo that is no more. Editions that state it are drafts
         again, or are paused if they have begun; those that were to be sent when it ends are sent
@@ -154,7 +164,7 @@ class SqlEmbargoStore(SqlStore):
                     revert.revert_to_draft(self._db, row.id, reason, now, actor)
                     voided.append(row.id)
                 if previous and row.send_at and self._is_waiting_for(row, previous):
-                    self._move_send_time(row.id, embargo, now)
+                    self._move_send_time(row.id, embargo, now, actor)
                     moved.append(row.id)
         return EmbargoEffect(tuple(voided), tuple(paused), tuple(moved))
 
@@ -164,7 +174,9 @@ class SqlEmbargoStore(SqlStore):
             and row.zone == embargo.terms.zone
         )
 
-    def _move_send_time(self, edition_id: int, embargo: Embargo, now: datetime) -> None:
+    def _move_send_time(
+        self, edition_id: int, embargo: Embargo, now: datetime, actor: Actor
+    ) -> None:
         """Give an edition that goes when the embargo ends its new time. The terms stay those of the
         embargo also when it was lifted: its own moment is what counts then."""
         statement = update(schema.edition).where(schema.edition.c.id == edition_id)
@@ -185,22 +197,28 @@ class SqlEmbargoStore(SqlStore):
                 )
             )
             detail = f"{embargo.terms}, as its embargo has moved"
-        self._insert_edition_event(edition_id, "time", detail, now, "")
+        revert.insert_event(self._db, edition_id, "time", detail, now, actor)
 
-    def _pause_edition(self, edition_id: int, reason: str, now: datetime, actor: str) -> None:
+    def _pause_edition(self, edition_id: int, reason: str, now: datetime, actor: Actor) -> None:
         paused_state = EditionState.PAUSED.value
         self._db.execute(
             update(schema.edition)
-            .where(schema.edition.c.id == edition_id)
+            .where(
+                schema.edition.c.id == edition_id,
+                schema.edition.c.state.in_(revert.list_sources(EditionState.PAUSED)),
+            )
             .values(state=paused_state, reason=reason)
         )
-        self._insert_edition_event(edition_id, paused_state, reason, now, actor)
+        revert.insert_event(self._db, edition_id, paused_state, reason, now, actor)
 
-    def _cancel_edition(self, edition_id: int, reason: str, now: datetime, actor: str) -> None:
+    def _cancel_edition(self, edition_id: int, reason: str, now: datetime, actor: Actor) -> None:
         cancelled_state = EditionState.CANCELLED.value
         self._db.execute(
             update(schema.edition)
-            .where(schema.edition.c.id == edition_id)
+            .where(
+                schema.edition.c.id == edition_id,
+                schema.edition.c.state.in_(revert.list_sources(EditionState.CANCELLED)),
+            )
             .values(state=cancelled_state, reason=reason, finished_at=now)
         )
         self._db.execute(
@@ -208,7 +226,7 @@ class SqlEmbargoStore(SqlStore):
             .where(schema.delivery.c.edition_id == edition_id, schema.is_in_state("queued"))
             .values(state=DeliveryState.CANCELLED.value, updated_at=schema.database_now())
         )
-        self._insert_edition_event(edition_id, cancelled_state, reason, now, actor)
+        revert.insert_event(self._db, edition_id, cancelled_state, reason, now, actor)
 
     def _make_waiting_due(self, edition_id: int) -> None:
         """What the gate has put off until the embargo ends is due: the gate puts it off anew, or
@@ -224,15 +242,6 @@ class SqlEmbargoStore(SqlStore):
             .values(next_attempt_at=schema.database_now())
         )
 
-    def _insert_edition_event(
-        self, edition_id: int, event_type: str, detail: str, now: datetime, actor: str
-    ) -> None:
-        self._db.execute(
-            insert(schema.edition_event).values(
-                edition_id=edition_id, at=now, what=event_type, actor=actor, detail=detail
-            )
-        )
-
 
 def _build_embargo(row: Row[Any]) -> Embargo:
     return Embargo(
@@ -243,4 +252,5 @@ def _build_embargo(row: Row[Any]) -> Embargo:
         set_by=row.set_by,
         reason=row.reason,
         lifted_at=row.lifted_at,
+        set_by_key=row.set_by_key,
     )

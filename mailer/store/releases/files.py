@@ -84,8 +84,10 @@ class KillQueries(SqlStore):
         values = {
             "why": dict(kill.why),
             "asked_by": kill.asked_by,
+            "asked_by_key": kill.asked_by_key,
             "asked_at": kill.asked_at,
             "confirmed_by": kill.confirmed_by,
+            "confirmed_by_key": kill.confirmed_by_key,
             "confirmed_at": kill.confirmed_at,
         }
         self._db.execute(

@@ -157,6 +157,7 @@ approval = Table(
     build_id_column(),
     build_reference_column("edition", index=True, on_delete="CASCADE"),
     build_required_column("approver", Text),
+    build_required_column("approver_key", Text, server_default=""),
     build_required_column("at", Utc),
     build_required_column("content_hash", String(64)),
     build_required_column("comment", Text),
@@ -172,6 +173,7 @@ edition_event = Table(
     build_required_column("at", Utc),
     build_required_column("what", String(40)),
     build_required_column("actor", Text),
+    build_required_column("actor_key", Text, server_default=""),
     build_required_column("detail", Text),
 )
 

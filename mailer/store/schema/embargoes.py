@@ -14,6 +14,7 @@ embargo = Table(
     Column("lifted_at", Utc),
     build_required_column("set_at", Utc),
     build_required_column("set_by", Text),
+    build_required_column("set_by_key", Text, server_default=""),
     build_required_column("reason", Text),
     comment="wall, zone: when until is, by the clock; until: when it ends or was lifted",
 )
@@ -26,5 +27,6 @@ embargo_event = Table(
     build_required_column("at", Utc),
     build_required_column("what", String(20)),
     build_required_column("who", Text),
+    build_required_column("who_key", Text, server_default=""),
     build_required_column("detail", Text),
 )

@@ -52,8 +52,10 @@ kill = Table(
     Column("slug", String(80), primary_key=True),
     build_required_column("why", JSON),
     build_required_column("asked_by", Text),
+    build_required_column("asked_by_key", Text, server_default=""),
     build_required_column("asked_at", Utc),
     build_required_column("confirmed_by", Text),
+    build_required_column("confirmed_by_key", Text, server_default=""),
     Column("confirmed_at", Utc),
     comment="releases that one person wants taken back, and another has to confirm",
 )

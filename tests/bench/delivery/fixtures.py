@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mailer import articles, config, digests, editions
+from mailer.actor import create_local_actor
 from mailer.app import open_mailer
 from mailer.audience import lists
 from mailer.intake.markup import to_html
@@ -23,6 +24,7 @@ from mailer.model.deliveries import Delivery
 from mailer.model.digests import DigestSettings
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
+from tests.actors import STAFF
 from tests.bench.delivery import crowd
 from tests.bench.delivery.children import measure_program
 from tests.bench.delivery.stories import STORIES, TOPICS
@@ -76,11 +78,15 @@ def build_office(folder: Path, readers: int, *, planned: bool = True) -> Office:
         with mailer.store.begin() as tx:
             _add_content(tx, readers)
         with mailer.store.begin() as tx:
-            edition, _ = digests.assemble_edition(tx, "weekly", NOW + timedelta(days=1))
-            mailer.approve_edition(tx, edition, "bench")
+            edition, _ = digests.assemble_edition(tx, STAFF, "weekly", NOW + timedelta(days=1))
+            editions.approve_edition(
+                tx, create_local_actor("bench"), edition, mailer.renderer, mailer.clock()
+            )
         if planned:
             with mailer.store.begin() as tx:
-                edition, plan = mailer.start_edition(tx, load_edition(tx))
+                edition, plan = editions.start_edition(
+                    tx, STAFF, load_edition(tx), mailer.renderer, mailer.clock()
+                )
             if plan is None or plan.planned != readers:
                 sys.exit(f"the office has {readers} readers and its plan is {plan}")
             with mailer.store.read() as tx:

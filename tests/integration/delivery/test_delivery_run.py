@@ -12,6 +12,7 @@ from mailer.app import Mailer, get_utc_now
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.store import Store
+from tests.actors import AMINA, STAFF
 from tests.fake_relay import CLOSE, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (
@@ -144,9 +145,7 @@ def test_what_was_refused_is_tried_again_when_somebody_says_so(
     _, report = deliver_edition(mailer, edition)
     assert report.edition.state is EditionState.SENT
     with mailer.store.begin() as tx:
-        assert (
-            outbox.retry_failed_deliveries(tx, report.edition, mailer.clock(), actor="Amina") == 1
-        )
+        assert outbox.retry_failed_deliveries(tx, AMINA, report.edition, mailer.clock()) == 1
     _, report = deliver_edition(mailer, edition)
     assert sorted(relay.accepted) == READERS
     assert report.edition.state is EditionState.SENT
@@ -193,9 +192,15 @@ def test_what_is_in_doubt_stays_so_where_the_rule_is_to_hold(mailer: Mailer, rel
         factories.add_story(tx, "boats")
         made = factories.create_edition(tx, "boats")
         made = editions.edit_edition(
-            tx, made, {"in_doubt": InDoubtPolicy.KEEP_IN_DOUBT}, mailer.clock()
+            tx, STAFF, made, {"in_doubt": InDoubtPolicy.KEEP_IN_DOUBT}, mailer.clock()
         )
-        edition, _ = mailer.start_edition(tx, mailer.approve_edition(tx, made, "Amina"))
+        edition, _ = editions.start_edition(
+            tx,
+            STAFF,
+            editions.approve_edition(tx, AMINA, made, mailer.renderer, mailer.clock()),
+            mailer.renderer,
+            mailer.clock(),
+        )
     _, report = deliver_edition(mailer, edition)
     assert report.edition.state is EditionState.SENT
     assert count_states(report) == {"sent": 6, "in_doubt": 1}

@@ -12,6 +12,7 @@ from mailer.config import DeliverySection
 from mailer.errors import RelayError
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState
+from tests.actors import AMINA, STAFF
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (
@@ -45,7 +46,7 @@ def test_a_pause_stops_at_the_gate(mailer: Mailer, relay: Relay, connections: in
     def pause() -> None:
         with mailer.store.begin() as tx:
             editions.pause_edition(
-                tx, factories.reload_edition(tx, edition), mailer.clock(), reason="stop"
+                tx, STAFF, factories.reload_edition(tx, edition), mailer.clock(), reason="stop"
             )
         before.append(len(relay.received))
 
@@ -73,8 +74,12 @@ def test_a_cancellation_leaves_no_row_open(mailer: Mailer, relay: Relay, connect
 
     def cancel() -> None:
         with mailer.store.begin() as tx:
-            mailer.cancel_edition(
-                tx, factories.reload_edition(tx, edition), reason="wrong date", actor="Amina"
+            editions.cancel_edition(
+                tx,
+                AMINA,
+                factories.reload_edition(tx, edition),
+                mailer.clock(),
+                reason="wrong date",
             )
 
     run_during_first_message(relay, cancel)
@@ -93,8 +98,8 @@ def test_what_is_deferred_after_a_cancellation_is_cancelled(
 
     def cancel(_: Envelope) -> str:
         with mailer.store.begin() as tx:
-            mailer.cancel_edition(
-                tx, factories.reload_edition(tx, edition), reason="", actor="Amina"
+            editions.cancel_edition(
+                tx, AMINA, factories.reload_edition(tx, edition), mailer.clock(), reason=""
             )
         return "451 4.3.0 later"
 
@@ -109,8 +114,8 @@ def test_a_relay_lost_after_a_cancellation_leaves_no_row_open(mailer: Mailer, re
 
     def cancel(_: Envelope) -> str:
         with mailer.store.begin() as tx:
-            mailer.cancel_edition(
-                tx, factories.reload_edition(tx, edition), reason="", actor="Amina"
+            editions.cancel_edition(
+                tx, AMINA, factories.reload_edition(tx, edition), mailer.clock(), reason=""
             )
         relay.answer_always(Step.CONNECT, "554 5.3.2 closed")
         return "421 4.3.2 going down"

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 
 import pytest
 
+from mailer import editions
 from mailer.app import Mailer
 from mailer.audience.imports.rows import ImportRow
 from mailer.config import Relay as RelaySettings
@@ -18,6 +19,7 @@ from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState, Priority
 from mailer.model.editions import Edition
 from mailer.model.subscribers import Person
+from tests.actors import STAFF
 from tests.fake_relay import CLOSE, Envelope, Relay, Response, Step
 from tests.integration import factories
 from tests.integration.delivery.faults import SUCCESS_REPLIES
@@ -124,7 +126,7 @@ def test_an_urgent_edition_to_few_passes_one_to_many(
 
     def start() -> None:
         with mailer.store.begin() as tx:
-            mailer.start_edition(tx, few)
+            editions.start_edition(tx, STAFF, few, mailer.renderer, mailer.clock())
 
     log.keep(relay, "relay", thinks=0.004)  # else it would be over before anybody looks
     log.when(200, start)

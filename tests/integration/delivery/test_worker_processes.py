@@ -6,11 +6,13 @@ import time
 
 import pytest
 
+from mailer import editions
 from mailer.app import Mailer
 from mailer.config import DeliverySection
 from mailer.delivery.outcomes import DeliveryProgress
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState, Priority
+from tests.actors import STAFF
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (
@@ -128,11 +130,14 @@ def test_a_sender_that_ends_takes_editions_in_the_order_of_gates(
     one = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
         factories.add_story(tx, "roads")
-        two, _ = mailer.start_edition(
+        two, _ = editions.start_edition(
             tx,
+            STAFF,
             factories.approve_without_composing(
                 mailer, tx, factories.create_edition(tx, "roads", priority=Priority.URGENT)
             ),
+            mailer.renderer,
+            mailer.clock(),
         )
     raised: list[Exception] = []
     stop = threading.Event()

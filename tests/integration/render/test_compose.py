@@ -18,6 +18,7 @@ from mailer.languages import UN_LANGUAGES
 from mailer.model.articles import ArticleKind, Image
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction, Store
+from tests.actors import AMINA, STAFF
 from tests.conftest import KEY, make_office_settings
 from tests.integration import factories
 
@@ -84,9 +85,9 @@ def compose(tx: SqlTransaction, mailer: Mailer, template: str, count: int = 7) -
             )
     made = factories.create_edition(tx, *slugs, template=template)
     made = editions.edit_edition(
-        tx, made, {"opening": {"en": "Dear **all**", "ar": WORDS["ar"]}}, mailer.clock()
+        tx, STAFF, made, {"opening": {"en": "Dear **all**", "ar": WORDS["ar"]}}, mailer.clock()
     )
-    return mailer.approve_edition(tx, made, "Amina")
+    return editions.approve_edition(tx, AMINA, made, mailer.renderer, mailer.clock())
 
 
 def parsed(message: bytes) -> EmailMessage:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailer import editions
+from mailer.actor import create_local_actor
 from mailer.audience import links, subscribers
 from mailer.audience.lists import edit_list
 from mailer.audience.signup import confirmations
@@ -455,7 +456,7 @@ def test_letters_that_a_person_has_paused_stay_so(desk: WorkerHarness) -> None:
     desk.run_tick()
     with desk.mailer.store.begin() as tx:
         made = editions.get_edition(tx, standing(desk)[0].id)
-        editions.pause_edition(tx, made, desk.now, actor="Ana")
+        editions.pause_edition(tx, create_local_actor("Ana"), made, desk.now)
     desk.run_tick(desk.now + DAY)
     desk.deliver_editions()
     assert desk.list_mails(NEW) == []

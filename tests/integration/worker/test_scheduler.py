@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mailer import digests
+from mailer.actor import Actor
 from mailer.delivery.process_identity import create_worker_name
 from mailer.errors import ConcurrencyError
 from mailer.model.digests import ApprovalRule
@@ -109,10 +110,10 @@ def test_one_step_that_fails_keeps_none_of_the_others_from_being_done(
         desk.add_schedule("2027-03-02", slug=slug)
     assemble = digests.assemble_edition
 
-    def fails_for_one(store: Any, slug: str, *rest: Any) -> Any:
+    def fails_for_one(tx: Any, actor: Actor, slug: str, *rest: Any) -> Any:
         if slug == "weekly":
             raise ZeroDivisionError("a fault of ours")
-        return assemble(store, slug, *rest)
+        return assemble(tx, actor, slug, *rest)
 
     monkeypatch.setattr(digests, "assemble_edition", fails_for_one)
     desk.run_tick(NINE - HOUR)

@@ -12,8 +12,7 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
-from mailer import embargoes, languages, message
-from mailer.app import embargo_checks
+from mailer import editions, embargoes, languages, message
 from mailer.audience import links
 from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.subscribers import find_membership
@@ -222,7 +221,7 @@ class _AdvanceReader:
         if edition is None or subscriber is None or edition.role not in EMBARGO_STATING_ROLES:
             return
         now = self._site.mailer.clock()
-        active_embargoes = embargo_checks.find_embargoed_stories(tx, edition, now)
+        active_embargoes = editions.find_embargoed_stories(tx, edition, now)
         # Whoever has an earlier version is shown the newest: what it corrects is marked on it.
         release_editions = tx.editions.list_release_editions(edition.stories[0], edition.list)
         begun_editions = [

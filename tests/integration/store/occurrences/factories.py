@@ -14,6 +14,7 @@ from mailer.model.editions import Edition
 from mailer.model.schedules import NewSchedule, OccurrenceState, SavedOccurrence
 from mailer.schedules.holidays import OnFreeDay
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration.factories import NOW
 
 LONDON = "Europe/London"
@@ -128,7 +129,7 @@ def assemble_edition(tx: SqlTransaction) -> Edition:
     occurrence_id = claim_occurrence(tx)
     assert occurrence_id
     appointment = occurrences.build_appointment(planned, SendTimeBasis.OFFICE)
-    edition, _ = digests.assemble_edition(tx, "weekly", NOW, appointment)
+    edition, _ = digests.assemble_edition(tx, STAFF, "weekly", NOW, appointment)
     tx.schedules.attach_edition(occurrence_id, edition.id)
     return edition
 

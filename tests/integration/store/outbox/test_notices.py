@@ -9,6 +9,7 @@ from mailer.app import Mailer
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionKind, EditionState, Priority
 from mailer.model.editions import EditionBody
+from tests.actors import STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.factories import NOW
@@ -62,7 +63,7 @@ def test_a_mailing_to_the_same_list_still_asks_for_membership(
         made = factories.approve_without_composing(
             mailer, tx, factories.create_edition(tx, "boats")
         )
-        mailer.start_edition(tx, made)
+        editions.start_edition(tx, STAFF, made, mailer.renderer, mailer.clock())
         factories.unsubscribe_address(tx, "bela@example.org")
     deliver(mailer)
     assert "amal@example.org" in relay.accepted
@@ -81,6 +82,6 @@ def test_staff_s_lists_of_editions_do_not_show_it(mailer: Mailer, number: int) -
 
 def test_a_notice_that_was_paused_waits(mailer: Mailer, relay: Relay, number: int) -> None:
     with mailer.store.begin() as tx:
-        editions.pause_edition(tx, editions.get_edition(tx, number), NOW)
+        editions.pause_edition(tx, STAFF, editions.get_edition(tx, number), NOW)
     deliver(mailer)
     assert relay.accepted == []

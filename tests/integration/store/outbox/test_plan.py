@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from mailer import languages
+from mailer import editions, languages
 from mailer.app import Mailer
 from mailer.audience import preferences, segments, subscribers
 from mailer.audience.lists import get_topics
@@ -22,6 +22,7 @@ from mailer.model.subscribers import MembershipState, Person
 from mailer.outbox import explain_outcome
 from mailer.store import Store
 from mailer.store.schema import delivery
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 
@@ -308,10 +309,14 @@ def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> No
         now, week = datetime.now(UTC), timedelta(weeks=1)
         preferences.pause_memberships(tx, paused, [factories.get_mailing_list(tx)], week, now)
         factories.add_story(tx, "boats", "health")
-        made = mailer.approve_edition(
-            tx, factories.create_edition(tx, "boats", segment="gb"), "Amina"
+        made = editions.approve_edition(
+            tx,
+            AMINA,
+            factories.create_edition(tx, "boats", segment="gb"),
+            mailer.renderer,
+            mailer.clock(),
         )
-        started, plan = mailer.start_edition(tx, made)
+        started, plan = editions.start_edition(tx, STAFF, made, mailer.renderer, mailer.clock())
         factories.add_subscriber(tx, "late@example.org", country="GB", joined=mailer.clock())
         assert plan is not None
         assert (plan.planned, sum(plan.excluded.values())) == (1, 7)

@@ -14,6 +14,7 @@ from mailer.model.deliveries import Claim, DeliveryState, Settlement
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction, Store
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.factories import (
     DAY,
@@ -228,7 +229,7 @@ def test_nobody_is_turned_away_but_by_their_sender(
     [
         lambda tx, edition: factories.unsubscribe_address(tx, READERS[0]),
         lambda tx, edition: factories.suppress_address(tx, READERS[0]),
-        lambda tx, edition: editions.pause_edition(tx, edition, get_utc_now()),
+        lambda tx, edition: editions.pause_edition(tx, STAFF, edition, get_utc_now()),
     ],
 )
 def test_whoever_leaves_while_the_gate_is_open_waits_for_its_commit(
@@ -301,11 +302,11 @@ def test_late_news_of_an_acceptance_is_taken_in_every_state(
     with store.begin() as tx:
         factories.take_over_worker(tx, one)
         if became is not IN_DOUBT:
-            outbox.send_in_doubt_again(tx, edition, get_utc_now())
+            outbox.send_in_doubt_again(tx, STAFF, edition, get_utc_now())
     match became:
         case DeliveryState.CANCELLED:
             with store.begin() as tx:
-                mailer.cancel_edition(tx, edition, reason="", actor="Amina")
+                editions.cancel_edition(tx, AMINA, edition, mailer.clock(), reason="")
         case DeliveryState.CLAIMED:
             claim_deliveries(store, edition, two)
         case DeliveryState.SUPPRESSED:
@@ -363,7 +364,9 @@ def test_cancelling_takes_all_that_has_not_gone(
     some = claim_deliveries(store, edition, one, limit=3)
     gate_deliveries(store, one, some[:1])
     with store.begin() as tx:
-        mailer.cancel_edition(tx, factories.reload_edition(tx, edition), reason="", actor="Amina")
+        editions.cancel_edition(
+            tx, AMINA, factories.reload_edition(tx, edition), mailer.clock(), reason=""
+        )
     found = read_deliveries(store, edition)
     assert found.pop(some[0].address).state is ON_WIRE
     assert {(row.state, row.attempt) for row in found.values()} == {(DeliveryState.CANCELLED, 0)}
@@ -396,8 +399,10 @@ def test_one_edition_is_nothing_to_another(
 ) -> None:
     with store.begin() as tx:
         factories.add_story(tx, "roads")
-        made = mailer.approve_edition(tx, factories.create_edition(tx, "roads"), "Amina")
-        other, _ = mailer.start_edition(tx, made)
+        made = editions.approve_edition(
+            tx, AMINA, factories.create_edition(tx, "roads"), mailer.renderer, mailer.clock()
+        )
+        other, _ = editions.start_edition(tx, STAFF, made, mailer.renderer, mailer.clock())
     claim_deliveries(store, edition, one)
     with store.begin() as tx:
         assert tx.outbox.return_claims(other.id, one) == 0

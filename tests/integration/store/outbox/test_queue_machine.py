@@ -30,6 +30,7 @@ from mailer.model.editions import EditionBody
 from mailer.store import SqlTransaction, Store
 from mailer.store.schema import delivery
 from mailer.store.schema import edition as edition_table
+from tests.actors import STAFF
 from tests.conftest import KEY, check_state_changes
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW, make_addresses
@@ -61,9 +62,9 @@ class Queue(RuleBasedStateMachine):
             made = factories.create_edition(tx, "boats")
             body = EditionBody("en", "Subject", "Text", "<p>HTML</p>", "zmarker", 1)
             made = tx.editions.freeze_edition(made, [body], ["boats"], "0" * 64)
-            made = tx.editions.set_state(made, EditionState.APPROVED, get_utc_now())
+            made = tx.editions.set_state(made, EditionState.APPROVED, get_utc_now(), STAFF)
             assert tx.outbox.plan_deliveries(made, get_utc_now() - DAY).planned == len(READERS)
-            self.edition = tx.editions.set_state(made, EditionState.SENDING, get_utc_now())
+            self.edition = tx.editions.set_state(made, EditionState.SENDING, get_utc_now(), STAFF)
             self.ids = [one.id for one in tx.outbox.list_deliveries(self.edition)]
             self.address = {one.id: one.address for one in tx.outbox.list_deliveries(self.edition)}
             self.number = {role: factories.register_worker(tx, role) for role in ("one", "two")}
@@ -289,13 +290,13 @@ class Queue(RuleBasedStateMachine):
     @rule()
     def pause(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.pause_edition(tx, self.edition, get_utc_now())
+            self.edition = editions.pause_edition(tx, STAFF, self.edition, get_utc_now())
 
     @precondition(lambda self: self.edition.state is EditionState.PAUSED)
     @rule()
     def resume(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.resume_edition(tx, self.edition, get_utc_now())
+            self.edition = editions.resume_edition(tx, STAFF, self.edition, get_utc_now())
 
     @precondition(lambda self: self.edition.state is EditionState.SENDING)
     @rule()
@@ -303,14 +304,16 @@ class Queue(RuleBasedStateMachine):
         with self.store.begin() as tx:
             if tx.outbox.has_unfinished_deliveries(self.edition):
                 return
-            self.edition = tx.editions.set_state(self.edition, EditionState.SENT, get_utc_now())
+            self.edition = tx.editions.set_state(
+                self.edition, EditionState.SENT, get_utc_now(), STAFF
+            )
 
     @precondition(lambda self: len(self.accepted) > 2)
     @precondition(lambda self: self.edition.state in {EditionState.SENDING, EditionState.PAUSED})
     @rule()
     def cancel(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.cancel_edition(tx, self.edition, get_utc_now())
+            self.edition = editions.cancel_edition(tx, STAFF, self.edition, get_utc_now())
             tx.outbox.cancel_unsent_deliveries(self.edition.id)
 
     # ---- what always holds ----------------------------------------------------------------------

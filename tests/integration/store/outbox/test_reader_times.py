@@ -12,6 +12,7 @@ from mailer.audience import lists
 from mailer.model.edition_states import SendTimeBasis
 from mailer.model.editions import SendAppointment
 from mailer.store import Store
+from tests.actors import STAFF
 from tests.integration import factories
 
 NOW = datetime(2027, 3, 26, 12, tzinfo=UTC)
@@ -30,8 +31,8 @@ def due(
             mailer, tx, factories.create_edition(tx, "boats")
         )
         when = SendAppointment(NOW, WALL, fallback, send_time)
-        made = editions.set_send_time(tx, made, when, NOW)
-        mailer.start_edition(tx, made)
+        made = editions.set_send_time(tx, STAFF, made, when, NOW)
+        editions.start_edition(tx, STAFF, made, mailer.renderer, mailer.clock())
         rows = tx.outbox.list_deliveries(made)
     (planned,) = {one.updated_at for one in rows}
     minute = timedelta(minutes=1)
@@ -87,7 +88,8 @@ def test_what_is_past_somewhere_is_due_at_once(readers: Mailer) -> None:
             readers, tx, factories.create_edition(tx, "boats")
         )
         when = SendAppointment(NOW, global_wall, "UTC", SendTimeBasis.READER)
-        readers.start_edition(tx, editions.set_send_time(tx, made, when, NOW))
+        made = editions.set_send_time(tx, STAFF, made, when, NOW)
+        editions.start_edition(tx, STAFF, made, readers.renderer, NOW)
         assert tx.outbox.count_due_deliveries(made.id) == 2, "Kathmandu and Kiritimati"
 
 

@@ -8,12 +8,14 @@ from dataclasses import replace
 import pytest
 
 from mailer import editions
+from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.model.deliveries import DeliveryState, Settlement
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody
 from mailer.store import SqlTransaction, Store
 from mailer.store.outbox.service_mails import Addressee, ServiceEditionKey
+from tests.actors import STAFF
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.factories import HOUR, NOW
@@ -149,7 +151,7 @@ def test_one_that_was_cancelled_takes_no_more(ready: Mailer, relay: Relay) -> No
         put(tx, "a@example.net")
     (made,) = all_editions(ready.store)
     with ready.store.begin() as tx:
-        ready.cancel_edition(tx, editions.get_edition(tx, made.id), reason="", actor="Ana")
+        editions.cancel_edition(tx, STAFF, editions.get_edition(tx, made.id), ready.clock())
     with ready.store.begin() as tx:
         put(tx, "b@example.net")
     assert [one.state for one in all_editions(ready.store)] == [S.CANCELLED, S.SENDING]
@@ -328,7 +330,7 @@ def test_marking_as_sent_and_adding_wait_for_each_other(ready: Mailer) -> None:
                 if known.state is S.SENDING and not tx.outbox.has_unfinished_deliveries(known):
                     inside.set()
                     go.wait(0.3)
-                    tx.editions.set_state(known, S.SENT, NOW)
+                    tx.editions.set_state(known, S.SENT, NOW, STAFF)
                 inside.set()
 
         marking = threading.Thread(target=mark)
@@ -377,12 +379,14 @@ def test_letters_wait_with_an_edition_that_a_person_has_paused(ready: Mailer, re
         put(tx, "a@example.net")
     (made,) = all_editions(ready.store)
     with ready.store.begin() as tx:
-        editions.pause_edition(tx, editions.get_edition(tx, made.id), NOW + HOUR, actor="Ana")
+        editions.pause_edition(
+            tx, create_local_actor("Ana"), editions.get_edition(tx, made.id), NOW + HOUR
+        )
     with ready.store.begin() as tx:
         put(tx, "b@example.net")
     deliver(ready)
     assert relay.accepted == []
     with ready.store.begin() as tx:
-        editions.resume_edition(tx, editions.get_edition(tx, made.id), NOW + HOUR)
+        editions.resume_edition(tx, STAFF, editions.get_edition(tx, made.id), NOW + HOUR)
     deliver(ready)
     assert sorted(relay.accepted) == ["a@example.net", "b@example.net"]

@@ -6,13 +6,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from mailer import outbox
+from mailer import editions, outbox
 from mailer.app import Mailer, get_utc_now
 from mailer.errors import Refused
 from mailer.model.deliveries import DeliveryState, Settlement
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.store import Store
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.factories import read_deliveries, read_delivery_states
 from tests.integration.store.outbox.transitions import claim_and_gate, settle_deliveries
@@ -63,15 +64,15 @@ def test_what_has_failed_or_expired_is_tried_again_and_the_edition_goes_on(
     store: Store, edition: Edition, doubted: str
 ) -> None:
     with store.begin() as tx:
-        over = tx.editions.set_state(edition, EditionState.SENT, get_utc_now())
-        assert outbox.retry_failed_deliveries(tx, over, get_utc_now(), actor="Amina") == 2
+        over = tx.editions.set_state(edition, EditionState.SENT, get_utc_now(), STAFF)
+        assert outbox.retry_failed_deliveries(tx, AMINA, over, get_utc_now()) == 2
         going_on = factories.reload_edition(tx, edition)
         assert (going_on.state, going_on.finished_at) == (EditionState.SENDING, None)
         said = [event for event in tx.editions.list_events(edition) if event.what == "retry"]
         assert [(event.actor, event.detail) for event in said] == [
             ("Amina", "2 failed and expired queued again")
         ]
-        assert outbox.retry_failed_deliveries(tx, going_on, get_utc_now()) == 0
+        assert outbox.retry_failed_deliveries(tx, STAFF, going_on, get_utc_now()) == 0
     found = read_delivery_states(store, edition)
     assert list(found.values()).count(QUEUED) == 2
     assert found[doubted] is IN_DOUBT
@@ -81,7 +82,7 @@ def test_what_is_in_doubt_is_sent_again_when_somebody_says_so(
     store: Store, edition: Edition, doubted: str
 ) -> None:
     with store.begin() as tx:
-        assert outbox.send_in_doubt_again(tx, edition, get_utc_now(), actor="Amina") == 1
+        assert outbox.send_in_doubt_again(tx, AMINA, edition, get_utc_now()) == 1
     assert read_delivery_states(store, edition)[doubted] is QUEUED
 
 
@@ -89,7 +90,7 @@ def test_what_is_in_doubt_is_taken_for_accepted_when_somebody_says_so(
     store: Store, edition: Edition, doubted: str
 ) -> None:
     with store.begin() as tx:
-        assert outbox.resolve_in_doubt_as_sent(tx, edition, get_utc_now(), actor="Amina") == 1
+        assert outbox.resolve_in_doubt_as_sent(tx, AMINA, edition, get_utc_now()) == 1
         assert factories.reload_edition(tx, edition).state is EditionState.SENT, "nothing is left"
     kept = read_deliveries(store, edition)[doubted]
     assert (kept.state, kept.reply) == (SENT, "assumed to be accepted, by Amina")
@@ -107,7 +108,7 @@ def test_an_edition_that_was_cancelled_is_not_tried_again(
     verb: Callable[..., int],
 ) -> None:
     with store.begin() as tx:
-        over = mailer.cancel_edition(tx, edition, reason="", actor="Amina")
+        over = editions.cancel_edition(tx, AMINA, edition, mailer.clock(), reason="")
         with pytest.raises(Refused, match="was cancelled"):
             verb(tx, over, get_utc_now())
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from mailer import embargoes
-from mailer.app import release_flow
+from mailer import embargoes, releases
 from mailer.audience import contacts, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
 from mailer.model.articles import ArticleKind
 from mailer.model.contacts import ContactProfile, Trust
 from mailer.model.embargoes import EmbargoTerms
+from tests.actors import AMINA, STAFF
 from tests.integration import archive_factories, factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient
@@ -65,9 +65,19 @@ def start_advance_copy(stage: SeededOffice) -> str:
             second=0, microsecond=0, tzinfo=None
         )
         if tx.embargoes.find_embargo("lanterns") is None:
-            embargoes.set_embargo(tx, "lanterns", EmbargoTerms(until, "UTC"), NOW)
-        release_plan = release_flow.prepare_release(stage.mailer, tx, "lanterns", press_list)
-        release_plan = release_flow.begin_release(stage.mailer, tx, release_plan, "Amina")
+            embargoes.set_embargo(tx, STAFF, "lanterns", EmbargoTerms(until, "UTC"), NOW)
+        release_plan = releases.prepare_release(
+            tx,
+            STAFF,
+            "lanterns",
+            press_list,
+            stage.mailer.renderer,
+            stage.mailer.clock(),
+            default_language=stage.mailer.settings.defaults.language,
+        )
+        release_plan = releases.begin_release(
+            tx, AMINA, release_plan, stage.mailer.renderer, stage.mailer.clock()
+        )
         assert release_plan.advance is not None
         link = MemberLink(subscriber.id, press_list.id, release_plan.advance.id)
     return sign_member_link(stage.store.key, LinkPurpose.ADVANCE, link)
@@ -77,8 +87,16 @@ def publish_release(stage: SeededOffice) -> str:
     """The slug of a release that anybody may read."""
     with stage.store.begin() as tx:
         factories.add_story(tx, "boats", kind=ArticleKind.PRESS_RELEASE)
-        release_plan = release_flow.prepare_release(stage.mailer, tx, "boats", stage.press)
-        release_flow.begin_release(stage.mailer, tx, release_plan, "Amina")
+        release_plan = releases.prepare_release(
+            tx,
+            STAFF,
+            "boats",
+            stage.press,
+            stage.mailer.renderer,
+            stage.mailer.clock(),
+            default_language=stage.mailer.settings.defaults.language,
+        )
+        releases.begin_release(tx, AMINA, release_plan, stage.mailer.renderer, stage.mailer.clock())
     return "boats"
 
 

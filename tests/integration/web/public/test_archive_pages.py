@@ -12,6 +12,7 @@ from mailer.audience.links import LinkPurpose
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState
 from mailer.model.editions import Edition
 from mailer.web.public import response_cache
+from tests.actors import STAFF
 from tests.integration import archive_factories
 from tests.integration.factories import MARKER, NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
@@ -116,7 +117,7 @@ def test_an_answer_is_kept_for_a_moment(
     monkeypatch.setattr(response_cache, "SECONDS", 60.0)
     first = pages.get_page(path(week))
     with stage.store.begin() as tx:
-        editions.set_archive_visibility(tx, week, ArchiveVisibility.PRIVATE, NOW)
+        editions.set_archive_visibility(tx, STAFF, week, ArchiveVisibility.PRIVATE, NOW)
     assert pages.get_page(path(week)) == first
     assert pages.get_page(path(week) + "?lang=ar").status == 404, "this one nobody had asked for"
 
@@ -130,7 +131,7 @@ def test_who_holds_a_page_of_an_edition_that_is_taken_out_is_told(
     again = pages.get_page(path(week), headers=held)
     assert (again.status, again.body) == (304, b"")
     with stage.store.begin() as tx:
-        editions.set_archive_visibility(tx, week, ArchiveVisibility.PRIVATE, NOW)
+        editions.set_archive_visibility(tx, STAFF, week, ArchiveVisibility.PRIVATE, NOW)
     assert pages.get_page(path(week), headers=held).status == 404
 
 

@@ -11,10 +11,12 @@ from threading import Event
 
 import pytest
 
+from mailer import editions
 from mailer.audience import subscribers
 from mailer.log import create_logger
 from mailer.model.editions import Edition
 from mailer.worker import Scheduler
+from tests.actors import STAFF
 from tests.conftest import KEY
 from tests.fake_relay import Relay
 from tests.integration import factories
@@ -55,7 +57,9 @@ class Life:
             made = factories.approve_without_composing(
                 self.stage.mailer, tx, factories.create_edition(tx, "boats")
             )
-            started, _ = self.stage.mailer.start_edition(tx, made)
+            started, _ = editions.start_edition(
+                tx, STAFF, made, self.stage.mailer.renderer, self.stage.mailer.clock()
+            )
         self.stage.mailer.deliver_editions([started], Event())
         return started
 

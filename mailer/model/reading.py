@@ -1,0 +1,32 @@
+"""Protocols of what was read from a file: verbs get it from the edge, which knows file formats."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from mailer.model.articles import Content
+from mailer.model.embargoes import EmbargoTerms
+
+
+class ReadAsset(Protocol):
+    """A file that a release names, such as a picture. `sha256` is the hash of its bytes in hex."""
+
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def content(self) -> bytes: ...
+
+
+class ReadArticle(Protocol):
+    """An article read from a file. `dated` says that the file gives a date of publication;
+    `embargo` is the story's embargo, if the file states one; `files` are those that it names."""
+
+    @property
+    def content(self) -> Content | None: ...
+    @property
+    def dated(self) -> bool: ...
+    @property
+    def embargo(self) -> EmbargoTerms | None: ...
+    @property
+    def files(self) -> Sequence[ReadAsset]: ...
