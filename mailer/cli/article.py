@@ -96,7 +96,9 @@ def add_articles(
                     if wrong.where == "topics":
                         hint += "; --create-topics adds those that aren't there"
                     error = InputError(
-                        wrong.message, where=source_file.locate_key(wrong.where), hint=hint
+                        wrong.message,
+                        where=source_file.locate_key(wrong.where or wrong.field),
+                        hint=hint,
                     )
             if error is not None:
                 refused_count += 1

@@ -66,8 +66,7 @@ def preview_correction(
     """Do everything that :func:`confirm_correction` would do, and undo it. Raises as it does."""
     with discard_changes(tx):
         result = correct_release(tx, actor, slug, change, renderer, now)
-        preview = _describe_correction(tx, slug, result)
-    return preview
+        return _describe_correction(tx, slug, result)
 
 
 def confirm_correction(

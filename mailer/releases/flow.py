@@ -84,8 +84,7 @@ def preview_release(
         release_editions = _start_release(
             tx, actor, slug, mailing_list, renderer, now, default_language, segment, language
         )
-        preview = _describe_release(tx, slug, release_editions)
-    return preview
+        return _describe_release(tx, slug, release_editions)
 
 
 def confirm_release(

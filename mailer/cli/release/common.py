@@ -1,8 +1,6 @@
 """What the commands about releases share."""
 
 import re
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +11,7 @@ from mailer.actor import Actor
 from mailer.app import Mailer
 from mailer.errors import InputError, NotFound, UsageError
 from mailer.intake import files
-from mailer.model.articles import Article, ArticleQuery, ArticleState
+from mailer.model.articles import Article, ArticleQuery
 from mailer.model.deliveries import DeliveryPlan
 from mailer.store import SqlTransaction
 
@@ -73,25 +71,10 @@ def _does_exist(path: Path) -> bool:
         return False
 
 
-def find_queued_articles(tx: SqlTransaction, slug: str) -> list[Article]:
-    """A story's articles, also those in languages that came in before."""
-    return list(tx.articles.find_articles(ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))))
-
-
 def format_heading(story: list[Article], name: str = "") -> str:
     """What it is about: the title, the slug and the languages."""
     tags = ", ".join(article.language for article in story)
     return f"{name or story[0].title} ({story[0].slug}; {tags})"
-
-
-def list_fingerprints(story_articles: list[Article]) -> list[str]:
-    """What stands in them, to be compared; but for when it came out: where a file doesn't say,
-    that is now."""
-    some_day = datetime(2000, 1, 1, tzinfo=UTC)
-    return [
-        replace(article.content, published=some_day).compute_fingerprint()
-        for article in story_articles
-    ]
 
 
 def describe_reach(plan: DeliveryPlan) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from mailer import releases
-from mailer.app import Mailer
 from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.release.common import (
@@ -15,19 +14,15 @@ from mailer.cli.release.common import (
     Yes,
     app,
     describe_reach,
-    find_queued_articles,
     format_heading,
     import_story,
-    list_fingerprints,
     parse_by_language,
 )
 from mailer.cli.sending import ProgressStyle, deliver_editions
-from mailer.errors import Refused, UsageError
-from mailer.model.articles import Article
+from mailer.errors import UsageError
 from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES
 from mailer.model.editions import ChangeNote, Edition
 from mailer.releases import CorrectionResult
-from mailer.store import SqlTransaction
 
 ProgressOption = Annotated[
     ProgressStyle,
@@ -62,34 +57,31 @@ def correct_release(
 
     change = ChangeNote(parse_by_language(changed, "--changed"), parse_by_language(why, "--why"))
 
-    def prepare_correction(
-        mailer: Mailer, tx: SqlTransaction
-    ) -> tuple[list[Article], CorrectionResult]:
-        story_articles = import_story(mailer, tx, paths, resolve_actor(by), create_topics=False)
-        return story_articles, releases.correct_release(
-            tx, resolve_actor(by), story_articles[0].slug, change, mailer.renderer, mailer.clock()
-        )
-
+    actor = resolve_actor(by)
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
-        story_articles, previewed = prepare_correction(mailer, tx)
-        out.print_note(
-            f"{format_heading(find_queued_articles(tx, story_articles[0].slug))}, corrected"
+        mailer.check_relays()
+        slug = import_story(mailer, tx, paths, actor, create_topics=False)[0].slug
+        preview = releases.preview_correction(
+            tx, actor, slug, change, mailer.renderer, mailer.clock()
         )
-        _print_preview(out, previewed)
+        out.print_note(f"{format_heading(list(preview.articles))}, corrected")
+        _print_preview(out, preview.result)
         if dry_run and json:
-            out.print_json(previewed)
+            out.print_json(preview.result)
     if dry_run:
         return
-    _confirm_sending(yes, sum(plan.planned for _, plan in previewed.begun))
+    _confirm_sending(yes, sum(plan.planned for _, plan in preview.result.begun))
     with open_for_writing(False, out) as (mailer, tx):
-        articles_again, correction = prepare_correction(mailer, tx)
-        if list_fingerprints(story_articles) != list_fingerprints(articles_again) or _list_reach(
-            previewed
-        ) != _list_reach(correction):
-            raise Refused(
-                "it is not what it was a moment ago: its text, or who gets it, has changed",
-                hint="look at it once more",
-            )
+        slug = import_story(mailer, tx, paths, actor, create_topics=False)[0].slug
+        correction = releases.confirm_correction(
+            tx,
+            actor,
+            slug,
+            change,
+            mailer.renderer,
+            mailer.clock(),
+            fingerprint=preview.fingerprint,
+        )
     deliver_editions([edition for edition, _ in correction.begun], out, progress)
 
 
@@ -150,12 +142,11 @@ def kill_release(
                 out.print_note(f"note: {warning}")
         return
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
-        story = find_queued_articles(tx, slug)
-        kill_request = tx.releases.find_kill(slug)
-        previewed = releases.confirm_kill(
+        mailer.check_relays()
+        story = releases.find_queued_articles(tx, slug)
+        kill_request, previewed = releases.preview_kill(
             tx, resolve_actor(by), slug, mailer.renderer, mailer.clock()
         )
-        assert kill_request
         out.print_note(
             f"{format_heading(story)} is taken back: {kill_request.reason} ({kill_request.asked_by})"
         )
@@ -170,10 +161,6 @@ def kill_release(
             tx, resolve_actor(by), slug, mailer.renderer, mailer.clock()
         )
     deliver_editions([edition for edition, _ in correction.begun], out, progress)
-
-
-def _list_reach(correction: CorrectionResult) -> list[int]:
-    return [plan.planned for _, plan in correction.begun]
 
 
 def _print_preview(out: Output, correction: CorrectionResult) -> None:

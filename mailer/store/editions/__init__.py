@@ -1,4 +1,5 @@
-"""Editions: their states, times and events (kept.py), and what they hold (contents.py)."""
+"""Editions: their states, times and events (records.py), their contents (contents.py), and the
+changes of state that several stores make (revert.py)."""
 
 from mailer.store.editions.records import EditionQueries
 

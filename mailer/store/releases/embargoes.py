@@ -1,4 +1,4 @@
-"""Embargoes and their log, and what a moved one does to editions."""
+"""Embargoes and their log, and what a moved embargo does to editions."""
 
 from datetime import datetime
 from typing import Any
@@ -25,10 +25,11 @@ _WALL_TIME_FORMAT = "%Y-%m-%dT%H:%M"
 
 
 class SqlEmbargoStore(SqlStore):
-    """Implements ``embargoes.EmbargoStore``."""
+    """Implements ``EmbargoStore``."""
 
     def read_clock(self) -> datetime:
-        """The database's clock: what leaves through it or a page goes by no process's own."""
+        """Return the database's time: the gate and the pages must not depend on the clock of one
+        process."""
         moment: datetime | None = self._db.scalar(select(schema.database_now()))
         assert moment is not None
         return moment
@@ -43,7 +44,8 @@ class SqlEmbargoStore(SqlStore):
         return _build_embargo(row) if row else None
 
     def list_embargoes(self, since: datetime | None = None) -> list[Embargo]:
-        """The soonest to end first; with `since` only those that end later, as it is written."""
+        """Return embargoes, the soonest to end first; with `since` only those whose recorded end is
+        later."""
         statement = select(schema.embargo).order_by(schema.embargo.c.until, schema.embargo.c.slug)
         if since is not None:
             statement = statement.where(schema.embargo.c.until > since)
@@ -56,8 +58,8 @@ class SqlEmbargoStore(SqlStore):
         )
 
     def count_recipients(self, slug: str, ends: datetime) -> tuple[int, int]:
-        """How many people have a mail with the story that says nothing of an embargo, and how many
-        one that says another end than this."""
+        """Count the people who have a mail with the story that states no embargo, and those with a
+        mail that states another end than this."""
         stated_end = schema.edition.c.embargo_until
         bit = literal(1, BigInteger).op("<<")(schema.edition_story.c.bit)
         base_count = (
@@ -107,7 +109,7 @@ class SqlEmbargoStore(SqlStore):
         )
 
     def list_events(self, slug: str, limit: int = 1000) -> list[EmbargoEvent]:
-        """The newest `limit`, the oldest of them first."""
+        """Return the newest `limit` events, the oldest of them first."""
         rows = self._db.execute(
             select(schema.embargo_event)
             .where(schema.embargo_event.c.slug == slug)
@@ -129,11 +131,11 @@ class SqlEmbargoStore(SqlStore):
     def enforce_embargo(
         self, previous: Embargo | None, embargo: Embargo, now: datetime, actor: Actor
     ) -> EmbargoEffect:
-        """See that nothing goes by an embargo that is no more. Editions that state it are drafts
-        again, or are paused if they have begun; those that were to be sent when it ends are sent
-        when it ends now; and what waits at the gate is looked at again."""
-        # On PostgreSQL the gate has these rows locked until its transaction ends: it sees the new
-        # embargo, or this waits until what it has let out is written down.
+        """Stop every mail that states an old end of an embargo. Editions that state it return to
+        draft, or are paused if they have begun. Editions that were to be sent when it ended are
+        sent when it ends now. Deliveries that wait at the gate are checked again."""
+        # On PostgreSQL the gate locks these rows until its transaction ends: either the gate sees
+        # the new embargo, or this waits until the messages it let pass are recorded.
         rows = self._db.execute(
             select(schema.edition)
             .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
@@ -152,7 +154,7 @@ class SqlEmbargoStore(SqlStore):
             states_old_end = row.embargo_until is not None and row.embargo_until != embargo.ends_at
             if state in {EditionState.SENDING, EditionState.PAUSED}:
                 if embargo.lifted_at and row.role == EditionRole.ADVANCE.value:
-                    # Whoever was still to get it gets the release.
+                    # Its remaining recipients get the release instead.
                     self._cancel_edition(row.id, reason, now, actor)
                 elif states_old_end and state is EditionState.SENDING and not embargo.lifted_at:
                     self._pause_edition(row.id, reason, now, actor)
@@ -177,12 +179,12 @@ class SqlEmbargoStore(SqlStore):
     def _move_send_time(
         self, edition_id: int, embargo: Embargo, now: datetime, actor: Actor
     ) -> None:
-        """Give an edition that goes when the embargo ends its new time. The terms stay those of the
-        embargo also when it was lifted: its own moment is what counts then."""
+        """Give an edition that waits for the end of an embargo its new time. The terms stay those
+        of the embargo even if it was lifted: then its own moment counts."""
         statement = update(schema.edition).where(schema.edition.c.id == edition_id)
         if embargo.lifted_at:
-            # By the clock in UTC, so that the worker finds nothing to put right; a minute's
-            # beginning that is not yet to come.
+            # In UTC, so that the worker has nothing to recalculate; the beginning of a minute that
+            # is not in the future.
             minute = embargo.lifted_at.replace(second=0, microsecond=0)
             self._db.execute(
                 statement.values(send_at=minute, wall=f"{minute:{_WALL_TIME_FORMAT}}", zone="UTC")
@@ -229,8 +231,8 @@ class SqlEmbargoStore(SqlStore):
         revert.insert_event(self._db, edition_id, cancelled_state, reason, now, actor)
 
     def _make_waiting_due(self, edition_id: int) -> None:
-        """What the gate has put off until the embargo ends is due: the gate puts it off anew, or
-        lets it out."""
+        """Make the deliveries due that the gate has deferred until the embargo ends: the gate
+        defers them again, or lets them pass."""
         self._db.execute(
             update(schema.delivery)
             .where(

@@ -448,7 +448,7 @@ def test_letters_that_delivery_has_paused_are_tried_again_by_themselves(
     assert standing(desk)[0].state is EditionState.SENT
     assert sorted(desk.relay.accepted) == [f"reader{number}@example.net" for number in range(6)]
     assert all(one and state(desk, one.id) is S.MAILED for one in asked)
-    assert len(desk.find_log_lines("letters tried again")) == 1
+    assert len(desk.find_log_lines("service mails resumed")) == 1
 
 
 def test_letters_that_a_person_has_paused_stay_so(desk: WorkerHarness) -> None:
