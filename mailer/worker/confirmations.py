@@ -155,8 +155,13 @@ def _build_edition_key(
     day = f"{now.astimezone(UTC):%Y-%m-%d}"
     slugs = [mailing_list.slug for mailing_list in mail.lists]
     seed_parts = [
-        mail.kind.value, mail.ledger_list, slugs, day, body.compute_hash(), mailer.settings.sender_details,
-    ]  # fmt: skip
+        mail.kind.value,
+        mail.ledger_list,
+        slugs,
+        day,
+        body.compute_hash(),
+        mailer.settings.sender_details,
+    ]
     list_names = ", ".join(mailing_list.name for mailing_list in mail.lists)
     return ServiceEditionKey(
         kind=EditionKind.WELCOME if mail.kind is ServiceMailKind.WELCOME else EditionKind.SERVICE,

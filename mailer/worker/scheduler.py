@@ -45,7 +45,7 @@ class LeaseLost(Exception):
 
 
 Agenda = list[tuple[str, Callable[[SqlTransaction], None]]]
-"""The jobs that a tick has found, with their names. Each reads the current state again, then acts."""
+"""The jobs that a tick has found, by name. Each reads the current state again, then acts."""
 
 
 class Scheduler:

@@ -77,7 +77,8 @@ class WorkerStatus:
             )
         for planned in self.overdue:
             occurrence = planned.occurrence
-            yield f"{planned.schedule.settings.digest_slug} of {occurrence.wall:%a %d %b %H:%M} is overdue"
+            slug = planned.schedule.settings.digest_slug
+            yield f"{slug} of {occurrence.wall:%a %d %b %H:%M} is overdue"
         for edition in self.waiting:
             if edition.appointment and edition.appointment.moment <= self.now:
                 yield f"edition {edition.id} is late: nobody has approved it"
@@ -88,7 +89,8 @@ class WorkerStatus:
         for edition in self.stopped:
             yield f"edition {edition.id} is {edition.state}"
         for held_occurrence in self.held_occurrences:
-            yield f"{held_occurrence.digest_slug} of {held_occurrence.rule_time:%a %d %b %H:%M} is held"
+            slug = held_occurrence.digest_slug
+            yield f"{slug} of {held_occurrence.rule_time:%a %d %b %H:%M} is on hold"
         for report in self.failed:
             counts = ", ".join(f"{count} {word}" for word, count in count_failures(report).items())
             yield f"edition {report.edition.id}: {counts}"

@@ -29,8 +29,8 @@ from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.prepared_statements import PreparedStatement, among, build_json_columns
 
-# Scalar subqueries by primary key: for EXISTS with a join PostgreSQL hashes the whole list if it has
-# no statistics, half a second each time.
+# Scalar subqueries by primary key: for EXISTS with a join PostgreSQL hashes the whole list if it
+# has no statistics, half a second each time.
 _list_id = (
     select(schema.edition.c.list_id)
     .where(schema.edition.c.id == schema.delivery.c.edition_id)

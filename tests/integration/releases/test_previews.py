@@ -28,7 +28,9 @@ def preview_release(mailer: Mailer, tx: SqlTransaction) -> ReleasePreview:
     )
 
 
-def confirm_release(mailer: Mailer, tx: SqlTransaction, fingerprint: str) -> releases.ReleaseEditions:
+def confirm_release(
+    mailer: Mailer, tx: SqlTransaction, fingerprint: str
+) -> releases.ReleaseEditions:
     return releases.confirm_release(
         tx,
         AMINA,

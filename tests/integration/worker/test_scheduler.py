@@ -214,7 +214,7 @@ def test_the_status_tells_what_is_held(desk: WorkerHarness) -> None:
     with desk.mailer.store.read() as tx:
         found = read_status(desk.mailer, tx)
     assert [one.digest_slug for one in found.held_occurrences] == ["weekly"]
-    assert "weekly of Tue 02 Mar 09:00 is held" in list(found.problems)
+    assert "weekly of Tue 02 Mar 09:00 is on hold" in list(found.problems)
 
 
 def test_an_edition_by_itself_without_a_time_is_left_alone(desk: WorkerHarness) -> None:
