@@ -46,8 +46,12 @@ class Mailer:
         self.settings = settings
         self.store = store
         self.clock = clock
-        self.renderer: Renderer = SettingsRenderer(settings)
         self._observances: tuple[object, Mapping[str, Observance]] = (None, {})
+
+    @property
+    def renderer(self) -> Renderer:
+        """The renderer that verbs get, with the current settings."""
+        return SettingsRenderer(self.settings)
 
     @property
     def sign_up_limits(self) -> SignUpLimits:

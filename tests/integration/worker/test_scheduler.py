@@ -183,14 +183,14 @@ def test_the_status_tells_what_is_due_waiting_sending_and_failed(desk: WorkerHar
             return read_status(desk.mailer, tx)
 
     assert not status().worker.alive
-    assert list(status().needs) == ["no worker runs"]
+    assert list(status().problems) == ["no worker runs"]
     desk.add_digest()
     desk.add_schedule("daily")
     desk.run_tick()
     found = status()
     assert found.worker.alive
-    assert [one.schedule.new.digest for one in found.due] == ["weekly"]
-    assert list(found.needs) == []
+    assert [one.schedule.settings.digest_slug for one in found.due] == ["weekly"]
+    assert list(found.problems) == []
     desk.run_tick(NINE - HOUR)
     assert [one.id for one in status().waiting] == [desk.get_edition().id]
     desk.approve_edition()
@@ -202,7 +202,7 @@ def test_the_status_tells_what_is_due_waiting_sending_and_failed(desk: WorkerHar
     desk.deliver_editions()
     (failed,) = status().failed
     assert failed.edition.id == desk.get_edition().id
-    assert list(status().needs) == [f"edition {desk.get_edition().id}: 1 failed"]
+    assert list(status().problems) == [f"edition {desk.get_edition().id}: 1 failed"]
     desk.now += timedelta(days=8)
     assert status().failed == ()
 

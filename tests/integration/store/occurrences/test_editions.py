@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 
 from mailer import editions
+from mailer.actor import Actor
 from mailer.app import Mailer
 from mailer.digests import occurrences
 from mailer.digests.calendar import PlannedOccurrence
@@ -121,12 +122,12 @@ def _expired(tx: SqlTransaction, made: Edition) -> Edition:
 def test_one_whose_edition_came_to_nothing_is_to_come_again_and_gets_another(
     ready: Store,
     ended: Callable[[SqlTransaction, Edition], Edition],
-    verb: Callable[[SqlTransaction, PlannedOccurrence, datetime], SavedOccurrence],
+    verb: Callable[[SqlTransaction, Actor, PlannedOccurrence, datetime], SavedOccurrence],
 ) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         first = ended(tx, assemble_edition(tx))
-        assert verb(tx, find_planned(tx), NOW).state is PLANNED
+        assert verb(tx, STAFF, find_planned(tx), NOW).state is PLANNED
         second = assemble_edition(tx)
         assert (second.stories, get_occurrence(tx).edition_id) == (("boats",), second.id)
         assert factories.reload_edition(tx, first) == first

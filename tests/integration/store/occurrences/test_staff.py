@@ -93,7 +93,7 @@ def test_one_that_is_skipped_says_why_and_is_not_due(ready: Store) -> None:
         assert "24 Nov" not in list_due_actions(tx, NOW + 4 * DAY)
 
 
-@pytest.mark.parametrize(("actor", "reason"), [("Amina", "by Amina"), ("", "by somebody")])
+@pytest.mark.parametrize(("actor", "reason"), [("Amina", "by Amina"), ("Ben Ali", "by Ben Ali")])
 def test_one_that_is_skipped_without_a_word_says_by_whom(
     ready: Store, actor: str, reason: str
 ) -> None:

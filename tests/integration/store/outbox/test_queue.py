@@ -177,17 +177,17 @@ def test_one_who_left_another_list_still_gets_it(store: Store, edition: Edition,
 
 @FIRST_AND_SECOND_LOOK
 @pytest.mark.parametrize(
-    ("act", "then", "gone"),
+    ("state", "then", "gone"),
     [
-        (editions.pause_edition, QUEUED, 0),
-        (editions.cancel_edition, DeliveryState.CANCELLED, 5),
+        (EditionState.PAUSED, QUEUED, 0),
+        (EditionState.CANCELLED, DeliveryState.CANCELLED, 5),
     ],
 )
 def test_the_gate_is_shut_when_the_edition_stands(
     store: Store,
     edition: Edition,
     one: int,
-    act: Callable[..., Edition],
+    state: EditionState,
     then: DeliveryState,
     gone: int,
     get: Get,
@@ -195,7 +195,7 @@ def test_the_gate_is_shut_when_the_edition_stands(
 ) -> None:
     some = get(store, edition, one)
     with store.begin() as tx:
-        act(tx.editions, edition, get_utc_now())
+        editions.change_state(tx, STAFF, edition, state, get_utc_now())
     assert look(store, one, some) == set()
     assert settle_refused_deliveries(store, one, some) == gone
     assert are_all_in_state(store, edition, then, 0)

@@ -259,7 +259,7 @@ class Queue(RuleBasedStateMachine):
     @rule(verb=st.sampled_from([outbox.retry_failed_deliveries, outbox.send_in_doubt_again]))
     def try_again(self, verb: Callable[..., int]) -> None:
         with self.store.begin() as tx:
-            verb(tx, self.edition, NOW)
+            verb(tx, STAFF, self.edition, NOW)
             self.edition = factories.reload_edition(tx, self.edition)
 
     @rule(which=some)

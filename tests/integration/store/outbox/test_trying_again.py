@@ -110,7 +110,7 @@ def test_an_edition_that_was_cancelled_is_not_tried_again(
     with store.begin() as tx:
         over = editions.cancel_edition(tx, AMINA, edition, mailer.clock(), reason="")
         with pytest.raises(Refused, match="was cancelled"):
-            verb(tx, over, get_utc_now())
+            verb(tx, STAFF, over, get_utc_now())
 
 
 @pytest.mark.parametrize(
@@ -123,4 +123,4 @@ def test_an_edition_that_has_not_begun_is_not_tried_again(
     with store.begin() as tx:
         factories.add_story(tx, "roads")
         with pytest.raises(Refused, match="has not begun"):
-            verb(tx, factories.create_edition(tx, "roads"), get_utc_now())
+            verb(tx, STAFF, factories.create_edition(tx, "roads"), get_utc_now())
