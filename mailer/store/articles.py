@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, delete, insert, select, update
 
-from mailer.actor import Actor
+from mailer.actor import Actor, create_local_actor
 from mailer.model.articles import Article, ArticleKind, ArticleQuery, ArticleState, Content, Image
 from mailer.model.edition_states import REVERTIBLE_STATES
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
@@ -168,6 +168,7 @@ class ArticleQueries(SqlStore):
                 content=content_values,
                 note=note,
                 author=author,
+                author_key=create_local_actor(author).key if author else "",
                 created_at=now,
             )
         )

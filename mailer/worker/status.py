@@ -35,7 +35,7 @@ class SchedulerHealth:
 
 @dataclass(frozen=True, slots=True)
 class SendingEdition:
-    """An edition that is being sent. `left` deliveries are still to go; `next_due` is when the
+    """An edition that is being sent. `remaining` deliveries are still to go; `next_due` is when the
     first of them is due."""
 
     report: DeliveryReport

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select
 
 from mailer import embargoes
-from mailer.actor import create_local_actor
 from mailer.articles import group_stories
 from mailer.audience.segments import from_plain
 from mailer.editions import EDITED_EVENT
@@ -128,7 +127,7 @@ class EditionContentQueries(SqlStore):
             )
         )
         article_authors = self._db.scalars(
-            select(schema.article_revision.c.author)
+            select(schema.article_revision.c.author_key)
             .join(schema.article, schema.article.c.id == schema.article_revision.c.article_id)
             .join(schema.edition_story, schema.edition_story.c.slug == schema.article.c.slug)
             .where(
@@ -136,8 +135,7 @@ class EditionContentQueries(SqlStore):
                 schema.article.c.state == ArticleState.QUEUED.value,
             )
         )
-        author_keys = [create_local_actor(name).key for name in article_authors if name]
-        return frozenset({*filter(None, edition_editors), *author_keys})
+        return frozenset(filter(None, (*edition_editors, *article_authors)))
 
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
         """Remove stories from the ledger: the digest may run them in a later edition."""

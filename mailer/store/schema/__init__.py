@@ -46,7 +46,7 @@ from mailer.store.schema.outbox import ERASED, delivery, is_in_state, sender
 from mailer.store.schema.press import boilerplate, contact, contact_beat, file, kill
 from mailer.store.schema.sources import source, source_item
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Alembic's revisions, the first first: the last is the schema below."""
 
 __all__ = [

@@ -60,5 +60,6 @@ article_revision = Table(
     build_required_column("content", JSON),
     build_required_column("note", Text),
     build_required_column("author", Text, server_default=""),
+    build_required_column("author_key", Text, server_default=""),
     build_required_column("created_at", Utc),
 )

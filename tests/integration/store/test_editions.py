@@ -7,8 +7,16 @@ import pytest
 from mailer import articles, editions
 from mailer.app import Mailer
 from mailer.audience import segments
-from mailer.errors import ApprovalVoid, BadTransition, ComposeError, InputError, NotFound, Refused
-from mailer.model.edition_states import EditionState, InDoubtPolicy
+from mailer.errors import (
+    ApprovalVoid,
+    BadTransition,
+    ComposeError,
+    ConcurrencyError,
+    InputError,
+    NotFound,
+    Refused,
+)
+from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState, InDoubtPolicy
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
 from tests.actors import AMINA, STAFF
@@ -223,3 +231,33 @@ def test_editions_are_listed_newest_first(mailer: Mailer, approved: Edition) -> 
         assert tx.editions.list_recent_editions([APPROVED]) == [approved]
         with pytest.raises(NotFound, match="there is no edition 999"):
             editions.get_edition(tx, 999)
+
+
+def find_path(target: EditionState) -> list[EditionState]:
+    """The shortest way from approved to a state, by the transition table."""
+    paths: list[list[EditionState]] = [[APPROVED]]
+    while (path := paths.pop(0))[-1] is not target:
+        paths += [[*path, state] for state in sorted(EDITION_TRANSITIONS[path[-1]])]
+    return path[1:]
+
+
+@pytest.mark.parametrize("source", sorted(EditionState))
+def test_state_changes_in_sql_follow_the_transition_table(
+    mailer: Mailer, approved: Edition, source: EditionState
+) -> None:
+    """SQL checks the state on disk, whatever state the edition was in when it was read."""
+    with mailer.store.begin() as tx:
+        for state in find_path(source):
+            assert tx.editions.set_state(approved, state, NOW, STAFF).state is state
+        for target in set(EditionState) - EDITION_TRANSITIONS[source] - {DRAFT}:
+            with pytest.raises(ConcurrencyError, match="was changed by another process"):
+                tx.editions.set_state(approved, target, NOW, STAFF)
+        if DRAFT not in {source, *EDITION_TRANSITIONS[source]}:
+            with pytest.raises(ConcurrencyError, match="was changed by another process"):
+                tx.editions.set_state(approved, DRAFT, NOW, STAFF)
+        assert factories.reload_edition(tx, approved).state is source
+
+
+def test_change_of_state_checks_the_table_before_sql(mailer: Mailer, approved: Edition) -> None:
+    with mailer.store.begin() as tx, pytest.raises(BadTransition):
+        editions.change_state(tx, STAFF, approved, EditionState.SENT, NOW)

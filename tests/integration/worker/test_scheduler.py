@@ -197,7 +197,7 @@ def test_the_status_tells_what_is_due_waiting_sending_and_failed(desk: WorkerHar
     assert [one.id for one in status().scheduled] == [desk.get_edition().id]
     desk.run_tick(NINE)
     (sending,) = status().sending
-    assert (sending.left, sending.report.total) == (2, 2)
+    assert (sending.remaining, sending.report.total) == (2, 2)
     desk.relay.answer_always(Step.RCPT, "550 5.1.1 no such user", to="amal@example.org")
     desk.deliver_editions()
     (failed,) = status().failed

@@ -8,6 +8,7 @@ down_revision = "0006"
 
 COLUMNS = (
     ("approval", "approver_key"),
+    ("article_revision", "author_key"),
     ("edition_event", "actor_key"),
     ("embargo", "set_by_key"),
     ("embargo_event", "who_key"),

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from mailer import editions, outbox
 from mailer.app import Mailer, get_utc_now
-from mailer.errors import Refused
-from mailer.model.deliveries import DeliveryState, Settlement
+from mailer.errors import BadTransition, Refused
+from mailer.model.deliveries import DELIVERY_TRANSITIONS, DeliveryState, Settlement
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.store import Store
@@ -124,3 +124,15 @@ def test_an_edition_that_has_not_begun_is_not_tried_again(
         factories.add_story(tx, "roads")
         with pytest.raises(Refused, match="has not begun"):
             verb(tx, STAFF, factories.create_edition(tx, "roads"), get_utc_now())
+
+
+def test_only_the_transition_table_leads_deliveries_back_to_the_queue(
+    store: Store, edition: Edition
+) -> None:
+    for state in DeliveryState:
+        with store.begin() as tx:
+            if DeliveryState.QUEUED in DELIVERY_TRANSITIONS[state]:
+                tx.outbox.return_to_queue(edition.id, [state])
+            else:
+                with pytest.raises(BadTransition, match="can't be queued again"):
+                    tx.outbox.return_to_queue(edition.id, [state])
