@@ -99,6 +99,7 @@ def add_articles(
                         wrong.message,
                         where=source_file.locate_key(wrong.where or wrong.field),
                         hint=hint,
+                        next_steps=wrong.next_steps,
                     )
             if error is not None:
                 refused_count += 1

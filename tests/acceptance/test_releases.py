@@ -175,7 +175,7 @@ def test_a_release_goes_out_in_one_command_and_is_corrected_and_killed(
     assert "two people" in send(office, relay, *kill, "--confirm", "--by", "ANA", "--yes", code=5)
     send(office, relay, *kill, "--confirm", "--by", "Ben", "--yes")
     assert relay.list_mails(CHLOE)[-1]["Subject"].startswith("NE PAS UTILISER")
-    assert "that is for good" in office(*kill, "--take-back", code=5).err
+    assert "a kill is permanent" in office(*kill, "--take-back", code=5).err
     shown = office("release", "show", "open-day", "--json").json["reports"]
     assert [one["edition"]["role"] for one in shown] == ["release", "correction", "kill"]
 

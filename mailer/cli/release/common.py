@@ -53,6 +53,7 @@ def import_story(
                 error.message,
                 where=source_file.locate_key(error.where or error.field),
                 hint=error.hint,
+                next_steps=error.next_steps,
             ) from error
         story_articles.append(article)
     slugs = {story_article.slug for story_article in story_articles}
