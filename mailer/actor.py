@@ -45,4 +45,7 @@ def create_local_actor(name: str) -> Actor:
 
 
 WORKER = Actor(ActorKind.WORKER, "worker", "the worker")
+DELIVERY = Actor(ActorKind.WORKER, "delivery", "delivery")
+"""The delivering part of a worker, which pauses an edition that no relay takes."""
+
 SUBSCRIBER = Actor(ActorKind.SUBSCRIBER, "subscriber", "the subscriber")

@@ -1,11 +1,24 @@
-"""Stand-ins for what a unit test does not need whole."""
+"""Stand-ins for objects that a unit test does not need whole."""
 
 from types import SimpleNamespace
 from typing import Any, cast
 
+from mailer.model.editions import Manuscript
+from mailer.model.rendering import Composition
 from mailer.model.transaction import Transaction
 
 
 def make_transaction(**stores: Any) -> Transaction:
     """Make a transaction that has these stores and no others."""
     return cast("Transaction", SimpleNamespace(**stores))
+
+
+class FrozenRenderer:
+    """A renderer whose every composition is what the edition has frozen already."""
+
+    def __init__(self, sender_details: str = "") -> None:
+        self.sender_details = sender_details
+
+    def compose_edition(self, manuscript: Manuscript) -> Composition:
+        edition = manuscript.edition
+        return Composition((), edition.stories, edition.content_hash, (), edition.embargo_until)

@@ -67,7 +67,7 @@ def add_articles(
     and the others are added (exit code 4).
 
     Example: mailer article add stories/ --create-topics"""
-    from mailer.app import release_flow
+    from mailer import releases
     from mailer.intake import files
 
     out = Output(json)
@@ -90,11 +90,11 @@ def add_articles(
             error: MailerError | None = source_file.error
             if source_file.content is not None:
                 try:
-                    article, outcome = release_flow.import_file(
-                        mailer,
+                    article, outcome = releases.import_article(
                         tx,
+                        resolve_actor(by),
                         source_file,
-                        author=resolve_actor(by),
+                        mailer.clock(),
                         create_topics=create_topics,
                     )
                     results.append(_to_result(source_file.path, outcome, article))

@@ -139,7 +139,10 @@ def retry_in_doubt(
     with open_for_writing(dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
         count = outbox.send_in_doubt_again(
-            tx, edition, mailer.clock(), actor=resolve_actor(by).name
+            tx,
+            resolve_actor(by),
+            edition,
+            mailer.clock(),
         )
         message = f"{count} queued again" + (f": mailer send {number}" if count else "")
         out.print_record({"edition": number, "queued": count}, message)
@@ -161,6 +164,9 @@ def mark_as_sent(
     with open_for_writing(dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
         count = outbox.resolve_in_doubt_as_sent(
-            tx, edition, mailer.clock(), actor=resolve_actor(by).name
+            tx,
+            resolve_actor(by),
+            edition,
+            mailer.clock(),
         )
         out.print_record({"edition": number, "assumed": count}, f"{count} counted as sent")

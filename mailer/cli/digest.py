@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer import digests
+from mailer import digests, editions
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import DigestSlug, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
@@ -229,10 +229,10 @@ def assemble_edition(
     Example: mailer digest assemble weekly"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        edition, choice = digests.assemble_edition(tx, slug, mailer.clock())
+        edition, choice = digests.assemble_edition(tx, resolve_actor(""), slug, mailer.clock())
         warnings: tuple[str, ...] = ()
         if edition.stories and not choice.too_few:
-            edition, composition = mailer.compose_edition(tx, edition)
+            edition, composition = editions.compose_edition(tx, edition, mailer.renderer)
             warnings = composition.warnings if composition else ()
         message = f"edition {edition.id} ({edition.state}): {len(edition.stories)} stories"
         if choice.too_few:

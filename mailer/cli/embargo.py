@@ -48,7 +48,7 @@ def set_embargo(
         terms = embargoes.read_terms(until, zone or mailer.settings.defaults.time_zone)
         reason = check_line(reason, "--reason", required=False)
         embargo, effect = embargoes.set_embargo(
-            tx, slug, terms, mailer.clock(), by=resolve_actor(by).name, reason=reason
+            tx, resolve_actor(by), slug, terms, mailer.clock(), reason=reason
         )
         message = f"{slug} is embargoed until {embargo.terms}, {format_moment(embargo.until)}"
         out.print_record({"embargo": embargo, "effect": effect}, message)
@@ -98,7 +98,7 @@ def lift_embargo(
     with open_for_writing(dry_run, out) as (mailer, tx):
         reason = check_line(reason, "--reason", required=False)
         embargo, effect = embargoes.lift_embargo(
-            tx, slug, mailer.clock(), by=resolve_actor(by).name, reason=reason
+            tx, resolve_actor(by), slug, mailer.clock(), reason=reason
         )
         out.print_record({"embargo": embargo, "effect": effect}, f"{slug} is no longer embargoed")
         _note_effect(out, effect, embargo)

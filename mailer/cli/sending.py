@@ -12,7 +12,7 @@ import typer
 
 from mailer import editions
 from mailer.cli.edition.reports import print_report
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.signals import stop_on_signal
 from mailer.cli.transactions import load_settings, open_for_writing
@@ -154,7 +154,13 @@ def _start_editions(
     started_editions: list[Edition] = []
     plans: list[Any] = []
     for edition_id in dict.fromkeys(edition_ids):
-        edition, plan = mailer.start_edition(tx, editions.get_edition(tx, edition_id))
+        edition, plan = editions.start_edition(
+            tx,
+            resolve_actor(""),
+            editions.get_edition(tx, edition_id),
+            mailer.renderer,
+            mailer.clock(),
+        )
         started_editions.append(edition)
         plans.append(plan or {})
         if plan is not None:

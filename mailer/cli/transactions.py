@@ -60,5 +60,5 @@ def open_for_writing(
             from mailer import embargoes
 
             with mailer.store.begin() as tx:  # the action is undone; the attempt is recorded
-                embargoes.record_attempt(tx, error, mailer.clock(), resolve_actor("").name)
+                embargoes.record_attempt(tx, resolve_actor(""), error, mailer.clock())
             raise

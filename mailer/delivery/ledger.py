@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from mailer import editions
+from mailer.actor import DELIVERY
 from mailer.delivery.active_editions import ActiveEditions
 from mailer.delivery.dispatch_scheduler import DispatchScheduler, PickedMessage
 from mailer.delivery.ledger_transaction import (
-    ACTOR,
     ActiveEdition,
     ConnectionSlot,
     LedgerBatch,
@@ -122,7 +122,13 @@ class Ledger:
                 edition = editions.get_edition(tx, edition_id)
                 if edition.state is EditionState.SENDING:
                     now = self._clock()
-                    editions.pause_edition(tx, edition, now, reason=reason, actor=ACTOR)
+                    editions.pause_edition(
+                        tx,
+                        DELIVERY,
+                        edition,
+                        now,
+                        reason=reason,
+                    )
 
     def run(self) -> None:
         """Run until nothing is due, or until it is drained. An exception is saved in `error`."""

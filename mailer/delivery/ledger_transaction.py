@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from mailer import editions
+from mailer.actor import DELIVERY
 from mailer.delivery.dispatch_scheduler import ConnectionWindow, PickedMessage
 from mailer.delivery.event_loop import WakeEvent
 from mailer.delivery.outcomes import GatedMessage, RepeatedRefusals
@@ -235,7 +236,13 @@ def _stop_if_requested(
         edition = editions.get_edition(tx, edition_id)
         refusal_count = len(repeated_refusals.delivery_ids)
         reason = f"{refusal_count} recipients were refused alike ({repeated_refusals.refusal_text})"
-        editions.pause_edition(tx, edition, now, reason=reason, actor=ACTOR)
+        editions.pause_edition(
+            tx,
+            DELIVERY,
+            edition,
+            now,
+            reason=reason,
+        )
         batch.edition_states[edition_id] = state = EditionState.PAUSED
     if state is not EditionState.SENDING:
         tx.outbox.return_claims(edition_id, worker_id)
@@ -246,7 +253,7 @@ def _stop_if_requested(
 def mark_edition_sent(tx: Transaction, edition: Edition, now: datetime) -> None:
     """Mark an edition that is being sent as sent, if none of its deliveries is unfinished."""
     if edition.state is EditionState.SENDING and not tx.outbox.has_unfinished_deliveries(edition):
-        tx.editions.set_state(edition, EditionState.SENT, now)
+        tx.editions.set_state(edition, EditionState.SENT, now, DELIVERY)
 
 
 def sign_worker_off(

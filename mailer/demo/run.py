@@ -13,8 +13,8 @@ from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
-from mailer import articles, config, digests, editions
-from mailer.app import Mailer, get_utc_now, open_mailer, release_flow
+from mailer import articles, config, digests, editions, releases
+from mailer.app import Mailer, get_utc_now, open_mailer
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION
 from mailer.audience import lists, subscribers, suppressions
@@ -99,8 +99,12 @@ def run_demo(
                 release = _prepare_release(mailer, tx)
             for new_edition in (edition, release):
                 with mailer.store.begin() as tx:
-                    started_edition, plan = mailer.start_edition(
-                        tx, editions.get_edition(tx, new_edition.id)
+                    started_edition, plan = editions.start_edition(
+                        tx,
+                        STAFF,
+                        editions.get_edition(tx, new_edition.id),
+                        mailer.renderer,
+                        mailer.clock(),
                     )
                 excluded_count = sum(plan.excluded.values()) if plan else 0
                 planned_count = plan.planned if plan else 0
@@ -258,9 +262,11 @@ def _assemble_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
             observances.parse_observances(mailer.settings.read_observances()),
             office.TODAY,
         )
-    edition, _ = digests.assemble_edition(tx, "migrants-day", office.TODAY)
-    edition = editions.edit_edition(tx, edition, {"opening": office.OPENING}, office.TODAY)
-    return mailer.approve_edition(tx, edition, "demo", comment="checked in the demo")
+    edition, _ = digests.assemble_edition(tx, STAFF, "migrants-day", office.TODAY)
+    edition = editions.edit_edition(tx, STAFF, edition, {"opening": office.OPENING}, office.TODAY)
+    return editions.approve_edition(
+        tx, STAFF, edition, mailer.renderer, mailer.clock(), comment="checked in the demo"
+    )
 
 
 def _prepare_release(mailer: Mailer, tx: SqlTransaction) -> Edition:
@@ -268,10 +274,18 @@ def _prepare_release(mailer: Mailer, tx: SqlTransaction) -> Edition:
     for language, text in office.ABOUT.items():
         boilerplate = Boilerplate(OWN_ORGANISATION, language, "", text, to_html(text), office.TODAY)
         boilerplates.save_boilerplate(tx, STAFF, boilerplate)
-    release_editions = release_flow.prepare_release(
-        mailer, tx, "autumn-arrivals", lists.get_list(tx, "press")
+    release_editions = releases.prepare_release(
+        tx,
+        STAFF,
+        "autumn-arrivals",
+        lists.get_list(tx, "press"),
+        mailer.renderer,
+        mailer.clock(),
+        default_language=mailer.settings.defaults.language,
     )
-    return mailer.approve_edition(tx, release_editions.release, "demo")
+    return editions.approve_edition(
+        tx, STAFF, release_editions.release, mailer.renderer, mailer.clock()
+    )
 
 
 def _count_by_topic_and_language(tx: SqlTransaction, edition: Edition) -> dict[str, dict[str, int]]:

@@ -5,6 +5,7 @@ now. If the occurrence already has an edition, the edition follows.
 from datetime import datetime, timedelta
 
 from mailer import editions, zones
+from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.digests.calendar import PlannedOccurrence
 from mailer.errors import InputError, NextStep, Refused
@@ -30,12 +31,12 @@ def build_appointment(planned: PlannedOccurrence, send_time: SendTimeBasis) -> S
 
 def move_occurrence(
     tx: Transaction,
+    actor: Actor,
     planned: PlannedOccurrence,
     wall_time: datetime,
     now: datetime,
     *,
     reason: str = "",
-    actor: str = "",
 ) -> SavedOccurrence:
     """Move an occurrence to another wall-clock time of its zone, to the minute.
 
@@ -49,47 +50,47 @@ def move_occurrence(
             hint="name a future time, or send the occurrence now",
             next_steps=[_build_send_now_step(planned)],
         )
-    return _apply_move(tx, planned, wall_time, now, reason, actor)
+    return _apply_move(tx, actor, planned, wall_time, now, reason)
 
 
 def _apply_move(
     tx: Transaction,
+    actor: Actor,
     planned: PlannedOccurrence,
     wall_time: datetime,
     now: datetime,
     reason: str,
-    actor: str,
 ) -> SavedOccurrence:
     zone = planned.original.zone
     moment = local_time.to_utc(wall_time, zones.get_zone(zone))
     edition = _find_open_edition(tx, planned)
     if edition is not None:
         if edition.state is EditionState.ON_HOLD:  # moving it is the awaited decision
-            edition = editions.reopen_edition(tx, edition, now, actor=actor)
+            edition = editions.reopen_edition(tx, actor, edition, now)
         send_time = SendTimeBasis.READER if planned.reader_zones else SendTimeBasis.OFFICE
         if moment <= now:
             appointment = SendAppointment(moment, wall_time, zone)
         else:
             starts = local_time.find_earliest_moment(wall_time, zone, planned.reader_zones)
             appointment = SendAppointment(starts, wall_time, zone, send_time)
-        editions.set_send_time(tx, edition, appointment, now, actor=actor)
+        editions.set_send_time(tx, actor, edition, appointment, now)
     state = OccurrenceState.MADE if edition else OccurrenceState.PLANNED
     is_original_time = (
         wall_time == planned.original.wall and not planned.original.skipped and moment > now
     )
     return _save_decision(
         tx,
+        actor,
         planned,
         state,
         now,
         moved_to=None if is_original_time else wall_time,
         reason=reason,
-        actor=actor,
     )
 
 
 def send_now(
-    tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
+    tx: Transaction, actor: Actor, planned: PlannedOccurrence, now: datetime, *, reason: str = ""
 ) -> SavedOccurrence:
     """Move an occurrence to this moment, for all readers: its edition is assembled at once, and
     sent when it is approved."""
@@ -97,23 +98,23 @@ def send_now(
     wall_time = wall_time.replace(second=0, microsecond=0)
     # `move_occurrence` would refuse it in the hour that clocks repeat: the same time of day was an
     # hour ago as well.
-    return _apply_move(tx, planned, wall_time, now, reason or "sent at once", actor)
+    return _apply_move(tx, actor, planned, wall_time, now, reason or "sent at once")
 
 
 def skip_occurrence(
-    tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
+    tx: Transaction, actor: Actor, planned: PlannedOccurrence, now: datetime, *, reason: str = ""
 ) -> SavedOccurrence:
     """Skip an occurrence. Its edition, if there is one, is cancelled and frees its stories."""
-    reason = check_line(reason, "reason", required=False) or f"by {actor or 'somebody'}"
+    reason = check_line(reason, "reason", required=False) or f"by {actor.name}"
     edition = _find_open_edition(tx, planned)
     if edition is not None:
-        editions.cancel_edition(tx, edition, now, reason=reason, actor=actor)
+        editions.cancel_edition(tx, actor, edition, now, reason=reason)
     state = OccurrenceState.SKIPPED
-    return _save_decision(tx, planned, state, now, moved_to=None, reason=reason, actor=actor)
+    return _save_decision(tx, actor, planned, state, now, moved_to=None, reason=reason)
 
 
 def restore_occurrence(
-    tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
+    tx: Transaction, actor: Actor, planned: PlannedOccurrence, now: datetime, *, reason: str = ""
 ) -> SavedOccurrence:
     """Undo the decision of staff about an occurrence, so that its rule applies again. Raises
     Refused if there is no decision, if it has an edition, or if its original time is past."""
@@ -132,7 +133,7 @@ def restore_occurrence(
             next_steps=[_build_send_now_step(planned)],
         )
     state, reason = OccurrenceState.PLANNED, reason or "back to its rule"
-    return _save_decision(tx, planned, state, now, moved_to=None, reason=reason, actor=actor)
+    return _save_decision(tx, actor, planned, state, now, moved_to=None, reason=reason)
 
 
 def _find_open_edition(tx: Transaction, planned: PlannedOccurrence) -> Edition | None:
@@ -165,13 +166,13 @@ def _is_unsent(tx: Transaction, saved: SavedOccurrence) -> bool:
 
 def _save_decision(
     tx: Transaction,
+    actor: Actor,
     planned: PlannedOccurrence,
     state: OccurrenceState,
     now: datetime,
     *,
     moved_to: datetime | None,
     reason: str,
-    actor: str,
 ) -> SavedOccurrence:
     original = planned.original
     saved = tx.schedules.save_decision(
@@ -184,7 +185,7 @@ def _save_decision(
         schedule_id=planned.schedule.id,
         moved_to=moved_to,
         reason=check_line(reason, "reason", required=False),
-        actor=actor,
+        actor=actor.name,
     )
     if saved is None:
         raise Refused(

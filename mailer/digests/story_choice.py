@@ -7,6 +7,7 @@ is a pure function of records and `now`."""
 from collections.abc import Container, Sequence
 from datetime import datetime
 
+from mailer.actor import Actor
 from mailer.digests.settings import get_digest
 from mailer.model.articles import ArticleState, Story
 from mailer.model.digests import DigestSettings, StoryChoice, WhenEmpty
@@ -51,7 +52,11 @@ def choose_stories(
 
 
 def assemble_edition(
-    tx: Transaction, slug: str, now: datetime, appointment: SendAppointment | None = None
+    tx: Transaction,
+    actor: Actor,
+    slug: str,
+    now: datetime,
+    appointment: SendAppointment | None = None,
 ) -> tuple[Edition, StoryChoice]:
     """Make an edition of the stories that this digest has not run, to be sent at `appointment`, or
     soon if it is None. Stories that are still embargoed then wait for a later edition.
@@ -86,6 +91,7 @@ def assemble_edition(
             archive=digest.settings.archive,
         ),
         now,
+        actor,
     )
     if state is not EditionState.SKIPPED:
         tx.digests.reserve_stories(digest, edition, slugs)

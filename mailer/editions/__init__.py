@@ -1,12 +1,15 @@
-"""Editions: one mailing each, from a digest or by itself.
+"""Editions: one mailing each, of a digest or on its own.
 
-    states.py    the states, and the one table of where each may go
-    records.py   what an edition is, and what it needs kept
-    making.py    new, arrange, edit
-    approval.py  who lets it go, and what exactly
-    steering.py  schedule, hold, pause, resume, cancel …
+    editing.py         making an edition and changing it
+    composing.py       records to frozen bodies
+    approval.py        who approves an edition, and what exactly
+    policy.py          the rules that its digest sets
+    send_times.py      giving it a time; reopening it; its place in the archive
+    embargo_checks.py  whether its stories may leave: embargoes and kills
+    sending.py         starting it, and marking it sent
+    transitions.py     its states: pause, resume, cancel …; the one place that changes a state
 
-What is approved is a hash over everything that will be sent and to whom; any later change to the
+An approval covers a hash over everything that will be sent and to whom; any later change to the
 edition or to one of its articles puts it back to draft.
 """
 
@@ -14,9 +17,9 @@ from mailer.editions.approval import (
     approve_edition,
     check_approval,
     compute_content_hash,
-    may_send_embargoed,
     request_approval,
 )
+from mailer.editions.composing import compose_edition
 from mailer.editions.editing import (
     EDITED_EVENT,
     arrange_stories,
@@ -25,16 +28,29 @@ from mailer.editions.editing import (
     get_edition,
     move_stories_first,
 )
+from mailer.editions.embargo_checks import (
+    check_may_send,
+    check_not_killed,
+    find_embargoed_stories,
+    may_send_embargoed,
+)
+from mailer.editions.policy import get_policy
+from mailer.editions.send_times import (
+    make_appointment,
+    refresh_appointment,
+    reopen_edition,
+    set_archive_visibility,
+    set_send_time,
+)
+from mailer.editions.sending import mark_sent_if_finished, start_edition
 from mailer.editions.transitions import (
     cancel_edition,
+    change_state,
     check_transition,
     expire_edition,
     pause_edition,
     put_on_hold,
-    reopen_edition,
     resume_edition,
-    set_archive_visibility,
-    set_send_time,
     skip_edition,
 )
 
@@ -43,21 +59,31 @@ __all__ = [
     "approve_edition",
     "arrange_stories",
     "cancel_edition",
+    "change_state",
     "check_approval",
+    "check_may_send",
+    "check_not_killed",
     "check_transition",
+    "compose_edition",
     "compute_content_hash",
     "create_edition",
     "edit_edition",
     "expire_edition",
+    "find_embargoed_stories",
     "get_edition",
+    "get_policy",
+    "make_appointment",
+    "mark_sent_if_finished",
     "may_send_embargoed",
     "move_stories_first",
     "pause_edition",
     "put_on_hold",
+    "refresh_appointment",
     "reopen_edition",
     "request_approval",
     "resume_edition",
     "set_archive_visibility",
     "set_send_time",
     "skip_edition",
+    "start_edition",
 ]

@@ -2,39 +2,40 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
+from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.audience.segments import format_filter
-from mailer.editions.transitions import check_transition
-from mailer.errors import ApprovalVoid, BadTransition, Refused
-from mailer.lines import fold_name
-from mailer.model.edition_states import (
-    EMBARGO_STATING_ROLES,
-    UNAPPROVED_STATES,
-    EditionRole,
-    EditionState,
-)
+from mailer.editions.composing import compose_edition
+from mailer.editions.policy import get_policy
+from mailer.editions.transitions import change_state, check_transition
+from mailer.errors import ApprovalVoid, BadTransition, NextStep, Refused
+from mailer.model.digests import ApprovalRule
+from mailer.model.edition_states import UNAPPROVED_STATES, EditionRole, EditionState
 from mailer.model.editions import Approval, Edition, EditionBody
-from mailer.model.embargoes import Embargo
 from mailer.model.lists import Frequency, MailingList
+from mailer.model.rendering import Renderer
 from mailer.model.segments import Filter
 from mailer.model.transaction import Transaction
+
+MIN_HASH_LENGTH = 8
+"""The shortest beginning of a hash that an approver may give: 32 bits."""
 
 
 def compute_content_hash(
     edition: Edition,
     mailing_list: MailingList,
     segment: Filter,
-    sender_profile: str,
+    sender_details: str,
     bodies: Sequence[EditionBody],
 ) -> str:
-    """SHA-256 over what would be sent and to whom: every body, the list and its name, the segment,
-    and `sender`: all else that the configuration puts into a mail."""
+    """Return the SHA-256 over what would be sent and to whom: every body, the list and its name,
+    the segment, and `sender_details`, everything that the settings put into a mail."""
     audience = [
         edition.uid,
-        sender_profile,
+        sender_details,
         mailing_list.slug,
         mailing_list.name,
         format_filter(segment),
@@ -47,84 +48,77 @@ def compute_content_hash(
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def request_approval(
-    tx: Transaction, edition: Edition, now: datetime, *, actor: str = ""
-) -> Edition:
+def request_approval(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> Edition:
     """Ask for approval of what is frozen now."""
-    check_transition(edition, EditionState.IN_REVIEW)
-    edition = tx.editions.set_state(edition, EditionState.IN_REVIEW, now, actor=actor)
+    edition = change_state(tx, actor, edition, EditionState.IN_REVIEW, now)
     return tx.editions.record_review_request(edition, now)
 
 
 def approve_edition(
     tx: Transaction,
+    actor: Actor,
     edition: Edition,
-    approver: str,
+    renderer: Renderer,
     now: datetime,
     *,
     comment: str = "",
-    expected_hash: str = "",
-    excluded_approvers: frozenset[str] = frozenset(),
+    seen_hash: str = "",
 ) -> Edition:
-    """Let the edition go as it is frozen now: scheduled when it has a time, else approved. `seen`
-    is the hash, or its beginning, of what the approver looked at: when it is not the one frozen,
-    ApprovalVoid. Raises Refused when the approver is one of `not_by`, whatever the capitals."""
+    """Compose a draft once more and approve the result: the edition is then scheduled if it has a
+    time, and approved otherwise.
+
+    `seen_hash` is the hash, or its beginning, of what the approver looked at. Raises ApprovalVoid
+    if that is not what is frozen now, and Refused if the digest wants another person's approval
+    and the approver has written or edited something in the edition."""
+    edition, _ = compose_edition(tx, edition, renderer)
     next_state = EditionState.SCHEDULED if edition.appointment else EditionState.APPROVED
     check_transition(edition, next_state)
     if edition.state not in UNAPPROVED_STATES:
         raise BadTransition(f"edition {edition.id} is {edition.state}, and so approved already")
-    if fold_name(approver) in {fold_name(name) for name in excluded_approvers}:
+    wants_other_person = get_policy(tx, edition).approval is ApprovalRule.OTHER
+    if wants_other_person and actor.key in tx.editions.find_author_keys(edition):
         raise Refused(
-            f"{approver} has written or edited what edition {edition.id} holds, and its digest "
+            f"{actor.name} has written or edited something in edition {edition.id}, and its digest "
             "wants another person's approval",
-            hint="ask somebody else, who names themselves with --by",
+            next_steps=[NextStep("act_as_another_person")],
         )
-    if expected_hash and (
-        len(expected_hash) < 8 or not edition.content_hash.startswith(expected_hash.lower())
+    if seen_hash and (
+        len(seen_hash) < MIN_HASH_LENGTH or not edition.content_hash.startswith(seen_hash.lower())
     ):
         raise ApprovalVoid(
-            f"edition {edition.id} is now {edition.content_hash[:12]}, not {expected_hash}",
+            f"edition {edition.id} is now {edition.content_hash[:12]}, not {seen_hash}",
             hint="preview it again, then approve what you see",
         )
     approval = Approval(
-        check_line(approver, "approver"),
+        check_line(actor.name, "approver"),
         now,
         edition.content_hash,
         check_line(comment, "comment", required=False),
+        approver_key=actor.key,
     )
     approved = tx.editions.save_approval(edition, approval)
-    return tx.editions.set_state(approved, next_state, now, actor=approver, reason=comment)
+    return change_state(tx, actor, approved, next_state, now, reason=comment)
 
 
-def may_send_embargoed(edition: Edition, embargoes: Iterable[Embargo]) -> bool:
-    """Whether its mails state each of these embargoes as it is, and so may go to those who are
-    trusted with them."""
-    if edition.role is EditionRole.KILL:
-        return True  # it tells nothing but the title of what they have
-    if edition.role not in EMBARGO_STATING_ROLES:
-        return False
-    return all(edition.embargo_until == embargo.ends_at for embargo in embargoes)
-
-
-def check_approval(tx: Transaction, edition: Edition, sender_profile: str) -> None:
-    """Raises ApprovalVoid unless the frozen bodies are the very ones approved."""
+def check_approval(tx: Transaction, edition: Edition, sender_details: str) -> None:
+    """Raise ApprovalVoid unless the frozen bodies are the ones that were approved."""
     approval = edition.approval
     if approval is None:
         raise ApprovalVoid(
             f"edition {edition.id} is {edition.state}, not approved",
-            hint=f"approve it with `mailer edition approve {edition.id}`",
+            next_steps=[NextStep("approve_edition", edition=edition.id)],
         )
-    # Not from the manuscript: it asks a million members for their languages.
+    # Not from the manuscript: loading it asks a million members for their languages.
     current_hash = compute_content_hash(
         edition,
         tx.editions.load_mailing_list(edition),
         tx.editions.load_segment_filter(edition),
-        sender_profile,
+        sender_details,
         tx.editions.list_bodies(edition),
     )
     if current_hash != approval.content_hash:
         raise ApprovalVoid(
             f"edition {edition.id} was approved as {approval.content_hash[:12]} and is now "
             f"{current_hash[:12]}",
-            hint=f"look at it and run `mailer edition approve {edition.id}` again",
+            next_steps=[NextStep("approve_edition", edition=edition.id)],
         )

@@ -6,26 +6,28 @@ from datetime import datetime
 from typing import Any
 
 from mailer import languages
+from mailer.actor import Actor
 from mailer.audience.lists import check_line
-from mailer.editions.transitions import check_transition
-from mailer.errors import InputError, NotFound
+from mailer.editions.transitions import change_state, check_transition
+from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.edition_states import OPEN_STATES, EditionState
 from mailer.model.editions import MAX_STORIES, Edition, NewEdition
 from mailer.model.transaction import Transaction
 
 EDITED_EVENT = "edited"
-"""The event that says who changed an edition."""
+"""The event that says who changed an edition: its actors count among the edition's authors."""
 
 
 def get_edition(tx: Transaction, edition_id: int) -> Edition:
+    """Return the edition with this number. Raises NotFound."""
     edition = tx.editions.find_edition(edition_id)
     if edition is None:
-        raise NotFound(f"there is no edition {edition_id}", hint="see `mailer edition list`")
+        raise NotFound(f"there is no edition {edition_id}", next_steps=[NextStep("list_editions")])
     return edition
 
 
-def create_edition(tx: Transaction, new: NewEdition, now: datetime, *, actor: str = "") -> Edition:
-    """An edition by itself, such as a press release."""
+def create_edition(tx: Transaction, actor: Actor, new: NewEdition, now: datetime) -> Edition:
+    """Make an edition that belongs to no digest, such as a press release."""
     _check_stories(tx, new.stories)
     checked = replace(
         new,
@@ -33,9 +35,8 @@ def create_edition(tx: Transaction, new: NewEdition, now: datetime, *, actor: st
         subject=check_line(new.subject, "subject", required=False),
         language=languages.normalise_tag(new.language),
     )
-    edition = tx.editions.create_edition(checked, now)
-    if actor:
-        tx.editions.add_event(edition, EDITED_EVENT, "made", now, actor)
+    edition = tx.editions.create_edition(checked, now, actor)
+    tx.editions.add_event(edition, EDITED_EVENT, "made", now, actor)
     return edition
 
 
@@ -45,18 +46,19 @@ def _check_stories(tx: Transaction, slugs: Sequence[str]) -> None:
     if len(set(slugs)) < len(slugs):
         raise InputError("a story is named twice", where=", ".join(slugs))
     if len(slugs) > MAX_STORIES:
-        raise InputError(f"{len(slugs)} stories are more than {MAX_STORIES}", where="stories")
+        raise InputError(f"{len(slugs)} stories are more than {MAX_STORIES}", field="stories")
     if missing := set(slugs) - tx.editions.find_queued_slugs(slugs):
         raise InputError(
-            f"there is no queued story {min(missing)!r}", hint="see `mailer article list`"
+            f"there is no queued story {min(missing)!r}", next_steps=[NextStep("list_articles")]
         )
 
 
 def arrange_stories(
-    tx: Transaction, edition: Edition, slugs: Sequence[str], now: datetime, actor: str = ""
+    tx: Transaction, actor: Actor, edition: Edition, slugs: Sequence[str], now: datetime
 ) -> Edition:
-    """Give an edition these stories in this order; what it had beside goes back to its digest."""
-    edition = _revert_to_draft(tx, edition, "stories arranged", now, actor)
+    """Give an edition exactly these stories, in this order. Stories that it loses go back to its
+    digest."""
+    edition = _revert_to_draft(tx, actor, edition, "stories arranged", now)
     _check_stories(tx, slugs)
     tx.editions.release_stories(edition, [slug for slug in edition.stories if slug not in slugs])
     tx.editions.reserve_stories(edition, [slug for slug in slugs if slug not in edition.stories])
@@ -64,7 +66,7 @@ def arrange_stories(
 
 
 def move_stories_first(edition: Edition, slugs: Sequence[str]) -> tuple[str, ...]:
-    """The edition's stories with `slugs` first, in that order. Raises InputError."""
+    """Return the edition's stories with `slugs` first, in that order. Raises InputError."""
     for slug in slugs:
         if slug not in edition.stories:
             raise InputError(
@@ -75,10 +77,11 @@ def move_stories_first(edition: Edition, slugs: Sequence[str]) -> tuple[str, ...
 
 
 def edit_edition(
-    tx: Transaction, edition: Edition, changes: Mapping[str, Any], now: datetime, actor: str = ""
+    tx: Transaction, actor: Actor, edition: Edition, changes: Mapping[str, Any], now: datetime
 ) -> Edition:
-    """Change name, subject, opening, segment, priority or the rule for rows in doubt."""
-    edition = _revert_to_draft(tx, edition, f"{', '.join(sorted(changes))} edited", now, actor)
+    """Change an edition's name, subject, opening, segment, priority or rule for deliveries in
+    doubt."""
+    edition = _revert_to_draft(tx, actor, edition, f"{', '.join(sorted(changes))} edited", now)
     changed = replace(edition, **changes)
     return tx.editions.update_edition(
         edition,
@@ -94,12 +97,12 @@ def edit_edition(
 
 
 def _revert_to_draft(
-    tx: Transaction, edition: Edition, reason: str, now: datetime, actor: str
+    tx: Transaction, actor: Actor, edition: Edition, reason: str, now: datetime
 ) -> Edition:
-    """Back to draft, with who changed what: they count among its authors."""
+    """Put an edition back to draft and record the actor as one of its authors."""
     if edition.state not in OPEN_STATES:
         check_transition(edition, EditionState.DRAFT)
     tx.editions.add_event(edition, EDITED_EVENT, reason, now, actor)
     if edition.state is EditionState.DRAFT:
         return edition
-    return tx.editions.set_state(edition, EditionState.DRAFT, now, reason=reason, actor=actor)
+    return change_state(tx, actor, edition, EditionState.DRAFT, now, reason=reason)

@@ -1,135 +1,92 @@
-"""Steering an edition from state to state."""
+"""The states of an edition: :func:`change_state` is the one place that changes them."""
 
 from datetime import datetime
 
-from mailer.errors import BadTransition, Refused
-from mailer.model.edition_states import (
-    EDITION_TRANSITIONS,
-    OPEN_STATES,
-    ArchiveVisibility,
-    EditionKind,
-    EditionState,
-)
-from mailer.model.editions import Edition, SendAppointment
+from mailer.actor import Actor
+from mailer.editions.embargo_checks import check_not_killed
+from mailer.errors import BadTransition, NextStep
+from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
+from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
 
 
 def check_transition(edition: Edition, state: EditionState) -> None:
-    """Raises BadTransition unless the table lets `edition` go to `state`."""
-    if state not in EDITION_TRANSITIONS[edition.state]:
-        allowed_states = ", ".join(sorted(EDITION_TRANSITIONS[edition.state])) or "nothing else"
-        hint = f"from there it can become {allowed_states}"
-        if edition.state is EditionState.ON_HOLD:
-            hint = f"bring it back with `mailer edition reopen {edition.id}`"
-        raise BadTransition(
-            f"edition {edition.id} is {edition.state}, which can't become {state}", hint=hint
-        )
+    """Raise BadTransition unless the table lets `edition` go to `state`."""
+    if state in EDITION_TRANSITIONS[edition.state]:
+        return
+    message = f"edition {edition.id} is {edition.state}, which can't become {state}"
+    if edition.state is EditionState.ON_HOLD:
+        raise BadTransition(message, next_steps=[NextStep("reopen_edition", edition=edition.id)])
+    allowed_states = ", ".join(sorted(EDITION_TRANSITIONS[edition.state])) or "nothing else"
+    raise BadTransition(message, hint=f"from there it can become {allowed_states}")
+
+
+def change_state(
+    tx: Transaction,
+    actor: Actor,
+    edition: Edition,
+    state: EditionState,
+    now: datetime,
+    *,
+    reason: str = "",
+) -> Edition:
+    """Move an edition to `state` and record who did it and why.
+
+    Raises BadTransition if the table forbids it, and ConcurrencyError if another process moved the
+    edition first."""
+    check_transition(edition, state)
+    return tx.editions.set_state(edition, state, now, actor, reason=reason)
 
 
 def pause_edition(
-    tx: Transaction, edition: Edition, now: datetime, *, reason: str = "", actor: str = ""
+    tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str = ""
 ) -> Edition:
-    """Stop at the gate: once this is committed, nothing more of it goes out."""
-    check_transition(edition, EditionState.PAUSED)
-    return tx.editions.set_state(edition, EditionState.PAUSED, now, reason=reason, actor=actor)
+    """Stop an edition at the gate: after the commit no further message of it goes out."""
+    return change_state(tx, actor, edition, EditionState.PAUSED, now, reason=reason)
 
 
-def resume_edition(tx: Transaction, edition: Edition, now: datetime, *, actor: str = "") -> Edition:
-    """Let a paused edition go on."""
+def resume_edition(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> Edition:
+    """Continue a paused edition. Raises Refused if a story of it was killed, or is to be."""
+    check_not_killed(tx, edition)
     if edition.state is not EditionState.PAUSED:
         check_transition(edition, EditionState.PAUSED)
         raise BadTransition(f"edition {edition.id} is {edition.state}, not paused")
-    return tx.editions.set_state(edition, EditionState.SENDING, now, actor=actor)
+    return change_state(tx, actor, edition, EditionState.SENDING, now)
 
 
 def cancel_edition(
-    tx: Transaction, edition: Edition, now: datetime, *, reason: str = "", actor: str = ""
+    tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str = ""
 ) -> Edition:
-    """Stop for good. Its stories go back to the digest when none of it was sent."""
+    """Stop an edition permanently, and cancel its deliveries that have not passed the gate. If it
+    was never sent, its stories go back to the digest."""
     check_transition(edition, EditionState.CANCELLED)
     if edition.planned_at is None:
         tx.editions.release_stories(edition, edition.stories)
-    return tx.editions.set_state(edition, EditionState.CANCELLED, now, reason=reason, actor=actor)
+    cancelled = change_state(tx, actor, edition, EditionState.CANCELLED, now, reason=reason)
+    tx.outbox.cancel_unsent_deliveries(cancelled.id)
+    return cancelled
 
 
 def put_on_hold(
-    tx: Transaction, edition: Edition, now: datetime, *, reason: str, actor: str = ""
+    tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str
 ) -> Edition:
-    """Keep it for a person. Its approval, if it had one, is void when that person reopens it."""
-    check_transition(edition, EditionState.ON_HOLD)
-    return tx.editions.set_state(edition, EditionState.ON_HOLD, now, reason=reason, actor=actor)
+    """Keep an edition for a person to decide. Reopening it voids its approval, if it had one."""
+    return change_state(tx, actor, edition, EditionState.ON_HOLD, now, reason=reason)
 
 
-def skip_edition(tx: Transaction, edition: Edition, now: datetime, *, reason: str) -> Edition:
-    """Send none of it; its stories go back to the digest."""
+def skip_edition(
+    tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str
+) -> Edition:
+    """Send nothing of an edition; its stories go back to the digest."""
     check_transition(edition, EditionState.SKIPPED)
     tx.editions.release_stories(edition, edition.stories)
-    return tx.editions.set_state(edition, EditionState.SKIPPED, now, reason=reason)
+    return change_state(tx, actor, edition, EditionState.SKIPPED, now, reason=reason)
 
 
-def expire_edition(tx: Transaction, edition: Edition, now: datetime, *, reason: str) -> Edition:
-    """Nobody approved it in time; its stories go back to the digest."""
+def expire_edition(
+    tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str
+) -> Edition:
+    """End an edition that was not approved in time; its stories go back to the digest."""
     check_transition(edition, EditionState.EXPIRED)
     tx.editions.release_stories(edition, edition.stories)
-    return tx.editions.set_state(edition, EditionState.EXPIRED, now, reason=reason)
-
-
-def reopen_edition(tx: Transaction, edition: Edition, now: datetime, *, actor: str = "") -> Edition:
-    """Back to draft; an approval is void. One that was held goes on from there; any other is taken
-    off the calendar, as the clock would ask for its approval again at once."""
-    if edition.state is EditionState.DRAFT:
-        return edition
-    check_transition(edition, EditionState.DRAFT)
-    if edition.state is not EditionState.ON_HOLD and edition.appointment:
-        edition = set_send_time(tx, edition, None, now, actor=actor)
-    return tx.editions.set_state(edition, EditionState.DRAFT, now, reason="reopened", actor=actor)
-
-
-ARCHIVE_EVENT = "archive"
-"""The event that says who let an edition into the archive, or took it out."""
-
-
-def set_archive_visibility(
-    tx: Transaction,
-    edition: Edition,
-    visibility: ArchiveVisibility,
-    now: datetime,
-    *,
-    actor: str = "",
-) -> Edition:
-    """Let an edition stand in its list's archive, or take it out: in whatever state it is. No
-    approval is void, as no mail changes by it. Raises Refused for what is no mailing."""
-    if edition.kind is not EditionKind.MAILING:
-        raise Refused(
-            f"edition {edition.id} is a {edition.kind}: only mailings to a list stand in an archive"
-        )
-    if edition.archive is visibility:
-        return edition
-    edition = tx.editions.set_archive_visibility(edition, visibility)
-    tx.editions.add_event(edition, ARCHIVE_EVENT, visibility.value, now, actor)
-    return edition
-
-
-def set_send_time(
-    tx: Transaction,
-    edition: Edition,
-    appointment: SendAppointment | None,
-    now: datetime,
-    *,
-    actor: str = "",
-) -> Edition:
-    """Give an edition that is not sent yet a time, another time, or (None) no time. What is
-    approved stays so. Raises BadTransition for one that has begun, or never will."""
-    if edition.state not in OPEN_STATES:
-        raise BadTransition(
-            f"edition {edition.id} is {edition.state}: it has no time to be sent any more",
-            hint="see `mailer edition show`",
-        )
-    edition = tx.editions.set_send_time(edition, appointment)
-    detail = f"{appointment.wall:%Y-%m-%d %H:%M} {appointment.zone}" if appointment else "no time"
-    tx.editions.add_event(edition, "time", detail, now, actor)
-    if appointment and edition.state is EditionState.APPROVED:
-        return tx.editions.set_state(edition, EditionState.SCHEDULED, now, actor=actor)
-    if appointment is None and edition.state is EditionState.SCHEDULED:
-        return tx.editions.set_state(edition, EditionState.APPROVED, now, actor=actor)
-    return edition
+    return change_state(tx, actor, edition, EditionState.EXPIRED, now, reason=reason)

@@ -1,4 +1,4 @@
-"""Records of deliveries, their states, and what moving them needs kept."""
+"""Records of deliveries, and the table of their states; the rules are in ``mailer/outbox``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,16 +43,16 @@ UNFINISHED_STATES = (_S.QUEUED, _S.CLAIMED, _S.ON_WIRE)
 """States that an edition waits for before it counts as sent."""
 
 IN_FLIGHT_STATES = (_S.CLAIMED, _S.ON_WIRE)
-"""States in which a delivery is one sender's."""
+"""States in which a delivery belongs to one worker."""
 
 EMBARGOED_REPLY = "embargoed"
-"""The reply of a delivery that the gate keeps until an embargo ends."""
+"""The reply of a delivery that the gate defers until an embargo ends."""
 
 KILLED_REPLY = "killed, or to be killed"
-"""The reply of a delivery that the gate keeps as a story of its edition was killed."""
+"""The reply of a delivery that the gate stops because a story was killed, or is to be."""
 
-UNTRUSTED_REPLY = "not trusted with embargoes any more"
-"""The reply of an advance copy's delivery that the gate refused for this."""
+UNTRUSTED_REPLY = "no longer trusted with embargoes"
+"""The reply of an advance copy's delivery to a contact who lost trust after planning."""
 
 RETRY_DELAYS = (
     timedelta(minutes=5),
@@ -84,7 +84,7 @@ class Exclusion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPlan:
-    """How many rows were made, and how many members were left out, by reason."""
+    """The number of deliveries planned, and of members left out by reason."""
 
     planned: int
     excluded: Mapping[Exclusion, int]
@@ -110,7 +110,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """How an edition stands: deliveries by state, exclusions by reason, replies by text."""
+    """The numbers of an edition: deliveries by state, exclusions by reason, replies by text."""
 
     edition: Edition
     states: Mapping[DeliveryState, int]
@@ -125,9 +125,9 @@ class DeliveryReport:
 
 @dataclass(frozen=True, slots=True)
 class RecipientStatus:
-    """What the store knows of one address, to explain an edition by. `joined_at` and so on are
-    None where there is no membership; `stories` are the bits that the topics let through today;
-    `left_out` is why an edition in the course of a release leaves them out today."""
+    """What is stored about one address, to explain its outcome in an edition. `joined_at` and the
+    like are None if there is no membership; `stories` are the bits that the topics let through
+    today; `exclusion` is why an edition of a release leaves it out today."""
 
     delivery: Delivery | None = None
     subscriber_id: int | None = None
@@ -146,7 +146,8 @@ class RecipientStatus:
 
 
 class Claim(NamedTuple):
-    """What a courier needs of a delivery that it has claimed. `attempt` counts this one."""
+    """What a connection needs of a delivery that its worker has claimed. `attempt` counts this
+    one."""
 
     id: int
     edition_id: int
@@ -159,8 +160,8 @@ class Claim(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """What became of a message that passed `sender`'s gate. `retry_after` is in seconds; not
-    `spend`: it doesn't count as an attempt on the recipient."""
+    """What became of a message that passed the gate of worker `worker_id`. `retry_after` is in
+    seconds; without `counts_as_attempt` the recipient's attempt is not spent."""
 
     delivery_id: int
     worker_id: int
@@ -171,9 +172,9 @@ class Settlement(NamedTuple):
 
 
 class EmbargoBlock(NamedTuple):
-    """An edition that holds an embargoed story: its messages may not pass before `until`, but for
-    those to trusted media contacts where it `states` the embargo; others are kept until then where
-    it `keeps` them. `reply` is what is written down meanwhile."""
+    """An edition that holds an embargoed story: its messages may not pass before `until`. If it
+    `states_embargo`, those to trusted media contacts may; if it `defers_untrusted`, those to others
+    wait until then. `reply` is recorded with what waits."""
 
     until: datetime
     states_embargo: bool
@@ -183,7 +184,8 @@ class EmbargoBlock(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryWorker:
-    """A process that delivers. `name` says where it runs; `beat` moves with all it does."""
+    """A process that delivers. `name` says where it runs; `heartbeat` changes with each of its
+    transactions."""
 
     id: int
     name: str

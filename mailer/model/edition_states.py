@@ -1,4 +1,4 @@
-"""An edition's state is one word, and :data:`TRANSITIONS` the only table of where it may go::
+"""The states of an edition; :data:`EDITION_TRANSITIONS` is the only table of where each may go::
 
     draft ──> in_review ──> approved ──> scheduled ──> sending <──> paused
                                                           │
@@ -6,25 +6,25 @@
                                                         sent
 
 ========== ================================================================ ====================
-state      is                                                               moved on by
+state      meaning                                                          moved on by
 ========== ================================================================ ====================
-draft      being made                                                       a person; of one with
+draft      being made                                                       a person; if it has
                                                                             a time, the clock
-in_review  composed and checked; somebody is asked to approve it            the approver
-approved   may go; has no time of its own                                   ``send``, ``schedule``
-scheduled  approved, and goes when its time has come                        the clock
+in_review  composed and checked; its approval is requested                  the approver
+approved   may be sent; has no time of its own                              ``send``, ``schedule``
+scheduled  approved, and sent when its time has come                        the clock
 sending    begun: its audience is frozen                                    delivery
 paused     stopped at the gate                                              ``resume``
 sent       nothing is left to do; failed or doubtful deliveries that are    ``retry``
            tried again bring it back to sending
-held       kept for a person, with the reason                               ``reopen``
+held       on hold for a person, with the reason                            ``reopen``
 skipped    there was too little to send; its stories are free               nothing
-expired    nobody approved it before its digest's next edition was          nothing
-           assembled, and its stories are in that one
-cancelled  stopped for good                                                 nothing
+expired    not approved before its digest's next edition was assembled,     nothing
+           which has its stories
+cancelled  stopped permanently                                              nothing
 ========== ================================================================ ====================
 
-Whatever changes in an edition that is not sent yet, or in its stories, puts it back to draft.
+Any change in an edition that is not sent yet, or in its stories, puts it back to draft.
 """
 
 from collections.abc import Mapping
@@ -66,19 +66,19 @@ EDITION_TRANSITIONS: Mapping[EditionState, frozenset[EditionState]] = {
 }
 
 OPEN_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.ON_HOLD, _S.APPROVED, _S.SCHEDULED)
-"""Nothing has been sent yet: it can still change."""
+"""Nothing has been sent yet: the edition can still change."""
 
 UNAPPROVED_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.ON_HOLD)
-"""Nobody has let it go, or it was taken back."""
+"""The edition was not approved, or its approval was withdrawn."""
 
 REVERTIBLE_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED)
-"""A change in one of its stories makes it a draft, composed anew."""
+"""A change in one of its stories makes the edition a draft, to be composed again."""
 
 
 class EditionKind(StrEnum):
-    """A mailing goes to a list; a notice to staff, at addresses of its own; a service mail to an
-    address that something was asked for, whoever asked; a welcome to a new member, as a service
-    mail, but only while they are one."""
+    """What an edition is. A mailing goes to a list; a notice to staff, at addresses of its own; a
+    service mail to an address that a request named, whoever made it; a welcome to a new member,
+    like a service mail, but only while they are a member."""
 
     MAILING = "mailing"
     NOTICE = "notice"
@@ -87,17 +87,18 @@ class EditionKind(StrEnum):
 
 
 KINDS_TO_ANYONE = (EditionKind.NOTICE, EditionKind.SERVICE)
-"""Kinds that pass the gate to whoever is on no list."""
+"""Kinds that pass the gate to people who are on no list."""
 
 PER_RECIPIENT_KINDS = (EditionKind.SERVICE, EditionKind.WELCOME)
-"""Kinds of editions that mails are added to one by one, for as long as they say the same."""
+"""Kinds of rolling editions: mails are added one by one, as long as they say the same."""
 
 
 class EditionRole(StrEnum):
-    """What an edition is in the course of a release. A plain one goes to its list. The others hold
-    one story and go by who has got it: an advance copy to trusted media contacts while the story is
-    embargoed, and the release to everybody else of the list; a correction to exactly those who have
-    got an earlier version, and so a kill, which takes it back."""
+    """What an edition is within a release. A plain one goes to its list. The others hold one story,
+    and their recipients depend on who has received it: an advance copy goes to trusted media
+    contacts while the story is embargoed, and the release to the other members of the list; a
+    correction goes to exactly the people who have received an earlier version, and so does a kill,
+    which takes the story back."""
 
     PLAIN = "plain"
     ADVANCE = "advance"
@@ -107,40 +108,40 @@ class EditionRole(StrEnum):
 
 
 EMBARGO_STATING_ROLES = (EditionRole.ADVANCE, EditionRole.CORRECTION)
-"""Roles of editions that say how long the story is embargoed, and may go out until then: to those
-alone who are trusted with it."""
+"""Roles of editions whose mails state the embargo, and may go out before it ends: only to
+contacts who are trusted with embargoes."""
 
 PRIOR_RECIPIENT_ROLES = (EditionRole.CORRECTION, EditionRole.KILL)
-"""Roles of editions that reach those who have got an earlier one, whatever they choose by now, as
-long as they are on the list."""
+"""Roles of editions that reach the recipients of an earlier one, whatever they have chosen since,
+as long as they are on the list."""
 
 
 class ArchiveVisibility(StrEnum):
-    """Whether an edition stands in its list's public archive and feeds: only a public list has
-    one."""
+    """Whether an edition appears in its list's public archive and feeds: only a public list has
+    them."""
 
     PUBLIC = "public"
     PRIVATE = "private"
 
 
 class SendTimeBasis(StrEnum):
-    """Whose clock counts: the office's, or each reader's own (the subscriber's zone, else the
-    list's, else the office's)."""
+    """Whose clock counts: the office's, or each reader's own (the subscriber's zone, or the list's,
+    or the office's)."""
 
     OFFICE = "office"
     READER = "reader"
 
 
 class InDoubtPolicy(StrEnum):
-    """What happens to a delivery of which we don't know whether the relay took it."""
+    """What happens to a delivery if we cannot tell whether the relay accepted it."""
 
     RESEND = "resend"
     KEEP_IN_DOUBT = "hold"
 
 
 class Priority(StrEnum):
-    """Whose messages go first when several editions are being sent: none waits for another to
-    end, each has its share."""
+    """Whose messages go first when several editions are being sent: none waits for another to end,
+    each has its share."""
 
     URGENT = "urgent"
     NORMAL = "normal"
@@ -148,5 +149,5 @@ class Priority(StrEnum):
 
     @property
     def weight(self) -> int:
-        """Messages of this edition to one of a low one, while both have any."""
+        """The messages of this edition for each one of a low one, while both have any."""
         return {"urgent": 64, "normal": 8, "low": 1}[self.value]

@@ -1,4 +1,4 @@
-"""Records of editions, and what the verbs on them need kept."""
+"""Records of editions; the rules are in ``mailer/editions``."""
 
 import hashlib
 import json
@@ -30,7 +30,8 @@ MAX_STORIES = 62
 @dataclass(frozen=True, slots=True)
 class SendAppointment:
     """When an edition is to be sent: at `moment`, which is when clocks in `zone` show `wall`
-    (naive). By readers' time it is `wall` in each one's zone, and `moment` the first of those."""
+    (naive). By readers' time it is `wall` in each reader's zone, and `moment` is the first of
+    those."""
 
     moment: datetime
     wall: datetime
@@ -39,8 +40,8 @@ class SendAppointment:
 
     @property
     def own_moment(self) -> datetime:
-        """When clocks in `zone` show `wall`: what is too late is counted from there, also where
-        readers further east are sent it earlier."""
+        """When clocks in `zone` show `wall`: lateness is counted from there, even if readers
+        further east are sent it earlier."""
         return max(self.moment, local_time.to_utc(self.wall, zones.get_zone(self.zone)))
 
 
@@ -56,7 +57,7 @@ class ChangeNote:
 @dataclass(frozen=True, slots=True)
 class NewEdition:
     """What an edition is made from. `stories` are slugs in their order; `subject` is a template,
-    empty for the one of the mail's folder. It goes to those who chose `frequency`."""
+    empty for the one of the mail's folder. It goes to members who chose `frequency`."""
 
     name: str
     list: str
@@ -80,20 +81,23 @@ class NewEdition:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Who let it go, when, and what exactly: `content_hash`."""
+    """Who approved an edition, when, and what exactly: `content_hash`. `approver` is a name to
+    read; `approver_key` identifies the actor."""
 
     approver: str
     at: datetime
     content_hash: str
     comment: str = ""
+    approver_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """`reason` says why it was skipped, held, paused or put back to draft. `opening` is the
-    editor's, by language, in Markdown. `asked_at` is when it was last put up for approval, `told`
-    the state that staff last heard of, and `told_hash` the content that it had then.
-    `embargo_until` is the end of the embargo that its composed mails state, if they state one."""
+    """One edition. `reason` says why it was skipped, put on hold, paused or put back to draft.
+    `opening` is the editor's, by language, in Markdown. `asked_at` is when approval was last
+    requested; `last_notified_state` and `last_notified_hash` are the state and the content that
+    staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
+    state, if they state one."""
 
     id: int
     uid: str
@@ -130,7 +134,7 @@ class Edition:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that comes with a mail: kept by the SHA-256 of its bytes, `size` in bytes."""
+    """A file that comes with a mail: identified by the SHA-256 of its bytes; `size` is in bytes."""
 
     name: str
     media_type: str
@@ -140,12 +144,12 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class EditionBody:
-    """An edition's frozen body in one language, with marks and slots (see ``message.py``).
+    """An edition's frozen body in one language, with slots (see ``mailer/message``).
 
-    `marker` begins each of them; it occurs nowhere in what people wrote. `stories` are the bits of
-    those stories that this body holds. `titles` of its stories and the `summary` are for lists of
-    editions: they say nothing that the body doesn't, and no approval hangs on them. `page` is a
-    release's press page, as ``press.py`` has it."""
+    `marker` begins each slot; it occurs nowhere in what people wrote. `stories` are the bits of the
+    stories that this body holds. `titles` of its stories and the `summary` are for lists of
+    editions: they repeat what the body says, and no approval covers them. `page` is a release's
+    press page, as ``PageTranslation.to_dict`` gives it."""
 
     language: str
     subject: str
@@ -159,11 +163,13 @@ class EditionBody:
     page: Mapping[str, Any] | None = None
 
     def compute_hash(self) -> str:
-        """SHA-256 over all that a mail is made from."""
+        """Return the SHA-256 over everything that a mail is made from."""
         parts: list[Any] = [
             self.language, self.subject, self.text, self.html, self.marker, self.stories,
         ]  # fmt: skip
-        if self.attachments:  # only then: what was approved before there were any stays approved
+        if (
+            self.attachments
+        ):  # only if there are any: editions approved before attachments existed stay approved
             parts.append(
                 [
                     (attachment.name, attachment.media_type, attachment.sha256)
@@ -177,9 +183,9 @@ class EditionBody:
 
 @dataclass(frozen=True, slots=True)
 class Manuscript:
-    """All that composing needs, as plain records: the edition, its stories in their order, the
-    names of topics, the languages that its readers want (the default's among them), the embargoes
-    that hold its stories just now, by slug, and all boilerplate."""
+    """Everything that composing needs, as plain records: the edition, its stories in their order,
+    the topics, the languages that its readers want (the default's among them), the embargoes that
+    are active on its stories, by slug, and all boilerplates."""
 
     edition: Edition
     stories: tuple[Story, ...]
@@ -193,9 +199,10 @@ class Manuscript:
 
 @dataclass(frozen=True, slots=True)
 class EditionEvent:
-    """What happened to an edition, for whoever asks later."""
+    """What happened to an edition. `actor` is a name to read; `actor_key` identifies the actor."""
 
     at: datetime
     what: str
     actor: str
     detail: str
+    actor_key: str = ""

@@ -1,17 +1,4 @@
-"""Embargoes: until when a story may reach nobody but trusted media contacts.
-
-An embargo is the story's, whatever language it is told in. It ends when clocks in its zone show its
-time; of a time that they show twice, the second time; or at once, when somebody lifts it.
-
-:func:`find_embargoed` is the only judge. Every exit asks it just before something leaves: digests choose
-around what is held, an edition doesn't begin, the gate lets nothing through, and for archive,
-feeds, search, sitemap and press pages the story isn't there. What may leave meanwhile says itself
-that it is embargoed, and until when, and goes to contacts who are trusted with that. Once a moved
-embargo is committed, nothing passes that goes by the old one.
-
-What is done about an embargo, each attempt that was refused and each look at an advance copy's page
-are written down.
-"""
+"""Records of embargoes and of their log; the rules are in ``mailer/embargoes.py``."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,6 +36,7 @@ class Embargo:
     set_by: str = ""
     reason: str = ""
     lifted_at: datetime | None = None
+    set_by_key: str = ""
 
     @property
     def ends_at(self) -> datetime:
@@ -79,13 +67,15 @@ class EmbargoEventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EmbargoEvent:
-    """A line of the log: `who` did, or tried, `what`; `detail` says where or why."""
+    """A line of the log: `who` did, or tried, `what`; `detail` says where or why. `who_key`
+    identifies the actor."""
 
     slug: str
     at: datetime
     what: EmbargoEventType
     who: str
     detail: str
+    who_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,4 @@
-"""Press pages: what everybody may read of releases, and journalists take away.
-
-A release's page is what its newest edition that has begun, or whose time has come, was approved
-with: text, quotes, notes, boilerplate, contacts and assets, frozen beside its mails. It opens by
-itself when the story is not embargoed, or not any more, and closes when the story is withdrawn or
-the edition cancelled.
-
-Taking a release back for good: one person asks for it, another confirms.
-"""
+"""Records of press pages and of kills; the rules are in ``mailer/releases``."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +12,7 @@ from mailer.model.press_release import Asset, PressContact, Quote
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an organisation says about itself; `language` is its text's."""
+    """An organisation's text about itself; `language` is the text's."""
 
     name: str
     html: str
@@ -50,11 +42,11 @@ class PageTranslation:
     canonical_url: str
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """Return it as JSON can hold it."""
         return asdict(self) | {"published": self.published.astimezone(UTC).isoformat()}
 
     def find_asset(self, file_hash: str, name: str) -> Asset | None:
-        """The asset that is the file of this hash, or its beginning, and name."""
+        """Return the asset with this name whose file has this hash, or a beginning of it."""
         return next(
             (
                 asset
@@ -70,7 +62,7 @@ class PageTranslation:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseCorrection:
-    """That a release was corrected: when, what has changed, and why, by language."""
+    """A correction of a release: when, what has changed, and why, by language."""
 
     at: datetime
     what: Mapping[str, str]
@@ -80,8 +72,8 @@ class ReleaseCorrection:
 @dataclass(frozen=True, slots=True)
 class ReleasePage:
     """A release as its press page shows it: in all the languages of its `edition_id`, of which
-    `language` is the default. `opened_at` is when anybody could read it first, `updated_at` when
-    this version came, `corrections` what was changed since, the newest last."""
+    `language` is the default. `opened_at` is when it could first be read, `updated_at` when this
+    version came; `corrections` lists the changes since, the newest last."""
 
     slug: str
     edition_id: int
@@ -96,15 +88,15 @@ class ReleasePage:
         return tuple(page.language for page in self.pages)
 
     def choose_translation(self, language: str) -> PageTranslation:
-        """The best for a reader of `language`."""
+        """Return the best translation for a reader of `language`."""
         tag = languages.choose_language(language, self.languages, self.language)
         return next((page for page in self.pages if page.language == tag), self.pages[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Who wants a story killed and why, as recipients read it, by language; and who has confirmed
-    that."""
+    """Who asked for a story to be killed and why, as recipients read it, by language; and who
+    confirmed it. The keys identify the two actors, the names are for people to read."""
 
     slug: str
     why: Mapping[str, str]
@@ -117,5 +109,5 @@ class Kill:
 
     @property
     def reason(self) -> str:
-        """Why, in a few words for staff: as it was said first."""
+        """The reason in the first language given, for staff."""
         return next(iter(self.why.values()), "")

@@ -1,4 +1,4 @@
-"""Why somebody did, or did not, get an edition, in one sentence."""
+"""Why an address did, or did not, get an edition, in one sentence."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ def _format_moment(moment: datetime | None) -> str:
 
 
 def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
-    """In one sentence: why this address did, or did not, get this edition."""
+    """Explain in one sentence why this address did, or did not, get this edition."""
     address = addresses.normalise_address(address)
     status = tx.outbox.get_recipient_status(edition, address)
     edition_label = f"edition {edition.id} ({edition.name})"
@@ -46,7 +46,8 @@ def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
         return f"{prefix} they are not on the list {edition.list!r}."
     if edition.planned_at and status.joined_at and status.joined_at > edition.planned_at:
         return (
-            f"{prefix} they joined the list {edition.list!r} on {_format_moment(status.joined_at)}, after "
+            f"{prefix} they joined the list {edition.list!r} on "
+            f"{_format_moment(status.joined_at)}, after "
             f"it was planned on {_format_moment(edition.planned_at)}."
         )
     if status.membership is MembershipState.PENDING:
@@ -55,7 +56,8 @@ def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
         return f"{prefix} they left the list {edition.list!r} on {_format_moment(status.left_at)}."
     if status.suppressed:
         return (
-            f"{prefix} the address has been suppressed since {_format_moment(status.suppressed_at)} "
+            f"{prefix} the address has been suppressed since "
+            f"{_format_moment(status.suppressed_at)} "
             f"({status.suppressed})."
         )
     if status.frequency is not edition.frequency:
@@ -64,7 +66,10 @@ def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
             "weekly": "a mail a week",
             "monthly": "a mail a month",
         }
-        return f"{prefix} they chose {frequency_labels[status.frequency]}, and it goes to others of the list."
+        return (
+            f"{prefix} they chose {frequency_labels[status.frequency]}, and it goes to others of "
+            "the list."
+        )
     if status.paused_until:
         return f"{prefix} they have paused their mails until {_format_moment(status.paused_until)}."
     if not status.in_segment:
@@ -75,10 +80,14 @@ def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
         return f"{prefix} none of its stories is about a topic that they chose."
     if edition.planned_at:
         return (
-            f"{prefix} they were not eligible when it was planned on {_format_moment(edition.planned_at)}, "
+            f"{prefix} they were not eligible when it was planned on "
+            f"{_format_moment(edition.planned_at)}, "
             "though they would be today."
         )
-    return f"{address} will get {edition_label} when it is sent, with {_format_stories(status.story_titles)}."
+    return (
+        f"{address} will get {edition_label} when it is sent, with "
+        f"{_format_stories(status.story_titles)}."
+    )
 
 
 _EXCLUSION_REASONS = {
@@ -102,31 +111,49 @@ def _describe_delivery(
     reply_note = f" and the relay said {delivery.reply!r}" if delivery.reply else ""
     match delivery.state:
         case DeliveryState.SENT:
-            return f"{address} got {edition_label} on {updated_on} with {_format_stories(story_titles)}{reply_note}."
+            return (
+                f"{address} got {edition_label} on {updated_on} with "
+                f"{_format_stories(story_titles)}{reply_note}."
+            )
         case DeliveryState.FAILED:
-            return f"{address} did not get {edition_label}: it was refused on {updated_on}{reply_note}."
+            return (
+                f"{address} did not get {edition_label}: it was refused on "
+                f"{updated_on}{reply_note}."
+            )
         case DeliveryState.IN_DOUBT:
             return (
-                f"{address} may have got {edition_label}: the link to the relay was lost on {updated_on}, after the "
+                f"{address} may have got {edition_label}: the link to the relay was lost on "
+                f"{updated_on}, after the "
                 "message and before its reply."
             )
         case DeliveryState.SUPPRESSED if delivery.reply == UNTRUSTED_REPLY:
             return (
-                f"{address} did not get {edition_label}: between planning and sending they were trusted with "
+                f"{address} did not get {edition_label}: between planning and sending they "
+                "were trusted with "
                 f"embargoes no more ({updated_on})."
             )
         case DeliveryState.SUPPRESSED:
             return (
-                f"{address} did not get {edition_label}: between planning and sending the address was "
+                f"{address} did not get {edition_label}: between planning and sending the "
+                "address was "
                 f"suppressed or left the list ({updated_on})."
             )
         case DeliveryState.CANCELLED:
             cancel_note = f" ({reason})" if reason else ""
-            return f"{address} did not get {edition_label}: it was cancelled on {updated_on}{cancel_note}, before their turn."
+            return (
+                f"{address} did not get {edition_label}: it was cancelled on "
+                f"{updated_on}{cancel_note}, before their turn."
+            )
         case DeliveryState.EXPIRED:
-            return f"{address} did not get {edition_label}: it was tried until {updated_on}{reply_note}."
+            return (
+                f"{address} did not get {edition_label}: it was tried until "
+                f"{updated_on}{reply_note}."
+            )
         case DeliveryState.QUEUED if delivery.reply == KILLED_REPLY:
-            return f"{address} has not got {edition_label}, and won't: a story of it was killed, or is to be."
+            return (
+                f"{address} has not got {edition_label}, and won't: a story of it was killed, or "
+                "is to be."
+            )
         case DeliveryState.QUEUED if delivery.reply == EMBARGOED_REPLY:
             return (
                 f"{address} has not got {edition_label} yet: it is embargoed, and waits for "
@@ -139,4 +166,7 @@ def _describe_delivery(
                 f"{_format_moment(delivery.next_attempt_at)}{reply_note}."
             )
         case _:
-            return f"{address} has not got {edition_label} yet: it is {delivery.state.replace('_', ' ')}."
+            return (
+                f"{address} has not got {edition_label} yet: it is "
+                f"{delivery.state.replace('_', ' ')}."
+            )

@@ -37,7 +37,7 @@ def import_article(
             tx, actor, file.content, now, dated=file.dated, state=state
         )
         if file.embargo:
-            embargo = embargoes.declare_embargo(tx, article.slug, file.embargo, now, by=actor.name)
+            embargo = embargoes.declare_embargo(tx, actor, article.slug, file.embargo, now)
             if embargo.set_at == now and outcome is ArticleOutcome.UNCHANGED:
                 outcome = ArticleOutcome.REVISED
     return article, outcome

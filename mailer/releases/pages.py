@@ -1,8 +1,8 @@
-"""Press pages: what everybody may read of releases, and journalists take away.
+"""Press pages: what everybody may read of releases, and journalists use.
 
-A release's page is what its newest edition that has begun, or whose time has come, was approved
-with: text, quotes, notes, boilerplate, contacts and assets, frozen beside its mails. It opens by
-itself when the story is not embargoed, or not any more, and closes when the story is withdrawn or
+A release's page shows what its newest edition was approved with, once that has begun or its time
+has come: text, quotes, notes, boilerplate, contacts and assets, frozen beside its mails. It opens
+by itself when the story is not, or no longer, embargoed, and closes when the story is withdrawn or
 the edition cancelled.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mailer.errors import NotFound
+from mailer.errors import NextStep, NotFound
 from mailer.model.articles import Article, Image
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote
 from mailer.model.releases import About, PageTranslation, ReleasePage
@@ -18,7 +18,7 @@ from mailer.model.transaction import Transaction
 
 
 def from_dict(values: Mapping[str, Any]) -> PageTranslation:
-    """What :meth:`PageTranslation.to_dict` gave."""
+    """Rebuild what :meth:`PageTranslation.to_dict` gave."""
     image = values["image"]
     return PageTranslation(
         **dict(values)
@@ -47,7 +47,8 @@ def build_translation(
     contacts: Sequence[PressContact],
     about: Sequence[About],
 ) -> PageTranslation:
-    """An article's page, with the names of its topics, whom to ask, and who stands behind it."""
+    """Build an article's page, with the names of its topics, its press contacts and its
+    organisations."""
     release = article.release
     return PageTranslation(
         language=article.language,
@@ -71,9 +72,12 @@ def build_translation(
 
 
 def get_page(tx: Transaction, slug: str, now: datetime) -> ReleasePage:
-    """A release's sheet. Raises NotFound, the same for one that is embargoed and one that never
-    was."""
+    """Return a release's page. Raises NotFound, the same for an embargoed release and an unknown
+    one."""
     page = tx.releases.find_page(slug, now)
     if page is None:
-        raise NotFound(f"there is no press page of {slug!r}", hint="see `mailer release show`")
+        raise NotFound(
+            f"there is no press page of {slug!r}",
+            next_steps=[NextStep("show_release", slug=slug)],
+        )
     return page

@@ -16,8 +16,8 @@ or a service mail.
 Rendering is pure: it uses no database, no network and no clock.
 """
 
-from mailer.render.compose import Composition, compose_edition
+from mailer.render.compose import compose_edition
 from mailer.render.notices import compose_notice
 from mailer.render.service_mails import compose_service_mail
 
-__all__ = ["Composition", "compose_edition", "compose_notice", "compose_service_mail"]
+__all__ = ["compose_edition", "compose_notice", "compose_service_mail"]

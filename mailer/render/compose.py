@@ -7,8 +7,6 @@ to their hash.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +22,7 @@ from mailer.model.editions import Attachment, EditionBody, Manuscript
 from mailer.model.lists import Topic
 from mailer.model.press_release import Carriage
 from mailer.model.releases import About
+from mailer.model.rendering import Composition
 from mailer.releases import pages
 from mailer.render import checks, text_part, translations, views
 from mailer.render.environment import (
@@ -43,20 +42,6 @@ from mailer.render.releases import (
 
 DIGEST_TEMPLATE = "digest"
 """The template of digests."""
-
-
-@dataclass(frozen=True, slots=True)
-class Composition:
-    """The result of composing an edition.
-
-    `order` are the stories' slugs by bit: the first has bit 0. An approval is bound to
-    `content_hash`. `embargo_until` is the end of the embargo that the bodies state."""
-
-    bodies: tuple[EditionBody, ...]
-    order: tuple[str, ...]
-    content_hash: str
-    warnings: tuple[str, ...]
-    embargo_until: datetime | None = None
 
 
 def compose_edition(

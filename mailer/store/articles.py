@@ -125,7 +125,9 @@ class ArticleQueries(SqlStore):
         )
         return [slug for slug in wanted_slugs if slug not in known_slugs]
 
-    def revert_editions_to_draft(self, slug: str, reason: str, now: datetime) -> Sequence[int]:
+    def revert_editions_to_draft(
+        self, slug: str, reason: str, now: datetime, actor: Actor | None = None
+    ) -> Sequence[int]:
         """Put editions that hold the story and are not sent yet back to draft; their ids."""
         edition_ids = self._db.scalars(
             select(schema.edition.c.id)
@@ -140,7 +142,7 @@ class ArticleQueries(SqlStore):
         ).all()
         for edition_id in edition_ids:
             revert.revert_to_draft(
-                self._db, edition_id, f"the story {slug} was changed: {reason}", now
+                self._db, edition_id, f"the story {slug} was changed: {reason}", now, actor
             )
         return edition_ids
 

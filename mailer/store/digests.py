@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from mailer import embargoes
+from mailer.actor import Actor
 from mailer.articles import group_stories
 from mailer.model.articles import ArticleQuery, ArticleState, Story
 from mailer.model.digests import (
@@ -131,8 +132,8 @@ class SqlDigestStore(SqlStore):
                 ],
             )
 
-    def create_edition(self, new: NewEdition, now: datetime) -> Edition:
-        return EditionQueries(self._db, self._key).create_edition(new, now)
+    def create_edition(self, new: NewEdition, now: datetime, actor: Actor) -> Edition:
+        return EditionQueries(self._db, self._key).create_edition(new, now, actor)
 
     def _build_columns(self, settings: DigestSettings) -> dict[str, Any]:
         return {

@@ -1,17 +1,20 @@
-"""The worker: the process that keeps time. It looks at the calendar, takes editions from their
-cut-off to the outbox, tells staff, and delivers.
+"""The worker: the process that keeps time. It reads the calendar, takes editions from their cut-off
+to the outbox, notifies staff, and delivers.
 
-    process.py   the process: its threads, its end
-    clock.py     the tick: APScheduler's only import
-    keeper.py    what a tick does, and who may do it
-    steps.py     one step of one edition or occurrence, each in a transaction of its own
-    telling.py   notices to staff
-    answering.py answers to sign-ups and changes of address, and welcomes
-    retention.py what was kept long enough goes
-    systemd.py   readiness and watchdog (sd_notify)
+    process.py        the process: its threads, its end
+    clock.py          the tick: the only import of APScheduler
+    scheduler.py      what a tick does, and which worker ticks
+    jobs.py           one job of one edition or occurrence, each in a transaction of its own
+    notices.py        notices to staff
+    confirmations.py  answers to sign-ups and changes of address, and welcomes
+    sources.py        polling sources
+    retention.py      deleting what was kept long enough
+    status.py         what is due, being sent, waiting and failed
+    systemd.py        readiness and watchdog (sd_notify)
 
-Any number of workers may run. All deliver; one ticks, by a lease with an epoch. That no occurrence
-is made twice hangs on neither: the row that an occurrence becomes is unique.
+Any number of workers may run. All deliver; one of them ticks, by a lease with an epoch. Neither
+keeps an occurrence from being made twice: that is done by the unique row that an occurrence
+becomes.
 """
 
 from mailer.worker.process import Worker

@@ -1,6 +1,6 @@
-"""The tick. APScheduler gives the beat and nothing else: what is due is worked out from our own
-tables, so nothing is kept in its memory store that could be lost, and nothing hangs on its idea of
-time zones (its cron trigger fired twice at 02:30 in Berlin when clocks went back)."""
+"""The tick. APScheduler gives the beat and nothing else: due jobs are worked out from our own
+tables. So no job is kept in its memory store and lost with it, and nothing depends on its handling
+of time zones (its cron trigger fired twice at 02:30 in Berlin when clocks went back)."""
 
 import logging
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 
 class TickTimer:
-    """Calls `tick` every so many `seconds`, in a thread of its own, never twice at once. What was
-    missed while a tick took longer is one tick. The first comes at once."""
+    """Calls `on_tick` every `seconds` seconds, in a thread of its own, never twice at once. Ticks
+    missed while one took longer become one tick. The first comes at once."""
 
     def __init__(self, on_tick: Callable[[], None], seconds: float) -> None:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
@@ -33,5 +33,5 @@ class TickTimer:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Returns when a running tick has ended."""
+        """Stop, and return when a running tick has ended."""
         self._scheduler.shutdown(wait=True)

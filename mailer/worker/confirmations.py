@@ -1,8 +1,8 @@
 """Answers to sign-ups and changes of address, and welcomes.
 
-A page only writes down what it was asked for. Which mail an address gets, if any, is decided here,
-where nobody can time it; the letter is queued and the confirmation goes on in one transaction, so
-whatever dies in between, each that was asked for is sent once.
+A page only records the request. Which mail an address gets, if any, is decided here, so that the
+time a page takes tells a stranger nothing. The service mail is queued and its confirmation moves on
+in one transaction: whatever dies in between, each mail is sent once.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from mailer import editions
-from mailer.actor import WORKER
+from mailer.actor import DELIVERY, WORKER
 from mailer.app import Mailer
 from mailer.audience.signup import confirmations
 from mailer.audience.signup.service_mails import (
@@ -29,7 +29,6 @@ from mailer.model.signup import Confirmation, ConfirmationState, ServiceMailKind
 from mailer.render import compose_service_mail
 from mailer.store import SqlTransaction
 from mailer.store.outbox.service_mails import Addressee, ServiceEditionKey
-from mailer.worker.jobs import WORKER_ACTOR
 
 _S = ConfirmationState
 
@@ -52,8 +51,8 @@ ConfirmationJob = Callable[[SqlTransaction], None]
 def list_due_jobs(
     mailer: Mailer, tx: SqlTransaction, now: datetime, log: Log
 ) -> Iterator[tuple[str, ConfirmationJob]]:
-    """What is to be answered, by letter, with the name of each step. A step takes one letter, and
-    so one standing edition: two transactions that lock several could wait for each other."""
+    """List the jobs that answer confirmations, with their names. A job queues one service mail, and
+    so uses one rolling edition: two transactions that lock several could wait for each other."""
     lists = tx.lists.list_mailing_lists()
     ids_by_mail: dict[ServiceMail, list[int]] = {}
     for confirmation in tx.sign_ups.list_in_state(PENDING_STATES, MAX_CONFIRMATIONS):
@@ -80,8 +79,8 @@ def _choose_mail(
     confirmation: Confirmation,
     now: datetime,
 ) -> ServiceMail:
-    """What it is answered with. One whose link would not work any more, since no worker has run for
-    so long, is not answered."""
+    """Choose the mail that answers a confirmation. None if its link has expired already because no
+    worker has run for so long."""
     if now - confirmation.asked_at >= mailer.link_lifetime:
         return NO_SERVICE_MAIL
     return choose_service_mail(tx, lists, confirmation)
@@ -90,8 +89,8 @@ def _choose_mail(
 def answer_confirmations(
     mailer: Mailer, mail: ServiceMail, confirmation_ids: Sequence[int], log: Log, tx: SqlTransaction
 ) -> None:
-    """Answer those of these confirmations that are still to be answered by this letter. Where an
-    address is written to twice, the second time is the next pass's."""
+    """Answer those of these confirmations that still need this service mail. If an address needs it
+    twice, the second one waits for the next pass."""
     now = mailer.clock()
     lists = tx.lists.list_mailing_lists()
     by_address: dict[str, Confirmation] = {}
@@ -139,7 +138,8 @@ def _advance_confirmation(
 def _build_addressee(
     tx: SqlTransaction, mail: ServiceMail, confirmation: Confirmation
 ) -> Addressee:
-    """A stranger may have typed the name of one who has not confirmed: it is not written to."""
+    """Build the addressee. The name of an unconfirmed person is left out: a stranger may have typed
+    it."""
     reference_id = find_link_number(tx, confirmation, mail)
     subscriber = (
         tx.subscribers.find_subscriber_by_id(reference_id)
@@ -152,13 +152,18 @@ def _build_addressee(
 def _build_edition_key(
     mailer: Mailer, mail: ServiceMail, body: EditionBody, now: datetime
 ) -> ServiceEditionKey:
-    """The edition that this letter stands in: a new one each day (UTC), and whenever what is sent
-    has changed, in the body or in what the settings put around it."""
+    """Build the key of the rolling edition that this service mail belongs to. A new edition begins
+    each day (UTC), and when the body, or what the settings put around it, has changed."""
     day = f"{now.astimezone(UTC):%Y-%m-%d}"
     slugs = [mailing_list.slug for mailing_list in mail.lists]
     seed_parts = [
-        mail.kind.value, mail.ledger_list, slugs, day, body.compute_hash(), mailer.settings.sender_details,
-    ]  # fmt: skip
+        mail.kind.value,
+        mail.ledger_list,
+        slugs,
+        day,
+        body.compute_hash(),
+        mailer.settings.sender_details,
+    ]
     list_names = ", ".join(mailing_list.name for mailing_list in mail.lists)
     return ServiceEditionKey(
         kind=EditionKind.WELCOME if mail.kind is ServiceMailKind.WELCOME else EditionKind.SERVICE,
@@ -169,24 +174,25 @@ def _build_edition_key(
     )
 
 
-# ---- what delivery has stopped ----------------------------------------------------------------
+# ---- editions that delivery paused--------------------------------------------------------------
 
 
 def _may_resume(tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
-    """Whether delivery itself has paused it, and long enough ago. What a person pauses stays so."""
+    """Check that delivery itself paused the edition, long enough ago. An edition that a person
+    paused stays paused."""
     pause_events = [
         event for event in tx.editions.list_events(edition) if event.what == EditionState.PAUSED
     ]
     return (
         bool(pause_events)
-        and pause_events[-1].actor == "delivery"
+        and pause_events[-1].actor_key == DELIVERY.key
         and now - pause_events[-1].at >= RESUME_DELAY
     )
 
 
 def resume_paused_edition(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """Try again to send the letters of an edition that delivery has paused."""
+    """Resume an edition of service mails that delivery has paused."""
     edition = editions.get_edition(tx, edition_id)
     if edition.state is EditionState.PAUSED and _may_resume(tx, edition, mailer.clock()):
-        editions.resume_edition(tx, edition, mailer.clock(), actor=WORKER_ACTOR)
-        log.info("letters tried again", edition=edition_id, why=edition.reason)
+        editions.resume_edition(tx, WORKER, edition, mailer.clock())
+        log.info("service mails resumed", edition=edition_id, why=edition.reason)

@@ -1,11 +1,15 @@
-"""One step of an occurrence or an edition. Each runs in a transaction that its caller opens, looks
-at how things stand there, and does nothing when somebody was quicker."""
+"""One job of an occurrence or an edition.
 
+Each runs in the caller's transaction, reads the current state again, and does nothing if another
+worker or a person has already acted.
+"""
+
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mailer import digests, editions, embargoes
+from mailer import digests, editions, embargoes, releases
+from mailer.actor import WORKER
 from mailer.app import Mailer
-from mailer.app import release_follow_up as late
 from mailer.digests.calendar import CalendarStep, OccurrenceAction
 from mailer.digests.occurrences import build_appointment
 from mailer.errors import (
@@ -27,9 +31,6 @@ from mailer.worker import notices
 
 _MINUTE = timedelta(minutes=1)
 
-WORKER_ACTOR = "worker"
-"""Who acts, in the events of editions."""
-
 _OCCURRENCE_STATES = {
     OccurrenceAction.ASSEMBLE: OccurrenceState.MADE,
     OccurrenceAction.SKIP: OccurrenceState.SKIPPED,
@@ -40,7 +41,8 @@ _OCCURRENCE_STATES = {
 def run_occurrence(
     mailer: Mailer, digest: Digest, step: CalendarStep, log: Log, tx: SqlTransaction
 ) -> None:
-    """An occurrence whose cut-off has come: make its edition, or skip or hold it."""
+    """Make the edition of an occurrence whose cut-off has come, or skip the occurrence or put it on
+    hold."""
     now = mailer.clock()
     rule_occurrence, slug = step.planned.original, digest.settings.slug
     occurrence_id = tx.schedules.claim_occurrence(
@@ -69,7 +71,7 @@ def run_occurrence(
         return
     _expire_earlier_editions(tx, slug, now, log)
     edition, choice = digests.assemble_edition(
-        tx, slug, now, build_appointment(step.planned, digest.settings.policy.send_time)
+        tx, WORKER, slug, now, build_appointment(step.planned, digest.settings.policy.send_time)
     )
     tx.schedules.attach_edition(occurrence_id, edition.id)
     log.info(
@@ -86,49 +88,49 @@ def run_occurrence(
 
 
 def _expire_earlier_editions(tx: SqlTransaction, slug: str, now: datetime, log: Log) -> None:
-    """Editions of earlier occurrences that nobody has approved: their stories go into this one."""
+    """Expire unapproved editions of earlier occurrences: their stories go into the new edition."""
     for earlier_edition in tx.editions.list_occurrence_editions(slug, UNAPPROVED_STATES):
         edition = editions.get_edition(tx, earlier_edition.id)
         if edition.state not in UNAPPROVED_STATES:
             continue
-        reason = "nobody approved it before the next edition was assembled, which has its stories"
-        editions.expire_edition(tx, edition, now, reason=reason)
+        reason = "it was not approved before the next edition took its stories"
+        editions.expire_edition(tx, WORKER, edition, now, reason=reason)
         log.info("expired", digest=slug, edition=edition.id)
 
 
 def update_send_time(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """An edition whose zone has other rules than when it got its time: it is sent when clocks there
-    show that time, as they go now."""
+    """Recalculate when an edition is sent, if the rules of its time zone have changed since it got
+    its time."""
     edition = editions.get_edition(tx, edition_id)
     appointment = edition.appointment
     if edition.state not in OPEN_STATES or appointment is None:
         return
-    current_appointment = mailer.refresh_appointment(tx, appointment)
+    current_appointment = editions.refresh_appointment(tx, appointment)
     if current_appointment != appointment:
-        editions.set_send_time(tx, edition, current_appointment, mailer.clock(), actor=WORKER_ACTOR)
+        editions.set_send_time(tx, WORKER, edition, current_appointment, mailer.clock())
         moments = {
             "was": appointment.moment.isoformat(),
             "now": current_appointment.moment.isoformat(),
         }
-        log.info("time kept", edition=edition_id, **moments)
+        log.info("send time recalculated", edition=edition_id, **moments)
 
 
 def update_embargo_end(mailer: Mailer, slug: str, log: Log, tx: SqlTransaction) -> None:
-    """An embargo whose zone has other rules than when it was written down ends when clocks there
-    show its time, as they go now."""
-    if embargo := embargoes.refresh_end(tx, slug, mailer.clock()):
-        log.info("embargo kept by the clock", slug=slug, until=embargo.until.isoformat())
+    """Recalculate when an embargo ends, if the rules of its time zone have changed since it was
+    set."""
+    if embargo := embargoes.refresh_end(tx, WORKER, slug, mailer.clock()):
+        log.info("embargo end recalculated", slug=slug, until=embargo.until.isoformat())
 
 
 def queue_follow_ups(mailer: Mailer, log: Log, tx: SqlTransaction) -> None:
-    """Corrections and kills reach who turns out to have got what they are about."""
-    for edition, added_count in late.extend_releases(tx, mailer.clock()):
+    """Add deliveries to corrections and kills for recipients of the release known only now."""
+    for edition, added_count in releases.extend_releases(tx, WORKER, mailer.clock()):
         log.info("followed up", edition=edition.id, added=added_count)
 
 
 def review_draft(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """A draft that has a time: compose and check it, and ask for approval, or let it go where
-    nobody has to approve it."""
+    """Compose and check a draft that has a time; then ask for approval, or approve it if its digest
+    needs no approval."""
     edition = editions.get_edition(tx, edition_id)
     if edition.state is EditionState.DRAFT and edition.appointment:
         _prepare_edition(mailer, tx, edition, log)
@@ -144,37 +146,39 @@ def _prepare_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition, log: 
                 f"only {available} of its stories are left, and this digest wants {settings.fewest}"
             )
             if settings.when_empty is WhenEmpty.PUT_ON_HOLD:
-                edition = editions.put_on_hold(tx, edition, now, reason=reason, actor=WORKER_ACTOR)
+                edition = editions.put_on_hold(tx, WORKER, edition, now, reason=reason)
             else:
-                edition = editions.skip_edition(tx, edition, now, reason=reason)
+                edition = editions.skip_edition(tx, WORKER, edition, now, reason=reason)
             log.info("too few", edition=edition.id, state=edition.state.value, why=reason)
             return
     try:
-        edition, composition = mailer.compose_edition(tx, edition)
+        edition, composition = editions.compose_edition(tx, edition, mailer.renderer)
     except ComposeError as error:
         reason = f"it can't be composed: {error}"
-        editions.put_on_hold(tx, edition, now, reason=reason, actor=WORKER_ACTOR)
-        log.error("held", edition=edition.id, why=reason)
+        editions.put_on_hold(tx, WORKER, edition, now, reason=reason)
+        log.error("on hold", edition=edition.id, why=reason)
         return
     if composition and composition.warnings:
         warnings_text = "; ".join(composition.warnings)
-        tx.editions.add_event(edition, notices.CHECKED_EVENT, warnings_text, now, WORKER_ACTOR)
-    if mailer.get_policy(tx, edition).approval is ApprovalRule.NONE:
-        rule = f"the rule of {edition.digest}"
-        edition = editions.approve_edition(tx, edition, rule, now)
+        tx.editions.add_event(edition, notices.CHECKED_EVENT, warnings_text, now, WORKER)
+    if editions.get_policy(tx, edition).approval is ApprovalRule.NONE:
+        rule = replace(WORKER, name=f"the rule of {edition.digest}")
+        edition = editions.approve_edition(tx, rule, edition, mailer.renderer, now)
     else:
-        edition = editions.request_approval(tx, edition, now, actor=WORKER_ACTOR)
+        edition = editions.request_approval(tx, WORKER, edition, now)
     log.info("ready", edition=edition.id, state=edition.state.value, hash=edition.content_hash[:12])
 
 
 def needs_review_step(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
-    """Whether its time has come, or that of a reminder."""
+    """Check whether an edition in review is late, or a reminder of it is due."""
     return _is_reminder_due(mailer, tx, edition, now) or _is_late(mailer, tx, edition, now)
 
 
 def _is_late(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
-    """Whether its time has gone by, and its digest lets it go by. One that was ready only after
-    its time, as when somebody sends it at once, waits: nobody could have approved it before."""
+    """Check whether an edition's time has passed and its digest does not let it wait.
+
+    An edition that was ready only after its time, for example because a person sent it at once, is
+    not late: it could not have been approved earlier."""
     appointment, asked_at = edition.appointment, edition.asked_at
     if (
         appointment is None
@@ -183,28 +187,29 @@ def _is_late(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime
         or asked_at >= appointment.own_moment
     ):
         return False
-    return mailer.get_policy(tx, edition).when_late is WhenLate.DRAFT
+    return editions.get_policy(tx, edition).when_late is WhenLate.DRAFT
 
 
 def _is_reminder_due(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
-    """Whether a reminder is due. The last one is when it should be sent."""
+    """Check whether a reminder is due. The last one comes at the time when the edition is to be
+    sent."""
     appointment, reminded_at = edition.appointment, edition.reminded_at
     if appointment is None or reminded_at is None:
         return False
-    intervals = (*mailer.get_policy(tx, edition).reminders, timedelta())
+    intervals = (*editions.get_policy(tx, edition).reminders, timedelta())
     return any(reminded_at < appointment.moment - interval <= now for interval in intervals)
 
 
 def check_review(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """An edition in review: remind its approvers, or put it back to draft when it is too late."""
+    """Remind the approvers of an edition in review, or put it back to draft if it is too late."""
     edition = editions.get_edition(tx, edition_id)
     now = mailer.clock()
     if edition.state is not EditionState.IN_REVIEW:
         return
     if _is_late(mailer, tx, edition, now):
         reason = notices.TOO_LATE_REASON
-        tx.editions.set_state(edition, EditionState.DRAFT, now, reason=reason, actor=WORKER_ACTOR)
-        editions.set_send_time(tx, edition, None, now, actor=WORKER_ACTOR)
+        edition = editions.change_state(tx, WORKER, edition, EditionState.DRAFT, now, reason=reason)
+        editions.set_send_time(tx, WORKER, edition, None, now)
         log.warning("late", edition=edition.id, why=reason)
     elif _is_reminder_due(mailer, tx, edition, now):
         tx.editions.record_reminder(edition, now)
@@ -213,8 +218,8 @@ def check_review(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) 
 
 
 def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """A scheduled edition whose time has come: freeze its audience. One that is later than its
-    digest's grace, counted from when it could have gone, is held."""
+    """Start a scheduled edition whose time has come: freeze its audience. An edition that is later
+    than its digest's grace, counted from when it could have been sent, is put on hold."""
     edition = editions.get_edition(tx, edition_id)
     now = mailer.clock()
     appointment = edition.appointment
@@ -230,25 +235,26 @@ def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction)
     )
     if embargo_end := embargoes.find_last_end(tx, edition.stories):
         earliest_start = max(earliest_start, embargo_end)
-    grace = mailer.get_policy(tx, edition).grace
+    grace = editions.get_policy(tx, edition).grace
     if now - earliest_start >= grace + _MINUTE:
         lateness, allowed_lateness = format_duration(now - earliest_start), format_duration(grace)
         reason = f"it was to be sent {lateness} ago, and may be late by {allowed_lateness}"
-        editions.put_on_hold(tx, edition, now, reason=reason, actor=WORKER_ACTOR)
-        log.warning("held", edition=edition.id, why=reason)
+        editions.put_on_hold(tx, WORKER, edition, now, reason=reason)
+        log.warning("on hold", edition=edition.id, why=reason)
         return
+    mailer.check_relays()
     try:
-        edition, plan = mailer.start_edition(tx, edition)
+        edition, plan = editions.start_edition(tx, WORKER, edition, mailer.renderer, mailer.clock())
     except ApprovalVoid as error:
-        tx.editions.set_state(
-            edition, EditionState.DRAFT, now, reason=str(error.message), actor=WORKER_ACTOR
+        editions.change_state(
+            tx, WORKER, edition, EditionState.DRAFT, now, reason=str(error.message)
         )
         log.warning("approval void", edition=edition.id, why=error.message)
-    except (ConfigError, ConcurrencyError, Embargoed):  # of the latter the next tick knows more
+    except (ConfigError, ConcurrencyError, Embargoed):  # the next tick tries again
         raise
     except Refused as error:
-        editions.put_on_hold(tx, edition, now, reason=str(error), actor=WORKER_ACTOR)
-        log.warning("held", edition=edition.id, why=str(error))
+        editions.put_on_hold(tx, WORKER, edition, now, reason=str(error))
+        log.warning("on hold", edition=edition.id, why=str(error))
     else:
         log.info(
             "started",

@@ -1,13 +1,14 @@
 """Notices to staff, through the same outbox as all mail.
 
-Which notice an edition needs is read off its state and the one that staff last heard of. Both
-change in one transaction, so each is told once; what changed and changed back between two ticks is
-not told.
+An edition's notice follows from its state and the state that staff were last notified of. Both
+change in one transaction, so that no notification is lost or sent twice; a change that is reverted
+between two ticks sends none.
 """
 
 from datetime import datetime, timedelta
 
 from mailer import editions
+from mailer.actor import DELIVERY, WORKER
 from mailer.app import Mailer
 from mailer.digests.calendar import CalendarStep, OccurrenceAction
 from mailer.errors import ComposeError
@@ -24,18 +25,18 @@ from mailer.store.outbox.notices import generate_uid
 _S = EditionState
 
 NOTIFY_WITHIN = timedelta(days=1)
-"""How long after its end an edition is news to staff who have never heard of it: a worker that is
-the first to run tells nothing of what was sent by hand long ago."""
+"""How long after its end an edition is still worth a first notice: the first worker of an office
+sends none for editions sent by hand long ago."""
 
 CHECKED_EVENT = "checked"
-"""The event that holds what composing warned of."""
+"""The event with the warnings of composing."""
 
-TOO_LATE_REASON = "nobody approved it before it was to be sent"
-"""Why an edition is a draft again that may not wait."""
+TOO_LATE_REASON = "it was not approved before it was to be sent"
+"""The reason of an edition that is a draft again because it may not wait."""
 
 EDITING_PAUSE = timedelta(minutes=15)
-"""How long an edition that is edited while it is in review is left alone, before its approvers
-hear that it is not any more what they were asked to approve: an editor makes several changes."""
+"""How long after a change of an edition in review its approvers are told that it is no longer what
+they were asked to approve: an editor makes several changes."""
 
 _KINDS_BY_STATE = {
     _S.IN_REVIEW: NoticeKind.REVIEW,
@@ -49,6 +50,8 @@ _KINDS_BY_STATE = {
     _S.CANCELLED: NoticeKind.CANCELLED,
 }
 
+_PROGRAM_KEYS = {WORKER.key, DELIVERY.key}
+
 _APPROVED_STATES = {_S.APPROVED.value, _S.SCHEDULED.value}
 
 _KINDS_FOR_APPROVERS = {NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.LATE}
@@ -59,11 +62,11 @@ _KINDS_ENDING_REVIEW = {
     NoticeKind.CANCELLED,
     NoticeKind.ON_HOLD,
 }
-"""There is nothing to approve any more."""
+"""Notices after which nothing is left to approve."""
 
 
 def notify_staff(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """Tell staff of the state that an edition is in, when they last heard of another."""
+    """Notify staff of the state of an edition, if they last heard of another."""
     edition = editions.get_edition(tx, edition_id)
     if not is_notice_due(edition, mailer.clock()):
         return
@@ -74,7 +77,7 @@ def notify_staff(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) 
     addresses = _notify_for_edition(
         mailer, tx, _build_notice(mailer, tx, edition, kind), edition, log
     )
-    log.info("told", edition=edition.id, notice=kind.value, people=len(addresses))
+    log.info("notified", edition=edition.id, notice=kind.value, people=len(addresses))
 
 
 def _is_too_old(edition: Edition, now: datetime) -> bool:
@@ -84,9 +87,9 @@ def _is_too_old(edition: Edition, now: datetime) -> bool:
 
 
 def is_notice_due(edition: Edition, now: datetime) -> bool:
-    """Whether staff should hear of it now."""
+    """Check whether staff are to be notified of an edition now."""
     if edition.state is _S.DRAFT and edition.appointment:
-        return False  # the next step makes more of it, and that is told
+        return False  # the next job changes its state, and that is notified
     if edition.last_notified_state != edition.state:
         return True
     if edition.state is not _S.IN_REVIEW or edition.last_notified_hash == edition.content_hash:
@@ -106,11 +109,11 @@ def _choose_kind(edition: Edition) -> NoticeKind | None:
     if edition.state is _S.IN_REVIEW and last_state in _APPROVED_STATES:
         return NoticeKind.VOID
     if edition.state is _S.SENDING and last_state == _S.IN_REVIEW:
-        return NoticeKind.APPROVED  # and begun at once, as its time had come
+        return NoticeKind.APPROVED  # and started at once, as its time had come
     if edition.state in {_S.APPROVED, _S.SCHEDULED} and (
         last_state in _APPROVED_STATES or not edition.asked_at
     ):
-        return None  # by a rule, or by whoever knows it, or only its time has changed
+        return None  # a rule or an informed person did it, or only its time changed
     return _KINDS_BY_STATE.get(edition.state)
 
 
@@ -123,7 +126,7 @@ def remind_approvers(mailer: Mailer, tx: SqlTransaction, edition: Edition, log: 
 def notify_of_occurrence(
     mailer: Mailer, tx: SqlTransaction, digest: Digest, step: CalendarStep, log: Log
 ) -> None:
-    """Tell staff of an occurrence that was skipped or held: there is no edition of it."""
+    """Notify staff of an occurrence that was skipped or put on hold: it has no edition."""
     kind = NoticeKind.ON_HOLD if step.action is OccurrenceAction.PUT_ON_HOLD else NoticeKind.SKIPPED
     notice = Notice(
         kind,
@@ -182,8 +185,8 @@ def _build_notice(mailer: Mailer, tx: SqlTransaction, edition: Edition, kind: No
 
 
 def _collect_remarks(tx: SqlTransaction, edition: Edition, kind: NoticeKind) -> str:
-    """What an approver should know of an edition in review: why they are asked again, and what
-    composing warned of since it was last a draft."""
+    """Return what an approver should know of an edition in review: why they are asked again, and
+    what composing has warned of since it was last a draft."""
     events = tx.editions.list_events(edition)
     draft_positions = [position for position, event in enumerate(events) if event.what == _S.DRAFT]
     changed = (
@@ -202,17 +205,16 @@ def _collect_remarks(tx: SqlTransaction, edition: Edition, kind: NoticeKind) -> 
 
 
 def _find_actor(tx: SqlTransaction, edition: Edition, approver: str) -> str:
-    """The person who brought it into the state that it is in."""
+    """Return the name of the person who brought the edition into its state; empty if a program
+    did."""
     if edition.state in {_S.APPROVED, _S.SCHEDULED, _S.SENDING}:
         return approver
     matching_events = [
         event for event in tx.editions.list_events(edition) if event.what == edition.state
     ]
-    return (
-        matching_events[-1].actor
-        if matching_events and matching_events[-1].actor not in {"worker", "delivery"}
-        else ""
-    )
+    if not matching_events or matching_events[-1].actor_key in _PROGRAM_KEYS:
+        return ""
+    return matching_events[-1].actor
 
 
 def _notify_for_edition(
@@ -220,11 +222,11 @@ def _notify_for_edition(
 ) -> tuple[str, ...]:
     was_asked = edition.asked_at is not None
     addresses = _choose_addresses(
-        mailer, mailer.get_policy(tx, edition), notice.kind, was_asked=was_asked
+        mailer, editions.get_policy(tx, edition), notice.kind, was_asked=was_asked
     )
     if _queue_notice(mailer, tx, notice, edition.list, addresses, log) is not None:
         detail = f"{notice.kind.value}: {', '.join(addresses)}"
-        tx.editions.add_event(edition, "notified", detail, mailer.clock())
+        tx.editions.add_event(edition, "notified", detail, mailer.clock(), WORKER)
     return addresses
 
 
@@ -236,8 +238,8 @@ def _queue_notice(
     addresses: tuple[str, ...],
     log: Log,
 ) -> Edition | None:
-    """Put a notice into the outbox. One that can't be composed, since somebody has changed its
-    template, must not keep the calendar from going on: it is logged."""
+    """Put a notice into the outbox. A notice that can't be composed, as its template was changed,
+    must not stop the calendar: the error is logged."""
     if not addresses:
         return None
     uid = generate_uid()
@@ -252,9 +254,9 @@ def _queue_notice(
 def _choose_addresses(
     mailer: Mailer, policy: DigestPolicy, kind: NoticeKind, *, was_asked: bool = False
 ) -> tuple[str, ...]:
-    """Who is told: the digest's own people, or those of the settings; when only one of the two
-    groups is named, it hears of everything. Who was asked to approve hears that there is nothing
-    to approve any more, and who heard of an approval that it is void."""
+    """Return who is notified: the digest's own people, or those of the settings. If only one of the
+    two groups is named, it gets every notice. People who were asked to approve hear when there is
+    nothing left to approve; people who heard of an approval hear when it is void."""
     notice_settings = mailer.settings.notices
     approvers = policy.approvers or notice_settings.approvers
     watchers = policy.watchers or notice_settings.watchers

@@ -1,4 +1,4 @@
-"""The worker's process: one thread ticks, one delivers, one looks at sources, and the main one
+"""The worker's process: one thread ticks, one delivers, one polls sources, and the main thread
 watches over them."""
 
 import threading
@@ -33,7 +33,7 @@ POLLER_JOIN_TIMEOUT = 2.0
 
 @dataclass(slots=True)
 class _ThreadActivity:
-    """When each thread last came round, by the monotonic clock."""
+    """When each thread last completed a round, by the monotonic clock."""
 
     last_tick: float
     last_delivery: float
@@ -64,12 +64,12 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Tick and deliver until `stop` is set, then end cleanly: the tick is ended, messages on
-        the wire are finished, the rest goes back to the queue, and the lease is given up.
+        the wire are finished, the rest goes back to the queue, and the lease is released.
 
-        Raises what a thread died of: that is a fault of ours."""
+        Raises the error that a thread died of: that is an internal error."""
         clock = TickTimer(self._run_tick, self._mailer.settings.worker.tick)
         delivery = threading.Thread(target=self._run_delivery, name="delivery")
-        # Ends with the process: what it fetches is taken in whole, or not at all.
+        # It ends with the process: each import is saved whole, or not at all.
         poller = threading.Thread(
             target=SourcePoller(self._mailer, self._log, lambda: self._scheduler.has_lease).run,
             args=(self._stop,),
@@ -111,7 +111,7 @@ class Worker:
             raise self._crash
 
     def _warn_of_settings(self) -> None:
-        """Say at once what would else be found at the first cut-off."""
+        """Warn at the start of errors in settings that would only show at the first cut-off."""
         settings = self._mailer.settings
         try:
             check_organisation(settings)
@@ -143,12 +143,12 @@ class Worker:
         except (ConfigError, ConcurrencyError) as error:
             self._log.error("database", while_doing=action, error=str(error))
         except Exception as error:
-            self._log.error("fault of ours", while_doing=action, exc_info=error)
+            self._log.error("internal error", while_doing=action, exc_info=error)
 
     # ---- delivery's thread ----------------------------------------------------------------------
 
     def _run_delivery(self) -> None:
-        """Deliver what is due, whoever has begun it, again and again."""
+        """Deliver what is due, whichever process has started it, again and again."""
         try:
             while not self._stop.is_set():
                 self._activity.last_delivery = time.monotonic()

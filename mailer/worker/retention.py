@@ -1,8 +1,8 @@
-"""What has been kept long enough goes: about once an hour, in many small transactions, so that
-neither the calendar nor a sender waits for it.
+"""Deleting what was kept long enough: about once an hour, in many small transactions, so that
+neither the calendar nor delivery waits for it.
 
-For how long things are kept is set in ``[retention]``; 0 keeps them for ever. What is counted is
-logged, never whose it was.
+How long things are kept is set in ``[retention]``; 0 keeps them for ever. Counts are logged, and
+never names or addresses.
 """
 
 from collections import Counter
@@ -46,7 +46,7 @@ class _RetentionRule(NamedTuple):
 
 
 class RetentionRounds:
-    """One worker's rounds. Not for several threads at once."""
+    """The retention rounds of one worker. Not for several threads at once."""
 
     def __init__(self, mailer: Mailer, log: Log) -> None:
         self._mailer = mailer
@@ -58,7 +58,7 @@ class RetentionRounds:
     def list_due_jobs(
         self, tx: SqlTransaction, now: datetime
     ) -> list[tuple[str, Callable[[SqlTransaction], None]]]:
-        """The next steps of a round, with their names; none while it rests."""
+        """List the next jobs of a round, with their names; none while it rests."""
         if (
             self._round_ended_at is not None
             and timedelta() <= now - self._round_ended_at < ROUND_INTERVAL
@@ -68,7 +68,7 @@ class RetentionRounds:
         if not due_rules:
             self._round_ended_at = now
             if self._deleted_counts:
-                self._log.info("kept long enough", **self._deleted_counts)
+                self._log.info("retention", **self._deleted_counts)
                 self._deleted_counts.clear()
         return [
             (f"retention of {rule.name}", partial(self._apply_rule, rule)) for rule in due_rules
@@ -123,8 +123,8 @@ class RetentionRounds:
             )
 
     def _clear_deliveries(self, tx: SqlTransaction, before: datetime) -> int:
-        """Go on where the last transaction ended: to begin anew each time would be to pass over
-        all that it has done."""
+        """Continue where the last transaction ended: beginning from the start each time would read
+        again all that is cleared already."""
         edition_id = tx.retention.find_uncleared_edition(before)
         if edition_id is None:
             return 0
@@ -138,10 +138,10 @@ class RetentionRounds:
         return count
 
     def _forget_people(self, tx: SqlTransaction, before: datetime) -> int:
-        """As if they had asked for it, but that they may come back: a sign-up is not stopped."""
+        """Erase people as if they had asked for it, except that they may sign up again."""
         erased_count = 0
         for address in tx.retention.list_lapsed_addresses(before, PEOPLE_PER_TRANSACTION):
-            # Found and kept as they are, and asked again: they may have come back meanwhile.
+            # Found first and checked again here: they may have come back in the meantime.
             if tx.subscribers.find_subscriber(address) is None:
                 continue
             if not tx.retention.list_lapsed_addresses(before, 1, address):

@@ -1,8 +1,8 @@
-"""What a tick does, and who may do it.
+"""What a tick does, and which worker ticks.
 
-A tick reads what is to be done, then does one step after the other, each in a transaction of its
-own that begins with the lease's beat. Whatever dies in between, the next tick finds what is left;
-a worker that has lost the lease, frozen for a while, finds so in its next transaction and stops.
+A tick reads what is due, then runs one job after the other, each in a transaction of its own that
+begins by updating the lease's heartbeat. Whatever dies in between, the next tick finds the rest. A
+worker that was frozen and has lost the lease notices in its next transaction, and stops.
 """
 
 import time
@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from mailer import embargoes
+from mailer import editions, embargoes, releases
 from mailer.app import Mailer
-from mailer.app.release_follow_up import needs_follow_up
 from mailer.delivery.process_identity import create_worker_name, is_dead
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar
 from mailer.editions import may_send_embargoed
@@ -34,24 +33,24 @@ _EDITION_JOBS: Mapping[EditionState, _EditionJob] = {
     EditionState.IN_REVIEW: jobs.check_review,
     EditionState.SCHEDULED: jobs.start_edition,
 }
-"""What becomes of an edition that has a time, by its state."""
+"""The job of an edition that has a time, by its state."""
 
 _MINUTE = timedelta(minutes=1)
 _LOOK_BACK_MARGIN = timedelta(days=2)
-"""How far a tick looks back beyond the last one of the same worker."""
+"""How far a tick looks back beyond the last tick of the same worker."""
 
 
 class LeaseLost(Exception):
-    """Another worker ticks."""
+    """Another worker has the lease."""
 
 
 Agenda = list[tuple[str, Callable[[SqlTransaction], None]]]
-"""What a tick has found to do, with its names. Each looks again at how things stand, and then
-acts."""
+"""The jobs that a tick has found, by name. Each reads the current state again, then acts."""
 
 
 class Scheduler:
-    """One worker's. Not for several threads at once. `stopwatch` is in seconds, from anywhere."""
+    """The scheduler of one worker. Not for several threads at once. `stopwatch` returns seconds,
+    counted from any moment."""
 
     def __init__(
         self,
@@ -73,22 +72,22 @@ class Scheduler:
         self._calendar_read_at: datetime | None = None
         self._followed_up_at = datetime.min.replace(tzinfo=UTC)
         self._last_errors: dict[str, str] = {}
-        self._conflicted: set[str] = set()  # steps that somebody else was in the way of, last time
+        self._conflicted: set[str] = set()  # jobs that lost a race last time
         self._retention = RetentionRounds(mailer, log)
 
     @property
     def has_lease(self) -> bool:
-        """Whether this worker has the lease, as far as it knows."""
+        """Check whether this worker has the lease, as far as it knows."""
         return self._lease_epoch is not None
 
     def run_tick(self) -> bool:
-        """Do what is due; whether this worker is the one that does. Raises ConfigError when the
-        database can't be used."""
+        """Run what is due, and return whether this worker is the one that ticks. Raises ConfigError
+        if the database can't be used."""
         if self._lease_epoch is None and not self._try_to_take_lease():
             return False
         try:
-            # What one step leads to, the next pass does: an edition that is assembled when it is to
-            # be sent already, and needs no approval, is begun by the same tick.
+            # The next pass runs what one job leads to: an edition that is assembled when it is
+            # already due, and needs no approval, is started by the same tick.
             for _ in range(4):
                 if not self._run_pass():
                     break
@@ -100,7 +99,7 @@ class Scheduler:
         return True
 
     def release_lease(self) -> None:
-        """Leave the lease to others, at once."""
+        """Release the lease to other workers at once."""
         if self._lease_epoch is not None:
             with self._mailer.store.begin() as tx:
                 tx.leases.release_lease(TICK, self._lease_epoch)
@@ -132,7 +131,7 @@ class Scheduler:
 
     @contextmanager
     def _begin_as_holder(self) -> Iterator[SqlTransaction]:
-        """A transaction of the lease's holder. Raises LeaseLost."""
+        """Open a transaction of the lease's holder. Raises LeaseLost."""
         assert self._lease_epoch is not None
         with self._mailer.store.begin() as tx:
             if not tx.leases.update_heartbeat(TICK, self._lease_epoch, self._mailer.clock()):
@@ -148,7 +147,7 @@ class Scheduler:
     # ---- a pass ---------------------------------------------------------------------------------
 
     def _run_pass(self) -> bool:
-        """Do all that is due now, once; whether anything was done."""
+        """Run everything that is due now, once, and return whether any job ran."""
         with self._mailer.store.read() as tx:
             agenda = self._build_agenda(tx, self._mailer.clock())
         has_worked = False
@@ -173,12 +172,12 @@ class Scheduler:
         return has_worked
 
     def _may_continue(self, job_name: str, error: MailerError) -> bool:
-        """Whether it is a setting that is wrong, and not the database that is away."""
+        """Check that the error is about a setting, and not about the database."""
         self._log_failure(job_name, error)
         return error.where != self._mailer.store.display_url
 
     def _log_failure(self, job_name: str, error: Exception, *, trace: bool = False) -> None:
-        """Say once what can't be done; it is tried again at each tick."""
+        """Log a failure once; the job is tried again at each tick."""
         message = f"{type(error).__name__}: {error}"
         if self._last_errors.get(job_name) != message:
             self._last_errors[job_name] = message
@@ -189,7 +188,7 @@ class Scheduler:
     def _build_agenda(self, tx: SqlTransaction, now: datetime) -> Agenda:
         mailer, log = self._mailer, self._log
         agenda: Agenda = []
-        # Since the last look, however long ago that was: a process may sleep as well as end.
+        # Since the last tick, however long ago that was: a process may sleep as well as end.
         look_back = (
             LOOK_BACK
             if self._calendar_read_at is None
@@ -219,9 +218,9 @@ class Scheduler:
             ):
                 update_embargo = partial(jobs.update_embargo_end, mailer, embargo.slug, log)
                 agenda.append((f"the embargo on {embargo.slug}", update_embargo))
-        if now - self._followed_up_at >= _MINUTE and needs_follow_up(tx, now):
+        if now - self._followed_up_at >= _MINUTE and releases.needs_follow_up(tx, now):
             self._followed_up_at = now
-            agenda.append(("following up", partial(jobs.queue_follow_ups, mailer, log)))
+            agenda.append(("follow-ups", partial(jobs.queue_follow_ups, mailer, log)))
         embargoed_stories = embargoes.find_embargoed(tx.embargoes, now)
         for edition in tx.editions.list_scheduled_editions(list(_EDITION_JOBS)):
             with self._log_settings_errors(f"the time of edition {edition.id}"):
@@ -230,7 +229,7 @@ class Scheduler:
         for edition in tx.editions.find_unnotified_editions(100):
             if notices.is_notice_due(edition, now):
                 notify = partial(notices.notify_staff, mailer, edition.id, log)
-                agenda.append((f"telling {edition.id}", notify))
+                agenda.append((f"notifying of edition {edition.id}", notify))
         return [
             *confirmations.list_due_jobs(mailer, tx, now, log),
             *agenda,
@@ -244,11 +243,11 @@ class Scheduler:
         now: datetime,
         embargoed_stories: Mapping[str, Embargo],
     ) -> _EditionJob | None:
-        """What is to be done with an edition that has a time, if it is to be done now. One with a
-        story that is embargoed waits until it is free."""
+        """Return the job of an edition that has a time, if one is due now. An edition with an
+        embargoed story waits until the embargo ends."""
         appointment = edition.appointment
         assert appointment is not None
-        if self._mailer.refresh_appointment(tx, appointment) != appointment:
+        if editions.refresh_appointment(tx, appointment) != appointment:
             return jobs.update_send_time
         if edition.state is EditionState.SCHEDULED and appointment.moment > now:
             return None

@@ -1,8 +1,8 @@
-"""Looking at sources when they are due, beside the tick: a site may take its time to answer, and
-the calendar doesn't wait for it. Only the worker that ticks looks.
+"""Polling sources when they are due, beside the tick: a site may take its time to answer, and the
+calendar must not wait for it. Only the worker that ticks polls.
 
-What reads and fetches is imported when there is something to look at: it comes with
-``pressmail[intake]``, and a worker without sources needs none of it.
+Reading and fetching is imported when there is something to poll: it comes with ``pressmail[intake]``,
+and a worker without sources needs none of it.
 """
 
 import threading
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 class SourcePoller:
-    """`may_look` says whether this worker is the one that does. `guard` is for tests: by default
-    nothing that isn't public is fetched."""
+    """Polls sources. `may_look` returns whether this worker is the one that polls. `guard` is for
+    tests: by default only public addresses are fetched."""
 
     def __init__(
         self,
@@ -40,13 +40,13 @@ class SourcePoller:
         self._last_error = ""
 
     def run(self, stop: threading.Event) -> None:
-        """Look at what is due, again and again, until `stop` is set."""
+        """Poll what is due, again and again, until `stop` is set."""
         while not stop.wait(self._mailer.settings.worker.tick):
             if self._may_poll():
                 self.poll_due_sources(stop)
 
     def poll_due_sources(self, stop: threading.Event) -> None:
-        """Look once at each source that is due."""
+        """Poll once each source that is due."""
         try:
             with self._mailer.store.read() as tx:
                 due_sources = sources.list_due_sources(tx, self._mailer.clock())
@@ -59,9 +59,9 @@ class SourcePoller:
         except (ConfigError, ConcurrencyError) as error:
             if self._last_error != str(error):
                 self._last_error = str(error)
-                self._log.error("sources can't be looked at", error=str(error))
+                self._log.error("sources can't be polled", error=str(error))
         except Exception as error:
-            self._log.error("fault of ours", while_doing="looking at sources", exc_info=error)
+            self._log.error("internal error", while_doing="polling sources", exc_info=error)
 
     def _poll_source(self, source: Source) -> None:
         from mailer.intake.fetching.guard import PUBLIC_GUARD
@@ -78,11 +78,11 @@ class SourcePoller:
             message = replace_control(str(error))
             self._log.warning("source", source=source.settings.name, error=message)
             return
-        except Exception as error:  # kept with the source; those behind it are looked at
-            self._log.error("fault of ours", while_doing="looking at a source", exc_info=error)
+        except Exception as error:  # recorded with the source; the next ones are polled
+            self._log.error("internal error", while_doing="polling a source", exc_info=error)
             return
         if poll_result is None:
-            self._log.info("source", source=source.settings.name, said="unchanged")
+            self._log.info("source", source=source.settings.name, result="unchanged")
             return
         self._log.info(
             "source",

@@ -1,4 +1,4 @@
-"""How things stand: what is due, sending, waiting and failed; for people and for monitors."""
+"""What is due, being sent, waiting and failed; for people and for monitoring."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ MAX_EDITIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class SchedulerHealth:
-    """The worker that ticks. `alive` is whether it is known to run, or was heard of within the
-    lease; `last_beat` by its own clock, None when there never was one."""
+    """The worker that ticks. `alive` says whether it is known to run, or was heard of within the
+    lease; `last_beat` is by its own clock, and None if there never was one."""
 
     alive: bool
     last_beat: datetime | None
@@ -35,7 +35,8 @@ class SchedulerHealth:
 
 @dataclass(frozen=True, slots=True)
 class SendingEdition:
-    """An edition that is being sent. `left` are still to go; `next_due` is when the first is."""
+    """An edition that is being sent. `remaining` deliveries are still to go; `next_due` is when the
+    first of them is due."""
 
     report: DeliveryReport
     remaining: int
@@ -44,10 +45,12 @@ class SendingEdition:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """`due` holds each digest's next occurrence, `overdue` those whose cut-off has come and that no
-    worker has taken up. `waiting` are in review; `stranded` are approved, or were put up for
-    approval and are drafts again, and have no time: nothing but a person sends them. `stopped` are
-    paused or held, `failed` those of the last days of which a delivery failed, expired or is in
+    """The state of an office. `due` holds each digest's next occurrence; `overdue` those whose
+    cut-off has come and that no worker has made.
+
+    `waiting` editions are in review. `stranded` ones are approved, or were put up for approval and
+    are drafts again, and have no time: only a person sends them. `stopped` ones are paused or on
+    hold. `failed` are those of the last days with a delivery that failed, expired or is in
     doubt."""
 
     worker: SchedulerHealth
@@ -64,7 +67,7 @@ class WorkerStatus:
 
     @property
     def problems(self) -> Iterator[str]:
-        """What a person should look at, in words."""
+        """The problems that a person should look at, in words."""
         if not self.worker.alive:
             last_beat = self.worker.last_beat
             yield (
@@ -74,25 +77,27 @@ class WorkerStatus:
             )
         for planned in self.overdue:
             occurrence = planned.occurrence
-            yield f"{planned.schedule.settings.digest_slug} of {occurrence.wall:%a %d %b %H:%M} is overdue"
+            slug = planned.schedule.settings.digest_slug
+            yield f"{slug} of {occurrence.wall:%a %d %b %H:%M} is overdue"
         for edition in self.waiting:
             if edition.appointment and edition.appointment.moment <= self.now:
                 yield f"edition {edition.id} is late: nobody has approved it"
         for edition in self.stranded:
-            if edition.digest:  # a release by itself goes when a person sends it
+            if edition.digest:  # a person sends an edition that belongs to no digest
                 reason = edition.reason or "it has no time to be sent"
                 yield f"edition {edition.id} is {edition.state}: {reason}"
         for edition in self.stopped:
             yield f"edition {edition.id} is {edition.state}"
         for held_occurrence in self.held_occurrences:
-            yield f"{held_occurrence.digest_slug} of {held_occurrence.rule_time:%a %d %b %H:%M} is held"
+            slug = held_occurrence.digest_slug
+            yield f"{slug} of {held_occurrence.rule_time:%a %d %b %H:%M} is on hold"
         for report in self.failed:
             counts = ", ".join(f"{count} {word}" for word, count in count_failures(report).items())
             yield f"edition {report.edition.id}: {counts}"
 
 
 def count_failures(report: DeliveryReport) -> dict[str, int]:
-    """Deliveries that did not end well, by word."""
+    """Return the numbers of deliveries that did not end well, by state."""
     states = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.IN_DOUBT)
     return {
         state.value.replace("_", " "): report.states[state]
@@ -102,7 +107,7 @@ def count_failures(report: DeliveryReport) -> dict[str, int]:
 
 
 def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
-    """How things stand now."""
+    """Return the current state of the office."""
     now = mailer.clock()
     due: list[PlannedOccurrence] = []
     overdue: list[PlannedOccurrence] = []

@@ -1,7 +1,7 @@
-"""sd_notify(3): telling systemd that the worker is ready, that it lives, and that it stops.
+"""sd_notify(3): telling systemd that the worker is ready, is alive, and stops.
 
-A datagram to the socket that ``$NOTIFY_SOCKET`` names; without one nothing is sent. Written here
-as it is twenty lines, and the packages for it are not kept any more.
+The message is a datagram to the socket that ``$NOTIFY_SOCKET`` names; without one nothing is sent.
+It is written here, as it is twenty lines and the packages for it are no longer maintained.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 
 class SystemdNotifier:
-    """Whoever started us, if it wants to hear."""
+    """The service manager that started the worker, if it wants to be notified."""
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         variables = os.environ if environ is None else environ
@@ -21,7 +21,8 @@ class SystemdNotifier:
         """Seconds within which we must be heard of; 0: nobody waits for it."""
 
     def send_state(self, *assignments: str) -> bool:
-        """Send assignments such as ``READY=1``. False: nobody listens; that is no error."""
+        """Send assignments such as ``READY=1``. Returns False if no service manager listens, which
+        is no error."""
         if not self._address:
             return False
         # An @ stands for the zero byte of an abstract socket (sd_notify(3)).

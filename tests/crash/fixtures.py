@@ -5,12 +5,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from mailer import config
+from mailer import config, editions
 from mailer.app import Mailer, open_mailer
 from mailer.audience.imports.rows import ImportRow
 from mailer.model.subscribers import Person
 from mailer.store import Store
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.postgresql import run_sql
 
@@ -84,8 +84,8 @@ def _fill_database(mailer: Mailer, recipients: int) -> None:
             ]
             tx.import_rows.import_people(STAFF, rows, readers, "trial", factories.NOW)
         factories.add_story(tx, "boats")
-        approved_edition = mailer.approve_edition(
-            tx, factories.create_edition(tx, "boats"), "Amina"
+        approved_edition = editions.approve_edition(
+            tx, AMINA, factories.create_edition(tx, "boats"), mailer.renderer, mailer.clock()
         )
         assert approved_edition.id == EDITION
 

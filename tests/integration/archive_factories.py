@@ -55,6 +55,7 @@ def create_archived_edition(
             stories=(),
         ),
         sent_at,
+        STAFF,
     )  # fmt: skip
     edition = tx.editions.freeze_edition(
         edition, bodies or (make_body(subject=name, language=language),), (), "0"

@@ -1,7 +1,5 @@
-"""Make a small office: topics, lists, subscribers, stories, digests, editions and workers.
-
-Everything is made by the verbs that staff use, except the body of an edition that is approved
-without composing."""
+"""A small office to test with: topics, lists, people and stories, made by the verbs that staff
+use."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +19,8 @@ from mailer.model.lists import MailingList
 from mailer.model.subscribers import MembershipState, Person, Subscriber
 from mailer.model.suppressions import SuppressionReason
 from mailer.store import SqlTransaction, Store
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
+from tests.fakes import FrozenRenderer
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -54,7 +53,7 @@ def add_subscriber(
     joined: datetime = NOW,
     **fields: Any,
 ) -> Subscriber:
-    """Add a subscriber to a list, with topics on that list. `language` is the subscriber's own."""
+    """Somebody on a list, with the topics chosen there. `language` is their own."""
     subscriber, _ = subscribers.subscribe_person(
         tx,
         STAFF,
@@ -121,14 +120,16 @@ def create_edition(
     tx: SqlTransaction, *slugs: str, list_slug: str = "news", **fields: Any
 ) -> Edition:
     fields = {"name": "The week"} | fields
-    return editions.create_edition(tx, NewEdition(list=list_slug, stories=slugs, **fields), NOW)
+    return editions.create_edition(
+        tx, STAFF, NewEdition(list=list_slug, stories=slugs, **fields), NOW
+    )
 
 
 def reload_edition(tx: SqlTransaction, edition: Edition) -> Edition:
     return editions.get_edition(tx, edition.id)
 
 
-# ---- an edition that is being sent ------------------------------------------------------------
+# ---- an edition on its way --------------------------------------------------------------------
 
 
 def make_addresses(count: int) -> list[str]:
@@ -138,21 +139,24 @@ def make_addresses(count: int) -> list[str]:
 def begin_edition(
     mailer: Mailer, *readers: str, stories: tuple[str, ...] = ("boats",), template: str = ""
 ) -> Edition:
-    """Add an edition that is approved and planned for `readers`.
-
-    Without a `template` its body is made here, which is a hundred times faster than composing."""
+    """An edition that is approved and planned for these readers. Without a `template` its body is
+    made here, which is a hundred times faster than composing."""
     with mailer.store.begin() as tx:
         rows = [ImportRow(line, Person(reader)) for line, reader in enumerate(readers)]
         tx.import_rows.import_people(STAFF, rows, add_mailing_list(tx), "test", NOW)
         for slug in stories:
             add_story(tx, slug)
         if template:
-            approved = mailer.approve_edition(
-                tx, create_edition(tx, *stories, template=template), "Amina"
+            approved = editions.approve_edition(
+                tx,
+                AMINA,
+                create_edition(tx, *stories, template=template),
+                mailer.renderer,
+                mailer.clock(),
             )
         else:
             approved = approve_without_composing(mailer, tx, create_edition(tx, *stories))
-        started, plan = mailer.start_edition(tx, approved)
+        started, plan = editions.start_edition(tx, STAFF, approved, mailer.renderer, mailer.clock())
     assert plan is not None
     assert plan.planned == len(readers)
     return started
@@ -176,7 +180,8 @@ def approve_without_composing(mailer: Mailer, tx: SqlTransaction, edition: Editi
         [body],
     )
     edition = tx.editions.freeze_edition(edition, [body], edition.stories, content_hash)
-    return editions.approve_edition(tx, edition, "Amina", NOW)
+    renderer = FrozenRenderer(mailer.settings.sender_details)
+    return editions.approve_edition(tx, AMINA, edition, renderer, NOW)
 
 
 def read_deliveries(store: Store, edition: Edition) -> dict[str, Delivery]:
@@ -193,23 +198,22 @@ def read_delivery_states(store: Store, edition: Edition) -> dict[str, DeliverySt
     }
 
 
-# ---- workers ----------------------------------------------------------------------------------
+# ---- senders ----------------------------------------------------------------------------------
 
 
 def register_worker(tx: SqlTransaction, name: str = "elsewhere") -> int:
-    """Register a worker whose process cannot be looked up: only its heartbeat shows that it lives.
-    Returns its id."""
+    """The number of a sender of whose process nothing is known: only its beat tells."""
     return tx.outbox.register_worker(name, NOW)
 
 
 def register_dead_worker(tx: SqlTransaction) -> int:
-    """Register a worker that has certainly ended, and return its id: its process had the number of
-    this one, and started before it."""
+    """The number of a sender that has certainly ended: its process had this one's number, and
+    began before it."""
     host, pid, started, nonce = create_worker_name().split(":")
     return tx.outbox.register_worker(f"{host}:{pid}:{int(started) - 1}:{nonce}", NOW)
 
 
 def take_over_worker(tx: SqlTransaction, worker_id: int) -> tuple[int, int] | None:
-    """Reclaim the deliveries of a worker, like a worker that saw its heartbeat stand still."""
+    """Take what a sender holds, as whoever has seen its beat stand still does."""
     (worker,) = [candidate for candidate in tx.outbox.list_workers() if candidate.id == worker_id]
     return tx.outbox.reclaim_deliveries(worker)

@@ -62,7 +62,11 @@ def _set_visibility(
 ) -> Edition:
     edition = editions.get_edition(tx, number)
     return editions.set_archive_visibility(
-        tx, edition, visibility, mailer.clock(), actor=resolve_actor(actor_name).name
+        tx,
+        resolve_actor(actor_name),
+        edition,
+        visibility,
+        mailer.clock(),
     )
 
 

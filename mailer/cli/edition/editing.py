@@ -59,6 +59,7 @@ def create_edition(
     with open_for_writing(dry_run, out) as (mailer, tx):
         edition = editions.create_edition(
             tx,
+            resolve_actor(by),
             NewEdition(
                 name=name,
                 list=list_slug,
@@ -71,7 +72,6 @@ def create_edition(
                 archive=archive,
             ),
             mailer.clock(),
-            actor=resolve_actor(by).name,
         )
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {edition.id} ({edition.state}): {', '.join(story)}")
@@ -80,7 +80,7 @@ def create_edition(
 def _compose_edition(
     mailer: "Mailer", tx: "SqlTransaction", edition: Edition, out: Output
 ) -> Edition:
-    edition, composition = mailer.compose_edition(tx, edition)
+    edition, composition = editions.compose_edition(tx, edition, mailer.renderer)
     for warning in composition.warnings if composition else ():
         out.print_note(f"note: {warning}")
     return edition
@@ -128,7 +128,7 @@ def edit_edition(
         if not changes:
             raise UsageError("no change was given", hint="see `mailer edition edit --help`")
         edition = editions.edit_edition(
-            tx, current_edition, changes, mailer.clock(), resolve_actor(by).name
+            tx, resolve_actor(by), current_edition, changes, mailer.clock()
         )
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {number} changed")
@@ -149,7 +149,7 @@ def arrange_stories(
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.arrange_stories(
-            tx, current_edition, stories, mailer.clock(), resolve_actor(by).name
+            tx, resolve_actor(by), current_edition, stories, mailer.clock()
         )
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")
@@ -173,7 +173,7 @@ def move_stories_first(
         current_edition = editions.get_edition(tx, number)
         ordered_slugs = editions.move_stories_first(current_edition, first)
         edition = editions.arrange_stories(
-            tx, current_edition, ordered_slugs, mailer.clock(), resolve_actor(by).name
+            tx, resolve_actor(by), current_edition, ordered_slugs, mailer.clock()
         )
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")

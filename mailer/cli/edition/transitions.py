@@ -33,9 +33,14 @@ def request_approval(
     Example: mailer edition submit 3"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        edition, composition = mailer.compose_edition(tx, editions.get_edition(tx, number))
+        edition, composition = editions.compose_edition(
+            tx, editions.get_edition(tx, number), mailer.renderer
+        )
         edition = editions.request_approval(
-            tx, edition, mailer.clock(), actor=resolve_actor(by).name
+            tx,
+            resolve_actor(by),
+            edition,
+            mailer.clock(),
         )
         for warning in composition.warnings if composition else ():
             out.print_note(f"note: {warning}")
@@ -60,8 +65,14 @@ def approve_edition(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        edition = mailer.approve_edition(
-            tx, current_edition, resolve_actor(by).name, comment=comment, seen_hash=seen_hash
+        edition = editions.approve_edition(
+            tx,
+            resolve_actor(""),
+            current_edition,
+            mailer.renderer,
+            mailer.clock(),
+            comment=comment,
+            seen_hash=seen_hash,
         )
         approval = edition.approval
         message = f"edition {number} approved by {approval.approver if approval else ''}: "
@@ -89,9 +100,13 @@ def schedule_edition(
         current_edition = editions.get_edition(tx, number)
         zone_name = zone or mailer.settings.defaults.time_zone
         wall_time = parse_local_time(at, "--at")
-        appointment = mailer.make_appointment(tx, wall_time, zone_name, send_time)
+        appointment = editions.make_appointment(tx, wall_time, zone_name, send_time, mailer.clock())
         edition = editions.set_send_time(
-            tx, current_edition, appointment, mailer.clock(), actor=resolve_actor(by).name
+            tx,
+            resolve_actor(by),
+            current_edition,
+            appointment,
+            mailer.clock(),
         )
         message = f"edition {number} ({edition.state}) is to be sent {wall_time:%a %d %b %Y %H:%M}"
         out.print_record(edition, f"{message} {zone_name}, {format_moment(appointment.moment)}")
@@ -111,7 +126,11 @@ def clear_send_time(
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.set_send_time(
-            tx, current_edition, None, mailer.clock(), actor=resolve_actor(by).name
+            tx,
+            resolve_actor(by),
+            current_edition,
+            None,
+            mailer.clock(),
         )
         out.print_record(edition, f"edition {number} ({edition.state}) has no time to be sent")
 
@@ -133,7 +152,10 @@ def reopen_edition(
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.reopen_edition(
-            tx, current_edition, mailer.clock(), actor=resolve_actor(by).name
+            tx,
+            resolve_actor(by),
+            current_edition,
+            mailer.clock(),
         )
         message = f"edition {number} is a draft again"
         if edition.appointment:
@@ -160,7 +182,11 @@ def pause_edition(
         current_edition = editions.get_edition(tx, number)
         reason = check_line(reason, "--reason", required=False)
         edition = editions.pause_edition(
-            tx, current_edition, mailer.clock(), reason=reason, actor=resolve_actor(by).name
+            tx,
+            resolve_actor(by),
+            current_edition,
+            mailer.clock(),
+            reason=reason,
         )
         out.print_record(edition, f"edition {number} is paused")
 
@@ -175,14 +201,15 @@ def resume_edition(
     """Resume a paused edition; then `mailer send` it.
 
     Example: mailer edition resume 3"""
-    from mailer.app import embargo_checks
-
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        embargo_checks.check_not_killed(tx, current_edition)
+        editions.check_not_killed(tx, current_edition)
         edition = editions.resume_edition(
-            tx, current_edition, mailer.clock(), actor=resolve_actor(by).name
+            tx,
+            resolve_actor(by),
+            current_edition,
+            mailer.clock(),
         )
         out.print_record(edition, f"edition {number} is resumed: mailer send {number}")
 
@@ -202,8 +229,8 @@ def cancel_edition(
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         reason = check_line(reason, "--reason", required=False)
-        edition = mailer.cancel_edition(
-            tx, current_edition, reason=reason, actor=resolve_actor(by).name
+        edition = editions.cancel_edition(
+            tx, resolve_actor(""), current_edition, mailer.clock(), reason=reason
         )
         out.print_record(edition, f"edition {number} is cancelled")
 
@@ -231,7 +258,10 @@ def retry_deliveries(
     with open_for_writing(dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
         count = outbox.retry_failed_deliveries(
-            tx, edition, mailer.clock(), actor=resolve_actor(by).name
+            tx,
+            resolve_actor(by),
+            edition,
+            mailer.clock(),
         )
         message = f"{count} queued again" + (f": mailer send {number}" if count else "")
         out.print_record({"edition": number, "queued": count}, message)

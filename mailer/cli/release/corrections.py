@@ -6,28 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mailer import releases
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.release.group import BY_LANGUAGE_HELP, YesOption, app
 from mailer.cli.release.story import (
     describe_reach,
-    find_queued_articles,
     format_heading,
     import_story,
-    list_fingerprints,
     parse_by_language,
 )
 from mailer.cli.sending import ProgressOption, ProgressStyle, deliver_editions
 from mailer.cli.transactions import open_for_writing
-from mailer.errors import Refused, UsageError
-from mailer.model.articles import Article
+from mailer.errors import UsageError
 from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES
 from mailer.model.editions import ChangeNote, Edition
 
 if TYPE_CHECKING:
-    from mailer.app import Mailer
-    from mailer.app.release_corrections import CorrectionResult
-    from mailer.store import SqlTransaction
+    from mailer.releases import CorrectionResult
 
 
 @app.command("correct")
@@ -56,39 +52,33 @@ def correct_release(
 
     Example: mailer release correct open-day.md --changed "Ten towns, not twelve." \\
     --why "We had counted two twice." --dry-run"""
-    from mailer.app import release_corrections
-
     out = Output(json or progress is ProgressStyle.LINES)
     change = ChangeNote(parse_by_language(changed, "--changed"), parse_by_language(why, "--why"))
-
-    def prepare_correction(
-        mailer: "Mailer", tx: "SqlTransaction"
-    ) -> "tuple[list[Article], CorrectionResult]":
-        story_articles = import_story(mailer, tx, paths, resolve_actor(by), create_topics=False)
-        return story_articles, release_corrections.correct_release(
-            mailer, tx, story_articles[0].slug, change, resolve_actor(by).name
-        )
-
+    actor = resolve_actor(by)
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
-        story_articles, previewed = prepare_correction(mailer, tx)
-        out.print_note(
-            f"{format_heading(find_queued_articles(tx, story_articles[0].slug))}, corrected"
+        mailer.check_relays()
+        slug = import_story(mailer, tx, paths, actor, create_topics=False)[0].slug
+        preview = releases.preview_correction(
+            tx, actor, slug, change, mailer.renderer, mailer.clock()
         )
-        _print_preview(out, previewed)
+        out.print_note(f"{format_heading(list(preview.articles))}, corrected")
+        _print_preview(out, preview.result)
         if dry_run and json:
-            out.print_json(previewed)
+            out.print_json(preview.result)
     if dry_run:
         return
-    _confirm_sending(yes, sum(plan.planned for _, plan in previewed.begun))
+    _confirm_sending(yes, sum(plan.planned for _, plan in preview.result.begun))
     with open_for_writing(False, out) as (mailer, tx):
-        articles_again, correction = prepare_correction(mailer, tx)
-        if list_fingerprints(story_articles) != list_fingerprints(articles_again) or _list_reach(
-            previewed
-        ) != _list_reach(correction):
-            raise Refused(
-                "the release changed while you looked at it: its text or its recipients differ",
-                hint="check it again",
-            )
+        slug = import_story(mailer, tx, paths, actor, create_topics=False)[0].slug
+        correction = releases.confirm_correction(
+            tx,
+            actor,
+            slug,
+            change,
+            mailer.renderer,
+            mailer.clock(),
+            fingerprint=preview.fingerprint,
+        )
     deliver_editions([edition for edition, _ in correction.begun], out, progress)
 
 
@@ -123,24 +113,21 @@ def kill_release(
             "give exactly one of --why, --confirm and --take-back",
             hint="one person requests the kill by --why, another confirms it by --confirm",
         )
-    from mailer.app import release_corrections
-
     out = Output(json or progress is ProgressStyle.LINES)
+    actor = resolve_actor(by)
     if why or take_back:
         with open_for_writing(dry_run, out) as (mailer, tx):
             if why:
                 reasons = parse_by_language(why, "--why")
-                changed_editions, warnings = release_corrections.request_kill(
-                    mailer, tx, slug, reasons, resolve_actor(by).name
+                changed_editions, warnings = releases.request_kill(
+                    tx, actor, slug, reasons, mailer.clock()
                 )
                 message = (
-                    f"{slug}: kill requested by {resolve_actor(by).name}; another person confirms it: "
+                    f"{slug}: kill requested by {actor.name}; another person confirms it: "
                     f"mailer release kill {slug} --confirm --by …"
                 )
             else:
-                changed_editions = release_corrections.withdraw_kill(
-                    mailer, tx, slug, resolve_actor(by).name
-                )
+                changed_editions = releases.withdraw_kill(tx, actor, slug, mailer.clock())
                 warnings = ()
                 message = f"{slug}: the request to kill it is withdrawn"
             out.print_record({"slug": slug, "editions": changed_editions}, message)
@@ -151,10 +138,11 @@ def kill_release(
                 out.print_note(f"note: {warning}")
         return
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
-        story = find_queued_articles(tx, slug)
-        kill_request = tx.releases.find_kill(slug)
-        previewed = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by).name)
-        assert kill_request
+        mailer.check_relays()
+        story = releases.find_queued_articles(tx, slug)
+        kill_request, previewed = releases.preview_kill(
+            tx, actor, slug, mailer.renderer, mailer.clock()
+        )
         out.print_note(
             f"{format_heading(story)} is killed: {kill_request.reason} ({kill_request.asked_by})"
         )
@@ -165,12 +153,8 @@ def kill_release(
         return
     _confirm_sending(yes, sum(plan.planned for _, plan in previewed.begun))
     with open_for_writing(False, out) as (mailer, tx):
-        correction = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by).name)
+        correction = releases.confirm_kill(tx, actor, slug, mailer.renderer, mailer.clock())
     deliver_editions([edition for edition, _ in correction.begun], out, progress)
-
-
-def _list_reach(correction: "CorrectionResult") -> list[int]:
-    return [plan.planned for _, plan in correction.begun]
 
 
 def _print_preview(out: Output, correction: "CorrectionResult") -> None:

@@ -7,27 +7,24 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from mailer import releases
 from mailer.audience.lists import get_list
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.release.group import YesOption, app
 from mailer.cli.release.story import (
     describe_reach,
-    find_queued_articles,
     format_heading,
     import_story,
-    list_fingerprints,
 )
 from mailer.cli.sending import ProgressOption, ProgressStyle, deliver_editions
 from mailer.cli.transactions import open_for_writing
-from mailer.errors import Refused, UsageError
+from mailer.errors import UsageError
 from mailer.model.articles import Article
-from mailer.model.edition_states import EditionState
-from mailer.model.editions import Edition
 
 if TYPE_CHECKING:
     from mailer.app import Mailer
-    from mailer.app.release_flow import ReleaseEditions
+    from mailer.releases import ReleaseEditions, ReleasePreview
     from mailer.store import SqlTransaction
 
 
@@ -59,85 +56,47 @@ def send_release(
     the release to the others when the embargo ends. Releases overtake newsletters being sent.
 
     Example: mailer release send open-day.md --to press --dry-run"""
-    from mailer.app import release_flow
-
     out = Output(json or progress is ProgressStyle.LINES)
+    actor = resolve_actor(by)
 
-    def prepare_release(
+    def read_request(
         mailer: "Mailer", tx: "SqlTransaction"
-    ) -> "tuple[ReleaseEditions, list[Article]]":
-        story_articles = import_story(
-            mailer, tx, paths, resolve_actor(by), create_topics=create_topics
-        )
-        mailing_list = get_list(tx, list_slug)
-        release_plan = release_flow.prepare_release(
-            mailer,
-            tx,
-            story_articles[0].slug,
-            mailing_list,
-            segment=segment,
-            language=language,
-            actor=resolve_actor(by).name,
-        )
-        return release_flow.begin_release(
-            mailer, tx, release_plan, resolve_actor(by).name
-        ), story_articles
+    ) -> tuple[list[Article], dict[str, Any]]:
+        """Import the story, and return it with the arguments of the release's verbs."""
+        story_articles = import_story(mailer, tx, paths, actor, create_topics=create_topics)
+        return story_articles, {
+            "slug": story_articles[0].slug,
+            "mailing_list": get_list(tx, list_slug),
+            "renderer": mailer.renderer,
+            "now": mailer.clock(),
+            "default_language": mailer.settings.defaults.language,
+            "segment": segment,
+            "language": language,
+        }
 
     # The preview is undone: no other writer waits while a person reads it.
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
-        previewed = prepare_release(mailer, tx)
-        running_editions = [
-            edition for edition in tx.editions.list_recent_editions([EditionState.SENDING], 1000)
-            if edition.id not in {edition.id for edition in _list_editions(previewed[0])}
-        ]  # fmt: skip
-        _print_preview(
-            mailer,
-            out,
-            previewed[0],
-            find_queued_articles(tx, previewed[1][0].slug),
-            list_slug,
-            running_editions,
-        )
+        mailer.check_relays()
+        story_articles, request = read_request(mailer, tx)
+        preview = releases.preview_release(tx, actor, **request)
+        _print_preview(mailer, out, preview, list_slug)
     if dry_run:
         if json:
-            out.print_json(_to_json(*previewed))
+            out.print_json(_to_json(preview.editions, story_articles))
         return
     if not yes:
-        _confirm_sending(previewed[0])
+        _confirm_sending(preview.editions)
     with open_for_writing(False, out) as (mailer, tx):
-        release_plan, story_articles = prepare_release(mailer, tx)
-        if list_fingerprints(previewed[1]) != list_fingerprints(story_articles) or _list_reach(
-            previewed[0]
-        ) != _list_reach(release_plan):
-            raise Refused(
-                "the release changed while you looked at it: its text or its recipients differ",
-                hint="check it again",
-            )
-        started_editions = [
-            edition
-            for edition in _list_editions(release_plan)
-            if edition.state is EditionState.SENDING
-        ]
+        _, request = read_request(mailer, tx)
+        release_plan = releases.confirm_release(
+            tx, actor, **request, fingerprint=preview.fingerprint
+        )
     if release_plan.embargo is not None:
         edition_id = release_plan.release.id
         out.print_note(
             f"edition {edition_id} is sent when the embargo ends, if `mailer worker` runs"
         )
-    deliver_editions(started_editions, out, progress)
-
-
-def _list_reach(release_plan: "ReleaseEditions") -> list[object]:
-    ends = release_plan.embargo.ends_at if release_plan.embargo else None
-    return [
-        ends,
-        *(release_plan.reaches[edition.id].planned for edition in _list_editions(release_plan)),
-    ]
-
-
-def _list_editions(release_plan: "ReleaseEditions") -> list[Edition]:
-    return [
-        edition for edition in (release_plan.advance, release_plan.release) if edition is not None
-    ]
+    deliver_editions(list(release_plan.started), out, progress)
 
 
 def _confirm_sending(release_plan: "ReleaseEditions") -> None:
@@ -156,16 +115,11 @@ def _confirm_sending(release_plan: "ReleaseEditions") -> None:
 
 
 def _print_preview(
-    mailer: "Mailer",
-    out: Output,
-    release_plan: "ReleaseEditions",
-    story_articles: list[Article],
-    list_slug: str,
-    running_editions: list[Edition],
+    mailer: "Mailer", out: Output, preview: "ReleasePreview", list_slug: str
 ) -> None:
-    out.print_note(
-        f"{format_heading(story_articles, release_plan.release.name)} to the list {list_slug!r}"
-    )
+    release_plan, running_editions = preview.editions, preview.running
+    heading = format_heading(list(preview.articles), release_plan.release.name)
+    out.print_note(f"{heading} to the list {list_slug!r}")
     if release_plan.embargo is not None:
         out.print_note("embargoed until")
         ends = release_plan.embargo.ends_at

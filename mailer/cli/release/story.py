@@ -1,14 +1,12 @@
 """The articles of a release, as its commands name and show them."""
 
 import re
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailer.actor import Actor
 from mailer.errors import InputError, NextStep, NotFound, UsageError
-from mailer.model.articles import Article, ArticleQuery, ArticleState
+from mailer.model.articles import Article, ArticleQuery
 from mailer.model.deliveries import DeliveryPlan
 
 if TYPE_CHECKING:
@@ -19,12 +17,12 @@ _IN_LANGUAGE = re.compile(r"([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)=(.*)", re.DOTA
 
 
 def import_story(
-    mailer: "Mailer", tx: "SqlTransaction", paths: list[Path], author: Actor, *, create_topics: bool
+    mailer: "Mailer", tx: "SqlTransaction", paths: list[Path], actor: Actor, *, create_topics: bool
 ) -> list[Article]:
     """Import a story's files, or find its articles if a slug is given; return the articles.
 
     Raises UsageError, NotFound and InputError."""
-    from mailer.app import release_flow
+    from mailer import releases
     from mailer.intake import files
 
     if any(path == Path() for path in paths):
@@ -45,8 +43,8 @@ def import_story(
         if source_file.error is not None:
             raise source_file.error
         try:
-            article, _ = release_flow.import_file(
-                mailer, tx, source_file, author=author, create_topics=create_topics
+            article, _ = releases.import_article(
+                tx, actor, source_file, mailer.clock(), create_topics=create_topics
             )
         except InputError as error:
             raise InputError(
@@ -72,25 +70,10 @@ def _does_exist(path: Path) -> bool:
         return False
 
 
-def find_queued_articles(tx: "SqlTransaction", slug: str) -> list[Article]:
-    """Find a story's queued articles, in all of its languages."""
-    return list(tx.articles.find_articles(ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))))
-
-
 def format_heading(story: list[Article], name: str = "") -> str:
     """Format the title, the slug and the languages of a story."""
     tags = ", ".join(article.language for article in story)
     return f"{name or story[0].title} ({story[0].slug}; {tags})"
-
-
-def list_fingerprints(story_articles: list[Article]) -> list[str]:
-    """List fingerprints of the articles' contents without their dates: a file without a date has
-    that of its import."""
-    some_day = datetime(2000, 1, 1, tzinfo=UTC)
-    return [
-        replace(article.content, published=some_day).compute_fingerprint()
-        for article in story_articles
-    ]
 
 
 def describe_reach(plan: DeliveryPlan) -> str:

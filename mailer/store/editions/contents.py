@@ -1,5 +1,5 @@
-"""What an edition holds: its stories, its frozen bodies, who wrote them, and the ledger of what its
-digest has run."""
+"""What an edition holds: its stories, its frozen bodies, its authors, and the ledger of the stories
+that its digest has run."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ from mailer.store.slug_lookup import find_id
 
 
 class EditionContentQueries(SqlStore):
-    """The part of ``editions.EditionStore`` that asks for, and keeps, what editions hold."""
+    """The part of ``EditionStore`` about what editions hold."""
 
     def _set_stories(self, edition_id: int, slugs: Sequence[str]) -> None:
         self._db.execute(
@@ -44,8 +44,8 @@ class EditionContentQueries(SqlStore):
             )
 
     def load_manuscript(self, edition: Edition) -> Manuscript:
-        """All that composing needs; withdrawn articles are left out. A kill names what it takes
-        back."""
+        """Load all records that composing needs, without withdrawn articles. A kill holds the
+        article that it takes back."""
         expected_state = (
             ArticleState.KILLED if edition.role is EditionRole.KILL else ArticleState.QUEUED
         )
@@ -79,7 +79,7 @@ class EditionContentQueries(SqlStore):
         )
 
     def find_embargoes(self, edition: Edition) -> dict[str, Embargo]:
-        """The embargoes that hold its stories just now, by slug."""
+        """Return the embargoes that are active on its stories now, by slug."""
         embargo_store = SqlEmbargoStore(self._db, self._key)
         embargoed_stories = embargoes.find_embargoed(embargo_store, embargo_store.read_clock())
         return {
@@ -87,11 +87,11 @@ class EditionContentQueries(SqlStore):
         }
 
     def load_mailing_list(self, edition: Edition) -> MailingList:
-        """Its list, whose members are not counted."""
+        """Load the edition's list, without counting its members."""
         return SqlListStore(self._db, self._key).get_list(edition.list)
 
     def load_segment_filter(self, edition: Edition) -> Filter:
-        """The edition's segment as a tree; everyone, when it has none."""
+        """Load the edition's segment as a filter; one that matches everyone, if it has none."""
         if not edition.segment:
             return All(())
         tree = self._db.scalar(
@@ -109,7 +109,7 @@ class EditionContentQueries(SqlStore):
         return [build_body(row) for row in rows]
 
     def fetch_story_bits(self, edition: Edition) -> dict[str, int]:
-        """Each composed story's bit in a delivery's mask, by slug."""
+        """Return each composed story's bit in a delivery's mask, by slug."""
         rows = self._db.execute(
             select(schema.edition_story.c.slug, schema.edition_story.c.bit).where(
                 schema.edition_story.c.edition_id == edition.id,
@@ -118,16 +118,16 @@ class EditionContentQueries(SqlStore):
         )
         return dict(rows.all())
 
-    def find_authors(self, edition: Edition) -> frozenset[str]:
-        """Who wrote or edited what it holds: the edition itself, or an article of its stories."""
+    def find_author_keys(self, edition: Edition) -> frozenset[str]:
+        """Return the keys of the actors who edited the edition or wrote an article of it."""
         edition_editors = self._db.scalars(
-            select(schema.edition_event.c.actor).where(
+            select(schema.edition_event.c.actor_key).where(
                 schema.edition_event.c.edition_id == edition.id,
                 schema.edition_event.c.what == EDITED_EVENT,
             )
         )
         article_authors = self._db.scalars(
-            select(schema.article_revision.c.author)
+            select(schema.article_revision.c.author_key)
             .join(schema.article, schema.article.c.id == schema.article_revision.c.article_id)
             .join(schema.edition_story, schema.edition_story.c.slug == schema.article.c.slug)
             .where(
@@ -135,10 +135,10 @@ class EditionContentQueries(SqlStore):
                 schema.article.c.state == ArticleState.QUEUED.value,
             )
         )
-        return frozenset(name for name in (*edition_editors, *article_authors) if name)
+        return frozenset(filter(None, (*edition_editors, *article_authors)))
 
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
-        """Strike stories from the ledger: the digest may run them in a later edition."""
+        """Remove stories from the ledger: the digest may run them in a later edition."""
         self._db.execute(
             delete(schema.digest_story).where(
                 schema.digest_story.c.edition_id == edition.id,
@@ -147,7 +147,7 @@ class EditionContentQueries(SqlStore):
         )
 
     def reserve_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
-        """Write stories into the digest's ledger, but for those that it has run before: staff may
+        """Write stories into the digest's ledger, except those that it has run before: staff may
         run a story again on purpose."""
         if not edition.digest or not slugs:
             return
@@ -180,7 +180,7 @@ class EditionContentQueries(SqlStore):
 
 
 def build_body(row: Row[Any]) -> EditionBody:
-    """A row of ``edition_body``."""
+    """Build a body from a row of ``edition_body``."""
     return EditionBody(
         language=row.language,
         subject=row.subject,

@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Row, and_, delete, insert, or_, select, update
 
+from mailer.actor import Actor
 from mailer.archive import build_search_text
+from mailer.errors import ConcurrencyError
 from mailer.model.edition_states import (
     ArchiveVisibility,
     EditionKind,
@@ -50,11 +52,12 @@ _ENDED = (EditionState.SENT, EditionState.CANCELLED)
 
 
 class EditionQueries(EditionContentQueries):
-    """Implements ``editions.EditionStore``."""
+    """The part of ``EditionStore`` about states, approvals, times and events."""
 
     def find_edition(self, edition_id: int) -> Edition | None:
-        """The edition; in a transaction that writes nobody else moves it meanwhile. On PostgreSQL
-        two would else read the same state, and the second undo what the first made of it."""
+        """Return the edition, or None. In a transaction that writes, its row is locked: on
+        PostgreSQL two transactions would otherwise read the same state, and the second undo what
+        the first did."""
         statement = _SELECT.where(schema.edition.c.id == edition_id)
         if self._locks_rows:
             statement = statement.with_for_update(of=schema.edition)
@@ -63,14 +66,14 @@ class EditionQueries(EditionContentQueries):
 
     @property
     def _locks_rows(self) -> bool:
-        """Whether what is found is kept from being moved until the transaction ends."""
+        """Check whether rows that are read are locked until the transaction ends."""
         reading = self._db.get_execution_options().get("reading", False)
         return self._db.dialect.name == "postgresql" and not reading
 
     def list_recent_editions(
         self, states: Sequence[EditionState] = (), limit: int = 50, *, notices: bool = False
     ) -> list[Edition]:
-        """Newest first; with `notices` also those to staff."""
+        """Return editions in these states, the newest first; with `notices` also those to staff."""
         statement = _SELECT.order_by(schema.edition.c.id.desc()).limit(limit)
         if not notices:
             statement = statement.where(schema.edition.c.kind == EditionKind.MAILING.value)
@@ -114,6 +117,7 @@ class EditionQueries(EditionContentQueries):
                 approval_row.at,
                 approval_row.content_hash,
                 approval_row.comment,
+                approval_row.approver_key,
             )
             if approval_row
             else None,
@@ -140,7 +144,7 @@ class EditionQueries(EditionContentQueries):
             change=ChangeNote(**row.change) if row.change else None,
         )
 
-    def create_edition(self, new: NewEdition, now: datetime) -> Edition:
+    def create_edition(self, new: NewEdition, now: datetime, actor: Actor) -> Edition:
         result = self._db.execute(
             insert(schema.edition).values(
                 uid=secrets.token_hex(8),
@@ -172,11 +176,11 @@ class EditionQueries(EditionContentQueries):
         )
         edition_id = get_inserted_id(result)
         self._set_stories(edition_id, new.stories)
-        self._insert_event(edition_id, new.state.value, new.reason, now, "")
+        self._insert_event(edition_id, new.state.value, new.reason, now, actor)
         return self._reload_edition(edition_id)
 
     def update_edition(self, edition: Edition, changed: Edition) -> Edition:
-        """Write what staff may change; the frozen bodies are dropped, to be composed anew."""
+        """Write what staff may change. The frozen bodies are dropped, to be composed again."""
         self._db.execute(
             update(schema.edition)
             .where(schema.edition.c.id == edition.id)
@@ -206,19 +210,31 @@ class EditionQueries(EditionContentQueries):
         edition: Edition,
         state: EditionState,
         now: datetime,
+        actor: Actor,
         *,
         reason: str = "",
-        actor: str = "",
     ) -> Edition:
+        """Write the state, if the table leads to it from the one on disk. Raises ConcurrencyError
+        if it does not: another process moved the edition first."""
         if state is EditionState.DRAFT:
             revert.revert_to_draft(self._db, edition.id, reason, now, actor)
             return self._reload_edition(edition.id)
         values: dict[str, Any] = {"state": state.value, "reason": reason}
         if state is not EditionState.PAUSED:
             values["finished_at"] = now if state in _ENDED else None
-        self._db.execute(
-            update(schema.edition).where(schema.edition.c.id == edition.id).values(**values)
+        result = self._db.execute(
+            update(schema.edition)
+            .where(
+                schema.edition.c.id == edition.id,
+                schema.edition.c.state.in_(revert.list_sources(state)),
+            )
+            .values(**values)
         )
+        if result.rowcount == 0:
+            raise ConcurrencyError(
+                f"edition {edition.id} was changed by another process, and can't become {state}",
+                hint="look at it again",
+            )
         self._insert_event(edition.id, state.value, reason, now, actor)
         return self._reload_edition(edition.id)
 
@@ -230,8 +246,8 @@ class EditionQueries(EditionContentQueries):
         content_hash: str,
         embargo_until: datetime | None = None,
     ) -> Edition:
-        """Keep the composed bodies, and give each story its bit by its place in `order`.
-        `embargo_until` is what they state."""
+        """Save the composed bodies, and give each story its bit by its place in `story_order`.
+        `embargo_until` is the end of the embargo that they state."""
         self._db.execute(
             delete(schema.edition_body).where(schema.edition_body.c.edition_id == edition.id)
         )
@@ -281,6 +297,7 @@ class EditionQueries(EditionContentQueries):
             insert(schema.approval).values(
                 edition_id=edition.id,
                 approver=approval.approver,
+                approver_key=approval.approver_key,
                 at=approval.at,
                 content_hash=approval.content_hash,
                 comment=approval.comment,
@@ -289,26 +306,26 @@ class EditionQueries(EditionContentQueries):
         return self._reload_edition(edition.id)
 
     def set_send_time(self, edition: Edition, appointment: SendAppointment | None) -> Edition:
-        """Set or take away the time at which it is to be sent."""
+        """Set or remove the time at which an edition is to be sent."""
         self._update_columns(edition, **_build_send_time_columns(appointment))
         return self._reload_edition(edition.id)
 
     def record_review_request(self, edition: Edition, now: datetime) -> Edition:
-        """It was put up for approval."""
+        """Record that approval was requested."""
         self._update_columns(edition, asked_at=now, reminded_at=now)
         return self._reload_edition(edition.id)
 
     def record_reminder(self, edition: Edition, now: datetime) -> None:
-        """Its approvers were reminded."""
+        """Record that the approvers were reminded."""
         self._update_columns(edition, reminded_at=now)
 
     def set_archive_visibility(self, edition: Edition, visibility: ArchiveVisibility) -> Edition:
-        """Whether it stands in the archive; its bodies stay as they are."""
+        """Set whether an edition appears in the archive; its bodies stay as they are."""
         self._update_columns(edition, archive=visibility.value)
         return self._reload_edition(edition.id)
 
     def mark_state_notified(self, edition: Edition) -> None:
-        """Staff have heard of the state and the content that it has."""
+        """Record that staff were notified of its current state and content."""
         self._update_columns(
             edition,
             last_notified_state=edition.state.value,
@@ -316,8 +333,8 @@ class EditionQueries(EditionContentQueries):
         )
 
     def find_unnotified_editions(self, limit: int) -> list[Edition]:
-        """Mailings of whose state, or while in review of whose content, staff last heard something
-        else; the oldest first."""
+        """Return mailings whose state, or whose content while in review, differs from what staff
+        were last notified of; the oldest first."""
         content_changed = and_(
             schema.edition.c.state == EditionState.IN_REVIEW.value,
             schema.edition.c.last_notified_hash != schema.edition.c.content_hash,
@@ -330,7 +347,7 @@ class EditionQueries(EditionContentQueries):
         return [self._build_edition(row) for row in rows]
 
     def list_scheduled_editions(self, states: Sequence[EditionState]) -> list[Edition]:
-        """Editions in these states that have a time to be sent, the earliest first."""
+        """Return editions in these states that have a time to be sent, the earliest first."""
         statement = _SELECT.where(
             schema.edition.c.state.in_([state.value for state in states]),
             schema.edition.c.send_at.is_not(None),
@@ -341,7 +358,7 @@ class EditionQueries(EditionContentQueries):
         return [self._build_edition(row) for row in rows]
 
     def list_occurrence_editions(self, slug: str, states: Sequence[EditionState]) -> list[Edition]:
-        """A digest's editions in these states that occurrences were made into."""
+        """Return a digest's editions in these states that were made of occurrences."""
         statement = _SELECT.where(
             schema.digest.c.slug == slug,
             schema.edition.c.state.in_([state.value for state in states]),
@@ -355,8 +372,7 @@ class EditionQueries(EditionContentQueries):
         return [self._build_edition(row) for row in rows]
 
     def list_release_editions(self, slug: str, list_slug: str = "") -> list[Edition]:
-        """The editions in the course of a story's release, to one list or all, the first made
-        first."""
+        """Return the editions of a story's release, to one list or to all, the oldest first."""
         edition_ids = select(schema.edition_story.c.edition_id).where(
             schema.edition_story.c.slug == slug
         )
@@ -372,7 +388,7 @@ class EditionQueries(EditionContentQueries):
         return [self._build_edition(row) for row in self._db.execute(statement).all()]
 
     def list_begun_releases(self, since: datetime) -> list[Edition]:
-        """Editions in the course of releases that have begun since, and were not stopped."""
+        """Return editions of releases that began after `since` and were not stopped."""
         begun_states = [EditionState.SENDING.value, EditionState.SENT.value]
         statement = _SELECT.where(
             schema.edition.c.role != EditionRole.PLAIN.value,
@@ -395,22 +411,20 @@ class EditionQueries(EditionContentQueries):
             .where(schema.edition_event.c.edition_id == edition.id)
             .order_by(schema.edition_event.c.id)
         )
-        return [EditionEvent(row.at, row.what, row.actor, row.detail) for row in rows]
+        return [
+            EditionEvent(row.at, row.what, row.actor, row.detail, row.actor_key) for row in rows
+        ]
 
     def add_event(
-        self, edition: Edition, event_type: str, detail: str, now: datetime, actor: str = ""
+        self, edition: Edition, event_type: str, detail: str, now: datetime, actor: Actor
     ) -> None:
-        """Write into the edition's events what is no change of its state."""
+        """Record an event of an edition that is no change of its state."""
         self._insert_event(edition.id, event_type, detail, now, actor)
 
     def _insert_event(
-        self, edition_id: int, event_type: str, detail: str, now: datetime, actor: str
+        self, edition_id: int, event_type: str, detail: str, now: datetime, actor: Actor
     ) -> None:
-        self._db.execute(
-            insert(schema.edition_event).values(
-                edition_id=edition_id, at=now, what=event_type, actor=actor, detail=detail
-            )
-        )
+        revert.insert_event(self._db, edition_id, event_type, detail, now, actor)
 
     def _reload_edition(self, edition_id: int) -> Edition:
         edition = self.find_edition(edition_id)

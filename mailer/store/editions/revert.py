@@ -1,30 +1,67 @@
-"""Putting an edition back to draft: what a changed story and a changed edition both do."""
+"""Changes of an edition's state that several stores make: back to draft, and the event of each."""
 
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, update
 
-from mailer.model.edition_states import EditionState
+from mailer.actor import Actor
+from mailer.errors import ConcurrencyError
+from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
 from mailer.store import schema
 
 
+def list_sources(state: EditionState) -> list[str]:
+    """Return the states from which the table leads to `state`."""
+    return [source.value for source, targets in EDITION_TRANSITIONS.items() if state in targets]
+
+
 def revert_to_draft(
-    db: Connection, edition_id: int, reason: str, now: datetime, actor: str = ""
+    db: Connection, edition_id: int, reason: str, now: datetime, actor: Actor | None
 ) -> None:
-    """Drop the frozen bodies, void the approval, and say why in the edition's events."""
+    """Put an edition back to draft: drop its frozen bodies, void its approval, and record why.
+
+    A draft stays one, without its bodies. Raises ConcurrencyError if the edition is in a state
+    that no longer leads to draft: another process moved it first."""
+    result = db.execute(
+        update(schema.edition)
+        .where(
+            schema.edition.c.id == edition_id,
+            schema.edition.c.state.in_(
+                [EditionState.DRAFT.value, *list_sources(EditionState.DRAFT)]
+            ),
+        )
+        .values(state=EditionState.DRAFT.value, reason=reason, content_hash="")
+    )
+    if result.rowcount == 0:
+        raise ConcurrencyError(
+            f"edition {edition_id} was changed by another process, and can't become a draft",
+            hint="look at it again",
+        )
     db.execute(delete(schema.edition_body).where(schema.edition_body.c.edition_id == edition_id))
     db.execute(
         update(schema.approval)
         .where(schema.approval.c.edition_id == edition_id, schema.approval.c.voided_at.is_(None))
         .values(voided_at=now, void_reason=reason)
     )
-    db.execute(
-        update(schema.edition)
-        .where(schema.edition.c.id == edition_id)
-        .values(state=EditionState.DRAFT.value, reason=reason, content_hash="")
-    )
+    insert_event(db, edition_id, EditionState.DRAFT.value, reason, now, actor)
+
+
+def insert_event(
+    db: Connection,
+    edition_id: int,
+    event_type: str,
+    detail: str,
+    now: datetime,
+    actor: Actor | None,
+) -> None:
+    """Record an event of an edition; None stands for an actor that is not known."""
     db.execute(
         insert(schema.edition_event).values(
-            edition_id=edition_id, at=now, what="draft", actor=actor, detail=reason
+            edition_id=edition_id,
+            at=now,
+            what=event_type,
+            actor=actor.name if actor else "",
+            actor_key=actor.key if actor else "",
+            detail=detail,
         )
     )

@@ -1,4 +1,4 @@
-"""What the gate keeps in whatever its edition's state: what is embargoed, and what was killed."""
+"""What the gate stops whatever the state of its edition: embargoed and killed stories."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, select, update
 
 from mailer import embargoes
+from mailer.actor import WORKER
 from mailer.model.contacts import Trust
 from mailer.model.deliveries import (
     EMBARGOED_REPLY,
@@ -25,11 +26,12 @@ from mailer.store.releases.embargoes import SqlEmbargoStore
 
 
 class GateBlockQueries(SqlStore):
-    """The part of ``outbox.QueueStore`` that asks for holds, and keeps what they keep."""
+    """The part of ``OutboxStore`` about embargoes and kills."""
 
     def find_embargo_blocks(self, edition_ids: Sequence[int]) -> dict[int, EmbargoBlock]:
-        """Which of these editions hold a story that is embargoed now, by the database's clock, and
-        until when. :meth:`states` keeps embargoes on them from being moved meanwhile."""
+        """Return which of these editions hold a story that is embargoed now, by the database's
+        clock, and until when. ``lock_edition_states`` keeps the embargoes on them from being moved
+        in the same moment."""
         blocks = self._find_killed(edition_ids)
         if not statements.ANY_EMBARGO.fetch_rows(self._db, {}):
             return blocks
@@ -65,8 +67,8 @@ class GateBlockQueries(SqlStore):
         return blocks
 
     def _find_killed(self, edition_ids: Sequence[int]) -> dict[int, EmbargoBlock]:
-        """Those that hold a story that was killed, or that somebody wants killed, but for the mails
-        that say so: nothing of them goes, and they are looked at again in a minute."""
+        """Return the editions with a story that was killed, or is to be killed, except for the
+        mails that say so. No message of them passes, and they are checked again in a minute."""
         if not statements.ANY_KILL.fetch_rows(self._db, {}):
             return {}
         rows = self._db.scalars(
@@ -85,7 +87,7 @@ class GateBlockQueries(SqlStore):
         return {edition_id: EmbargoBlock(retry_at, False, KILLED_REPLY) for edition_id in rows}
 
     def explain_supersession(self, edition: Edition) -> str:
-        """Why what has failed of an edition is not to be sent again; empty where it may."""
+        """Explain why failed deliveries of an edition must not be sent again; empty if they may."""
         has_same_story = schema.edition_story.c.slug.in_(edition.stories)
         if edition.role is not EditionRole.KILL:
             statement = (
@@ -112,8 +114,8 @@ class GateBlockQueries(SqlStore):
         )
 
     def find_trusted_subscribers(self, subscriber_ids: Sequence[int]) -> set[int]:
-        """Those of them who are trusted with embargoes, which nobody can change before this
-        transaction has ended."""
+        """Return which of these subscribers are trusted with embargoes, and lock that until the
+        transaction ends."""
         statement = select(schema.contact.c.subscriber_id).where(
             schema.contact.c.subscriber_id.in_(subscriber_ids),
             schema.contact.c.trust == Trust.TRUSTED.value,
@@ -123,8 +125,8 @@ class GateBlockQueries(SqlStore):
     def defer_edition(
         self, edition_id: int, worker_id: int, until: datetime, reply: str = EMBARGOED_REPLY
     ) -> int:
-        """Let an edition wait until its embargo ends: what is due before, and what `by` has
-        claimed, is due again then. How many."""
+        """Defer an edition until its embargo ends: the deliveries that are due earlier, and those
+        that the worker has claimed. Returns their number."""
         claimed_by_worker = and_(
             schema.delivery.c.edition_id == edition_id,
             schema.delivery.c.worker_id == worker_id,
@@ -153,14 +155,16 @@ class GateBlockQueries(SqlStore):
                 *self._db.scalars(story_slugs)
             }:
                 embargo_store.record_event(
-                    EmbargoEvent(slug, now, EmbargoEventType.REFUSED, "", detail)
+                    EmbargoEvent(
+                        slug, now, EmbargoEventType.REFUSED, WORKER.name, detail, WORKER.key
+                    )
                 )
         return count
 
     def defer_deliveries(
         self, worker_id: int, delivery_ids: Sequence[int], until: datetime
     ) -> None:
-        """Let messages to contacts who are not trusted with an embargo any more wait until it
+        """Defer a correction to contacts who are no longer trusted with embargoes until the embargo
         ends: they have the version that is corrected."""
         if delivery_ids:
             claimed_by_worker = and_(
@@ -172,7 +176,7 @@ class GateBlockQueries(SqlStore):
             self._db.execute(update(schema.delivery).where(claimed_by_worker).values(values))
 
     def suppress_untrusted(self, worker_id: int, delivery_ids: Sequence[int]) -> int:
-        """Settle messages to contacts who are not trusted with the embargo any more."""
+        """Settle messages to contacts who are no longer trusted with embargoes."""
         if not delivery_ids:
             return 0
         claimed_by_worker = and_(

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import insert, update
 
+from mailer.actor import WORKER
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody, NewEdition
@@ -27,8 +28,8 @@ class SqlNoticeStore(SqlStore):
         *,
         uid: str,
     ) -> Edition:
-        """Queue a notice to these addresses, due at once and before all else. It stands in the
-        books of the list that it is about; whoever is not on it gets it all the same."""
+        """Queue a notice to these addresses, due at once and before all other mail. It is filed
+        under the list that it is about; its recipients need not be on that list."""
         editions = EditionQueries(self._db, self._key)
         new_edition = editions.create_edition(
             NewEdition(
@@ -42,6 +43,7 @@ class SqlNoticeStore(SqlStore):
                 archive=ArchiveVisibility.PRIVATE,
             ),
             now,
+            WORKER,
         )
         editions.freeze_edition(new_edition, [body], (), body.compute_hash())
         self._db.execute(
@@ -71,5 +73,5 @@ class SqlNoticeStore(SqlStore):
 
 
 def generate_uid() -> str:
-    """A notice's own, from which its body's marker is made."""
+    """Return a random uid for a notice; the marker of its body is made from it."""
     return secrets.token_hex(8)

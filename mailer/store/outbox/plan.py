@@ -1,8 +1,8 @@
 """Who gets what: freezing an edition's audience.
 
-Stories become bits. What each combination of topics lets through, and which body serves each
-language, is worked out first, in two temporary tables of a few rows; then people are joined to
-them, so that a million people cost one integer each.
+Stories become bits. First the bits that each combination of topics lets through, and the body for
+each language, are computed in two temporary tables of a few rows. Then people are joined to them,
+so that a million people cost one integer each.
 """
 
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ _suppressed = Table(
 )
 
 ALL_TOPICS = 0
-"""Stands for the combination of somebody who chose no topics: ids of combinations start at 1."""
+"""The combination of people who chose no topics: ids of combinations start at 1."""
 
 _topic_set_id = func.coalesce(schema.membership.c.topic_set_id, ALL_TOPICS)
 
@@ -101,10 +101,10 @@ class PlanQueries(SqlStore):
 
     def plan_deliveries(self, edition: Edition, now: datetime) -> DeliveryPlan:
         """Freeze the audience: one row for each eligible address, in one INSERT … SELECT, and the
-        count of those left out, by reason. The edition must be composed.
+        number of members left out, by reason. The edition must be composed.
 
-        By readers' time each row is due when clocks in that reader's zone show the edition's time.
-        """
+        By readers' time each row is due when clocks in that reader's zone show the edition's
+        time."""
         by_topic, everyone = build_story_masks(self._db, self._key, edition)
         segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
         with _TemporaryTables(self._db):
@@ -129,9 +129,9 @@ class PlanQueries(SqlStore):
         return DeliveryPlan(planned, excluded)
 
     def extend_plan(self, edition: Edition) -> int:
-        """Add to an edition that has begun whom it must reach by now and did not: who turns out to
-        have got what it corrects or takes back; or, of a release, who was to get another edition
-        of it, and didn't. How many: nearly always none."""
+        """Add the missing recipients to an edition that has begun: people who turn out to have
+        received the version that it corrects or takes back, or who were to get another edition of
+        the release and did not. Returns their number, which is nearly always 0."""
         if not self.has_late_recipients(edition):
             return 0
         by_topic, everyone = build_story_masks(self._db, self._key, edition)
@@ -147,12 +147,12 @@ class PlanQueries(SqlStore):
             )
 
     def has_late_recipients(self, edition: Edition) -> bool:
-        """Whether :meth:`extend_plan` may find somebody."""
+        """Check whether :meth:`extend_plan` may find a recipient."""
         return bool(self._db.scalar(select(select_late_recipients(edition).exists())))
 
     def _fill_masks(self, edition: Edition, by_topic: Mapping[str, int], everyone: int) -> set[int]:
-        """What each combination of topics lets through, and each language's body. Returns the
-        combinations that leave nothing of some body."""
+        """Fill in what each combination of topics lets through, and each language's body. Returns
+        the combinations that leave no story of some body."""
         masks_by_set = dict.fromkeys(self._db.scalars(select(schema.topic_set.c.id)), 0)
         for set_id, slug in self._db.execute(
             select(schema.topic_set_topic.c.topic_set_id, schema.topic.c.slug).join(
@@ -162,7 +162,7 @@ class PlanQueries(SqlStore):
             masks_by_set[set_id] |= everyone | by_topic.get(slug, 0)
         masks_by_set[ALL_TOPICS] = -1
         if edition.role in PRIOR_RECIPIENT_ROLES:
-            masks_by_set = dict.fromkeys(masks_by_set, -1)  # whatever they follow by now
+            masks_by_set = dict.fromkeys(masks_by_set, -1)  # whatever topics they follow by now
         self._db.execute(
             insert(_set_mask),
             [{"topic_set_id": one, "stories": mask} for one, mask in masks_by_set.items()],
@@ -203,7 +203,7 @@ class PlanQueries(SqlStore):
         )
 
     def _fill_waits(self, edition: Edition, now: datetime) -> bool:
-        """How long the readers of each zone wait, where the edition goes by their time."""
+        """Fill in how long the readers of each zone wait, if the edition goes by their time."""
         appointment = edition.appointment
         if appointment is None or appointment.send_time is not SendTimeBasis.READER:
             return False
@@ -225,16 +225,16 @@ class PlanQueries(SqlStore):
     def _count_exclusions(
         self, edition: Edition, segment_filter: Filter, unserved_sets: set[int]
     ) -> dict[Exclusion, int]:
-        """How many members are left out, by the first reason that holds.
+        """Count the members who are left out, by the first reason that applies.
 
-        Each reason is counted where it shows: to ask all members for all of them took as long as
-        half of the plan. Only a segment is asked of everybody."""
+        Each reason is counted in the table that shows it: asking all members for every reason took
+        as long as half of the plan. Only a segment is checked for every member."""
         on_list = schema.mailing_list.c.slug == edition.list
         is_active = schema.membership.c.state == MembershipState.ACTIVE.value
         wants_it = _matches_frequency(edition)
         member_count = func.count().label("members")
         first_reason = case(
-            # The words of these two states are those of their reasons.
+            # The values of these two states are those of their reasons.
             (not_(is_active), schema.membership.c.state),
             (not_(wants_it), Exclusion.FREQUENCY.value),
             else_=Exclusion.PAUSED.value,
@@ -293,12 +293,12 @@ class PlanQueries(SqlStore):
         *conditions: ColumnElement[bool],
         by_reader_time: bool,
     ) -> int:
-        # As subqueries they are worked out once, not for each row, and all rows are due at once.
+        # As subqueries they are computed once, not for each row, and all rows are due at once.
         now = select(schema.database_now()).scalar_subquery()
         due: ColumnElement[datetime] = now
         audience = _audience
         if by_reader_time:
-            # From the database's clock on: no moment of ours is held against it.
+            # Counted from the database's clock: it is not compared with a moment of this process.
             due = schema.database_now(_zone_wait.c.seconds)
             audience = audience.join(
                 _zone_wait, _zone_wait.c.time_zone == schema.subscriber.c.time_zone
@@ -350,14 +350,14 @@ class PlanQueries(SqlStore):
 
 
 def _matches_frequency(edition: Edition) -> ColumnElement[bool]:
-    """Whether a member hears of an edition as often as it comes."""
+    """Return the condition that a member chose this edition's frequency."""
     if edition.role in PRIOR_RECIPIENT_ROLES:
         return true()
     return schema.membership.c.frequency == edition.frequency.value
 
 
 class _TemporaryTables:
-    """The two tables that a plan joins people to, for its length."""
+    """The two tables that a plan joins people to, while it lasts."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection

@@ -1,12 +1,12 @@
-"""Claim, gate, settle, take over: the moves of a delivery, as ``outbox.TRANSITIONS`` has them.
+"""Claim, gate, settle, take over: the moves of a delivery, as ``DELIVERY_TRANSITIONS`` allows them.
 
-The ledger puts several of these into one transaction, always in this order: the sender's beat
-(``senders.py``), :meth:`QueueQueries.lock_edition_states`, settlements, the gate, claims.
+The ledger puts several of these into one transaction, always in this order: the worker's heartbeat
+(``workers.py``), :meth:`QueueQueries.lock_edition_states`, settlements, the gate, claims.
 
-`states` keeps the editions' rows from being changed, and the gate keeps those of the members and
-the list of suppressions, until the commit. On PostgreSQL a statement sees what was committed when
-it began; without these locks an unsubscribe committed a moment later would be answered, and the
-message still go. SQLite has one writer at a time.
+`lock_edition_states` locks the editions' rows until the commit, and the gate locks those of the
+members and the list of suppressions. On PostgreSQL a statement sees what was committed when it
+began; without these locks an unsubscribe committed a moment later would be confirmed, and the
+message still sent. SQLite has one writer at a time.
 """
 
 import json
@@ -17,7 +17,6 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     func,
-    insert,
     literal,
     not_,
     select,
@@ -25,10 +24,13 @@ from sqlalchemy import (
     update,
 )
 
-from mailer.model.deliveries import Claim, DeliveryState, Settlement
+from mailer.actor import WORKER
+from mailer.errors import BadTransition
+from mailer.model.deliveries import DELIVERY_TRANSITIONS, Claim, DeliveryState, Settlement
 from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.model.editions import Edition
 from mailer.store import schema
+from mailer.store.editions import revert
 from mailer.store.outbox import statements
 from mailer.store.outbox.embargo_gate import GateBlockQueries
 from mailer.store.outbox.statements import (
@@ -43,14 +45,14 @@ from mailer.store.prepared_statements import encode_numbers, encode_rows
 
 
 class QueueQueries(GateBlockQueries):
-    """What the ledger does with editions' deliveries."""
+    """The moves that the ledger makes with deliveries of editions."""
 
-    # ---- a turn ---------------------------------------------------------------------------------
+    # ---- a ledger batch -------------------------------------------------------------------------
 
     def lock_edition_states(self, edition_ids: Sequence[int]) -> dict[int, EditionState]:
-        """The editions' states, which nobody can change before this transaction has ended."""
+        """Return the states of these editions, and lock them until the transaction ends."""
         if self._db.dialect.name == "postgresql":
-            # Nothing can lock a suppression that isn't there yet, but for the whole table.
+            # Only a lock on the whole table covers a suppression that isn't there yet.
             self._db.execute(text("LOCK TABLE suppression IN SHARE MODE"))
         rows = statements.STATES.fetch_rows(
             self._db, {"ids": encode_numbers(self._db, edition_ids)}
@@ -58,8 +60,8 @@ class QueueQueries(GateBlockQueries):
         return {number: EditionState(state) for number, state in rows}
 
     def claim_deliveries(self, edition_id: int, worker_id: int, limit: int) -> list[Claim]:
-        """Take up to `limit` due deliveries of an edition, the longest due first. Each counts as
-        an attempt from now on."""
+        """Claim up to `limit` due deliveries of an edition, the longest due first. The claim counts
+        as an attempt."""
         if self._db.dialect.name == "postgresql":
             rows = statements.CLAIM.fetch_rows(
                 self._db, {"of": edition_id, "by": worker_id, "most": limit}
@@ -73,11 +75,11 @@ class QueueQueries(GateBlockQueries):
         return sorted(map(Claim._make, json.loads(claimed_json)))
 
     def gate_deliveries(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
-        """Let messages out, just before they go: those of `ids` that may. What is not among them
-        was never sent; :meth:`settle_refused_deliveries` says what becomes of it.
+        """Let claimed messages pass just before they are sent, and return the ids of those that
+        may. The others were never sent; :meth:`settle_refused_deliveries` settles them.
 
-        One statement asks for the sender, the edition's state, the membership and the suppression,
-        so that nothing that is committed before can be overtaken."""
+        One statement checks the worker, the edition's state, the membership and the suppression, so
+        that no change committed before can be overtaken."""
         if not delivery_ids:
             return set()
         encoded_ids = encode_numbers(self._db, delivery_ids)
@@ -90,7 +92,8 @@ class QueueQueries(GateBlockQueries):
         return set(json.loads(passed_json))
 
     def check_gate_again(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
-        """As :meth:`gate_deliveries`, also for what has passed it already: those of `ids` that still may."""
+        """Check the gate as :meth:`gate_deliveries` does, also for messages that have passed it
+        already. Returns the ids of those that still may."""
         encoded_ids = encode_numbers(self._db, delivery_ids)
         if self._db.dialect.name == "postgresql":
             statements.LOCK_MEMBERS.fetch_rows(self._db, {"ids": encoded_ids})
@@ -104,9 +107,9 @@ class QueueQueries(GateBlockQueries):
     def settle_refused_deliveries(
         self, worker_id: int, delivery_ids: Sequence[int], states: Mapping[int, EditionState]
     ) -> int:
-        """Settle what the gate refused, and was not sent; how many of them won't be. Of a paused
-        edition they go back to the queue, of a cancelled one they are cancelled; else the address
-        is suppressed or off the list."""
+        """Settle messages that the gate refused, and return how many of them will not be sent.
+        Those of a paused edition go back to the queue, those of a cancelled one are cancelled; in
+        other cases the address is suppressed or has left the list."""
         claimed_by_worker = and_(
             schema.delivery.c.id.in_(delivery_ids),
             schema.delivery.c.worker_id == worker_id,
@@ -133,8 +136,8 @@ class QueueQueries(GateBlockQueries):
         return settled_count
 
     def settle_deliveries(self, settlements: Sequence[Settlement]) -> None:
-        """Write down what became of messages. Of a sender that lost the row meanwhile only news of
-        an acceptance counts, whatever the row has become."""
+        """Write what became of messages. If a worker has lost a row in the meantime, only the
+        relay's acceptance counts, whatever state the row is in."""
         accepted: list[tuple[int, str]] = []
         others: list[tuple[int, int, str, str, int, float]] = []
         for delivery_id, worker_id, state, reply, delay, spend in settlements:
@@ -152,8 +155,8 @@ class QueueQueries(GateBlockQueries):
     # ---- back to the queue ----------------------------------------------------------------------
 
     def return_claims(self, edition_id: int, worker_id: int, keep_ids: Sequence[int] = ()) -> int:
-        """Return what a sender claimed of an edition and did not let out, but for `keep`. Nobody's
-        attempt is spent."""
+        """Return to the queue what a worker claimed of an edition and did not let pass, except
+        `keep_ids`. No attempt is spent."""
         claimed_by_worker = and_(
             schema.delivery.c.edition_id == edition_id,
             schema.delivery.c.worker_id == worker_id,
@@ -169,7 +172,7 @@ class QueueQueries(GateBlockQueries):
         ).rowcount
 
     def postpone_deliveries(self, worker_id: int, delays: Sequence[tuple[int, float]]) -> None:
-        """Return claimed rows until that many seconds from now."""
+        """Return claimed rows to the queue, due in so many seconds."""
         if delays:
             statements.PUT_OFF.run(self._db, {"news": encode_rows(delays), "by": worker_id})
 
@@ -179,8 +182,12 @@ class QueueQueries(GateBlockQueries):
         states: Sequence[DeliveryState],
         delivery_ids: Sequence[int] | None = None,
     ) -> int:
-        """Queue an edition's deliveries in these states again (those of `ids`, when given); how
-        many. What had failed has its attempt back."""
+        """Queue an edition's deliveries in these states again (only `delivery_ids`, if given), and
+        return their number. A failed delivery gets its attempt back. Raises BadTransition for a
+        state that does not lead back to the queue."""
+        for state in states:
+            if DeliveryState.QUEUED not in DELIVERY_TRANSITIONS[state]:
+                raise BadTransition(f"a delivery that is {state} can't be queued again")
         spent_states = [state for state in states if state is not DeliveryState.FAILED]
         total = 0
         for group_states, attempt in (
@@ -206,7 +213,7 @@ class QueueQueries(GateBlockQueries):
         return total
 
     def make_deliveries_due(self, edition: Edition) -> int:
-        """Let deferred deliveries be tried at once, as whoever sends by hand expects."""
+        """Make deferred deliveries due at once, as people expect who send by hand."""
         result = self._db.execute(
             update(schema.delivery)
             .where(
@@ -219,24 +226,18 @@ class QueueQueries(GateBlockQueries):
         return result.rowcount
 
     def apply_in_doubt_rule(self, edition: Edition, now: datetime) -> int:
-        """Queue rows in doubt again, where the edition's rule is to resend; how many."""
+        """Queue deliveries in doubt again if the edition's rule is to resend, and return their
+        number."""
         if edition.in_doubt is not InDoubtPolicy.RESEND:
             return 0
         count = self.return_to_queue(edition.id, [DeliveryState.IN_DOUBT])
         if count:
-            self._db.execute(
-                insert(schema.edition_event).values(
-                    edition_id=edition.id,
-                    at=now,
-                    what="in doubt",
-                    actor="",
-                    detail=f"{count} queued again: the rule is to resend",
-                )
-            )
+            detail = f"{count} queued again: the rule is to resend"
+            revert.insert_event(self._db, edition.id, "in doubt", detail, now, WORKER)
         return count
 
     def mark_in_doubt_sent(self, edition: Edition, reply: str) -> int:
-        """Take what is in doubt for accepted; how many."""
+        """Mark deliveries in doubt as accepted, and return their number."""
         result = self._db.execute(
             update(schema.delivery)
             .where(
@@ -248,7 +249,7 @@ class QueueQueries(GateBlockQueries):
         return result.rowcount
 
     def cancel_unsent_deliveries(self, edition_id: int) -> int:
-        """Cancel what has not passed the gate, whoever has claimed it."""
+        """Cancel deliveries that have not passed the gate, whichever worker has claimed them."""
         total = 0
         for states, attempt in (
             ([DeliveryState.QUEUED], schema.delivery.c.attempt),
@@ -264,12 +265,12 @@ class QueueQueries(GateBlockQueries):
             ).rowcount
         return total
 
-    # ---- is there more to do? -------------------------------------------------------------------
+    # ---- what is left to do ---------------------------------------------------------------------
 
     def has_work(self) -> bool:
-        """Whether a run would have something to do: of an edition that is being sent a delivery is
-        due, or held by somebody who may be dead, or none is left to wait for. Rows in doubt count
-        where the rule is to resend them."""
+        """Check whether a delivery run has something to do: an edition that is being sent has a due
+        delivery, or one in flight at a worker that may be dead, or none left to wait for.
+        Deliveries in doubt count if the rule is to resend them."""
         sending_editions = select(schema.edition.c.id, schema.edition.c.in_doubt).where(
             schema.edition.c.state == EditionState.SENDING.value
         )
@@ -291,7 +292,7 @@ class QueueQueries(GateBlockQueries):
         return False
 
     def find_next_due(self, edition_id: int) -> datetime | None:
-        """When the next queued delivery of an edition is due, by the database's clock."""
+        """Return when the next queued delivery of an edition is due, by the database's clock."""
         statement = select(func.min(schema.delivery.c.next_attempt_at)).where(
             schema.delivery.c.edition_id == edition_id, queued
         )
@@ -299,7 +300,7 @@ class QueueQueries(GateBlockQueries):
         return due_at
 
     def count_due_deliveries(self, edition_id: int) -> int:
-        """How many deliveries are due."""
+        """Return how many deliveries of an edition are due."""
         statement = (
             select(func.count())
             .select_from(schema.delivery)
@@ -312,7 +313,7 @@ class QueueQueries(GateBlockQueries):
         return int(self._db.scalar(statement) or 0)
 
     def is_claimed_by_others(self, edition_ids: Sequence[int], worker_id: int) -> bool:
-        """Whether another sender holds deliveries of these editions."""
+        """Check whether another worker has deliveries of these editions in flight."""
         match = self._db.scalar(
             select(literal(1))
             .where(
@@ -325,7 +326,7 @@ class QueueQueries(GateBlockQueries):
         return match is not None
 
     def has_unfinished_deliveries(self, edition: Edition) -> bool:
-        """Whether the edition still waits for deliveries: for rows in doubt too, where the rule is
+        """Check whether the edition still waits for deliveries; those in doubt count if the rule is
         to resend them."""
         conditions = [queued, in_flight]
         if edition.in_doubt is InDoubtPolicy.RESEND:

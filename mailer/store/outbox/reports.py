@@ -1,4 +1,4 @@
-"""What people ask of an edition's deliveries: how it stands, and why somebody got nothing."""
+"""Reports of an edition's deliveries, and the facts that explain one recipient's outcome."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -27,10 +27,10 @@ from mailer.tokens import hash_address
 
 
 class ReportQueries(SqlStore):
-    """Implements ``outbox.OutboxStore``."""
+    """The part of ``OutboxStore`` that answers questions of people."""
 
     def build_report(self, edition: Edition) -> DeliveryReport:
-        """How the edition stands."""
+        """Return the numbers of an edition's deliveries."""
 
         def count_by_column(
             column: Column[Any], *conditions: ColumnElement[bool]
@@ -64,14 +64,15 @@ class ReportQueries(SqlStore):
     def list_deliveries(
         self, edition: Edition | None, states: Sequence[DeliveryState] = (), limit: int = 100
     ) -> list[Delivery]:
-        """Deliveries of an edition (None: of all), in these states (none given: in any)."""
+        """Return deliveries of an edition, or of all (None), in these states, or in any if none is
+        given."""
         return self._fetch_deliveries_after(0, edition, states, limit)
 
     def iterate_deliveries(
         self, edition: Edition, states: Sequence[DeliveryState] = ()
     ) -> Iterator[Delivery]:
-        """All of an edition's in these states (none given: in any), read in batches: memory does
-        not grow with them."""
+        """Yield all deliveries of an edition in these states, or in any if none is given. They are
+        read in batches, so that memory does not grow with them."""
         last_id = 0
         while batch := self._fetch_deliveries_after(last_id, edition, states, 1000):
             yield from batch
@@ -89,7 +90,7 @@ class ReportQueries(SqlStore):
         return [build_delivery(row) for row in rows]
 
     def count_on_wire(self, edition: Edition | None) -> dict[int, int]:
-        """How many messages each sender has on the wire, of an edition (None: of all)."""
+        """Count the messages that each worker has on the wire, of one edition or of all (None)."""
         statement = select(schema.delivery.c.worker_id, func.count()).where(
             schema.is_in_state(DeliveryState.ON_WIRE.value)
         )
@@ -98,7 +99,7 @@ class ReportQueries(SqlStore):
         return dict(self._db.execute(statement.group_by(schema.delivery.c.worker_id)).all())
 
     def find_list_id(self, edition: Edition) -> int:
-        """The number of the edition's list, as signed links carry it."""
+        """Return the id of the edition's list, as signed links carry it."""
         list_id = self._db.scalar(
             select(schema.mailing_list.c.id).where(schema.mailing_list.c.slug == edition.list)
         )
@@ -106,7 +107,7 @@ class ReportQueries(SqlStore):
         return int(list_id)
 
     def get_recipient_status(self, edition: Edition, address: str) -> RecipientStatus:
-        """What is known of an address, to explain the edition by."""
+        """Return what is stored about an address, to explain its outcome in this edition."""
         row = self._db.execute(
             select(schema.delivery).where(
                 schema.delivery.c.edition_id == edition.id, schema.delivery.c.address == address
@@ -198,7 +199,8 @@ class ReportQueries(SqlStore):
         )
 
     def _compute_story_mask(self, edition: Edition, topic_set_id: int | None, language: str) -> int:
-        """The bits that a membership's topics and language let through, of a composed edition."""
+        """Return the bits of a composed edition that a membership's topics and language let
+        through."""
         try:
             by_topic, mask = build_story_masks(self._db, self._key, edition)
         except ComposeError:
@@ -233,7 +235,7 @@ class ReportQueries(SqlStore):
 
 
 def build_delivery(row: Row[Any]) -> Delivery:
-    """The record of a row."""
+    """Build the record of a row."""
     return Delivery(
         id=row.id,
         edition_id=row.edition_id,

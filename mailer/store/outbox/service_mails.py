@@ -1,10 +1,10 @@
-"""Letters into the outbox: one standing edition for all that say the same on the same day, and a
-delivery of it for each.
+"""Service mails into the outbox: one rolling edition for all that say the same on the same day,
+with a delivery for each.
 
-A standing edition is begun when the first letter is put into it, and goes back to being sent with
-each that follows, in the same transaction. Its row is locked meanwhile, as it is by whoever finds
-that nothing is left of it and marks it sent (``delivery/ledger.py``): of the two one is first, and
-the other one sees what it did, so that no letter is left behind in an edition that counts as sent.
+A rolling edition begins with its first service mail, and returns to sending with each that follows,
+in the same transaction. Its row is locked during that, and also when the ledger finds nothing left
+of it and marks it sent (``delivery/ledger.py``). One of the two comes first and the other sees what
+it did, so that no service mail stays behind in an edition that counts as sent.
 """
 
 import hashlib
@@ -15,6 +15,8 @@ from itertools import count
 
 from sqlalchemy import insert, select, update
 
+from mailer.actor import WORKER
+from mailer.editions import check_transition
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody, NewEdition
@@ -26,8 +28,9 @@ from mailer.tokens import hash_address
 
 @dataclass(frozen=True, slots=True)
 class ServiceEditionKey:
-    """What all letters of a standing edition share. Letters with another `seed` stand in another:
-    whatever must not change within one goes into it. `list` is a slug."""
+    """What all service mails of a rolling edition share. Mails with another `seed` belong to
+    another edition: everything that must not change within an edition goes into the seed. `list` is
+    a slug."""
 
     kind: EditionKind
     template: str
@@ -36,20 +39,20 @@ class ServiceEditionKey:
     seed: str
 
     def derive_uid(self, sequence_number: int) -> str:
-        """That of the first edition, the second, and so on."""
+        """Return the uid of the first edition, the second, and so on."""
         return hashlib.sha256(f"{self.seed}\n{sequence_number}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """`reference` is what the mail's link names: see ``message.Recipient``."""
+    """`reference` is the id that the mail's link names: see ``message.Recipient``."""
 
     reference: int
     name: str = ""
 
 
 class SqlServiceMailStore(SqlStore):
-    """Puts letters into the outbox."""
+    """Puts service mails into the outbox."""
 
     def queue_service_mail(
         self,
@@ -58,18 +61,24 @@ class SqlServiceMailStore(SqlStore):
         addressees: Mapping[str, Addressee],
         now: datetime,
     ) -> frozenset[str]:
-        """Queue a letter to these addresses, due at once and before all else; to which of them.
+        """Queue a service mail to these addresses, due at once and before all other mail. Returns
+        the addresses it was queued for.
 
-        An edition has one delivery for each address. Who has had this letter today gets it from a
-        further one; since no transaction takes two of them, that is for the next call: it gives
-        back fewer addresses than it was given, but never none."""
+        An edition has one delivery for each address. Addresses that have had this mail today get it
+        from a further edition; as no transaction uses two of them, that is left for the next call.
+        So it returns fewer addresses than it was given, but never none."""
         while True:
             sequence_number, new_addresses = self._find_room(edition_key, addressees)
             edition = self._open_edition(edition_key, body, sequence_number, now)
-            if edition.state is not EditionState.CANCELLED:  # else it was, since it was looked at
+            if (
+                edition.state is not EditionState.CANCELLED
+            ):  # it may have been cancelled since _find_room
                 break
         if edition.state is EditionState.SENT:
-            EditionQueries(self._db, self._key).set_state(edition, EditionState.SENDING, now)
+            check_transition(edition, EditionState.SENDING)
+            EditionQueries(self._db, self._key).set_state(
+                edition, EditionState.SENDING, now, WORKER
+            )
         self._db.execute(
             insert(schema.delivery).values(
                 edition_id=edition.id,
@@ -94,8 +103,8 @@ class SqlServiceMailStore(SqlStore):
     def _find_room(
         self, edition_key: ServiceEditionKey, addressees: Mapping[str, Addressee]
     ) -> tuple[int, set[str]]:
-        """The first edition that has room for some of these addresses, and for which. One that was
-        cancelled has none."""
+        """Return the first edition with room for some of these addresses, and those addresses. A
+        cancelled one has no room."""
         for sequence_number in count():
             row = self._db.execute(
                 select(schema.edition.c.id, schema.edition.c.state).where(
@@ -119,7 +128,7 @@ class SqlServiceMailStore(SqlStore):
     def _open_edition(
         self, edition_key: ServiceEditionKey, body: EditionBody, sequence_number: int, now: datetime
     ) -> Edition:
-        """That edition, locked; begun now if there is none."""
+        """Return that edition, locked; begin it if there is none."""
         editions = EditionQueries(self._db, self._key)
         uid = edition_key.derive_uid(sequence_number)
         edition_id = self._db.scalar(select(schema.edition.c.id).where(schema.edition.c.uid == uid))
@@ -139,6 +148,7 @@ class SqlServiceMailStore(SqlStore):
                 archive=ArchiveVisibility.PRIVATE,
             ),
             now,
+            WORKER,
         )
         editions.freeze_edition(new_edition, [body], (), body.compute_hash())
         self._db.execute(

@@ -1,6 +1,6 @@
-"""The statements and conditions that deliveries are moved by; ``queue.py`` runs them.
+"""The statements and conditions that move deliveries; ``queue.py`` runs them.
 
-What is in capitals runs thousands of times a minute, and so is prepared.
+Statements in capitals run thousands of times a minute, and so are prepared.
 """
 
 from typing import Any
@@ -29,8 +29,8 @@ from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.prepared_statements import PreparedStatement, among, build_json_columns
 
-# Scalar subqueries by primary key: of EXISTS with a join PostgreSQL makes a hash of the whole list
-# where it has no statistics, half a second each time.
+# Scalar subqueries by primary key: for EXISTS with a join PostgreSQL hashes the whole list if it
+# has no statistics, half a second each time.
 _list_id = (
     select(schema.edition.c.list_id)
     .where(schema.edition.c.id == schema.delivery.c.edition_id)
@@ -43,7 +43,7 @@ _edition_state = (
     .correlate(schema.delivery)
     .scalar_subquery()
 )
-# A subquery, so that SQLite works it out once a statement and not once a row.
+# A subquery, so that SQLite computes it once a statement and not once a row.
 _now = select(schema.database_now()).scalar_subquery()
 _membership = (
     select(
@@ -85,14 +85,12 @@ may_be_delivered = and_(
         and_(
             func.coalesce(_membership, "") == MembershipState.ACTIVE.value,
             func.coalesce(_address, "")
-            == schema.delivery.c.address_key,  # they may have changed it since
+            == schema.delivery.c.address_key,  # the subscriber may have changed it since
         ),
         _edition_kind.in_(_TO_ANYONE),
     ),
     _suppression.is_(None),
-    schema.delivery.c.address.not_like(
-        f"{schema.ERASED}%"
-    ),  # nor is what was taken out long ago tried again
+    schema.delivery.c.address.not_like(f"{schema.ERASED}%"),  # an erased address is not tried again
 )
 
 queued = schema.is_in_state(DeliveryState.QUEUED.value)
@@ -129,7 +127,7 @@ _claim_update = update(schema.delivery).values(
 _claim_columns = [schema.delivery.c[name] for name in Claim._fields]
 
 # PostgreSQL. As a CTE it runs once: it may run a subquery of IN once a row, and each time it skips
-# what it has locked before, so that a claim takes more than its limit.
+# what it has locked before, so that a claim would exceed its limit.
 _due_cte = _due_deliveries.cte("due")
 CLAIM = PreparedStatement(
     _claim_update.where(schema.delivery.c.id.in_(select(_due_cte.c.id)), queued).returning(
@@ -137,8 +135,8 @@ CLAIM = PreparedStatement(
     )
 )
 
-# SQLite, where nobody else writes meanwhile: three statements of one row each. Its driver lets go
-# of the interpreter for each row that it fetches.
+# SQLite, with no other writer at the same time: three statements of one row each. Its driver
+# releases the interpreter for each row that it fetches.
 _due_subquery = _due_deliveries.subquery("due")
 DUE = PreparedStatement(select(func.json_group_array(_due_subquery.c.id)))
 CLAIM_DUE = PreparedStatement(_claim_update.where(among(schema.delivery.c.id, "ids")))
@@ -160,7 +158,7 @@ _gate_update = (
 )
 GATE = PreparedStatement(_gate_update.where(in_flight).returning(schema.delivery.c.id))
 
-# SQLite, for what is claimed and has not passed yet: two steps, however many there are.
+# SQLite, for deliveries that are claimed and have not passed: two statements, however many rows.
 OPEN_GATE = PreparedStatement(_gate_update.where(claimed))
 PASSED = PreparedStatement(
     select(func.json_group_array(schema.delivery.c.id)).where(
@@ -180,7 +178,7 @@ LOCK_MEMBERS = PreparedStatement(
         ),
     )
     .join(schema.subscriber, schema.subscriber.c.id == schema.membership.c.subscriber_id)
-    # Of a service mail `subscriber_id` may be the number of something else.
+    # In a service mail `subscriber_id` may be the id of another kind of record.
     .where(among(schema.delivery.c.id, "ids"), schema.edition.c.kind.not_in(_TO_ANYONE))
     .order_by(schema.membership.c.subscriber_id, schema.membership.c.list_id)
     .with_for_update(read=True, of=(schema.membership, schema.subscriber))
@@ -198,7 +196,7 @@ ANY_EMBARGO = PreparedStatement(
         .exists()
     )
 )
-"""Whether there may be an embargo at all."""
+"""Selects a row if there may be an embargo at all."""
 ANY_KILL = PreparedStatement(select(literal(1)).where(select(schema.kill.c.slug).exists()))
 _delivery_id, _reply = build_json_columns("news", BigInteger(), Text())
 ACCEPTED = PreparedStatement(

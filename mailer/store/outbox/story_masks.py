@@ -10,7 +10,8 @@ from mailer.store.editions.records import EditionQueries
 
 
 def build_story_masks(db: Connection, key: bytes, edition: Edition) -> tuple[dict[str, int], int]:
-    """Bits by topic, and the bits of stories without a topic, which are for everyone."""
+    """Return the bits of each topic, and the bits of stories without a topic, which are for
+    everyone."""
     bits = EditionQueries(db, key).fetch_story_bits(edition)
     if not bits:
         raise ComposeError(f"edition {edition.id} is not composed")

@@ -1,9 +1,10 @@
-"""Senders: the processes that deliver, each with a row that moves while it lives.
+"""Workers: the processes that deliver, each with a row that changes while it is alive.
 
-Each transaction of a sender begins with :meth:`WorkerQueries.update_heartbeat`, which takes the sender's own row;
-:meth:`WorkerQueries.reclaim_deliveries` deletes that row. Of a sender and of whoever takes it for dead, one goes
-first, and the other one sees it: what a sender holds is its own until it is told otherwise. No
-clock has a say in that; how long a beat must stand still is for the observer's own stopwatch.
+Each transaction of a worker begins with :meth:`WorkerQueries.update_heartbeat`, which locks the
+worker's own row; :meth:`WorkerQueries.reclaim_deliveries` deletes that row. A worker and the one
+that takes it for dead cannot both come first, and the second sees what the first did: a worker's
+deliveries are its own until it finds its row gone. No clock is involved; how long a heartbeat must
+stand still is measured by the observer's own stopwatch.
 """
 
 from datetime import datetime
@@ -26,16 +27,17 @@ _HEARTBEAT = PreparedStatement(
 
 
 class WorkerQueries(SqlStore):
-    """Implements ``outbox.SenderStore``."""
+    """The part of ``OutboxStore`` about workers."""
 
     def register_worker(self, name: str, now: datetime) -> int:
-        """A new sender's number. Numbers are never used again."""
+        """Add a worker and return its id. Ids are never used again."""
         result = self._db.execute(insert(schema.worker).values(name=name, started_at=now))
         assert result.inserted_primary_key is not None
         return int(result.inserted_primary_key[0])
 
     def update_heartbeat(self, worker_id: int) -> bool:
-        """Show that this sender lives. False: it was taken for dead, and holds nothing any more."""
+        """Show that this worker is alive. Returns False if it was taken for dead and has lost its
+        deliveries."""
         return _HEARTBEAT.run(self._db, {"one": worker_id}) == 1
 
     def list_workers(self) -> list[DeliveryWorker]:
@@ -45,8 +47,9 @@ class WorkerQueries(SqlStore):
         return [DeliveryWorker(row.id, row.name, row.beat) for row in rows]
 
     def reclaim_deliveries(self, dead_worker: DeliveryWorker) -> tuple[int, int] | None:
-        """Take back what a sender held whose beat is still that of `dead`: claimed rows to the
-        queue, rows on the wire in doubt. How many of each; None when it has moved, and lives."""
+        """Take back the deliveries of a worker whose heartbeat has not changed: claimed ones go to
+        the queue, those on the wire are in doubt. Returns (requeued, in_doubt), or None if the
+        heartbeat has changed."""
         result = self._db.execute(
             delete(schema.worker).where(
                 schema.worker.c.id == dead_worker.id, schema.worker.c.beat == dead_worker.heartbeat
@@ -55,7 +58,7 @@ class WorkerQueries(SqlStore):
         return self._release_deliveries(dead_worker.id) if result.rowcount else None
 
     def remove_worker(self, worker_id: int) -> None:
-        """Leave. What it still held is treated as a dead sender's."""
+        """Remove a worker. Deliveries that it still has are treated as a dead worker's."""
         self._db.execute(delete(schema.worker).where(schema.worker.c.id == worker_id))
         self._release_deliveries(worker_id)
 

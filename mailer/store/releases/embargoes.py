@@ -1,10 +1,11 @@
-"""Embargoes and their log, and what a moved one does to editions."""
+"""Embargoes and their log, and what a moved embargo does to editions."""
 
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Row, func, insert, literal, select, update
 
+from mailer.actor import Actor
 from mailer.model.deliveries import EMBARGOED_REPLY, DeliveryState
 from mailer.model.edition_states import OPEN_STATES, EditionRole, EditionState
 from mailer.model.embargoes import (
@@ -24,10 +25,11 @@ _WALL_TIME_FORMAT = "%Y-%m-%dT%H:%M"
 
 
 class SqlEmbargoStore(SqlStore):
-    """Implements ``embargoes.EmbargoStore``."""
+    """Implements ``EmbargoStore``."""
 
     def read_clock(self) -> datetime:
-        """The database's clock: what leaves through it or a page goes by no process's own."""
+        """Return the database's time: the gate and the pages must not depend on the clock of one
+        process."""
         moment: datetime | None = self._db.scalar(select(schema.database_now()))
         assert moment is not None
         return moment
@@ -42,7 +44,8 @@ class SqlEmbargoStore(SqlStore):
         return _build_embargo(row) if row else None
 
     def list_embargoes(self, since: datetime | None = None) -> list[Embargo]:
-        """The soonest to end first; with `since` only those that end later, as it is written."""
+        """Return embargoes, the soonest to end first; with `since` only those whose recorded end is
+        later."""
         statement = select(schema.embargo).order_by(schema.embargo.c.until, schema.embargo.c.slug)
         if since is not None:
             statement = statement.where(schema.embargo.c.until > since)
@@ -55,8 +58,8 @@ class SqlEmbargoStore(SqlStore):
         )
 
     def count_recipients(self, slug: str, ends: datetime) -> tuple[int, int]:
-        """How many people have a mail with the story that says nothing of an embargo, and how many
-        one that says another end than this."""
+        """Count the people who have a mail with the story that states no embargo, and those with a
+        mail that states another end than this."""
         stated_end = schema.edition.c.embargo_until
         bit = literal(1, BigInteger).op("<<")(schema.edition_story.c.bit)
         base_count = (
@@ -84,6 +87,7 @@ class SqlEmbargoStore(SqlStore):
             "lifted_at": embargo.lifted_at,
             "set_at": embargo.set_at,
             "set_by": embargo.set_by,
+            "set_by_key": embargo.set_by_key,
             "reason": embargo.reason,
         }
         self._db.execute(
@@ -99,12 +103,13 @@ class SqlEmbargoStore(SqlStore):
                 at=event.at,
                 what=event.what.value,
                 who=event.who,
+                who_key=event.who_key,
                 detail=event.detail,
             )
         )
 
     def list_events(self, slug: str, limit: int = 1000) -> list[EmbargoEvent]:
-        """The newest `limit`, the oldest of them first."""
+        """Return the newest `limit` events, the oldest of them first."""
         rows = self._db.execute(
             select(schema.embargo_event)
             .where(schema.embargo_event.c.slug == slug)
@@ -112,18 +117,25 @@ class SqlEmbargoStore(SqlStore):
             .limit(limit)
         ).all()
         return [
-            EmbargoEvent(row.slug, row.at, EmbargoEventType(row.what), row.who, row.detail)
+            EmbargoEvent(
+                row.slug,
+                row.at,
+                EmbargoEventType(row.what),
+                row.who,
+                row.detail,
+                row.who_key,
+            )
             for row in reversed(rows)
         ]
 
     def enforce_embargo(
-        self, previous: Embargo | None, embargo: Embargo, now: datetime, actor: str
+        self, previous: Embargo | None, embargo: Embargo, now: datetime, actor: Actor
     ) -> EmbargoEffect:
-        """See that nothing goes by an embargo that is no more. Editions that state it are drafts
-        again, or are paused if they have begun; those that were to be sent when it ends are sent
-        when it ends now; and what waits at the gate is looked at again."""
-        # On PostgreSQL the gate has these rows locked until its transaction ends: it sees the new
-        # embargo, or this waits until what it has let out is written down.
+        """Stop every mail that states an old end of an embargo. Editions that state it return to
+        draft, or are paused if they have begun. Editions that were to be sent when it ended are
+        sent when it ends now. Deliveries that wait at the gate are checked again."""
+        # On PostgreSQL the gate locks these rows until its transaction ends: either the gate sees
+        # the new embargo, or this waits until the messages it let pass are recorded.
         rows = self._db.execute(
             select(schema.edition)
             .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
@@ -142,7 +154,7 @@ class SqlEmbargoStore(SqlStore):
             states_old_end = row.embargo_until is not None and row.embargo_until != embargo.ends_at
             if state in {EditionState.SENDING, EditionState.PAUSED}:
                 if embargo.lifted_at and row.role == EditionRole.ADVANCE.value:
-                    # Whoever was still to get it gets the release.
+                    # Its remaining recipients get the release instead.
                     self._cancel_edition(row.id, reason, now, actor)
                 elif states_old_end and state is EditionState.SENDING and not embargo.lifted_at:
                     self._pause_edition(row.id, reason, now, actor)
@@ -154,7 +166,7 @@ class SqlEmbargoStore(SqlStore):
                     revert.revert_to_draft(self._db, row.id, reason, now, actor)
                     voided.append(row.id)
                 if previous and row.send_at and self._is_waiting_for(row, previous):
-                    self._move_send_time(row.id, embargo, now)
+                    self._move_send_time(row.id, embargo, now, actor)
                     moved.append(row.id)
         return EmbargoEffect(tuple(voided), tuple(paused), tuple(moved))
 
@@ -164,13 +176,15 @@ class SqlEmbargoStore(SqlStore):
             and row.zone == embargo.terms.zone
         )
 
-    def _move_send_time(self, edition_id: int, embargo: Embargo, now: datetime) -> None:
-        """Give an edition that goes when the embargo ends its new time. The terms stay those of the
-        embargo also when it was lifted: its own moment is what counts then."""
+    def _move_send_time(
+        self, edition_id: int, embargo: Embargo, now: datetime, actor: Actor
+    ) -> None:
+        """Give an edition that waits for the end of an embargo its new time. The terms stay those
+        of the embargo even if it was lifted: then its own moment counts."""
         statement = update(schema.edition).where(schema.edition.c.id == edition_id)
         if embargo.lifted_at:
-            # By the clock in UTC, so that the worker finds nothing to put right; a minute's
-            # beginning that is not yet to come.
+            # In UTC, so that the worker has nothing to recalculate; the beginning of a minute that
+            # is not in the future.
             minute = embargo.lifted_at.replace(second=0, microsecond=0)
             self._db.execute(
                 statement.values(send_at=minute, wall=f"{minute:{_WALL_TIME_FORMAT}}", zone="UTC")
@@ -185,22 +199,28 @@ class SqlEmbargoStore(SqlStore):
                 )
             )
             detail = f"{embargo.terms}, as its embargo has moved"
-        self._insert_edition_event(edition_id, "time", detail, now, "")
+        revert.insert_event(self._db, edition_id, "time", detail, now, actor)
 
-    def _pause_edition(self, edition_id: int, reason: str, now: datetime, actor: str) -> None:
+    def _pause_edition(self, edition_id: int, reason: str, now: datetime, actor: Actor) -> None:
         paused_state = EditionState.PAUSED.value
         self._db.execute(
             update(schema.edition)
-            .where(schema.edition.c.id == edition_id)
+            .where(
+                schema.edition.c.id == edition_id,
+                schema.edition.c.state.in_(revert.list_sources(EditionState.PAUSED)),
+            )
             .values(state=paused_state, reason=reason)
         )
-        self._insert_edition_event(edition_id, paused_state, reason, now, actor)
+        revert.insert_event(self._db, edition_id, paused_state, reason, now, actor)
 
-    def _cancel_edition(self, edition_id: int, reason: str, now: datetime, actor: str) -> None:
+    def _cancel_edition(self, edition_id: int, reason: str, now: datetime, actor: Actor) -> None:
         cancelled_state = EditionState.CANCELLED.value
         self._db.execute(
             update(schema.edition)
-            .where(schema.edition.c.id == edition_id)
+            .where(
+                schema.edition.c.id == edition_id,
+                schema.edition.c.state.in_(revert.list_sources(EditionState.CANCELLED)),
+            )
             .values(state=cancelled_state, reason=reason, finished_at=now)
         )
         self._db.execute(
@@ -208,11 +228,11 @@ class SqlEmbargoStore(SqlStore):
             .where(schema.delivery.c.edition_id == edition_id, schema.is_in_state("queued"))
             .values(state=DeliveryState.CANCELLED.value, updated_at=schema.database_now())
         )
-        self._insert_edition_event(edition_id, cancelled_state, reason, now, actor)
+        revert.insert_event(self._db, edition_id, cancelled_state, reason, now, actor)
 
     def _make_waiting_due(self, edition_id: int) -> None:
-        """What the gate has put off until the embargo ends is due: the gate puts it off anew, or
-        lets it out."""
+        """Make the deliveries due that the gate has deferred until the embargo ends: the gate
+        defers them again, or lets them pass."""
         self._db.execute(
             update(schema.delivery)
             .where(
@@ -222,15 +242,6 @@ class SqlEmbargoStore(SqlStore):
                 schema.delivery.c.next_attempt_at > schema.database_now(),
             )
             .values(next_attempt_at=schema.database_now())
-        )
-
-    def _insert_edition_event(
-        self, edition_id: int, event_type: str, detail: str, now: datetime, actor: str
-    ) -> None:
-        self._db.execute(
-            insert(schema.edition_event).values(
-                edition_id=edition_id, at=now, what=event_type, actor=actor, detail=detail
-            )
         )
 
 
@@ -243,4 +254,5 @@ def _build_embargo(row: Row[Any]) -> Embargo:
         set_by=row.set_by,
         reason=row.reason,
         lifted_at=row.lifted_at,
+        set_by_key=row.set_by_key,
     )

@@ -13,7 +13,7 @@ from mailer.store.upsert import build_upsert
 
 
 class BoilerplateQueries(SqlStore):
-    """Implements ``articles.boilerplates.BoilerplateStore``."""
+    """The part of ``ArticleStore`` about boilerplates."""
 
     def list_boilerplates(self) -> list[Boilerplate]:
         rows = self._db.execute(
@@ -25,8 +25,11 @@ class BoilerplateQueries(SqlStore):
 
     def save_boilerplate(self, boilerplate: Boilerplate) -> None:
         values = {
-            "name": boilerplate.name, "text": boilerplate.text, "html": boilerplate.html, "updated_at": boilerplate.updated_at,
-        }  # fmt: skip
+            "name": boilerplate.name,
+            "text": boilerplate.text,
+            "html": boilerplate.html,
+            "updated_at": boilerplate.updated_at,
+        }
         self._db.execute(
             build_upsert(self._db.dialect.name, schema.boilerplate)
             .values(organisation=boilerplate.organisation, language=boilerplate.language, **values)
@@ -43,7 +46,7 @@ class BoilerplateQueries(SqlStore):
 
 
 class FileQueries(SqlStore):
-    """Bytes by their SHA-256, in hex. What is there never changes."""
+    """Bytes by their SHA-256, in hex. A stored file never changes."""
 
     def save_file(self, sha256: str, media_type: str, content: bytes, now: datetime) -> None:
         self._db.execute(
@@ -65,7 +68,7 @@ class FileQueries(SqlStore):
         return content
 
     def find_missing_hashes(self, hashes: Iterable[str]) -> set[str]:
-        """Those of them that are not here."""
+        """Return those of these hashes that are not stored."""
         wanted_hashes = {*hashes}
         present_hashes = self._db.scalars(
             select(schema.file.c.sha256).where(schema.file.c.sha256.in_(wanted_hashes))
@@ -74,7 +77,7 @@ class FileQueries(SqlStore):
 
 
 class KillQueries(SqlStore):
-    """Implements ``articles.kills.KillStore``."""
+    """The part of ``ReleaseStore`` about kills."""
 
     def find_kill(self, slug: str) -> Kill | None:
         row = self._db.execute(select(schema.kill).where(schema.kill.c.slug == slug)).one_or_none()
@@ -84,8 +87,10 @@ class KillQueries(SqlStore):
         values = {
             "why": dict(kill.why),
             "asked_by": kill.asked_by,
+            "asked_by_key": kill.asked_by_key,
             "asked_at": kill.asked_at,
             "confirmed_by": kill.confirmed_by,
+            "confirmed_by_key": kill.confirmed_by_key,
             "confirmed_at": kill.confirmed_at,
         }
         self._db.execute(

@@ -1,4 +1,4 @@
-"""Press pages: what of releases anybody may read."""
+"""Press pages: the parts of releases that anybody may read."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,11 +25,11 @@ _APPROVED = (EditionState.APPROVED, EditionState.SCHEDULED)
 
 
 class ReleasePageQueries(SqlStore):
-    """Implements ``press.PressStore``. What is embargoed is by the database's clock, and by the
-    caller's."""
+    """The part of ``ReleaseStore`` about press pages. A story is embargoed if it is so by the
+    database's clock or by the caller's."""
 
     def find_page(self, slug: str, now: datetime) -> ReleasePage | None:
-        """A release's newest version that anybody may read; None where there is none."""
+        """Return a release's newest version that anybody may read, or None."""
         return next(
             iter(
                 self._fetch_pages(
@@ -40,13 +40,13 @@ class ReleasePageQueries(SqlStore):
         )
 
     def list_newest_pages(self, now: datetime, limit: int, offset: int = 0) -> list[ReleasePage]:
-        """The newest version of each release, the last to open first."""
+        """Return the newest version of each release, the last to open first."""
         groups = self._group_by_story(self._select_open_pages(now))
         return [self._build_page(group) for group in groups[offset : offset + limit]]
 
     def find_page_of_edition(self, edition_id: int) -> ReleasePage | None:
-        """The sheet that an edition was approved with, embargoed or not: for whoever has shown that
-        they may see it."""
+        """Return the page that an edition was approved with, embargoed or not: for readers who have
+        shown that they may see it."""
         statement = _SELECT.where(schema.edition.c.id == edition_id)
         return next(iter(self._fetch_pages(statement)), None)
 
@@ -57,7 +57,7 @@ class ReleasePageQueries(SqlStore):
             **embargoes.find_embargoed(embargo_store, embargo_store.read_clock()),
         }
         statement = _SELECT.where(_is_out(now), schema.edition_story.c.slug.in_(_QUEUED))
-        # One that is to be killed doesn't open while a second person is looked for.
+        # A page does not open while a kill waits for the second person.
         killed_slugs = (
             select(schema.kill.c.slug)
             .join(schema.embargo, schema.embargo.c.slug == schema.kill.c.slug)
@@ -74,7 +74,7 @@ class ReleasePageQueries(SqlStore):
         return [self._build_page(group) for group in self._group_by_story(statement)]
 
     def _group_by_story(self, statement: Select[Any]) -> list[list[Row[Any]]]:
-        """The editions of each release, the first made first; the last release to open first."""
+        """Return the editions of each release, the oldest first; the last release to open first."""
         by_slug: dict[str, list[Row[Any]]] = {}
         for row in self._db.execute(statement.order_by(schema.edition.c.id)):
             by_slug.setdefault(row.slug, []).append(row)
@@ -84,7 +84,7 @@ class ReleasePageQueries(SqlStore):
         )
 
     def _build_page(self, rows: Sequence[Row[Any]]) -> ReleasePage:
-        """The newest of a release's editions, which came out with the first."""
+        """Build the page of the newest of a release's editions, opened with the first."""
         first_row, last_row = rows[0], next(row for row in reversed(rows) if _is_shown(row))
         pages = self._db.execute(
             select(schema.edition_body.c.page)
@@ -110,7 +110,7 @@ class ReleasePageQueries(SqlStore):
         )
 
     def was_open(self, slug: str) -> bool:
-        """Whether a release that was killed could be read by anybody before."""
+        """Check whether a release that was killed could be read by anybody before."""
         row = self._db.execute(
             select(schema.kill.c.confirmed_at, schema.embargo.c.until)
             .outerjoin(schema.embargo, schema.embargo.c.slug == schema.kill.c.slug)
@@ -141,8 +141,8 @@ _SELECT = (
 
 
 def _is_out(now: datetime) -> ColumnElement[bool]:
-    """Whether an edition has begun, or was approved and its time has come: a page doesn't wait for
-    the worker."""
+    """Return the condition that an edition has begun, or was approved and its time has come: a page
+    does not wait for the worker."""
     return or_(
         and_(
             schema.edition.c.state.in_([state.value for state in _BEGUN]),
@@ -156,11 +156,12 @@ def _is_out(now: datetime) -> ColumnElement[bool]:
 
 
 def _is_shown(row: Row[Any]) -> bool:
-    """Whether an edition's page is shown: one that was stopped only tells when it began."""
+    """Return the condition that an edition's page is shown. A stopped edition still counts for when
+    the page opened."""
     return bool(row.state != EditionState.CANCELLED.value)
 
 
 def _get_opened_at(row: Row[Any]) -> datetime:
-    """When an edition's page could be read: it was sent, and free by then."""
+    """Return when an edition's page could first be read: it was sent, and its embargo had ended."""
     published_at: datetime = row.planned_at or row.send_at or row.created_at
     return max(published_at, row.until) if row.until else published_at

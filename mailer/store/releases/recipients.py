@@ -1,4 +1,4 @@
-"""The course of a release: whom its editions reach, by who is trusted and who has it already."""
+"""Which members each edition of a release reaches, given who is trusted and who already has it."""
 
 from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 
@@ -11,7 +11,7 @@ from mailer.store import schema
 
 _BEGUN_STATES = (EditionState.SENDING.value, EditionState.PAUSED.value)
 _was_received = schema.is_in_state(DeliveryState.SENT.value, DeliveryState.IN_DOUBT.value)
-"""Deliveries that somebody has got, or may have got."""
+"""Deliveries that were received, or may have been."""
 _is_or_will_be_received = or_(
     schema.is_in_state(
         DeliveryState.SENT.value, DeliveryState.IN_DOUBT.value, DeliveryState.ON_WIRE.value
@@ -21,7 +21,7 @@ _is_or_will_be_received = or_(
         schema.edition.c.state.in_(_BEGUN_STATES),
     ),
 )
-"""Deliveries that somebody has got, may have got, or will get."""
+"""Deliveries that were received, may have been, or will be."""
 
 
 _current_subscriber_id = func.coalesce(
@@ -30,13 +30,13 @@ _current_subscriber_id = func.coalesce(
     .scalar_subquery(),
     schema.delivery.c.subscriber_id,
 )
-"""Whose a delivery is now: who was merged into somebody else has their number."""
+"""The subscriber of a delivery now: a merged subscriber has the id of the one merged into."""
 
 
 def _select_release_recipients(
     edition: Edition, *conditions: ColumnElement[bool]
 ) -> Select[tuple[int]]:
-    """Whom the other editions of this release went to."""
+    """Select the recipients of the other editions of this release."""
     return (
         select(_current_subscriber_id.label("subscriber_id"))
         .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)
@@ -51,9 +51,10 @@ def _select_release_recipients(
 
 
 def select_past_recipients(edition: Edition) -> Select[tuple[int]]:
-    """Who has got, or may have got, an earlier version of what this edition corrects or takes
-    back: by an edition of the same list that was made before it, and began before it. A release
-    that waited for its embargo was made before, and begins with the corrected version."""
+    """Select the people who have received, or may have received, an earlier version of what this
+    edition corrects or takes back: from an edition of the same list that was made before it, and
+    began before it. A release that waited for its embargo was made before, and begins with the
+    corrected version."""
     return _select_release_recipients(
         edition,
         _was_received,
@@ -64,8 +65,8 @@ def select_past_recipients(edition: Edition) -> Select[tuple[int]]:
 
 
 def _select_editions_begun_after(edition: Edition) -> Select[tuple[int]]:
-    """Editions of these stories that began after this one, which may not have begun. By the order
-    of their events: clocks of two machines differ."""
+    """Select editions of these stories that began after this one, which may not have begun. They
+    are compared by the order of their events: the clocks of two machines differ."""
     first_event_id = func.min(schema.edition_event.c.id)
     began = schema.edition_event.c.what == EditionState.SENDING.value
     own_first_event_id = (
@@ -91,13 +92,14 @@ def _select_list_id(edition_id: int) -> ColumnElement[int]:
 
 
 def select_reached_subscribers(edition: Edition) -> Select[tuple[int]]:
-    """Who has got, or will get, this release by another of its editions."""
+    """Select the people who have received, or will receive, this release from another of its
+    editions."""
     return _select_release_recipients(edition, _is_or_will_be_received)
 
 
 def list_exclusions(edition: Edition) -> list[tuple[ColumnElement[bool], Exclusion]]:
-    """Which members an edition leaves out for what it is in the course of a release, and why: the
-    first that holds."""
+    """Return the members that an edition leaves out because of its role in a release, and why: the
+    first reason that applies."""
     member = schema.membership.c.subscriber_id
     if edition.role is EditionRole.PLAIN:
         return []
@@ -114,9 +116,9 @@ def list_exclusions(edition: Edition) -> list[tuple[ColumnElement[bool], Exclusi
 
 
 def select_late_recipients(edition: Edition) -> Select[tuple[int]]:
-    """Whom an edition in the course of a release that has begun should reach, and has no delivery
-    for. Of those who were to get another edition of a release that was stopped, and did not get it:
-    nobody who came to the list since."""
+    """Select the people whom an edition of a release that has begun should reach, and who have no
+    delivery. If they were to get another edition that was stopped, people who joined the list since
+    are left out."""
     has_row = select(_current_subscriber_id).where(schema.delivery.c.edition_id == edition.id)
     may_be_mailed = (
         select(schema.membership.c.subscriber_id)

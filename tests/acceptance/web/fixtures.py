@@ -29,7 +29,7 @@ from mailer.model.subscribers import ConsentEntry, Membership, Person
 from mailer.store import Store
 from mailer.web.public import create_public_app
 from mailer.worker import Scheduler
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.fake_relay import Relay
 
 STORY = "boats"
@@ -120,9 +120,17 @@ class ServedOffice:
         now = self.mailer.clock()
         with self.mailer.store.begin() as tx:
             edition = editions.create_edition(
-                tx, NewEdition(list=list_slug, name="The week", stories=(STORY,)), now
+                tx, STAFF, NewEdition(list=list_slug, name="The week", stories=(STORY,)), now
             )
-            self.mailer.start_edition(tx, self.mailer.approve_edition(tx, edition, "Amina"))
+            editions.start_edition(
+                tx,
+                STAFF,
+                editions.approve_edition(
+                    tx, AMINA, edition, self.mailer.renderer, self.mailer.clock()
+                ),
+                self.mailer.renderer,
+                self.mailer.clock(),
+            )
         self.mailer.deliver_editions([], threading.Event(), follow_new=True)
 
 

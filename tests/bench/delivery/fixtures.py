@@ -23,7 +23,7 @@ from mailer.model.deliveries import Delivery
 from mailer.model.digests import DigestSettings
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.bench.delivery.programs import measure_program
 from tests.bench.delivery.readers import insert_readers
 from tests.bench.delivery.stories import STORIES, TOPICS
@@ -79,11 +79,13 @@ def build_office(folder: Path, reader_count: int, *, planned: bool = True) -> Of
         with mailer.store.begin() as tx:
             _add_content(tx, reader_count)
         with mailer.store.begin() as tx:
-            edition, _ = digests.assemble_edition(tx, "weekly", NOW + timedelta(days=1))
-            mailer.approve_edition(tx, edition, "bench")
+            edition, _ = digests.assemble_edition(tx, STAFF, "weekly", NOW + timedelta(days=1))
+            editions.approve_edition(tx, AMINA, edition, mailer.renderer, mailer.clock())
         if planned:
             with mailer.store.begin() as tx:
-                edition, plan = mailer.start_edition(tx, load_edition(tx))
+                edition, plan = editions.start_edition(
+                    tx, STAFF, load_edition(tx), mailer.renderer, mailer.clock()
+                )
             if plan is None or plan.planned != reader_count:
                 sys.exit(f"the office has {reader_count} readers and its plan is {plan}")
             with mailer.store.read() as tx:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from mailer import editions
 from mailer.app import open_mailer
+from tests.actors import STAFF
 from tests.bench.delivery import fixtures as offices
 from tests.bench.delivery import mailer_send, plain, prebuilt, source
 from tests.bench.delivery.figures import BenchRun, Goal, format_line, format_table, measure_ratio
@@ -264,7 +266,9 @@ class Bench:
             ) as mailer:
                 start = time.perf_counter()
                 with mailer.store.begin() as tx:
-                    _, plan = mailer.start_edition(tx, offices.load_edition(tx))
+                    _, plan = editions.start_edition(
+                        tx, STAFF, offices.load_edition(tx), mailer.renderer, mailer.clock()
+                    )
                 seconds.append(time.perf_counter() - start)
             if plan is None or plan.planned != scale.plan_n:
                 sys.exit(f"{scale.plan_n} readers should be planned, but the plan is {plan}")

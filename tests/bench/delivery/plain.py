@@ -25,6 +25,7 @@ import jinja2
 from markupsafe import Markup
 
 from mailer.app import open_mailer
+from mailer.app.messages import build_sender_profile
 from mailer.config import Settings
 from mailer.message import MIN_STORIES_FOR_CONTENTS, MessageProfile, Recipient
 from mailer.model.editions import Manuscript
@@ -230,7 +231,9 @@ def main(home: Path, database: Path, port: int, count: int) -> None:
     bench_settings = load_settings(home, database)
     with open_mailer(bench_settings) as mailer, mailer.store.read() as tx:
         edition = load_edition(tx)
-        headers = mailer.build_sender_profile(edition, tx.editions.load_mailing_list(edition))
+        headers = build_sender_profile(
+            mailer.settings, edition, tx.editions.load_mailing_list(edition)
+        )
         story_bits = tx.editions.fetch_story_bits(edition)
         plain_sender = PlainSender(
             bench_settings, tx.editions.load_manuscript(edition), story_bits, headers

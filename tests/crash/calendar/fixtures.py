@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mailer import articles, config, digests
+from mailer.actor import create_local_actor
 from mailer.app import Mailer, open_mailer
 from mailer.audience import lists
 from mailer.config import Settings
@@ -236,7 +237,9 @@ class TrialOffice:
                 planned = mailer.build_calendar(tx, digest).find_occurrence(
                     f"{original_time:%Y-%m-%d %H:%M}", self._past
                 )
-                occurrences.move_occurrence(tx, planned, new_time, self._past, actor=PERSON)
+                occurrences.move_occurrence(
+                    tx, create_local_actor(PERSON), planned, new_time, self._past
+                )
             case DigestTrait.MISSED:
                 earlier = "it was missed, and so was the later one"
                 self.schedule_occurrence(

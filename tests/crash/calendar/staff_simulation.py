@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from mailer import editions
+from mailer.actor import create_local_actor
 from mailer.app import open_mailer
 from mailer.errors import BadTransition
 from mailer.model.edition_states import EditionState
@@ -111,8 +112,13 @@ class StaffSimulation:
                 try:
                     with mailer.store.begin() as tx:
                         edition = editions.get_edition(tx, pending_edition.id)
-                        mailer.approve_edition(
-                            tx, edition, PERSON, seen_hash=pending_edition.content_hash[:12]
+                        editions.approve_edition(
+                            tx,
+                            create_local_actor(PERSON),
+                            edition,
+                            mailer.renderer,
+                            mailer.clock(),
+                            seen_hash=pending_edition.content_hash[:12],
                         )
                 except BadTransition:
                     pass  # it has expired in the meantime

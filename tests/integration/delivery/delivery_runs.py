@@ -11,6 +11,7 @@ from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.store import Store
+from tests.actors import STAFF
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.factories import read_deliveries
@@ -87,7 +88,7 @@ def get_edition_state(store: Store, edition: Edition) -> EditionState:
 
 def resume_edition(mailer: Mailer, edition: Edition) -> None:
     with mailer.store.begin() as tx:
-        editions.resume_edition(tx, factories.reload_edition(tx, edition), mailer.clock())
+        editions.resume_edition(tx, STAFF, factories.reload_edition(tx, edition), mailer.clock())
 
 
 def has_no_attempts(store: Store, edition: Edition) -> bool:

@@ -12,6 +12,7 @@ from mailer.app import Mailer, get_utc_now
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.store import Store
+from tests.actors import AMINA, STAFF
 from tests.fake_relay import CLOSE, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (
@@ -147,7 +148,13 @@ def test_failed_delivery_is_retried_on_request(mailer: Mailer, relay: Relay) -> 
     assert report.edition.state is EditionState.SENT
     with mailer.store.begin() as tx:
         assert (
-            outbox.retry_failed_deliveries(tx, report.edition, mailer.clock(), actor="Amina") == 1
+            outbox.retry_failed_deliveries(
+                tx,
+                AMINA,
+                report.edition,
+                mailer.clock(),
+            )
+            == 1
         )
     _, report = deliver_edition(mailer, edition)
     assert sorted(relay.accepted) == READERS
@@ -204,9 +211,15 @@ def test_in_doubt_delivery_is_kept_by_hold_rule(mailer: Mailer, relay: Relay) ->
         factories.add_story(tx, "boats")
         draft = factories.create_edition(tx, "boats")
         draft = editions.edit_edition(
-            tx, draft, {"in_doubt": InDoubtPolicy.KEEP_IN_DOUBT}, mailer.clock()
+            tx, STAFF, draft, {"in_doubt": InDoubtPolicy.KEEP_IN_DOUBT}, mailer.clock()
         )
-        edition, _ = mailer.start_edition(tx, mailer.approve_edition(tx, draft, "Amina"))
+        edition, _ = editions.start_edition(
+            tx,
+            STAFF,
+            editions.approve_edition(tx, AMINA, draft, mailer.renderer, mailer.clock()),
+            mailer.renderer,
+            mailer.clock(),
+        )
     _, report = deliver_edition(mailer, edition)
     assert report.edition.state is EditionState.SENT
     assert count_states(report) == {"sent": 6, "in_doubt": 1}

@@ -12,6 +12,7 @@ from mailer.config import DeliverySection
 from mailer.errors import RelayError
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState
+from tests.actors import AMINA, STAFF
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (
@@ -45,7 +46,7 @@ def test_pause_during_send_blocks_gate(mailer: Mailer, relay: Relay, connections
     def pause_edition() -> None:
         with mailer.store.begin() as tx:
             editions.pause_edition(
-                tx, factories.reload_edition(tx, edition), mailer.clock(), reason="stop"
+                tx, STAFF, factories.reload_edition(tx, edition), mailer.clock(), reason="stop"
             )
         counts_before.append(len(relay.received))
 
@@ -78,8 +79,12 @@ def test_cancel_during_send_leaves_no_delivery_open(
 
     def cancel_edition() -> None:
         with mailer.store.begin() as tx:
-            mailer.cancel_edition(
-                tx, factories.reload_edition(tx, edition), reason="wrong date", actor="Amina"
+            editions.cancel_edition(
+                tx,
+                AMINA,
+                factories.reload_edition(tx, edition),
+                mailer.clock(),
+                reason="wrong date",
             )
 
     run_during_first_message(relay, cancel_edition)
@@ -96,8 +101,8 @@ def test_451_after_cancel_is_cancelled(mailer: Mailer, relay: Relay, step: Step)
 
     def cancel_and_defer(_: Envelope) -> str:
         with mailer.store.begin() as tx:
-            mailer.cancel_edition(
-                tx, factories.reload_edition(tx, edition), reason="", actor="Amina"
+            editions.cancel_edition(
+                tx, AMINA, factories.reload_edition(tx, edition), mailer.clock(), reason=""
             )
         return "451 4.3.0 later"
 
@@ -112,8 +117,8 @@ def test_cancel_before_relay_failure_leaves_no_delivery_open(mailer: Mailer, rel
 
     def cancel_and_close(_: Envelope) -> str:
         with mailer.store.begin() as tx:
-            mailer.cancel_edition(
-                tx, factories.reload_edition(tx, edition), reason="", actor="Amina"
+            editions.cancel_edition(
+                tx, AMINA, factories.reload_edition(tx, edition), mailer.clock(), reason=""
             )
         relay.answer_always(Step.CONNECT, "554 5.3.2 closed")
         return "421 4.3.2 going down"

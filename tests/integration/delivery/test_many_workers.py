@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
+from mailer import editions
 from mailer.app import Mailer
 from mailer.config import Throttle
 from mailer.errors import RelayError
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState, Priority
 from mailer.model.editions import Edition
+from tests.actors import STAFF
 from tests.fake_relay import CLOSE, Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (
@@ -35,8 +37,12 @@ def begin_another_edition(
     with mailer.store.begin() as tx:
         factories.add_story(tx, slug)
         edition = factories.create_edition(tx, slug, name=slug.capitalize(), priority=priority)
-        started, _ = mailer.start_edition(
-            tx, factories.approve_without_composing(mailer, tx, edition)
+        started, _ = editions.start_edition(
+            tx,
+            STAFF,
+            factories.approve_without_composing(mailer, tx, edition),
+            mailer.renderer,
+            mailer.clock(),
         )
     return started
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 
 import pytest
 
+from mailer import editions
 from mailer.app import Mailer
 from mailer.audience.imports.rows import ImportRow
 from mailer.config import Relay as RelaySettings
@@ -130,7 +131,7 @@ def test_urgent_release_overtakes_large_newsletter(
 
     def start_release() -> None:
         with mailer.store.begin() as tx:
-            mailer.start_edition(tx, release)
+            editions.start_edition(tx, STAFF, release, mailer.renderer, mailer.clock())
 
     relay_log.record_relay(relay, "relay", delay=0.004)  # otherwise it would end too soon
     relay_log.run_after(200, start_release)

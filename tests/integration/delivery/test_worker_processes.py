@@ -6,11 +6,13 @@ import time
 
 import pytest
 
+from mailer import editions
 from mailer.app import Mailer
 from mailer.config import DeliverySection
 from mailer.delivery.outcomes import DeliveryProgress
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState, Priority
+from tests.actors import STAFF
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (
@@ -131,11 +133,14 @@ def test_ending_worker_locks_editions_in_gate_order(mailer: Mailer, relay: Relay
     edition = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
         factories.add_story(tx, "roads")
-        urgent_edition, _ = mailer.start_edition(
+        urgent_edition, _ = editions.start_edition(
             tx,
+            STAFF,
             factories.approve_without_composing(
                 mailer, tx, factories.create_edition(tx, "roads", priority=Priority.URGENT)
             ),
+            mailer.renderer,
+            mailer.clock(),
         )
     errors: list[Exception] = []
     stop = threading.Event()

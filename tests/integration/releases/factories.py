@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mailer import digests, editions, embargoes, tokens
-from mailer.app import Mailer, release_flow
+from mailer import digests, editions, embargoes, releases, tokens
+from mailer.app import Mailer
 from mailer.audience import contacts, lists
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
 from mailer.errors import Embargoed
@@ -20,7 +20,7 @@ from mailer.model.embargoes import Embargo, EmbargoTerms
 from mailer.model.lists import Visibility
 from mailer.model.press_release import Asset, AssetKind, Quote, Release
 from mailer.store import SqlTransaction
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.web.public.asgi import AsgiClient
@@ -78,12 +78,12 @@ def create_office(tx: SqlTransaction) -> None:
 def create_sent_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
     """A digest with the story that was sent to a public list some time ago."""
     edition = editions.create_edition(
-        tx, NewEdition("The week", "news", stories=(SLUG,)), mailer.clock()
+        tx, STAFF, NewEdition("The week", "news", stories=(SLUG,)), mailer.clock()
     )
-    edition = mailer.approve_edition(tx, edition, "Amina")
-    edition, _ = mailer.start_edition(tx, edition)
+    edition = editions.approve_edition(tx, AMINA, edition, mailer.renderer, mailer.clock())
+    edition, _ = editions.start_edition(tx, STAFF, edition, mailer.renderer, mailer.clock())
     tx.outbox.cancel_unsent_deliveries(edition.id)
-    return tx.editions.set_state(edition, EditionState.SENT, mailer.clock())
+    return tx.editions.set_state(edition, EditionState.SENT, mailer.clock(), STAFF)
 
 
 def find_advance_edition(mailer: Mailer, tx: SqlTransaction) -> Edition:
@@ -111,11 +111,11 @@ class PressScenario:
 
     def set_embargo(self, terms: EmbargoTerms) -> None:
         with self.mailer.store.begin() as tx:
-            embargoes.set_embargo(tx, SLUG, terms, self.mailer.clock(), by="Amina")
+            embargoes.set_embargo(tx, AMINA, SLUG, terms, self.mailer.clock())
 
     def lift_embargo(self) -> None:
         with self.mailer.store.begin() as tx:
-            embargoes.lift_embargo(tx, SLUG, self.mailer.clock(), by="Amina")
+            embargoes.lift_embargo(tx, AMINA, SLUG, self.mailer.clock())
 
     def deliver_mails(self) -> None:
         self.mailer.deliver_editions([], threading.Event(), follow_new=True)
@@ -184,11 +184,13 @@ def _can_edition_begin(desk: PressScenario) -> bool:
     try:
         with desk.mailer.store.begin() as tx:
             edition = editions.create_edition(
-                tx, NewEdition("Another", "news", stories=(SLUG,)), desk.mailer.clock()
+                tx, STAFF, NewEdition("Another", "news", stories=(SLUG,)), desk.mailer.clock()
             )
             edition = approve_edition(desk.mailer, tx, edition)
             try:
-                desk.mailer.start_edition(tx, edition)
+                editions.start_edition(
+                    tx, STAFF, edition, desk.mailer.renderer, desk.mailer.clock()
+                )
                 began = True
             except Embargoed:
                 began = False
@@ -198,7 +200,7 @@ def _can_edition_begin(desk: PressScenario) -> bool:
 
 
 def approve_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition) -> Edition:
-    return mailer.approve_edition(tx, edition, "Amina")
+    return editions.approve_edition(tx, AMINA, edition, mailer.renderer, mailer.clock())
 
 
 def _can_pass_gate(desk: PressScenario) -> bool:
@@ -239,7 +241,16 @@ def list_open_exits(desk: PressScenario, *names: str) -> list[str]:
 
 def begin_release(mailer: Mailer, tx: SqlTransaction, **fields: Any) -> Edition:
     """The release, begun: nothing of it is sent yet."""
-    release_editions = release_flow.prepare_release(
-        mailer, tx, SLUG, lists.get_list(tx, "press"), **fields
+    release_editions = releases.prepare_release(
+        tx,
+        STAFF,
+        SLUG,
+        lists.get_list(tx, "press"),
+        mailer.renderer,
+        mailer.clock(),
+        default_language=mailer.settings.defaults.language,
+        **fields,
     )
-    return release_flow.begin_release(mailer, tx, release_editions, "Amina").release
+    return releases.begin_release(
+        tx, AMINA, release_editions, mailer.renderer, mailer.clock()
+    ).release

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from mailer import articles, editions, embargoes, outbox, sources
+from mailer import articles, editions, embargoes, outbox, releases, sources
 from mailer.actor import create_local_actor
-from mailer.app import Mailer, release_corrections, release_flow
-from mailer.app.release_flow import ReleaseEditions
+from mailer.app import Mailer
 from mailer.audience import contacts, lists, segments, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
 from mailer.errors import Refused
@@ -28,10 +27,11 @@ from mailer.model.editions import Edition
 from mailer.model.embargoes import Embargo
 from mailer.model.lists import Visibility
 from mailer.model.sources import SourceKind, SourceSettings
+from mailer.releases import ReleaseEditions
 from mailer.store import SqlTransaction
 from mailer.store.schema import subscriber
 from mailer.worker import Scheduler, jobs
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.fake_relay import Relay, Step
 from tests.integration import factories
 from tests.integration.releases.factories import (
@@ -68,16 +68,22 @@ def course(mailer: Mailer) -> ReleaseEditions:
 
 
 def embargoed(mailer: Mailer, tx: SqlTransaction, slug: str, to: str = "press") -> ReleaseEditions:
-    embargoes.set_embargo(
-        tx, slug, make_terms(get_current_minute() + HOUR), mailer.clock(), by="Amina"
+    embargoes.set_embargo(tx, AMINA, slug, make_terms(get_current_minute() + HOUR), mailer.clock())
+    made = releases.prepare_release(
+        tx,
+        STAFF,
+        slug,
+        lists.get_list(tx, to),
+        mailer.renderer,
+        mailer.clock(),
+        default_language=mailer.settings.defaults.language,
     )
-    made = release_flow.prepare_release(mailer, tx, slug, lists.get_list(tx, to))
-    return release_flow.begin_release(mailer, tx, made, "Amina")
+    return releases.begin_release(tx, AMINA, made, mailer.renderer, mailer.clock())
 
 
 def lift(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
-        embargoes.lift_embargo(tx, SLUG, mailer.clock(), by="Amina")
+        embargoes.lift_embargo(tx, AMINA, SLUG, mailer.clock())
 
 
 def tick(mailer: Mailer) -> None:
@@ -120,21 +126,29 @@ def test_what_was_killed_or_corrected_is_not_sent_again(
     deliver(mailer)
     correct(mailer)
     with mailer.store.begin() as tx, pytest.raises(Refused, match="corrected or taken back"):
-        outbox.retry_failed_deliveries(tx, factories.reload_edition(tx, release), mailer.clock())
+        outbox.retry_failed_deliveries(
+            tx, STAFF, factories.reload_edition(tx, release), mailer.clock()
+        )
     ask(mailer)
     confirm(mailer)
     with mailer.store.begin() as tx, pytest.raises(Refused, match="was killed"):
-        outbox.retry_failed_deliveries(tx, factories.reload_edition(tx, release), mailer.clock())
+        outbox.retry_failed_deliveries(
+            tx, STAFF, factories.reload_edition(tx, release), mailer.clock()
+        )
 
 
 def test_nothing_goes_while_a_second_person_is_looked_for(
     mailer: Mailer, relay: Relay, course: ReleaseEditions
 ) -> None:
-    """Neither what begins when the embargo ends, nor what somebody lets go on."""
+    """Neither the release that begins when the embargo ends, nor the advance copy: the verb
+    refuses to resume it, and the gate stops it if it is being sent all the same."""
     assert course.advance is not None
     ask(mailer)
     with mailer.store.begin() as tx:
-        editions.resume_edition(tx, factories.reload_edition(tx, course.advance), mailer.clock())
+        paused = factories.reload_edition(tx, course.advance)
+        with pytest.raises(Refused, match="asked for lanterns to be killed"):
+            editions.resume_edition(tx, STAFF, paused, mailer.clock())
+        editions.change_state(tx, STAFF, paused, EditionState.SENDING, mailer.clock())
     deliver(mailer)
     lift(mailer)
     tick(mailer)
@@ -199,8 +213,16 @@ def test_a_changed_release_is_new_to_no_list(mailer: Mailer, release: Edition) -
         other = lists.add_list(
             tx, STAFF, "more", "More", factories.NOW, visibility=Visibility.PRIVATE
         )
-        with pytest.raises(Refused, match="release correct"):
-            release_flow.prepare_release(mailer, tx, SLUG, other)
+        with pytest.raises(Refused, match="was changed after it was sent"):
+            releases.prepare_release(
+                tx,
+                STAFF,
+                SLUG,
+                other,
+                mailer.renderer,
+                mailer.clock(),
+                default_language=mailer.settings.defaults.language,
+            )
 
 
 def test_a_story_that_was_only_withdrawn_and_restored_has_not_changed(
@@ -210,20 +232,22 @@ def test_a_story_that_was_only_withdrawn_and_restored_has_not_changed(
         articles.withdraw_articles(tx, STAFF, SLUG, None, mailer.clock())
         articles.restore_articles(tx, STAFF, SLUG, None, mailer.clock())
         with pytest.raises(Refused, match="has not changed"):
-            release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
+            releases.correct_release(tx, AMINA, SLUG, CHANGE, mailer.renderer, mailer.clock())
 
 
 def test_what_was_paused_goes_on_when_its_embargo_was_lifted(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
     with mailer.store.begin() as tx:
-        embargoes.set_embargo(tx, SLUG, make_terms(get_current_minute() + HOUR), mailer.clock())
+        embargoes.set_embargo(
+            tx, STAFF, SLUG, make_terms(get_current_minute() + HOUR), mailer.clock()
+        )
     deliver(mailer)
     with mailer.store.begin() as tx:
-        editions.pause_edition(tx, factories.reload_edition(tx, release), mailer.clock())
+        editions.pause_edition(tx, STAFF, factories.reload_edition(tx, release), mailer.clock())
     lift(mailer)
     with mailer.store.begin() as tx:
-        editions.resume_edition(tx, factories.reload_edition(tx, release), mailer.clock())
+        editions.resume_edition(tx, STAFF, factories.reload_edition(tx, release), mailer.clock())
     deliver(mailer)
     assert sorted(relay.accepted) == [TRUSTED, UNTRUSTED]
 
@@ -243,8 +267,10 @@ def test_a_moved_embargo_is_news_to_whoever_has_the_advance_copy(
 ) -> None:
     deliver(mailer)
     with mailer.store.begin() as tx:
-        embargoes.set_embargo(tx, SLUG, make_terms(get_current_minute() + 5 * HOUR), mailer.clock())
-        release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
+        embargoes.set_embargo(
+            tx, STAFF, SLUG, make_terms(get_current_minute() + 5 * HOUR), mailer.clock()
+        )
+        releases.correct_release(tx, AMINA, SLUG, CHANGE, mailer.renderer, mailer.clock())
     deliver(mailer)
     assert got(relay, "EMBARGOED CORRECTION") == [TRUSTED]
 
@@ -257,8 +283,10 @@ def test_the_kill_of_an_advance_copy_comes_into_no_archive(desk: PressScenario) 
         embargoed(mailer, tx, "second", to="news")
     desk.deliver_mails()
     with mailer.store.begin() as tx:
-        release_corrections.request_kill(mailer, tx, "second", {"": "It is not true."}, "Amina")
-        release_corrections.confirm_kill(mailer, tx, "second", "Bela")
+        releases.request_kill(tx, AMINA, "second", {"": "It is not true."}, mailer.clock())
+        releases.confirm_kill(
+            tx, create_local_actor("Bela"), "second", mailer.renderer, mailer.clock()
+        )
         tx.embargoes.save_embargo(
             Embargo(
                 "second",
@@ -287,7 +315,7 @@ def test_an_old_link_shows_the_corrected_advance_copy_and_no_odd_name_fails(
     assert "Second, wrong" in desk.pages.get_page(path).text
     with mailer.store.begin() as tx:
         articles.edit_article(tx, STAFF, "second", "en", {"title": "Second, right"}, mailer.clock())
-        release_corrections.correct_release(mailer, tx, "second", CHANGE, "Amina")
+        releases.correct_release(tx, AMINA, "second", CHANGE, mailer.renderer, mailer.clock())
     shown = desk.pages.get_page(path).text
     assert "Second, right" in shown
     assert WHAT in shown
@@ -320,7 +348,7 @@ def test_a_folder_has_no_say_in_what_is_out_nor_in_what_staff_write(
         create_office(tx)
         articles.add_article(
             tx,
-            create_local_actor("Amina"),
+            AMINA,
             factories.make_content("boats", title="Staff title"),
             mailer.clock(),
             state=ArticleState.DRAFT,

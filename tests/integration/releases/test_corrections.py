@@ -6,9 +6,9 @@ import threading
 import pytest
 from sqlalchemy import update
 
-from mailer import articles, editions, embargoes, tokens
-from mailer.app import Mailer, embargo_checks, release_corrections, release_flow
-from mailer.app.release_corrections import CorrectionResult
+from mailer import articles, editions, embargoes, releases, tokens
+from mailer.actor import create_local_actor
+from mailer.app import Mailer
 from mailer.audience import lists, preferences
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
 from mailer.errors import Refused
@@ -18,8 +18,9 @@ from mailer.model.deliveries import DeliveryState, Settlement
 from mailer.model.edition_states import EditionRole, EditionState, InDoubtPolicy
 from mailer.model.editions import ChangeNote, Edition, NewEdition
 from mailer.model.embargoes import EmbargoEventType
+from mailer.releases import CorrectionResult
 from mailer.store.schema import edition as edition_table
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.fake_relay import CLOSE, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (
@@ -61,7 +62,7 @@ def deliver(mailer: Mailer) -> None:
 def correct(mailer: Mailer, title: str = "Lanterns, corrected") -> CorrectionResult:
     with mailer.store.begin() as tx:
         articles.edit_article(tx, STAFF, SLUG, "en", {"title": title}, mailer.clock())
-        return release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
+        return releases.correct_release(tx, AMINA, SLUG, CHANGE, mailer.renderer, mailer.clock())
 
 
 def got(relay: Relay, word: str) -> list[str]:
@@ -100,7 +101,7 @@ def test_the_first_send_resumes_before_the_correction_and_all_who_got_it_are_cor
     def pause() -> None:
         with mailer.store.begin() as tx:
             editions.pause_edition(
-                tx, factories.reload_edition(tx, release), mailer.clock(), reason="look"
+                tx, STAFF, factories.reload_edition(tx, release), mailer.clock(), reason="look"
             )
 
     run_during_first_message(relay, pause)
@@ -108,7 +109,7 @@ def test_the_first_send_resumes_before_the_correction_and_all_who_got_it_are_cor
     before = len(relay.accepted)
     assert 0 < before < len(everybody())
     with mailer.store.begin() as tx:
-        editions.resume_edition(tx, factories.reload_edition(tx, release), mailer.clock())
+        editions.resume_edition(tx, STAFF, factories.reload_edition(tx, release), mailer.clock())
     deliver(mailer)
     correct(mailer)
     deliver(mailer)
@@ -193,18 +194,26 @@ def test_there_is_nothing_to_correct_before_it_is_sent_or_changed(
     mailer: Mailer, release: Edition
 ) -> None:
     with mailer.store.begin() as tx, pytest.raises(Refused, match="has not changed"):
-        release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
+        releases.correct_release(tx, AMINA, SLUG, CHANGE, mailer.renderer, mailer.clock())
     with mailer.store.begin() as tx:
         factories.add_story(tx, "boats", kind=ArticleKind.PRESS_RELEASE)
         with pytest.raises(Refused, match="no release of boats has been sent"):
-            release_corrections.correct_release(mailer, tx, "boats", CHANGE, "Amina")
+            releases.correct_release(tx, AMINA, "boats", CHANGE, mailer.renderer, mailer.clock())
 
 
 def test_a_changed_release_is_not_sent_as_if_it_were_new(mailer: Mailer, release: Edition) -> None:
     with mailer.store.begin() as tx:
         articles.edit_article(tx, STAFF, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
-        with pytest.raises(Refused, match="release correct"):
-            release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx, "press"))
+        with pytest.raises(Refused, match="was changed after it was sent"):
+            releases.prepare_release(
+                tx,
+                STAFF,
+                SLUG,
+                lists.get_list(tx, "press"),
+                mailer.renderer,
+                mailer.clock(),
+                default_language=mailer.settings.defaults.language,
+            )
 
 
 def test_a_correction_is_marked_on_the_page_in_the_archive_and_in_feeds(
@@ -243,9 +252,9 @@ def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Re
             tx, STAFF, SLUG, "en", {"title": "Lanterns, corrected"}, mailer.clock()
         )
         change = ChangeNote({"": "Ten towns.", "FR": "Dix villes."}, {"en": "We miscounted."})
-        made = release_corrections.correct_release(mailer, tx, SLUG, change, "Amina")
+        made = releases.correct_release(tx, AMINA, SLUG, change, mailer.renderer, mailer.clock())
     assert made.warnings == (
-        'readers of fr read --why in en: add --why fr="…"',
+        "readers of fr read 'why' in en: give it in fr too",
         f"{SLUG} in fr has no quotes",
         f"{SLUG} in fr has no assets",
     )
@@ -263,25 +272,32 @@ def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Re
 
 def ask(mailer: Mailer, by: str = "Amina") -> tuple[Edition, ...]:
     with mailer.store.begin() as tx:
-        return release_corrections.request_kill(mailer, tx, SLUG, {"": "It is not true."}, by)[0]
+        return releases.request_kill(
+            tx, create_local_actor(by), SLUG, {"": "It is not true."}, mailer.clock()
+        )[0]
 
 
 def confirm(mailer: Mailer, by: str = "Bela") -> CorrectionResult:
     with mailer.store.begin() as tx:
-        return release_corrections.confirm_kill(mailer, tx, SLUG, by)
+        return releases.confirm_kill(
+            tx, create_local_actor(by), SLUG, mailer.renderer, mailer.clock()
+        )
 
 
 def test_a_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
     with pytest.raises(Refused, match="nobody has asked for"):
         confirm(mailer)
     (paused,) = ask(mailer)
-    with mailer.store.begin() as tx, pytest.raises(Refused, match="is to be killed, says Amina"):
-        embargo_checks.check_not_killed(tx, editions.get_edition(tx, paused.id))
+    with (
+        mailer.store.begin() as tx,
+        pytest.raises(Refused, match="Amina asked for lanterns to be killed"),
+    ):
+        editions.check_not_killed(tx, editions.get_edition(tx, paused.id))
     assert (paused.id, paused.state) == (release.id, EditionState.PAUSED)
     with pytest.raises(Refused, match="takes two people"):
         confirm(mailer, "  amina ")
     confirm(mailer)
-    with pytest.raises(Refused, match="was killed, as Amina and Bela"):
+    with pytest.raises(Refused, match="was killed by Amina and Bela"):
         confirm(mailer, "Chidi")
 
 
@@ -292,7 +308,7 @@ def test_one_who_asked_for_it_may_think_better_of_it(
     deliver(mailer)
     assert relay.received == []
     with mailer.store.begin() as tx:
-        (again,) = release_corrections.withdraw_kill(mailer, tx, SLUG, "Amina")
+        (again,) = releases.withdraw_kill(tx, AMINA, SLUG, mailer.clock())
     assert again.state is EditionState.SENDING
     deliver(mailer)
     assert sorted(relay.accepted) == everybody()
@@ -319,13 +335,19 @@ def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: PressSce
     with mailer.store.begin() as tx:
         factories.add_story(tx, "boats")
         approved = editions.create_edition(
-            tx, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
+            tx, STAFF, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
         )
-        approved = mailer.approve_edition(tx, approved, "Amina")
+        approved = editions.approve_edition(tx, AMINA, approved, mailer.renderer, mailer.clock())
         running = editions.create_edition(
-            tx, NewEdition("This week", "news", stories=("boats", SLUG)), mailer.clock()
+            tx, STAFF, NewEdition("This week", "news", stories=("boats", SLUG)), mailer.clock()
         )
-        running, _ = mailer.start_edition(tx, mailer.approve_edition(tx, running, "Amina"))
+        running, _ = editions.start_edition(
+            tx,
+            STAFF,
+            editions.approve_edition(tx, AMINA, running, mailer.renderer, mailer.clock()),
+            mailer.renderer,
+            mailer.clock(),
+        )
     ask(mailer)
     confirm(mailer)
     with mailer.store.begin() as tx:
@@ -336,7 +358,7 @@ def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: PressSce
         assert approved.state is EditionState.DRAFT
         assert approved.approval is None
         assert running.state is EditionState.PAUSED
-        fresh, _ = mailer.compose_edition(tx, approved)
+        fresh, _ = editions.compose_edition(tx, approved, mailer.renderer)
         assert "Lanterns" not in tx.editions.list_bodies(fresh)[0].html
         with pytest.raises(Refused, match="never comes back"):
             articles.restore_articles(tx, STAFF, SLUG, None, mailer.clock())
@@ -359,10 +381,18 @@ def test_an_advance_copy_that_was_killed_says_so_to_who_has_it_and_to_nobody_els
     with mailer.store.begin() as tx:
         factories.add_story(tx, "second", kind=ArticleKind.PRESS_RELEASE, canonical_url="")
         embargoes.set_embargo(
-            tx, "second", make_terms(get_current_minute() + 60 * MINUTE), mailer.clock()
+            tx, STAFF, "second", make_terms(get_current_minute() + 60 * MINUTE), mailer.clock()
         )
-        course = release_flow.prepare_release(mailer, tx, "second", lists.get_list(tx, "press"))
-        made = release_flow.begin_release(mailer, tx, course, "Amina")
+        course = releases.prepare_release(
+            tx,
+            STAFF,
+            "second",
+            lists.get_list(tx, "press"),
+            mailer.renderer,
+            mailer.clock(),
+            default_language=mailer.settings.defaults.language,
+        )
+        made = releases.begin_release(tx, AMINA, course, mailer.renderer, mailer.clock())
         assert made.advance
         known = tx.subscribers.find_subscriber(TRUSTED)
         assert known
@@ -374,9 +404,11 @@ def test_an_advance_copy_that_was_killed_says_so_to_who_has_it_and_to_nobody_els
     )
     assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (200, 404)
     with mailer.store.begin() as tx:
-        release_corrections.request_kill(mailer, tx, "second", {"": "It is not true."}, "Amina")
+        releases.request_kill(tx, AMINA, "second", {"": "It is not true."}, mailer.clock())
     with mailer.store.begin() as tx:
-        release_corrections.confirm_kill(mailer, tx, "second", "Bela")
+        releases.confirm_kill(
+            tx, create_local_actor("Bela"), "second", mailer.renderer, mailer.clock()
+        )
     assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (410, 404)
     assert desk.pages.get_page("/press/second").status == 404
     with mailer.store.read() as tx:
@@ -390,13 +422,13 @@ def test_withdrawing_a_story_voids_the_approval_of_what_holds_it(mailer: Mailer)
         create_office(tx)
         factories.add_story(tx, "boats")
         made = editions.create_edition(
-            tx, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
+            tx, STAFF, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
         )
-        made = mailer.approve_edition(tx, made, "Amina")
+        made = editions.approve_edition(tx, AMINA, made, mailer.renderer, mailer.clock())
         articles.withdraw_articles(tx, STAFF, SLUG, None, mailer.clock())
         made = factories.reload_edition(tx, made)
         assert (made.state, made.approval) == (EditionState.DRAFT, None)
-        fresh, _ = mailer.compose_edition(tx, made)
+        fresh, _ = editions.compose_edition(tx, made, mailer.renderer)
         assert "Lanterns" not in tx.editions.list_bodies(fresh)[0].html
 
 

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
-from mailer import embargoes
-from mailer.app import Mailer, release_corrections
+from mailer import embargoes, releases
+from mailer.actor import create_local_actor
+from mailer.app import Mailer
 from mailer.audience import lists
 from mailer.errors import ConcurrencyError, MailerError, Refused
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
 from mailer.store.schema import topic
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.integration.releases.factories import SLUG, create_office, get_current_minute, make_terms
 from tests.integration.releases.test_corrections import ask, confirm
 
@@ -48,17 +49,19 @@ def beside(
 def test_an_embargo_that_is_being_lifted_is_not_moved(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
         create_office(tx)
-        embargoes.set_embargo(tx, SLUG, make_terms(get_current_minute() + HOUR), mailer.clock())
+        embargoes.set_embargo(
+            tx, STAFF, SLUG, make_terms(get_current_minute() + HOUR), mailer.clock()
+        )
 
     def move() -> None:
         with mailer.store.begin() as tx:
             embargoes.set_embargo(
-                tx, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock()
+                tx, STAFF, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock()
             )
 
     error = beside(
         mailer,
-        lambda tx: embargoes.lift_embargo(tx, SLUG, mailer.clock(), by="Amina"),
+        lambda tx: embargoes.lift_embargo(tx, AMINA, SLUG, mailer.clock()),
         move,
     )
     assert isinstance(error, Refused)
@@ -70,7 +73,7 @@ def test_a_kill_that_is_being_taken_back_is_not_confirmed(mailer: Mailer, releas
     ask(mailer)
     error = beside(
         mailer,
-        lambda tx: release_corrections.withdraw_kill(mailer, tx, SLUG, "Amina"),
+        lambda tx: releases.withdraw_kill(tx, AMINA, SLUG, mailer.clock()),
         lambda: confirm(mailer),
     )
     assert isinstance(error, Refused)
@@ -82,7 +85,9 @@ def test_a_kill_is_confirmed_once(mailer: Mailer, release: Edition) -> None:
     ask(mailer)
     error = beside(
         mailer,
-        lambda tx: release_corrections.confirm_kill(mailer, tx, SLUG, "Bela"),
+        lambda tx: releases.confirm_kill(
+            tx, create_local_actor("Bela"), SLUG, mailer.renderer, mailer.clock()
+        ),
         lambda: confirm(mailer, "Chidi"),
     )
     assert isinstance(error, Refused)
@@ -99,7 +104,7 @@ def test_who_was_second_is_told_to_look_and_try_again(mailer: Mailer) -> None:
 
     error = beside(mailer, lambda tx: tx.connection.execute(insert(topic).values(**row)), add)
     assert isinstance(error, ConcurrencyError)
-    assert "another process was changing the same" in str(error)
+    assert "somebody else was changing the same" in str(error)
     assert "try again" in str(error)
 
 

@@ -10,9 +10,8 @@ from io import BytesIO, StringIO
 
 import pytest
 
-from mailer import editions, embargoes, outbox
-from mailer.app import Mailer, release_flow
-from mailer.app.release_flow import ReleaseEditions
+from mailer import editions, embargoes, outbox, releases
+from mailer.app import Mailer
 from mailer.audience import contacts, erasure, lists
 from mailer.errors import Embargoed
 from mailer.log import create_logger
@@ -20,9 +19,10 @@ from mailer.model.contacts import Trust
 from mailer.model.deliveries import DeliveryState, Exclusion
 from mailer.model.edition_states import EditionState
 from mailer.model.embargoes import Embargo, EmbargoEventType
+from mailer.releases import ReleaseEditions
 from mailer.web.public import create_public_app
 from mailer.worker import Scheduler
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.factories import read_delivery_states
@@ -44,9 +44,19 @@ def course(mailer: Mailer) -> ReleaseEditions:
     """A release that is embargoed for two hours: its advance copy has begun."""
     with mailer.store.begin() as tx:
         create_office(tx)
-        embargoes.set_embargo(tx, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock())
-        made = release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx, "press"))
-        return release_flow.begin_release(mailer, tx, made, "Amina")
+        embargoes.set_embargo(
+            tx, STAFF, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock()
+        )
+        made = releases.prepare_release(
+            tx,
+            STAFF,
+            SLUG,
+            lists.get_list(tx, "press"),
+            mailer.renderer,
+            mailer.clock(),
+            default_language=mailer.settings.defaults.language,
+        )
+        return releases.begin_release(tx, AMINA, made, mailer.renderer, mailer.clock())
 
 
 @pytest.fixture
@@ -102,13 +112,15 @@ def test_the_release_goes_to_the_others_when_it_ends(
 ) -> None:
     deliver(mailer)
     with mailer.store.begin() as tx, pytest.raises(Embargoed):
-        mailer.start_edition(tx, factories.reload_edition(tx, course.release))
+        editions.start_edition(
+            tx, STAFF, factories.reload_edition(tx, course.release), mailer.renderer, mailer.clock()
+        )
     keeper = Scheduler(mailer, create_logger(StringIO()))
     assert keeper.run_tick()
     with mailer.store.read() as tx:
         assert factories.reload_edition(tx, course.release).state is EditionState.SCHEDULED
     with mailer.store.begin() as tx:
-        embargoes.lift_embargo(tx, SLUG, mailer.clock(), by="Amina")
+        embargoes.lift_embargo(tx, AMINA, SLUG, mailer.clock())
     assert keeper.run_tick()
     deliver(mailer)
     assert sorted(relay.accepted) == [TRUSTED, UNTRUSTED]
@@ -131,7 +143,7 @@ def test_a_moved_embargo_stops_what_states_the_old_one(
     assert course.advance is not None
     with mailer.store.begin() as tx:
         _, effect = embargoes.set_embargo(
-            tx, SLUG, make_terms(get_current_minute() + 5 * HOUR), mailer.clock(), by="Amina"
+            tx, AMINA, SLUG, make_terms(get_current_minute() + 5 * HOUR), mailer.clock()
         )
         assert effect.paused == (course.advance.id,)
         assert effect.moved == (course.release.id,)
@@ -142,7 +154,9 @@ def test_a_moved_embargo_stops_what_states_the_old_one(
     deliver(mailer)
     assert relay.received == []
     with mailer.store.begin() as tx:
-        editions.resume_edition(tx, factories.reload_edition(tx, course.advance), mailer.clock())
+        editions.resume_edition(
+            tx, STAFF, factories.reload_edition(tx, course.advance), mailer.clock()
+        )
     deliver(mailer)
     assert relay.received == [], "its mails state the old one, whoever lets it go on"
 
@@ -152,13 +166,21 @@ def test_a_new_advance_copy_states_the_moved_embargo(
 ) -> None:
     ends = get_current_minute() + 30 * HOUR
     with mailer.store.begin() as tx:
-        embargoes.set_embargo(tx, SLUG, make_terms(ends), mailer.clock())
+        embargoes.set_embargo(tx, STAFF, SLUG, make_terms(ends), mailer.clock())
         assert course.advance is not None
-        mailer.cancel_edition(
-            tx, factories.reload_edition(tx, course.advance), reason="moved", actor="Amina"
+        editions.cancel_edition(
+            tx, AMINA, factories.reload_edition(tx, course.advance), mailer.clock(), reason="moved"
         )
-        made = release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx, "press"))
-        release_flow.begin_release(mailer, tx, made, "Amina")
+        made = releases.prepare_release(
+            tx,
+            STAFF,
+            SLUG,
+            lists.get_list(tx, "press"),
+            mailer.renderer,
+            mailer.clock(),
+            default_language=mailer.settings.defaults.language,
+        )
+        releases.begin_release(tx, AMINA, made, mailer.renderer, mailer.clock())
     deliver(mailer)
     assert f"{ends:%H:%M} UTC" in text(relay, TRUSTED)
 
@@ -208,7 +230,7 @@ def test_after_the_end_the_link_leads_to_the_page_without_the_embargo(
 ) -> None:
     deliver(mailer)
     with mailer.store.begin() as tx:
-        embargoes.lift_embargo(tx, SLUG, mailer.clock())
+        embargoes.lift_embargo(tx, STAFF, SLUG, mailer.clock())
     shown = pages.get_page(link(relay))
     assert shown.status == 200
     assert "EMBARGOED" not in shown.text
@@ -225,9 +247,17 @@ def test_a_release_passes_a_newsletter_that_is_being_sent(mailer: Mailer, relay:
         weekly = factories.approve_without_composing(
             mailer, tx, factories.create_edition(tx, "boats")
         )
-        mailer.start_edition(tx, weekly)
-        made = release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx, "press"))
-        release_flow.begin_release(mailer, tx, made, "Amina")
+        editions.start_edition(tx, STAFF, weekly, mailer.renderer, mailer.clock())
+        made = releases.prepare_release(
+            tx,
+            STAFF,
+            SLUG,
+            lists.get_list(tx, "press"),
+            mailer.renderer,
+            mailer.clock(),
+            default_language=mailer.settings.defaults.language,
+        )
+        releases.begin_release(tx, AMINA, made, mailer.renderer, mailer.clock())
     deliver(mailer)
     order = [str(one.message["Subject"]) for one in relay.received]
     assert len(order) == 603

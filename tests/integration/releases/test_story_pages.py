@@ -10,7 +10,7 @@ from mailer.model.articles import ArticleKind
 from mailer.model.editions import NewEdition
 from mailer.model.lists import Visibility
 from mailer.store import SqlTransaction
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.releases.factories import PressScenario
 from tests.integration.releases.test_corrections import ask
@@ -18,8 +18,16 @@ from tests.integration.releases.test_corrections import ask
 
 def send(mailer: Mailer, tx: SqlTransaction, slug: str, to: str = "news") -> str:
     """The HTML of an edition with this story, which has begun."""
-    made = editions.create_edition(tx, NewEdition("Now", to, stories=(slug,)), mailer.clock())
-    made, _ = mailer.start_edition(tx, mailer.approve_edition(tx, made, "Amina"))
+    made = editions.create_edition(
+        tx, STAFF, NewEdition("Now", to, stories=(slug,)), mailer.clock()
+    )
+    made, _ = editions.start_edition(
+        tx,
+        STAFF,
+        editions.approve_edition(tx, AMINA, made, mailer.renderer, mailer.clock()),
+        mailer.renderer,
+        mailer.clock(),
+    )
     return tx.editions.list_bodies(made)[0].html
 
 

@@ -18,6 +18,7 @@ from mailer.languages import UN_LANGUAGES
 from mailer.model.articles import ArticleKind, Image
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction, Store
+from tests.actors import AMINA, STAFF
 from tests.conftest import KEY, make_office_settings
 from tests.integration import factories
 
@@ -84,9 +85,9 @@ def create_edition(tx: SqlTransaction, mailer: Mailer, template: str, count: int
             )
     edition = factories.create_edition(tx, *slugs, template=template)
     edition = editions.edit_edition(
-        tx, edition, {"opening": {"en": "Dear **all**", "ar": WORDS["ar"]}}, mailer.clock()
+        tx, STAFF, edition, {"opening": {"en": "Dear **all**", "ar": WORDS["ar"]}}, mailer.clock()
     )
-    return mailer.approve_edition(tx, edition, "Amina")
+    return editions.approve_edition(tx, AMINA, edition, mailer.renderer, mailer.clock())
 
 
 def parse_message(message: bytes) -> EmailMessage:

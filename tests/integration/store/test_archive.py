@@ -8,11 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailer import archive, editions, words
+from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.model.archive import ArchiveEntry
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState
 from mailer.model.lists import Visibility
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration import archive_factories, factories
 from tests.integration.archive_factories import create_archived_edition, make_body
 from tests.integration.factories import DAY, NOW
@@ -81,12 +83,12 @@ def test_what_is_published_or_not_is_there_at_once_or_not(store: Store) -> None:
         archive_factories.add_list(tx)
         known = create_archived_edition(tx)
         hidden = editions.set_archive_visibility(
-            tx, known, ArchiveVisibility.PRIVATE, NOW, actor="ana"
+            tx, create_local_actor("ana"), known, ArchiveVisibility.PRIVATE, NOW
         )
         assert everything(tx) == []
         assert tx.editions.list_bodies(hidden) == tx.editions.list_bodies(known)
         shown = editions.set_archive_visibility(
-            tx, hidden, ArchiveVisibility.PUBLIC, NOW, actor="ben"
+            tx, create_local_actor("ben"), hidden, ArchiveVisibility.PUBLIC, NOW
         )
         assert shown == known
         assert names(everything(tx)) == ["The week"]
@@ -108,9 +110,9 @@ def test_a_real_edition_stands_there_from_its_start(mailer: Mailer) -> None:
             found = tx.editions.find_entries("news", words.split_query(typed, 8))
             assert bool(found) == there, typed
     with mailer.store.begin() as tx:
-        paused = editions.pause_edition(tx, started, NOW)
+        paused = editions.pause_edition(tx, STAFF, started, NOW)
         assert everything(tx) == []
-        editions.resume_edition(tx, paused, NOW)
+        editions.resume_edition(tx, STAFF, paused, NOW)
         assert len(everything(tx)) == 1
 
 

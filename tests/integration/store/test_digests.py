@@ -23,7 +23,7 @@ def ready(store: Store) -> Store:
 
 
 def assembled(tx: SqlTransaction, slug: str = "weekly", after: int = 0) -> Edition:
-    return digests.assemble_edition(tx, slug, NOW + after * DAY)[0]
+    return digests.assemble_edition(tx, STAFF, slug, NOW + after * DAY)[0]
 
 
 def test_nothing_runs_twice(ready: Store) -> None:
@@ -70,7 +70,7 @@ def test_what_is_too_much_waits_for_the_next(ready: Store) -> None:
         factories.add_digest(tx, most=2)
         for age, slug in enumerate(("new", "newer", "newest")[::-1]):
             factories.add_story(tx, slug, published=NOW - (age + 1) * HOUR)
-        edition, choice = digests.assemble_edition(tx, "weekly", NOW)
+        edition, choice = digests.assemble_edition(tx, STAFF, "weekly", NOW)
         assert edition.stories == ("newest", "newer")
         assert [story.slug for story in choice.waiting] == ["new"]
         assert assembled(tx).stories == ("new",)
@@ -99,7 +99,7 @@ def test_a_cancelled_edition_that_was_not_sent_gives_its_stories_back(ready: Sto
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
         first = assembled(tx)
-        editions.cancel_edition(tx, first, NOW)
+        editions.cancel_edition(tx, STAFF, first, NOW)
         assert assembled(tx).stories == ("boats",)
 
 
@@ -107,7 +107,7 @@ def test_a_skipped_edition_takes_no_story(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_digest(tx, fewest=2)
         factories.add_story(tx, "boats")
-        skipped, choice = digests.assemble_edition(tx, "weekly", NOW)
+        skipped, choice = digests.assemble_edition(tx, STAFF, "weekly", NOW)
         assert (skipped.state, skipped.stories) == (EditionState.SKIPPED, ())
         assert skipped.reason == choice.too_few == "only 1 new, and this digest needs at least 2"
         factories.add_story(tx, "roads")
@@ -122,7 +122,7 @@ def test_an_edition_that_is_held_keeps_its_stories(ready: Store) -> None:
         assert (held.state, held.stories) == (EditionState.ON_HOLD, ("boats",))
         factories.add_story(tx, "roads")
         assert assembled(tx, after=7).stories == ("roads",)
-        opened = editions.arrange_stories(tx, held, ["boats"], NOW)
+        opened = editions.arrange_stories(tx, STAFF, held, ["boats"], NOW)
         assert opened.state is EditionState.DRAFT
 
 
@@ -143,7 +143,7 @@ def test_what_staff_strike_from_an_edition_goes_back(ready: Store) -> None:
         factories.add_story(tx, "roads")
         factories.add_story(tx, "extra", published=NOW + DAY)
         first = assembled(tx)
-        editions.arrange_stories(tx, first, ["extra", "boats"], NOW)
+        editions.arrange_stories(tx, STAFF, first, ["extra", "boats"], NOW)
         assert assembled(tx, after=7).stories == ("roads",), "what staff added has run"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mailer import digests, editions
+from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.config import DeliverySection, NoticesSection, Settings
 from mailer.digests import schedules
@@ -91,7 +92,9 @@ class WorkerHarness:
     def approve_edition(self, approver: str = "Cleo") -> Edition:
         with self.mailer.store.begin() as tx:
             edition = tx.editions.list_recent_editions([], 1)[0]
-            return self.mailer.approve_edition(tx, edition, approver)
+            return editions.approve_edition(
+                tx, create_local_actor(approver), edition, self.mailer.renderer, self.mailer.clock()
+            )
 
     def list_mails(self, address: str) -> list[EmailMessage]:
         """What an address has got."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailer import editions
+from mailer.actor import create_local_actor
 from mailer.audience import links, subscribers
 from mailer.audience.lists import edit_list
 from mailer.audience.signup import confirmations
@@ -448,7 +449,7 @@ def test_letters_that_delivery_has_paused_are_tried_again_by_themselves(
     assert standing(desk)[0].state is EditionState.SENT
     assert sorted(desk.relay.accepted) == [f"reader{number}@example.net" for number in range(6)]
     assert all(one and state(desk, one.id) is S.MAILED for one in asked)
-    assert len(desk.find_log_lines("letters tried again")) == 1
+    assert len(desk.find_log_lines("service mails resumed")) == 1
 
 
 def test_letters_that_a_person_has_paused_stay_so(desk: WorkerHarness) -> None:
@@ -456,7 +457,7 @@ def test_letters_that_a_person_has_paused_stay_so(desk: WorkerHarness) -> None:
     desk.run_tick()
     with desk.mailer.store.begin() as tx:
         made = editions.get_edition(tx, standing(desk)[0].id)
-        editions.pause_edition(tx, made, desk.now, actor="Ana")
+        editions.pause_edition(tx, create_local_actor("Ana"), made, desk.now)
     desk.run_tick(desk.now + DAY)
     desk.deliver_editions()
     assert desk.list_mails(NEW) == []

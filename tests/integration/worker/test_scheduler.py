@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mailer import digests
+from mailer.actor import Actor
 from mailer.delivery.process_identity import create_worker_name
 from mailer.errors import ConcurrencyError
 from mailer.model.digests import ApprovalRule
@@ -109,10 +110,10 @@ def test_one_step_that_fails_keeps_none_of_the_others_from_being_done(
         desk.add_schedule("2027-03-02", slug=slug)
     assemble = digests.assemble_edition
 
-    def fails_for_one(store: Any, slug: str, *rest: Any) -> Any:
+    def fails_for_one(tx: Any, actor: Actor, slug: str, *rest: Any) -> Any:
         if slug == "weekly":
             raise ZeroDivisionError("a fault of ours")
-        return assemble(store, slug, *rest)
+        return assemble(tx, actor, slug, *rest)
 
     monkeypatch.setattr(digests, "assemble_edition", fails_for_one)
     desk.run_tick(NINE - HOUR)
@@ -182,26 +183,26 @@ def test_the_status_tells_what_is_due_waiting_sending_and_failed(desk: WorkerHar
             return read_status(desk.mailer, tx)
 
     assert not status().worker.alive
-    assert list(status().needs) == ["no worker runs"]
+    assert list(status().problems) == ["no worker runs"]
     desk.add_digest()
     desk.add_schedule("daily")
     desk.run_tick()
     found = status()
     assert found.worker.alive
-    assert [one.schedule.new.digest for one in found.due] == ["weekly"]
-    assert list(found.needs) == []
+    assert [one.schedule.settings.digest_slug for one in found.due] == ["weekly"]
+    assert list(found.problems) == []
     desk.run_tick(NINE - HOUR)
     assert [one.id for one in status().waiting] == [desk.get_edition().id]
     desk.approve_edition()
     assert [one.id for one in status().scheduled] == [desk.get_edition().id]
     desk.run_tick(NINE)
     (sending,) = status().sending
-    assert (sending.left, sending.report.total) == (2, 2)
+    assert (sending.remaining, sending.report.total) == (2, 2)
     desk.relay.answer_always(Step.RCPT, "550 5.1.1 no such user", to="amal@example.org")
     desk.deliver_editions()
     (failed,) = status().failed
     assert failed.edition.id == desk.get_edition().id
-    assert list(status().needs) == [f"edition {desk.get_edition().id}: 1 failed"]
+    assert list(status().problems) == [f"edition {desk.get_edition().id}: 1 failed"]
     desk.now += timedelta(days=8)
     assert status().failed == ()
 
@@ -213,7 +214,7 @@ def test_the_status_tells_what_is_held(desk: WorkerHarness) -> None:
     with desk.mailer.store.read() as tx:
         found = read_status(desk.mailer, tx)
     assert [one.digest_slug for one in found.held_occurrences] == ["weekly"]
-    assert "weekly of Tue 02 Mar 09:00 is held" in list(found.problems)
+    assert "weekly of Tue 02 Mar 09:00 is on hold" in list(found.problems)
 
 
 def test_an_edition_by_itself_without_a_time_is_left_alone(desk: WorkerHarness) -> None:

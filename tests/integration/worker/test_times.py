@@ -35,7 +35,7 @@ def test_a_zone_that_changes_its_rules_after_the_cut_off_still_sends_at_the_time
     with replace_zone_rules(rules, "Africa/Abidjan"):
         desk.run_tick(moment - MINUTE)
         assert desk.get_edition().state is S.SCHEDULED
-        assert len(desk.find_log_lines("time kept")) == 1
+        assert len(desk.find_log_lines("send time recalculated")) == 1
         desk.run_tick(moment)
         assert desk.get_edition().state is S.SENDING
     desk.deliver_editions()

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from mailer import digests
+from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.config import NoticesSection, Settings
 from mailer.digests import occurrences
@@ -120,7 +121,7 @@ def _send_what_is_held(office: OfficeSimulation) -> None:
             planned = office.mailer.build_calendar(tx, digest).find_occurrence(
                 f"{kept.rule_time:%Y-%m-%d}", office.now
             )
-            occurrences.send_now(tx, planned, office.now, actor="Ana")
+            occurrences.send_now(tx, create_local_actor("Ana"), planned, office.now)
 
 
 def _ended(office: OfficeSimulation, slug: str) -> dict[str, tuple[OccurrenceState, S | None, str]]:

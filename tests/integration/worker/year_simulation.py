@@ -185,11 +185,20 @@ class OfficeSimulation:
         with self.mailer.store.begin() as tx:
             edition = editions.get_edition(tx, edition_id)
             try:
-                edition = self.mailer.approve_edition(tx, edition, "Cleo", seen_hash=content_hash)
+                edition = editions.approve_edition(
+                    tx,
+                    create_local_actor("Cleo"),
+                    edition,
+                    self.mailer.renderer,
+                    self.mailer.clock(),
+                    seen_hash=content_hash,
+                )
             except (ApprovalVoid, BadTransition):
                 return  # it has changed, or the rest of the mails that asked for it
             if edition.state is EditionState.APPROVED:  # without a time: too late for the calendar
-                self.mailer.start_edition(tx, edition)
+                editions.start_edition(
+                    tx, STAFF, edition, self.mailer.renderer, self.mailer.clock()
+                )
 
     def write_article(self, slug: str, topic: str) -> WrittenArticle:
         article = WrittenArticle(slug, topic, self.now)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from mailer.actor import Actor
 from mailer.model.articles import Story
 from mailer.model.digests import Digest, DigestSettings
 from mailer.model.editions import Edition, NewEdition
@@ -45,6 +46,6 @@ class FakeDigestStore:
     def reserve_stories(self, digest: Digest, edition: Edition, slugs: Sequence[str]) -> None:
         self.reserved.append((edition.id, tuple(slugs)))
 
-    def create_edition(self, new: NewEdition, now: datetime) -> Edition:
+    def create_edition(self, new: NewEdition, now: datetime, actor: Actor) -> Edition:
         fields = {name: getattr(new, name) for name in NewEdition.__dataclass_fields__}
         return make_edition(**fields | {"opening": {}, "created_at": now})

@@ -157,7 +157,7 @@ def test_an_edition_is_made_as_ordered_and_reserves_its_stories() -> None:
         SETTINGS, most=2, segment="donors", subject="Hi", language="fr", template="digest"
     )
     digests.add_digest(make_transaction(digests=desk), STAFF, order, NOW)
-    made, choice = digests.assemble_edition(make_transaction(digests=desk), "weekly", NOW)
+    made, choice = digests.assemble_edition(make_transaction(digests=desk), STAFF, "weekly", NOW)
     assert made.state is EditionState.DRAFT
     assert made.stories == ("c", "b")
     assert slugs(choice.waiting) == ["a"]
@@ -180,7 +180,7 @@ def test_too_few_stories_are_skipped_or_held_with_the_reason(
     digests.add_digest(
         make_transaction(digests=desk), STAFF, replace(SETTINGS, fewest=2, when_empty=rule), NOW
     )
-    made, _ = digests.assemble_edition(make_transaction(digests=desk), "weekly", NOW)
+    made, _ = digests.assemble_edition(make_transaction(digests=desk), STAFF, "weekly", NOW)
     assert (made.state, made.stories) == (state, kept)
     assert made.reason == "only 1 new, and this digest needs at least 2"
     assert desk.reserved == ([(made.id, kept)] if kept else [])

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from mailer import editions
+from mailer.actor import Actor
+from mailer.model.digests import ApprovalRule, DigestPolicy
 from mailer.model.edition_states import ArchiveVisibility, EditionState
 from mailer.model.editions import (
     Approval,
@@ -18,6 +21,8 @@ from mailer.model.editions import (
 )
 from mailer.model.lists import MailingList
 from mailer.model.segments import All, Filter
+from mailer.model.transaction import Transaction
+from tests.fakes import make_transaction
 from tests.unit.samples import DAY, NOW, make_edition, make_mailing_list
 
 S = EditionState
@@ -41,6 +46,7 @@ class FakeEditionStore:
         self.released: list[str] = []
         self.reserved: list[str] = []
         self.recorded_events: list[EditionEvent] = []
+        self.article_authors: frozenset[str] = frozenset()
 
     def find_edition(self, edition_id: int) -> Edition | None:
         return self.saved_edition if self.saved_edition.id == edition_id else None
@@ -50,7 +56,7 @@ class FakeEditionStore:
     ) -> list[Edition]:
         return [self.saved_edition] if self.saved_edition.state in states else []
 
-    def create_edition(self, new: NewEdition, now: datetime) -> Edition:
+    def create_edition(self, new: NewEdition, now: datetime, actor: Actor) -> Edition:
         fields = {name: getattr(new, name) for name in NewEdition.__dataclass_fields__}
         self.saved_edition = make_edition(
             **fields | {"opening": new.opening or {}, "created_at": now}
@@ -66,11 +72,11 @@ class FakeEditionStore:
         edition: Edition,
         state: EditionState,
         now: datetime,
+        actor: Actor,
         *,
         reason: str = "",
-        actor: str = "",
     ) -> Edition:
-        self.recorded_events.append(EditionEvent(now, state.value, actor, reason))
+        self.recorded_events.append(EditionEvent(now, state.value, actor.name, reason, actor.key))
         approval = edition.approval if state is not S.DRAFT else None
         self.saved_edition = replace(edition, state=state, reason=reason, approval=approval)
         return self.saved_edition
@@ -128,9 +134,9 @@ class FakeEditionStore:
     def record_reminder(self, edition: Edition, now: datetime) -> None:
         self.saved_edition = replace(edition, reminded_at=now)
 
-    def find_authors(self, edition: Edition) -> frozenset[str]:
-        return frozenset(
-            event.actor for event in self.recorded_events if event.what == editions.EDITED_EVENT
+    def find_author_keys(self, edition: Edition) -> frozenset[str]:
+        return self.article_authors | frozenset(
+            event.actor_key for event in self.recorded_events if event.what == editions.EDITED_EVENT
         )
 
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
@@ -143,12 +149,29 @@ class FakeEditionStore:
         return frozenset(slug for slug in slugs if len(slug) == 1 or slug.startswith("s"))
 
     def add_event(
-        self, edition: Edition, event_type: str, detail: str, now: datetime, actor: str = ""
+        self, edition: Edition, event_type: str, detail: str, now: datetime, actor: Actor
     ) -> None:
-        self.recorded_events.append(EditionEvent(now, event_type, actor, detail))
+        self.recorded_events.append(EditionEvent(now, event_type, actor.name, detail, actor.key))
 
     def list_events(self, edition: Edition) -> list[EditionEvent]:
         return self.recorded_events
+
+
+def make_edition_transaction(
+    *, editions: FakeEditionStore, approval: ApprovalRule = ApprovalRule.ANYONE
+) -> Transaction:
+    """Make a transaction with one edition, whose digest, if it has one, has this approval rule."""
+    digest = SimpleNamespace(
+        settings=SimpleNamespace(
+            slug=editions.saved_edition.digest, policy=DigestPolicy(approval=approval)
+        )
+    )
+    return make_transaction(
+        editions=editions,
+        digests=SimpleNamespace(list_digests=lambda: [digest]),
+        releases=SimpleNamespace(find_kill=lambda slug: None),
+        outbox=SimpleNamespace(cancel_unsent_deliveries=lambda edition_id: 0),
+    )
 
 
 def make_frozen_store(**fields: Any) -> FakeEditionStore:

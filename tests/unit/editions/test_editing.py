@@ -7,17 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import editions
+from mailer.actor import create_local_actor
 from mailer.errors import BadTransition, InputError, NotFound
 from mailer.model.edition_states import OPEN_STATES, InDoubtPolicy, Priority
 from mailer.model.editions import MAX_STORIES, EditionEvent
-from tests.fakes import make_transaction
-from tests.unit.editions.fakes import FakeEditionStore, S, make_new_edition
+from tests.actors import STAFF
+from tests.unit.editions.fakes import (
+    FakeEditionStore,
+    S,
+    make_edition_transaction,
+    make_new_edition,
+)
 from tests.unit.samples import NOW, make_edition
 
 
 def test_an_edition_is_made_by_itself_in_canonical_form() -> None:
     made = editions.create_edition(
-        make_transaction(editions=FakeEditionStore(make_edition())),
+        make_edition_transaction(editions=FakeEditionStore(make_edition())),
+        STAFF,
         make_new_edition(name=" A  statement ", language="EN-gb"),
         NOW,
     )
@@ -40,7 +47,8 @@ def test_an_edition_is_made_by_itself_in_canonical_form() -> None:
 def test_an_edition_that_can_not_be_is_refused(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         editions.create_edition(
-            make_transaction(editions=FakeEditionStore(make_edition())),
+            make_edition_transaction(editions=FakeEditionStore(make_edition())),
+            STAFF,
             make_new_edition(**fields),
             NOW,
         )
@@ -51,7 +59,8 @@ def test_a_mask_of_sixty_two_stories_is_a_signed_64_bit_integer() -> None:
     slugs = tuple(f"s{number}" for number in range(MAX_STORIES))
     assert (
         editions.create_edition(
-            make_transaction(editions=FakeEditionStore(make_edition())),
+            make_edition_transaction(editions=FakeEditionStore(make_edition())),
+            STAFF,
             make_new_edition(stories=slugs),
             NOW,
         ).stories
@@ -62,7 +71,7 @@ def test_a_mask_of_sixty_two_stories_is_a_signed_64_bit_integer() -> None:
 def test_stories_left_out_go_back_and_new_ones_are_reserved() -> None:
     press = FakeEditionStore(make_edition(stories=("a", "b", "c")))
     arranged = editions.arrange_stories(
-        make_transaction(editions=press), press.saved_edition, ["c", "d", "a"], NOW
+        make_edition_transaction(editions=press), STAFF, press.saved_edition, ["c", "d", "a"], NOW
     )
     assert arranged.stories == ("c", "d", "a")
     assert (press.released, press.reserved) == (["b"], ["d"])
@@ -92,15 +101,19 @@ def test_an_edit_puts_an_open_edition_back_to_draft(state: S) -> None:
         "opening": {"FR": "Salut"},
     }
     edited = editions.edit_edition(
-        make_transaction(editions=press), press.saved_edition, changes, NOW, actor="ana"
+        make_edition_transaction(editions=press),
+        create_local_actor("ana"),
+        press.saved_edition,
+        changes,
+        NOW,
     )
     assert edited.state is S.DRAFT
     assert (edited.subject, edited.in_doubt) == ("New words", InDoubtPolicy.KEEP_IN_DOUBT)
     assert edited.opening == {"fr": "Salut"}
     said = "in_doubt, opening, subject edited"
-    assert press.recorded_events[0] == EditionEvent(NOW, "edited", "ana", said)
+    assert press.recorded_events[0] == EditionEvent(NOW, "edited", "ana", said, "local:ana")
     assert press.recorded_events[1:] == (
-        [] if state is S.DRAFT else [EditionEvent(NOW, "draft", "ana", said)]
+        [] if state is S.DRAFT else [EditionEvent(NOW, "draft", "ana", said, "local:ana")]
     )
 
 
@@ -109,10 +122,16 @@ def test_what_is_no_longer_open_can_not_be_edited(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state))
     with pytest.raises(BadTransition):
         editions.edit_edition(
-            make_transaction(editions=press), press.saved_edition, {"name": "Other"}, NOW
+            make_edition_transaction(editions=press),
+            STAFF,
+            press.saved_edition,
+            {"name": "Other"},
+            NOW,
         )
     with pytest.raises(BadTransition):
-        editions.arrange_stories(make_transaction(editions=press), press.saved_edition, ["a"], NOW)
+        editions.arrange_stories(
+            make_edition_transaction(editions=press), STAFF, press.saved_edition, ["a"], NOW
+        )
     assert press.saved_edition == make_edition(state=state)
 
 
@@ -120,7 +139,11 @@ def test_an_opening_taken_away_is_gone() -> None:
     press = FakeEditionStore(make_edition(opening={"en": "Hello"}))
     assert (
         editions.edit_edition(
-            make_transaction(editions=press), press.saved_edition, {"opening": {"en": ""}}, NOW
+            make_edition_transaction(editions=press),
+            STAFF,
+            press.saved_edition,
+            {"opening": {"en": ""}},
+            NOW,
         ).opening
         == {}
     )
@@ -129,11 +152,14 @@ def test_an_opening_taken_away_is_gone() -> None:
 def test_a_priority_is_kept_and_can_be_changed_while_the_edition_is_open() -> None:
     press = FakeEditionStore(make_edition())
     made = editions.create_edition(
-        make_transaction(editions=press), make_new_edition(priority=Priority.URGENT), NOW
+        make_edition_transaction(editions=press),
+        STAFF,
+        make_new_edition(priority=Priority.URGENT),
+        NOW,
     )
     assert made.priority is Priority.URGENT
     edited = editions.edit_edition(
-        make_transaction(editions=press), made, {"priority": Priority.LOW}, NOW
+        make_edition_transaction(editions=press), STAFF, made, {"priority": Priority.LOW}, NOW
     )
     assert edited.priority is Priority.LOW
 
@@ -141,21 +167,29 @@ def test_a_priority_is_kept_and_can_be_changed_while_the_edition_is_open() -> No
 def test_whoever_makes_or_edits_an_edition_is_among_its_authors() -> None:
     press = FakeEditionStore(make_edition())
     made = editions.create_edition(
-        make_transaction(editions=press), make_new_edition(), NOW, actor="ana"
+        make_edition_transaction(editions=press), create_local_actor("ana"), make_new_edition(), NOW
     )
     editions.edit_edition(
-        make_transaction(editions=press), made, {"name": "Other"}, NOW, actor="ben"
+        make_edition_transaction(editions=press),
+        create_local_actor("ben"),
+        made,
+        {"name": "Other"},
+        NOW,
     )
     editions.arrange_stories(
-        make_transaction(editions=press), press.saved_edition, ["b"], NOW, actor="cleo"
+        make_edition_transaction(editions=press),
+        create_local_actor("cleo"),
+        press.saved_edition,
+        ["b"],
+        NOW,
     )
-    assert press.find_authors(press.saved_edition) == {"ana", "ben", "cleo"}
+    assert press.find_author_keys(press.saved_edition) == {"local:ana", "local:ben", "local:cleo"}
 
 
 def test_an_edition_is_found_by_its_number() -> None:
     assert (
-        editions.get_edition(make_transaction(editions=FakeEditionStore(make_edition())), 7)
+        editions.get_edition(make_edition_transaction(editions=FakeEditionStore(make_edition())), 7)
         == make_edition()
     )
-    with pytest.raises(NotFound, match="there is no edition 8; see `mailer edition list`"):
-        editions.get_edition(make_transaction(editions=FakeEditionStore(make_edition())), 8)
+    with pytest.raises(NotFound, match="there is no edition 8"):
+        editions.get_edition(make_edition_transaction(editions=FakeEditionStore(make_edition())), 8)

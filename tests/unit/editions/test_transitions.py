@@ -6,23 +6,44 @@ from typing import Any
 import pytest
 
 from mailer import editions
+from mailer.actor import create_local_actor
 from mailer.errors import BadTransition, Refused
 from mailer.model.edition_states import OPEN_STATES, ArchiveVisibility, EditionKind
 from mailer.model.editions import Approval
-from tests.fakes import make_transaction
-from tests.unit.editions.fakes import HASH, OVER, WHEN, FakeEditionStore, S
+from tests.actors import STAFF
+from tests.fakes import FrozenRenderer
+from tests.unit.editions.fakes import (
+    HASH,
+    OVER,
+    WHEN,
+    FakeEditionStore,
+    S,
+    make_edition_transaction,
+)
 from tests.unit.samples import DAY, NOW, make_edition
+
+RENDERER = FrozenRenderer()
 
 
 def test_an_approved_edition_that_gets_a_time_is_scheduled_and_keeps_its_approval() -> None:
     press = FakeEditionStore(make_edition(content_hash=HASH))
-    editions.approve_edition(make_transaction(editions=press), press.saved_edition, "ana", NOW)
+    editions.approve_edition(
+        make_edition_transaction(editions=press),
+        create_local_actor("ana"),
+        press.saved_edition,
+        RENDERER,
+        NOW,
+    )
     done = editions.set_send_time(
-        make_transaction(editions=press), press.saved_edition, WHEN, NOW, actor="ben"
+        make_edition_transaction(editions=press),
+        create_local_actor("ben"),
+        press.saved_edition,
+        WHEN,
+        NOW,
     )
     assert (done.state, done.appointment) == (S.SCHEDULED, WHEN)
     assert done.approval is not None
-    done = editions.set_send_time(make_transaction(editions=press), done, None, NOW)
+    done = editions.set_send_time(make_edition_transaction(editions=press), STAFF, done, None, NOW)
     assert (done.state, done.appointment) == (S.APPROVED, None)
 
 
@@ -31,7 +52,7 @@ def test_a_time_alone_lets_nothing_go(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state))
     assert (
         editions.set_send_time(
-            make_transaction(editions=press), press.saved_edition, WHEN, NOW
+            make_edition_transaction(editions=press), STAFF, press.saved_edition, WHEN, NOW
         ).state
         is state
     )
@@ -40,14 +61,22 @@ def test_a_time_alone_lets_nothing_go(state: S) -> None:
 @pytest.mark.parametrize("state", sorted(set(S) - set(OPEN_STATES)))
 def test_what_has_begun_or_is_over_has_no_time_any_more(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state))
-    with pytest.raises(BadTransition, match="it has no time to be sent any more"):
-        editions.set_send_time(make_transaction(editions=press), press.saved_edition, WHEN, NOW)
+    with pytest.raises(BadTransition, match="can no longer be given a time"):
+        editions.set_send_time(
+            make_edition_transaction(editions=press), STAFF, press.saved_edition, WHEN, NOW
+        )
 
 
 @pytest.mark.parametrize("verb", [editions.skip_edition, editions.expire_edition])
 def test_what_is_skipped_or_expires_gives_its_stories_back(verb: Any) -> None:
     press = FakeEditionStore(make_edition(stories=("a", "b")))
-    done = verb(make_transaction(editions=press), press.saved_edition, NOW, reason="nothing left")
+    done = verb(
+        make_edition_transaction(editions=press),
+        STAFF,
+        press.saved_edition,
+        NOW,
+        reason="nothing left",
+    )
     assert press.released == ["a", "b"]
     assert done.reason == "nothing left"
 
@@ -55,17 +84,25 @@ def test_what_is_skipped_or_expires_gives_its_stories_back(verb: Any) -> None:
 def test_an_edition_is_paused_and_resumed() -> None:
     press = FakeEditionStore(make_edition(state=S.SENDING))
     paused = editions.pause_edition(
-        make_transaction(editions=press), press.saved_edition, NOW, reason="a typo", actor="ana"
+        make_edition_transaction(editions=press),
+        create_local_actor("ana"),
+        press.saved_edition,
+        NOW,
+        reason="a typo",
     )
     assert (paused.state, paused.reason) == (S.PAUSED, "a typo")
-    assert editions.resume_edition(make_transaction(editions=press), paused, NOW).state is S.SENDING
+    assert (
+        editions.resume_edition(make_edition_transaction(editions=press), STAFF, paused, NOW).state
+        is S.SENDING
+    )
 
 
 @pytest.mark.parametrize("state", sorted(set(S) - {S.PAUSED}))
 def test_only_what_is_paused_is_resumed(state: S) -> None:
     with pytest.raises(BadTransition, match=f"edition 7 is {state}"):
         editions.resume_edition(
-            make_transaction(editions=FakeEditionStore(make_edition())),
+            make_edition_transaction(editions=FakeEditionStore(make_edition())),
+            STAFF,
             make_edition(state=state),
             NOW,
         )
@@ -74,7 +111,9 @@ def test_only_what_is_paused_is_resumed(state: S) -> None:
 def test_stories_of_an_edition_cancelled_unsent_go_back() -> None:
     press = FakeEditionStore(make_edition(state=S.APPROVED, stories=("a", "b")))
     assert (
-        editions.cancel_edition(make_transaction(editions=press), press.saved_edition, NOW).state
+        editions.cancel_edition(
+            make_edition_transaction(editions=press), STAFF, press.saved_edition, NOW
+        ).state
         is S.CANCELLED
     )
     assert press.released == ["a", "b"]
@@ -82,7 +121,9 @@ def test_stories_of_an_edition_cancelled_unsent_go_back() -> None:
 
 def test_stories_of_an_edition_that_was_begun_do_not_go_back() -> None:
     press = FakeEditionStore(make_edition(state=S.SENDING, planned_at=NOW - DAY))
-    editions.cancel_edition(make_transaction(editions=press), press.saved_edition, NOW)
+    editions.cancel_edition(
+        make_edition_transaction(editions=press), STAFF, press.saved_edition, NOW
+    )
     assert press.released == []
 
 
@@ -90,7 +131,9 @@ def test_stories_of_an_edition_that_was_begun_do_not_go_back() -> None:
 def test_what_is_over_can_not_be_cancelled(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state))
     with pytest.raises(BadTransition):
-        editions.cancel_edition(make_transaction(editions=press), press.saved_edition, NOW)
+        editions.cancel_edition(
+            make_edition_transaction(editions=press), STAFF, press.saved_edition, NOW
+        )
     assert press.released == []
 
 
@@ -103,16 +146,20 @@ def test_an_edition_goes_into_the_archive_and_out_of_it_in_any_state_and_stays_a
         press.saved_edition, Approval("eva", NOW, HASH)
     )
     done = editions.set_archive_visibility(
-        make_transaction(editions=press),
+        make_edition_transaction(editions=press),
+        create_local_actor("ana"),
         press.saved_edition,
         ArchiveVisibility.PRIVATE,
         NOW,
-        actor="ana",
     )
     assert done.archive is ArchiveVisibility.PRIVATE
     assert replace(done, archive=ArchiveVisibility.PUBLIC) == before
     back = editions.set_archive_visibility(
-        make_transaction(editions=press), done, ArchiveVisibility.PUBLIC, NOW, actor="ben"
+        make_edition_transaction(editions=press),
+        create_local_actor("ben"),
+        done,
+        ArchiveVisibility.PUBLIC,
+        NOW,
     )
     assert back == before
     noted = [(one.what, one.actor, one.detail) for one in press.recorded_events]
@@ -122,11 +169,11 @@ def test_an_edition_goes_into_the_archive_and_out_of_it_in_any_state_and_stays_a
 def test_what_is_as_it_should_be_is_not_noted() -> None:
     press = FakeEditionStore(make_edition())
     editions.set_archive_visibility(
-        make_transaction(editions=press),
+        make_edition_transaction(editions=press),
+        create_local_actor("ana"),
         press.saved_edition,
         ArchiveVisibility.PUBLIC,
         NOW,
-        actor="ana",
     )
     assert press.recorded_events == []
 
@@ -136,5 +183,9 @@ def test_only_mailings_go_into_an_archive(kind: EditionKind) -> None:
     press = FakeEditionStore(make_edition(kind=kind))
     with pytest.raises(Refused, match="only mailings to a list stand in an archive"):
         editions.set_archive_visibility(
-            make_transaction(editions=press), press.saved_edition, ArchiveVisibility.PRIVATE, NOW
+            make_edition_transaction(editions=press),
+            STAFF,
+            press.saved_edition,
+            ArchiveVisibility.PRIVATE,
+            NOW,
         )

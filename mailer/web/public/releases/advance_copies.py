@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import HTTPException, Request, Response
 
-from mailer.app import embargo_checks
+from mailer import editions
 from mailer.audience import links
 from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.subscribers import find_membership
@@ -107,7 +107,7 @@ class _AdvanceReader:
         if edition is None or subscriber is None or edition.role not in EMBARGO_STATING_ROLES:
             return
         now = self._site.mailer.clock()
-        active_embargoes = embargo_checks.find_embargoed_stories(tx, edition, now)
+        active_embargoes = editions.find_embargoed_stories(tx, edition, now)
         # The link of an earlier version shows the newest, in which corrections are marked.
         release_editions = tx.editions.list_release_editions(edition.stories[0], edition.list)
         visible_editions = [

@@ -129,7 +129,7 @@ def assemble_edition(tx: SqlTransaction) -> Edition:
     occurrence_id = claim_occurrence(tx)
     assert occurrence_id
     appointment = occurrences.build_appointment(planned, SendTimeBasis.OFFICE)
-    edition, _ = digests.assemble_edition(tx, "weekly", NOW, appointment)
+    edition, _ = digests.assemble_edition(tx, STAFF, "weekly", NOW, appointment)
     tx.schedules.attach_edition(occurrence_id, edition.id)
     return edition
 

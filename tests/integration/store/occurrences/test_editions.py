@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 
 from mailer import editions
+from mailer.actor import Actor
 from mailer.app import Mailer
 from mailer.digests import occurrences
 from mailer.digests.calendar import PlannedOccurrence
@@ -14,6 +15,7 @@ from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition, SendAppointment
 from mailer.model.schedules import SavedOccurrence
 from mailer.store import SqlTransaction, Store
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW
 from tests.integration.store.occurrences.factories import (
@@ -36,9 +38,7 @@ def test_skipping_one_cancels_its_edition_and_frees_its_stories(ready: Store) ->
         factories.add_story(tx, "boats")
         made = assemble_edition(tx)
         assert list_waiting_slugs(tx) == []
-        kept = occurrences.skip_occurrence(
-            tx, find_planned(tx), NOW, reason="nobody is in", actor="Amina"
-        )
+        kept = occurrences.skip_occurrence(tx, AMINA, find_planned(tx), NOW, reason="nobody is in")
         assert (kept.state, kept.edition_id) == (SKIPPED, made.id)
         cancelled = factories.reload_edition(tx, made)
         assert (cancelled.state, cancelled.reason) == (EditionState.CANCELLED, "nobody is in")
@@ -49,8 +49,8 @@ def test_one_that_was_skipped_with_its_edition_is_restored_and_gets_another(read
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         first = assemble_edition(tx)
-        occurrences.skip_occurrence(tx, find_planned(tx), NOW)
-        kept = occurrences.restore_occurrence(tx, find_planned(tx), NOW)
+        occurrences.skip_occurrence(tx, STAFF, find_planned(tx), NOW)
+        kept = occurrences.restore_occurrence(tx, STAFF, find_planned(tx), NOW)
         assert kept.state is PLANNED
         second = assemble_edition(tx)
         assert (second.stories, get_occurrence(tx).edition_id) == (("boats",), second.id)
@@ -67,7 +67,7 @@ def test_moving_one_moves_its_edition_and_leaves_its_approval(
         made = assemble_edition(tx)
         if approved:
             made = factories.approve_without_composing(mailer, tx, made)
-        kept = occurrences.move_occurrence(tx, find_planned(tx), to, NOW, actor="Amina")
+        kept = occurrences.move_occurrence(tx, AMINA, find_planned(tx), to, NOW)
         assert (kept.state, kept.moved_to, kept.edition_id) == (MADE, to, made.id)
         moved = factories.reload_edition(tx, made)
         assert moved.appointment == SendAppointment(NOW + 5 * DAY + 7 * HOUR, to, LONDON)
@@ -86,7 +86,7 @@ def test_what_was_made_already_is_sent_now_by_the_edition_that_there_is(
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         made = factories.approve_without_composing(mailer, tx, assemble_edition(tx))
-        occurrences.send_now(tx, find_planned(tx), NOW)
+        occurrences.send_now(tx, STAFF, find_planned(tx), NOW)
         moved = factories.reload_edition(tx, made)
         assert moved.appointment == SendAppointment(
             NOW, parse_wall_time("2026-11-20 09:30"), LONDON
@@ -99,22 +99,22 @@ def test_a_moved_ones_edition_that_is_moved_back_is_sent_at_its_rules_time(ready
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         made = assemble_edition(tx)
-        occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + DAY, NOW)
-        kept = occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME, NOW)
+        occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + DAY, NOW)
+        kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME, NOW)
         assert (kept.state, kept.moved_to) == (MADE, None)
         assert factories.reload_edition(tx, made).appointment == made.appointment
 
 
 def _cancelled(tx: SqlTransaction, made: Edition) -> Edition:
-    return editions.cancel_edition(tx, made, NOW)
+    return editions.cancel_edition(tx, STAFF, made, NOW)
 
 
 def _skipped(tx: SqlTransaction, made: Edition) -> Edition:
-    return editions.skip_edition(tx, made, NOW, reason="nothing left")
+    return editions.skip_edition(tx, STAFF, made, NOW, reason="nothing left")
 
 
 def _expired(tx: SqlTransaction, made: Edition) -> Edition:
-    return editions.expire_edition(tx, made, NOW, reason="nobody approved it")
+    return editions.expire_edition(tx, STAFF, made, NOW, reason="nobody approved it")
 
 
 @pytest.mark.parametrize("ended", [_cancelled, _skipped, _expired])
@@ -122,12 +122,12 @@ def _expired(tx: SqlTransaction, made: Edition) -> Edition:
 def test_one_whose_edition_came_to_nothing_is_to_come_again_and_gets_another(
     ready: Store,
     ended: Callable[[SqlTransaction, Edition], Edition],
-    verb: Callable[[SqlTransaction, PlannedOccurrence, datetime], SavedOccurrence],
+    verb: Callable[[SqlTransaction, Actor, PlannedOccurrence, datetime], SavedOccurrence],
 ) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         first = ended(tx, assemble_edition(tx))
-        assert verb(tx, find_planned(tx), NOW).state is PLANNED
+        assert verb(tx, STAFF, find_planned(tx), NOW).state is PLANNED
         second = assemble_edition(tx)
         assert (second.stories, get_occurrence(tx).edition_id) == (("boats",), second.id)
         assert factories.reload_edition(tx, first) == first
@@ -137,17 +137,17 @@ def test_one_whose_edition_came_to_nothing_is_moved_and_skipped(ready: Store) ->
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         first = _cancelled(tx, assemble_edition(tx))
-        kept = occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + HOUR, NOW)
+        kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         assert (kept.state, kept.moved_to) == (PLANNED, RULE_TIME + HOUR)
-        assert occurrences.skip_occurrence(tx, find_planned(tx), NOW + HOUR).state is SKIPPED
+        assert occurrences.skip_occurrence(tx, STAFF, find_planned(tx), NOW + HOUR).state is SKIPPED
         assert factories.reload_edition(tx, first) == first
 
 
 def test_moving_one_whose_edition_is_held_lets_it_go_on(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
-        held = editions.put_on_hold(tx, assemble_edition(tx), NOW, reason="a typo")
-        kept = occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + HOUR, NOW)
+        held = editions.put_on_hold(tx, STAFF, assemble_edition(tx), NOW, reason="a typo")
+        kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         moved = factories.reload_edition(tx, held)
         assert (kept.state, moved.state) == (MADE, EditionState.DRAFT)
         assert moved.appointment
@@ -156,16 +156,22 @@ def test_moving_one_whose_edition_is_held_lets_it_go_on(ready: Store) -> None:
 
 def _sending(mailer: Mailer, tx: SqlTransaction, made: Edition) -> Edition:
     factories.add_subscriber(tx, "reader@example.org")
-    started, _ = mailer.start_edition(tx, factories.approve_without_composing(mailer, tx, made))
+    started, _ = editions.start_edition(
+        tx,
+        STAFF,
+        factories.approve_without_composing(mailer, tx, made),
+        mailer.renderer,
+        mailer.clock(),
+    )
     return started
 
 
 def _sent(mailer: Mailer, tx: SqlTransaction, made: Edition) -> Edition:
-    return tx.editions.set_state(_sending(mailer, tx, made), EditionState.SENT, NOW)
+    return tx.editions.set_state(_sending(mailer, tx, made), EditionState.SENT, NOW, STAFF)
 
 
 def _stopped(mailer: Mailer, tx: SqlTransaction, made: Edition) -> Edition:
-    return editions.cancel_edition(tx, _sending(mailer, tx, made), NOW)
+    return editions.cancel_edition(tx, STAFF, _sending(mailer, tx, made), NOW)
 
 
 @pytest.mark.parametrize("over", [_sending, _stopped, _sent])
@@ -178,11 +184,11 @@ def test_one_whose_edition_has_begun_stays_as_it_is(
         before = get_occurrence(tx), ended
         said = f"the occurrence has edition {ended.id}, which is {ended.state}"
         with pytest.raises(Refused, match=said):
-            occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + HOUR, NOW)
+            occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         with pytest.raises(Refused, match=said):
-            occurrences.skip_occurrence(tx, find_planned(tx), NOW)
+            occurrences.skip_occurrence(tx, STAFF, find_planned(tx), NOW)
         with pytest.raises(Refused, match=said):
-            occurrences.send_now(tx, find_planned(tx), NOW)
+            occurrences.send_now(tx, STAFF, find_planned(tx), NOW)
         with pytest.raises(Refused, match="is made"):
-            occurrences.restore_occurrence(tx, find_planned(tx), NOW)
+            occurrences.restore_occurrence(tx, STAFF, find_planned(tx), NOW)
         assert (get_occurrence(tx), factories.reload_edition(tx, ended)) == before

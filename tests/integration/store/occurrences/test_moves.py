@@ -44,7 +44,7 @@ def in_tokyo(tx: SqlTransaction) -> DigestCalendar:
 
 def test_one_that_is_sent_now_goes_to_all_readers_at_once(ready: Store) -> None:
     with ready.begin() as tx:
-        occurrences.send_now(tx, in_tokyo(tx).find_occurrence("2026-11-24", NOW), NOW)
+        occurrences.send_now(tx, STAFF, in_tokyo(tx).find_occurrence("2026-11-24", NOW), NOW)
         (step,) = in_tokyo(tx).list_due_steps(NOW, LOOK_BACK)
     assert step.action is OccurrenceAction.ASSEMBLE, step.reason
     when = occurrences.build_appointment(step.planned, SendTimeBasis.READER)
@@ -55,7 +55,7 @@ def test_one_that_is_sent_now_is_not_late_though_the_digest_has_no_grace(ready: 
     now = NOW + timedelta(seconds=5)
     with ready.begin() as tx:
         digests.edit_digest(tx, STAFF, "weekly", {"grace": timedelta()}, NOW)
-        occurrences.send_now(tx, find_planned(tx), now)
+        occurrences.send_now(tx, STAFF, find_planned(tx), now)
         (step,) = build_calendar(tx).list_due_steps(now, LOOK_BACK)
     assert step.action is OccurrenceAction.ASSEMBLE, step.reason
 
@@ -65,7 +65,8 @@ def test_one_that_is_moved_to_its_own_time_on_a_free_day_is_sent_then(ready: Sto
         on_a_blackout(tx, OnFreeDay.SKIP)
         assert find_planned(tx).occurrence.skipped
         assert (
-            occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME, NOW).moved_to == RULE_TIME
+            occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME, NOW).moved_to
+            == RULE_TIME
         )
         one = find_planned(tx).occurrence
     assert (one.skipped, one.wall) == (False, RULE_TIME)
@@ -75,9 +76,11 @@ def test_one_is_restored_as_long_as_the_time_that_it_goes_back_to_is_to_come(rea
     now = NOW + 4 * DAY + 3 * HOUR  # at noon on the free day, and it goes to the next
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.AFTER)
-        occurrences.skip_occurrence(tx, build_calendar(tx).find_occurrence("2026-11-24", now), now)
+        occurrences.skip_occurrence(
+            tx, STAFF, build_calendar(tx).find_occurrence("2026-11-24", now), now
+        )
         occurrences.restore_occurrence(
-            tx, build_calendar(tx).find_occurrence("2026-11-24", now), now
+            tx, STAFF, build_calendar(tx).find_occurrence("2026-11-24", now), now
         )
         assert find_planned(tx).occurrence.wall == RULE_TIME + DAY
 
@@ -86,10 +89,12 @@ def test_one_is_not_restored_to_a_time_that_is_past(ready: Store) -> None:
     now = NOW + 3 * DAY + 22 * HOUR  # early on the free day, and it was for the day before
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.BEFORE)
-        occurrences.skip_occurrence(tx, build_calendar(tx).find_occurrence("2026-11-24", now), now)
-        with pytest.raises(Refused, match="its original time, Mon 23 Nov 2026 09:00 Europe/London"):
+        occurrences.skip_occurrence(
+            tx, STAFF, build_calendar(tx).find_occurrence("2026-11-24", now), now
+        )
+        with pytest.raises(Refused, match="its own time, Mon 23 Nov 2026 09:00 Europe/London"):
             occurrences.restore_occurrence(
-                tx, build_calendar(tx).find_occurrence("2026-11-24", now), now
+                tx, STAFF, build_calendar(tx).find_occurrence("2026-11-24", now), now
             )
 
 
@@ -101,11 +106,11 @@ def test_an_edition_that_moves_over_a_change_of_clocks_keeps_to_its_readers(read
         number = claim_occurrence(tx, one.original.rule_time)
         assert number is not None
         when = occurrences.build_appointment(one, SendTimeBasis.READER)
-        made, _ = digests.assemble_edition(tx, "weekly", now, when)
+        made, _ = digests.assemble_edition(tx, STAFF, "weekly", now, when)
         tx.schedules.attach_edition(number, made.id)
         moved_to = parse_wall_time("2027-03-29 09:00")
         occurrences.move_occurrence(
-            tx, in_tokyo(tx).find_occurrence("2027-03-23", now), moved_to, now
+            tx, STAFF, in_tokyo(tx).find_occurrence("2027-03-23", now), moved_to, now
         )
         moved = factories.reload_edition(tx, made).appointment
     assert moved is not None
@@ -114,7 +119,7 @@ def test_an_edition_that_moves_over_a_change_of_clocks_keeps_to_its_readers(read
 
 def test_of_two_that_are_to_be_sent_at_the_same_time_one_is(ready: Store) -> None:
     with ready.begin() as tx:
-        occurrences.move_occurrence(tx, find_planned(tx, "2026-12-01"), RULE_TIME, NOW)
+        occurrences.move_occurrence(tx, STAFF, find_planned(tx, "2026-12-01"), RULE_TIME, NOW)
         steps = build_calendar(tx).list_due_steps(NOW + 4 * DAY - HOUR, LOOK_BACK)
     sent: list[PlannedOccurrence] = [
         one.planned for one in steps if one.action is OccurrenceAction.ASSEMBLE

@@ -47,14 +47,14 @@ def made(ready: Store) -> Edition:
         )
         number = claim_occurrence(tx)
         assert number is not None
-        edition, _ = digests.assemble_edition(tx, "weekly", NOW, when)
+        edition, _ = digests.assemble_edition(tx, STAFF, "weekly", NOW, when)
         tx.schedules.attach_edition(number, edition.id)
     return edition
 
 
 def moved_to_noon(tx: SqlTransaction, made: Edition) -> SendAppointment | None:
     found = tokyo(tx).find_occurrence("2026-11-24", ELEVEN)
-    occurrences.move_occurrence(tx, found, parse_wall_time("2026-11-23 12:00"), ELEVEN)
+    occurrences.move_occurrence(tx, STAFF, found, parse_wall_time("2026-11-23 12:00"), ELEVEN)
     return factories.reload_edition(tx, made).appointment
 
 
@@ -82,7 +82,7 @@ def test_what_was_to_be_sent_now_and_is_moved_goes_by_readers_time_again(
     ready: Store, made: Edition
 ) -> None:
     with ready.begin() as tx:
-        occurrences.send_now(tx, tokyo(tx).find_occurrence("2026-11-24", NOW), NOW)
+        occurrences.send_now(tx, STAFF, tokyo(tx).find_occurrence("2026-11-24", NOW), NOW)
         moved_to_noon(tx, made)
         when = factories.reload_edition(tx, made).appointment
     assert when is not None
@@ -93,7 +93,7 @@ def test_one_that_is_sent_now_in_the_minute_of_its_rule_is_for_all_at_once(ready
     now = datetime(2026, 11, 24, 9, 0, 20, tzinfo=UTC)
     with ready.begin() as tx:
         claim_occurrence(tx, state=ON_HOLD)
-        occurrences.send_now(tx, tokyo(tx).find_occurrence("2026-11-24", now), now)
+        occurrences.send_now(tx, STAFF, tokyo(tx).find_occurrence("2026-11-24", now), now)
         (step,) = tokyo(tx).list_due_steps(now, LOOK_BACK)
     assert step.planned.is_immediate
 
@@ -103,5 +103,7 @@ def test_one_can_be_sent_now_in_the_hour_that_comes_twice(ready: Store) -> None:
     with ready.begin() as tx:
         tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))
         add_schedule(tx, zone="Europe/Berlin")
-        kept = occurrences.send_now(tx, build_calendar(tx).find_occurrence("2027-11-02", now), now)
+        kept = occurrences.send_now(
+            tx, STAFF, build_calendar(tx).find_occurrence("2027-11-02", now), now
+        )
     assert kept.moved_to == parse_wall_time("2027-10-31 02:30")

@@ -9,6 +9,7 @@ from mailer.app import Mailer
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionKind, EditionState, Priority
 from mailer.model.editions import EditionBody
+from tests.actors import STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.factories import NOW
@@ -64,7 +65,7 @@ def test_newsletter_on_same_list_still_requires_membership(
         edition = factories.approve_without_composing(
             mailer, tx, factories.create_edition(tx, "boats")
         )
-        mailer.start_edition(tx, edition)
+        editions.start_edition(tx, STAFF, edition, mailer.renderer, mailer.clock())
         factories.unsubscribe_address(tx, "bela@example.org")
     deliver_all(mailer)
     assert "amal@example.org" in relay.accepted
@@ -83,6 +84,6 @@ def test_notice_is_hidden_from_lists_of_editions(mailer: Mailer, edition_id: int
 
 def test_paused_notice_is_not_sent(mailer: Mailer, relay: Relay, edition_id: int) -> None:
     with mailer.store.begin() as tx:
-        editions.pause_edition(tx, editions.get_edition(tx, edition_id), NOW)
+        editions.pause_edition(tx, STAFF, editions.get_edition(tx, edition_id), NOW)
     deliver_all(mailer)
     assert relay.accepted == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from mailer import languages
+from mailer import editions, languages
 from mailer.app import Mailer
 from mailer.audience import preferences, segments, subscribers
 from mailer.audience.lists import get_topics
@@ -22,7 +22,7 @@ from mailer.model.subscribers import MembershipState, Person
 from mailer.outbox import explain_outcome
 from mailer.store import Store
 from mailer.store.schema import delivery
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 
@@ -333,10 +333,16 @@ def test_explain_outcome_says_why_an_address_got_nothing(
             tx, STAFF, paused_subscriber, [factories.get_mailing_list(tx)], week, now
         )
         factories.add_story(tx, "boats", "health")
-        approved_edition = mailer.approve_edition(
-            tx, factories.create_edition(tx, "boats", segment="gb"), "Amina"
+        approved_edition = editions.approve_edition(
+            tx,
+            AMINA,
+            factories.create_edition(tx, "boats", segment="gb"),
+            mailer.renderer,
+            mailer.clock(),
         )
-        started_edition, plan = mailer.start_edition(tx, approved_edition)
+        started_edition, plan = editions.start_edition(
+            tx, STAFF, approved_edition, mailer.renderer, mailer.clock()
+        )
         factories.add_subscriber(tx, "late@example.org", country="GB", joined=mailer.clock())
         assert plan is not None
         assert (plan.planned, sum(plan.excluded.values())) == (1, 7)

@@ -13,7 +13,7 @@ from mailer.audience import preferences, subscribers
 from mailer.model.deliveries import Claim, DeliveryState, Settlement
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction, Store
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.factories import (
     DAY,
@@ -236,7 +236,7 @@ def test_only_own_worker_settles_refused_delivery(
     [
         lambda tx, edition: factories.unsubscribe_address(tx, READERS[0]),
         lambda tx, edition: factories.suppress_address(tx, READERS[0]),
-        lambda tx, edition: editions.pause_edition(tx, edition, get_utc_now()),
+        lambda tx, edition: editions.pause_edition(tx, STAFF, edition, get_utc_now()),
     ],
 )
 def test_unsubscribe_waits_for_commit_of_open_gate(
@@ -320,11 +320,11 @@ def test_late_acceptance_is_settled_in_every_state(
     with store.begin() as tx:
         factories.take_over_worker(tx, worker_id)
         if state is not IN_DOUBT:
-            outbox.send_in_doubt_again(tx, edition, get_utc_now())
+            outbox.send_in_doubt_again(tx, STAFF, edition, get_utc_now())
     match state:
         case DeliveryState.CANCELLED:
             with store.begin() as tx:
-                mailer.cancel_edition(tx, edition, reason="", actor="Amina")
+                editions.cancel_edition(tx, AMINA, edition, mailer.clock(), reason="")
         case DeliveryState.CLAIMED:
             claim_deliveries(store, edition, other_worker_id)
         case DeliveryState.SUPPRESSED:

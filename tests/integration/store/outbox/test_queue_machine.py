@@ -30,6 +30,7 @@ from mailer.model.editions import EditionBody
 from mailer.store import SqlTransaction, Store
 from mailer.store.schema import delivery
 from mailer.store.schema import edition as edition_table
+from tests.actors import STAFF
 from tests.conftest import KEY, check_state_changes
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW, make_addresses
@@ -61,9 +62,11 @@ class QueueMachine(RuleBasedStateMachine):
             edition = factories.create_edition(tx, "boats")
             body = EditionBody("en", "Subject", "Text", "<p>HTML</p>", "zmarker", 1)
             edition = tx.editions.freeze_edition(edition, [body], ["boats"], "0" * 64)
-            edition = tx.editions.set_state(edition, EditionState.APPROVED, get_utc_now())
+            edition = tx.editions.set_state(edition, EditionState.APPROVED, get_utc_now(), STAFF)
             assert tx.outbox.plan_deliveries(edition, get_utc_now() - DAY).planned == len(READERS)
-            self.edition = tx.editions.set_state(edition, EditionState.SENDING, get_utc_now())
+            self.edition = tx.editions.set_state(
+                edition, EditionState.SENDING, get_utc_now(), STAFF
+            )
             self.ids = [delivery.id for delivery in tx.outbox.list_deliveries(self.edition)]
             self.addresses = {
                 delivery.id: delivery.address
@@ -133,7 +136,7 @@ class QueueMachine(RuleBasedStateMachine):
         if has_moved:
             assert reclaimed is None
             return
-        held_states = [row.state for row in rows_before.values() if row.sender_id == dead_worker.id]
+        held_states = [row.state for row in rows_before.values() if row.worker_id == dead_worker.id]
         assert reclaimed == (
             held_states.count(DeliveryState.CLAIMED.value),
             held_states.count(DeliveryState.ON_WIRE.value),
@@ -181,7 +184,7 @@ class QueueMachine(RuleBasedStateMachine):
         for delivery_id in passed_ids:
             assert rows_before[delivery_id].state in IN_FLIGHT_STATES
             assert (
-                rows_before[delivery_id].sender_id == rows_after[delivery_id].sender_id == worker_id
+                rows_before[delivery_id].worker_id == rows_after[delivery_id].worker_id == worker_id
             )
             assert rows_after[delivery_id].state == DeliveryState.ON_WIRE
             assert self.addresses[delivery_id] not in self.blocked_addresses
@@ -205,7 +208,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.sent_out -= {
             (worker_id, delivery_id)
             for delivery_id in refused_ids
-            if rows_before[delivery_id].sender_id == worker_id
+            if rows_before[delivery_id].worker_id == worker_id
         }
         rows_after = self.read_rows()
         changed_ids = [
@@ -213,7 +216,7 @@ class QueueMachine(RuleBasedStateMachine):
             for delivery_id in refused_ids
             if rows_after[delivery_id].state != rows_before[delivery_id].state
         ]
-        assert all(rows_before[delivery_id].sender_id == worker_id for delivery_id in changed_ids)
+        assert all(rows_before[delivery_id].worker_id == worker_id for delivery_id in changed_ids)
         assert settled_count == sum(
             rows_after[delivery_id].state != DeliveryState.QUEUED for delivery_id in changed_ids
         )
@@ -243,7 +246,7 @@ class QueueMachine(RuleBasedStateMachine):
         rows_after = self.read_rows()
         for delivery_id in self.ids:
             row = rows_before[delivery_id]
-            was_in_flight = (row.state, row.sender_id) == (DeliveryState.ON_WIRE, worker_id)
+            was_in_flight = (row.state, row.worker_id) == (DeliveryState.ON_WIRE, worker_id)
             if was_in_flight and delivery_id in self.choose_ids(chosen_indexes):
                 assert rows_after[delivery_id].state == outcome
                 self.sent_out.discard((worker_id, delivery_id))
@@ -269,7 +272,7 @@ class QueueMachine(RuleBasedStateMachine):
         worker_id = self.worker_ids[role]
         with self.store.begin() as tx:
             tx.outbox.return_claims(self.edition.id, worker_id)
-        held_states = [row.state for row in self.read_rows().values() if row.sender_id == worker_id]
+        held_states = [row.state for row in self.read_rows().values() if row.worker_id == worker_id]
         assert DeliveryState.CLAIMED not in held_states
 
     @rule(role=roles, chosen_indexes=index_sets, delay=st.sampled_from([0.0, 600.0]))
@@ -331,13 +334,13 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def pause_edition(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.pause_edition(tx, self.edition, get_utc_now())
+            self.edition = editions.pause_edition(tx, STAFF, self.edition, get_utc_now())
 
     @precondition(lambda self: self.edition.state is EditionState.PAUSED)
     @rule()
     def resume_edition(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.resume_edition(tx, self.edition, get_utc_now())
+            self.edition = editions.resume_edition(tx, STAFF, self.edition, get_utc_now())
 
     @precondition(lambda self: self.edition.state is EditionState.SENDING)
     @rule()
@@ -345,14 +348,16 @@ class QueueMachine(RuleBasedStateMachine):
         with self.store.begin() as tx:
             if tx.outbox.has_unfinished_deliveries(self.edition):
                 return
-            self.edition = tx.editions.set_state(self.edition, EditionState.SENT, get_utc_now())
+            self.edition = tx.editions.set_state(
+                self.edition, EditionState.SENT, get_utc_now(), STAFF
+            )
 
     @precondition(lambda self: len(self.accepted_replies) > 2)
     @precondition(lambda self: self.edition.state in {EditionState.SENDING, EditionState.PAUSED})
     @rule()
     def cancel_edition(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.cancel_edition(tx, self.edition, get_utc_now())
+            self.edition = editions.cancel_edition(tx, STAFF, self.edition, get_utc_now())
             tx.outbox.cancel_unsent_deliveries(self.edition.id)
 
     # ---- invariants -----------------------------------------------------------------------------
@@ -373,8 +378,8 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def in_flight_deliveries_belong_to_live_workers(self) -> None:
         for row in self.read_rows().values():
-            assert (row.state in IN_FLIGHT_STATES) == (row.sender_id is not None)
-            assert row.sender_id is None or row.sender_id in self.live_worker_ids
+            assert (row.state in IN_FLIGHT_STATES) == (row.worker_id is not None)
+            assert row.worker_id is None or row.worker_id in self.live_worker_ids
             assert row.attempt >= 0
 
     def teardown(self) -> None:

@@ -1,10 +1,12 @@
 """Deliveries that go back to the queue: returned, postponed, cancelled or requeued claims."""
 
+from mailer import editions
 from mailer.app import Mailer
 from mailer.model.deliveries import DeliveryState, Settlement
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.store import Store
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.factories import (
     read_deliveries,
@@ -70,7 +72,9 @@ def test_cancel_takes_every_unsent_delivery(
     claims = claim_deliveries(store, edition, worker_id, limit=3)
     gate_deliveries(store, worker_id, claims[:1])
     with store.begin() as tx:
-        mailer.cancel_edition(tx, factories.reload_edition(tx, edition), reason="", actor="Amina")
+        editions.cancel_edition(
+            tx, AMINA, factories.reload_edition(tx, edition), mailer.clock(), reason=""
+        )
     rows = read_deliveries(store, edition)
     assert rows.pop(claims[0].address).state is ON_WIRE
     assert {(row.state, row.attempt) for row in rows.values()} == {(DeliveryState.CANCELLED, 0)}
@@ -101,10 +105,12 @@ def test_editions_do_not_affect_each_other(
 ) -> None:
     with store.begin() as tx:
         factories.add_story(tx, "roads")
-        approved_edition = mailer.approve_edition(
-            tx, factories.create_edition(tx, "roads"), "Amina"
+        approved_edition = editions.approve_edition(
+            tx, AMINA, factories.create_edition(tx, "roads"), mailer.renderer, mailer.clock()
         )
-        other_edition, _ = mailer.start_edition(tx, approved_edition)
+        other_edition, _ = editions.start_edition(
+            tx, STAFF, approved_edition, mailer.renderer, mailer.clock()
+        )
     claim_deliveries(store, edition, worker_id)
     with store.begin() as tx:
         assert tx.outbox.return_claims(other_edition.id, worker_id) == 0

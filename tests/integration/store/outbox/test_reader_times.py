@@ -31,8 +31,8 @@ def find_due_times(
             mailer, tx, factories.create_edition(tx, "boats")
         )
         appointment = SendAppointment(NOW, WALL_TIME, fallback, send_time)
-        edition = editions.set_send_time(tx, edition, appointment, NOW)
-        mailer.start_edition(tx, edition)
+        edition = editions.set_send_time(tx, STAFF, edition, appointment, NOW)
+        editions.start_edition(tx, STAFF, edition, mailer.renderer, mailer.clock())
         rows = tx.outbox.list_deliveries(edition)
     (planned_at,) = {delivery.updated_at for delivery in rows}
     minute = timedelta(minutes=1)
@@ -89,7 +89,8 @@ def test_past_wall_time_is_due_at_once(readers: Mailer) -> None:
             readers, tx, factories.create_edition(tx, "boats")
         )
         appointment = SendAppointment(NOW, wall_time, "UTC", SendTimeBasis.READER)
-        readers.start_edition(tx, editions.set_send_time(tx, edition, appointment, NOW))
+        edition = editions.set_send_time(tx, STAFF, edition, appointment, NOW)
+        editions.start_edition(tx, STAFF, edition, readers.renderer, readers.clock())
         assert tx.outbox.count_due_deliveries(edition.id) == 2, "Kathmandu and Kiritimati"
 
 

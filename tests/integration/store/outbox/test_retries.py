@@ -5,13 +5,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from mailer import outbox
+from mailer import editions, outbox
 from mailer.app import Mailer, get_utc_now
 from mailer.errors import Refused
 from mailer.model.deliveries import DeliveryState, Settlement
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.store import Store
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.factories import read_deliveries, read_delivery_states
 from tests.integration.store.outbox.transitions import claim_and_gate, settle_deliveries
@@ -67,15 +68,23 @@ def test_retry_failed_requeues_and_resumes_edition(
     store: Store, edition: Edition, in_doubt_address: str
 ) -> None:
     with store.begin() as tx:
-        sent_edition = tx.editions.set_state(edition, EditionState.SENT, get_utc_now())
-        assert outbox.retry_failed_deliveries(tx, sent_edition, get_utc_now(), actor="Amina") == 2
+        sent_edition = tx.editions.set_state(edition, EditionState.SENT, get_utc_now(), STAFF)
+        assert (
+            outbox.retry_failed_deliveries(
+                tx,
+                AMINA,
+                sent_edition,
+                get_utc_now(),
+            )
+            == 2
+        )
         resumed_edition = factories.reload_edition(tx, edition)
         assert (resumed_edition.state, resumed_edition.finished_at) == (EditionState.SENDING, None)
         events = [event for event in tx.editions.list_events(edition) if event.what == "retry"]
         assert [(event.actor, event.detail) for event in events] == [
             ("Amina", "2 failed and expired queued again")
         ]
-        assert outbox.retry_failed_deliveries(tx, resumed_edition, get_utc_now()) == 0
+        assert outbox.retry_failed_deliveries(tx, STAFF, resumed_edition, get_utc_now()) == 0
     states = read_delivery_states(store, edition)
     assert list(states.values()).count(QUEUED) == 2
     assert states[in_doubt_address] is IN_DOUBT
@@ -85,7 +94,15 @@ def test_send_in_doubt_again_requeues_delivery(
     store: Store, edition: Edition, in_doubt_address: str
 ) -> None:
     with store.begin() as tx:
-        assert outbox.send_in_doubt_again(tx, edition, get_utc_now(), actor="Amina") == 1
+        assert (
+            outbox.send_in_doubt_again(
+                tx,
+                AMINA,
+                edition,
+                get_utc_now(),
+            )
+            == 1
+        )
     assert read_delivery_states(store, edition)[in_doubt_address] is QUEUED
 
 
@@ -93,7 +110,15 @@ def test_resolve_in_doubt_as_sent_ends_edition(
     store: Store, edition: Edition, in_doubt_address: str
 ) -> None:
     with store.begin() as tx:
-        assert outbox.resolve_in_doubt_as_sent(tx, edition, get_utc_now(), actor="Amina") == 1
+        assert (
+            outbox.resolve_in_doubt_as_sent(
+                tx,
+                AMINA,
+                edition,
+                get_utc_now(),
+            )
+            == 1
+        )
         assert factories.reload_edition(tx, edition).state is EditionState.SENT, (
             "no delivery is left"
         )
@@ -113,7 +138,7 @@ def test_cancelled_edition_refuses_retry(
     verb: Callable[..., int],
 ) -> None:
     with store.begin() as tx:
-        cancelled_edition = mailer.cancel_edition(tx, edition, reason="", actor="Amina")
+        cancelled_edition = editions.cancel_edition(tx, AMINA, edition, mailer.clock(), reason="")
         with pytest.raises(Refused, match="was cancelled"):
             verb(tx, cancelled_edition, get_utc_now())
 

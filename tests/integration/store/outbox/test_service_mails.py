@@ -8,12 +8,14 @@ from dataclasses import replace
 import pytest
 
 from mailer import editions
+from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.model.deliveries import DeliveryState, Settlement
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody
 from mailer.store import SqlTransaction, Store
 from mailer.store.outbox.service_mails import Addressee, ServiceEditionKey
+from tests.actors import AMINA, STAFF
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.factories import HOUR, NOW
@@ -156,8 +158,8 @@ def test_cancelled_service_edition_takes_no_more_mails(ready_mailer: Mailer, rel
         queue_mail(tx, "a@example.net")
     (edition,) = list_all_editions(ready_mailer.store)
     with ready_mailer.store.begin() as tx:
-        ready_mailer.cancel_edition(
-            tx, editions.get_edition(tx, edition.id), reason="", actor="Ana"
+        editions.cancel_edition(
+            tx, AMINA, editions.get_edition(tx, edition.id), ready_mailer.clock(), reason=""
         )
     with ready_mailer.store.begin() as tx:
         queue_mail(tx, "b@example.net")
@@ -347,7 +349,7 @@ def test_marking_sent_and_queueing_wait_for_each_other(ready_mailer: Mailer) -> 
                 ):
                     inside_event.set()
                     go_event.wait(0.3)
-                    tx.editions.set_state(edition_now, S.SENT, NOW)
+                    tx.editions.set_state(edition_now, S.SENT, NOW, STAFF)
                 inside_event.set()
 
         marking_thread = threading.Thread(target=mark_sent)
@@ -396,12 +398,17 @@ def test_paused_service_edition_holds_its_mails(ready_mailer: Mailer, relay: Rel
         queue_mail(tx, "a@example.net")
     (edition,) = list_all_editions(ready_mailer.store)
     with ready_mailer.store.begin() as tx:
-        editions.pause_edition(tx, editions.get_edition(tx, edition.id), NOW + HOUR, actor="Ana")
+        editions.pause_edition(
+            tx,
+            create_local_actor("Ana"),
+            editions.get_edition(tx, edition.id),
+            NOW + HOUR,
+        )
     with ready_mailer.store.begin() as tx:
         queue_mail(tx, "b@example.net")
     deliver_all(ready_mailer)
     assert relay.accepted == []
     with ready_mailer.store.begin() as tx:
-        editions.resume_edition(tx, editions.get_edition(tx, edition.id), NOW + HOUR)
+        editions.resume_edition(tx, STAFF, editions.get_edition(tx, edition.id), NOW + HOUR)
     deliver_all(ready_mailer)
     assert sorted(relay.accepted) == ["a@example.net", "b@example.net"]

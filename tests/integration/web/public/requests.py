@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from mailer import embargoes
-from mailer.app import release_flow
+from mailer import embargoes, releases
 from mailer.audience import contacts, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
 from mailer.model.articles import ArticleKind
 from mailer.model.contacts import ContactProfile, Trust
 from mailer.model.embargoes import EmbargoTerms
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.integration import archive_factories, factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient
@@ -66,11 +65,19 @@ def start_advance_copy(seeded_office: SeededOffice) -> str:
             second=0, microsecond=0, tzinfo=None
         )
         if tx.embargoes.find_embargo("lanterns") is None:
-            embargoes.set_embargo(tx, "lanterns", EmbargoTerms(until, "UTC"), NOW)
-        release_plan = release_flow.prepare_release(
-            seeded_office.mailer, tx, "lanterns", press_list
+            embargoes.set_embargo(tx, STAFF, "lanterns", EmbargoTerms(until, "UTC"), NOW)
+        release_plan = releases.prepare_release(
+            tx,
+            AMINA,
+            "lanterns",
+            press_list,
+            seeded_office.mailer.renderer,
+            seeded_office.mailer.clock(),
+            default_language="en",
         )
-        release_plan = release_flow.begin_release(seeded_office.mailer, tx, release_plan, "Amina")
+        release_plan = releases.begin_release(
+            tx, AMINA, release_plan, seeded_office.mailer.renderer, seeded_office.mailer.clock()
+        )
         assert release_plan.advance is not None
         link = MemberLink(subscriber.id, press_list.id, release_plan.advance.id)
     return sign_member_link(seeded_office.store.key, LinkPurpose.ADVANCE, link)
@@ -80,10 +87,18 @@ def publish_release(seeded_office: SeededOffice) -> str:
     """Publish a release and return its slug."""
     with seeded_office.store.begin() as tx:
         factories.add_story(tx, "boats", kind=ArticleKind.PRESS_RELEASE)
-        release_plan = release_flow.prepare_release(
-            seeded_office.mailer, tx, "boats", seeded_office.press
+        release_plan = releases.prepare_release(
+            tx,
+            AMINA,
+            "boats",
+            seeded_office.press,
+            seeded_office.mailer.renderer,
+            seeded_office.mailer.clock(),
+            default_language="en",
         )
-        release_flow.begin_release(seeded_office.mailer, tx, release_plan, "Amina")
+        releases.begin_release(
+            tx, AMINA, release_plan, seeded_office.mailer.renderer, seeded_office.mailer.clock()
+        )
     return "boats"
 
 

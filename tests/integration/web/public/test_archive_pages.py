@@ -12,6 +12,7 @@ from mailer.audience.links import LinkPurpose
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState
 from mailer.model.editions import Edition
 from mailer.web.public import response_cache
+from tests.actors import STAFF
 from tests.integration import archive_factories
 from tests.integration.factories import MARKER, NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
@@ -119,7 +120,7 @@ def test_archive_answer_is_cached_by_language(
     monkeypatch.setattr(response_cache, "SECONDS", 60.0)
     first_answer = pages.get_page(get_edition_path(edition))
     with seeded_office.store.begin() as tx:
-        editions.set_archive_visibility(tx, edition, ArchiveVisibility.PRIVATE, NOW)
+        editions.set_archive_visibility(tx, STAFF, edition, ArchiveVisibility.PRIVATE, NOW)
     assert pages.get_page(get_edition_path(edition)) == first_answer
     assert pages.get_page(get_edition_path(edition) + "?lang=ar").status == 404, (
         "this language was not in the cache"
@@ -135,7 +136,7 @@ def test_conditional_request_learns_that_an_edition_was_taken_out(
     second_answer = pages.get_page(get_edition_path(edition), headers=conditional)
     assert (second_answer.status, second_answer.body) == (304, b"")
     with seeded_office.store.begin() as tx:
-        editions.set_archive_visibility(tx, edition, ArchiveVisibility.PRIVATE, NOW)
+        editions.set_archive_visibility(tx, STAFF, edition, ArchiveVisibility.PRIVATE, NOW)
     assert pages.get_page(get_edition_path(edition), headers=conditional).status == 404
 
 

@@ -10,6 +10,7 @@ from threading import Event
 
 import pytest
 
+from mailer import editions
 from mailer.audience import subscribers
 from mailer.log import create_logger
 from mailer.model.editions import Edition
@@ -57,7 +58,9 @@ class ErasureScenario:
             edition = factories.approve_without_composing(
                 self.office.mailer, tx, factories.create_edition(tx, "boats")
             )
-            started_edition, _ = self.office.mailer.start_edition(tx, edition)
+            started_edition, _ = editions.start_edition(
+                tx, STAFF, edition, self.office.mailer.renderer, self.office.mailer.clock()
+            )
         self.office.mailer.deliver_editions([started_edition], Event())
         return started_edition
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from lxml import html as lxml_html
 
+from mailer import editions
 from mailer.audience import lists, preferences
 from mailer.audience.signup import confirmations
 from mailer.languages import UN_LANGUAGES
@@ -21,7 +22,7 @@ from mailer.log import create_logger
 from mailer.model.editions import Edition
 from mailer.model.signup import SignUpWishes
 from mailer.worker import Scheduler
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW
@@ -97,8 +98,12 @@ class MailScenario:
                     language=self.languages[number % len(self.languages)],
                 )
             edition = factories.create_edition(tx, *slugs, template=template)
-            started_edition, _ = mailer.start_edition(
-                tx, mailer.approve_edition(tx, edition, "Amina")
+            started_edition, _ = editions.start_edition(
+                tx,
+                STAFF,
+                editions.approve_edition(tx, AMINA, edition, mailer.renderer, mailer.clock()),
+                mailer.renderer,
+                mailer.clock(),
             )
         mailer.deliver_editions([started_edition], Event())
         return started_edition

@@ -1,0 +1,132 @@
+"""Messages of an edition for its recipients, and for a preview: settings, files and records."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailer import addresses, outbox
+from mailer.config import Settings
+from mailer.errors import ComposeError, Refused
+from mailer.message import AttachedFile, MessageProfile, MessageTemplate, Recipient
+from mailer.model.edition_states import EditionKind
+from mailer.model.editions import Edition, EditionBody
+from mailer.model.lists import MailingList
+from mailer.store import SqlTransaction
+
+EXAMPLE_ADDRESS = "nobody@example.org"
+"""The address of a preview that is made for no subscriber (RFC 2606)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A mail as one reader would get it: its parts, and the whole message."""
+
+    language: str
+    subject: str
+    text: str
+    html: str
+    message: bytes
+
+
+def build_sender_profile(
+    settings: Settings, edition: Edition, mailing_list: MailingList
+) -> MessageProfile:
+    """Return what the settings and the list put into each message of an edition."""
+    return MessageProfile(
+        sender_name=settings.sender.name,
+        sender_address=settings.sender.address,
+        reply_to=settings.sender.reply_to,
+        list_slug=mailing_list.slug if edition.kind is EditionKind.MAILING else "",
+        list_name=mailing_list.name,
+        list_id=mailing_list.id,
+        base_url=settings.web.base_url,
+        key=settings.read_secret_key(),
+        edition=edition,
+        unsubscribe_address=settings.sender.unsubscribe_address,
+    )
+
+
+def build_message_templates(
+    settings: Settings, tx: SqlTransaction, edition: Edition
+) -> dict[str, MessageTemplate]:
+    """Return a message template for each of the edition's frozen bodies, by language."""
+    profile = build_sender_profile(settings, edition, tx.editions.load_mailing_list(edition))
+    return {
+        body.language: MessageTemplate(body, profile, _load_attachments(tx, body))
+        for body in tx.editions.list_bodies(edition)
+    }
+
+
+def _load_attachments(tx: SqlTransaction, body: EditionBody) -> list[AttachedFile]:
+    attached_files = []
+    for attachment in body.attachments:
+        content = tx.releases.read_content(attachment.sha256)
+        if content is None:
+            raise Refused(
+                f"the file {attachment.name} is missing from the database",
+                hint="add the release's file again, and compose the edition again",
+            )
+        attached_files.append(AttachedFile(attachment.name, attachment.media_type, content))
+    return attached_files
+
+
+def build_preview(
+    settings: Settings,
+    tx: SqlTransaction,
+    edition: Edition,
+    now: datetime,
+    *,
+    address: str = "",
+    language: str = "",
+) -> Preview:
+    """Return a composed edition's mail as the subscriber of `address` would get it. Without an
+    address it is for a reader without a name who gets every story, in `language` or the edition's
+    own. Raises ComposeError, and Refused if the edition does not go to that address."""
+    templates = build_message_templates(settings, tx, edition)
+    if not templates:
+        raise ComposeError(
+            f"edition {edition.id} is {edition.state} and was never composed",
+            hint="only an edition with stories can be previewed",
+        )
+    if address:
+        recipient, language = _find_recipient(tx, edition, address)
+    else:
+        language = language or edition.language
+        if language not in templates:
+            raise ComposeError(
+                f"edition {edition.id} is not composed in {language}",
+                hint=f"it is in {', '.join(templates)}",
+            )
+        recipient = Recipient(0, 0, EXAMPLE_ADDRESS, "", templates[language].body.stories)
+    template = templates[language]
+    return Preview(
+        language=language,
+        subject=template.render_subject(recipient),
+        text=template.render_text(recipient),
+        html=template.render_html(recipient),
+        message=template.build_message(recipient, now),
+    )
+
+
+def _find_recipient(tx: SqlTransaction, edition: Edition, address: str) -> tuple[Recipient, str]:
+    """Return the recipient at an address, and the language in which they get the edition."""
+    address = addresses.normalise_address(address)
+    status = tx.outbox.get_recipient_status(edition, address)
+    if status.delivery:
+        delivery = status.delivery
+        return (
+            Recipient(
+                delivery.id,
+                delivery.subscriber_id,
+                delivery.address,
+                delivery.name,
+                delivery.stories,
+            ),
+            delivery.language,
+        )
+    if status.subscriber_id is None or not status.stories or not status.language:
+        raise Refused(outbox.explain_outcome(tx, edition, address))
+    subscriber = tx.subscribers.find_subscriber(address)
+    assert subscriber is not None
+    return Recipient(0, subscriber.id, address, subscriber.person.name, status.stories), (
+        status.language
+    )

@@ -1,0 +1,23 @@
+"""The real renderer: the settings and the templates of an office."""
+
+from mailer.config import Settings
+from mailer.intake.markup import to_html
+from mailer.model.editions import Manuscript
+from mailer.model.rendering import Composition
+from mailer.render import compose_edition
+
+
+class SettingsRenderer:
+    """Composes editions with an office's settings; implements ``model.rendering.Renderer``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def sender_details(self) -> str:
+        """Everything that the settings put into a mail."""
+        return self._settings.sender_details
+
+    def compose_edition(self, manuscript: Manuscript) -> Composition:
+        """Compose an edition in every language it needs. Raises ComposeError."""
+        return compose_edition(manuscript, self._settings, to_html)

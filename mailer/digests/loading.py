@@ -1,0 +1,69 @@
+"""Loading the calendars of digests: their schedules, decisions, blackouts and readers' zones."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from mailer.digests.calendar import LOOK_BACK, DigestCalendar
+from mailer.model.digests import Digest
+from mailer.model.edition_states import SendTimeBasis
+from mailer.model.schedules import Schedule
+from mailer.model.transaction import Transaction
+from mailer.schedules.observances import Observance
+
+
+def load_calendar(
+    tx: Transaction, digest: Digest, observances: Mapping[str, Observance], now: datetime
+) -> DigestCalendar:
+    """Return the calendar of one digest: when it was sent, and when it is to be sent."""
+    slug = digest.settings.slug
+    schedules = [
+        schedule
+        for schedule in tx.schedules.list_schedules()
+        if schedule.settings.digest_slug == slug
+    ]
+    return _assemble_calendars(tx, [digest], schedules, observances, now)[0]
+
+
+def load_calendars(
+    tx: Transaction, observances: Mapping[str, Observance], now: datetime
+) -> list[DigestCalendar]:
+    """Return the calendars of all digests that have a schedule."""
+    schedules = tx.schedules.list_schedules()
+    scheduled_slugs = {schedule.settings.digest_slug for schedule in schedules}
+    all_digests = tx.digests.list_digests() if scheduled_slugs else []
+    scheduled_digests = [
+        digest for digest in all_digests if digest.settings.slug in scheduled_slugs
+    ]
+    return _assemble_calendars(tx, scheduled_digests, schedules, observances, now)
+
+
+def _assemble_calendars(
+    tx: Transaction,
+    digests: Sequence[Digest],
+    schedules: Sequence[Schedule],
+    observances: Mapping[str, Observance],
+    now: datetime,
+) -> list[DigestCalendar]:
+    blackouts = tuple(blackout.days for blackout in tx.schedules.list_blackouts())
+    # Twice as far: an occurrence is saved under the time of its rule, and free days or staff may
+    # have moved it from a much earlier one.
+    saved_occurrences = tx.schedules.list_occurrences_since(now - 2 * LOOK_BACK)
+    any_by_reader = any(
+        digest.settings.policy.send_time is SendTimeBasis.READER for digest in digests
+    )
+    zone_names = tuple(tx.reader_time_zones) if any_by_reader else ()
+    return [
+        DigestCalendar(
+            digest,
+            tuple(
+                schedule
+                for schedule in schedules
+                if schedule.settings.digest_slug == digest.settings.slug
+            ),
+            tuple(saved_occurrences.get(digest.settings.slug, ())),
+            blackouts,
+            observances,
+            zone_names if digest.settings.policy.send_time is SendTimeBasis.READER else (),
+        )
+        for digest in digests
+    ]

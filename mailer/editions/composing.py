@@ -1,0 +1,27 @@
+"""Composing an edition: from records to the frozen bodies that an approval covers."""
+
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
+from mailer.model.rendering import Composition, Renderer
+from mailer.model.transaction import Transaction
+
+
+def compose_edition(
+    tx: Transaction, edition: Edition, renderer: Renderer
+) -> tuple[Edition, Composition | None]:
+    """Compose a draft, freeze its bodies if they have changed, and return it with the composition.
+
+    An edition in any other state is returned as it is, with None: what was put up for approval is
+    never composed again. Composing follows from the records alone, so no actor is recorded."""
+    if edition.state is not EditionState.DRAFT:
+        return edition, None
+    composition = renderer.compose_edition(tx.editions.load_manuscript(edition))
+    if composition.content_hash != edition.content_hash:
+        edition = tx.editions.freeze_edition(
+            edition,
+            composition.bodies,
+            composition.order,
+            composition.content_hash,
+            composition.embargo_until,
+        )
+    return edition, composition

@@ -1,0 +1,104 @@
+"""When an edition is to be sent, and whether it appears in the archive."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from mailer import zones
+from mailer.actor import Actor
+from mailer.editions.transitions import change_state, check_transition
+from mailer.errors import BadTransition, InputError, NextStep, Refused
+from mailer.model.edition_states import (
+    OPEN_STATES,
+    ArchiveVisibility,
+    EditionKind,
+    EditionState,
+    SendTimeBasis,
+)
+from mailer.model.editions import Edition, SendAppointment
+from mailer.model.transaction import Transaction
+from mailer.schedules import local_time
+
+ARCHIVE_EVENT = "archive"
+"""The event that says who put an edition into the archive, or took it out."""
+
+
+def make_appointment(
+    tx: Transaction, wall: datetime, zone: str, send_time: SendTimeBasis, now: datetime
+) -> SendAppointment:
+    """Make the appointment of an edition that belongs to no digest, from the local time `wall` in
+    `zone`. Raises InputError for a time that is past."""
+    if local_time.to_utc(wall, zones.get_zone(zone, "zone")) < now:
+        raise InputError(
+            f"{wall:%Y-%m-%d %H:%M} in {zone} is past",
+            field="send_at",
+            next_steps=[NextStep("send_now")],
+        )
+    return refresh_appointment(tx, SendAppointment(now, wall, zone, send_time))
+
+
+def refresh_appointment(tx: Transaction, appointment: SendAppointment) -> SendAppointment:
+    """Return the appointment with the moment at which clocks show its time, by the current rules
+    of time zones and the zones that readers are in now."""
+    zone_names: Sequence[str] = ()
+    if appointment.send_time is SendTimeBasis.READER:
+        zone_names = tx.reader_time_zones
+    moment = local_time.find_earliest_moment(appointment.wall, appointment.zone, zone_names)
+    return replace(appointment, moment=moment)
+
+
+def set_send_time(
+    tx: Transaction,
+    actor: Actor,
+    edition: Edition,
+    appointment: SendAppointment | None,
+    now: datetime,
+) -> Edition:
+    """Give an edition that is not sent yet a time, another time, or (None) no time. An approval
+    stays valid. Raises BadTransition for an edition that has begun, or never will."""
+    if edition.state not in OPEN_STATES:
+        raise BadTransition(
+            f"edition {edition.id} is {edition.state}, and can no longer be given a time",
+            next_steps=[NextStep("show_edition", edition=edition.id)],
+        )
+    edition = tx.editions.set_send_time(edition, appointment)
+    detail = f"{appointment.wall:%Y-%m-%d %H:%M} {appointment.zone}" if appointment else "no time"
+    tx.editions.add_event(edition, "time", detail, now, actor)
+    if appointment and edition.state is EditionState.APPROVED:
+        return change_state(tx, actor, edition, EditionState.SCHEDULED, now)
+    if appointment is None and edition.state is EditionState.SCHEDULED:
+        return change_state(tx, actor, edition, EditionState.APPROVED, now)
+    return edition
+
+
+def reopen_edition(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> Edition:
+    """Put an edition back to draft, which voids its approval.
+
+    An edition that was on hold keeps its time and goes on from there. Any other loses its time, as
+    the clock would ask for its approval again at once."""
+    if edition.state is EditionState.DRAFT:
+        return edition
+    check_transition(edition, EditionState.DRAFT)
+    if edition.state is not EditionState.ON_HOLD and edition.appointment:
+        edition = set_send_time(tx, actor, edition, None, now)
+    return change_state(tx, actor, edition, EditionState.DRAFT, now, reason="reopened")
+
+
+def set_archive_visibility(
+    tx: Transaction,
+    actor: Actor,
+    edition: Edition,
+    visibility: ArchiveVisibility,
+    now: datetime,
+) -> Edition:
+    """Show an edition in its list's archive or hide it, whatever its state. No approval is voided,
+    as no mail changes. Raises Refused for anything but a mailing."""
+    if edition.kind is not EditionKind.MAILING:
+        raise Refused(
+            f"edition {edition.id} is a {edition.kind}: only mailings to a list stand in an archive"
+        )
+    if edition.archive is visibility:
+        return edition
+    edition = tx.editions.set_archive_visibility(edition, visibility)
+    tx.editions.add_event(edition, ARCHIVE_EVENT, visibility.value, now, actor)
+    return edition

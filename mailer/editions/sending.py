@@ -1,0 +1,62 @@
+"""Starting an edition, and marking it sent."""
+
+from datetime import datetime
+
+from mailer.actor import Actor
+from mailer.editions.approval import check_approval
+from mailer.editions.embargo_checks import check_may_send
+from mailer.editions.transitions import change_state, check_transition
+from mailer.errors import NextStep, Refused
+from mailer.model.deliveries import DeliveryPlan
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
+from mailer.model.rendering import Renderer
+from mailer.model.transaction import Transaction
+
+
+def start_edition(
+    tx: Transaction, actor: Actor, edition: Edition, renderer: Renderer, now: datetime
+) -> tuple[Edition, DeliveryPlan | None]:
+    """Begin to send: check the approval and freeze the audience.
+
+    An edition that is being sent already is returned as it is, with no plan. Raises Refused,
+    Embargoed or ApprovalVoid for an edition that may not be sent."""
+    if edition.state is EditionState.SENDING:
+        return edition, None
+    _check_startable(edition)
+    check_transition(edition, EditionState.SENDING)
+    check_may_send(tx, edition, now)
+    check_approval(tx, edition, renderer.sender_details)
+    plan = tx.outbox.plan_deliveries(edition, now)
+    return change_state(tx, actor, edition, EditionState.SENDING, now), plan
+
+
+def _check_startable(edition: Edition) -> None:
+    """Raise Refused with the way out for the states that people most often try to send from."""
+    reason = edition.reason
+    if edition.state is EditionState.PAUSED:
+        raise Refused(
+            f"edition {edition.id} is paused" + (f" ({reason})" if reason else ""),
+            next_steps=[NextStep("resume_edition", edition=edition.id)],
+        )
+    if edition.state in {EditionState.DRAFT, EditionState.IN_REVIEW}:
+        state_text = "a draft" if edition.state is EditionState.DRAFT else "in review"
+        raise Refused(
+            f"edition {edition.id} is {state_text}, not approved"
+            + (f": {reason}" if reason else ""),
+            next_steps=[NextStep("approve_edition", edition=edition.id)],
+        )
+    if edition.state is EditionState.SENT:
+        raise Refused(
+            f"edition {edition.id} was sent",
+            next_steps=[NextStep("retry_failed_deliveries", edition=edition.id)],
+        )
+
+
+def mark_sent_if_finished(
+    tx: Transaction, actor: Actor, edition: Edition, now: datetime
+) -> Edition:
+    """Mark an edition sent if it is being sent and none of its deliveries is unfinished."""
+    if edition.state is not EditionState.SENDING or tx.outbox.has_unfinished_deliveries(edition):
+        return edition
+    return change_state(tx, actor, edition, EditionState.SENT, now)

@@ -1,0 +1,31 @@
+"""What composing gives, and the Protocol of what composes: verbs get it from the edge."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from mailer.model.editions import EditionBody, Manuscript
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """The frozen bodies of an edition, one for each language. `order` gives each story its bit:
+    the first has bit 0. An approval is bound to `content_hash`. `embargo_until` is the end of the
+    embargo that the bodies state."""
+
+    bodies: tuple[EditionBody, ...]
+    order: tuple[str, ...]
+    content_hash: str
+    warnings: tuple[str, ...]
+    embargo_until: datetime | None = None
+
+
+class Renderer(Protocol):
+    """Turns the records of an edition into mails."""
+
+    @property
+    def sender_details(self) -> str:
+        """Everything that the settings put into a mail: the hash of an approval covers it too."""
+
+    def compose_edition(self, manuscript: Manuscript) -> Composition:
+        """Compose an edition in every language it needs. Raises ComposeError."""

@@ -1,0 +1,36 @@
+"""Finding out late who has received a release after all."""
+
+from datetime import datetime, timedelta
+
+from mailer import editions
+from mailer.actor import Actor
+from mailer.model.deliveries import EXPIRE_AFTER
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
+from mailer.model.transaction import Transaction
+
+FOLLOW_UP_PERIOD = EXPIRE_AFTER + timedelta(days=1)
+"""How long it may take to learn who has received what: as long as a relay is tried, and a day."""
+
+
+def extend_releases(tx: Transaction, actor: Actor, now: datetime) -> list[tuple[Edition, int]]:
+    """Add deliveries to corrections, kills and releases for recipients known only now: a message
+    that was on the wire when its edition was stopped may have arrived, or not.
+
+    Returns the editions that deliveries were added to, with the number of deliveries."""
+    extended = []
+    for edition in tx.editions.list_begun_releases(now - FOLLOW_UP_PERIOD):
+        if count := tx.outbox.extend_plan(edition):
+            if edition.state is EditionState.SENT:
+                current_edition = editions.get_edition(tx, edition.id)
+                editions.change_state(tx, actor, current_edition, EditionState.SENDING, now)
+            extended.append((edition, count))
+    return extended
+
+
+def needs_follow_up(tx: Transaction, now: datetime) -> bool:
+    """Check whether :func:`extend_releases` may find a recipient."""
+    return any(
+        tx.outbox.has_late_recipients(edition)
+        for edition in tx.editions.list_begun_releases(now - FOLLOW_UP_PERIOD)
+    )

@@ -1,0 +1,196 @@
+"""Kills: two people take a release back, and its recipients are asked not to use it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from mailer import editions, embargoes
+from mailer.actor import Actor
+from mailer.errors import NextStep, Refused
+from mailer.model.articles import ArticleQuery, ArticleState
+from mailer.model.deliveries import DeliveryPlan
+from mailer.model.edition_states import OPEN_STATES, EditionRole, EditionState
+from mailer.model.editions import ChangeNote, Edition
+from mailer.model.embargoes import EmbargoEventType
+from mailer.model.releases import Kill
+from mailer.model.rendering import Renderer
+from mailer.model.transaction import Transaction
+from mailer.releases.corrections import CorrectionResult, copy_edition
+from mailer.releases.stories import (
+    discard_changes,
+    find_begun_editions,
+    find_queued_articles,
+    normalise_texts,
+    warn_of_missing_languages,
+)
+
+_STOPPED_STATES = (EditionState.SENDING, EditionState.PAUSED, *OPEN_STATES)
+
+MAX_NEWSLETTERS = 1000
+"""Newsletters being sent that are searched for a killed story."""
+
+
+def request_kill(
+    tx: Transaction, actor: Actor, slug: str, reasons: Mapping[str, str], now: datetime
+) -> tuple[tuple[Edition, ...], tuple[str, ...]]:
+    """Ask, as the first of two people, for a release to be taken back. Until the second person
+    confirms, its editions being sent are paused.
+
+    Returns the paused editions and the warnings. Raises Refused if nothing was sent or a kill was
+    requested already, and InputError as ``correct_release`` does."""
+    tx.lock_releases()
+    begun_editions = find_begun_editions(tx, slug)
+    if existing := tx.releases.find_kill(slug):
+        if existing.confirmed_at:
+            raise Refused(f"{slug} was killed")
+        raise Refused(
+            f"{existing.asked_by} asked already for {slug} to be killed",
+            next_steps=[NextStep("confirm_kill", slug=slug)],
+        )
+    story_articles = find_queued_articles(tx, slug)
+    kill_request = Kill(
+        slug,
+        normalise_texts(reasons, story_articles, begun_editions[-1].language, "why"),
+        actor.name,
+        now,
+        asked_by_key=actor.key,
+    )
+    tx.releases.save_kill(kill_request)
+    embargoes.record_release_event(
+        tx, actor, slug, EmbargoEventType.KILL_REQUESTED, now, kill_request.reason
+    )
+    reason = _describe_kill_request(kill_request)
+    paused = tuple(
+        editions.pause_edition(tx, actor, edition, now, reason=reason)
+        for edition in begun_editions
+        if edition.state is EditionState.SENDING
+    )
+    return paused, tuple(warn_of_missing_languages(kill_request.why, story_articles, "why"))
+
+
+def _describe_kill_request(kill_request: Kill) -> str:
+    return f"{kill_request.asked_by} wants it killed: {kill_request.reason}"
+
+
+def withdraw_kill(tx: Transaction, actor: Actor, slug: str, now: datetime) -> tuple[Edition, ...]:
+    """Withdraw the request to kill a release, and resume the editions that it paused."""
+    kill_request = _get_kill_request(tx, slug)
+    tx.releases.remove_kill(kill_request)
+    embargoes.record_release_event(tx, actor, slug, EmbargoEventType.KILL_WITHDRAWN, now)
+    reason = _describe_kill_request(kill_request)
+    return tuple(
+        editions.resume_edition(tx, actor, edition, now)
+        for edition in tx.editions.list_release_editions(slug)
+        if edition.state is EditionState.PAUSED and edition.reason == reason
+    )
+
+
+def _get_kill_request(tx: Transaction, slug: str) -> Kill:
+    """Return the request to kill a release that is unconfirmed. Raises Refused and NotFound."""
+    tx.lock_releases()
+    kill_request = tx.releases.find_kill(slug)
+    if kill_request is None:
+        find_begun_editions(tx, slug)
+        raise Refused(
+            f"nobody has asked for {slug} to be killed",
+            hint="one person asks for it first",
+            next_steps=[NextStep("request_kill", slug=slug)],
+        )
+    if kill_request.confirmed_at:
+        raise Refused(
+            f"{slug} was killed by {kill_request.asked_by} and {kill_request.confirmed_by}",
+            hint="a kill is permanent: publish what is true as a new story with its own slug",
+        )
+    return kill_request
+
+
+def preview_kill(
+    tx: Transaction, actor: Actor, slug: str, renderer: Renderer, now: datetime
+) -> tuple[Kill, CorrectionResult]:
+    """Do everything that :func:`confirm_kill` would do, and undo it. Raises as it does."""
+    with discard_changes(tx):
+        kill_request = _get_kill_request(tx, slug)
+        result = confirm_kill(tx, actor, slug, renderer, now)
+    return kill_request, result
+
+
+def confirm_kill(
+    tx: Transaction, actor: Actor, slug: str, renderer: Renderer, now: datetime
+) -> CorrectionResult:
+    """Confirm, as the second of two people, that a release is taken back.
+
+    The story leaves every edition that is not sent, its page and archive entries close, its queued
+    deliveries are cancelled, and its recipients are asked not to use it. Raises Refused if the
+    same person asked for it."""
+    kill_request = _get_kill_request(tx, slug)
+    if actor.is_same_person(kill_request.asked_by_key):
+        raise Refused(
+            f"{actor.name} has asked for it, and a kill takes two people",
+            hint="another person has to confirm it",
+            next_steps=[NextStep("act_as_another_person")],
+        )
+    tx.releases.save_kill(
+        replace(kill_request, confirmed_by=actor.name, confirmed_at=now, confirmed_by_key=actor.key)
+    )
+    detail = f"{kill_request.asked_by} asked for it: {kill_request.reason}"
+    embargoes.record_release_event(tx, actor, slug, EmbargoEventType.KILLED, now, detail)
+    release_editions = tx.editions.list_release_editions(slug)
+    reason = f"killed: {kill_request.reason}"
+    stopped = [
+        editions.cancel_edition(tx, actor, edition, now, reason=reason)
+        for edition in release_editions
+        if edition.state in _STOPPED_STATES
+    ]
+    kill_editions = _create_kill_editions(tx, actor, release_editions, kill_request, now)
+    for article in tx.articles.find_articles(ArticleQuery(slugs=(slug,))):
+        tx.articles.set_state(article, ArticleState.KILLED, now)
+    tx.articles.revert_editions_to_draft(slug, f"it was killed: {kill_request.reason}", now, actor)
+    stopped += _pause_newsletters(tx, actor, kill_request, now)
+    begun_editions = []
+    for kill_edition in kill_editions:
+        edition = editions.get_edition(tx, kill_edition.id)
+        comment = f"asked for by {kill_request.asked_by}"
+        edition = editions.approve_edition(tx, actor, edition, renderer, now, comment=comment)
+        edition, plan = editions.start_edition(tx, actor, edition, renderer, now)
+        begun_editions.append((edition, plan or DeliveryPlan(0, {})))
+    return CorrectionResult(tuple(stopped), tuple(begun_editions))
+
+
+def _create_kill_editions(
+    tx: Transaction,
+    actor: Actor,
+    release_editions: Sequence[Edition],
+    kill_request: Kill,
+    now: datetime,
+) -> list[Edition]:
+    """Create an edition for each list that the release was sent to. The story is still queued: no
+    edition can be made of a killed one."""
+    last_by_list = {edition.list: edition for edition in release_editions if edition.planned_at}
+    return [
+        editions.create_edition(
+            tx,
+            actor,
+            replace(
+                copy_edition(edition, kill_request.slug),
+                role=EditionRole.KILL,
+                archive=edition.archive,  # public only if the release itself was
+                template="press-kill",
+                change=ChangeNote({}, kill_request.why),
+            ),
+            now,
+        )
+        for edition in last_by_list.values()
+    ]
+
+
+def _pause_newsletters(
+    tx: Transaction, actor: Actor, kill_request: Kill, now: datetime
+) -> Iterator[Edition]:
+    """Pause newsletters with the story that are being sent: a person decides about the rest."""
+    slug = kill_request.slug
+    reason = f"it holds {slug}, which was killed: {kill_request.reason}"
+    for edition in tx.editions.list_recent_editions([EditionState.SENDING], MAX_NEWSLETTERS):
+        if edition.role is EditionRole.PLAIN and slug in edition.stories:
+            current_edition = editions.get_edition(tx, edition.id)
+            if current_edition.state is EditionState.SENDING:
+                yield editions.pause_edition(tx, actor, current_edition, now, reason=reason)

@@ -1,0 +1,123 @@
+"""What a release's verbs ask of its story: its articles, its editions, the texts about it."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from mailer import languages
+from mailer.audience.lists import check_line
+from mailer.errors import ApprovalVoid, InputError, NextStep, NotFound, Refused
+from mailer.model.articles import Article, ArticleQuery, ArticleState
+from mailer.model.editions import Edition
+from mailer.model.transaction import Transaction
+
+
+def find_queued_articles(tx: Transaction, slug: str) -> list[Article]:
+    """Return the queued articles of a story, one for each language."""
+    story_articles = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
+    return [article for article in story_articles if article.state is ArticleState.QUEUED]
+
+
+def get_queued_articles(tx: Transaction, slug: str) -> list[Article]:
+    """Return the queued articles of a story. Raises InputError if there is none."""
+    story_articles = find_queued_articles(tx, slug)
+    if not story_articles:
+        raise InputError(
+            f"there is no queued story {slug!r}", next_steps=[NextStep("list_articles")]
+        )
+    return story_articles
+
+
+def find_begun_editions(tx: Transaction, slug: str) -> list[Edition]:
+    """Return the editions of a release that have begun. Raises NotFound for an unknown story, and
+    Refused if no edition of it has begun."""
+    begun = [edition for edition in tx.editions.list_release_editions(slug) if edition.planned_at]
+    if not begun:
+        if not tx.embargoes.has_story(slug):
+            raise NotFound(f"there is no story {slug!r}", next_steps=[NextStep("list_articles")])
+        raise Refused(
+            f"no release of {slug} has been sent",
+            hint="change its file and add it again, or withdraw it",
+            next_steps=[NextStep("withdraw_article", slug=slug)],
+        )
+    return begun
+
+
+def compute_fingerprint(story_articles: Iterable[Article], facts: Sequence[object]) -> str:
+    """Return a hash over the articles' contents and `facts`, for comparing a preview with what
+    would be sent now. The date of publication is left out: a file without one gets the current
+    time at each import."""
+    some_day = datetime(2000, 1, 1, tzinfo=UTC)
+    parts = [
+        replace(article.content, published=some_day).compute_fingerprint()
+        for article in story_articles
+    ]
+    return hashlib.sha256(json.dumps([parts, facts], default=str).encode()).hexdigest()
+
+
+def check_fingerprint(previewed: str, current: str) -> None:
+    """Raise ApprovalVoid unless what would be sent now is what was previewed."""
+    if previewed != current:
+        raise ApprovalVoid(
+            "it is not what it was a moment ago: its text, or who gets it, has changed",
+            hint="look at it once more",
+        )
+
+
+class _DiscardWork(Exception):
+    """Leaves a part of a transaction whose changes are not to be saved."""
+
+
+@contextmanager
+def discard_changes(tx: Transaction) -> Iterator[None]:
+    """Run a part of the transaction, then undo it: what a preview does leaves no trace."""
+    try:
+        with tx.open_savepoint():
+            yield
+            raise _DiscardWork
+    except _DiscardWork:
+        pass
+
+
+def normalise_texts(
+    texts: Mapping[str, str], story_articles: Iterable[Article], release_language: str, field: str
+) -> dict[str, str]:
+    """Return the texts by language, in the order given; a text without a language ("") is in the
+    release's language. Raises InputError for a language that the story is not in; `field` names
+    the texts."""
+    story_languages = [article.language for article in story_articles]
+    normalised: dict[str, str] = {}
+    for given_tag, text in texts.items():
+        tag = (
+            languages.normalise_tag(given_tag)
+            if given_tag
+            else languages.choose_language(release_language, story_languages, release_language)
+        )
+        if given_tag and tag not in story_languages:
+            raise InputError(
+                f"the story is not in {tag}, but in {', '.join(story_languages)}",
+                field=field,
+                hint=f"leave {tag}= out, or add the translation",
+            )
+        if tag in normalised:
+            raise InputError(f"it is given twice in {tag}", field=field, hint="leave one out")
+        normalised[tag] = check_line(text, field)
+    if not normalised:
+        raise InputError("it is missing", field=field)
+    return normalised
+
+
+def warn_of_missing_languages(
+    texts: Mapping[str, str], story_articles: Iterable[Article], field: str
+) -> Iterator[str]:
+    """Yield a warning for each language whose readers would read `field` in another language."""
+    for article in story_articles:
+        tag = languages.choose_text(texts, article.language)[1]
+        if languages.get_base_language(tag) != languages.get_base_language(article.language):
+            yield (
+                f"readers of {article.language} read {field!r} in {tag}: give it in "
+                f"{article.language} too"
+            )
