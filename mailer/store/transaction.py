@@ -1,7 +1,7 @@
-"""The transaction of the database: every store on one connection.
+"""The transaction of the database: all stores on one connection.
 
-A verb sees it as :class:`mailer.model.transaction.Transaction`. What only the edge needs (leases,
-the rows of an import, service mails, notices, retention) stands here and not in that Protocol.
+Verbs see it as :class:`mailer.model.transaction.Transaction`. Stores that only the edge needs
+(leases, rows of an import, service mails, notices, retention) are here and not in that Protocol.
 """
 
 from collections.abc import Iterator
@@ -41,32 +41,34 @@ from mailer.store.sources import SqlSourceStore
 
 
 class SqlArticleStore(ArticleQueries, BoilerplateQueries):
-    """Articles and boilerplates."""
+    """Implements :class:`mailer.model.stores.content.ArticleStore`."""
 
 
 class SqlReleaseStore(ReleasePageQueries, KillQueries, FileQueries):
-    """Press pages, kills and attached files of releases."""
+    """Implements :class:`mailer.model.stores.content.ReleaseStore`: press pages, kills and
+    files."""
 
 
 class SqlSegmentStore(SegmentQueries, BulkQueries):
-    """Segments, and changes to all members of one."""
+    """Implements :class:`mailer.model.stores.audience.SegmentStore`."""
 
 
 class SqlSignUpStore(ConfirmationQueries, AllowanceQueries):
-    """Confirmations that people were asked for, and how often they may ask."""
+    """Implements :class:`mailer.model.stores.audience.SignUpStore`."""
 
 
 class SqlEditionStore(EditionQueries, ArchiveQueries):
-    """Editions, and those of them that stand in the archive."""
+    """Implements :class:`mailer.model.stores.sending.EditionStore`, with the archive."""
 
 
 class SqlOutboxStore(PlanQueries, QueueQueries, ReportQueries, WorkerQueries):
-    """Deliveries, their plan and reports, and the workers that claim them."""
+    """Implements :class:`mailer.model.stores.sending.OutboxStore`: deliveries, their plan and
+    reports, and the workers that claim them."""
 
 
 @dataclass(frozen=True)
 class SqlTransaction:
-    """One transaction of the database. `key` makes the keyed hash of an address."""
+    """A transaction of the database. `key` makes the keyed hash of an address."""
 
     connection: Connection
     key: bytes
@@ -133,8 +135,8 @@ class SqlTransaction:
 
     @property
     def reader_time_zones(self) -> list[str]:
-        """The time zones that readers are in: those of subscribers, and those that lists have for
-        members who gave none."""
+        """The time zones of readers: those of subscribers, and the defaults of lists for members
+        who gave none."""
         return sorted(
             {
                 *list_subscriber_time_zones(self.connection),
@@ -151,15 +153,16 @@ class SqlTransaction:
         return SqlRetentionStore(self.connection, self.key)
 
     def lock_releases(self) -> None:
-        """Keep others from stories, embargoes, releases and sources until the transaction ends."""
+        """Lock stories, embargoes, releases and sources against other writers until the transaction
+        ends."""
         lock_releases(self.connection)
 
     @contextmanager
     def open_savepoint(self) -> Iterator[None]:
-        """A part of the transaction that an error undoes, and it alone."""
+        """Open a savepoint: an error within it undoes only the changes since."""
         with self.connection.begin_nested():
             yield
 
     def rollback(self) -> None:
-        """Undo all of it, as a dry run does."""
+        """Undo the whole transaction, as a dry run does."""
         self.connection.rollback()
