@@ -1,20 +1,19 @@
-"""All SQL. One file for each noun; what leaves is frozen records, never rows or ORM objects.
+"""All SQL, one file for each noun. Stores return frozen records, never rows or ORM objects.
 
-    engine.py      opening a database, the transaction, the schema's revision
-    schema/        the tables
-    migrations/    Alembic's, from the first table on
-    articles.py · embargoes.py · audience/ · digests.py · schedules.py · editions/ · archive.py ·
-    sheets.py · sources.py · outbox/
-    press.py       boilerplate, the files of releases, kills
-    leases.py      which worker ticks
-    alone.py       what one at a time may do
-    retention.py   what has been kept long enough
-    upsert.py      INSERT … ON CONFLICT, on both databases
-    ids.py         a record's id by its slug
-    prepared.py    statements of the hot paths
-    void.py        putting an edition back to draft
+    transaction.py          the transaction, with the store of each noun
+    engine.py               the engine, its transactions, and the revision of the schema
+    schema/                 the tables
+    migrations/             Alembic's migrations, from an empty database on
+    articles.py, audience/, digests.py, schedules.py, editions/, archive.py, sources.py,
+    releases/, outbox/      the stores of the nouns
+    leases.py               the lease that decides which worker ticks
+    locks.py                the lock for changes to stories, embargoes, releases and sources
+    retention.py            the removal of data whose retention has ended
+    upsert.py               INSERT … ON CONFLICT on both databases
+    slug_lookup.py          the id of a record by its slug
+    prepared_statements.py  statements of the hot paths
 
-The edge opens the transaction (:meth:`Store.begin`) and it commits when the block ends; the stores
+The edge opens the transaction (:meth:`Store.begin`), which commits when the block ends. The stores
 of the nouns never commit. Delivery alone runs several short transactions.
 """
 
@@ -34,8 +33,8 @@ __all__ = ["SqlTransaction", "Store"]
 
 
 class Store:
-    """A database. Making one opens nothing. `lease`: seconds after which a process that is silent
-    within a transaction counts as dead, and PostgreSQL ends its session."""
+    """A database. Creating the object opens nothing. `lease`: seconds of silence within a
+    transaction after which a process counts as dead, and PostgreSQL ends its session."""
 
     def __init__(self, url: str, key: bytes, lease: float = 60.0) -> None:
         self.engine: Engine = _engine.build_engine(url, lease)
@@ -43,31 +42,34 @@ class Store:
 
     @contextmanager
     def begin(self) -> Iterator[SqlTransaction]:
-        """A transaction that may write: committed at the end of the block, undone by an error."""
+        """Open a transaction that may write. It commits at the end of the block, and rolls back on
+        an error."""
         with _engine.begin_transaction(self.engine) as connection:
             yield SqlTransaction(connection, self.key)
 
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
-        """A transaction that only reads: it waits for no writer and keeps none waiting."""
+        """Open a transaction that only reads. It waits for no writer, and no writer waits for
+        it."""
         with _engine.begin_transaction(self.engine, reading=True) as connection:
             yield SqlTransaction(connection, self.key)
 
     @property
     def display_url(self) -> str:
-        """The database as errors name it, without its password."""
+        """The database's URL for errors, without its password."""
         return self.engine.url.render_as_string(hide_password=True)
 
     def check_schema(self) -> None:
-        """Raises SchemaError unless the database is of this program's schema."""
+        """Check that the database has this program's schema. Raises SchemaError."""
         _engine.check_schema(self.engine)
 
     def read_revision(self) -> str | None:
-        """The schema's revision, None where there is no database of ours."""
+        """Return the schema's revision, or None if there is no database of the mailer."""
         return _engine.read_revision(self.engine)
 
     def upgrade_schema(self) -> tuple[str | None, str]:
-        """Bring the database to this program's schema; its revision before and after."""
+        """Upgrade the database to this program's schema. Returns (revision before, revision
+        after)."""
         return _engine.upgrade_schema(self.engine)
 
     def close(self) -> None:

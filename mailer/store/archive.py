@@ -1,4 +1,4 @@
-"""The public archive: what of the editions anybody may read."""
+"""The public archive: the editions that anybody may read."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ _IN_ARCHIVE = and_(
         ),
     ),
 )
-"""``archive.stands``, in SQL. What has begun is planned."""
+"""``archive.is_in_archive`` in SQL. An edition whose sending has begun is planned."""
 
 _SELECT = select(
     schema.edition.c.id,
@@ -47,16 +47,16 @@ _SELECT = select(
 _NEWEST = (schema.edition.c.planned_at.desc(), schema.edition.c.id.desc())
 
 FIRST_SEARCH_BATCH = 50
-"""Editions that a search looks into at first; then at four times as many, and so on."""
+"""The editions in the first batch of a search. Each further batch is four times as large."""
 
 
 class ArchiveQueries(SqlStore):
-    """Implements ``archive.ArchiveStore``."""
+    """The archive's part of :class:`mailer.model.stores.sending.EditionStore`."""
 
     @property
     def _visible_condition(self) -> ColumnElement[bool]:
-        """What stands in the archive now: nothing with a story that is embargoed, by the
-        database's clock, or that was killed."""
+        """The condition for editions that are in the archive now: none of their stories is
+        embargoed, by the database's clock, or killed."""
         embargo_store = SqlEmbargoStore(self._db, self._key)
         if embargoed_stories := embargoes.find_embargoed(embargo_store, embargo_store.read_clock()):
             embargoed_edition_ids = select(schema.edition_story.c.edition_id).where(
@@ -68,7 +68,8 @@ class ArchiveQueries(SqlStore):
     def find_entries(
         self, list_slug: str, search_words: Sequence[str] = (), limit: int = 20, offset: int = 0
     ) -> list[ArchiveEntry]:
-        """Newest first; with `words` those editions of which one body holds each of them."""
+        """Return entries of a list, the newest first. With `search_words` they are the editions of
+        which one body contains all the words."""
         is_visible = self._visible_condition
         statement = _SELECT.where(is_visible, schema.mailing_list.c.slug == list_slug)
         if search_words:
@@ -87,9 +88,10 @@ class ArchiveQueries(SqlStore):
         search_words: Sequence[str],
         max_count: int,
     ) -> list[int]:
-        """The newest `most` editions that hold the words. Looked through bit by bit: a word that
-        many hold is found in the first of them, while a database would look into all before it
-        sorts them."""
+        """Return the ids of the newest `max_count` editions that contain the words.
+
+        The search proceeds in batches: the first batch is enough for a common word, while a single
+        statement would search all editions before sorting them."""
         candidates = (
             select(schema.edition.c.id, schema.edition.c.planned_at)
             .join(schema.mailing_list, schema.mailing_list.c.id == schema.edition.c.list_id)
@@ -116,7 +118,7 @@ class ArchiveQueries(SqlStore):
         return edition_ids[:max_count]
 
     def list_all_entries(self, limit: int) -> list[ArchiveEntry]:
-        """The editions of all lists, the newest first."""
+        """Return the entries of all lists, the newest first."""
         return self._fetch_entries(
             _SELECT.where(self._visible_condition).order_by(*_NEWEST).limit(limit)
         )
@@ -132,7 +134,7 @@ class ArchiveQueries(SqlStore):
     def _fetch_entries(self, statement: Select[Any]) -> list[ArchiveEntry]:
         rows = self._db.execute(statement).all()
         versions = self._fetch_versions([row.id for row in rows])
-        # An edition that is being sent has a body; nothing that is shown may hang on it.
+        # Every edition that is being sent should have a body, but pages must not depend on it.
         corrections = self._fetch_corrections([row.id for row in rows])
         return [
             _build_entry(row, versions[row.id], corrections.get(row.id, ()))
@@ -141,18 +143,14 @@ class ArchiveQueries(SqlStore):
         ]
 
     def _fetch_corrections(self, edition_ids: Sequence[int]) -> dict[int, list[StoryCorrection]]:
-        """By edition, those of its stories that were corrected after it was sent."""
+        """Return the corrections of stories after each edition was sent, by edition."""
         corrections: dict[int, list[StoryCorrection]] = {}
         if not edition_ids:
             return corrections
-        own_story, corrected_story = (
-            schema.edition_story.alias("mine"),
-            schema.edition_story.alias("theirs"),
-        )
-        sent_edition, correcting_edition = (
-            schema.edition.alias("shown"),
-            schema.edition.alias("correction"),
-        )
+        own_story = schema.edition_story.alias("own_story")
+        corrected_story = schema.edition_story.alias("corrected_story")
+        sent_edition = schema.edition.alias("sent_edition")
+        correcting_edition = schema.edition.alias("correcting_edition")
         for row in self._db.execute(
             select(
                 own_story.c.edition_id,
@@ -197,8 +195,8 @@ class ArchiveQueries(SqlStore):
         return versions
 
     def find_story_sent_at(self, slug: str) -> datetime | None:
-        """When a story went out first to a list whose archive anybody may read; None where it did
-        not, while it is embargoed, and where it is to be killed or was."""
+        """Return the moment at which a story was first sent to a list with a public archive. It is
+        None if the story was never sent to one, is embargoed, or is killed or to be killed."""
         embargo_store = SqlEmbargoStore(self._db, self._key)
         if slug in embargoes.find_embargoed(embargo_store, embargo_store.read_clock()):
             return None
@@ -215,8 +213,8 @@ class ArchiveQueries(SqlStore):
         return first_sent_at
 
     def was_taken_back(self, edition_id: int) -> bool:
-        """Whether an edition holds a story that was killed after anybody could have read it: who
-        has an old link may know why there is nothing behind it."""
+        """Check whether an edition has a story that was killed after anybody could read it. A
+        reader with an old link may then learn why the page is gone."""
         story_slugs = select(schema.edition_story.c.slug).where(
             schema.edition_story.c.edition_id == edition_id
         )
@@ -235,10 +233,11 @@ class ArchiveQueries(SqlStore):
         return bool(self._db.scalar(select(open_before_kill.exists())))
 
     def find_body(self, edition_id: int, language: str) -> EditionBody | None:
-        """A mailing's frozen body, in whatever state the edition is: whoever asks has a link to it
-        that we have signed, or has found it by :meth:`find_entry`. None while it is embargoed: such a
-        link is nobody's own, and may have been passed on. None too for a story that was killed, but
-        in the mail that says so."""
+        """Return the frozen body of a mailing in any state: the reader has a link that we signed,
+        or found the edition by :meth:`find_entry`.
+
+        It is None while a story of the edition is embargoed, as such a link may have been passed
+        on, and for a killed story, except in the mail that announces the kill."""
         story_slugs = select(schema.edition_story.c.slug).where(
             schema.edition_story.c.edition_id == edition_id
         )

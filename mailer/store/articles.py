@@ -18,7 +18,7 @@ from mailer.store.slug_lookup import get_inserted_id
 
 
 class ArticleQueries(SqlStore):
-    """Implements ``articles.ArticleStore``."""
+    """Implements :class:`mailer.model.stores.content.ArticleStore`, except for boilerplates."""
 
     def find_article(self, slug: str, language: str) -> Article | None:
         articles = self._fetch_articles(
@@ -29,7 +29,7 @@ class ArticleQueries(SqlStore):
         return articles[0] if articles else None
 
     def find_articles(self, query: ArticleQuery) -> list[Article]:
-        """Newest first."""
+        """Return the articles that match, the newest first."""
         statement = select(schema.article).order_by(
             schema.article.c.published_at.desc(), schema.article.c.slug, schema.article.c.language
         )
@@ -117,18 +117,18 @@ class ArticleQueries(SqlStore):
         return author_key or ""
 
     def find_unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]:
-        wanted_slugs = list(slugs)
-        known_slugs = set(
+        topic_slugs = list(slugs)
+        existing_slugs = set(
             self._db.scalars(
-                select(schema.topic.c.slug).where(schema.topic.c.slug.in_(wanted_slugs))
+                select(schema.topic.c.slug).where(schema.topic.c.slug.in_(topic_slugs))
             )
         )
-        return [slug for slug in wanted_slugs if slug not in known_slugs]
+        return [slug for slug in topic_slugs if slug not in existing_slugs]
 
     def revert_editions_to_draft(
         self, slug: str, reason: str, now: datetime, actor: Actor | None = None
     ) -> Sequence[int]:
-        """Put editions that hold the story and are not sent yet back to draft; their ids."""
+        """Revert unsent editions with the story to draft. Returns their ids."""
         edition_ids = self._db.scalars(
             select(schema.edition.c.id)
             .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
@@ -137,7 +137,7 @@ class ArticleQueries(SqlStore):
                 schema.edition.c.state.in_([state.value for state in REVERTIBLE_STATES]),
             )
             .order_by(schema.edition.c.id)
-            # PostgreSQL waits for whoever is beginning one just now, and then leaves it out.
+            # PostgreSQL waits for a transaction that begins to send an edition, then leaves it out.
             .with_for_update(of=schema.edition)
         ).all()
         for edition_id in edition_ids:
@@ -237,13 +237,18 @@ def _build_article(row: Row[Any], topics: Sequence[str]) -> Article:
 def _build_release(release_values: Mapping[str, Any]) -> Release:
     return Release(
         subhead=release_values["subhead"],
-        quotes=tuple(Quote(**one) for one in release_values["quotes"]),
+        quotes=tuple(Quote(**quote) for quote in release_values["quotes"]),
         notes=release_values["notes"],
         notes_html=release_values["notes_html"],
-        contacts=tuple(PressContact(**one) for one in release_values["contacts"]),
-        assets=tuple(
-            Asset(**one | {"kind": AssetKind(one["kind"]), "carriage": Carriage(one["carriage"])})
-            for one in release_values["assets"]
-        ),
+        contacts=tuple(PressContact(**contact) for contact in release_values["contacts"]),
+        assets=tuple(_build_asset(asset_values) for asset_values in release_values["assets"]),
         about=tuple(release_values["about"]),
     )
+
+
+def _build_asset(asset_values: Mapping[str, Any]) -> Asset:
+    enums = {
+        "kind": AssetKind(asset_values["kind"]),
+        "carriage": Carriage(asset_values["carriage"]),
+    }
+    return Asset(**{**asset_values, **enums})

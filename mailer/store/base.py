@@ -1,10 +1,10 @@
-"""What every store of the database has: a connection within an open transaction, and a key."""
+"""The base of all stores: a connection within an open transaction, and a key."""
 
 from sqlalchemy import Connection
 
 
 class SqlStore:
-    """Statements on one connection. `key` makes the keyed hash of an address."""
+    """A store on one connection. `key` makes the keyed hash of an address."""
 
     def __init__(self, connection: Connection, key: bytes) -> None:
         self._db = connection

@@ -1,4 +1,4 @@
-"""Digests, and the ledger of what each has run."""
+"""Digests, and the ledgers of the stories that they have run."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ from mailer.store.slug_lookup import find_id, get_inserted_id
 
 
 class SqlDigestStore(SqlStore):
-    """Implements ``digests.DigestStore``."""
+    """Implements :class:`mailer.model.stores.sending.DigestStore`."""
 
     def list_digests(self) -> list[Digest]:
         topics: dict[int, list[str]] = {}
@@ -85,7 +85,7 @@ class SqlDigestStore(SqlStore):
         return Digest(digest.id, settings, digest.created_at, now, digest.stories_run)
 
     def list_candidate_stories(self, digest: Digest) -> list[Story]:
-        """Stories with a queued article that the digest has not run."""
+        """Return the stories with a queued article that the digest has not run."""
         run_slugs = select(schema.digest_story.c.slug).where(
             schema.digest_story.c.digest_id == digest.id
         )
@@ -106,11 +106,11 @@ class SqlDigestStore(SqlStore):
         return candidate_stories
 
     def find_embargoed_slugs(self, moment: datetime) -> frozenset[str]:
-        """The slugs of stories that will be embargoed still at `moment`."""
+        """Return the slugs of stories that are still embargoed at `moment`."""
         return frozenset(embargoes.find_embargoed(SqlEmbargoStore(self._db, self._key), moment))
 
     def count_members_by_frequency(self, list_slug: str, frequency: Frequency) -> int:
-        """How many of a list's members chose a frequency."""
+        """Return the number of a list's members who chose a frequency."""
         statement = (
             select(func.count())
             .select_from(schema.membership.join(schema.mailing_list))
@@ -154,7 +154,7 @@ class SqlDigestStore(SqlStore):
             "when_late": settings.policy.when_late.value,
             "send_time": settings.policy.send_time.value,
             "grace_minutes": _to_minutes(settings.policy.grace),
-            "reminders": [_to_minutes(one) for one in settings.policy.reminders],
+            "reminders": [_to_minutes(reminder) for reminder in settings.policy.reminders],
             "approvers": list(settings.policy.approvers),
             "watchers": list(settings.policy.watchers),
         }
@@ -196,7 +196,7 @@ def _build_digest(row: Row[Any], topics: Sequence[str], stories_run: int) -> Dig
             when_late=WhenLate(row.when_late),
             send_time=SendTimeBasis(row.send_time),
             grace=timedelta(minutes=row.grace_minutes),
-            reminders=tuple(timedelta(minutes=one) for one in row.reminders),
+            reminders=tuple(timedelta(minutes=minutes) for minutes in row.reminders),
             approvers=tuple(row.approvers),
             watchers=tuple(row.watchers),
         ),

@@ -191,7 +191,7 @@ def check_schema(engine: Engine) -> None:
         )
     if current_revision in schema.UNRELEASED_REVISIONS:
         raise SchemaError(
-            f"its schema {current_revision} is from before the first release, and can't be upgraded",
+            f"its schema {current_revision} is from before the first release and can't be upgraded",
             where=where,
             hint="create a new database; export subscribers and articles with the program that "
             "made this one, and import them",

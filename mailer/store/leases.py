@@ -1,9 +1,10 @@
-"""Which worker ticks: one row a lease, with an epoch that grows each time it changes hands.
+"""Leases: the row that decides which worker ticks, with an epoch that grows when its holder
+changes.
 
-Whatever its holder does begins with :meth:`SqlLeaseStore.update_heartbeat`, in the same transaction; whoever takes the
-lease over changes that row. One of the two is first, and the other one sees it: no clock of any
-machine has a say. How long a beat must stand still is for the observer's own stopwatch, as with
-senders (``outbox/senders.py``).
+Each transaction of the holder begins with :meth:`SqlLeaseStore.update_heartbeat`. A worker that
+takes the lease over changes the same row, so one of the two transactions comes first and the other
+sees it: no machine's clock decides. An observer measures with its own stopwatch how long a
+heartbeat stands still, as for delivering workers (``outbox/workers.py``).
 """
 
 from datetime import datetime
@@ -20,7 +21,7 @@ TICK = "tick"
 
 
 class Lease(NamedTuple):
-    """`beaten_at` is by the holder's clock, for people to read."""
+    """A lease and its holder. `beaten_at` is by the holder's clock, for people to read."""
 
     epoch: int
     holder: str
@@ -40,8 +41,11 @@ class SqlLeaseStore(SqlStore):
     def take_lease(
         self, name: str, holder: str, last_lease: Lease | None, now: datetime
     ) -> int | None:
-        """Take a lease that nobody has (`seen` None), or that has not moved since it was `seen`.
-        The epoch that the holder has from now on; None: somebody was first, or it has moved."""
+        """Take a lease that is free (`last_lease` is None), or that has not changed since it was
+        read as `last_lease`.
+
+        Returns the new holder's epoch, or None if another worker was first or the holder is
+        alive."""
         if last_lease is None:
             inserted_epoch = self._db.execute(
                 build_upsert(self._db.dialect.name, schema.lease)
@@ -62,7 +66,8 @@ class SqlLeaseStore(SqlStore):
         return last_lease.epoch + 1 if result.rowcount else None
 
     def update_heartbeat(self, name: str, epoch: int, now: datetime) -> bool:
-        """Show that the holder of this epoch lives. False: it is not the holder any more."""
+        """Show that the holder of this epoch is alive. Returns False if it is no longer the
+        holder."""
         result = self._db.execute(
             update(schema.lease)
             .where(
@@ -75,7 +80,7 @@ class SqlLeaseStore(SqlStore):
         return bool(result.rowcount)
 
     def release_lease(self, name: str, epoch: int) -> None:
-        """Let anyone take it, at once."""
+        """Release the lease, so that any worker can take it at once."""
         self._db.execute(
             update(schema.lease)
             .where(schema.lease.c.name == name, schema.lease.c.epoch == epoch)

@@ -1,9 +1,11 @@
-"""Statements of the hot paths: compiled once for each database, then run with plain values.
+"""Prepared statements for the hot paths: compiled once for each database, then run with plain
+values.
 
-SQLAlchemy works out a statement's parameters anew for each row that it is given, and its execution
-context costs more than most of these statements: together two thirds of the ledger's time at
-several thousand messages a second. So they go to the driver as they are, and so do values: numbers
-and text only, no moments. The driver's errors come through; ``engine.begin`` knows them.
+SQLAlchemy processes a statement's parameters again for each row, and its execution context costs
+more than most of these statements: together two thirds of the ledger's time at several thousand
+messages a second. Therefore statements and values go to the driver directly. Values are numbers and
+text only, not moments. The driver's errors are raised unchanged; ``engine.begin_transaction``
+handles them.
 """
 
 import json
@@ -33,8 +35,8 @@ from mailer.store.schema.base import Utc
 
 
 class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
-    """`column` is one of the numbers that the parameter `name` lists, however many: the statement
-    stays the same. Give them through :func:`encode_numbers`."""
+    """The condition that `column` is one of the numbers in the parameter `name`. The statement is
+    the same for any count of numbers. Pass them through :func:`encode_numbers`."""
 
     type = Boolean()
     inherit_cache = False
@@ -44,7 +46,8 @@ class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
         self.name = name
 
     def self_group(self, against: Any = None) -> "among":
-        """As it is: SQLAlchemy would write ``= 1`` behind it for SQLite, and no index be used."""
+        """Return the condition unchanged: SQLAlchemy would append ``= 1`` for SQLite, which
+        prevents the use of an index."""
         return self
 
 
@@ -78,7 +81,7 @@ def _compile_rows_postgresql(element: _json_rows, compiler: Any, **options: Any)
 
 
 class _json_field(FunctionElement[Any]):  # noqa: N801
-    """One field of an array in JSON, by its place, as a value of `type`."""
+    """A field of a JSON array by its index, as a value of `type`."""
 
     inherit_cache = True
 
@@ -102,20 +105,21 @@ def _compile_field_postgresql(element: _json_field, compiler: Any, **options: An
 
 
 def build_json_columns(name: str, *types: TypeEngine[Any]) -> list[ColumnElement[Any]]:
-    """The columns of a table that is given as the parameter `name`: see :func:`encode_rows`. In one
-    statement with many rows, instead of one statement for each: SQLite's driver lets go of the
-    interpreter at each step, and each time has to wait to get it back."""
+    """Build the columns of a table that is passed as the parameter `name`, see :func:`encode_rows`.
+
+    One statement with many rows replaces a statement for each row: SQLite's driver releases the
+    interpreter lock at each step, and has to wait each time to get it back."""
     rows = _json_rows(bindparam(name, type_=Text())).table_valued("value").alias(name)
     return [_json_field(rows.c.value, place, type_) for place, type_ in enumerate(types)]
 
 
 def encode_rows(rows: Sequence[Sequence[Any]]) -> str:
-    """Rows as :func:`build_json_columns` takes them."""
+    """Encode rows for :func:`build_json_columns`."""
     return json.dumps(rows)
 
 
 def encode_numbers(db: Connection, values: Iterable[int]) -> Any:
-    """Numbers as the database's driver takes them for :class:`among`."""
+    """Encode numbers for :class:`among`."""
     number_list = list(values)
     return json.dumps(number_list) if db.dialect.name == "sqlite" else number_list
 
@@ -129,14 +133,14 @@ class PreparedStatement:
         self._compiled: dict[str, tuple[str, Sequence[str] | None, Mapping[str, Any]]] = {}
 
     def fetch_rows(self, db: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """The rows that it gives."""
+        """Run the statement and return its rows."""
         cursor = self._execute_statement(db, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         cursor.close()
         return rows
 
     def run(self, db: Connection, values: Mapping[str, Any]) -> int:
-        """Run it; how many rows it changed."""
+        """Run the statement and return the number of changed rows."""
         cursor = self._execute_statement(db, values)
         count: int = cursor.rowcount
         cursor.close()
@@ -169,7 +173,7 @@ class PreparedStatement:
 
 
 class PreparedInsert:
-    """An INSERT of many rows at once, each a tuple of values for `columns` in their order."""
+    """An INSERT of many rows at once, each a tuple of values in the order of `columns`."""
 
     def __init__(self, table: Table, *columns: str) -> None:
         self._statement = insert(table).values({name: bindparam(name) for name in columns})
@@ -198,6 +202,6 @@ class PreparedInsert:
 
 
 def encode_moment(db: Connection, moment: datetime) -> Any:
-    """An aware moment as the database's driver takes it."""
+    """Encode an aware moment for the database's driver."""
     processor = Utc().dialect_impl(db.dialect).bind_processor(db.dialect)
     return processor(moment) if processor else moment

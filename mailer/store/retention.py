@@ -1,7 +1,6 @@
-"""What has been kept long enough, a few rows at a time.
+"""The removal of data whose retention has ended, a few rows at a time.
 
-Confirmations, and what strangers have used up of their limits, are dropped by their own stores
-(``audience/confirmations.py``).
+Confirmations and rate limits are removed by their own stores (``audience/confirmations.py``).
 """
 
 from datetime import datetime
@@ -18,12 +17,13 @@ _ENDED = schema.edition.c.state.in_([EditionState.SENT.value, EditionState.CANCE
 
 
 class SqlRetentionStore(SqlStore):
-    """What the worker takes out."""
+    """The statements by which the worker removes old data."""
 
     # ---- addresses in deliveries ----------------------------------------------------------------
 
     def find_uncleared_edition(self, before: datetime) -> int | None:
-        """An edition that has finished before a moment, whose deliveries still hold addresses."""
+        """Return the id of an edition that finished before a moment and whose deliveries still hold
+        addresses, or None."""
         return self._db.scalar(
             select(schema.edition.c.id)
             .where(
@@ -36,10 +36,11 @@ class SqlRetentionStore(SqlStore):
     def clear_addresses(
         self, edition_id: int, after: str, limit: int, now: datetime
     ) -> tuple[int, str]:
-        """Take names and addresses out of up to `limit` of an edition's deliveries, those behind
-        the address `after` in the database's order; what became of the messages stays. How many,
-        and the last of these addresses: empty when none was left behind `after`. When none is left
-        at all, the edition counts as cleared."""
+        """Clear names and addresses from up to `limit` of an edition's deliveries, beginning after
+        the address `after` in the database's order. The results of the messages stay.
+
+        Returns the number of cleared deliveries and the last address, which is empty if none is
+        left after `after`. An edition without addresses counts as cleared."""
         has_address = and_(
             schema.delivery.c.edition_id == edition_id,
             schema.delivery.c.address.not_like(f"{schema.ERASED}%"),
@@ -70,9 +71,9 @@ class SqlRetentionStore(SqlStore):
     # ---- people ---------------------------------------------------------------------------------
 
     def list_lapsed_addresses(self, before: datetime, limit: int, address: str = "") -> list[str]:
-        """Addresses of people who are on no list, and left the last one before a moment. Whoever
-        has asked for something since, which waits for an answer, is not among them. `address`: no
-        other than this one."""
+        """Return the addresses of people who are on no list and left the last one before a moment.
+        People with a later request that waits for confirmation are not included. `address` limits
+        the result to this address."""
         still_member = (
             select(schema.membership.c.list_id)
             .where(
@@ -114,14 +115,14 @@ class SqlRetentionStore(SqlStore):
     # ---- the log of consent ---------------------------------------------------------------------
 
     def has_erased_entries(self, before: datetime) -> bool:
-        """Whether the log holds an entry of somebody erased that is older than a moment."""
+        """Check whether the log has an entry of an erased person that is older than a moment."""
         return (
             self._db.scalar(select(schema.consent.c.id).where(_is_erased_before(before)).limit(1))
             is not None
         )
 
     def delete_erased_entries(self, before: datetime, limit: int) -> int:
-        """Delete up to `limit` entries of people who were erased; how many."""
+        """Delete up to `limit` entries of erased people. Returns the number of deleted entries."""
         old_entry_ids = (
             select(schema.consent.c.id)
             .where(_is_erased_before(before))
@@ -135,8 +136,8 @@ class SqlRetentionStore(SqlStore):
     # ---- notices and service mails --------------------------------------------------------------
 
     def find_expired_edition(self, before: datetime) -> int | None:
-        """An edition of no list's own, such as a notice, that has finished before a moment. Never
-        the newest of all: SQLite would give its number again, and links carry numbers."""
+        """Return an edition without a list of its own, such as a notice, that finished before a
+        moment. It is never the newest edition: SQLite would reuse its number, which links carry."""
         newest_id = select(func.max(schema.edition.c.id)).scalar_subquery()
         return self._db.scalar(
             select(schema.edition.c.id)
@@ -151,8 +152,8 @@ class SqlRetentionStore(SqlStore):
         )
 
     def delete_edition_rows(self, edition_id: int, limit: int) -> int:
-        """Delete up to `limit` of an edition's deliveries; when there are no more, the edition with
-        its bodies and events. How many rows."""
+        """Delete up to `limit` of an edition's deliveries; once there are none, delete the edition
+        with its bodies and events. Returns the number of deleted rows."""
         delivery_ids = (
             select(schema.delivery.c.id)
             .where(schema.delivery.c.edition_id == edition_id)

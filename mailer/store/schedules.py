@@ -23,7 +23,7 @@ from mailer.store.upsert import build_upsert
 
 
 class SqlScheduleStore(SqlStore):
-    """Implements ``schedules.records.ScheduleStore``."""
+    """Implements :class:`mailer.model.stores.sending.ScheduleStore`."""
 
     def list_schedules(self) -> list[Schedule]:
         rows = self._db.execute(
@@ -57,7 +57,7 @@ class SqlScheduleStore(SqlStore):
     # ---- occurrences ----------------------------------------------------------------------------
 
     def list_occurrences(self, digest_slug: str, limit: int = 1000) -> list[SavedOccurrence]:
-        """What is kept of a digest's occurrences, the latest by name first."""
+        """Return a digest's saved occurrences, the latest first."""
         rows = self._db.execute(
             select(schema.occurrence, schema.digest.c.slug)
             .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
@@ -68,8 +68,8 @@ class SqlScheduleStore(SqlStore):
         return [_build_occurrence(row) for row in rows]
 
     def list_occurrences_since(self, since: datetime) -> dict[str, list[SavedOccurrence]]:
-        """What is kept of all digests' occurrences that are named since then, and of those that
-        staff have moved and are to come; by digest."""
+        """Return the saved occurrences of all digests since a moment, and the future ones that
+        staff have moved, by digest."""
         rows = self._db.execute(
             select(schema.occurrence, schema.digest.c.slug)
             .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
@@ -87,7 +87,8 @@ class SqlScheduleStore(SqlStore):
         return by_digest
 
     def list_occurrences_on_hold(self) -> list[SavedOccurrence]:
-        """Those of all digests that are held, and that no later one was made of."""
+        """Return the occurrences of all digests that are on hold, if no later one has an
+        edition."""
         later = schema.occurrence.alias("later")
         newer = (
             select(later.c.id)
@@ -117,9 +118,10 @@ class SqlScheduleStore(SqlStore):
         schedule_id: int,
         reason: str = "",
     ) -> int | None:
-        """Let an occurrence become what it becomes at its cut-off; the number of its row. None:
-        somebody else has done so. The row is the lock: of two who ask, one is first, whatever
-        either of them has seen before."""
+        """Set an occurrence's state at its cut-off. Returns the id of its row, or None if another
+        worker was first.
+
+        The row is the lock: of two workers one comes first, whatever either of them read before."""
         digest_id = find_id(self._db, schema.digest, digest_slug, "digest")
         values = {
             "digest_id": digest_id,
@@ -154,7 +156,7 @@ class SqlScheduleStore(SqlStore):
         return None if updated_id is None else int(updated_id)
 
     def attach_edition(self, occurrence_id: int, edition_id: int) -> None:
-        """Say which edition was made of an occurrence."""
+        """Record the edition that was assembled for an occurrence."""
         self._db.execute(
             update(schema.occurrence)
             .where(schema.occurrence.c.id == occurrence_id)
@@ -175,8 +177,8 @@ class SqlScheduleStore(SqlStore):
         reason: str,
         actor: str,
     ) -> SavedOccurrence | None:
-        """Keep what staff have decided about an occurrence that is still as they have `seen` it
-        (None: nothing was kept of it). None: it has changed meanwhile."""
+        """Save a decision of staff about an occurrence that is still as `expected` (None: nothing
+        was saved about it). Returns None if it has changed in between."""
         decided_values = {
             "state": state.value,
             "moved_to": _format_wall_time(moved_to) if moved_to else None,
@@ -215,9 +217,9 @@ class SqlScheduleStore(SqlStore):
         ):
             return None
         return next(
-            one
-            for one in self.list_occurrences(digest_slug)
-            if (one.rule_time, one.zone) == (rule_time, zone)
+            saved
+            for saved in self.list_occurrences(digest_slug)
+            if (saved.rule_time, saved.zone) == (rule_time, zone)
         )
 
     # ---- blackouts ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Sources and their items."""
+"""Sources and the entries imported from them."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -23,14 +23,15 @@ from mailer.store.upsert import build_upsert
 
 
 class SqlSourceStore(SqlStore):
-    """Implements ``sources.SourceStore``."""
+    """Implements :class:`mailer.model.stores.content.SourceStore`."""
 
     def list_sources(self) -> list[Source]:
         rows = self._db.execute(select(schema.source).order_by(schema.source.c.name))
         return [_build_source(row) for row in rows]
 
     def find_current(self, source: Source) -> Source | None:
-        """It as it is now; None where it was removed, also where another has its number."""
+        """Return the source as it is now. It is None if the source was removed, even if another
+        source has its number."""
         row = self._db.execute(
             select(schema.source).where(
                 schema.source.c.id == source.id, schema.source.c.created_at == source.created_at

@@ -1,7 +1,7 @@
-"""The transaction of the database: every store on one connection.
+"""The transaction of the database: all stores on one connection.
 
-A verb sees it as :class:`mailer.model.transaction.Transaction`. What only the edge needs (leases,
-the rows of an import, service mails, notices, retention) stands here and not in that Protocol.
+Verbs see it as :class:`mailer.model.transaction.Transaction`. Stores that only the edge needs
+(leases, rows of an import, service mails, notices, retention) are here and not in that Protocol.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # a command needs few nouns: the transaction imports a store 
 
 @dataclass(frozen=True)
 class SqlTransaction:
-    """One transaction of the database. `key` makes the keyed hash of an address."""
+    """A transaction of the database. `key` makes the keyed hash of an address."""
 
     connection: Connection
     key: bytes
@@ -132,8 +132,8 @@ class SqlTransaction:
 
     @property
     def reader_time_zones(self) -> list[str]:
-        """The time zones that readers are in: those of subscribers, and those that lists have for
-        members who gave none."""
+        """The time zones of readers: those of subscribers, and the defaults of lists for members
+        who gave none."""
         from mailer.store.audience.time_zones import (
             list_mailing_list_time_zones,
             list_subscriber_time_zones,
@@ -166,10 +166,10 @@ class SqlTransaction:
 
     @contextmanager
     def open_savepoint(self) -> Iterator[None]:
-        """A part of the transaction that an error undoes, and it alone."""
+        """Open a savepoint: an error within it undoes only the changes since."""
         with self.connection.begin_nested():
             yield
 
     def rollback(self) -> None:
-        """Undo all of it, as a dry run does."""
+        """Undo the whole transaction, as a dry run does."""
         self.connection.rollback()

@@ -1,9 +1,9 @@
-"""INSERT … ON CONFLICT, which both databases have and SQLAlchemy keeps with each of them."""
+"""INSERT … ON CONFLICT, which SQLAlchemy provides separately for each of the two databases."""
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
 def build_upsert(dialect: str, table: Table) -> "postgresql.Insert | sqlite.Insert":
-    """An insert that has ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
+    """Build an insert with ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

@@ -1,1 +1,1 @@
-"""The audience's tables, a file for each of its nouns' files."""
+"""The tables of the audience, one file for each noun."""

@@ -1,4 +1,4 @@
-"""Changing many members of a list, a few thousand in a transaction."""
+"""Bulk changes of a list's members, a few thousand in a transaction."""
 
 from collections.abc import Sequence
 
@@ -14,18 +14,18 @@ from mailer.store.audience.segments import build_member_conditions, members
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 
 PAGE = 100_000
-"""How many numbers are fetched at once. The filter is asked once a page: it may have to gather a
+"""The number of ids in a page. The filter runs once for each page, and may have to collect a
 million tags each time."""
 
 
 class BulkQueries(ConsentQueries):
-    """Implements ``audience.bulk.BulkStore``."""
+    """The part of :class:`mailer.model.stores.audience.SegmentStore` for bulk changes."""
 
     def list_member_ids(
         self, mailing_list: MailingList, segment_filter: Filter, after_id: int
     ) -> Sequence[int]:
-        """The numbers of a list's active members in a filter, ascending, those after a number, a
-        page of them: memory does not grow with the list."""
+        """Return the next page of ids of a list's active members that match a filter, ascending,
+        after an id. Pages keep memory use independent of the list's size."""
         return self._db.scalars(
             select(schema.membership.c.subscriber_id)
             .select_from(members)
@@ -40,9 +40,10 @@ class BulkQueries(ConsentQueries):
     def list_members(
         self, mailing_list: MailingList, subscriber_ids: Sequence[int]
     ) -> list[BulkMember]:
-        """Those of some subscribers, a few thousand at most, who are on the list. A transaction
-        that may write keeps them as they are until it ends: who leaves meanwhile, waits, and has
-        left then."""
+        """Return those of the given subscribers, a few thousand at most, who are on the list.
+
+        A transaction that may write locks them until it ends: a member who unsubscribes in between
+        waits, and is unsubscribed afterwards."""
         statement = (
             select(
                 schema.subscriber.c.id, schema.subscriber.c.address, *memberships.MEMBERSHIP_COLUMNS

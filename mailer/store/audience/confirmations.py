@@ -1,4 +1,4 @@
-"""Sign-ups and changes of address that wait for an answer, and what strangers have used up."""
+"""Sign-ups and changes of address that wait for confirmation, and the counters of rate limits."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,7 +37,7 @@ _OPEN = (ConfirmationState.ASKED.value, ConfirmationState.MAILED.value)
 
 
 class ConfirmationQueries(SqlStore):
-    """Implements ``audience.confirmations.ConfirmationStore``."""
+    """The part of :class:`mailer.model.stores.audience.SignUpStore` for confirmations."""
 
     def add_confirmation(self, confirmation: Confirmation) -> Confirmation:
         result = self._db.execute(_ADD, self._build_columns(confirmation))
@@ -50,8 +50,8 @@ class ConfirmationQueries(SqlStore):
         return _build_confirmation(row) if row else None
 
     def _select_locked(self, *conditions: ColumnElement[bool]) -> Select[Any]:
-        """In a transaction that writes nobody else moves what is found meanwhile: who asks again
-        would else put back to its old state what the worker has answered."""
+        """Select confirmations; a transaction that may write locks them. Without the lock, a second
+        request could reset the state that the worker has just changed."""
         statement = _SELECT.where(*conditions)
         reading = self._db.get_execution_options().get("reading", False)
         if self._db.dialect.name == "postgresql" and not reading:
@@ -59,9 +59,9 @@ class ConfirmationQueries(SqlStore):
         return statement
 
     def replace_wishes(self, confirmation: Confirmation) -> None:
-        """Put what `new` asks for in the place of the newest of its kind that the owner of its
-        address has not answered; nothing where there is none. One statement: what its owner or the
-        worker does meanwhile is not undone."""
+        """Replace the wishes of the newest open confirmation of this kind for the same address, if
+        there is one. It is one statement, so that no change by the owner or the worker is
+        undone."""
         key = hash_address(self._key, confirmation.address)
         newest_id = (
             select(schema.confirmation.c.id)
@@ -78,9 +78,8 @@ class ConfirmationQueries(SqlStore):
             .where(
                 schema.confirmation.c.id == newest_id.scalar_subquery(),
                 schema.confirmation.c.subscriber_id == confirmation.subscriber_id,
-                schema.confirmation.c.state.in_(
-                    _OPEN
-                ),  # again: PostgreSQL may have waited for the row
+                # Checked again, as PostgreSQL may have waited for the row.
+                schema.confirmation.c.state.in_(_OPEN),
             )
             .values(
                 wishes=confirmation.wishes.to_plain(),
@@ -98,9 +97,9 @@ class ConfirmationQueries(SqlStore):
         return self._reload_confirmation(confirmation.id)
 
     def list_in_state(self, states: Sequence[ConfirmationState], limit: int) -> list[Confirmation]:
-        """The oldest of those in these states."""
+        """Return the oldest confirmations in these states."""
         rows = self._db.execute(
-            _SELECT.where(schema.confirmation.c.state.in_([one.value for one in states]))
+            _SELECT.where(schema.confirmation.c.state.in_([state.value for state in states]))
             .order_by(schema.confirmation.c.id)
             .limit(limit)
         )
@@ -116,7 +115,8 @@ class ConfirmationQueries(SqlStore):
         return [_build_confirmation(row) for row in rows]
 
     def list_for_subscriber(self, subscriber_id: int, address: str) -> list[Confirmation]:
-        """Those of an address, and new addresses that this subscriber has asked for."""
+        """Return the confirmations of an address, and changes of address that this subscriber has
+        requested."""
         key = hash_address(self._key, address)
         rows = self._db.execute(
             _SELECT.where(
@@ -129,14 +129,15 @@ class ConfirmationQueries(SqlStore):
         return [_build_confirmation(row) for row in rows]
 
     def has_confirmations_before(self, moment: datetime) -> bool:
-        """Whether any was asked for before a moment."""
+        """Check whether there is a confirmation requested before a moment."""
         statement = (
             select(schema.confirmation.c.id).where(schema.confirmation.c.asked_at < moment).limit(1)
         )
         return self._db.scalar(statement) is not None
 
     def delete_confirmations_before(self, moment: datetime, limit: int) -> int:
-        """Delete up to `limit` that were asked for before a moment; how many."""
+        """Delete up to `limit` confirmations requested before a moment. Returns the number of
+        deleted ones."""
         old_ids = (
             select(schema.confirmation.c.id)
             .where(schema.confirmation.c.asked_at < moment)
@@ -206,13 +207,13 @@ def _build_count_statement(dialect: str) -> Executable:
 
 
 class AllowanceQueries(SqlStore):
-    """Implements ``audience.limits.AllowanceStore``."""
+    """The part of :class:`mailer.model.stores.audience.SignUpStore` for rate limits."""
 
     def _build_key(self, action: str, subject: str) -> str:
         return f"{action}:{hash_address(self._key, f'{action} {subject}')}"
 
     def use_allowance(self, action: str, subject: str, window: timedelta, now: datetime) -> int:
-        """Count once more, in one statement; how often it was in this window."""
+        """Count a use in one statement. Returns the number of uses in this window."""
         values = {"name": self._build_key(action, subject), "now": now, "begins": now - window}
         return int(
             self._db.execute(_build_count_statement(self._db.dialect.name), values).scalar_one()
@@ -226,12 +227,13 @@ class AllowanceQueries(SqlStore):
         )
 
     def has_windows_before(self, moment: datetime) -> bool:
-        """Whether any window began before a moment."""
+        """Check whether there is a window that began before a moment."""
         statement = select(schema.allowance.c.key).where(schema.allowance.c.since < moment).limit(1)
         return self._db.scalar(statement) is not None
 
     def delete_windows_before(self, moment: datetime, limit: int) -> int:
-        """Delete up to `limit` whose window began before a moment; how many."""
+        """Delete up to `limit` windows that began before a moment. Returns the number of deleted
+        ones."""
         old_keys = (
             select(schema.allowance.c.key).where(schema.allowance.c.since < moment).limit(limit)
         )

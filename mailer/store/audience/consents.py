@@ -12,17 +12,17 @@ from mailer.store.prepared_statements import PreparedInsert, encode_moment
 from mailer.store.upsert import build_upsert
 from mailer.tokens import hash_address
 
-# An import logs a line for each of its rows.
+# Prepared, as an import logs an entry for each of its rows.
 _LOG = PreparedInsert(
-    schema.consent, "at", "act", "list", "subscriber_id", "address_key", "address", "source", "basis",
-    "wording_id", "detail", "actor_key",
+    schema.consent, "at", "act", "list", "subscriber_id", "address_key", "address", "source",
+    "basis", "wording_id", "detail", "actor_key",
 )  # fmt: skip
 
 _WORDING = select(schema.wording.c.id).where(schema.wording.c.key == bindparam("shown"))
 
 
 class ConsentQueries(SqlStore):
-    """Implements ``audience.consent.ConsentStore``. Entries are only added: triggers see to it."""
+    """The log of consent. Triggers ensure that entries are only added."""
 
     def log_consent(self, entries: Sequence[ConsentEntry]) -> None:
         wordings = {entry.wording for entry in entries if entry.wording}
@@ -52,7 +52,8 @@ class ConsentQueries(SqlStore):
         _LOG.run(self._db, rows)
 
     def list_consent_entries(self, address: str) -> list[ConsentEntry]:
-        """Entries of this address, and of whoever has it now under their former ones."""
+        """Return the entries of this address, and those of its present owner under former
+        addresses."""
         key = hash_address(self._key, address)
         owner_id = select(schema.subscriber.c.id).where(schema.subscriber.c.address == address)
         merged_ids = select(schema.subscriber_alias.c.old_id).where(
@@ -87,7 +88,7 @@ class ConsentQueries(SqlStore):
 
 
 def find_or_create_wording(db: Connection, wording: Wording, now: datetime) -> int:
-    """The number of a wording, which is kept when it is used for the first time."""
+    """Return the id of a wording, which is stored at its first use."""
     parameters = {"shown": wording.key}
     record_id = db.scalar(_WORDING, parameters)
     if record_id is None:

@@ -23,7 +23,7 @@ _SELECT = (
 
 
 class ContactQueries(SqlStore):
-    """Implements ``audience.contacts.ContactStore``."""
+    """The part of :class:`mailer.model.stores.audience.SubscriberStore` for media contacts."""
 
     def find_contact(self, subscriber: Subscriber) -> Contact | None:
         row = self._db.execute(
@@ -36,7 +36,7 @@ class ContactQueries(SqlStore):
         )
 
     def list_release_recipients(self, slug: str) -> list[Contact]:
-        """Contacts to whom an edition of a story's release was sent."""
+        """Return the contacts to whom an edition of a story's release was sent."""
         recipient_ids = (
             select(schema.delivery.c.subscriber_id)
             .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)
@@ -52,7 +52,7 @@ class ContactQueries(SqlStore):
         )
 
     def find_contacts(self, query: ContactQuery) -> list[Contact]:
-        """By outlet, then by address."""
+        """Return the contacts that match, by outlet, then by address."""
         statement = _SELECT
         if query.list:
             statement = (

@@ -1,7 +1,8 @@
-"""Importing rows of people, a batch in a transaction.
+"""The import of people, a batch in a transaction.
 
-What is known of a batch is read in a few statements, decided by ``audience.arrivals``, and written
-in a few: that, not cleverness, makes 100,000 rows a matter of seconds.
+The stored data about a batch is read in a few statements, ``audience/imports/decisions.py`` decides
+about each row, and the results are written in a few statements. This makes 100,000 rows a matter of
+seconds.
 """
 
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ class _ImportOrigin(NamedTuple):
 
 
 class SqlImportRowStore(SqlStore):
-    """Brings batches of rows into the audience."""
+    """The import of batches of rows into the audience."""
 
     def import_people(
         self,
@@ -48,10 +49,11 @@ class SqlImportRowStore(SqlStore):
         now: datetime,
         basis: LawfulBasis | None = None,
     ) -> list[RowResult]:
-        """Carry out what is decided of each row; what became of each, in order. The log of consent
-        keeps `source` of each who joins, changes or leaves, and of those who join the `basis`.
+        """Import rows as decided for each of them. The log of consent records `source` for each
+        person who joins, changes or leaves, and `basis` for each who joins.
 
-        A row whose address stands in the batch before is taken after it, in a batch of its own."""
+        A row whose address occurs earlier in `rows` is imported after it, in a batch of its own.
+        Returns the result of each row, in order."""
         origin = _ImportOrigin(actor, mailing_list, source, now, basis)
         results: list[RowResult] = []
         batch: dict[str, ImportRow] = {}
@@ -78,20 +80,22 @@ class SqlImportRowStore(SqlStore):
             )
             for address, row in zip(addresses, rows, strict=True)
         ]
-        subscriber_ids = {address: one.id for address, one in known_people.items()}
+        subscriber_ids = {address: person.id for address, person in known_people.items()}
         new_people = [
-            one.person for one in decisions if one.person and one.person.address not in known_people
+            decision.person
+            for decision in decisions
+            if decision.person and decision.person.address not in known_people
         ]
         subscriber_ids |= self._insert_subscribers(new_people, origin)
         self._update_subscribers(decisions, known_people, subscriber_ids)
         self._write_memberships(decisions, known_people, subscriber_ids, origin)
         self._suppress_addresses(decisions, origin)
-        return [one.result for one in decisions]
+        return [decision.result for decision in decisions]
 
     def _insert_subscribers(
         self, new_people: Sequence[Person], origin: _ImportOrigin
     ) -> dict[str, int]:
-        """The new people's numbers by their addresses."""
+        """Insert the new people. Returns their ids by address."""
         if not new_people:
             return {}
         self._db.execute(
@@ -117,7 +121,7 @@ class SqlImportRowStore(SqlStore):
         known_people: dict[str, KnownPerson],
         subscriber_ids: dict[str, int],
     ) -> None:
-        """People's fields, and their tags, which are only added to."""
+        """Update people's fields, and add their new tags."""
         people: list[dict[str, Any]] = []
         tags: list[dict[str, Any]] = []
         for decision in decisions:
@@ -125,8 +129,7 @@ class SqlImportRowStore(SqlStore):
                 continue
             known_person = known_people.get(decision.person.address)
             if known_person:
-                # Their address is the one that they were found by, or another that they have got
-                # in the meantime.
+                # The stored address stays: it is the one that they were found by, or a newer one.
                 columns = build_person_columns(decision.person, self._key)
                 del columns["address"], columns["address_key"]
                 people.append({"b_id": known_person.id, **columns})
@@ -149,7 +152,7 @@ class SqlImportRowStore(SqlStore):
         subscriber_ids: dict[str, int],
         origin: _ImportOrigin,
     ) -> None:
-        """Their memberships, and what the log says of them."""
+        """Write the memberships and their entries in the log of consent."""
         topic_sets = SqlTopicSetStore(self._db)
         topic_sets.prepare_ids(
             decision.membership.topics for decision in decisions if decision.membership
@@ -198,8 +201,8 @@ class SqlImportRowStore(SqlStore):
     def _suppress_addresses(
         self, decisions: Sequence[ImportDecision], origin: _ImportOrigin
     ) -> None:
-        """Addresses that must not be mailed from now on."""
-        new_suppressions = [one.suppression for one in decisions if one.suppression]
+        """Suppress the addresses that must not be mailed from now on."""
+        new_suppressions = [decision.suppression for decision in decisions if decision.suppression]
         if new_suppressions:
             store = SqlSubscriberStore(self._db, self._key)
             suppressions.suppress_addresses(
@@ -221,7 +224,7 @@ class SqlImportRowStore(SqlStore):
         self, addresses: Sequence[str], mailing_list: MailingList
     ) -> dict[str, KnownPerson]:
         if self._db.dialect.name == "postgresql":
-            # Nobody leaves between this and what is written: they wait, and have left then.
+            # A member who unsubscribes before the rows are written waits, and stays unsubscribed.
             member_ids = select(schema.membership.c.subscriber_id).join(schema.subscriber)
             self._db.execute(
                 member_ids.where(

@@ -24,7 +24,7 @@ _SERVED_FREQUENCIES = (
 
 
 class SqlListStore(SqlStore):
-    """Implements ``audience.lists.ListStore``."""
+    """Implements :class:`mailer.model.stores.audience.ListStore`."""
 
     def list_topics(self) -> list[Topic]:
         names: dict[int, dict[str, str]] = {}
@@ -48,8 +48,8 @@ class SqlListStore(SqlStore):
         self._db.execute(delete(schema.topic).where(schema.topic.c.id == topic.id))
 
     def count_topic_uses(self, topic: Topic) -> Mapping[str, int]:
-        """How many of what hold the topic. Combinations that nobody has any longer don't count;
-        they are dropped here."""
+        """Return the uses of a topic by kind. Combinations of topics that no member has are deleted
+        here, and do not count."""
         in_unused_set = ~schema.topic_set_topic.c.topic_set_id.in_(
             select(schema.membership.c.topic_set_id).where(
                 schema.membership.c.topic_set_id.is_not(None)
@@ -72,7 +72,8 @@ class SqlListStore(SqlStore):
         }
 
     def list_mailing_lists(self, *, counted: bool = False) -> list[MailingList]:
-        """All lists; `counted` with their active members: counting a million takes a moment."""
+        """Return all lists; with `counted`, including the number of active members. Counting a
+        million takes a moment."""
         member_counts: dict[int, int] = {}
         if counted:
             statement = (
@@ -91,8 +92,10 @@ class SqlListStore(SqlStore):
         ]
 
     def get_list(self, slug: str) -> MailingList:
-        """A list that is there, its members not counted."""
-        return next(one for one in self.list_mailing_lists() if one.slug == slug)
+        """Return an existing list without counting its members."""
+        return next(
+            mailing_list for mailing_list in self.list_mailing_lists() if mailing_list.slug == slug
+        )
 
     def add_list(
         self,
@@ -146,8 +149,9 @@ class SqlListStore(SqlStore):
         return mailing_list
 
     def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]:
-        """How many of what hang on the list. Who has left it counts: they must stay off it; and so
-        does the log of those who were erased: another list of that name is not what they saw."""
+        """Return the records that depend on a list, by kind. People who unsubscribed count, as they
+        must stay unsubscribed, and so does the log of erased people: another list with the same
+        slug would not be the list that they agreed to."""
 
         def count_uses(table: Any, condition: ColumnElement[bool]) -> int:
             return int(
@@ -183,7 +187,9 @@ def _build_list(row: Row[Any], members: int, served: set[str]) -> MailingList:
         time_zone=row.time_zone,
         welcome=row.welcome,
         frequencies=tuple(
-            one for one in Frequency if one is Frequency.EVERY or one.value in served
+            frequency
+            for frequency in Frequency
+            if frequency is Frequency.EVERY or frequency.value in served
         ),
         members=members,
     )

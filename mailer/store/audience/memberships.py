@@ -1,4 +1,4 @@
-"""Memberships as their table has them."""
+"""Memberships, converted from and to rows of their table."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,13 +19,13 @@ MEMBERSHIP_COLUMNS: tuple[ColumnElement[Any], ...] = (
     schema.membership.c.frequency,
     schema.membership.c.paused_until,
 )
-"""What :func:`build_membership` needs of a row, under names that a subscriber's columns leave free."""
+"""The columns for :func:`build_membership`, under names that differ from a subscriber's columns."""
 
 
 def build_membership(
     row: Row[Any], list_slug: str, topics_by_set: Mapping[int, tuple[str, ...]]
 ) -> Membership:
-    """`topics` are those of combinations, by their numbers."""
+    """Build a membership from a row. `topics` are the topics of combinations, by id."""
     return Membership(
         list=list_slug,
         state=MembershipState(row.state),
@@ -41,7 +41,7 @@ def build_membership(
 def build_membership_columns(
     membership: Membership, topic_sets: SqlTopicSetStore
 ) -> dict[str, Any]:
-    """A membership's fields for the table."""
+    """Build the columns of a membership."""
     return {
         "state": membership.state.value,
         "topic_set_id": topic_sets.find_or_create_id(membership.topics),

@@ -1,4 +1,4 @@
-"""What else is stored about a person, and taking it out."""
+"""The further data stored about a person, and its erasure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,14 +33,14 @@ erased_values: dict[str, Any] = {
     "name": "",
     "reply": func.replace(schema.delivery.c.reply, schema.delivery.c.address, "(erased)"),
 }
-"""A delivery without its name and address."""
+"""The values of an erased delivery."""
 
 
 def erase_wire_address(
     db: Connection, delivery_ids: "Sequence[int] | Select[tuple[int]]", address: str
 ) -> None:
-    """Take an internationalised address as relays repeat it, its domain in A-labels, out of the
-    replies of its deliveries."""
+    """Erase an internationalised address in the form that relays repeat, with its domain in
+    A-labels, from the replies of its deliveries."""
     erased_reply = func.replace(
         schema.delivery.c.reply, addresses.to_wire_form(address), "(erased)"
     )
@@ -52,11 +52,12 @@ def erase_wire_address(
 
 
 class PersonalDataQueries(ConsentQueries):
-    """The part of ``audience.erasure.RecordStore`` that isn't the subscriber."""
+    """The part of :class:`mailer.model.stores.audience.SubscriberStore` for data beyond the
+    subscriber."""
 
     def list_addresses(self, subscriber: Subscriber) -> Sequence[str]:
-        """The address that they have, those that they had, and those of whom they were merged
-        with."""
+        """Return the person's address, their earlier ones, and those of subscribers merged into
+        them."""
         former_addresses = self._db.scalars(
             select(schema.consent.c.address)
             .where(
@@ -71,12 +72,13 @@ class PersonalDataQueries(ConsentQueries):
         return sorted({subscriber.address, *former_addresses})
 
     def list_mailed_editions(self, subscriber: Subscriber) -> list[MailedEdition]:
-        """The editions that they got, or were to get, the newest first: all that are kept of their
-        present and former addresses, and what was asked of the present one."""
+        """Return the editions delivered to the person, or planned for them, the newest first: all
+        that are stored for their present and former addresses, and service mails to the present
+        one."""
         rows = self._db.execute(
             select(schema.edition.c.name, schema.delivery.c.state, schema.delivery.c.updated_at)
-            # Each edition is asked for its address: no index over all addresses is needed. Ordered
-            # by the delivery's number, SQLite would look at every delivery instead (181 ms of a
+            # The address is looked up in each edition, which needs no index over all addresses.
+            # Ordering by the delivery's id would make SQLite read every delivery (181 ms for a
             # million).
             .join(schema.delivery, schema.delivery.c.edition_id == schema.edition.c.id)
             .where(
@@ -94,14 +96,14 @@ class PersonalDataQueries(ConsentQueries):
         return [MailedEdition(row.name, row.state, row.updated_at) for row in rows]
 
     def list_open_confirmations(self, subscriber: Subscriber) -> list[Confirmation]:
-        """What they were asked, or are to be, and what they have answered of late."""
+        """Return the person's confirmations: open ones, and recent ones that they have answered."""
         return ConfirmationQueries(self._db, self._key).list_for_subscriber(
             subscriber.id, subscriber.address
         )
 
     def describe_contact(self, subscriber: Subscriber) -> dict[str, Any] | None:
-        """What is known of them as a journalist, and each look at an advance copy's page that was
-        written down."""
+        """Return the person's profile as a journalist, and their recorded views of advance
+        copies."""
         row = self._db.execute(
             select(
                 schema.contact.c.outlet,
@@ -125,12 +127,13 @@ class PersonalDataQueries(ConsentQueries):
         return {
             **(dict(row._mapping) if row else {}),
             "beats": sorted(self._db.scalars(beats)),
-            "looks": [dict(one._mapping) for one in looks],
+            "looks": [dict(look._mapping) for look in looks],
         }
 
     def erase_address(self, address: str, subscriber: Subscriber | None = None) -> None:
-        """Take an address out of the log, of deliveries, of suppressions and of what its owner was
-        asked. With `of` only where it stands for this person: it is another's now."""
+        """Erase an address from the log of consent, deliveries, suppressions and confirmations.
+        With `subscriber` it is erased only from this person's records, as it now belongs to another
+        person."""
         key = hash_address(self._key, address)
         log_condition: ColumnElement[bool] = true()
         delivery_condition: ColumnElement[bool] = true()
@@ -179,8 +182,8 @@ class PersonalDataQueries(ConsentQueries):
         )
 
     def erase_address_requests(self, subscriber: Subscriber) -> None:
-        """Take out of the letters that asked whether an address is this person's new one to whom
-        they went. They prove nothing of whose it is: nothing else of that address is touched."""
+        """Erase the addresses of mails that asked whether an address is this person's new one. The
+        requests prove no ownership, so other records of these addresses stay."""
         delivery_ids = (
             select(schema.delivery.c.id)
             .select_from(
@@ -202,7 +205,7 @@ class PersonalDataQueries(ConsentQueries):
         )
 
     def suppress_address_hash(self, address: str, now: datetime) -> None:
-        """Keep no more of an address than the hash that stops mail to it."""
+        """Suppress an address by its keyed hash only."""
         statement = build_upsert(self._db.dialect.name, schema.suppression).values(
             address_key=hash_address(self._key, address),
             address=None,
@@ -218,8 +221,8 @@ class PersonalDataQueries(ConsentQueries):
 
 
 def _is_sent_to(subscriber: Subscriber) -> ColumnElement[bool]:
-    """A delivery, with its edition, was made for this person. Of a service mail `subscriber_id` may
-    be the number of what it asks about."""
+    """Return the condition that a delivery, joined with its edition, was made for this person. The
+    `subscriber_id` of a service mail may be the id of a confirmation."""
     return and_(
         schema.edition.c.kind != EditionKind.SERVICE.value,
         or_(

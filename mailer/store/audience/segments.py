@@ -1,4 +1,4 @@
-"""Segments: the closed tree as an SQL condition, built of bound values only."""
+"""Segments: filters as SQL conditions, which contain bound values only."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
@@ -42,14 +42,14 @@ mailed_language = func.coalesce(
     func.nullif(schema.subscriber.c.language, ""),
     schema.mailing_list.c.language,
 )
-"""What a member reads: chosen on the list, else their own, else the list's."""
+"""The language of a member's mails: chosen on the list, the person's own, or the list's."""
 
 is_paused = and_(
     schema.membership.c.paused_until.is_not(None),
-    # A subquery, so that SQLite works it out once a statement.
+    # A subquery, so that SQLite evaluates it once for the statement.
     schema.membership.c.paused_until > select(schema.database_now()).scalar_subquery(),
 )
-"""Whether a member has asked for nothing to be sent for now."""
+"""The condition that a member has paused the list."""
 
 members = schema.membership.join(
     schema.subscriber, schema.subscriber.c.id == schema.membership.c.subscriber_id
@@ -57,7 +57,7 @@ members = schema.membership.join(
 
 
 def build_condition(tree: Filter) -> ColumnElement[bool]:
-    """The tree over :data:`members`."""
+    """Build the condition of a filter over :data:`members`."""
     match tree:
         case Among(FilterField.TOPIC, values):
             topic_set_ids = select(schema.topic_set_topic.c.topic_set_id).join(
@@ -113,7 +113,7 @@ _CONTACT_COLUMNS = {
 
 
 class SegmentQueries(SqlStore):
-    """Implements ``audience.segments.SegmentStore``."""
+    """Implements :class:`mailer.model.stores.audience.SegmentStore`, except for bulk changes."""
 
     def list_segments(self) -> list[Segment]:
         rows = self._db.execute(select(schema.segment).order_by(schema.segment.c.slug))
@@ -143,7 +143,8 @@ class SegmentQueries(SqlStore):
         self._db.execute(delete(schema.segment).where(schema.segment.c.id == segment.id))
 
     def count_segment_uses(self, segment: Segment) -> Mapping[str, int]:
-        """Digests and editions that name it: a sent edition's report still says to whom it went."""
+        """Return the digests and editions that name a segment. Sent editions count, as their
+        reports still state whom they were sent to."""
 
         def count_uses(table: Table, *conditions: ColumnElement[bool]) -> int:
             statement = select(func.count()).select_from(table)
@@ -174,7 +175,7 @@ class SegmentQueries(SqlStore):
     def sample_members(
         self, mailing_list: MailingList, tree: Filter, limit: int
     ) -> list[ListMember]:
-        """Some of them, at random."""
+        """Return some of the members at random."""
         rows = self._db.execute(
             select(
                 schema.subscriber.c.address,
@@ -208,7 +209,8 @@ class SegmentQueries(SqlStore):
 def build_member_conditions(
     mailing_list: MailingList, tree: Filter
 ) -> tuple[ColumnElement[bool], ...]:
-    """A list's active members in a filter, over :data:`members`."""
+    """Build the conditions for a list's active members that match a filter, over
+    :data:`members`."""
     return (
         schema.membership.c.list_id == mailing_list.id,
         schema.membership.c.state == MembershipState.ACTIVE.value,

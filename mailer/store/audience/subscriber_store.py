@@ -1,4 +1,4 @@
-"""The whole store of subscribers, put together from its parts."""
+"""The store of subscribers, composed of its parts."""
 
 from mailer.store.audience.contacts import ContactQueries
 from mailer.store.audience.subscribers import SubscriberQueries
@@ -6,4 +6,4 @@ from mailer.store.audience.suppressions import SuppressionQueries
 
 
 class SqlSubscriberStore(SubscriberQueries, ContactQueries, SuppressionQueries):
-    """Subscribers with their memberships, consent, suppressions and press contacts."""
+    """Implements :class:`mailer.model.stores.audience.SubscriberStore`."""

@@ -18,8 +18,8 @@ from mailer.tokens import hash_address
 
 EXPORT_BATCH = 2000
 
-# Statements that each public page runs are made once: SQLAlchemy takes two thirds of such a
-# statement's time to put it together.
+# Statements that every public page runs are built once: building takes SQLAlchemy two thirds of
+# such a statement's time.
 _BY_ID = select(schema.subscriber).where(schema.subscriber.c.id == bindparam("number"))
 _BY_ADDRESS = select(schema.subscriber).where(
     schema.subscriber.c.address == bindparam("of_address")
@@ -30,10 +30,11 @@ _BY_MERGED_ID = select(schema.subscriber).where(
     .where(schema.subscriber_alias.c.old_id == bindparam("number"))
     .scalar_subquery()
 )
-# In a transaction that may write, nobody else moves, merges or takes out whom it has found until it
-# ends (SQLite has one writer at a time). Rows that refer to them may be made.
+# A transaction that may write locks the subscribers that it finds against changes, merging and
+# erasure until it ends (SQLite has one writer at a time). Rows that refer to them may be added.
 _LOCKED_STATEMENTS = {
-    one: one.with_for_update(key_share=True) for one in (_BY_ID, _BY_ADDRESS, _BY_MERGED_ID)
+    statement: statement.with_for_update(key_share=True)
+    for statement in (_BY_ID, _BY_ADDRESS, _BY_MERGED_ID)
 }
 _TAGS = (
     select(schema.subscriber_tag.c.subscriber_id, schema.subscriber_tag.c.tag)
@@ -45,7 +46,7 @@ _MEMBERSHIPS = (
     select(schema.mailing_list.c.slug, *memberships.MEMBERSHIP_COLUMNS)
     .join(schema.membership, schema.mailing_list.c.id == schema.membership.c.list_id)
     .where(schema.membership.c.subscriber_id == bindparam("number"))
-    .order_by(schema.membership.c.list_id)  # as the gate locks them
+    .order_by(schema.membership.c.list_id)  # in the order in which the gate locks them
 )
 _LOCKED_MEMBERSHIPS = _MEMBERSHIPS.with_for_update(of=schema.membership)
 _SET_MEMBERSHIP = update(schema.membership).where(
@@ -55,13 +56,14 @@ _SET_MEMBERSHIP = update(schema.membership).where(
 
 
 class SubscriberQueries(PersonalDataQueries):
-    """Implements ``audience.subscribers.SubscriberStore`` and ``audience.erasure.RecordStore``."""
+    """The part of :class:`mailer.model.stores.audience.SubscriberStore` for subscribers and
+    memberships."""
 
     def find_subscriber(self, address: str) -> Subscriber | None:
         return self._fetch_subscriber(_BY_ADDRESS, {"of_address": address})
 
     def find_subscriber_by_id(self, subscriber_id: int) -> Subscriber | None:
-        """The subscriber of this number, or whom that one was merged into."""
+        """Return the subscriber with this id, or the one into whom that subscriber was merged."""
         parameters = {"number": subscriber_id}
         return self._fetch_subscriber(_BY_ID, parameters) or self._fetch_subscriber(
             _BY_MERGED_ID, parameters
@@ -79,8 +81,7 @@ class SubscriberQueries(PersonalDataQueries):
         return bool(self._db.get_execution_options().get("reading", False))
 
     def add_alias(self, old_id: int, survivor: Subscriber) -> None:
-        """Links that carry the old number, those that led to it, and what its owner has asked for
-        lead to `kept`."""
+        """Redirect links and requests of the old id, and earlier aliases of it, to a subscriber."""
         self._db.execute(
             update(schema.confirmation)
             .where(schema.confirmation.c.subscriber_id == old_id)
@@ -94,7 +95,7 @@ class SubscriberQueries(PersonalDataQueries):
         self._db.execute(
             insert(schema.subscriber_alias).values(old_id=old_id, subscriber_id=survivor.id)
         )
-        # Nor is it forgotten for whom they write, where only that is known.
+        # The survivor gets the duplicate's profile as a journalist, if they have none.
         own_contact = select(schema.contact.c.subscriber_id).where(
             schema.contact.c.subscriber_id == survivor.id
         )
@@ -160,8 +161,10 @@ class SubscriberQueries(PersonalDataQueries):
         self._db.execute(delete(schema.subscriber).where(schema.subscriber.c.id == subscriber.id))
 
     def list_memberships(self, subscriber: Subscriber) -> Sequence[Membership]:
-        """A transaction that may write keeps them as they are until it ends: whoever leaves in the
-        meantime waits, and is not put back on the list by what was read before."""
+        """Return a subscriber's memberships.
+
+        A transaction that may write locks them until it ends: a member who unsubscribes in between
+        waits, and is not resubscribed by data that was read before."""
         statement = _MEMBERSHIPS if self._is_reading else _LOCKED_MEMBERSHIPS
         result = self._db.execute(statement, {"number": subscriber.id})
         rows = sorted(result, key=lambda row: str(row.slug))
@@ -193,8 +196,8 @@ class SubscriberQueries(PersonalDataQueries):
     def iterate_subscribers(
         self, mailing_list: MailingList | None = None
     ) -> Iterator[tuple[Subscriber, Membership | None]]:
-        """Everyone, or everyone on a list with their membership there, by id, read in batches:
-        memory does not grow with the audience."""
+        """Iterate over all subscribers, or over those of a list with their memberships, by id.
+        Batches keep memory use independent of the audience's size."""
         last_id = 0
         while True:
             batch, last_id = self._fetch_batch(mailing_list, last_id)
@@ -235,7 +238,7 @@ class SubscriberQueries(PersonalDataQueries):
 
 
 def build_person_columns(person: Person, key: bytes) -> dict[str, Any]:
-    """A person's fields as the table has them."""
+    """Build the columns of a person."""
     return {
         "address": person.address,
         "address_key": hash_address(key, person.address),

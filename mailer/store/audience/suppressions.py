@@ -1,4 +1,4 @@
-"""Suppressions, kept under the keyed hash of their address."""
+"""Suppressions, stored under the keyed hash of their address."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,12 +14,12 @@ EXPORT_BATCH = 2000
 
 
 class SuppressionQueries(ConsentQueries):
-    """Implements ``audience.suppressions.SuppressionStore``."""
+    """The part of :class:`mailer.model.stores.audience.SubscriberStore` for suppressions."""
 
     def list_suppressions(
         self, reason: SuppressionReason | None = None, limit: int | None = None
     ) -> list[Suppression]:
-        """The newest first."""
+        """Return suppressions, the newest first."""
         statement = select(schema.suppression).order_by(
             schema.suppression.c.created_at.desc(), schema.suppression.c.address_key
         )
@@ -28,14 +28,14 @@ class SuppressionQueries(ConsentQueries):
         return [_build_suppression(row) for row in self._db.execute(statement.limit(limit))]
 
     def count_by_reason(self) -> dict[SuppressionReason, int]:
-        """How many there are, by their reason."""
+        """Return the number of suppressions by reason."""
         rows = self._db.execute(
             select(schema.suppression.c.reason, func.count()).group_by(schema.suppression.c.reason)
         )
         return {SuppressionReason(reason): number for reason, number in rows}
 
     def iterate_suppressions(self) -> Iterator[Suppression]:
-        """All of them, read in batches: memory does not grow with them."""
+        """Iterate over all suppressions. Batches keep memory use independent of their number."""
         last_key = ""
         while True:
             rows = self._db.execute(
@@ -58,7 +58,7 @@ class SuppressionQueries(ConsentQueries):
         return _build_suppression(row) if row else None
 
     def find_suppressed_addresses(self, addresses: Sequence[str]) -> frozenset[str]:
-        """Those of some addresses, a few thousand at most, that must not be mailed."""
+        """Return those of the given addresses, a few thousand at most, that must not be mailed."""
         addresses_by_key = {hash_address(self._key, address): address for address in addresses}
         statement = select(schema.suppression.c.address_key).where(
             schema.suppression.c.address_key.in_(addresses_by_key)
@@ -67,7 +67,7 @@ class SuppressionQueries(ConsentQueries):
 
     def add_suppressions(self, suppressions: Sequence[Suppression]) -> None:
         if suppressions:
-            # Where somebody else has done so meanwhile, theirs stays.
+            # A suppression that another transaction has added in between stays.
             self._db.execute(
                 build_upsert(self._db.dialect.name, schema.suppression).on_conflict_do_nothing(),
                 [

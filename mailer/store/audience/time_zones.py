@@ -1,4 +1,4 @@
-"""Which time zones people are in: asked each time that readers' own time counts."""
+"""The time zones of people, which are read whenever mails are sent by readers' own time."""
 
 from sqlalchemy import Connection, func, select
 
@@ -6,8 +6,8 @@ from mailer.store import schema
 
 
 def list_subscriber_time_zones(connection: Connection) -> list[str]:
-    """The zones that subscribers gave, each once. From one to the next along the index: as many
-    steps as there are zones, not as there are subscribers."""
+    """Return the distinct zones of subscribers. The statement steps along the index from one zone
+    to the next: its steps are as many as zones, not as subscribers."""
     first_zone = select(func.min(schema.subscriber.c.time_zone).label("name")).cte(
         "zones", recursive=True
     )
@@ -23,6 +23,6 @@ def list_subscriber_time_zones(connection: Connection) -> list[str]:
 
 
 def list_mailing_list_time_zones(connection: Connection) -> list[str]:
-    """The zones that lists have for members who gave none."""
+    """Return the zones that lists have for members who gave none."""
     names = connection.scalars(select(schema.mailing_list.c.time_zone).distinct())
     return [name for name in names if name]

@@ -1,7 +1,7 @@
-"""Combinations of topics, each kept once.
+"""Combinations of topics, each stored once.
 
-A million people share a few thousand combinations. Planning masks the combinations, then joins
-people to them: one integer a person, whatever the number of topics.
+A million people share a few thousand combinations. Planning computes the mask of each combination,
+then joins people to them: one integer a person, whatever the number of topics.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +31,8 @@ _SLUGS = (
 
 
 class SqlTopicSetStore:
-    """Finds or makes combinations within one transaction, and remembers them for its length."""
+    """Combinations of topics, found or created within one transaction and cached for its
+    duration."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
@@ -39,7 +40,8 @@ class SqlTopicSetStore:
         self._ids_by_combination: dict[tuple[str, ...], int] = {}
 
     def find_or_create_id(self, slugs: Iterable[str]) -> int | None:
-        """The combination's id; None for no topic, which means all. The topics must exist."""
+        """Return the id of a combination, or None for no topic, which means all. The topics must
+        exist."""
         sorted_slugs = tuple(sorted(set(slugs)))
         if not sorted_slugs:
             return None
@@ -52,9 +54,12 @@ class SqlTopicSetStore:
         return self._ids_by_combination[slugs]
 
     def prepare_ids(self, combinations: Iterable[Sequence[str]]) -> None:
-        """Find many combinations at once, or make them: :meth:`find_or_create_id` then asks nothing."""
+        """Find or create many combinations at once, so that :meth:`find_or_create_id` needs no
+        statement."""
         new_combinations = (
-            {tuple(sorted({*one})) for one in combinations} - {()} - self._ids_by_combination.keys()
+            {tuple(sorted({*slugs})) for slugs in combinations}
+            - {()}
+            - self._ids_by_combination.keys()
         )
         if not new_combinations:
             return
@@ -74,9 +79,13 @@ class SqlTopicSetStore:
             if topic_set_id is None:
                 topic_set_id = self._create_topic_set(keys[slugs])
             if missing := [
-                one for one in ids[slugs] if one not in topics_by_set.get(topic_set_id, ())
+                topic_id
+                for topic_id in ids[slugs]
+                if topic_id not in topics_by_set.get(topic_set_id, ())
             ]:
-                rows = [{"topic_set_id": topic_set_id, "topic_id": one} for one in missing]
+                rows = [
+                    {"topic_set_id": topic_set_id, "topic_id": topic_id} for topic_id in missing
+                ]
                 statement = build_upsert(
                     self._db.dialect.name, schema.topic_set_topic
                 ).on_conflict_do_nothing()
@@ -84,13 +93,13 @@ class SqlTopicSetStore:
             self._ids_by_combination[slugs] = topic_set_id
 
     def _create_topic_set(self, key: str) -> int:
-        """Another transaction may make the same one meanwhile: then it is that one."""
+        """Create a combination, or return the one that another transaction created first."""
         statement = build_upsert(self._db.dialect.name, schema.topic_set).on_conflict_do_nothing()
         self._db.execute(statement, {"key": key})
         return int(self._db.execute(_BY_KEY, {"some": [key]}).one().id)
 
     def find_slugs(self, set_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
-        """The topics of combinations, sorted."""
+        """Return the sorted topics of combinations, by id."""
         slugs_by_set: dict[int, list[str]] = {}
         for batch in _split_into_batches(sorted(set(set_ids))):
             for set_id, slug in self._db.execute(_SLUGS, {"some": batch}):
@@ -99,5 +108,5 @@ class SqlTopicSetStore:
 
 
 def _split_into_batches(values: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
-    """As many at a time as a statement takes."""
+    """Split into batches of the size that a statement takes."""
     return (values[position : position + 500] for position in range(0, len(values), 500))

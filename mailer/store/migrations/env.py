@@ -1,4 +1,4 @@
-"""Alembic's entry: run the migrations on the connection that ``engine.upgrade_schema`` passes in."""
+"""Alembic's entry: run the migrations on the connection of ``engine.upgrade_schema``."""
 
 from alembic import context
 
