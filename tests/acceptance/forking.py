@@ -7,15 +7,20 @@ the words, folder, environment, output and exit code that it would have had.
 Run as a program it reads one request a line on stdin, as JSON, and answers with the exit code.
 """
 
+import functools
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import signal
 import sys
 import time
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import IO, Any
+
+import mailer
 
 
 class CommandForker:
@@ -77,8 +82,22 @@ def _run_command() -> int:
     return code
 
 
+def _load_everything() -> None:
+    """Import the whole package, also what commands import when they need it, and let Typer build
+    the commands' parsers once: that is nine tenths of a short command."""
+    for module in pkgutil.walk_packages(mailer.__path__, "mailer."):
+        if not module.name.endswith("__main__") and ".migrations." not in module.name:
+            importlib.import_module(module.name)
+    from typer import main as typer_main
+
+    typer_main.get_command = functools.cache(typer_main.get_command)
+    typer_main.get_command(importlib.import_module("mailer.cli").app)
+    gc.collect()
+    gc.freeze()  # its pages stay shared
+
+
 def serve_requests(requests: IO[str], answers: IO[str]) -> None:
-    importlib.import_module("mailer.cli")
+    _load_everything()
     for line in requests:
         child = os.fork()
         if child == 0:
