@@ -161,8 +161,8 @@ def _share_compiled_statements() -> None:
         engine._compiled_cache = compiled_statements
 
     for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):
-        dialect.__eq__ = lambda one, other: type(one) is type(other)  # type: ignore[method-assign]
-        dialect.__hash__ = lambda one: hash(type(one))  # type: ignore[assignment,method-assign]
+        dialect.__eq__ = lambda dialect, other: type(dialect) is type(other)  # type: ignore[method-assign]
+        dialect.__hash__ = lambda dialect: hash(type(dialect))  # type: ignore[assignment,method-assign]
     Engine.__init__ = create_sharing_engine  # type: ignore[assignment,method-assign]
 
 

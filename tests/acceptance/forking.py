@@ -7,9 +7,12 @@ exit code.
 Run as a program it reads one request a line on stdin, as JSON, and answers with the exit code.
 """
 
+import functools
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import signal
 import sys
 import time
@@ -17,17 +20,9 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import IO, Any
 
+import mailer
 from mailer.cli.command_groups import LazyCommand
 from mailer.cli.commands import COMMANDS
-
-_IMPORTED_BY_COMMANDS = (
-    "mailer.app.release_corrections", "mailer.app.release_flow", "mailer.app.source_import",
-    "mailer.config", "mailer.delivery.run", "mailer.delivery.smtp", "mailer.intake.files",
-    "mailer.intake.sources", "mailer.intake.table", "mailer.render", "mailer.worker",
-    "mailer.worker.status", "mailer.store.outbox.queue", "mailer.store.editions",
-    "mailer.store.schedules", "mailer.store.articles", "mailer.store.digests",
-)  # fmt: skip
-"""What commands import when they run: loaded once here, before the fork."""
 
 
 class CommandForker:
@@ -89,11 +84,28 @@ def _run_command() -> int:
     return code
 
 
+def _load_everything() -> None:
+    """Import the whole package, also what commands import when they need it, and let Typer build
+    the commands' parsers once: that is nine tenths of a short command."""
+    for module in pkgutil.walk_packages(mailer.__path__, "mailer."):
+        if not module.name.endswith("__main__") and ".migrations." not in module.name:
+            importlib.import_module(module.name)
+    from typer import main as typer_main
+
+    typer_main.get_command = functools.cache(typer_main.get_command)
+    typer_main.get_command(importlib.import_module("mailer.cli").app)
+    commands = {entry.target: LazyCommand(entry).load_command() for entry in COMMANDS}
+
+    def load_once(command: LazyCommand) -> Any:
+        return commands[command.target]
+
+    LazyCommand.load_command = load_once  # type: ignore[method-assign]
+    gc.collect()
+    gc.freeze()  # its pages stay shared
+
+
 def serve_requests(requests: IO[str], answers: IO[str]) -> None:
-    for entry in COMMANDS:
-        LazyCommand(entry).load_command()
-    for module in _IMPORTED_BY_COMMANDS:
-        importlib.import_module(module)
+    _load_everything()
     for line in requests:
         child = os.fork()
         if child == 0:
