@@ -99,7 +99,7 @@ def _load_everything() -> None:
     def load_once(command: LazyCommand) -> Any:
         return commands[command.target]
 
-    LazyCommand.load_command = load_once  # type: ignore[method-assign]
+    LazyCommand.load_command = load_once  # type: ignore[assignment,method-assign]
     gc.collect()
     gc.freeze()  # its pages stay shared
 
