@@ -1,4 +1,5 @@
-"""Who acts: every verb that writes takes an :class:`Actor`, and what it records names one."""
+"""The actor of a change: every verb that writes takes an :class:`Actor`, and its
+records name one."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,8 +19,8 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. `id` identifies the actor within its kind and decides who is the same person;
-    `name` is for people to read and may change."""
+    """The person or process that acts. `id` identifies the actor within its kind and decides who is
+    the same person; `name` is for people to read and may change."""
 
     kind: ActorKind
     id: str

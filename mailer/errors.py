@@ -48,8 +48,8 @@ class NextStep:
 
 
 class MailerError(Exception):
-    """What is wrong (`message`), the place (`where`: a file and line, a record) and the way out
-    (`hint`, a sentence without commands; `next_steps`).
+    """An error with facts: what is wrong (`message`), the place (`where`: a file and line, a
+    record) and the way out (`hint`, a sentence without commands; `next_steps`).
 
     `field` is the field that is wrong, by its name in the record, and `value` what it held. `code`
     is the class's name in snake case unless the error is given a narrower one."""
@@ -127,7 +127,7 @@ class BadTransition(Refused):
 
 
 class ApprovalVoid(Refused):
-    """What was approved is not what would be sent."""
+    """The approval does not cover what would be sent now."""
 
 
 class Embargoed(Refused):

@@ -129,7 +129,7 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
 
 
 def _suggest_for_unsent(notice: Notice) -> tuple[tuple[str, str], ...]:
-    """Return the commands that list the recipients whom the edition did not reach."""
+    """Return the commands that list the recipients that the edition did not reach."""
     deliveries = f"mailer delivery list {notice.edition} --state failed"
     in_doubt = f"mailer delivery in-doubt list {notice.edition}"
     return tuple(

@@ -85,10 +85,19 @@ _PAGES = "tests/integration/web/public/test_"
 ONE_BACKEND = tuple(
     f"{_PAGES}{name}.py"
     for name in (
-        "archive_pages", "client_addresses", "enumeration", "invalid_requests", "languages", "markup",
-        "one_click", "page_rules", "form_snippet", "link_scanners", "tokens",
+        "archive_pages",
+        "client_addresses",
+        "enumeration",
+        "invalid_requests",
+        "languages",
+        "markup",
+        "one_click",
+        "page_rules",
+        "form_snippet",
+        "link_scanners",
+        "tokens",
     )
-)  # fmt: skip
+)
 """Files about pages, whose stores are tested on both databases elsewhere: in the suite their tests
 run on one database each, turn by turn."""
 

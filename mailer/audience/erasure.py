@@ -98,7 +98,7 @@ def erase_person(
 
 
 def get_subscriber_by_id(tx: Transaction, subscriber_id: int) -> Subscriber:
-    """Return the subscriber whom a link names. Raises NotFound if the subscriber was removed."""
+    """Return the subscriber of a link. Raises NotFound if the subscriber was removed."""
     subscriber = tx.subscribers.find_subscriber_by_id(subscriber_id)
     if subscriber is None:
         raise NotFound("there is no such subscriber")

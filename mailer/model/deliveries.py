@@ -68,7 +68,7 @@ EXPIRE_AFTER = timedelta(days=5)
 
 
 class Exclusion(StrEnum):
-    """Why a member of the list got no delivery row."""
+    """The reason why a member of the list got no delivery row."""
 
     PENDING = "pending"
     UNSUBSCRIBED = "unsubscribed"
@@ -125,7 +125,7 @@ class DeliveryReport:
 
 @dataclass(frozen=True, slots=True)
 class RecipientStatus:
-    """What is stored about one address, to explain its outcome in an edition. `joined_at` and the
+    """The facts stored about one address, to explain its outcome in an edition. `joined_at` and the
     like are None if there is no membership; `stories` are the bits that the topics let through
     today; `exclusion` is why an edition of a release leaves it out today."""
 
@@ -146,8 +146,8 @@ class RecipientStatus:
 
 
 class Claim(NamedTuple):
-    """What a connection needs of a delivery that its worker has claimed. `attempt` counts this
-    one."""
+    """A delivery as its worker has claimed it, with all that a connection needs. `attempt` counts
+    this one."""
 
     id: int
     edition_id: int
@@ -160,7 +160,7 @@ class Claim(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """What became of a message that passed the gate of worker `worker_id`. `retry_after` is in
+    """The outcome of a message that passed the gate of worker `worker_id`. `retry_after` is in
     seconds; without `counts_as_attempt` the recipient's attempt is not spent."""
 
     delivery_id: int

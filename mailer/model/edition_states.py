@@ -76,8 +76,8 @@ REVERTIBLE_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED)
 
 
 class EditionKind(StrEnum):
-    """What an edition is. A mailing goes to a list; a notice to staff, at addresses of its own; a
-    service mail to an address that a request named, whoever made it; a welcome to a new member,
+    """The kind of an edition. A mailing goes to a list. A notice goes to staff, at addresses of its
+    own. A service mail goes to the address that a request named. A welcome goes to a new member,
     like a service mail, but only while they are a member."""
 
     MAILING = "mailing"
@@ -94,7 +94,7 @@ PER_RECIPIENT_KINDS = (EditionKind.SERVICE, EditionKind.WELCOME)
 
 
 class EditionRole(StrEnum):
-    """What an edition is within a release. A plain one goes to its list. The others hold one story,
+    """The part of an edition in a release. A plain one goes to its list. The others hold one story,
     and their recipients depend on who has received it: an advance copy goes to trusted media
     contacts while the story is embargoed, and the release to the other members of the list; a
     correction goes to exactly the people who have received an earlier version, and so does a kill,
@@ -117,31 +117,31 @@ as long as they are on the list."""
 
 
 class ArchiveVisibility(StrEnum):
-    """Whether an edition appears in its list's public archive and feeds: only a public list has
-    them."""
+    """The visibility of an edition in its list's public archive and feeds, which only public lists
+    have."""
 
     PUBLIC = "public"
     PRIVATE = "private"
 
 
 class SendTimeBasis(StrEnum):
-    """Whose clock counts: the office's, or each reader's own (the subscriber's zone, or the list's,
-    or the office's)."""
+    """The clock that counts: the office's, or each reader's own (the subscriber's zone, or the
+    list's, or the office's)."""
 
     OFFICE = "office"
     READER = "reader"
 
 
 class InDoubtPolicy(StrEnum):
-    """What happens to a delivery if we cannot tell whether the relay accepted it."""
+    """The rule for a delivery if we cannot tell whether the relay accepted it."""
 
     RESEND = "resend"
     KEEP_IN_DOUBT = "hold"
 
 
 class Priority(StrEnum):
-    """Whose messages go first when several editions are being sent: none waits for another to end,
-    each has its share."""
+    """The order of editions that are sent at the same time: each has its share, and none waits for
+    another to end."""
 
     URGENT = "urgent"
     NORMAL = "normal"

@@ -47,7 +47,7 @@ class SendAppointment:
 
 @dataclass(frozen=True, slots=True)
 class ChangeNote:
-    """What a correction changes, or a kill takes back, and why: as recipients read it, by
+    """The change that a correction makes, or the reason for a kill, as recipients read it, by
     language."""
 
     what: Mapping[str, str]
@@ -56,8 +56,8 @@ class ChangeNote:
 
 @dataclass(frozen=True, slots=True)
 class NewEdition:
-    """What an edition is made from. `stories` are slugs in their order; `subject` is a template,
-    empty for the one of the mail's folder. It goes to members who chose `frequency`."""
+    """The settings of an edition to create. `stories` are slugs in their order; `subject` is a
+    template, empty for the one of the mail's folder. It goes to members who chose `frequency`."""
 
     name: str
     list: str
@@ -81,8 +81,8 @@ class NewEdition:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Who approved an edition, when, and what exactly: `content_hash`. `approver` is a name to
-    read; `approver_key` identifies the actor."""
+    """An approval: by whose decision, when, and of which content (`content_hash`). `approver` is a
+    name to read; `approver_key` identifies the actor."""
 
     approver: str
     at: datetime
@@ -199,7 +199,8 @@ class Manuscript:
 
 @dataclass(frozen=True, slots=True)
 class EditionEvent:
-    """What happened to an edition. `actor` is a name to read; `actor_key` identifies the actor."""
+    """One event in the history of an edition. `actor` is a name to read; `actor_key` identifies the
+    actor."""
 
     at: datetime
     what: str

@@ -10,7 +10,7 @@ from mailer.schedules import local_time
 
 @dataclass(frozen=True, slots=True)
 class EmbargoTerms:
-    """What an embargo says: until clocks in `zone` show `wall` (naive, to the minute)."""
+    """The terms of an embargo: until clocks in `zone` show `wall` (naive, to the minute)."""
 
     wall: datetime
     zone: str
@@ -45,13 +45,13 @@ class Embargo:
         return self.lifted_at or max(self.until, self.terms.moment)
 
     def is_active(self, now: datetime) -> bool:
-        """Whether the story must be kept in at `now`. At the very moment that it ends, it is
-        free."""
+        """Check whether the story is embargoed at `now`. It is free from the very moment at which
+        the embargo ends."""
         return now < self.ends_at
 
 
 class EmbargoEventType(StrEnum):
-    """What the log of an embargo tells of."""
+    """The kind of an entry in the log of an embargo."""
 
     SET = "set"
     MOVED = "moved"
@@ -80,9 +80,9 @@ class EmbargoEvent:
 
 @dataclass(frozen=True, slots=True)
 class EmbargoEffect:
-    """What moving an embargo did, by numbers of editions: to `voided`, which are drafts again, as
-    they state the old one; to `paused`, some of which is out with the old one; and to `moved`,
-    which are sent when it ends."""
+    """The editions that moving an embargo changed, by id: `voided` ones state the old time and are
+    drafts again, `paused` ones were partly sent with the old time, and `moved` ones are sent when
+    the embargo ends."""
 
     voided: tuple[int, ...] = ()
     paused: tuple[int, ...] = ()

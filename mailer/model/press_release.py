@@ -33,7 +33,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class PressContact:
-    """A person whom journalists may contact."""
+    """A person for journalists to contact."""
 
     name: str
     role: str = ""

@@ -95,8 +95,8 @@ class ReleasePage:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Who asked for a story to be killed and why, as recipients read it, by language; and who
-    confirmed it. The keys identify the two actors, the names are for people to read."""
+    """A request to kill a story, with its reason as recipients read it, by language, and its
+    confirmation. The keys identify the two actors, the names are for people to read."""
 
     slug: str
     why: Mapping[str, str]

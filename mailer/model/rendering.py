@@ -1,4 +1,4 @@
-"""What composing gives, and the Protocol of what composes: verbs get it from the edge."""
+"""The result of composing, and the Protocol of a renderer, which the edge passes to verbs."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Why an address did, or did not, get an edition, in one sentence."""
+"""Explain in one sentence why an address got an edition, or did not."""
 
 from datetime import datetime
 

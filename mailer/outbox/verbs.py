@@ -1,4 +1,4 @@
-"""What staff do about deliveries that failed, expired or are in doubt."""
+"""Verbs of staff for deliveries that failed, expired or are in doubt."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

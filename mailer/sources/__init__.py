@@ -15,8 +15,8 @@ Reading and fetching belong to `mailer/intake`; the edge passes them in as a
 
 from mailer.sources.decisions import (
     ArticleImport,
+    EntryDecision,
     ImportAction,
-    ImportDecision,
     StoredEntry,
     compute_fingerprint,
     decide_import,
@@ -40,8 +40,8 @@ from mailer.sources.settings import (
 
 __all__ = [
     "ArticleImport",
+    "EntryDecision",
     "ImportAction",
-    "ImportDecision",
     "ImportResult",
     "StoredEntry",
     "add_source",

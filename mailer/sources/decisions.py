@@ -12,7 +12,7 @@ _UNDATED_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class ImportAction(StrEnum):
-    """What to do with an entry."""
+    """The action for an entry."""
 
     IMPORT = "import"
     """Add its article, or revise it."""
@@ -47,9 +47,9 @@ class ArticleImport:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportDecision:
-    """What to do with an entry. `item` is to be saved if it is set; `label` names the article that
-    stays as it is, `problem` says why an entry is refused."""
+class EntryDecision:
+    """The decision about an entry. `item` is to be saved if it is set; `label` names the article
+    that stays as it is, `problem` says why an entry is refused."""
 
     action: ImportAction
     item: SourceItem | None = None
@@ -66,10 +66,10 @@ def compute_fingerprint(content: Content, *, dated: bool) -> str:
 
 def decide_import(
     settings: SourceSettings, entry: SourceEntry, stored: StoredEntry
-) -> ImportDecision:
+) -> EntryDecision:
     """Decide what to do with a feed entry or a file of a source."""
     if entry.content is None:
-        return ImportDecision(ImportAction.REFUSE, problem=entry.problem)
+        return EntryDecision(ImportAction.REFUSE, problem=entry.problem)
     may_queue = settings.on_import is OnImport.QUEUE
     new_state = ArticleState.QUEUED if may_queue else ArticleState.DRAFT
     if entry.file is not None:
@@ -80,7 +80,7 @@ def decide_import(
         # The same content under another key: sites change the ids of their entries.
         item = moved_item = replace(stored.same_item, key=entry.key)
     if item is not None and item.fingerprint == entry.fingerprint:
-        return ImportDecision(ImportAction.LEAVE_UNCHANGED, item=moved_item)
+        return EntryDecision(ImportAction.LEAVE_UNCHANGED, item=moved_item)
     if item is None:
         content = replace(entry.content, slug=stored.free_slug)
     else:
@@ -90,17 +90,17 @@ def decide_import(
     if stored.article is not None and (
         stored.article.state not in open_states or not stored.is_own_revision
     ):
-        return ImportDecision(
+        return EntryDecision(
             ImportAction.KEEP_QUEUED, item=new_item, label=f"{content.slug} ({content.language})"
         )
-    return ImportDecision(
+    return EntryDecision(
         ImportAction.IMPORT, item=new_item, article=ArticleImport(content, new_state)
     )
 
 
 def _decide_file(
     entry: SourceEntry, content: Content, stored: StoredEntry, new_state: ArticleState
-) -> ImportDecision:
+) -> EntryDecision:
     """Decide about a file of a watched folder, which names its story itself."""
     assert entry.file is not None
     may_queue = new_state is ArticleState.QUEUED
@@ -108,7 +108,7 @@ def _decide_file(
     if entry.file.embargo and stored.is_story_queued and not may_queue:
         # A source that only makes drafts must not embargo a queued story.
         problem = f"{entry.file.locate_key('embargo')}: {content.slug} is queued already"
-        return ImportDecision(ImportAction.REFUSE, problem=problem)
+        return EntryDecision(ImportAction.REFUSE, problem=problem)
     is_closed = article is not None and (
         not stored.is_own_revision or (article.state is not ArticleState.DRAFT and not may_queue)
     )
@@ -117,8 +117,6 @@ def _decide_file(
         if not entry.dated:
             checked = replace(checked, published=article.published)
         if checked.compute_fingerprint() == article.content.compute_fingerprint():
-            return ImportDecision(ImportAction.LEAVE_UNCHANGED)
-        return ImportDecision(
-            ImportAction.KEEP_QUEUED, label=f"{article.slug} ({article.language})"
-        )
-    return ImportDecision(ImportAction.IMPORT, article=ArticleImport(content, new_state))
+            return EntryDecision(ImportAction.LEAVE_UNCHANGED)
+        return EntryDecision(ImportAction.KEEP_QUEUED, label=f"{article.slug} ({article.language})")
+    return EntryDecision(ImportAction.IMPORT, article=ArticleImport(content, new_state))

@@ -21,8 +21,8 @@ from mailer.model.sources import Reader, ReadOmission, Source, SourceEntry, Sour
 from mailer.model.transaction import Database, Transaction
 from mailer.releases.article_import import import_article
 from mailer.sources.decisions import (
+    EntryDecision,
     ImportAction,
-    ImportDecision,
     StoredEntry,
     decide_import,
 )
@@ -238,7 +238,7 @@ def apply_import(
     tx: Transaction,
     source: Source,
     entry: SourceEntry,
-    decision: ImportDecision,
+    decision: EntryDecision,
     result: ImportResult,
     now: datetime,
 ) -> None:

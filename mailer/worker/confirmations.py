@@ -42,8 +42,8 @@ BATCH = 100
 """Confirmations answered in a transaction, by the same letter."""
 
 RESUME_DELAY = timedelta(minutes=15)
-"""How long letters wait that delivery has stopped, as when the relay takes our password no more.
-Nobody sees their edition in a list, to let it go on by hand."""
+"""The delay after which service mails that delivery paused are resumed, for example after the relay
+refused the password. Their edition is in no list where a person could resume it."""
 
 ConfirmationJob = Callable[[SqlTransaction], None]
 

@@ -23,8 +23,8 @@ RELAY_RETRY_DELAY = 30.0
 """Seconds after which delivery is tried again when no relay can be used."""
 
 WATCHDOG_LIMIT = 120.0
-"""Seconds without a tick after which systemd is not told any more that the worker lives: it will
-end it and start another."""
+"""Seconds without a tick after which the worker no longer reports to systemd that it lives: systemd
+then ends it and starts another."""
 
 
 POLLER_JOIN_TIMEOUT = 2.0

@@ -32,12 +32,12 @@ ALLOWANCES_LAST = timedelta(days=2)
 """For how long it is kept what strangers have used up: the windows of limits are shorter."""
 
 SOURCE = "retention"
-"""Who did it, in the log of consent."""
+"""The source of entries in the log of consent."""
 
 
 class _RetentionRule(NamedTuple):
-    """What goes that is older than a moment: `find` says whether there is any, `do` takes out some
-    of it, and says how many."""
+    """A rule that deletes records older than a moment: `find` checks whether there are any, and
+    `do` deletes a batch of them and returns their number."""
 
     name: str
     before: datetime

@@ -1,4 +1,4 @@
-"""What a tick does, and which worker ticks.
+"""The tick: its jobs, and the worker that ticks.
 
 A tick reads what is due, then runs one job after the other, each in a transaction of its own that
 begins by updating the lease's heartbeat. Whatever dies in between, the next tick finds the rest. A
@@ -37,7 +37,7 @@ _EDITION_JOBS: Mapping[EditionState, _EditionJob] = {
 
 _MINUTE = timedelta(minutes=1)
 _LOOK_BACK_MARGIN = timedelta(days=2)
-"""How far a tick looks back beyond the last tick of the same worker."""
+"""The time that a tick looks back beyond the last tick of the same worker."""
 
 
 class LeaseLost(Exception):

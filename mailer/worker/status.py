@@ -1,4 +1,4 @@
-"""What is due, being sent, waiting and failed; for people and for monitoring."""
+"""Status for people and for monitoring: due, sending, waiting and failed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -70,15 +70,10 @@ EXCEPTIONS = {
     "mailer.model.embargoes what": _COLUMN,
     "mailer.model.embargoes who": _COLUMN,
     "mailer.model.releases what": _CORRECTION,
-    "mailer.model.sources said": _COLUMN,
-    "mailer.cli.subscriber.personal_data gone": _ARGUMENT,
-    "mailer.cli.subscriber.personal_data kept": _ARGUMENT,
 }
 """A function by its qualified name, or a variable by its module and name, with the reason."""
 
 FOLDERS_STILL_EXEMPT = (
-    "tests/acceptance",
-    "tests/integration",
     "tests/integration/releases",
     "tests/integration/store",
     "tests/integration/store/audience",

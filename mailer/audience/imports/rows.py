@@ -41,7 +41,7 @@ class ImportColumn(StrEnum):
     REASON = "reason"
     """The reason for a suppression, if the state is `suppressed`."""
     EVIDENCE = "evidence"
-    """How the person agreed, for the log of consent."""
+    """The way in which the person agreed, for the log of consent."""
     IGNORED = "ignored"
 
 

@@ -1,4 +1,4 @@
-"""Stores of what is sent: when, and to whom."""
+"""Stores of digests, schedules, editions and deliveries."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -210,8 +210,11 @@ def test_a_private_page_is_its_readers_alone_and_each_look_is_written_down(
             if one.who == TRUSTED
         ]
     assert [what for what, _, _ in found] == [
-        EmbargoEventType.VIEWED, EmbargoEventType.VIEWED, EmbargoEventType.REFUSED, EmbargoEventType.REFUSED,
-    ]  # fmt: skip
+        EmbargoEventType.VIEWED,
+        EmbargoEventType.VIEWED,
+        EmbargoEventType.REFUSED,
+        EmbargoEventType.REFUSED,
+    ]
     assert found[0][2] == "the page, with a browser"
     assert "not trusted" in found[2][2]
 

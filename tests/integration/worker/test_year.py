@@ -108,8 +108,11 @@ def _writing(office: OfficeSimulation, slug: str, topic: str, fate: float) -> Ca
 
 def _correct_the_latest(office: OfficeSimulation) -> None:
     """Correct the last story that came before this morning's cut-off."""
-    before = [one for one in office.written_articles
-              if one.written_at < to_moment(year_simulation.LATE, "07:00") and one.withdrawn_at is None]  # fmt: skip
+    before = [
+        one
+        for one in office.written_articles
+        if one.written_at < to_moment(year_simulation.LATE, "07:00") and one.withdrawn_at is None
+    ]
     office.revise_article(before[-1])
 
 
@@ -149,8 +152,10 @@ def test_each_date_of_each_rule_has_one_occurrence_and_ends_with_an_edition_or_a
     for slug in year_simulation.RULES:
         named = _ended(played, slug)
         expected = year_simulation.compute_expected_days(slug)
-        moved = {day: day - DAY if slug == "bulletin" and day - DAY in year_simulation.HOLIDAYS else day
-                 for day in expected}  # fmt: skip
+        moved = {
+            day: day - DAY if slug == "bulletin" and day - DAY in year_simulation.HOLIDAYS else day
+            for day in expected
+        }
         assert set(named) == {f"{day:%m-%d}" for day in moved.values()}
         for state, edition, reason in named.values():
             assert state is not OccurrenceState.ON_HOLD

@@ -263,8 +263,10 @@ def test_one_that_is_moved_from_far_away_is_shown_at_its_new_time_under_its_name
     found = known.list_upcoming(NOW, 3)
     assert format_planned(found) == ["21 Nov 12:00", "15 Jan 09:00", "01 Feb 12:00"]
     assert [one.occurrence.rule_time for one in found] == [
-        parse_wall_time("2027-09-15 09:00"), parse_wall_time("2027-01-15 09:00"), parse_wall_time("2026-12-15 09:00"),
-    ]  # fmt: skip
+        parse_wall_time("2027-09-15 09:00"),
+        parse_wall_time("2027-01-15 09:00"),
+        parse_wall_time("2026-12-15 09:00"),
+    ]
     assert found[0].cutoff_at == parse_utc("2026-11-21 11:00")
 
 
