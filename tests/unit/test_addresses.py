@@ -13,7 +13,7 @@ from tests.unit.samples import generate_texts
 
 
 @given(st.emails())
-def test_an_address_is_settled_by_one_pass_and_goes_over_the_wire(address: str) -> None:
+def test_address_normalisation_is_idempotent(address: str) -> None:
     try:
         normal = addresses.normalise_address(address)
     except InputError:
@@ -27,7 +27,7 @@ def test_an_address_is_settled_by_one_pass_and_goes_over_the_wire(address: str) 
 
 
 @given(generate_texts())
-def test_any_text_is_an_address_of_one_line_or_refused(text: str) -> None:
+def test_any_text_is_address_or_refused(text: str) -> None:
     try:
         normal = addresses.normalise_address(text)
     except InputError:
@@ -56,7 +56,7 @@ def test_any_text_is_an_address_of_one_line_or_refused(text: str) -> None:
         ),
     )
 )  # fmt: skip
-def test_what_is_plain_is_taken_as_the_library_for_addresses_takes_it(address: str) -> None:
+def test_plain_addresses_agree_with_email_validator(address: str) -> None:
     try:
         wanted = validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
@@ -77,7 +77,7 @@ def test_what_is_plain_is_taken_as_the_library_for_addresses_takes_it(address: s
         ("ana@probe.test", "ana@probe.test", "ana@probe.test"),
     ],
 )
-def test_case_and_the_domains_script_do_not_matter(written: str, normal: str, wire: str) -> None:
+def test_address_case_and_domain_script_do_not_matter(written: str, normal: str, wire: str) -> None:
     assert addresses.normalise_address(written) == normal
     assert addresses.to_wire_form(normal) == wire
 
@@ -92,7 +92,7 @@ def test_case_and_the_domains_script_do_not_matter(written: str, normal: str, wi
         "ana@[127.0.0.1]", "ana@" + "a." * 130 + "org", "ana\0@example.org",
     ],
 )  # fmt: skip
-def test_what_is_no_address_is_refused_with_the_reason(bad: str) -> None:
+def test_invalid_address_is_refused_with_reason(bad: str) -> None:
     with pytest.raises(InputError, match="is not a mail address") as caught:
         addresses.normalise_address(bad, "column 2")
     assert caught.value.field == "column 2"
@@ -110,5 +110,5 @@ def test_what_is_no_address_is_refused_with_the_reason(bad: str) -> None:
         ("d\N{LATIN SMALL LETTER E WITH ACUTE}b+x@example.org", "d\u00e9b@example.org"),
     ],
 )
-def test_ways_of_writing_an_address_are_one_mailbox(address: str, mailbox: str) -> None:
+def test_spellings_of_address_are_one_mailbox(address: str, mailbox: str) -> None:
     assert addresses.guess_mailbox(address) == mailbox

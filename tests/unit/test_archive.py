@@ -32,7 +32,7 @@ def entry(*tags: str, language: str = "en", sent_at: datetime = NOW) -> ArchiveE
 @pytest.mark.parametrize("shelf", ArchiveVisibility)
 @pytest.mark.parametrize("visibility", Visibility)
 @pytest.mark.parametrize("kind", EditionKind)
-def test_only_a_public_mailing_of_a_public_list_that_is_or_was_sent_stands_there(
+def test_archive_has_only_public_mailings_of_public_lists(
     state: EditionState, shelf: ArchiveVisibility, visibility: Visibility, kind: EditionKind
 ) -> None:
     stands = archive.is_in_archive(
@@ -49,11 +49,11 @@ def test_only_a_public_mailing_of_a_public_list_that_is_or_was_sent_stands_there
     ("wanted", "found"),
     [("fr", "fr"), ("fr-CA", "fr"), ("ar", "ar"), ("zh", "en"), ("", "en"), ("en-GB", "en")],
 )
-def test_a_reader_gets_the_best_of_its_languages(wanted: str, found: str) -> None:
+def test_archive_entry_chooses_best_language(wanted: str, found: str) -> None:
     assert entry("ar", "en", "fr").choose_version(wanted).language == found
 
 
-def test_an_edition_without_its_default_language_is_shown_in_one_that_it_has() -> None:
+def test_archive_entry_without_default_language_is_shown() -> None:
     assert entry("ar", "fr").choose_version("es").language == "ar"
 
 
@@ -67,7 +67,7 @@ class Lists:
         return self.known
 
 
-def test_a_private_list_is_as_if_it_were_not_there() -> None:
+def test_private_list_has_no_archive() -> None:
     store: Any = Lists(
         make_mailing_list(), make_mailing_list("staff", visibility=Visibility.PRIVATE)
     )
@@ -83,7 +83,7 @@ def test_a_private_list_is_as_if_it_were_not_there() -> None:
     assert said[0] == said[1]
 
 
-def test_a_search_looks_in_what_anybody_may_read() -> None:
+def test_archive_search_text_has_no_personal_slots() -> None:
     footer = (
         create_mark(MARKER, MarkCondition.MAIL, READING_PLACE_BITS)
         + "You are on our list"

@@ -38,25 +38,25 @@ def wrong(home: Path, toml: str = "", **environ: str) -> ConfigError:
 # ---- where a setting comes from ---------------------------------------------------------------
 
 
-def test_a_default_serves_where_nothing_is_said(home: Path) -> None:
+def test_config_uses_defaults(home: Path) -> None:
     settings = load(home)
     assert settings.relay.port == 587
     assert settings.relay.tls is Tls.STARTTLS
     assert settings.defaults.time_zone == "Europe/London"
 
 
-def test_the_file_wins_over_the_default(home: Path) -> None:
+def test_config_file_overrides_defaults(home: Path) -> None:
     assert load(home, "[relay]\nport = 25\n").relay.port == 25
 
 
-def test_the_environment_wins_over_the_file_setting_by_setting(home: Path) -> None:
+def test_environment_overrides_config_file(home: Path) -> None:
     toml = '[relay]\nport = 25\nhost = "relay.example.org"\n'
     settings = load(home, toml, MAILER_RELAY_PORT="2525")
     assert settings.relay.port == 2525
     assert settings.relay.host == "relay.example.org"
 
 
-def test_the_command_line_wins_over_all(home: Path) -> None:
+def test_command_line_overrides_environment(home: Path) -> None:
     file = write(home, '[database]\nurl = "sqlite:///file.db"\n')
     environ = {"MAILER_DATABASE_URL": "sqlite:///environment.db"}
     assert config.load_settings(file, environ=environ).database.url == "sqlite:///environment.db"
@@ -64,13 +64,13 @@ def test_the_command_line_wins_over_all(home: Path) -> None:
     assert settings.database.url == "postgres://argument/db"
 
 
-def test_only_the_given_environment_is_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_reads_only_given_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILER_RELAY_PORT", "2525")
     assert config.load_settings(write(home), environ={}).relay.port == 587
     assert config.load_settings(write(home)).relay.port == 2525
 
 
-def test_a_name_of_two_words_can_come_from_the_environment(home: Path) -> None:
+def test_environment_sets_names_of_two_words(home: Path) -> None:
     settings = load(
         home,
         MAILER_RELAY_PASSWORD_FILE="config/relay.password",
@@ -80,24 +80,24 @@ def test_a_name_of_two_words_can_come_from_the_environment(home: Path) -> None:
     assert settings.organisation.postal_address == "1 Quay Road"
 
 
-def test_the_file_itself_can_be_named_by_the_environment(home: Path) -> None:
+def test_environment_names_config_file(home: Path) -> None:
     file = write(home, "[relay]\nport = 25\n")
     assert config.load_settings(environ={"MAILER_CONFIG": str(file)}).relay.port == 25
 
 
-def test_without_a_file_the_defaults_serve(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_without_file_uses_defaults(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
     settings = config.load_settings(environ={})
     assert settings.config_file is None
     assert settings.home == home
 
 
-def test_a_file_that_was_asked_for_must_be_there(home: Path) -> None:
+def test_requested_config_file_must_exist(home: Path) -> None:
     with pytest.raises(ConfigError, match=r"other\.toml: there is no such file"):
         config.load_settings(home / "other.toml", environ={})
 
 
-def test_the_file_that_ships_is_in_order() -> None:
+def test_shipped_config_file_is_valid() -> None:
     settings = config.load_settings(
         config.find_shipped_folder("config") / "mailer.toml", environ={}
     )
@@ -117,7 +117,7 @@ def test_the_file_that_ships_is_in_order() -> None:
         assert getattr(settings, section) == getattr(defaults, section)
 
 
-def test_an_approval_covers_the_address_to_unsubscribe_at_where_there_is_one(home: Path) -> None:
+def test_approval_covers_unsubscribe_address(home: Path) -> None:
     """Without one it covers what it did before there was such a setting."""
     ours = load(home)
     before = f"{ours.sender.name}\n{ours.sender.address}\n\n{ours.web.base_url}"
@@ -126,7 +126,7 @@ def test_an_approval_covers_the_address_to_unsubscribe_at_where_there_is_one(hom
     assert offering.sender_details == f"{before}\nleave@example.org"
 
 
-def test_settings_can_not_be_changed(home: Path) -> None:
+def test_settings_are_frozen(home: Path) -> None:
     settings = load(home)
     with pytest.raises(ValidationError):
         setattr(settings.relay, "port", 1)  # noqa: B010  (mypy knows that it can't be)
@@ -164,16 +164,14 @@ def test_settings_can_not_be_changed(home: Path) -> None:
         ("[relay]\nspeed = 3\n", "relay.speed"),
     ],
 )
-def test_a_wrong_value_is_named_by_file_and_setting(home: Path, toml: str, setting: str) -> None:
+def test_invalid_setting_names_file_and_setting(home: Path, toml: str, setting: str) -> None:
     error = wrong(home, toml)
     assert error.where == f"{home}/config/mailer.toml, {setting}"
     assert error.message
     assert error.hint
 
 
-def test_a_wrong_value_from_the_environment_is_named(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_environment_setting_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
     with pytest.raises(ConfigError, match=r"environment, relay\.port"):
         config.load_settings(environ={"MAILER_RELAY_PORT": "many"})
@@ -191,12 +189,12 @@ def test_a_wrong_value_from_the_environment_is_named(
         ("[[relay]]\nport = 25\n", "relay: it is in no section"),
     ],
 )
-def test_a_file_that_is_not_in_order_is_named(home: Path, toml: str, says: str) -> None:
+def test_invalid_config_file_is_named(home: Path, toml: str, says: str) -> None:
     with pytest.raises(ConfigError, match=rf"config/mailer\.toml.*{says}"):
         load(home, toml)
 
 
-def test_a_file_that_is_not_utf8_is_named(home: Path) -> None:
+def test_config_file_must_be_utf8(home: Path) -> None:
     file = write(home)
     file.write_bytes(b'[organisation]\nname = "B\xfcro"\n')
     with pytest.raises(ConfigError, match="it can't be read"):
@@ -204,14 +202,14 @@ def test_a_file_that_is_not_utf8_is_named(home: Path) -> None:
 
 
 @pytest.mark.parametrize("toml", ['[relay]\npassword = "x"\n', f'[secret]\nkey = "{KEY}"\n'])
-def test_a_secret_in_the_file_is_refused_and_not_repeated(home: Path, toml: str) -> None:
+def test_secret_in_config_file_is_refused_unprinted(home: Path, toml: str) -> None:
     error = wrong(home, toml)
     assert error.message == "secrets do not belong in this file"
     assert KEY not in str(error)
     assert "MAILER_RELAY_PASSWORD" in error.hint
 
 
-def test_a_password_never_travels_unencrypted_to_another_machine(home: Path) -> None:
+def test_password_needs_tls_except_on_loopback(home: Path) -> None:
     toml = '[relay]\nhost = "relay.example.org"\ntls = "none"\nuser = "mailer"\n'
     assert "must not travel unencrypted" in wrong(home, toml).message
     assert load(home, toml.replace("relay.example.org", "localhost")).relay.user == "mailer"
@@ -220,13 +218,13 @@ def test_a_password_never_travels_unencrypted_to_another_machine(home: Path) -> 
 # ---- secrets ----------------------------------------------------------------------------------
 
 
-def test_the_secret_key_comes_from_the_environment_or_its_file(home: Path) -> None:
+def test_secret_key_comes_from_environment_or_file(home: Path) -> None:
     assert load(home, MAILER_SECRET_KEY=KEY).read_secret_key() == bytes.fromhex(KEY)
     (home / "config/secret.key").write_text(f"{KEY}\n", "ascii")
     assert load(home).read_secret_key() == bytes.fromhex(KEY)
 
 
-def test_a_new_key_is_good_and_new() -> None:
+def test_generated_key_is_valid_and_unique() -> None:
     assert len(bytes.fromhex(config.generate_key())) == config.KEY_BYTES
     assert config.generate_key() != config.generate_key()
 
@@ -240,7 +238,7 @@ def test_a_new_key_is_good_and_new() -> None:
         ("Schlüssel", "can't be read"),
     ],
 )
-def test_a_bad_key_file_is_named_and_its_text_is_not(home: Path, text: str, says: str) -> None:
+def test_invalid_key_file_is_named_without_its_text(home: Path, text: str, says: str) -> None:
     file = home / "config/secret.key"
     file.write_text(text, "utf-8")
     with pytest.raises(ConfigError, match=says) as caught:
@@ -249,23 +247,23 @@ def test_a_bad_key_file_is_named_and_its_text_is_not(home: Path, text: str, says
     assert not text or text not in str(caught.value)
 
 
-def test_a_missing_key_file_says_how_to_make_one(home: Path) -> None:
+def test_missing_key_file_names_next_step(home: Path) -> None:
     with pytest.raises(ConfigError, match=r"secret\.key: there is no secret key"):
         load(home).read_secret_key()
 
 
-def test_a_bad_key_in_the_environment_is_named(home: Path) -> None:
+def test_invalid_key_in_environment_is_named(home: Path) -> None:
     with pytest.raises(ConfigError, match="MAILER_SECRET_KEY: the secret key is too short"):
         load(home, MAILER_SECRET_KEY="abcd").read_secret_key()
 
 
-def test_secrets_are_not_printed(home: Path) -> None:
+def test_secrets_are_never_printed(home: Path) -> None:
     settings = load(home, MAILER_SECRET_KEY=KEY, MAILER_RELAY_PASSWORD="hunter2")
     assert KEY not in repr(settings)
     assert "hunter2" not in repr(settings)
 
 
-def test_the_relays_password_comes_from_the_environment_or_the_first_line_of_a_file(
+def test_relay_password_comes_from_environment_or_file(
     home: Path,
 ) -> None:
     def password(toml: str = "", **environ: str) -> str:
@@ -287,7 +285,7 @@ def test_the_relays_password_comes_from_the_environment_or_the_first_line_of_a_f
 SECOND = '[relays.second]\nhost = "relay2.example.org"\n'
 
 
-def test_each_relay_has_its_name_and_the_first_is_the_one_without(home: Path) -> None:
+def test_relays_have_names_and_default_comes_first(home: Path) -> None:
     settings = load(home, '[relay]\nhost = "relay1.example.org"\n' + SECOND)
     assert [(one.name, one.host) for one in settings.all_relays] == [
         ("relay", "relay1.example.org"),
@@ -296,7 +294,7 @@ def test_each_relay_has_its_name_and_the_first_is_the_one_without(home: Path) ->
     assert settings.all_relays[1].where == "second relay2.example.org:587"
 
 
-def test_each_relay_has_a_password_of_its_own(home: Path) -> None:
+def test_each_relay_has_its_own_password(home: Path) -> None:
     settings = load(home, SECOND + 'password_file = "config/second.password"\n')
     first, second = settings.all_relays
     with pytest.raises(ConfigError, match=r"mailer\.toml, relays\.second\.password_file"):
@@ -309,12 +307,12 @@ def test_each_relay_has_a_password_of_its_own(home: Path) -> None:
         settings.read_relay_password(first)
 
 
-def test_no_relays_password_stands_in_the_file(home: Path) -> None:
+def test_relay_password_in_config_file_is_refused(home: Path) -> None:
     error = wrong(home, SECOND + 'password = "hush"\n')
     assert error.message == "secrets do not belong in this file"
 
 
-def test_no_relays_password_travels_unencrypted(home: Path) -> None:
+def test_password_of_every_relay_needs_tls(home: Path) -> None:
     error = wrong(home, SECOND + 'tls = "none"\nuser = "mailer"\n')
     assert "second: a password must not travel unencrypted" in error.message
 
@@ -327,22 +325,22 @@ def test_no_relays_password_travels_unencrypted(home: Path) -> None:
         (f"[relay]\nweight = 0\n{SECOND}weight = 0\n", "at least one relay must have a weight"),
     ],
 )
-def test_one_relay_must_work_and_have_a_name(home: Path, toml: str, says: str) -> None:
+def test_one_relay_must_have_weight_and_name(home: Path, toml: str, says: str) -> None:
     assert says in wrong(home, toml).message
 
 
-def test_one_relay_may_stand_by_for_another(home: Path) -> None:
+def test_relay_with_weight_zero_stands_by(home: Path) -> None:
     settings = load(home, f"{SECOND}weight = 0\n")
     assert [one.weight for one in settings.all_relays] == [None, 0]
 
 
-def test_a_domain_is_spared_as_it_is_named(home: Path) -> None:
+def test_throttle_is_found_by_domain(home: Path) -> None:
     settings = load(home, '[throttle."example.com"]\nrate = 2.5\n[throttle."*"]\nconnections = 3\n')
     assert settings.throttle["example.com"].rate == 2.5
     assert settings.throttle["*"].connections == 3
 
 
-def test_how_long_a_run_waits_comes_from_the_environment_too(home: Path) -> None:
+def test_environment_sets_delivery_patience(home: Path) -> None:
     settings = load(
         home, MAILER_DELIVERY_PATIENCE="5", MAILER_DELIVERY_LEASE="30", MAILER_RELAY_DOT_TIMEOUT="9"
     )
@@ -353,7 +351,7 @@ def test_how_long_a_run_waits_comes_from_the_environment_too(home: Path) -> None
 # ---- paths and the database -------------------------------------------------------------------
 
 
-def test_home_is_the_folder_that_holds_config(home: Path) -> None:
+def test_home_is_folder_above_config(home: Path) -> None:
     assert load(home).home == home
     elsewhere = home / "other.toml"
     elsewhere.write_text("", "utf-8")
@@ -374,11 +372,11 @@ def test_home_is_the_folder_that_holds_config(home: Path) -> None:
         ("postgresql:///name?host=/run", "postgresql+psycopg:///name?host=/run"),
     ],
 )
-def test_the_databases_url_is_made_whole(home: Path, url: str, becomes: str) -> None:
+def test_database_url_is_completed(home: Path, url: str, becomes: str) -> None:
     assert load(home, MAILER_DATABASE_URL=url).database_url == becomes.format(home=home)
 
 
-def test_a_database_named_by_its_path_starts_where_one_stands(
+def test_database_path_is_relative_to_working_folder(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(home)
@@ -387,7 +385,7 @@ def test_a_database_named_by_its_path_starts_where_one_stands(
     assert settings.database_url == f"sqlite:///{home}/config/mine.db"
 
 
-def test_the_organisations_templates_are_looked_into_first(home: Path) -> None:
+def test_own_templates_come_before_shipped(home: Path) -> None:
     ours = config.find_shipped_folder("templates")
     assert load(home).template_path == (ours,)
     (home / "templates").mkdir()
@@ -396,7 +394,7 @@ def test_the_organisations_templates_are_looked_into_first(home: Path) -> None:
     assert load(home, '[paths]\ntemplates = "own"\n').template_path == (home / "own", ours)
 
 
-def test_bounces_come_back_to_the_sender_unless_said_otherwise(home: Path) -> None:
+def test_envelope_sender_defaults_to_sender(home: Path) -> None:
     assert load(home).sender.envelope_sender == "news@example.org"
     bounce = load(home, MAILER_SENDER_ENVELOPE_FROM="bounces@example.org").sender.envelope_sender
     assert bounce == "bounces@example.org"

@@ -21,22 +21,22 @@ ASKING = (NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.VOID, NoticeKind.LA
 
 
 @pytest.mark.parametrize("kind", ASKING)
-def test_who_is_asked_can_look_first_and_approve_what_they_saw(kind: NoticeKind) -> None:
+def test_review_notice_suggests_preview_and_approval(kind: NoticeKind) -> None:
     assert suggest_commands(told(kind, content_hash=HASH))[:2] == (
         ("Look at it", "mailer edition preview 12"),
         ("Approve it", "mailer edition approve 12 --hash 4be1c09d22fa"),
     )
 
 
-def test_an_edition_that_was_never_composed_is_approved_without_a_hash() -> None:
+def test_review_notice_without_hash_omits_it() -> None:
     assert steps(told(NoticeKind.REVIEW))[-1] == "mailer edition approve 12"
 
 
-def test_an_approval_can_be_taken_back() -> None:
+def test_approved_notice_suggests_reopening() -> None:
     assert "mailer edition reopen 12" in steps(told(NoticeKind.APPROVED))
 
 
-def test_what_is_paused_can_go_on() -> None:
+def test_paused_notice_suggests_resuming() -> None:
     assert steps(told(NoticeKind.PAUSED))[-1] == "mailer edition resume 12"
 
 
@@ -49,30 +49,30 @@ def test_what_is_paused_can_go_on() -> None:
         ({"in doubt": 2}, ["mailer delivery in-doubt list 12"]),
     ],
 )
-def test_those_that_it_did_not_reach_can_be_seen(
+def test_sent_notice_suggests_lists_of_failures(
     figures: dict[str, int], expected: list[str]
 ) -> None:
     found = steps(told(NoticeKind.SENT, figures=figures))
     assert found == ["mailer edition report 12", *expected]
 
 
-def test_a_held_edition_can_be_opened_and_a_held_occurrence_sent_now() -> None:
+def test_hold_notice_suggests_reopen_or_send_now() -> None:
     assert steps(told(NoticeKind.ON_HOLD)) == ["mailer edition show 12", "mailer edition reopen 12"]
     assert steps(told(NoticeKind.ON_HOLD, edition=0)) == ["mailer schedule send-now weekly"]
 
 
-def test_after_a_skipped_occurrence_the_next_ones_can_be_seen() -> None:
+def test_skipped_notice_suggests_schedule_preview() -> None:
     assert steps(told(NoticeKind.SKIPPED, edition=0)) == ["mailer schedule preview weekly"]
 
 
 @pytest.mark.parametrize("kind", NoticeKind)
-def test_no_command_names_what_there_is_not(kind: NoticeKind) -> None:
+def test_notice_omits_commands_without_edition_or_digest(kind: NoticeKind) -> None:
     assert suggest_commands(told(kind, edition=0, digest="")) == ()
     assert not any(" edition " in step for step in steps(told(kind, edition=0)))
     assert not any("schedule" in step for step in steps(told(kind, digest="")))
 
 
 @pytest.mark.parametrize("kind", NoticeKind)
-def test_a_command_can_be_pasted_whatever_a_digest_is_called(kind: NoticeKind) -> None:
+def test_notice_commands_are_quoted_for_shell(kind: NoticeKind) -> None:
     for step in steps(told(kind, edition=0, digest="x; rm -rf *")):
         assert shlex.split(step)[-1] == "x; rm -rf *"

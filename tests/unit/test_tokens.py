@@ -23,15 +23,13 @@ KEY = bytes(32)
 
 
 @given(keys, purposes, fields)
-def test_what_was_signed_is_read_back(
-    key: bytes, purpose: str, given_fields: list[int | str]
-) -> None:
+def test_signed_token_round_trip(key: bytes, purpose: str, given_fields: list[int | str]) -> None:
     token = tokens.sign_token(key, purpose, *given_fields)
     assert tokens.verify_token(key, purpose, token) == tuple(map(str, given_fields))
 
 
 @given(keys, keys, purposes, purposes, fields)
-def test_another_key_or_purpose_is_refused(
+def test_token_of_another_key_or_purpose_is_refused(
     key: bytes, other_key: bytes, purpose: str, other: str, given_fields: list[int | str]
 ) -> None:
     token = tokens.sign_token(key, purpose, *given_fields)
@@ -41,7 +39,7 @@ def test_another_key_or_purpose_is_refused(
 
 
 @given(fields, st.data())
-def test_one_character_changed_or_cut_is_refused(
+def test_changed_or_cut_token_is_refused(
     given_fields: list[int | str], data: st.DataObject
 ) -> None:
     token = tokens.sign_token(KEY, "view", *given_fields)
@@ -54,27 +52,27 @@ def test_one_character_changed_or_cut_is_refused(
 
 
 @given(st.text(CHARACTERS))
-def test_what_we_did_not_sign_is_refused_whatever_it_is(token: str) -> None:
+def test_unsigned_token_is_refused(token: str) -> None:
     with pytest.raises(TokenError):
         tokens.verify_token(KEY, "view", token)
 
 
-def test_fields_are_not_mistaken_for_one_another() -> None:
+def test_token_fields_are_not_confused() -> None:
     assert tokens.sign_token(KEY, "view", 1, 23) != tokens.sign_token(KEY, "view", 12, 3)
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=4))
-def test_a_token_of_numbers_needs_no_escaping_in_a_url(numbers: list[int]) -> None:
+def test_token_of_numbers_is_url_safe(numbers: list[int]) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", tokens.sign_token(KEY, "view", *numbers))
 
 
 @pytest.mark.parametrize("field", ["a.b", ".", "é", "\ud800"])
-def test_a_field_that_could_not_be_read_back_is_a_bug_of_the_caller(field: str) -> None:
+def test_token_field_with_dot_raises_value_error(field: str) -> None:
     with pytest.raises(ValueError, match="without dots"):
         tokens.sign_token(KEY, "view", field)
 
 
-def test_an_address_key_is_keyed_and_depends_on_the_address_only() -> None:
+def test_address_hash_is_keyed_and_stable() -> None:
     one, other, again = tokens.hash_addresses(KEY, ["a@b.org", "c@b.org", "a@b.org"])
     assert one == again == tokens.hash_address(KEY, "a@b.org")
     assert len({one, other, tokens.hash_address(bytes(31) + b"\1", "a@b.org")}) == 3

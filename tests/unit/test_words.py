@@ -38,7 +38,7 @@ from tests.unit.samples import generate_texts
         ("left\u200e and right", "left and right"),
     ],
 )
-def test_what_is_typed_is_what_was_written(written: str, typed: str) -> None:
+def test_typed_words_match_written_words(written: str, typed: str) -> None:
     assert words.fold_text(written) == words.fold_text(typed)
     assert words.fold_text(written)
 
@@ -55,17 +55,17 @@ def test_what_is_typed_is_what_was_written(written: str, typed: str) -> None:
         ("...", ""),
     ],
 )
-def test_what_is_no_letter_and_no_digit_parts_words(text: str, folded: str) -> None:
+def test_punctuation_separates_words(text: str, folded: str) -> None:
     assert words.fold_text(text) == folded
 
 
 @given(generate_texts())
-def test_folding_twice_is_folding_once(text: str) -> None:
+def test_folding_text_is_idempotent(text: str) -> None:
     assert words.fold_text(words.fold_text(text)) == words.fold_text(text)
 
 
 @given(generate_texts())
-def test_capitals_and_ways_of_composing_make_no_difference(text: str) -> None:
+def test_folding_ignores_capitals_and_composition(text: str) -> None:
     folded = words.fold_text(text)
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
         assert words.fold_text(unicodedata.normalize(form, text)) == folded
@@ -73,7 +73,7 @@ def test_capitals_and_ways_of_composing_make_no_difference(text: str) -> None:
 
 
 @given(generate_texts())
-def test_only_letters_digits_and_single_spaces_are_left(text: str) -> None:
+def test_folding_leaves_letters_digits_and_spaces(text: str) -> None:
     folded = words.fold_text(text)
     assert folded == " ".join(folded.split())
     assert not set(folded) & set("%_/\\\0")
@@ -83,27 +83,25 @@ def test_only_letters_digits_and_single_spaces_are_left(text: str) -> None:
 
 
 @given(generate_texts(), generate_texts(2))
-def test_a_word_is_in_the_distinct_words_exactly_where_it_is_in_the_text(
-    text: str, query: str
-) -> None:
+def test_distinct_words_contain_same_words_as_text(text: str, query: str) -> None:
     for word in words.fold_text(query).split():
         assert (word in words.join_distinct_words(text)) == (word in words.fold_text(text))
 
 
 @given(st.lists(st.sampled_from(["boats", "Roads", "été", "移民", "العربية"]), max_size=30))
-def test_each_word_is_kept_once(some: list[str]) -> None:
+def test_distinct_words_have_no_repetition(some: list[str]) -> None:
     kept = words.join_distinct_words(" ".join(some)).split()
     assert kept == list(dict.fromkeys(words.fold_text(" ".join(some)).split()))
 
 
-def test_web_and_mail_addresses_are_no_words() -> None:
+def test_distinct_words_leave_out_addresses() -> None:
     text = (
         "Boats\n\nhttps://www.example.org/en/harbour?x=1 and mailto:a@example.org, HTTP://X.example"
     )
     assert words.join_distinct_words(text) == "boats and"
 
 
-def test_a_query_has_each_word_once_and_not_too_many() -> None:
+def test_query_is_split_into_few_distinct_words() -> None:
     assert words.split_query("Boats, boats & BOATS roads", 8) == ("boats", "roads")
     assert words.split_query(" ".join(map(str, range(50))), 8) == tuple(map(str, range(8)))
     assert words.split_query("?!", 8) == ()

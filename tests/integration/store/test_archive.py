@@ -30,7 +30,7 @@ def everything(tx: SqlTransaction, slug: str = "news") -> list[ArchiveEntry]:
     return tx.editions.find_entries(slug, limit=LIMIT)
 
 
-def test_the_database_and_the_rule_agree_on_what_stands_there(store: Store) -> None:
+def test_archive_sql_agrees_with_rule(store: Store) -> None:
     with store.begin() as tx:
         made = []
         for visibility in Visibility:
@@ -68,7 +68,7 @@ def test_the_database_and_the_rule_agree_on_what_stands_there(store: Store) -> N
             )
 
 
-def test_a_list_that_becomes_private_takes_its_archive_along(store: Store) -> None:
+def test_private_list_hides_its_archive(store: Store) -> None:
     with store.begin() as tx:
         archive_factories.add_list(tx)
         known = create_archived_edition(tx)
@@ -78,7 +78,7 @@ def test_a_list_that_becomes_private_takes_its_archive_along(store: Store) -> No
         assert tx.editions.find_entry("news", known.uid) is None
 
 
-def test_what_is_published_or_not_is_there_at_once_or_not(store: Store) -> None:
+def test_archive_visibility_change_is_immediate(store: Store) -> None:
     with store.begin() as tx:
         archive_factories.add_list(tx)
         known = create_archived_edition(tx)
@@ -96,7 +96,7 @@ def test_what_is_published_or_not_is_there_at_once_or_not(store: Store) -> None:
         assert noted[-2:] == [("archive", "ana", "private"), ("archive", "ben", "public")]
 
 
-def test_a_real_edition_stands_there_from_its_start(mailer: Mailer) -> None:
+def test_edition_is_archived_when_sending_begins(mailer: Mailer) -> None:
     started = factories.begin_edition(mailer, "ana@example.org", template="digest")
     with mailer.store.read() as tx:
         (entry,) = everything(tx)
@@ -116,7 +116,7 @@ def test_a_real_edition_stands_there_from_its_start(mailer: Mailer) -> None:
         assert len(everything(tx)) == 1
 
 
-def test_the_newest_comes_first_page_by_page(store: Store) -> None:
+def test_archive_pages_list_newest_first(store: Store) -> None:
     with store.begin() as tx:
         archive_factories.add_list(tx)
         archive_factories.add_list(tx, "press")
@@ -133,7 +133,7 @@ def test_the_newest_comes_first_page_by_page(store: Store) -> None:
         assert tx.editions.list_all_entries(99)[-1].list == "press"
 
 
-def test_an_entry_has_all_its_languages(store: Store) -> None:
+def test_archive_entry_has_all_languages(store: Store) -> None:
     some = tuple(
         make_body(language=tag, subject=f"In {tag}", titles=(f"A {tag}", f"B {tag}"), summary=tag)
         for tag in ("ar", "en", "fr")
@@ -202,9 +202,7 @@ def searched(store: Store) -> Store:
         ("\\ / \0", ["Both", "Gang", "Marsa", "Port", "Harbour"]),
     ],
 )
-def test_a_search_finds_editions_that_hold_each_word(
-    searched: Store, query: str, found: list[str]
-) -> None:
+def test_archive_search_needs_every_word(searched: Store, query: str, found: list[str]) -> None:
     with searched.read() as tx:
         news = archive.get_list(tx, "news")
         assert names(list(archive.search_editions(tx, news, query, 9))) == found
@@ -212,7 +210,7 @@ def test_a_search_finds_editions_that_hold_each_word(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.text(max_size=40))
-def test_whatever_is_typed_is_looked_for_as_words(searched: Store, query: str) -> None:
+def test_archive_search_treats_any_text_as_words(searched: Store, query: str) -> None:
     with searched.read() as tx:
         news = archive.get_list(tx, "news")
         everywhere = tx.editions.find_entries("news", limit=9)
@@ -229,7 +227,7 @@ def test_whatever_is_typed_is_looked_for_as_words(searched: Store, query: str) -
         assert names(list(archive.search_editions(tx, news, query, 9))) == right
 
 
-def test_a_body_that_is_frozen_again_is_found_by_its_new_words(store: Store) -> None:
+def test_archive_search_uses_words_of_new_body(store: Store) -> None:
     with store.begin() as tx:
         archive_factories.add_list(tx)
         known = create_archived_edition(tx)

@@ -26,7 +26,7 @@ def opened(url: str) -> Store:
     return Store(url, KEY)
 
 
-def test_upgrading_nothing_gives_exactly_the_schema(empty_database: str) -> None:
+def test_upgrade_from_empty_gives_schema(empty_database: str) -> None:
     store = opened(empty_database)
     try:
         assert store.read_revision() is None
@@ -41,7 +41,7 @@ def test_upgrading_nothing_gives_exactly_the_schema(empty_database: str) -> None
         store.close()
 
 
-def test_upgrading_twice_changes_nothing(empty_database: str) -> None:
+def test_upgrade_twice_is_idempotent(empty_database: str) -> None:
     store = opened(empty_database)
     try:
         store.upgrade_schema()
@@ -50,7 +50,7 @@ def test_upgrading_twice_changes_nothing(empty_database: str) -> None:
         store.close()
 
 
-def test_the_revisions_listed_are_those_of_the_migrations() -> None:
+def test_listed_revisions_match_migrations() -> None:
     config = Config()
     config.set_main_option("script_location", "mailer.store:migrations")
     script = ScriptDirectory.from_config(config)
@@ -58,7 +58,7 @@ def test_the_revisions_listed_are_those_of_the_migrations() -> None:
     assert [one.revision for one in script.walk_revisions()][::-1] == list(schema.REVISIONS)
 
 
-def test_an_upgrade_that_fails_leaves_nothing_behind(empty_database: str) -> None:
+def test_failed_upgrade_is_rolled_back(empty_database: str) -> None:
     run_sql(empty_database, "CREATE TABLE delivery (id INTEGER PRIMARY KEY)")
     store = opened(empty_database)
     try:
@@ -71,7 +71,7 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(empty_database: str) -> Non
         store.close()
 
 
-def test_without_a_database_it_names_the_command(empty_database: str) -> None:
+def test_missing_database_is_refused(empty_database: str) -> None:
     store = opened(empty_database)
     try:
         with pytest.raises(SchemaError, match="not a database of the mailer"):
@@ -80,7 +80,7 @@ def test_without_a_database_it_names_the_command(empty_database: str) -> None:
         store.close()
 
 
-def test_an_older_database_names_the_command(
+def test_older_database_must_be_upgraded(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # There is but one revision: a program with one more stands in for the next release.
@@ -95,7 +95,7 @@ def test_an_older_database_names_the_command(
 
 
 @pytest.mark.parametrize("found", ["9999", "elsewhere"])
-def test_a_newer_database_is_left_alone(database_url: str, found: str) -> None:
+def test_newer_database_is_left_unchanged(database_url: str, found: str) -> None:
     run_sql(database_url, f"UPDATE alembic_version SET version_num = '{found}'")  # noqa: S608
     store = opened(database_url)
     try:

@@ -107,7 +107,7 @@ def test_a_database_that_is_not_there_is_said_and_nothing_is_begun(tmp_path: Pat
     running = started(tmp_path)
     _, err = running.communicate(timeout=WAIT)
     assert running.returncode == 3
-    assert "there is no mailer's database" in err
+    assert "this is not a database of the mailer" in err
 
 
 def test_without_systemd_nothing_is_said_and_nothing_goes_wrong(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_a_setting_that_is_wrong_is_said_once_and_the_edition_goes_when_it_is_me
     desk.run_tick()
     assert desk.get_edition().state is EditionState.SCHEDULED
     (failed,) = desk.find_log_lines("step failed")
-    assert "there is a user and no password" in failed["error"]
+    assert "the relay has a user but no password" in failed["error"]
     desk.mailer.settings = whole
     desk.run_tick()
     assert desk.get_edition().state is EditionState.SENDING

@@ -26,7 +26,7 @@ def checked(**fields: Any) -> DigestPolicy:
     return digests.check_settings(replace(SETTINGS, policy=DigestPolicy(**fields))).policy
 
 
-def test_what_nobody_has_said_anything_about_is_approved_by_anyone_and_sent_by_our_clock() -> None:
+def test_default_policy_is_anyone_and_office_clock() -> None:
     assert checked() == DigestPolicy()
     assert DigestPolicy().approval is ApprovalRule.ANYONE
     assert DigestPolicy().when_late is WhenLate.WAIT
@@ -40,7 +40,7 @@ def test_what_nobody_has_said_anything_about_is_approved_by_anyone_and_sent_by_o
 
 
 @pytest.mark.parametrize("who", ["approvers", "watchers"])
-def test_addresses_are_spelled_one_way_each_once_in_the_order_given(who: str) -> None:
+def test_policy_addresses_are_normalised_and_distinct(who: str) -> None:
     given = ("Zoe@EXAMPLE.org", " amina@example.org ", "Zoe@example.org", "zoe@example.org")
     kept = getattr(checked(**{who: given}), who)
     assert kept == ("zoe@example.org", "amina@example.org")
@@ -50,14 +50,14 @@ def test_addresses_are_spelled_one_way_each_once_in_the_order_given(who: str) ->
 @pytest.mark.parametrize(
     "address", ["", "amina", "Amina <amina@example.org>", "a@b@c", "a\n@b.org"]
 )
-def test_what_is_no_address_is_refused_with_the_option(who: str, address: str) -> None:
+def test_invalid_policy_address_names_field(who: str, address: str) -> None:
     with pytest.raises(InputError, match="is not a mail address") as refused:
         checked(**{who: ("zoe@example.org", address)})
     assert refused.value.field == who
     assert refused.value.hint
 
 
-def test_reminders_are_each_once_the_longest_before_first() -> None:
+def test_reminders_are_distinct_and_sorted() -> None:
     given = (HOUR, 2 * DAY, 4 * HOUR, 60 * MINUTE, DAY)
     assert checked(reminders=given).reminders == (2 * DAY, DAY, 4 * HOUR, HOUR)
 
@@ -77,15 +77,13 @@ def test_reminders_are_each_once_the_longest_before_first() -> None:
         ),
     ],
 )
-def test_a_policy_that_can_not_be_names_the_option(
-    fields: dict[str, Any], field: str, problem: str
-) -> None:
+def test_invalid_policy_names_field(fields: dict[str, Any], field: str, problem: str) -> None:
     with pytest.raises(InputError, match=problem) as refused:
         checked(**fields)
     assert refused.value.field == field
 
 
-def test_the_bounds_themselves_are_possible() -> None:
+def test_policy_bounds_are_inclusive() -> None:
     assert checked(grace=timedelta()).grace == timedelta()
     assert checked(grace=MAX_DURATION).grace == MAX_DURATION
     most = tuple(n * HOUR for n in range(MAX_REMINDERS, 0, -1))
@@ -108,7 +106,7 @@ policies = st.builds(
 
 
 @given(policies)
-def test_what_is_in_canonical_form_stays_as_it_is(policy: DigestPolicy) -> None:
+def test_checked_policy_is_unchanged_by_second_check(policy: DigestPolicy) -> None:
     once = digests.check_settings(replace(SETTINGS, policy=policy))
     assert digests.check_settings(once) == once
     assert {*once.policy.reminders} == {*policy.reminders}
@@ -127,7 +125,7 @@ def desk() -> FakeDigestStore:
     return desk
 
 
-def test_a_digest_is_added_with_its_policy_in_canonical_form(desk: FakeDigestStore) -> None:
+def test_digest_is_added_with_checked_policy(desk: FakeDigestStore) -> None:
     policy = DigestPolicy(reminders=(HOUR, DAY), watchers=("Zoe@EXAMPLE.org",))
     made = digests.add_digest(
         make_transaction(digests=desk), STAFF, replace(SETTINGS, slug="daily", policy=policy), NOW
@@ -137,7 +135,7 @@ def test_a_digest_is_added_with_its_policy_in_canonical_form(desk: FakeDigestSto
     )
 
 
-def test_fields_of_the_policy_and_of_the_order_are_edited_by_their_names(
+def test_digest_edit_takes_policy_and_settings_fields(
     desk: FakeDigestStore,
 ) -> None:
     changes = {
@@ -166,7 +164,7 @@ def test_fields_of_the_policy_and_of_the_order_are_edited_by_their_names(
     assert digests.get_digest(make_transaction(digests=desk), "weekly") == edited
 
 
-def test_what_is_taken_away_is_gone(desk: FakeDigestStore) -> None:
+def test_digest_edit_removes_values(desk: FakeDigestStore) -> None:
     edited = digests.edit_digest(
         make_transaction(digests=desk),
         STAFF,
@@ -177,7 +175,7 @@ def test_what_is_taken_away_is_gone(desk: FakeDigestStore) -> None:
     assert edited.settings.policy == DigestPolicy(grace=HOUR)
 
 
-def test_an_edit_to_what_it_is_already_changes_nothing(desk: FakeDigestStore) -> None:
+def test_digest_edit_without_change_is_idempotent(desk: FakeDigestStore) -> None:
     known = digests.get_digest(make_transaction(digests=desk), "weekly")
     changes = {"reminders": (DAY, DAY), "approvers": ("amina@EXAMPLE.org",), "grace": HOUR}
     assert (
@@ -186,7 +184,7 @@ def test_an_edit_to_what_it_is_already_changes_nothing(desk: FakeDigestStore) ->
     )
 
 
-def test_an_edit_that_can_not_be_leaves_the_digest_as_it_was(desk: FakeDigestStore) -> None:
+def test_invalid_digest_edit_changes_nothing(desk: FakeDigestStore) -> None:
     known = digests.get_digest(make_transaction(digests=desk), "weekly")
     for changes in ({"grace": -HOUR}, {"most": 9, "reminders": (timedelta(),)}):
         with pytest.raises(InputError):

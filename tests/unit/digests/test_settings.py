@@ -17,7 +17,7 @@ from tests.unit.samples import DAY, NOW
 
 
 @given(st.integers(-1, 70), st.integers(-1, 70))
-def test_an_edition_can_hold_from_one_to_sixty_two_stories(fewest: int, most: int) -> None:
+def test_digest_story_limits_are_one_to_sixty_two(fewest: int, most: int) -> None:
     order = replace(SETTINGS, fewest=fewest, most=most)
     if 1 <= fewest <= most <= MAX_STORIES:
         assert digests.check_settings(order) == order
@@ -30,13 +30,13 @@ def test_an_edition_can_hold_from_one_to_sixty_two_stories(fewest: int, most: in
     ("fields", "where"),
     [({"slug": "The week"}, "slug"), ({"name": " "}, "name"), ({"subject": "a\0b"}, "subject")],
 )
-def test_an_order_that_can_not_be_names_its_field(fields: dict[str, Any], where: str) -> None:
+def test_invalid_digest_settings_name_field(fields: dict[str, Any], where: str) -> None:
     with pytest.raises(InputError) as caught:
         digests.check_settings(replace(SETTINGS, **fields))
     assert caught.value.field == where
 
 
-def test_a_digest_is_added_once_and_edited() -> None:
+def test_digest_is_added_once_and_edited() -> None:
     desk = FakeDigestStore()
     added = digests.add_digest(
         make_transaction(digests=desk),

@@ -65,7 +65,7 @@ def orders(draw: st.DrawFn) -> DigestSettings:
 
 
 @given(orders(), candidates())
-def test_a_choice_is_all_that_is_due_cut_at_the_most(
+def test_story_choice_takes_due_stories_up_to_limit(
     order: DigestSettings, found: list[Story]
 ) -> None:
     due = {
@@ -83,7 +83,9 @@ def test_a_choice_is_all_that_is_due_cut_at_the_most(
 
 
 @given(orders(), candidates())
-def test_leads_come_first_then_the_newest(order: DigestSettings, found: list[Story]) -> None:
+def test_story_choice_puts_leads_then_newest_first(
+    order: DigestSettings, found: list[Story]
+) -> None:
     choice = digests.choose_stories(order, found, NOW)
     chosen = choice.stories + choice.waiting
     keys = [(not one.lead, -one.published.timestamp(), one.slug) for one in chosen]
@@ -91,7 +93,7 @@ def test_leads_come_first_then_the_newest(order: DigestSettings, found: list[Sto
 
 
 @given(orders(), candidates(), st.randoms())
-def test_a_choice_depends_on_nothing_but_what_is_there(
+def test_story_choice_is_independent_of_order(
     order: DigestSettings, found: list[Story], random: Any
 ) -> None:
     before = list(found)
@@ -102,7 +104,7 @@ def test_a_choice_depends_on_nothing_but_what_is_there(
 
 
 @given(orders(), candidates())
-def test_no_article_that_is_withdrawn_or_not_yet_published_comes_along(
+def test_story_choice_leaves_out_withdrawn_and_future_articles(
     order: DigestSettings, found: list[Story]
 ) -> None:
     for one in digests.choose_stories(order, found, NOW).stories:
@@ -112,7 +114,7 @@ def test_no_article_that_is_withdrawn_or_not_yet_published_comes_along(
             assert each.published <= NOW
 
 
-def test_a_story_of_tomorrow_waits_for_tomorrow() -> None:
+def test_future_story_waits_for_its_date() -> None:
     found = [make_story("today", published=NOW), make_story("tomorrow", published=NOW + DAY)]
     assert slugs(digests.choose_stories(SETTINGS, found, NOW).stories) == ["today"]
     assert slugs(digests.choose_stories(SETTINGS, found, NOW + DAY).stories) == [
@@ -121,7 +123,7 @@ def test_a_story_of_tomorrow_waits_for_tomorrow() -> None:
     ]
 
 
-def test_a_translation_that_forgot_its_topics_takes_the_story_from_nobody() -> None:
+def test_story_has_topics_of_all_translations() -> None:
     late = make_article("storm", language="fr", topics=("health",), published=NOW + DAY)
     found = [Story("storm", (make_article("storm"), make_article("storm", language="es")))]
     order = replace(SETTINGS, topics=("health",))
@@ -139,7 +141,7 @@ def test_a_translation_that_forgot_its_topics_takes_the_story_from_nobody() -> N
         (3, ""),
     ],
 )
-def test_too_few_stories_are_said_in_words(there: int, said: str) -> None:
+def test_too_few_stories_have_a_reason(there: int, said: str) -> None:
     found = [make_story(f"s{number}") for number in range(there)]
     assert digests.choose_stories(replace(SETTINGS, fewest=3), found, NOW).too_few == said
 
@@ -147,7 +149,7 @@ def test_too_few_stories_are_said_in_words(there: int, said: str) -> None:
 # ---- assembling -------------------------------------------------------------------------------
 
 
-def test_an_edition_is_made_as_ordered_and_reserves_its_stories() -> None:
+def test_assembled_edition_reserves_its_stories() -> None:
     desk = FakeDigestStore(
         make_story("a", published=NOW - DAY),
         make_story("b", published=NOW),
@@ -173,7 +175,7 @@ def test_an_edition_is_made_as_ordered_and_reserves_its_stories() -> None:
         (WhenEmpty.PUT_ON_HOLD, EditionState.ON_HOLD, ("a",)),
     ],
 )
-def test_too_few_stories_are_skipped_or_held_with_the_reason(
+def test_edition_with_too_few_stories_is_skipped_or_held(
     rule: WhenEmpty, state: EditionState, kept: tuple[str, ...]
 ) -> None:
     desk = FakeDigestStore(make_story("a"))

@@ -55,7 +55,7 @@ def do(tx: SqlTransaction, wanted: BulkChange, text: str = "") -> list[BulkOutco
     return [one.outcome for one in results]
 
 
-def test_topics_tags_language_and_frequency_change_for_active_members_of_one_list(
+def test_bulk_change_applies_to_active_members_of_one_list(
     ready: Store,
 ) -> None:
     wanted = BulkChange(
@@ -85,7 +85,7 @@ def test_topics_tags_language_and_frequency_change_for_active_members_of_one_lis
     assert last.detail == "topics: housing; language: ar; frequency: weekly"
 
 
-def test_only_those_in_the_filter_change(ready: Store) -> None:
+def test_bulk_change_applies_only_to_filtered_members(ready: Store) -> None:
     with ready.begin() as tx:
         wanted = BulkChange(TOPICS, add_topics=frozenset({"housing"}))
         assert do(tx, wanted, "country = GB and tag = donor") == [BulkOutcome.CHANGED]
@@ -93,7 +93,7 @@ def test_only_those_in_the_filter_change(ready: Store) -> None:
         assert standing(tx, "cy@example.org").topics == ("climate", "health")
 
 
-def test_who_is_taken_off_has_left(ready: Store) -> None:
+def test_bulk_unsubscribe_is_logged_as_left(ready: Store) -> None:
     with ready.begin() as tx:
         assert (
             do(tx, BulkChange(TOPICS, unsubscribe=True), "country = GB")
@@ -104,7 +104,7 @@ def test_who_is_taken_off_has_left(ready: Store) -> None:
         assert len(everyone(tx)) == 1
 
 
-def test_members_come_in_pages(ready: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bulk_change_reads_members_in_pages(ready: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "PAGE", 7)
     with ready.begin() as tx:
         rows = [ImportRow(n, Person(f"r{n}@example.org")) for n in range(20)]
@@ -120,7 +120,7 @@ def test_members_come_in_pages(ready: Store, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("how", ["change", "import"])
-def test_who_leaves_while_many_are_changed_has_left(ready: Store, how: str) -> None:
+def test_unsubscribe_during_bulk_change_wins(ready: Store, how: str) -> None:
     """Between reading somebody and writing them nobody else writes them: else they would be on the
     list again."""
     held, done = threading.Event(), threading.Event()

@@ -71,7 +71,7 @@ def _log(store: Store) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_no_entry_is_changed_or_taken_out(logged: Store, change: str) -> None:
+def test_consent_entries_cannot_be_changed_or_deleted(logged: Store, change: str) -> None:
     before = _log(logged)
     with (
         pytest.raises(DatabaseError, match="the log of consent is append-only"),
@@ -81,7 +81,7 @@ def test_no_entry_is_changed_or_taken_out(logged: Store, change: str) -> None:
     assert _log(logged) == before
 
 
-def test_not_in_a_database_s_own_words_either(logged: Store, backend: str) -> None:
+def test_consent_log_is_protected_from_raw_sql(logged: Store, backend: str) -> None:
     before = _log(logged)
     for change in ONLY[backend]:
         with (
@@ -92,7 +92,7 @@ def test_not_in_a_database_s_own_words_either(logged: Store, backend: str) -> No
         assert _log(logged) == before, change
 
 
-def test_an_erasure_leaves_what_was_agreed_and_a_hash(logged: Store) -> None:
+def test_erasure_keeps_consent_entries_under_hash(logged: Store) -> None:
     before = _log(logged)
     with logged.begin() as tx:
         erasure.erase_person(tx, STAFF, ANA, NOW)
@@ -109,14 +109,14 @@ def test_an_erasure_leaves_what_was_agreed_and_a_hash(logged: Store) -> None:
     assert len(after) == len(before) + 1
 
 
-def test_what_was_erased_can_go_when_its_time_is_over(logged: Store) -> None:
+def test_erased_consent_entries_are_deleted_after_retention(logged: Store) -> None:
     with logged.begin() as tx:
         erasure.erase_person(tx, STAFF, ANA, NOW)
         assert tx.connection.execute(text("DELETE FROM consent")).rowcount == 3
     assert _log(logged) == []
 
 
-def test_what_was_erased_gets_no_address_again(logged: Store) -> None:
+def test_erased_consent_entry_never_gets_address_again(logged: Store) -> None:
     with logged.begin() as tx:
         erasure.erase_person(tx, STAFF, ANA, NOW)
     with (

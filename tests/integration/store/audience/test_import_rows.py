@@ -71,7 +71,7 @@ def person(store: Store, address: str) -> Person:
         return subscribers.get_subscriber(tx, address).person
 
 
-def test_a_new_person_is_added(ready: Store) -> None:
+def test_import_adds_new_person(ready: Store) -> None:
     joined = NOW - 100 * DAY
     one = row(ANA, "health", "climate", name="Ana", tags=("donor",), joined=joined)
     assert bring(ready, one) == [RowResult(2, RowOutcome.ADDED, ANA)]
@@ -81,7 +81,7 @@ def test_a_new_person_is_added(ready: Store) -> None:
     assert kept.topics == ("climate", "health")
 
 
-def test_the_same_row_again_changes_nothing(ready: Store) -> None:
+def test_import_of_same_row_twice_is_idempotent(ready: Store) -> None:
     one = row(ANA, "health", name="Ana", tags=("donor",))
     assert outcome(ready, one) is RowOutcome.ADDED
     before = membership(ready, ANA)
@@ -90,7 +90,7 @@ def test_the_same_row_again_changes_nothing(ready: Store) -> None:
     assert membership(ready, ANA) == before
 
 
-def test_topics_are_replaced_and_tags_added(ready: Store) -> None:
+def test_import_replaces_topics_and_adds_tags(ready: Store) -> None:
     bring(ready, row(ANA, "health", "climate", tags=("donor",)))
     assert outcome(ready, row(ANA, "housing", tags=("vip",), name="Ana")) is RowOutcome.UPDATED
     assert person(ready, ANA) == Person(ANA, "Ana", tags=("donor", "vip"))
@@ -98,7 +98,7 @@ def test_topics_are_replaced_and_tags_added(ready: Store) -> None:
     assert membership(ready, ANA).joined_at == NOW
 
 
-def test_one_who_left_is_never_brought_back(ready: Store) -> None:
+def test_import_never_resubscribes_people(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", state=MembershipState.UNSUBSCRIBED)
     before = person(ready, ANA)
@@ -108,14 +108,14 @@ def test_one_who_left_is_never_brought_back(ready: Store) -> None:
     assert person(ready, ANA) == before
 
 
-def test_one_who_has_not_confirmed_stays_so(ready: Store) -> None:
+def test_import_leaves_pending_people_pending(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, state=MembershipState.PENDING)
     assert bring(ready, row(ANA))[0].reason == "has not confirmed yet"
     assert membership(ready, ANA).state is MembershipState.PENDING
 
 
-def test_an_address_that_must_not_be_mailed_is_skipped(ready: Store) -> None:
+def test_import_skips_suppressed_address(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, "bo@example.org")
         factories.suppress_address(tx, ANA)
@@ -127,7 +127,7 @@ def test_an_address_that_must_not_be_mailed_is_skipped(ready: Store) -> None:
         assert tx.subscribers.find_subscriber(ANA) is None
 
 
-def test_somebody_of_another_list_joins_this_one(ready: Store) -> None:
+def test_import_adds_subscriber_of_another_list(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_mailing_list(tx, "press")
         factories.add_subscriber(tx, ANA, "health", list_slug="press", name="Ana")
@@ -136,7 +136,7 @@ def test_somebody_of_another_list_joins_this_one(ready: Store) -> None:
     assert person(ready, ANA).name == "Ana"
 
 
-def test_the_same_address_twice_is_taken_twice(ready: Store) -> None:
+def test_import_applies_rows_of_same_address_in_turn(ready: Store) -> None:
     results = bring(
         ready,
         row(ANA, "health", tags=("donor",), line=2),
@@ -154,7 +154,7 @@ def test_the_same_address_twice_is_taken_twice(ready: Store) -> None:
     assert person(ready, ANA).tags == ("donor", "vip")
 
 
-def test_a_batch_tells_of_each_row_in_order(ready: Store) -> None:
+def test_import_returns_result_of_each_row_in_order(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, "known@example.org")
         factories.add_subscriber(tx, "gone@example.org", state=MembershipState.UNSUBSCRIBED)
@@ -166,7 +166,7 @@ def test_a_batch_tells_of_each_row_in_order(ready: Store) -> None:
     ]
 
 
-def test_who_left_elsewhere_is_remembered_and_stays_away(ready: Store) -> None:
+def test_import_remembers_who_unsubscribed_elsewhere(ready: Store) -> None:
     left = ImportRow(
         2, Person(ANA, "Ana"), ("health",), state=RowState.UNSUBSCRIBED, left_at=NOW - DAY
     )
@@ -178,7 +178,7 @@ def test_who_left_elsewhere_is_remembered_and_stays_away(ready: Store) -> None:
         factories.add_subscriber(tx, ANA)
 
 
-def test_a_member_who_left_elsewhere_leaves_here_too(ready: Store) -> None:
+def test_import_unsubscribes_member_who_left_elsewhere(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", joined=NOW - 9 * DAY)
     left = ImportRow(
@@ -193,7 +193,7 @@ def test_a_member_who_left_elsewhere_leaves_here_too(ready: Store) -> None:
 
 
 @pytest.mark.parametrize("days", [None, 1, 100])
-def test_whoever_was_imported_leaves_by_a_later_file_unless_they_joined_since(
+def test_imported_member_leaves_by_later_file_unless_rejoined(
     ready: Store, days: int | None
 ) -> None:
     """Of whom a file says no date, the time of the import says nothing."""
@@ -204,12 +204,12 @@ def test_whoever_was_imported_leaves_by_a_later_file_unless_they_joined_since(
     assert (membership(ready, ANA).state is MembershipState.ACTIVE) == skipped
 
 
-def test_capitals_make_no_other_address(ready: Store) -> None:
+def test_import_ignores_capitals_of_addresses(ready: Store) -> None:
     person_ = addresses.normalise_address("ANA@Example.org")
     assert bring(ready, row(ANA), row(person_))[1].outcome is RowOutcome.UNCHANGED
 
 
-def test_an_address_that_must_not_be_mailed_elsewhere_is_not_mailed_here(ready: Store) -> None:
+def test_import_takes_over_suppressions(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, "bo@example.org")
     rows = [
@@ -233,7 +233,7 @@ def test_an_address_that_must_not_be_mailed_elsewhere_is_not_mailed_here(ready: 
     )  # fmt: skip
 
 
-def test_who_joins_is_logged_with_source_basis_and_what_they_get(ready: Store) -> None:
+def test_import_logs_source_basis_and_choices(ready: Store) -> None:
     one = row(ANA, "health", joined=NOW - 100 * DAY)
     for _ in range(2):
         bring(ready, one)
@@ -250,7 +250,7 @@ def test_who_joins_is_logged_with_source_basis_and_what_they_get(ready: Store) -
     )
 
 
-def test_how_often_and_until_when_they_pause_come_too(ready: Store) -> None:
+def test_import_takes_over_frequency_and_pause(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_digest(tx, frequency=Frequency.WEEKLY)
     until = NOW + 20 * DAY
@@ -263,7 +263,7 @@ def test_how_often_and_until_when_they_pause_come_too(ready: Store) -> None:
     assert membership(ready, "bo@example.org").frequency is Frequency.EVERY
 
 
-def test_a_thousand_rows_at_once(ready: Store) -> None:
+def test_import_of_a_thousand_rows(ready: Store) -> None:
     rows = [row(f"r{n}@example.org", factories.TOPICS[n % 4], line=n) for n in range(1000)]
     assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.ADDED}
     assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.UNCHANGED}
@@ -272,7 +272,7 @@ def test_a_thousand_rows_at_once(ready: Store) -> None:
     assert found.members == 1000
 
 
-def test_a_row_that_cannot_be_read_names_its_column() -> None:
+def test_invalid_import_row_names_its_column() -> None:
     columns = {0: ImportColumn.ADDRESS, 1: ImportColumn.TOPICS}
     for fields, where in ((["nobody", ""], "address"), ([ANA, "helth"], "topics")):
         with pytest.raises(InputError) as caught:

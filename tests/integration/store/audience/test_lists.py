@@ -12,7 +12,7 @@ from tests.integration import factories
 from tests.integration.factories import NOW
 
 
-def test_a_topic_gathers_its_names(store: Store) -> None:
+def test_topic_collects_names_by_language(store: Store) -> None:
     with store.begin() as tx:
         lists.add_topic(tx, STAFF, "health", {}, NOW)
         lists.add_topic(tx, STAFF, "health", {"fr": "Santé", "AR": "الصحة"}, NOW)
@@ -23,7 +23,7 @@ def test_a_topic_gathers_its_names(store: Store) -> None:
     assert climate.names == {"en": "The climate"}
 
 
-def test_a_topic_that_is_used_stays(store: Store) -> None:
+def test_topic_in_use_cannot_be_removed(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
@@ -41,7 +41,7 @@ def test_a_topic_that_is_used_stays(store: Store) -> None:
             lists.remove_topic(tx, STAFF, "sports")
 
 
-def test_a_topic_that_nobody_has_chosen_any_longer_can_go(store: Store) -> None:
+def test_topic_without_members_can_be_removed(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
@@ -51,7 +51,7 @@ def test_a_topic_that_nobody_has_chosen_any_longer_can_go(store: Store) -> None:
         assert {topic.slug for topic in tx.lists.list_topics()} == {"health", "climate", "housing"}
 
 
-def test_a_number_used_again_brings_no_old_choice_back(store: Store) -> None:
+def test_reused_topic_id_restores_no_old_choice(store: Store) -> None:
     """SQLite may give a new topic the number of one that was removed."""
     with store.begin() as tx:
         factories.add_topics(tx, "health", "climate")
@@ -68,7 +68,7 @@ def test_a_number_used_again_brings_no_old_choice_back(store: Store) -> None:
         assert membership.topics == ("health", "housing")
 
 
-def test_a_list_counts_its_active_members(store: Store) -> None:
+def test_list_counts_active_members(store: Store) -> None:
     with store.begin() as tx:
         factories.add_mailing_list(tx)
         factories.add_mailing_list(tx, "press")
@@ -82,7 +82,7 @@ def test_a_list_counts_its_active_members(store: Store) -> None:
         }
 
 
-def test_a_list_is_edited(store: Store) -> None:
+def test_list_fields_are_edited(store: Store) -> None:
     with store.begin() as tx:
         made = factories.add_mailing_list(tx)
         lists.edit_list(tx, STAFF, "news", {"name": " Our  news", "visibility": Visibility.PRIVATE})
@@ -90,7 +90,7 @@ def test_a_list_is_edited(store: Store) -> None:
     assert (kept.id, kept.name, kept.visibility) == (made.id, "Our news", Visibility.PRIVATE)
 
 
-def test_a_list_goes_when_nothing_hangs_on_it(store: Store) -> None:
+def test_list_without_dependents_can_be_removed(store: Store) -> None:
     with store.begin() as tx:
         factories.add_mailing_list(tx)
         lists.remove_list(tx, STAFF, "news")
@@ -112,7 +112,7 @@ def test_a_list_goes_when_nothing_hangs_on_it(store: Store) -> None:
         ]
 
 
-def test_a_topic_loses_one_of_its_names(store: Store) -> None:
+def test_topic_name_is_removed(store: Store) -> None:
     with store.begin() as tx:
         lists.add_topic(tx, STAFF, "health", {"en": "Health", "fr": "Santé"}, NOW)
         lists.remove_topic_name(tx, STAFF, "health", "fr")
@@ -120,7 +120,7 @@ def test_a_topic_loses_one_of_its_names(store: Store) -> None:
     assert kept.names == {"en": "Health"}
 
 
-def test_a_list_has_its_name_alone(store: Store) -> None:
+def test_list_slug_is_unique(store: Store) -> None:
     with store.begin() as tx:
         factories.add_mailing_list(tx)
         with pytest.raises(InputError, match="there is a list 'news' already"):

@@ -57,7 +57,7 @@ def change(tx: SqlTransaction, changes: Mapping[str, Any], slug: str = "news") -
     )
 
 
-def test_a_change_is_kept_and_logged_once(ready: Store) -> None:
+def test_membership_change_is_saved_and_logged_once(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA)
         wish = {"topics": ("housing", "health"), "language": "FR", "frequency": Frequency.WEEKLY}
@@ -71,7 +71,7 @@ def test_a_change_is_kept_and_logged_once(ready: Store) -> None:
     assert said == "topics: health, housing; language: fr; frequency: weekly"
 
 
-def test_only_what_a_digest_serves_can_be_chosen(ready: Store) -> None:
+def test_frequency_must_be_served_by_digest(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA)
         factories.add_subscriber(tx, ANA, list_slug="press")
@@ -81,14 +81,14 @@ def test_only_what_a_digest_serves_can_be_chosen(ready: Store) -> None:
             change(tx, {"frequency": Frequency.MONTHLY})
 
 
-def test_who_has_left_changes_nothing(ready: Store) -> None:
+def test_unsubscribed_member_cannot_change_choices(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, state=M.UNSUBSCRIBED)
         with pytest.raises(NotFound, match="is not on the list 'news'"):
             change(tx, {"topics": ()})
 
 
-def test_a_digest_goes_on_serving_those_who_chose_it(ready: Store) -> None:
+def test_digest_frequency_with_members_cannot_change(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA)
         change(tx, {"frequency": Frequency.WEEKLY})
@@ -106,7 +106,7 @@ def test_a_digest_goes_on_serving_those_who_chose_it(ready: Store) -> None:
             digests.edit_digest(tx, STAFF, "other", every, NOW)
 
 
-def test_a_pause_ends_by_itself_or_by_hand(ready: Store) -> None:
+def test_pause_ends_by_itself_or_by_resume(ready: Store) -> None:
     with ready.begin() as tx:
         ana = factories.add_subscriber(tx, ANA)
         factories.add_subscriber(tx, ANA, list_slug="press", state=M.UNSUBSCRIBED)
@@ -123,7 +123,7 @@ def test_a_pause_ends_by_itself_or_by_hand(ready: Store) -> None:
                 preferences.pause_memberships(tx, STAFF, ana, both, length, NOW)
 
 
-def test_a_leaving_can_be_taken_back(ready: Store) -> None:
+def test_unsubscribe_can_be_undone(ready: Store) -> None:
     with ready.begin() as tx:
         ana = factories.add_subscriber(tx, ANA, "health")
         factories.unsubscribe_address(tx, ANA)
@@ -139,7 +139,7 @@ def test_a_leaving_can_be_taken_back(ready: Store) -> None:
             preferences.restore_membership(tx, STAFF, ana, news, NOW, source="page")
 
 
-def test_a_new_address_keeps_the_person_and_the_log_has_both(ready: Store) -> None:
+def test_address_change_keeps_person_and_logs_both(ready: Store) -> None:
     with ready.begin() as tx:
         ana = factories.add_subscriber(tx, ANA, "health", name="Ana")
         moved = preferences.change_address(tx, STAFF, ana, "ana@EXAMPLE.net", NOW)
@@ -153,7 +153,7 @@ def test_a_new_address_keeps_the_person_and_the_log_has_both(ready: Store) -> No
             preferences.change_address(tx, STAFF, moved, BO, NOW)
 
 
-def test_an_address_that_is_known_makes_one_person_of_two(ready: Store) -> None:
+def test_address_change_to_known_address_merges(ready: Store) -> None:
     with ready.begin() as tx:
         ana = factories.add_subscriber(tx, ANA, "health", name="Ana", tags=("donor",))
         bo = factories.add_subscriber(tx, BO, "housing", country="GB", tags=("vip",))
@@ -183,7 +183,7 @@ def test_an_address_that_is_known_makes_one_person_of_two(ready: Store) -> None:
         (NOW + DAY, NOW + DAY, M.UNSUBSCRIBED),
     ],
 )
-def test_what_happened_last_counts(
+def test_merge_keeps_last_membership_event(
     ready: Store, gone_left: Any, kept_left: Any, state: MembershipState
 ) -> None:
     """Who is still on the list joined two days after NOW, who left joined at NOW."""
@@ -199,7 +199,7 @@ def test_what_happened_last_counts(
         assert standing(tx, BO).state is state
 
 
-def test_somebody_is_not_merged_with_themselves_or_into_a_suppressed_address(ready: Store) -> None:
+def test_merge_with_self_or_suppressed_address_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
         ana, bo = factories.add_subscriber(tx, ANA), factories.add_subscriber(tx, BO)
         with pytest.raises(InputError, match="the same person"):
@@ -209,7 +209,7 @@ def test_somebody_is_not_merged_with_themselves_or_into_a_suppressed_address(rea
             preferences.merge_subscribers(tx, STAFF, ana, bo, NOW)
 
 
-def test_the_log_has_the_wording_and_keeps_each_once(ready: Store) -> None:
+def test_consent_log_stores_each_wording_once(ready: Store) -> None:
     shown = Wording("fr", "Je suis d’accord.")
     evidence = Evidence(ConsentAction.CONFIRMED, "sign-up page", LawfulBasis.CONSENT, shown)
     with ready.begin() as tx:

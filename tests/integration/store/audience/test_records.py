@@ -42,7 +42,7 @@ def holding(tx: SqlTransaction, word: str) -> list[str]:
     return sorted(found)
 
 
-def test_an_erasure_leaves_the_hash_of_each_address_and_nothing_else(ready: Store) -> None:
+def test_erasure_leaves_only_hash_of_each_address(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, "zoe@old.example", "health", name="Zoe")
         factories.add_subscriber(tx, "zoe@example.net", list_slug="press", name="Zoe Quay")
@@ -67,7 +67,7 @@ def test_an_erasure_leaves_the_hash_of_each_address_and_nothing_else(ready: Stor
         assert acts == [ConsentAction.NEW_ADDRESS, ConsentAction.MERGED, ConsentAction.ERASED]
 
 
-def test_who_may_return_leaves_no_hash_that_stops_them(ready: Store) -> None:
+def test_erasure_with_may_return_suppresses_no_hash(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA)
         erasure.erase_person(tx, STAFF, ANA, NOW, may_return=True)
@@ -75,7 +75,7 @@ def test_who_may_return_leaves_no_hash_that_stops_them(ready: Store) -> None:
         factories.add_subscriber(tx, ANA)
 
 
-def test_a_former_address_that_is_anothers_now_stays_theirs(ready: Store) -> None:
+def test_erasure_keeps_former_address_of_new_owner(ready: Store) -> None:
     """Mail providers give addresses of people who have gone to others."""
     with ready.begin() as tx:
         factories.add_subscriber(tx, OLD, "health")
@@ -90,7 +90,7 @@ def test_a_former_address_that_is_anothers_now_stays_theirs(ready: Store) -> Non
         assert {one.address for one in logged if one.subscriber_id == first.id} == {""}
 
 
-def test_all_that_is_stored_is_told(ready: Store) -> None:
+def test_personal_data_export_has_all_records(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", name="Ana", list_slug="press")
         known = subscribers.get_subscriber(tx, ANA)
@@ -110,9 +110,7 @@ def test_all_that_is_stored_is_told(ready: Store) -> None:
     assert held["waiting"][1]["wishes"]["topics"] == ("climate",)
 
 
-def test_editions_to_each_address_that_somebody_had_are_told_and_nobody_elses(
-    store: Store, mailer: Mailer
-) -> None:
+def test_personal_data_lists_editions_of_own_addresses(store: Store, mailer: Mailer) -> None:
     edition = factories.begin_edition(mailer, ANA, "bo@example.org")
     with store.begin() as tx:
         ana = subscribers.get_subscriber(tx, ANA)
@@ -129,7 +127,7 @@ def test_editions_to_each_address_that_somebody_had_are_told_and_nobody_elses(
 
 
 @pytest.mark.parametrize("by_retention", [False, True])
-def test_a_reply_keeps_no_internationalised_address_in_either_spelling(
+def test_erasure_removes_international_address_from_replies(
     mailer: Mailer, by_retention: bool
 ) -> None:
     """A relay repeats the domain in A-labels, as it was given."""

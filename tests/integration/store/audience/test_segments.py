@@ -117,7 +117,7 @@ def ready(store: Store) -> Store:
 @given(
     audience=st.lists(readers, min_size=1, max_size=8), some=st.lists(trees, min_size=5, max_size=8)
 )
-def test_sql_and_python_choose_the_same_members(
+def test_segment_sql_agrees_with_python(
     ready: Store, audience: list[Reader], some: list[Filter]
 ) -> None:
     with ready.begin() as tx:
@@ -150,7 +150,7 @@ def test_sql_and_python_choose_the_same_members(
         tx.rollback()
 
 
-def test_a_sample_shows_what_is_mailed(ready: Store) -> None:
+def test_segment_sample_shows_mailed_language(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, "ana@example.org", "health", name="Ana", country="GB")
         factories.add_subscriber(tx, "ana@example.org", "climate", list_slug="press")
@@ -159,7 +159,7 @@ def test_a_sample_shows_what_is_mailed(ready: Store) -> None:
     assert one.joined_at == NOW
 
 
-def test_a_segment_is_saved_and_replaced(ready: Store) -> None:
+def test_segment_is_saved_and_replaced(ready: Store) -> None:
     with ready.begin() as tx:
         line = 'country = GB and (tag = "and" or not joined before 2026-01-01)'
         first = segments.save_segment(tx, STAFF, "close", "Close by", line, NOW)
@@ -173,7 +173,7 @@ def test_a_segment_is_saved_and_replaced(ready: Store) -> None:
             )
 
 
-def test_a_segment_in_use_stays(ready: Store) -> None:
+def test_segment_in_use_cannot_be_removed(ready: Store) -> None:
     with ready.begin() as tx:
         segments.save_segment(tx, STAFF, "close", "Close by", "country = GB", NOW)
         factories.add_digest(tx, segment="close")
@@ -183,7 +183,7 @@ def test_a_segment_in_use_stays(ready: Store) -> None:
             segments.remove_segment(tx, STAFF, "close")
 
 
-def test_a_segment_that_nothing_uses_can_go(ready: Store) -> None:
+def test_unused_segment_can_be_removed(ready: Store) -> None:
     with ready.begin() as tx:
         segments.save_segment(tx, STAFF, "close", "Close by", "country = GB", NOW)
         segments.remove_segment(tx, STAFF, "close")

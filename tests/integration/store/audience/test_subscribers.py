@@ -29,7 +29,7 @@ def ready(store: Store) -> Store:
     return store
 
 
-def test_a_person_comes_back_as_they_went(ready: Store) -> None:
+def test_subscriber_round_trip(ready: Store) -> None:
     person = Person(ANA, "Ana Ní Bhriain", "fr", "GB", "Europe/London", ("donor", "trustee"))
     with ready.begin() as tx:
         made = factories.add_subscriber(
@@ -48,7 +48,7 @@ def test_a_person_comes_back_as_they_went(ready: Store) -> None:
     assert kept.person == person
 
 
-def test_subscribing_again_changes_topics_and_keeps_what_is_known(ready: Store) -> None:
+def test_subscribing_again_changes_topics_and_keeps_fields(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", name="Ana", tags=("donor",))
         factories.add_subscriber(
@@ -61,7 +61,7 @@ def test_subscribing_again_changes_topics_and_keeps_what_is_known(ready: Store) 
     assert membership.joined_at == NOW
 
 
-def test_each_list_has_a_consent_of_its_own(ready: Store) -> None:
+def test_each_list_has_its_own_consent(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health")
         factories.add_subscriber(tx, ANA, "climate", list_slug="press")
@@ -72,7 +72,7 @@ def test_each_list_has_a_consent_of_its_own(ready: Store) -> None:
     assert press.left_at == NOW + HOUR
 
 
-def test_one_who_left_comes_back_only_when_they_ask(ready: Store) -> None:
+def test_resubscribe_needs_request_of_person(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA)
         factories.unsubscribe_address(tx, ANA)
@@ -89,7 +89,7 @@ def test_one_who_left_comes_back_only_when_they_ask(ready: Store) -> None:
         assert tx.subscribers.list_memberships(ana) == [back]
 
 
-def test_an_active_member_is_not_made_pending_again(ready: Store) -> None:
+def test_active_member_never_becomes_pending(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA)
         ana = factories.add_subscriber(tx, ANA, state=MembershipState.PENDING)
@@ -97,14 +97,14 @@ def test_an_active_member_is_not_made_pending_again(ready: Store) -> None:
     assert membership.state is MembershipState.ACTIVE
 
 
-def test_one_who_is_not_on_a_list_cannot_leave_it(ready: Store) -> None:
+def test_unsubscribe_without_membership_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA)
         with pytest.raises(NotFound, match="not on the list 'press'"):
             factories.unsubscribe_address(tx, ANA, list_slug="press")
 
 
-def test_editing_a_person(ready: Store) -> None:
+def test_subscriber_fields_are_edited(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, name="Ana", tags=("donor",))
         factories.add_subscriber(tx, "bo@example.org")
@@ -123,7 +123,7 @@ def test_editing_a_person(ready: Store) -> None:
         )
 
 
-def test_a_person_who_is_removed_leaves_nothing(ready: Store) -> None:
+def test_removed_subscriber_leaves_no_rows(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", tags=("donor",))
         erasure.erase_person(tx, STAFF, ANA, NOW, may_return=True)
@@ -132,7 +132,7 @@ def test_a_person_who_is_removed_leaves_nothing(ready: Store) -> None:
             subscribers.get_subscriber(tx, ANA)
 
 
-def test_everyone_is_read_once_and_in_batches(ready: Store) -> None:
+def test_subscribers_are_read_once_in_batches(ready: Store) -> None:
     count = EXPORT_BATCH + 3
     with ready.begin() as tx:
         people = [
@@ -156,12 +156,12 @@ def test_everyone_is_read_once_and_in_batches(ready: Store) -> None:
         assert membership.topics == (factories.TOPICS[number % 4],)
 
 
-def test_an_empty_list_has_nobody(ready: Store) -> None:
+def test_empty_list_has_no_subscribers(ready: Store) -> None:
     with ready.read() as tx:
         assert list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx))) == []
 
 
-def test_what_was_exported_can_be_brought_back(ready: Store, tmp_path: Path) -> None:
+def test_exported_subscribers_can_be_imported(ready: Store, tmp_path: Path) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(
             tx, ANA, "health", "housing", name='Ana "the, 3rd" Ní Bhriain', country="GB"
@@ -198,7 +198,7 @@ def test_what_was_exported_can_be_brought_back(ready: Store, tmp_path: Path) -> 
     ]
 
 
-def test_who_leaves_while_their_choices_change_has_left(ready: Store) -> None:
+def test_unsubscribe_during_preference_change_wins(ready: Store) -> None:
     """What was read before they left must not put them back."""
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health")

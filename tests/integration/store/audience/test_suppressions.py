@@ -14,7 +14,7 @@ from tests.integration import factories
 from tests.integration.factories import DAY, NOW
 
 
-def test_the_first_reason_stays(store: Store) -> None:
+def test_suppression_keeps_first_reason(store: Store) -> None:
     with store.begin() as tx:
         first, new = suppressions.suppress_address(
             tx, STAFF, " ana@EXAMPLE.org", SuppressionReason.BOUNCE, "550 no such user", NOW
@@ -28,7 +28,7 @@ def test_the_first_reason_stays(store: Store) -> None:
         assert tx.subscribers.list_suppressions() == [first]
 
 
-def test_one_who_is_suppressed_cannot_join(store: Store) -> None:
+def test_suppressed_address_cannot_subscribe(store: Store) -> None:
     with store.begin() as tx:
         factories.add_mailing_list(tx)
         factories.suppress_address(tx, "ana@example.org")
@@ -43,7 +43,7 @@ def test_one_who_is_suppressed_cannot_join(store: Store) -> None:
             suppressions.lift_suppression(tx, STAFF, "ana@example.org", factories.NOW)
 
 
-def test_a_suppression_outlives_its_address(store: Store) -> None:
+def test_suppression_outlives_erasure_of_address(store: Store) -> None:
     """Only the keyed hash is left, and it is enough."""
     with store.begin() as tx:
         factories.suppress_address(tx, "ana@example.org")
@@ -55,7 +55,7 @@ def test_a_suppression_outlives_its_address(store: Store) -> None:
         assert "ana" not in key
 
 
-def test_many_are_suppressed_at_once_and_keep_their_first_reason(store: Store) -> None:
+def test_many_suppressions_keep_first_reasons(store: Store) -> None:
     some = [
         Suppression(f"r{n}@example.org", SuppressionReason.BOUNCE, "", NOW) for n in range(2500)
     ]

@@ -8,12 +8,12 @@ from mailer.store.schema import topic_set
 from tests.integration import factories
 
 
-def test_no_topic_is_no_combination(store: Store) -> None:
+def test_no_topic_has_no_topic_set(store: Store) -> None:
     with store.begin() as tx:
         assert SqlTopicSetStore(tx.connection).find_or_create_id(()) is None
 
 
-def test_a_combination_is_one_whatever_its_order(store: Store) -> None:
+def test_topic_set_ignores_order(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
         sets = SqlTopicSetStore(tx.connection)
@@ -28,7 +28,7 @@ def test_a_combination_is_one_whatever_its_order(store: Store) -> None:
         assert tx.connection.scalar(select(func.count()).select_from(topic_set)) == 2
 
 
-def test_many_people_share_their_combinations(store: Store) -> None:
+def test_topic_sets_are_shared_by_members(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)

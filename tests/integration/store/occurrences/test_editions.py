@@ -33,7 +33,7 @@ from tests.integration.store.occurrences.factories import (
 )
 
 
-def test_skipping_one_cancels_its_edition_and_frees_its_stories(ready: Store) -> None:
+def test_skip_cancels_edition_and_frees_stories(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         made = assemble_edition(tx)
@@ -45,7 +45,7 @@ def test_skipping_one_cancels_its_edition_and_frees_its_stories(ready: Store) ->
         assert list_waiting_slugs(tx) == ["boats"]
 
 
-def test_one_that_was_skipped_with_its_edition_is_restored_and_gets_another(ready: Store) -> None:
+def test_restored_occurrence_gets_new_edition(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         first = assemble_edition(tx)
@@ -58,7 +58,7 @@ def test_one_that_was_skipped_with_its_edition_is_restored_and_gets_another(read
 
 
 @pytest.mark.parametrize("approved", [True, False])
-def test_moving_one_moves_its_edition_and_leaves_its_approval(
+def test_move_moves_edition_and_keeps_approval(
     mailer: Mailer, ready: Store, approved: bool
 ) -> None:
     to = parse_wall_time("2026-11-25 16:30")
@@ -80,9 +80,7 @@ def test_moving_one_moves_its_edition_and_leaves_its_approval(
         assert "24 Nov" not in list_due_actions(tx, NOW + 6 * DAY)
 
 
-def test_what_was_made_already_is_sent_now_by_the_edition_that_there_is(
-    mailer: Mailer, ready: Store
-) -> None:
+def test_send_now_uses_existing_edition(mailer: Mailer, ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         made = factories.approve_without_composing(mailer, tx, assemble_edition(tx))
@@ -95,7 +93,7 @@ def test_what_was_made_already_is_sent_now_by_the_edition_that_there_is(
         assert list_due_actions(tx, NOW) == {}
 
 
-def test_a_moved_ones_edition_that_is_moved_back_is_sent_at_its_rules_time(ready: Store) -> None:
+def test_move_back_restores_send_time_of_edition(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         made = assemble_edition(tx)
@@ -119,7 +117,7 @@ def _expired(tx: SqlTransaction, made: Edition) -> Edition:
 
 @pytest.mark.parametrize("ended", [_cancelled, _skipped, _expired])
 @pytest.mark.parametrize("verb", [occurrences.restore_occurrence, occurrences.send_now])
-def test_one_whose_edition_came_to_nothing_is_to_come_again_and_gets_another(
+def test_occurrence_with_unsent_edition_gets_another(
     ready: Store,
     ended: Callable[[SqlTransaction, Edition], Edition],
     verb: Callable[[SqlTransaction, Actor, PlannedOccurrence, datetime], SavedOccurrence],
@@ -133,7 +131,7 @@ def test_one_whose_edition_came_to_nothing_is_to_come_again_and_gets_another(
         assert factories.reload_edition(tx, first) == first
 
 
-def test_one_whose_edition_came_to_nothing_is_moved_and_skipped(ready: Store) -> None:
+def test_occurrence_with_unsent_edition_is_moved_and_skipped(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         first = _cancelled(tx, assemble_edition(tx))
@@ -143,7 +141,7 @@ def test_one_whose_edition_came_to_nothing_is_moved_and_skipped(ready: Store) ->
         assert factories.reload_edition(tx, first) == first
 
 
-def test_moving_one_whose_edition_is_held_lets_it_go_on(ready: Store) -> None:
+def test_move_reopens_edition_on_hold(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         held = editions.put_on_hold(tx, STAFF, assemble_edition(tx), NOW, reason="a typo")
@@ -175,7 +173,7 @@ def _stopped(mailer: Mailer, tx: SqlTransaction, made: Edition) -> Edition:
 
 
 @pytest.mark.parametrize("over", [_sending, _stopped, _sent])
-def test_one_whose_edition_has_begun_stays_as_it_is(
+def test_occurrence_with_begun_edition_is_unchanged(
     mailer: Mailer, ready: Store, over: Callable[[Mailer, SqlTransaction, Edition], Edition]
 ) -> None:
     with ready.begin() as tx:

@@ -16,7 +16,7 @@ def beat(tx: SqlTransaction, epoch: int) -> int:
     return tx.leases.update_heartbeat("tick", epoch, NOW)
 
 
-def test_a_lease_that_nobody_has_is_taken_once(store: Store) -> None:
+def test_free_lease_is_taken_once(store: Store) -> None:
     with store.begin() as tx:
         assert tx.leases.find_lease("tick") is None
         assert tx.leases.take_lease("tick", "one", None, NOW) == 1
@@ -25,7 +25,7 @@ def test_a_lease_that_nobody_has_is_taken_once(store: Store) -> None:
         assert tx.leases.take_lease("another", "other", None, NOW) == 1
 
 
-def test_a_beat_shows_that_its_holder_lives(store: Store) -> None:
+def test_heartbeat_shows_holder_alive(store: Store) -> None:
     with store.begin() as tx:
         tx.leases.take_lease("tick", "one", None, NOW)
         assert tx.leases.update_heartbeat("tick", 1, NOW + HOUR)
@@ -34,7 +34,7 @@ def test_a_beat_shows_that_its_holder_lives(store: Store) -> None:
         assert not tx.leases.update_heartbeat("another", 1, NOW)
 
 
-def test_a_lease_is_taken_over_only_when_it_has_not_moved_since_it_was_seen(store: Store) -> None:
+def test_lease_takeover_needs_unchanged_heartbeat(store: Store) -> None:
     with store.begin() as tx:
         tx.leases.take_lease("tick", "one", None, NOW)
         seen = tx.leases.find_lease("tick")
@@ -46,7 +46,7 @@ def test_a_lease_is_taken_over_only_when_it_has_not_moved_since_it_was_seen(stor
         assert tx.leases.take_lease("tick", "third", seen, NOW) is None
 
 
-def test_whoever_has_lost_the_lease_finds_so_at_its_next_beat(store: Store) -> None:
+def test_lost_lease_is_noticed_at_next_heartbeat(store: Store) -> None:
     with store.begin() as tx:
         tx.leases.take_lease("tick", "one", None, NOW)
         tx.leases.take_lease("tick", "other", tx.leases.find_lease("tick"), NOW)
@@ -57,7 +57,7 @@ def test_whoever_has_lost_the_lease_finds_so_at_its_next_beat(store: Store) -> N
         assert tx.leases.update_heartbeat("tick", 2, NOW)
 
 
-def test_a_lease_that_is_given_up_has_no_holder_and_anyone_takes_it(store: Store) -> None:
+def test_released_lease_can_be_taken(store: Store) -> None:
     with store.begin() as tx:
         tx.leases.take_lease("tick", "one", None, NOW)
         tx.leases.release_lease("tick", 1)
@@ -68,7 +68,7 @@ def test_a_lease_that_is_given_up_has_no_holder_and_anyone_takes_it(store: Store
         assert tx.leases.take_lease("tick", "other", found, NOW) == 2
 
 
-def test_of_two_who_take_a_lease_at_once_exactly_one_does(store: Store) -> None:
+def test_concurrent_lease_takes_have_one_winner(store: Store) -> None:
     seen: Lease | None = None
     for number in range(1, ROUNDS + 1):
         won = run_concurrently(
@@ -82,7 +82,7 @@ def test_of_two_who_take_a_lease_at_once_exactly_one_does(store: Store) -> None:
         assert seen == Lease(number, "one" if won[0] else "other", 0, NOW)
 
 
-def test_of_a_holder_that_beats_and_one_that_takes_over_exactly_one_goes_on(store: Store) -> None:
+def test_heartbeat_and_takeover_have_one_winner(store: Store) -> None:
     with store.begin() as tx:
         tx.leases.take_lease("tick", "one", None, NOW)
     for _ in range(ROUNDS):

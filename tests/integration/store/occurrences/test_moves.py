@@ -42,7 +42,7 @@ def in_tokyo(tx: SqlTransaction) -> DigestCalendar:
     return replace(build_calendar(tx), reader_zones=("Asia/Tokyo",))
 
 
-def test_one_that_is_sent_now_goes_to_all_readers_at_once(ready: Store) -> None:
+def test_send_now_reaches_all_readers_at_once(ready: Store) -> None:
     with ready.begin() as tx:
         occurrences.send_now(tx, STAFF, in_tokyo(tx).find_occurrence("2026-11-24", NOW), NOW)
         (step,) = in_tokyo(tx).list_due_steps(NOW, LOOK_BACK)
@@ -51,7 +51,7 @@ def test_one_that_is_sent_now_goes_to_all_readers_at_once(ready: Store) -> None:
     assert (when.send_time, when.moment) == (SendTimeBasis.OFFICE, NOW)
 
 
-def test_one_that_is_sent_now_is_not_late_though_the_digest_has_no_grace(ready: Store) -> None:
+def test_send_now_is_not_late_without_grace(ready: Store) -> None:
     now = NOW + timedelta(seconds=5)
     with ready.begin() as tx:
         digests.edit_digest(tx, STAFF, "weekly", {"grace": timedelta()}, NOW)
@@ -60,7 +60,7 @@ def test_one_that_is_sent_now_is_not_late_though_the_digest_has_no_grace(ready: 
     assert step.action is OccurrenceAction.ASSEMBLE, step.reason
 
 
-def test_one_that_is_moved_to_its_own_time_on_a_free_day_is_sent_then(ready: Store) -> None:
+def test_move_to_own_time_on_free_day_is_sent(ready: Store) -> None:
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.SKIP)
         assert find_planned(tx).occurrence.skipped
@@ -72,7 +72,7 @@ def test_one_that_is_moved_to_its_own_time_on_a_free_day_is_sent_then(ready: Sto
     assert (one.skipped, one.wall) == (False, RULE_TIME)
 
 
-def test_one_is_restored_as_long_as_the_time_that_it_goes_back_to_is_to_come(ready: Store) -> None:
+def test_restore_needs_future_original_time(ready: Store) -> None:
     now = NOW + 4 * DAY + 3 * HOUR  # at noon on the free day, and it goes to the next
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.AFTER)
@@ -85,7 +85,7 @@ def test_one_is_restored_as_long_as_the_time_that_it_goes_back_to_is_to_come(rea
         assert find_planned(tx).occurrence.wall == RULE_TIME + DAY
 
 
-def test_one_is_not_restored_to_a_time_that_is_past(ready: Store) -> None:
+def test_restore_to_past_time_is_refused(ready: Store) -> None:
     now = NOW + 3 * DAY + 22 * HOUR  # early on the free day, and it was for the day before
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.BEFORE)
@@ -98,7 +98,7 @@ def test_one_is_not_restored_to_a_time_that_is_past(ready: Store) -> None:
             )
 
 
-def test_an_edition_that_moves_over_a_change_of_clocks_keeps_to_its_readers(ready: Store) -> None:
+def test_move_over_clock_change_keeps_reader_times(ready: Store) -> None:
     now = datetime(2027, 3, 20, 12, tzinfo=UTC)
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
@@ -117,7 +117,7 @@ def test_an_edition_that_moves_over_a_change_of_clocks_keeps_to_its_readers(read
     assert moved.moment == datetime(2027, 3, 29, 0, tzinfo=UTC), "nine o'clock in Tokyo"
 
 
-def test_of_two_that_are_to_be_sent_at_the_same_time_one_is(ready: Store) -> None:
+def test_simultaneous_occurrences_send_one_edition(ready: Store) -> None:
     with ready.begin() as tx:
         occurrences.move_occurrence(tx, STAFF, find_planned(tx, "2026-12-01"), RULE_TIME, NOW)
         steps = build_calendar(tx).list_due_steps(NOW + 4 * DAY - HOUR, LOOK_BACK)
@@ -129,9 +129,7 @@ def test_of_two_that_are_to_be_sent_at_the_same_time_one_is(ready: Store) -> Non
     assert other.reason == "another of this digest is sent then"
 
 
-def test_what_a_long_blackout_has_moved_is_not_forgotten_before_its_time(
-    mailer: Mailer, ready: Store
-) -> None:
+def test_occurrence_moved_by_long_blackout_is_kept(mailer: Mailer, ready: Store) -> None:
     now = datetime(2027, 3, 1, 8, tzinfo=UTC)
     mailer.clock = lambda: now
     with ready.begin() as tx:

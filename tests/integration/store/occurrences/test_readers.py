@@ -58,7 +58,7 @@ def moved_to_noon(tx: SqlTransaction, made: Edition) -> SendAppointment | None:
     return factories.reload_edition(tx, made).appointment
 
 
-def test_an_approved_edition_that_is_moved_is_not_late(mailer: Mailer, made: Edition) -> None:
+def test_moved_approved_edition_is_not_late(mailer: Mailer, made: Edition) -> None:
     mailer.clock = lambda: ELEVEN + MINUTE
     with mailer.store.begin() as tx:
         factories.approve_without_composing(mailer, tx, made)
@@ -67,7 +67,7 @@ def test_an_approved_edition_that_is_moved_is_not_late(mailer: Mailer, made: Edi
         assert factories.reload_edition(tx, made).state is EditionState.SENDING
 
 
-def test_an_edition_in_review_that_is_moved_is_not_late(mailer: Mailer, made: Edition) -> None:
+def test_moved_edition_in_review_is_not_late(mailer: Mailer, made: Edition) -> None:
     with mailer.store.begin() as tx:
         digests.edit_digest(tx, STAFF, "weekly", {"when_late": WhenLate.DRAFT}, NOW)
         mailer.clock = lambda: NOW
@@ -78,9 +78,7 @@ def test_an_edition_in_review_that_is_moved_is_not_late(mailer: Mailer, made: Ed
         assert factories.reload_edition(tx, made).state is EditionState.IN_REVIEW
 
 
-def test_what_was_to_be_sent_now_and_is_moved_goes_by_readers_time_again(
-    ready: Store, made: Edition
-) -> None:
+def test_move_after_send_now_restores_reader_times(ready: Store, made: Edition) -> None:
     with ready.begin() as tx:
         occurrences.send_now(tx, STAFF, tokyo(tx).find_occurrence("2026-11-24", NOW), NOW)
         moved_to_noon(tx, made)
@@ -89,7 +87,7 @@ def test_what_was_to_be_sent_now_and_is_moved_goes_by_readers_time_again(
     assert when.send_time is SendTimeBasis.READER
 
 
-def test_one_that_is_sent_now_in_the_minute_of_its_rule_is_for_all_at_once(ready: Store) -> None:
+def test_send_now_in_minute_of_rule_is_immediate(ready: Store) -> None:
     now = datetime(2026, 11, 24, 9, 0, 20, tzinfo=UTC)
     with ready.begin() as tx:
         claim_occurrence(tx, state=ON_HOLD)
@@ -98,7 +96,7 @@ def test_one_that_is_sent_now_in_the_minute_of_its_rule_is_for_all_at_once(ready
     assert step.planned.is_immediate
 
 
-def test_one_can_be_sent_now_in_the_hour_that_comes_twice(ready: Store) -> None:
+def test_send_now_works_in_repeated_hour(ready: Store) -> None:
     now = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
     with ready.begin() as tx:
         tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))

@@ -28,7 +28,7 @@ from tests.integration.store.occurrences.factories import (
 )
 
 
-def test_an_occurrence_is_taken_once(ready: Store) -> None:
+def test_occurrence_is_claimed_once(ready: Store) -> None:
     with ready.begin() as tx:
         number = claim_occurrence(tx, reason="")
         assert number is not None
@@ -44,7 +44,7 @@ def test_an_occurrence_is_taken_once(ready: Store) -> None:
         assert (kept.moved_to, kept.edition_id, kept.reason, kept.actor) == (None, None, "", "")
 
 
-def test_another_digest_another_zone_and_another_time_are_others(ready: Store) -> None:
+def test_claim_differs_by_digest_zone_and_time(ready: Store) -> None:
     with ready.begin() as tx:
         numbers = [
             claim_occurrence(tx),
@@ -56,7 +56,7 @@ def test_another_digest_another_zone_and_another_time_are_others(ready: Store) -
         assert len({*numbers}) == 4
 
 
-def test_a_taking_that_is_undone_leaves_it_to_others(ready: Store) -> None:
+def test_rolled_back_claim_leaves_occurrence_free(ready: Store) -> None:
     with ready.begin() as tx:
         assert claim_occurrence(tx)
         tx.rollback()
@@ -64,7 +64,7 @@ def test_a_taking_that_is_undone_leaves_it_to_others(ready: Store) -> None:
         assert claim_occurrence(tx)
 
 
-def test_of_two_who_take_it_at_once_exactly_one_does(ready: Store) -> None:
+def test_concurrent_claims_have_one_winner(ready: Store) -> None:
     for number in range(ROUNDS):
         named = RULE_TIME + number * DAY
         won = run_concurrently(
@@ -77,7 +77,7 @@ def test_of_two_who_take_it_at_once_exactly_one_does(ready: Store) -> None:
             assert get_occurrence(tx, named).id in won
 
 
-def test_of_two_who_take_a_planned_one_at_once_exactly_one_does(ready: Store) -> None:
+def test_concurrent_claims_of_planned_have_one_winner(ready: Store) -> None:
     for number in range(ROUNDS):
         named = RULE_TIME + number * DAY
         with ready.begin() as tx:
@@ -94,7 +94,7 @@ def test_of_two_who_take_a_planned_one_at_once_exactly_one_does(ready: Store) ->
             assert kept.moved_to == named + HOUR
 
 
-def test_of_a_worker_and_of_staff_at_once_exactly_one_decides(ready: Store) -> None:
+def test_worker_and_staff_decide_once(ready: Store) -> None:
     for number in range(ROUNDS):
         named = RULE_TIME + number * DAY
         taken, skipped = run_concurrently(
@@ -107,7 +107,7 @@ def test_of_a_worker_and_of_staff_at_once_exactly_one_decides(ready: Store) -> N
             assert get_occurrence(tx, named).state is (MADE if taken else SKIPPED)
 
 
-def test_one_that_staff_have_moved_is_taken_as_they_have_left_it(ready: Store) -> None:
+def test_moved_occurrence_is_claimed_as_moved(ready: Store) -> None:
     with ready.begin() as tx:
         planned = save_decision(tx, moved_to=RULE_TIME - 2 * HOUR, reason="a summit")
         assert planned
@@ -118,7 +118,7 @@ def test_one_that_staff_have_moved_is_taken_as_they_have_left_it(ready: Store) -
         assert claim_occurrence(tx) is None
 
 
-def test_why_the_worker_skips_or_holds_it_is_kept_instead(ready: Store) -> None:
+def test_claim_replaces_reason_when_skipping_or_holding(ready: Store) -> None:
     with ready.begin() as tx:
         save_decision(tx, moved_to=RULE_TIME - 2 * HOUR, reason="a summit")
         assert claim_occurrence(tx, state=ON_HOLD, reason="it was missed by 9 h")
@@ -128,7 +128,7 @@ def test_why_the_worker_skips_or_holds_it_is_kept_instead(ready: Store) -> None:
         )
 
 
-def test_an_edition_is_attached_to_it(ready: Store) -> None:
+def test_edition_is_attached_to_occurrence(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
         made = factories.create_edition(tx, "boats")
@@ -138,7 +138,7 @@ def test_an_edition_is_attached_to_it(ready: Store) -> None:
         assert get_occurrence(tx).edition_id == made.id
 
 
-def test_what_staff_decide_is_kept_with_its_reason_and_who_it_was(ready: Store) -> None:
+def test_decision_keeps_reason_and_actor(ready: Store) -> None:
     with ready.begin() as tx:
         kept = save_decision(tx, moved_to=RULE_TIME + HOUR, reason="a summit")
         assert kept == get_occurrence(tx)
@@ -151,7 +151,7 @@ def test_what_staff_decide_is_kept_with_its_reason_and_who_it_was(ready: Store) 
 
 
 @pytest.mark.parametrize("seen", [None, PLANNED, ON_HOLD, MADE])
-def test_what_has_changed_meanwhile_is_not_overwritten(
+def test_decision_never_overwrites_concurrent_change(
     ready: Store, seen: OccurrenceState | None
 ) -> None:
     with ready.begin() as tx:
@@ -164,7 +164,7 @@ def test_what_has_changed_meanwhile_is_not_overwritten(
         assert get_occurrence(tx) == before
 
 
-def test_what_somebody_else_has_decided_since_is_not_overwritten_though_it_looks_alike(
+def test_decision_never_overwrites_equal_later_decision(
     ready: Store,
 ) -> None:
     with ready.begin() as tx:
@@ -175,7 +175,7 @@ def test_what_somebody_else_has_decided_since_is_not_overwritten_though_it_looks
         assert get_occurrence(tx) == later
 
 
-def test_of_two_who_decide_at_once_about_what_nobody_has_touched_one_is_told(
+def test_concurrent_first_decisions_refuse_one(
     ready: Store,
 ) -> None:
     for number in range(ROUNDS):
@@ -192,7 +192,7 @@ def test_of_two_who_decide_at_once_about_what_nobody_has_touched_one_is_told(
             assert get_occurrence(tx, named) == (one or other)
 
 
-def test_of_two_who_decide_at_once_about_what_is_moved_already_one_is_told(ready: Store) -> None:
+def test_concurrent_later_decisions_refuse_one(ready: Store) -> None:
     for number in range(ROUNDS):
         named = RULE_TIME + number * DAY
         with ready.begin() as tx:
@@ -208,7 +208,7 @@ def test_of_two_who_decide_at_once_about_what_is_moved_already_one_is_told(ready
             assert get_occurrence(tx, named) == (one or other)
 
 
-def test_what_is_old_is_left_out_but_not_what_was_moved_and_is_to_come(ready: Store) -> None:
+def test_old_occurrences_are_left_out_unless_moved_ahead(ready: Store) -> None:
     with ready.begin() as tx:
         for days, state in ((-90, MADE), (-80, SKIPPED), (-70, ON_HOLD), (-1, MADE), (3, SKIPPED)):
             claim_occurrence(tx, RULE_TIME + days * DAY, state)
@@ -227,7 +227,7 @@ def test_what_is_old_is_left_out_but_not_what_was_moved_and_is_to_come(ready: St
         )
 
 
-def test_those_held_are_told_until_a_later_one_is_made(ready: Store) -> None:
+def test_occurrences_on_hold_are_listed_until_later_edition(ready: Store) -> None:
     def held(tx: SqlTransaction) -> list[tuple[str, int]]:
         return [
             (one.digest_slug, (one.rule_time - RULE_TIME).days)
@@ -248,7 +248,7 @@ def test_those_held_are_told_until_a_later_one_is_made(ready: Store) -> None:
         assert held(tx) == [("other", 1)]
 
 
-def test_what_was_decided_outlives_its_schedule(ready: Store) -> None:
+def test_decision_outlives_its_schedule(ready: Store) -> None:
     with ready.begin() as tx:
         claim_occurrence(tx, state=ON_HOLD)
         tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))

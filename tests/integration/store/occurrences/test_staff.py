@@ -31,7 +31,7 @@ from tests.integration.store.occurrences.factories import (
 MINUTE = timedelta(minutes=1)
 
 
-def test_one_that_is_moved_keeps_its_name_and_is_due_by_its_new_time(ready: Store) -> None:
+def test_moved_occurrence_keeps_name_and_is_due_later(ready: Store) -> None:
     to = parse_wall_time("2026-11-23 16:30")
     with ready.begin() as tx:
         kept = occurrences.move_occurrence(
@@ -46,7 +46,7 @@ def test_one_that_is_moved_keeps_its_name_and_is_due_by_its_new_time(ready: Stor
         assert list_due_actions(tx, NOW + 3 * DAY + 6 * HOUR)["24 Nov"] is OccurrenceAction.ASSEMBLE
 
 
-def test_one_is_moved_again_and_restored(ready: Store) -> None:
+def test_occurrence_is_moved_again_and_restored(ready: Store) -> None:
     with ready.begin() as tx:
         occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + 2 * HOUR, NOW)
@@ -58,16 +58,14 @@ def test_one_is_moved_again_and_restored(ready: Store) -> None:
 
 
 @pytest.mark.parametrize("state", [SKIPPED, ON_HOLD])
-def test_one_that_is_skipped_or_held_is_to_be_sent_again_when_it_is_moved(
-    ready: Store, state: OccurrenceState
-) -> None:
+def test_move_makes_skipped_or_held_occurrence_due(ready: Store, state: OccurrenceState) -> None:
     with ready.begin() as tx:
         claim_occurrence(tx, state=state)
         kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         assert (kept.state, kept.moved_to) == (PLANNED, RULE_TIME + HOUR)
 
 
-def test_nothing_is_moved_into_the_past(ready: Store) -> None:
+def test_move_into_past_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
         with pytest.raises(InputError, match="2026-11-20 09:28 in Europe/London is past") as it:
             occurrences.move_occurrence(
@@ -83,7 +81,7 @@ def test_nothing_is_moved_into_the_past(ready: Store) -> None:
         )
 
 
-def test_one_that_is_skipped_says_why_and_is_not_due(ready: Store) -> None:
+def test_skipped_occurrence_has_reason_and_is_not_due(ready: Store) -> None:
     with ready.begin() as tx:
         kept = occurrences.skip_occurrence(tx, AMINA, find_planned(tx), NOW, reason="nobody is in")
         assert (kept.state, kept.reason, kept.actor) == (SKIPPED, "nobody is in", "Amina")
@@ -94,9 +92,7 @@ def test_one_that_is_skipped_says_why_and_is_not_due(ready: Store) -> None:
 
 
 @pytest.mark.parametrize(("actor", "reason"), [("Amina", "by Amina"), ("Ben Ali", "by Ben Ali")])
-def test_one_that_is_skipped_without_a_word_says_by_whom(
-    ready: Store, actor: str, reason: str
-) -> None:
+def test_skip_without_reason_names_actor(ready: Store, actor: str, reason: str) -> None:
     with ready.begin() as tx:
         assert (
             occurrences.skip_occurrence(tx, create_local_actor(actor), find_planned(tx), NOW).reason
@@ -104,7 +100,7 @@ def test_one_that_is_skipped_without_a_word_says_by_whom(
         )
 
 
-def test_one_that_is_skipped_is_restored(ready: Store) -> None:
+def test_skipped_occurrence_is_restored(ready: Store) -> None:
     with ready.begin() as tx:
         occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         occurrences.skip_occurrence(tx, STAFF, find_planned(tx), NOW)
@@ -115,7 +111,7 @@ def test_one_that_is_skipped_is_restored(ready: Store) -> None:
         )
 
 
-def test_nothing_is_restored_that_is_as_its_rule_has_it_or_past(ready: Store) -> None:
+def test_restore_without_decision_or_in_past_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
         with pytest.raises(Refused, match="as its rule has it"):
             occurrences.restore_occurrence(tx, STAFF, find_planned(tx), NOW)
@@ -134,9 +130,7 @@ def test_nothing_is_restored_that_is_as_its_rule_has_it_or_past(ready: Store) ->
 
 
 @pytest.mark.parametrize("state", [None, SKIPPED, ON_HOLD])
-def test_one_that_is_sent_now_is_assembled_at_the_next_tick(
-    ready: Store, state: OccurrenceState | None
-) -> None:
+def test_send_now_assembles_at_next_tick(ready: Store, state: OccurrenceState | None) -> None:
     with ready.begin() as tx:
         if state:
             claim_occurrence(tx, state=state)
@@ -149,7 +143,7 @@ def test_one_that_is_sent_now_is_assembled_at_the_next_tick(
         assert list_due_actions(tx, now) == {}
 
 
-def test_sent_now_is_by_the_clock_of_its_zone(ready: Store) -> None:
+def test_send_now_uses_clock_of_zone(ready: Store) -> None:
     with ready.begin() as tx:
         tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))
         add_schedule(tx, zone="Asia/Kathmandu")
@@ -158,7 +152,7 @@ def test_sent_now_is_by_the_clock_of_its_zone(ready: Store) -> None:
         )
 
 
-def test_the_verbs_refuse_what_has_changed_since_staff_looked(ready: Store) -> None:
+def test_verbs_refuse_occurrence_changed_in_between(ready: Store) -> None:
     with ready.begin() as tx:
         seen = find_planned(tx)
         claim_occurrence(tx)
@@ -169,7 +163,7 @@ def test_the_verbs_refuse_what_has_changed_since_staff_looked(ready: Store) -> N
         assert get_occurrence(tx).state is MADE
 
 
-def test_of_two_who_decide_about_what_both_have_seen_the_second_is_refused(ready: Store) -> None:
+def test_second_of_two_decisions_is_refused(ready: Store) -> None:
     """Also where both have seen it moved already, and the first has only moved it again."""
     with ready.begin() as tx:
         for hours in (1, 2):
@@ -196,7 +190,7 @@ def test_of_two_who_decide_about_what_both_have_seen_the_second_is_refused(ready
             assert get_occurrence(tx) == first
 
 
-def test_one_that_is_moved_to_its_rules_time_is_as_its_rule_has_it(ready: Store) -> None:
+def test_move_to_rule_time_clears_decision(ready: Store) -> None:
     with ready.begin() as tx:
         occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME, NOW + HOUR)
@@ -204,7 +198,7 @@ def test_one_that_is_moved_to_its_rules_time_is_as_its_rule_has_it(ready: Store)
         assert find_planned(tx).occurrence.note == ""
 
 
-def test_a_reason_that_is_no_line_is_refused(ready: Store) -> None:
+def test_reason_with_control_characters_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
         for verb in (occurrences.skip_occurrence, occurrences.send_now):
             with pytest.raises(InputError, match="control characters"):
