@@ -207,8 +207,8 @@ def describe_step(step: NextStep) -> str:
         facts = ", ".join(f"{name} {value}" for name, value in step.facts.items())
         words = step.action.replace("_", " ")
         return f"{words} ({facts})" if facts else words
-    facts = {name: shlex.quote(str(value)) for name, value in step.facts.items()}
-    return f"`{template.format_map(_Facts(facts))}`"
+    values = {name: shlex.quote(str(value)) for name, value in step.facts.items()}
+    return f"`{template.format_map(_Facts(values))}`"
 
 
 class _Facts(dict[str, str]):
