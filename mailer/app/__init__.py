@@ -1,15 +1,16 @@
 """The only wiring: settings in, a :class:`Mailer` out.
 
-    mailer.py         settings, database and clock, and what is built from them
-    messages.py       messages of an edition, and previews
-    rendering.py      the renderer that verbs get
-    source_import.py  importing what sources bring
+    mailer.py     settings, database and clock, and what is built from them
+    messages.py   messages of an edition, and previews
+    rendering.py  the renderer that verbs get
 
 Rules stand beside their nouns (``mailer.editions``, ``mailer.releases`` …), as functions that take
 an open transaction.
+
+The command line imports this package for almost every command, so it imports the renderer, delivery
+and messages only in the methods that need them.
 """
 
 from mailer.app.mailer import MAX_ACTIVE_EDITIONS, Mailer, get_utc_now, open_mailer
-from mailer.app.messages import Preview
 
-__all__ = ["MAX_ACTIVE_EDITIONS", "Mailer", "Preview", "get_utc_now", "open_mailer"]
+__all__ = ["MAX_ACTIVE_EDITIONS", "Mailer", "get_utc_now", "open_mailer"]

@@ -1,33 +1,31 @@
 """The office's mailer: settings, database and clock, and what is built from them."""
 
-import threading
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from mailer import addresses, editions, releases
-from mailer.actor import WORKER
-from mailer.app import messages
-from mailer.app.messages import Preview
-from mailer.app.rendering import SettingsRenderer
-from mailer.config import Settings
-from mailer.delivery.ledger_transaction import ActiveEdition
-from mailer.delivery.options import DeliveryOptions
-from mailer.delivery.outcomes import DeliveryProgress
-from mailer.delivery.run import DeliveryRun
-from mailer.delivery.smtp import RelayCredentials
-from mailer.digests.calendar import DigestCalendar
-from mailer.digests.loading import load_calendar, load_calendars
-from mailer.message import MessageTemplate
-from mailer.model.deliveries import DeliveryReport
-from mailer.model.digests import Digest
-from mailer.model.edition_states import EditionState
-from mailer.model.editions import Edition
-from mailer.model.rendering import Renderer
-from mailer.model.signup import SignUpLimits
-from mailer.schedules import observances
-from mailer.schedules.observances import Observance
-from mailer.store import SqlTransaction, Store
+from mailer.store import Store
+
+if TYPE_CHECKING:  # most commands need only a part of these: each method imports what it uses
+    import threading
+
+    from mailer.app.messages import Preview
+    from mailer.config import Settings
+    from mailer.delivery.ledger_transaction import ActiveEdition
+    from mailer.delivery.options import DeliveryOptions
+    from mailer.delivery.outcomes import DeliveryProgress
+    from mailer.digests.calendar import DigestCalendar
+    from mailer.message import MessageTemplate
+    from mailer.model.deliveries import DeliveryReport
+    from mailer.model.digests import Digest
+    from mailer.model.editions import Edition
+    from mailer.model.rendering import Renderer
+    from mailer.model.signup import SignUpLimits
+    from mailer.schedules.observances import Observance
+    from mailer.store import SqlTransaction
 
 MAX_ACTIVE_EDITIONS = 1000
 """Editions that one run delivers side by side."""
@@ -51,11 +49,15 @@ class Mailer:
     @property
     def renderer(self) -> Renderer:
         """The renderer that verbs get, with the current settings."""
+        from mailer.app.rendering import SettingsRenderer
+
         return SettingsRenderer(self.settings)
 
     @property
     def sign_up_limits(self) -> SignUpLimits:
         """How often strangers may sign up."""
+        from mailer.model.signup import SignUpLimits
+
         signup = self.settings.signup
         return SignUpLimits(signup.per_address, signup.per_client, signup.per_domain)
 
@@ -66,15 +68,21 @@ class Mailer:
 
     def build_calendar(self, tx: SqlTransaction, digest: Digest) -> DigestCalendar:
         """Return the calendar of one digest, by the office's observances and clock."""
+        from mailer.digests.loading import load_calendar
+
         return load_calendar(tx, digest, self.read_observances(), self.clock())
 
     def build_calendars(self, tx: SqlTransaction) -> list[DigestCalendar]:
         """Return the calendars of all digests that have a schedule."""
+        from mailer.digests.loading import load_calendars
+
         return load_calendars(tx, self.read_observances(), self.clock())
 
     def read_observances(self) -> Mapping[str, Observance]:
         """Return the shipped observances and the office's own, read again when a file has changed.
         Raises ConfigError."""
+        from mailer.schedules import observances
+
         stamp = self.settings.observances_stamp
         if stamp != self._observances[0]:
             self._observances = (
@@ -87,12 +95,17 @@ class Mailer:
         self, tx: SqlTransaction, edition: Edition
     ) -> dict[str, MessageTemplate]:
         """Return a message template for each of the edition's frozen bodies, by language."""
+        from mailer.app import messages
+
         return messages.build_message_templates(self.settings, tx, edition)
 
     def preview_edition(
         self, tx: SqlTransaction, edition: Edition, *, address: str = "", language: str = ""
     ) -> Preview:
         """Compose a draft and return its mail; the arguments are those of ``build_preview``."""
+        from mailer import editions
+        from mailer.app import messages
+
         edition, _ = editions.compose_edition(tx, edition, self.renderer)
         return messages.build_preview(
             self.settings, tx, edition, self.clock(), address=address, language=language
@@ -116,6 +129,12 @@ class Mailer:
         `at_once` deferred deliveries are tried at once.
 
         Raises RelayError and ConfigError; whatever happens, every row is on disk in its state."""
+        from mailer import editions, releases
+        from mailer.actor import WORKER
+        from mailer.delivery.ledger_transaction import ActiveEdition
+        from mailer.delivery.run import DeliveryRun
+        from mailer.model.edition_states import EditionState
+
         wanted_ids = {edition.id for edition in begun_editions}
 
         with self.store.read() as tx:
@@ -159,6 +178,10 @@ class Mailer:
             ]
 
     def _build_delivery_options(self) -> DeliveryOptions:
+        from mailer import addresses
+        from mailer.delivery.options import DeliveryOptions
+        from mailer.delivery.smtp import RelayCredentials
+
         settings = self.settings
         return DeliveryOptions(
             relays=tuple(

@@ -1,10 +1,13 @@
 """The real renderer: the settings and the templates of an office."""
 
-from mailer.config import Settings
-from mailer.intake.markup import to_html
-from mailer.model.editions import Manuscript
-from mailer.model.rendering import Composition
-from mailer.render import compose_edition
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailer.config import Settings
+    from mailer.model.editions import Manuscript
+    from mailer.model.rendering import Composition
 
 
 class SettingsRenderer:
@@ -20,4 +23,7 @@ class SettingsRenderer:
 
     def compose_edition(self, manuscript: Manuscript) -> Composition:
         """Compose an edition in every language it needs. Raises ComposeError."""
+        from mailer.intake.markup import to_html
+        from mailer.render import compose_edition
+
         return compose_edition(manuscript, self._settings, to_html)

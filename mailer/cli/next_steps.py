@@ -1,6 +1,6 @@
 """Errors as the command line words them: options for fields, commands for next steps."""
 
-from typing import Any
+import shlex
 
 from mailer.errors import MailerError, NextStep
 
@@ -62,6 +62,9 @@ COMMANDS_BY_ACTION = {
     "make_list_private": "mailer list edit {list} --visibility private",
     "make_list_public": "mailer list edit {list} --visibility public",
     "save_segment": "mailer segment save {segment} {filter}",
+    "send_members_every_edition": (
+        "mailer subscriber change --list {list} --where 'frequency = {frequency}' --frequency every"
+    ),
     # Sending
     "add_digest": "mailer digest add {digest} --list {list}",
     "approve_edition": "mailer edition approve {edition}",
@@ -82,7 +85,7 @@ COMMANDS_BY_ACTION = {
     "resume_edition": "mailer edition resume {edition}",
     "retry_failed": "mailer edition retry {edition} --failed",
     "retry_failed_deliveries": "mailer edition retry {edition} --failed",
-    "schedule_edition": "mailer edition schedule {edition} --at {time}",
+    "schedule_edition": "mailer edition schedule {edition} --at {time} --zone {zone}",
     "send_edition": "mailer send {edition}",
     "send_editions": "mailer send {editions}",
     "send_now": "mailer send {edition}",
@@ -106,7 +109,7 @@ COMMANDS_BY_ACTION = {
     "request_kill": "mailer release kill {slug} --why …",
     "send_release": "mailer release send {slug} --to {list}",
     "set_boilerplate": "mailer boilerplate set {file} --organisation {organisation}",
-    "set_embargo": "mailer embargo set {slug} {time}",
+    "set_embargo": "mailer embargo set {slug} {time} --zone {zone}",
     "take_back_kill": "mailer release kill {slug} --take-back",
     "withdraw_kill": "mailer release kill {slug} --take-back",
     # Server and admin
@@ -118,7 +121,7 @@ COMMANDS_BY_ACTION = {
     "prepare_folder": "mailer init",
     "run_worker": "mailer worker",
     "upgrade_database": "mailer database upgrade",
-    "upgrade_mailer": "pip install --upgrade mailer",
+    "upgrade_program": "pip install --upgrade pressmail",
 }
 """The command of each action. A word in braces is a fact of the step."""
 
@@ -204,10 +207,11 @@ def describe_step(step: NextStep) -> str:
         facts = ", ".join(f"{name} {value}" for name, value in step.facts.items())
         words = step.action.replace("_", " ")
         return f"{words} ({facts})" if facts else words
-    return f"`{template.format_map(_Facts(step.facts))}`"
+    values = {name: shlex.quote(str(value)) for name, value in step.facts.items()}
+    return f"`{template.format_map(_Facts(values))}`"
 
 
-class _Facts(dict[str, Any]):
+class _Facts(dict[str, str]):
     """The facts of a step. A missing fact is written as the word for it, in capitals."""
 
     def __missing__(self, name: str) -> str:

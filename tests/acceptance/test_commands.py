@@ -90,7 +90,7 @@ def test_newer_database_is_refused(mailer: Shell) -> None:
     with sqlite3.connect(mailer.folder / "subscribers.db") as db:
         db.execute("update alembic_version set version_num = '9999'")
     db.close()
-    assert "newer than this program" in mailer("list", "list", code=3).err
+    assert "which this program does not know" in mailer("list", "list", code=3).err
 
 
 def test_invalid_articles_are_named_by_line_and_others_added(mailer: Shell) -> None:

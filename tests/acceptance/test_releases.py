@@ -77,7 +77,7 @@ def test_contacts_are_listed_by_beat_and_edited(office: Shell) -> None:
     assert "line 5: refused: nobody" in second_import.err
     assert office("contact", "show", ANA, "--json").json["profile"]["trust"] == "trusted"
     office("contact", "remove", ANA)
-    assert "no media contact" in office("contact", "show", ANA, code=1).err
+    assert "is not a media contact" in office("contact", "show", ANA, code=1).err
 
 
 def test_contact_import_reports_unknown_columns_and_duplicates(office: Shell) -> None:
@@ -179,7 +179,7 @@ def test_release_is_sent_corrected_and_killed(office: Shell, relay: Relay) -> No
     )
     send_over(office, relay, *kill, "--confirm", "--by", "Ben", "--yes")
     assert relay.list_mails(CHLOE)[-1]["Subject"].startswith("NE PAS UTILISER")
-    assert "that is for good" in office(*kill, "--take-back", code=5).err
+    assert "a kill is permanent" in office(*kill, "--take-back", code=5).err
     reports = office("release", "show", "open-day", "--json").json["reports"]
     assert [one["edition"]["role"] for one in reports] == ["release", "correction", "kill"]
 

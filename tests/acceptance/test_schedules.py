@@ -35,7 +35,7 @@ def test_invalid_schedules_are_explained(mailer: Shell) -> None:
     for words, message in (
         (("nowhere", "daily"), "no digest 'nowhere'"),
         (("weekly", "hourly"), "is not a schedule"),
-        (("weekly", "daily", "--at", "25:00"), "no time of day"),
+        (("weekly", "daily", "--at", "25:00"), "not a time of day"),
         (("weekly", "daily", "--zone", "Mars/Base"), "not a time zone"),
         (("weekly", "daily", "--holidays", "XX"), "no public holidays"),
         (("weekly", "daily", "--start", "tomorrow"), "is not a day"),

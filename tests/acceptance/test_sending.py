@@ -45,7 +45,7 @@ def get_edition_state(office: Shell) -> str:
 
 def test_relay_user_without_password_is_refused_before_sending(office: Shell, relay: Relay) -> None:
     message = office("send", "1", code=3, env=make_relay_env(relay.port, USER="office")).err
-    assert "a user and no password" in message
+    assert "a user but no password" in message
     assert get_edition_state(office) == "approved"
 
 

@@ -15,7 +15,7 @@ from mailer.errors import InputError
 from mailer.model.edition_states import OPEN_STATES, EditionState, SendTimeBasis
 
 if TYPE_CHECKING:
-    from mailer.app import Preview
+    from mailer.app.messages import Preview
 from mailer.plain_data import to_plain_data
 
 

@@ -86,7 +86,7 @@ def schedule_edition(
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     send_time: Annotated[
         SendTimeBasis,
-        typer.Option(help="ByOption the clock of that zone, or by each reader's own."),
+        typer.Option(help="By the clock of that zone, or by each reader's own."),
     ] = SendTimeBasis.OFFICE,
     by: ByOption = "",
     json: JsonOption = False,

@@ -127,9 +127,7 @@ def _change_occurrence(
         digest = digests.get_digest(tx, digest_slug)
         now = mailer.clock()
         planned = mailer.build_calendar(tx, digest).find_occurrence(when, now)
-        saved_occurrence = change(
-            tx, planned, *arguments, now, reason=reason, actor=resolve_actor(by).name
-        )
+        saved_occurrence = change(tx, resolve_actor(by), planned, *arguments, now, reason=reason)
         local_time = saved_occurrence.moved_to or saved_occurrence.rule_time
         out.print_record(
             _to_json(tx, saved_occurrence),

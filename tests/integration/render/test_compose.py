@@ -13,7 +13,8 @@ import pytest
 from lxml import html as lxml_html
 
 from mailer import editions
-from mailer.app import Mailer, Preview
+from mailer.app import Mailer
+from mailer.app.messages import Preview
 from mailer.languages import UN_LANGUAGES
 from mailer.model.articles import ArticleKind, Image
 from mailer.model.editions import Edition

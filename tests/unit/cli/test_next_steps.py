@@ -113,6 +113,13 @@ def test_missing_fact_is_written_in_capitals() -> None:
     assert describe_steps((NextStep("send_edition"),)) == "use `mailer send EDITION`"
 
 
+def test_fact_with_spaces_is_quoted_for_shell() -> None:
+    step = NextStep("schedule_edition", edition=3, time="2026-12-18 09:00", zone="Europe/Paris")
+    assert describe_steps((step,)) == (
+        "use `mailer edition schedule 3 --at '2026-12-18 09:00' --zone Europe/Paris`"
+    )
+
+
 def test_unknown_action_falls_back_to_its_words() -> None:
     error = Refused("no", next_steps=[NextStep("call_a_friend", name="Ana")])
     assert describe_error(error) == "no; use call a friend (name Ana)"

@@ -1,0 +1,111 @@
+"""Changing fields of an article."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from mailer import articles
+from mailer.cli.article.group import LanguageOption, app
+from mailer.cli.article.text_files import read_text
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, StorySlug, resolve_actor
+from mailer.cli.output import Output
+from mailer.cli.transactions import open_for_writing
+from mailer.errors import InputError, UsageError
+from mailer.model.articles import Article, ArticleKind, Image
+
+
+@app.command("edit")
+def edit_article(
+    slug: StorySlug,
+    language: LanguageOption = "",
+    title: Annotated[str | None, typer.Option(help="The title.")] = None,
+    summary: Annotated[str | None, typer.Option(help="The summary.")] = None,
+    kind: Annotated[ArticleKind | None, typer.Option(help="The article's kind.")] = None,
+    published: Annotated[
+        str | None, typer.Option(help="The day, such as 2026-12-18, or the day and time.")
+    ] = None,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="A topic, in place of all topics; repeatable.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="The picture's web address; empty: no picture.")
+    ] = None,
+    image_alt: Annotated[str | None, typer.Option(help="The picture's alt text.")] = None,
+    image_credit: Annotated[str | None, typer.Option(help="The picture's credit.")] = None,
+    canonical_url: Annotated[
+        str | None, typer.Option(help="The address of the article on the web.")
+    ] = None,
+    byline: Annotated[str | None, typer.Option(help="The byline.")] = None,
+    dateline: Annotated[str | None, typer.Option(help="The dateline.")] = None,
+    body: Annotated[Path | None, typer.Option(help="A Markdown file without front matter.")] = None,
+    lead: Annotated[
+        bool | None, typer.Option("--lead/--no-lead", help="Put it first in digests, or not.")
+    ] = None,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change fields of an article, as a new revision. Editions not yet sent return to draft.
+
+    Example: mailer article edit open-day --title "Open day on Friday" --lead"""
+    out = Output(json)
+    changes: dict[str, Any] = {
+        key: value
+        for key, value in {
+            "title": title, "summary": summary, "kind": kind, "canonical_url": canonical_url,
+            "byline": byline, "dateline": dateline, "lead": lead,
+        }.items()
+        if value is not None
+    }  # fmt: skip
+    if topic is not None:
+        changes["topics"] = tuple(topic)
+    if body is not None:
+        from mailer.intake.markup import to_html
+
+        text = read_text(body)
+        changes |= {"body": text, "html": to_html(text)}
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        language = language or mailer.settings.defaults.language
+        current_article = articles.get_article(tx, slug, language)
+        if published is not None:
+            changes["published"] = _parse_moment(published, mailer.settings.defaults.time_zone)
+        if image is not None or image_alt is not None or image_credit is not None:
+            changes["image"] = _change_image(current_article, image, image_alt, image_credit)
+        if not changes:
+            raise UsageError("no change was given", hint="see `mailer article edit --help`")
+        article, outcome = articles.edit_article(
+            tx,
+            resolve_actor(by),
+            slug,
+            language,
+            changes,
+            mailer.clock(),
+        )
+        message = f"{article.slug} ({article.language}): {outcome}, revision {article.revision}"
+        out.print_record(article, message)
+
+
+def _parse_moment(text: str, zone: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InputError(
+            f"{text!r} is not a date", where="--published", hint="write it as 2026-12-18"
+        ) from error
+
+
+def _change_image(
+    article: Article, url: str | None, alt: str | None, credit: str | None
+) -> Image | None:
+    if url == "":
+        return None
+    current_image = article.image or Image("", "")
+    return Image(
+        current_image.url if url is None else url,
+        current_image.alt if alt is None else alt,
+        current_image.credit if credit is None else credit,
+    )

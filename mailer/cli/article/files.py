@@ -1,0 +1,140 @@
+"""Adding articles from Markdown files and Word files."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailer.actor import Actor
+from mailer.cli.article.group import app
+from mailer.cli.next_steps import describe_error
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.output import Output
+from mailer.cli.transactions import open_for_writing
+from mailer.errors import InputError, MailerError, NextStep, PartlyDone, Refused
+from mailer.model.articles import Article, ArticleKind, ArticleOutcome, ArticleState
+
+if TYPE_CHECKING:
+    from mailer.app import Mailer
+    from mailer.store import SqlTransaction
+
+WORD_SUFFIX = ".docx"
+
+
+@app.command("add")
+def add_articles(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Markdown files, folders of them, or Word files.")
+    ],
+    create_topics: Annotated[
+        bool, typer.Option("--create-topics", help="Add topics that do not exist yet.")
+    ] = False,
+    kind: Annotated[
+        ArticleKind, typer.Option(help="The kind of articles from Word files.")
+    ] = ArticleKind.NEWS,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Queue articles from Markdown files with front matter, or make drafts of Word files (.docx).
+
+    With --kind press_release, the pictures of a Word file become assets. Adding a file again
+    changes nothing; a changed file makes a new revision. Invalid files are listed with the line,
+    and the others are added (exit code 4).
+
+    Example: mailer article add stories/ --create-topics"""
+    from mailer import releases
+    from mailer.intake import files
+
+    out = Output(json)
+    results: list[dict[str, Any]] = []
+    refused_count = 0
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        now, defaults = mailer.clock(), mailer.settings.defaults
+        for path in [file_path for file_path in paths if file_path.suffix.lower() == WORD_SUFFIX]:
+            try:
+                results.append(_add_word_file(mailer, tx, path, kind, resolve_actor(by), out))
+            except InputError as wrong:
+                refused_count += 1
+                reason = describe_error(wrong)
+                results.append({"file": str(path), "outcome": "refused", "error": reason})
+                out.print_note(f"refused: {reason}")
+        markdown = [file_path for file_path in paths if file_path.suffix.lower() != WORD_SUFFIX]
+        for source_file in files.read_files(
+            markdown, now, language=defaults.language, time_zone=defaults.time_zone
+        ):
+            error: MailerError | None = source_file.error
+            if source_file.content is not None:
+                try:
+                    article, outcome = releases.import_article(
+                        tx,
+                        resolve_actor(by),
+                        source_file,
+                        mailer.clock(),
+                        create_topics=create_topics,
+                    )
+                    results.append(_to_result(source_file.path, outcome, article))
+                except (InputError, Refused) as wrong:
+                    key = wrong.where or wrong.field
+                    steps = [NextStep("create_topics")] if key == "topics" else []
+                    error = InputError(
+                        wrong.message,
+                        where=source_file.locate_key(key),
+                        hint=wrong.hint,
+                        next_steps=[*wrong.next_steps, *steps],
+                    )
+            if error is not None:
+                refused_count += 1
+                reason = describe_error(error)
+                results.append(
+                    {"file": str(source_file.path), "outcome": "refused", "error": reason}
+                )
+                out.print_note(f"refused: {reason}")
+    accepted = [result for result in results if "slug" in result]
+    if accepted or json:
+        out.print_table(
+            results,
+            {"": "", "article": "", "revision": "right", "file": ""},
+            [
+                (
+                    result["outcome"],
+                    f"{result['slug']} ({result['language']})",
+                    result["revision"],
+                    result["file"],
+                )
+                for result in accepted
+            ],
+        )
+    if refused_count:
+        message = f"{refused_count} of {len(results)} files were refused"
+        if refused_count == len(results):
+            raise InputError(message, hint="fix them and add them again")
+        raise PartlyDone(message, hint="the others were added; fix these and add them again")
+
+
+def _add_word_file(
+    mailer: "Mailer", tx: "SqlTransaction", path: Path, kind: ArticleKind, actor: Actor, out: Output
+) -> dict[str, Any]:
+    from mailer import sources
+    from mailer.intake.source_reader import SourceReader, build_entry
+    from mailer.intake.sources import load_word_file
+
+    defaults = SourceReader(mailer.settings).make_defaults(tx.lists.list_topics(), mailer.clock())
+    entry = build_entry(load_word_file(path, replace(defaults, kind=kind)))
+    article, outcome = sources.import_draft(tx, actor, entry, mailer.clock())
+    for omission in sources.describe_omissions(entry.omissions):
+        out.print_note(f"{path}: {omission}")
+    if article.state is ArticleState.DRAFT:
+        out.print_note(f"{path}: check it, then: mailer article queue {article.slug}")
+    return _to_result(path, outcome, article)
+
+
+def _to_result(path: Path, outcome: ArticleOutcome, article: Article) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "outcome": outcome.value,
+        "slug": article.slug,
+        "language": article.language,
+        "revision": article.revision,
+    }

@@ -1,0 +1,73 @@
+"""Queueing drafts, and withdrawing and restoring stories."""
+
+from typing import Annotated
+
+import typer
+
+from mailer import articles
+from mailer.cli.article.group import app
+from mailer.cli.options import DryRunOption, JsonOption, StorySlug, resolve_actor
+from mailer.cli.output import Output
+from mailer.cli.transactions import open_for_writing
+from mailer.model.articles import ArticleQuery
+
+OnlyLanguageOption = Annotated[
+    str, typer.Option("--language", help="Only this translation; default: all of them.")
+]
+
+
+@app.command("queue")
+def queue_article(
+    slug: StorySlug,
+    language: OnlyLanguageOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Queue a draft: digests may choose it from now on.
+
+    Example: mailer article queue open-day"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        queued = articles.queue_articles(
+            tx, resolve_actor(""), slug, language or None, mailer.clock()
+        )
+        translations = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
+        states = ", ".join(dict.fromkeys(article.state for article in translations))
+        message = f"{len(queued)} queued" if queued else f"it is no draft, but {states}"
+        out.print_record(queued, f"{slug}: {message}")
+
+
+@app.command("withdraw")
+def withdraw_article(
+    slug: StorySlug,
+    language: OnlyLanguageOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Withdraw a story from the queue and from every edition not yet sent.
+
+    Example: mailer article withdraw open-day"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        withdrawn = articles.withdraw_articles(
+            tx, resolve_actor(""), slug, language or None, mailer.clock()
+        )
+        out.print_record(withdrawn, f"{slug}: {len(withdrawn)} withdrawn")
+
+
+@app.command("restore")
+def restore_article(
+    slug: StorySlug,
+    language: OnlyLanguageOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Return a withdrawn story to the queue.
+
+    Example: mailer article restore open-day"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        restored = articles.restore_articles(
+            tx, resolve_actor(""), slug, language or None, mailer.clock()
+        )
+        out.print_record(restored, f"{slug}: {len(restored)} queued again")
