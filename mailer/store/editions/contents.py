@@ -1,5 +1,5 @@
-"""What an edition holds: its stories, its frozen bodies, its authors, and the ledger of the stories
-that its digest has run."""
+"""The contents of an edition: its stories, its frozen bodies, its authors, and the ledger of the
+stories that its digest has run."""
 
 from collections.abc import Sequence
 from typing import Any

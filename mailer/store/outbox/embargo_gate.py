@@ -1,4 +1,4 @@
-"""What the gate stops whatever the state of its edition: embargoed and killed stories."""
+"""The gate for embargoed and killed stories, which it stops in every state of their edition."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -67,7 +67,7 @@ def _office(settings: Settings, store: Store, relay: Relay) -> OfficeSimulation:
 
 
 def _script(office: OfficeSimulation) -> None:
-    """What people write, correct and withdraw in the course of the year, at random."""
+    """Plan what staff write, correct and withdraw in the course of the year, at random."""
     chance = office.chance
     number = 0
     day = FIRST
@@ -93,7 +93,7 @@ def _script(office: OfficeSimulation) -> None:
 
 
 def _writing(office: OfficeSimulation, slug: str, topic: str, fate: float) -> Callable[[], None]:
-    """Somebody writes a story, and may withdraw or correct it within four days."""
+    """Make an action that writes a story, and may withdraw or correct it within four days."""
 
     def write() -> None:
         written = office.write_article(slug, topic)
@@ -125,7 +125,7 @@ def _send_what_is_held(office: OfficeSimulation) -> None:
 
 
 def _ended(office: OfficeSimulation, slug: str) -> dict[str, tuple[OccurrenceState, S | None, str]]:
-    """What has become of each occurrence, by the date that its rule names."""
+    """Return the final state of each occurrence, by the date that its rule names."""
     with office.mailer.store.read() as tx:
         found = {}
         for kept in tx.schedules.list_occurrences(slug, 1000):
@@ -186,7 +186,7 @@ def _cutoffs_of_what_was_sent(office: OfficeSimulation) -> dict[str, list[dateti
 
 
 def _withdrawn_before(written: WrittenArticle, cutoffs: list[datetime]) -> bool:
-    """Whether it was gone before the first edition after its arrival was assembled."""
+    """Check whether an article was withdrawn before the next edition was assembled."""
     first = next((one for one in cutoffs if one > written.written_at), None)
     return written.withdrawn_at is not None and (first is None or written.withdrawn_at < first)
 

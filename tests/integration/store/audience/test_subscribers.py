@@ -198,8 +198,8 @@ def test_what_was_exported_can_be_brought_back(ready: Store, tmp_path: Path) -> 
     ]
 
 
-def test_who_leaves_while_their_choices_change_has_left(ready: Store) -> None:
-    """What was read before they left must not put them back."""
+def test_leaving_during_preference_change_is_final(ready: Store) -> None:
+    """Values read before the subscriber left must not put them back on the list."""
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health")
     held, done = threading.Event(), threading.Event()
