@@ -1,8 +1,8 @@
 """Run the ticks, in the one worker that holds the lease.
 
 A tick reads what is due, then runs one job after the other, each in a transaction of its own that
-begins by updating the lease's heartbeat. If the worker dies in between, the next tick finds the rest. A
-worker that was frozen and has lost the lease notices in its next transaction, and stops.
+begins by updating the lease's heartbeat. If the worker dies in between, the next tick finds the
+rest. A worker that was frozen and has lost the lease notices in its next transaction, and stops.
 """
 
 import time

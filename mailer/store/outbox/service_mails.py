@@ -28,9 +28,9 @@ from mailer.tokens import hash_address
 
 @dataclass(frozen=True, slots=True)
 class ServiceEditionKey:
-    """The values that all service mails of a rolling edition share. Mails with another `seed` belong to
-    another edition: everything that must not change within an edition goes into the seed. `list` is
-    a slug."""
+    """The values that all service mails of a rolling edition share. Mails with another `seed`
+    belong to another edition: everything that must not change within an edition goes into the seed.
+    `list` is a slug."""
 
     kind: EditionKind
     template: str

@@ -106,8 +106,8 @@ SELECT d.slug, o.wall, o.zone, o.state, o.edition_id, o.reason
 FROM occurrence o JOIN digest d ON d.id = o.digest_id ORDER BY o.id
 """
 _EDITIONS = """
-SELECT e.id, e.uid, coalesce(d.slug, ''), e.kind, e.state, e.last_notified_state, e.wall, e.zone, e.name,
-       e.asked_at IS NOT NULL
+SELECT e.id, e.uid, coalesce(d.slug, ''), e.kind, e.state, e.last_notified_state, e.wall, e.zone,
+       e.name, e.asked_at IS NOT NULL
 FROM edition e LEFT JOIN digest d ON d.id = e.digest_id ORDER BY e.id
 """
 _DELIVERIES = "SELECT id, edition_id, address, state, attempt FROM delivery ORDER BY id"

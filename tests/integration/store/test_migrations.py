@@ -11,14 +11,20 @@ from tests.conftest import KEY
 from tests.postgresql import run_sql
 
 _POSTGRESQL_CATALOG = (
-    "SELECT 'column', table_name || ' ' || column_name, coalesce(column_default, '') || ' ' "
-    "|| is_nullable || ' ' || data_type || ' ' || coalesce(character_maximum_length, 0) "
-    "FROM information_schema.columns WHERE table_schema = :schema",
+    (
+        "SELECT 'column', table_name || ' ' || column_name, coalesce(column_default, '') || ' ' "
+        "|| is_nullable || ' ' || data_type || ' ' || coalesce(character_maximum_length, 0) "
+        "FROM information_schema.columns WHERE table_schema = :schema"
+    ),
     "SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = :schema",
-    "SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint "
-    "WHERE connamespace = CAST(:schema AS regnamespace)",
-    "SELECT 'comment', relname, obj_description(oid) FROM pg_class "
-    "WHERE relkind = 'r' AND relnamespace = CAST(:schema AS regnamespace)",
+    (
+        "SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = CAST(:schema AS regnamespace)"
+    ),
+    (
+        "SELECT 'comment', relname, obj_description(oid) FROM pg_class "
+        "WHERE relkind = 'r' AND relnamespace = CAST(:schema AS regnamespace)"
+    ),
 )
 
 

@@ -46,9 +46,17 @@ def ask(
 
 def confirm(desk: WorkerHarness, number: int, *only: str) -> None:
     with desk.mailer.store.begin() as tx:
-        known = tx.sign_ups.find_confirmation(number)
-        assert known is not None
-        confirmations.apply_confirmation(tx, STAFF, desk.mailer.sign_up_limits.per_address, known, desk.now, wording=Wording("en", "I agree."), accepted_lists=only or None)  # fmt: skip
+        confirmation = tx.sign_ups.find_confirmation(number)
+        assert confirmation is not None
+        confirmations.apply_confirmation(
+            tx,
+            STAFF,
+            desk.mailer.sign_up_limits.per_address,
+            confirmation,
+            desk.now,
+            wording=Wording("en", "I agree."),
+            accepted_lists=only or None,
+        )
 
 
 def state(desk: WorkerHarness, number: int) -> ConfirmationState | None:

@@ -108,9 +108,13 @@ def _writing(office: OfficeSimulation, slug: str, topic: str, fate: float) -> Ca
 
 def _correct_the_latest(office: OfficeSimulation) -> None:
     """Correct the last story that came before this morning's cut-off."""
-    before = [one for one in office.written_articles
-              if one.written_at < to_moment(year_simulation.LATE, "07:00") and one.withdrawn_at is None]  # fmt: skip
-    office.revise_article(before[-1])
+    cutoff = to_moment(year_simulation.LATE, "07:00")
+    candidates = [
+        article
+        for article in office.written_articles
+        if article.written_at < cutoff and article.withdrawn_at is None
+    ]
+    office.revise_article(candidates[-1])
 
 
 def _send_what_is_held(office: OfficeSimulation) -> None:
@@ -143,16 +147,17 @@ def _ended(office: OfficeSimulation, slug: str) -> dict[str, tuple[OccurrenceSta
 
 
 @pytest.mark.slow
-def test_each_date_of_each_rule_has_one_occurrence_and_ends_with_an_edition_or_a_reason(
+def test_each_rule_date_has_one_occurrence_with_edition_or_reason(
     played: OfficeSimulation,
 ) -> None:
     for slug in year_simulation.RULES:
-        named = _ended(played, slug)
-        expected = year_simulation.compute_expected_days(slug)
-        moved = {day: day - DAY if slug == "bulletin" and day - DAY in year_simulation.HOLIDAYS else day
-                 for day in expected}  # fmt: skip
-        assert set(named) == {f"{day:%m-%d}" for day in moved.values()}
-        for state, edition, reason in named.values():
+        outcomes = _ended(played, slug)
+        rule_days = [
+            day - DAY if slug == "bulletin" and day - DAY in year_simulation.HOLIDAYS else day
+            for day in year_simulation.compute_expected_days(slug)
+        ]
+        assert set(outcomes) == {f"{day:%m-%d}" for day in rule_days}
+        for state, edition, reason in outcomes.values():
             assert state is not OccurrenceState.ON_HOLD
             assert edition in {None, S.SENT, S.SKIPPED, S.EXPIRED}
             assert edition is S.SENT or reason, "each that was not sent says why"

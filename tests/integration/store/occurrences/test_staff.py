@@ -41,7 +41,11 @@ def test_moved_occurrence_keeps_its_key_and_is_due_at_its_new_time(ready: Store)
         assert (saved.reason, saved.actor) == ("a summit", "Amina")
     with ready.read() as tx:
         planned = find_planned(tx)
-        assert (planned.saved, planned.occurrence.wall, planned.key) == (saved, to, (RULE_TIME, LONDON))
+        assert (planned.saved, planned.occurrence.wall, planned.key) == (
+            saved,
+            to,
+            (RULE_TIME, LONDON),
+        )
         assert "24 Nov" not in list_due_actions(tx, NOW + 3 * DAY + 5 * HOUR)
         assert list_due_actions(tx, NOW + 3 * DAY + 6 * HOUR)["24 Nov"] is OccurrenceAction.ASSEMBLE
 
@@ -69,7 +73,9 @@ def test_moving_skipped_or_held_occurrence_plans_it_again(
 
 def test_moving_occurrence_into_the_past_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
-        with pytest.raises(InputError, match="2026-11-20 09:28 in Europe/London is past") as refused:
+        with pytest.raises(
+            InputError, match="2026-11-20 09:28 in Europe/London is past"
+        ) as refused:
             occurrences.move_occurrence(
                 tx, STAFF, find_planned(tx), parse_wall_time("2026-11-20 09:28"), NOW
             )
@@ -94,9 +100,7 @@ def test_skipped_occurrence_has_a_reason_and_is_not_due(ready: Store) -> None:
 
 
 @pytest.mark.parametrize(("actor", "reason"), [("Amina", "by Amina"), ("Ben Ali", "by Ben Ali")])
-def test_skipping_without_reason_records_the_actor(
-    ready: Store, actor: str, reason: str
-) -> None:
+def test_skipping_without_reason_records_the_actor(ready: Store, actor: str, reason: str) -> None:
     with ready.begin() as tx:
         assert (
             occurrences.skip_occurrence(tx, create_local_actor(actor), find_planned(tx), NOW).reason
@@ -182,7 +186,9 @@ def test_second_of_two_concurrent_decisions_is_refused(ready: Store) -> None:
                 occurrences.restore_occurrence,
                 occurrences.send_now,
             ):
-                with pytest.raises(Refused, match=r"is not moved or skipped|has changed in between"):
+                with pytest.raises(
+                    Refused, match=r"is not moved or skipped|has changed in between"
+                ):
                     verb(tx, create_local_actor("Zoe"), planned, NOW + hours * HOUR + MINUTE)
             with pytest.raises(Refused, match="has changed in between") as refused:
                 occurrences.move_occurrence(
