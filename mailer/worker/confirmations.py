@@ -36,14 +36,14 @@ PENDING_STATES = (_S.ASKED, _S.CONFIRMED)
 """States that the worker moves a confirmation on from."""
 
 MAX_CONFIRMATIONS = 500
-"""Confirmations looked at in a pass, the oldest first."""
+"""Confirmations read in a pass, the oldest first."""
 
 BATCH = 100
-"""Confirmations answered in a transaction, by the same letter."""
+"""Confirmations answered in a transaction, by the same mail."""
 
 RESUME_DELAY = timedelta(minutes=15)
-"""The delay after which service mails that delivery paused are resumed, for example after the relay
-refused the password. Their edition is in no list where a person could resume it."""
+"""Time after which service mails that delivery has stopped are tried again, as when the relay
+rejects the password. Their edition is in no list in which staff could resume it."""
 
 ConfirmationJob = Callable[[SqlTransaction], None]
 

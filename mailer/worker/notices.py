@@ -25,8 +25,8 @@ from mailer.store.outbox.notices import generate_uid
 _S = EditionState
 
 NOTIFY_WITHIN = timedelta(days=1)
-"""The time after its end in which an edition gets a first notice: the first worker of an office
-sends none for editions sent by hand long ago."""
+"""Time after the end of an edition within which a first notice of it is sent: the first worker of
+an office sends none for editions that were sent by hand long ago."""
 
 CHECKED_EVENT = "checked"
 """The event with the warnings of composing."""
@@ -35,8 +35,8 @@ TOO_LATE_REASON = "it was not approved before it was to be sent"
 """The reason of an edition that is a draft again because it may not wait."""
 
 EDITING_PAUSE = timedelta(minutes=15)
-"""The time after a change of an edition in review until its approvers are notified that it is no
-longer what they were asked to approve: an editor makes several changes."""
+"""Time after a change of an edition in review until its approvers are notified of the change: an
+editor makes several changes in a row."""
 
 _KINDS_BY_STATE = {
     _S.IN_REVIEW: NoticeKind.REVIEW,

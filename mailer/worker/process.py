@@ -17,18 +17,18 @@ from mailer.worker.sources import SourcePoller
 from mailer.worker.systemd import SystemdNotifier
 
 POLL_INTERVAL = 0.5
-"""Seconds between two looks whether there is something to deliver."""
+"""Seconds between two checks for deliveries that are due."""
 
 RELAY_RETRY_DELAY = 30.0
 """Seconds after which delivery is tried again when no relay can be used."""
 
 WATCHDOG_LIMIT = 120.0
-"""Seconds without a tick after which the worker no longer reports to systemd that it lives: systemd
-then ends it and starts another."""
+"""Seconds without a tick after which the worker no longer reports to systemd that it is alive.
+systemd then ends it and starts another."""
 
 
 POLLER_JOIN_TIMEOUT = 2.0
-"""Seconds that a look at a source has to end when the worker does."""
+"""Seconds within which polling a source must end when the worker stops."""
 
 
 @dataclass(slots=True)

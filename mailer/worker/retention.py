@@ -29,15 +29,15 @@ PEOPLE_PER_TRANSACTION = 50
 """People in a transaction: each is looked for in every edition."""
 
 ALLOWANCES_LAST = timedelta(days=2)
-"""For how long it is kept what strangers have used up: the windows of limits are shorter."""
+"""Time for which the use of rate limits is stored: the windows of the limits are shorter."""
 
 SOURCE = "retention"
-"""The source of entries in the log of consent."""
+"""The source of a deletion, in the log of consent."""
 
 
 class _RetentionRule(NamedTuple):
-    """A rule that deletes records older than a moment: `find` checks whether there are any, and
-    `do` deletes a batch of them and returns their number."""
+    """A kind of record that is deleted when it is older than `before`. `find_any` returns a true
+    value if there is such a record, `delete_batch` deletes a batch and returns their number."""
 
     name: str
     before: datetime

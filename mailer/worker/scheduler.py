@@ -1,8 +1,8 @@
-"""The tick: its jobs, and the worker that ticks.
+"""Run the ticks, in the one worker that holds the lease.
 
 A tick reads what is due, then runs one job after the other, each in a transaction of its own that
-begins by updating the lease's heartbeat. Whatever dies in between, the next tick finds the rest. A
-worker that was frozen and has lost the lease notices in its next transaction, and stops.
+begins by updating the lease's heartbeat. If the worker dies in between, the next tick finds the
+rest. A worker that was frozen and has lost the lease notices in its next transaction, and stops.
 """
 
 import time
@@ -37,7 +37,7 @@ _EDITION_JOBS: Mapping[EditionState, _EditionJob] = {
 
 _MINUTE = timedelta(minutes=1)
 _LOOK_BACK_MARGIN = timedelta(days=2)
-"""The time that a tick looks back beyond the last tick of the same worker."""
+"""Time that a tick looks back beyond the last tick of the same worker."""
 
 
 class LeaseLost(Exception):

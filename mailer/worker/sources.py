@@ -1,8 +1,9 @@
 """Polling sources when they are due, beside the tick: a site may take its time to answer, and the
 calendar must not wait for it. Only the worker that ticks polls.
 
-Reading and fetching is imported when there is something to poll: it comes with
-``pressmail[intake]``, and a worker without sources needs none of it."""
+The modules that fetch and read are imported when there is a source to poll: they come with
+``pressmail[intake]``, and a worker without sources needs none of them.
+"""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""Status for people and for monitoring: due, sending, waiting and failed."""
+"""The state of an office: what is due, being sent, waiting and failed; for people and for
+monitoring."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from mailer.store import SqlTransaction
 from mailer.store.leases import TICK
 
 FAILURES_SHOWN_FOR = timedelta(days=7)
-"""For how long what has failed is shown."""
+"""Time for which failures are shown."""
 
 OVERDUE_AFTER = timedelta(minutes=1)
-"""After its cut-off an occurrence that nobody has taken up counts as overdue."""
+"""Time after its cut-off at which an occurrence that no worker has made counts as overdue."""
 
 MAX_EDITIONS = 100
 """Editions shown of each kind."""
@@ -67,7 +68,7 @@ class WorkerStatus:
 
     @property
     def problems(self) -> Iterator[str]:
-        """The problems that a person should look at, in words."""
+        """Yield the problems that a person should look at, in words."""
         if not self.worker.alive:
             last_beat = self.worker.last_beat
             yield (

@@ -36,7 +36,7 @@ class ContactQueries(SqlStore):
         )
 
     def list_release_recipients(self, slug: str) -> list[Contact]:
-        """Return the contacts that were sent an edition of a story's release."""
+        """Return the contacts who were sent an edition of a story's release."""
         recipient_ids = (
             select(schema.delivery.c.subscriber_id)
             .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)

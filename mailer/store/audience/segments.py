@@ -144,7 +144,7 @@ class SegmentQueries(SqlStore):
 
     def count_segment_uses(self, segment: Segment) -> Mapping[str, int]:
         """Return the digests and editions that name a segment. Sent editions count, as their
-        reports still state their audience."""
+        reports still name the segment."""
 
         def count_uses(table: Table, *conditions: ColumnElement[bool]) -> int:
             statement = select(func.count()).select_from(table)

@@ -63,7 +63,7 @@ class SubscriberQueries(PersonalDataQueries):
         return self._fetch_subscriber(_BY_ADDRESS, {"of_address": address})
 
     def find_subscriber_by_id(self, subscriber_id: int) -> Subscriber | None:
-        """Return the subscriber with this id, or the one that it was merged into."""
+        """Return the subscriber with this id, or the subscriber that it was merged into."""
         parameters = {"number": subscriber_id}
         return self._fetch_subscriber(_BY_ID, parameters) or self._fetch_subscriber(
             _BY_MERGED_ID, parameters

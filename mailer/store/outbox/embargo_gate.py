@@ -1,4 +1,4 @@
-"""Embargoed and killed stories, which the gate stops in every state of their edition."""
+"""The gate for embargoed and killed stories, which it stops in every state of their edition."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

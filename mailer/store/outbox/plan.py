@@ -1,4 +1,4 @@
-"""The plan: freezing an edition's audience.
+"""Freeze an edition's audience: its recipients, and the stories that each of them gets.
 
 Stories become bits. First the bits that each combination of topics lets through, and the body for
 each language, are computed in two temporary tables of a few rows. Then people are joined to them,

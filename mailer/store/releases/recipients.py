@@ -116,9 +116,9 @@ def list_exclusions(edition: Edition) -> list[tuple[ColumnElement[bool], Exclusi
 
 
 def select_late_recipients(edition: Edition) -> Select[tuple[int]]:
-    """Select the people that an edition of a begun release should reach and who have no
-    delivery. If they were to get another edition that was stopped, people who joined the list since
-    are left out."""
+    """Select the people who have no delivery of a release's edition that has begun, and should get
+    it. If the recipients are those of another edition, which was stopped, people who joined the
+    list since are left out."""
     has_row = select(_current_subscriber_id).where(schema.delivery.c.edition_id == edition.id)
     may_be_mailed = (
         select(schema.membership.c.subscriber_id)

@@ -105,9 +105,11 @@ _OCCURRENCES = """
 SELECT d.slug, o.rule_time, o.zone, o.state, o.edition_id, o.reason
 FROM occurrence o JOIN digest d ON d.id = o.digest_id ORDER BY o.id
 """
-_EDITIONS = """ SELECT e.id, e.uid, coalesce(d.slug, ''), e.kind, e.state, e.last_notified_state,
-e.wall, e.zone, e.name, e.asked_at IS NOT NULL FROM edition e LEFT JOIN digest d ON d.id =
-e.digest_id ORDER BY e.id """
+_EDITIONS = """
+SELECT e.id, e.uid, coalesce(d.slug, ''), e.kind, e.state, e.last_notified_state, e.wall, e.zone,
+       e.name, e.asked_at IS NOT NULL
+FROM edition e LEFT JOIN digest d ON d.id = e.digest_id ORDER BY e.id
+"""
 _DELIVERIES = "SELECT id, edition_id, address, state, attempt FROM delivery ORDER BY id"
 _NOTIFICATIONS = "SELECT edition_id, detail FROM edition_event WHERE what = 'notified' ORDER BY id"
 _RUNS = """

@@ -14,7 +14,7 @@ BUSY_SECONDS = 2.5
 
 MESSAGE = "message"
 """The event that the relay has accepted a message."""
-LOGGED_EVENTS = ("occurrence", "assembled", "ready", "started", "told", "delivered")
+LOGGED_EVENTS = ("occurrence", "assembled", "ready", "started", "notified", "delivered")
 """Events that a worker logs during its work."""
 
 LONGEST_PAUSE, SHORT_PAUSE = 0.03, 0.005

@@ -215,10 +215,10 @@ def test_the_databases_clock_is_ours_within_a_second(store: Store) -> None:
     assert abs(later - now - timedelta(seconds=90.5)) < timedelta(seconds=0.1)
 
 
-def test_a_session_that_was_silent_in_a_transaction_is_ended_and_that_is_said(
+def test_session_idle_in_transaction_is_ended_and_reported(
     postgresql_ready: str,
 ) -> None:
-    """As a worker's that was frozen: else it would keep its locks."""
+    """A frozen worker would otherwise keep its locks."""
 
     def silent(store: Store) -> None:
         with store.begin() as tx:

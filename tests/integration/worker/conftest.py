@@ -1,4 +1,4 @@
-"""An office with a worker, a relay, and a clock that stands still until it is told to move."""
+"""An office with a worker, a relay, and a clock that stands still until a test moves it."""
 
 import io
 import json
@@ -35,7 +35,7 @@ START = datetime(2027, 3, 1, 6, tzinfo=UTC)
 
 @dataclass
 class WorkerHarness:
-    """What a test turns and reads."""
+    """An office with a worker: its clock, its relay, its log."""
 
     mailer: Mailer
     relay: Relay
@@ -60,7 +60,7 @@ class WorkerHarness:
         self.mailer.deliver_editions([], threading.Event(), follow_new=True)
 
     def find_log_lines(self, event: str) -> list[dict[str, Any]]:
-        """The log's lines of that event."""
+        """Return the log lines of an event."""
         log_lines = [json.loads(line) for line in self.log_stream.getvalue().splitlines()]
         return [log_line for log_line in log_lines if log_line["event"] == event]
 
@@ -83,7 +83,7 @@ class WorkerHarness:
             schedules.add_schedule(tx, STAFF, schedule, self.mailer.read_observances(), self.now)
 
     def get_edition(self, edition_id: int | None = None) -> Edition:
-        """That edition; else the newest."""
+        """Return the edition with this id, by default the newest."""
         with self.mailer.store.read() as tx:
             if edition_id is not None:
                 return editions.get_edition(tx, edition_id)
@@ -97,11 +97,11 @@ class WorkerHarness:
             )
 
     def list_mails(self, address: str) -> list[EmailMessage]:
-        """What an address has got."""
+        """Return the mails that an address has got."""
         return self.relay.list_mails(address)
 
     def list_readers_reached(self) -> list[str]:
-        """Which readers have got a mail, each as often as they did."""
+        """Return the readers who got mails, once for each mail."""
         return sorted(address for address in self.relay.accepted if address in READERS)
 
     def list_subjects(self, address: str) -> list[str]:
@@ -110,7 +110,7 @@ class WorkerHarness:
 
 @pytest.fixture
 def desk(office_with_notices: Settings, store: Store, relay: Relay) -> WorkerHarness:
-    """A list with two readers, a story, and nobody's digest yet."""
+    """A list with two readers, a story, and no digest yet."""
     settings = office_with_notices.model_copy(
         update={"relay": office_with_notices.relay.model_copy(update={"port": relay.port})}
     )

@@ -1,4 +1,4 @@
-"""Who signs up is written to once, and only what their address should get."""
+"""A person who signs up gets one mail, and only the mail that the address should get."""
 
 import re
 from datetime import timedelta
@@ -46,13 +46,13 @@ def ask(
 
 def confirm(desk: WorkerHarness, number: int, *only: str) -> None:
     with desk.mailer.store.begin() as tx:
-        known = tx.sign_ups.find_confirmation(number)
-        assert known is not None
+        confirmation = tx.sign_ups.find_confirmation(number)
+        assert confirmation is not None
         confirmations.apply_confirmation(
             tx,
             STAFF,
             desk.mailer.sign_up_limits.per_address,
-            known,
+            confirmation,
             desk.now,
             wording=Wording("en", "I agree."),
             accepted_lists=only or None,
@@ -440,10 +440,10 @@ def test_who_asks_again_while_it_is_answered_does_not_bring_a_second_mail(
 # ---- when delivery has stopped ----------------------------------------------------------------
 
 
-def test_letters_that_delivery_has_paused_are_tried_again_by_themselves(
+def test_service_mails_paused_by_delivery_resume_by_themselves(
     desk: WorkerHarness,
 ) -> None:
-    """Nobody sees their edition in a list, to let it go on."""
+    """Their edition is in no list in which staff could resume it."""
     desk.relay.answer_always(Step.DOT, "554 5.7.1 this relay knows you no more")
     asked = [ask(desk, f"reader{number}@example.net") for number in range(6)]
     work(desk)

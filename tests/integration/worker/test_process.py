@@ -46,7 +46,7 @@ tick = 0.1
 
 @pytest.fixture
 def listener(tmp_path: Path) -> Iterator[socket.socket]:
-    """What systemd would listen at."""
+    """A socket like the one that systemd listens on."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as found:
         found.bind(str(tmp_path / "notify"))
         found.settimeout(WAIT)

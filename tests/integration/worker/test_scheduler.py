@@ -1,4 +1,4 @@
-"""Who ticks: one worker of several, and another one when that one is gone."""
+"""One worker of several ticks, and another one after it has stopped."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,12 +20,12 @@ NINE = datetime(2027, 3, 2, 9, tzinfo=UTC)
 
 
 def elsewhere(number: int) -> str:
-    """A worker of whose process nothing is known here."""
+    """Make the name of a worker of another host, whose process cannot be checked here."""
     return f"other:{number}:1:aa"
 
 
 def dead() -> str:
-    """A worker whose process has certainly ended: its number is ours, and it began before us."""
+    """Make the name of a worker that has ended: it had our process id, and began before."""
     place, pid, started, nonce = create_worker_name().split(":")
     return f"{place}:{pid}:{int(started) - 1}:{nonce}"
 

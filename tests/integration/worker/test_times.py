@@ -1,4 +1,4 @@
-"""At the time on the clocks: of a zone whose rules change meanwhile, and of each reader."""
+"""Sending at a wall-clock time: of a zone whose rules change before, and of each reader."""
 
 from datetime import UTC, datetime, timedelta
 

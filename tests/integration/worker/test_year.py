@@ -67,7 +67,7 @@ def _office(settings: Settings, store: Store, relay: Relay) -> OfficeSimulation:
 
 
 def _script(office: OfficeSimulation) -> None:
-    """What people write, correct and withdraw in the course of the year, at random."""
+    """Plan what staff write, correct and withdraw in the course of the year, at random."""
     chance = office.chance
     number = 0
     day = FIRST
@@ -93,7 +93,7 @@ def _script(office: OfficeSimulation) -> None:
 
 
 def _writing(office: OfficeSimulation, slug: str, topic: str, fate: float) -> Callable[[], None]:
-    """Somebody writes a story, and may withdraw or correct it within four days."""
+    """Make an action that writes a story, and may withdraw or correct it within four days."""
 
     def write() -> None:
         written = office.write_article(slug, topic)
@@ -108,12 +108,13 @@ def _writing(office: OfficeSimulation, slug: str, topic: str, fate: float) -> Ca
 
 def _correct_the_latest(office: OfficeSimulation) -> None:
     """Correct the last story that came before this morning's cut-off."""
-    before = [
-        one
-        for one in office.written_articles
-        if one.written_at < to_moment(year_simulation.LATE, "07:00") and one.withdrawn_at is None
+    cutoff = to_moment(year_simulation.LATE, "07:00")
+    candidates = [
+        article
+        for article in office.written_articles
+        if article.written_at < cutoff and article.withdrawn_at is None
     ]
-    office.revise_article(before[-1])
+    office.revise_article(candidates[-1])
 
 
 def _send_what_is_held(office: OfficeSimulation) -> None:
@@ -128,7 +129,7 @@ def _send_what_is_held(office: OfficeSimulation) -> None:
 
 
 def _ended(office: OfficeSimulation, slug: str) -> dict[str, tuple[OccurrenceState, S | None, str]]:
-    """What has become of each occurrence, by the date that its rule names."""
+    """Return the final state of each occurrence, by the date that its rule names."""
     with office.mailer.store.read() as tx:
         found = {}
         for kept in tx.schedules.list_occurrences(slug, 1000):
@@ -146,18 +147,17 @@ def _ended(office: OfficeSimulation, slug: str) -> dict[str, tuple[OccurrenceSta
 
 
 @pytest.mark.slow
-def test_each_date_of_each_rule_has_one_occurrence_and_ends_with_an_edition_or_a_reason(
+def test_each_rule_date_has_one_occurrence_with_edition_or_reason(
     played: OfficeSimulation,
 ) -> None:
     for slug in year_simulation.RULES:
-        named = _ended(played, slug)
-        expected = year_simulation.compute_expected_days(slug)
-        moved = {
-            day: day - DAY if slug == "bulletin" and day - DAY in year_simulation.HOLIDAYS else day
-            for day in expected
-        }
-        assert set(named) == {f"{day:%m-%d}" for day in moved.values()}
-        for state, edition, reason in named.values():
+        outcomes = _ended(played, slug)
+        rule_days = [
+            day - DAY if slug == "bulletin" and day - DAY in year_simulation.HOLIDAYS else day
+            for day in year_simulation.compute_expected_days(slug)
+        ]
+        assert set(outcomes) == {f"{day:%m-%d}" for day in rule_days}
+        for state, edition, reason in outcomes.values():
             assert state is not OccurrenceState.ON_HOLD
             assert edition in {None, S.SENT, S.SKIPPED, S.EXPIRED}
             assert edition is S.SENT or reason, "each that was not sent says why"
@@ -191,7 +191,7 @@ def _cutoffs_of_what_was_sent(office: OfficeSimulation) -> dict[str, list[dateti
 
 
 def _withdrawn_before(written: WrittenArticle, cutoffs: list[datetime]) -> bool:
-    """Whether it was gone before the first edition after its arrival was assembled."""
+    """Check whether an article was withdrawn before the next edition was assembled."""
     first = next((one for one in cutoffs if one > written.written_at), None)
     return written.withdrawn_at is not None and (first is None or written.withdrawn_at < first)
 

@@ -56,7 +56,7 @@ OFF_AIR = (
 """Nothing runs: over Monday 6 September, and until two hours after the send time of the 13th."""
 
 QUIET = (date(2027, 8, 9), date(2027, 8, 23))
-"""Nobody writes anything."""
+"""Days on which staff write no article."""
 
 TOPICS = ("news", "reports", "migrants-day")
 READERS = {
@@ -144,7 +144,7 @@ class OfficeSimulation:
         return sorted(moments)
 
     def run_tick(self) -> None:
-        """What the worker does at a tick, and its delivery until nothing is due."""
+        """Run a tick of the worker, then deliver until no delivery is due."""
         assert self.keeper.run_tick()
         for _ in range(10):
             with self.mailer.store.read() as tx:
@@ -214,7 +214,7 @@ class OfficeSimulation:
         article.withdrawn_at = self.now
 
     def revise_article(self, article: WrittenArticle) -> None:
-        """A correction: whoever has approved it must look again."""
+        """Correct an article: its edition needs another approval."""
         with self.mailer.store.begin() as tx:
             changes = {"summary": f"Corrected at {self.now.isoformat()}."}
             articles.edit_article(
@@ -283,7 +283,7 @@ def compute_expected_days(slug: str) -> list[date]:
 
 
 def count_runs(office: OfficeSimulation) -> Counter[tuple[str, str, str]]:
-    """How many mails brought a story: by reader, digest and slug."""
+    """Count the mails that brought a story, by reader, digest and slug."""
     slug_by_name = {slug.capitalize(): slug for slug in RULES}
     counts: Counter[tuple[str, str, str]] = Counter()
     for _, reader, mail in office.mails:

@@ -1,4 +1,4 @@
-"""Changing many members in the database; whoever leaves meanwhile has left."""
+"""Changing many members in the database; a member who leaves during the change has left."""
 
 import threading
 
@@ -120,9 +120,9 @@ def test_bulk_change_reads_members_in_pages(ready: Store, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("how", ["change", "import"])
-def test_unsubscribe_during_bulk_change_wins(ready: Store, how: str) -> None:
-    """Between reading somebody and writing them nobody else writes them: else they would be on the
-    list again."""
+def test_leaving_during_bulk_change_is_final(ready: Store, how: str) -> None:
+    """No other transaction writes a member between reading and writing: otherwise the member would
+    be on the list again."""
     held, done = threading.Event(), threading.Event()
 
     def leaves() -> None:

@@ -1,5 +1,5 @@
-"""The log of consent, on both databases: it is added to, and nothing but an erasure takes anything
-out of it, whoever asks the database and in whatever words."""
+"""The log of consent, on both databases: only an erasure removes rows from it, and the
+database itself refuses every other change."""
 
 import pytest
 from sqlalchemy import text

@@ -193,10 +193,10 @@ def test_import_unsubscribes_member_who_left_elsewhere(ready: Store) -> None:
 
 
 @pytest.mark.parametrize("days", [None, 1, 100])
-def test_imported_member_leaves_by_later_file_unless_rejoined(
+def test_imported_subscriber_leaves_by_later_file_unless_joined_since(
     ready: Store, days: int | None
 ) -> None:
-    """Of whom a file says no date, the time of the import says nothing."""
+    """If a file gives no date of joining, the time of the import does not stand in for it."""
     bring(ready, row(ANA, joined=NOW - days * DAY if days else None))
     left = ImportRow(2, Person(ANA), state=RowState.UNSUBSCRIBED, left_at=NOW - 9 * DAY)
     skipped = days == 1

@@ -1,4 +1,4 @@
-"""What people choose, on a list, for a while and for good, as the database keeps it."""
+"""Preferences of subscribers in the database: of a list, for a while, and permanently."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -183,10 +183,10 @@ def test_address_change_to_known_address_merges(ready: Store) -> None:
         (NOW + DAY, NOW + DAY, M.UNSUBSCRIBED),
     ],
 )
-def test_merge_keeps_last_membership_event(
+def test_merge_keeps_the_last_change(
     ready: Store, gone_left: Any, kept_left: Any, state: MembershipState
 ) -> None:
-    """Who is still on the list joined two days after NOW, who left joined at NOW."""
+    """A subscriber who is still on the list joined two days after NOW, and one who left at NOW."""
     with ready.begin() as tx:
         people: list[Subscriber] = []
         for address, left in ((ANA, gone_left), (BO, kept_left)):

@@ -1,4 +1,4 @@
-"""What is stored about a person, and that an erasure finds all of it and nothing of anyone else."""
+"""Records about a person: an erasure finds all of them, and none of another person."""
 
 from datetime import timedelta
 

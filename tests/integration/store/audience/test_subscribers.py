@@ -198,8 +198,8 @@ def test_exported_subscribers_can_be_imported(ready: Store, tmp_path: Path) -> N
     ]
 
 
-def test_unsubscribe_during_preference_change_wins(ready: Store) -> None:
-    """What was read before they left must not put them back."""
+def test_leaving_during_preference_change_is_final(ready: Store) -> None:
+    """Values read before the subscriber left must not put them back on the list."""
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health")
     held, done = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""What tests of occurrences do again and again."""
+"""Make schedules, occurrences and editions for tests, and run transactions concurrently."""
 
 import threading
 from collections.abc import Callable
@@ -87,8 +87,9 @@ def get_occurrence(tx: SqlTransaction, rule_time: datetime = RULE_TIME) -> Saved
 
 
 def run_concurrently(store: Store, *actions: Callable[[SqlTransaction], T]) -> list[T]:
-    """What transactions give that begin at once. On PostgreSQL all have begun and read before any
-    writes; SQLite lets in one writer after the other, and so they start together."""
+    """Run transactions that begin at once, and return their results. On PostgreSQL all have begun
+    and read before any writes; SQLite lets in one writer after the other, so they only start
+    together."""
     barrier = threading.Barrier(len(actions), timeout=10)
     on_sqlite = store.engine.dialect.name == "sqlite"
 

@@ -85,14 +85,14 @@ def test_restore_needs_future_original_time(ready: Store) -> None:
         assert find_planned(tx).occurrence.wall == RULE_TIME + DAY
 
 
-def test_restore_to_past_time_is_refused(ready: Store) -> None:
+def test_restoring_occurrence_to_a_past_time_is_refused(ready: Store) -> None:
     now = NOW + 3 * DAY + 22 * HOUR  # early on the free day, and it was for the day before
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.BEFORE)
         occurrences.skip_occurrence(
             tx, STAFF, build_calendar(tx).find_occurrence("2026-11-24", now), now
         )
-        with pytest.raises(Refused, match="its own time, Mon 23 Nov 2026 09:00 Europe/London"):
+        with pytest.raises(Refused, match="its original time, Mon 23 Nov 2026 09:00 Europe/London"):
             occurrences.restore_occurrence(
                 tx, STAFF, build_calendar(tx).find_occurrence("2026-11-24", now), now
             )

@@ -1,4 +1,4 @@
-"""An occurrence is a unique row: whoever is first decides, and an edition is made once."""
+"""An occurrence is a unique row: the first transaction decides, and an edition is made once."""
 
 from dataclasses import replace
 from datetime import timedelta

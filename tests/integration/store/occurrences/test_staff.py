@@ -1,4 +1,4 @@
-"""What staff do with single occurrences."""
+"""Verbs of staff on single occurrences: move, skip, restore, send now."""
 
 from datetime import timedelta
 
@@ -31,17 +31,21 @@ from tests.integration.store.occurrences.factories import (
 MINUTE = timedelta(minutes=1)
 
 
-def test_moved_occurrence_keeps_name_and_is_due_later(ready: Store) -> None:
+def test_moved_occurrence_keeps_its_key_and_is_due_at_its_new_time(ready: Store) -> None:
     to = parse_wall_time("2026-11-23 16:30")
     with ready.begin() as tx:
-        kept = occurrences.move_occurrence(
+        saved = occurrences.move_occurrence(
             tx, AMINA, find_planned(tx), to, NOW, reason=" a  summit "
         )
-        assert (kept.rule_time, kept.state, kept.moved_to) == (RULE_TIME, PLANNED, to)
-        assert (kept.reason, kept.actor) == ("a summit", "Amina")
+        assert (saved.rule_time, saved.state, saved.moved_to) == (RULE_TIME, PLANNED, to)
+        assert (saved.reason, saved.actor) == ("a summit", "Amina")
     with ready.read() as tx:
-        one = find_planned(tx)
-        assert (one.saved, one.occurrence.wall, one.key) == (kept, to, (RULE_TIME, LONDON))
+        planned = find_planned(tx)
+        assert (planned.saved, planned.occurrence.wall, planned.key) == (
+            saved,
+            to,
+            (RULE_TIME, LONDON),
+        )
         assert "24 Nov" not in list_due_actions(tx, NOW + 3 * DAY + 5 * HOUR)
         assert list_due_actions(tx, NOW + 3 * DAY + 6 * HOUR)["24 Nov"] is OccurrenceAction.ASSEMBLE
 
@@ -49,50 +53,54 @@ def test_moved_occurrence_keeps_name_and_is_due_later(ready: Store) -> None:
 def test_occurrence_is_moved_again_and_restored(ready: Store) -> None:
     with ready.begin() as tx:
         occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
-        kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + 2 * HOUR, NOW)
-        assert kept.moved_to == RULE_TIME + 2 * HOUR
-        kept = occurrences.restore_occurrence(tx, AMINA, find_planned(tx), NOW)
-        assert (kept.state, kept.moved_to, kept.actor) == (PLANNED, None, "Amina")
-        assert kept.reason == "as its rule has it"
+        saved = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + 2 * HOUR, NOW)
+        assert saved.moved_to == RULE_TIME + 2 * HOUR
+        saved = occurrences.restore_occurrence(tx, AMINA, find_planned(tx), NOW)
+        assert (saved.state, saved.moved_to, saved.actor) == (PLANNED, None, "Amina")
+        assert saved.reason == "back to its rule"
         assert find_planned(tx).occurrence.wall == RULE_TIME
 
 
 @pytest.mark.parametrize("state", [SKIPPED, ON_HOLD])
-def test_move_makes_skipped_or_held_occurrence_due(ready: Store, state: OccurrenceState) -> None:
+def test_moving_skipped_or_held_occurrence_plans_it_again(
+    ready: Store, state: OccurrenceState
+) -> None:
     with ready.begin() as tx:
         claim_occurrence(tx, state=state)
-        kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
-        assert (kept.state, kept.moved_to) == (PLANNED, RULE_TIME + HOUR)
+        saved = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
+        assert (saved.state, saved.moved_to) == (PLANNED, RULE_TIME + HOUR)
 
 
-def test_move_into_past_is_refused(ready: Store) -> None:
+def test_moving_occurrence_into_the_past_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
-        with pytest.raises(InputError, match="2026-11-20 09:28 in Europe/London is past") as it:
+        with pytest.raises(
+            InputError, match="2026-11-20 09:28 in Europe/London is past"
+        ) as refused:
             occurrences.move_occurrence(
                 tx, STAFF, find_planned(tx), parse_wall_time("2026-11-20 09:28"), NOW
             )
-        assert it.value.where == "--to"
+        assert refused.value.field == "moved_to"
         assert tx.schedules.list_occurrences("weekly") == []
-        kept = occurrences.move_occurrence(
+        saved = occurrences.move_occurrence(
             tx, STAFF, find_planned(tx), parse_wall_time("2026-11-20 09:29"), NOW
         )
-        assert kept.moved_to == parse_wall_time("2026-11-20 09:29"), (
+        assert saved.moved_to == parse_wall_time("2026-11-20 09:29"), (
             "the minute that is running is not past"
         )
 
 
-def test_skipped_occurrence_has_reason_and_is_not_due(ready: Store) -> None:
+def test_skipped_occurrence_has_a_reason_and_is_not_due(ready: Store) -> None:
     with ready.begin() as tx:
-        kept = occurrences.skip_occurrence(tx, AMINA, find_planned(tx), NOW, reason="nobody is in")
-        assert (kept.state, kept.reason, kept.actor) == (SKIPPED, "nobody is in", "Amina")
-        one = find_planned(tx)
-        assert one.occurrence.skipped
-        assert one.occurrence.note == "nobody is in"
+        saved = occurrences.skip_occurrence(tx, AMINA, find_planned(tx), NOW, reason="nobody is in")
+        assert (saved.state, saved.reason, saved.actor) == (SKIPPED, "nobody is in", "Amina")
+        planned = find_planned(tx)
+        assert planned.occurrence.skipped
+        assert planned.occurrence.note == "nobody is in"
         assert "24 Nov" not in list_due_actions(tx, NOW + 4 * DAY)
 
 
 @pytest.mark.parametrize(("actor", "reason"), [("Amina", "by Amina"), ("Ben Ali", "by Ben Ali")])
-def test_skip_without_reason_names_actor(ready: Store, actor: str, reason: str) -> None:
+def test_skipping_without_reason_records_the_actor(ready: Store, actor: str, reason: str) -> None:
     with ready.begin() as tx:
         assert (
             occurrences.skip_occurrence(tx, create_local_actor(actor), find_planned(tx), NOW).reason
@@ -104,23 +112,23 @@ def test_skipped_occurrence_is_restored(ready: Store) -> None:
     with ready.begin() as tx:
         occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         occurrences.skip_occurrence(tx, STAFF, find_planned(tx), NOW)
-        kept = occurrences.restore_occurrence(tx, STAFF, find_planned(tx), NOW)
-        assert (kept.state, kept.moved_to) == (PLANNED, None)
+        saved = occurrences.restore_occurrence(tx, STAFF, find_planned(tx), NOW)
+        assert (saved.state, saved.moved_to) == (PLANNED, None)
         assert (
             list_due_actions(tx, NOW + 4 * DAY - 90 * MINUTE)["24 Nov"] is OccurrenceAction.ASSEMBLE
         )
 
 
-def test_restore_without_decision_or_in_past_is_refused(ready: Store) -> None:
+def test_restoring_unchanged_or_past_occurrence_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
-        with pytest.raises(Refused, match="as its rule has it"):
+        with pytest.raises(Refused, match="is not moved or skipped"):
             occurrences.restore_occurrence(tx, STAFF, find_planned(tx), NOW)
         for state in (ON_HOLD, MADE):
-            named = RULE_TIME + (7 if state is ON_HOLD else 14) * DAY
-            claim_occurrence(tx, named, state)
+            rule_time = RULE_TIME + (7 if state is ON_HOLD else 14) * DAY
+            claim_occurrence(tx, rule_time, state)
             with pytest.raises(Refused, match=f"is {state}"):
                 occurrences.restore_occurrence(
-                    tx, STAFF, find_planned(tx, f"{named:%Y-%m-%d}"), NOW
+                    tx, STAFF, find_planned(tx, f"{rule_time:%Y-%m-%d}"), NOW
                 )
         occurrences.skip_occurrence(tx, STAFF, find_planned(tx), NOW)
         before = get_occurrence(tx)
@@ -130,20 +138,22 @@ def test_restore_without_decision_or_in_past_is_refused(ready: Store) -> None:
 
 
 @pytest.mark.parametrize("state", [None, SKIPPED, ON_HOLD])
-def test_send_now_assembles_at_next_tick(ready: Store, state: OccurrenceState | None) -> None:
+def test_occurrence_sent_now_is_assembled_at_the_next_tick(
+    ready: Store, state: OccurrenceState | None
+) -> None:
     with ready.begin() as tx:
         if state:
             claim_occurrence(tx, state=state)
         now = NOW + timedelta(seconds=42)
-        kept = occurrences.send_now(tx, AMINA, find_planned(tx), now)
-        assert (kept.state, kept.moved_to) == (PLANNED, parse_wall_time("2026-11-20 09:30"))
-        assert (kept.reason, kept.actor) == ("sent at once", "Amina")
+        saved = occurrences.send_now(tx, AMINA, find_planned(tx), now)
+        assert (saved.state, saved.moved_to) == (PLANNED, parse_wall_time("2026-11-20 09:30"))
+        assert (saved.reason, saved.actor) == ("sent at once", "Amina")
         assert list_due_actions(tx, now) == {"24 Nov": OccurrenceAction.ASSEMBLE}
-        assert claim_occurrence(tx) == kept.id
+        assert claim_occurrence(tx) == saved.id
         assert list_due_actions(tx, now) == {}
 
 
-def test_send_now_uses_clock_of_zone(ready: Store) -> None:
+def test_send_now_uses_the_clock_of_its_zone(ready: Store) -> None:
     with ready.begin() as tx:
         tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))
         add_schedule(tx, zone="Asia/Kathmandu")
@@ -152,37 +162,39 @@ def test_send_now_uses_clock_of_zone(ready: Store) -> None:
         )
 
 
-def test_verbs_refuse_occurrence_changed_in_between(ready: Store) -> None:
+def test_occurrence_changed_since_staff_looked_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
-        seen = find_planned(tx)
+        planned = find_planned(tx)
         claim_occurrence(tx)
         for verb in (occurrences.skip_occurrence, occurrences.send_now):
-            with pytest.raises(Refused, match="has changed meanwhile") as refused:
-                verb(tx, STAFF, seen, NOW)
+            with pytest.raises(Refused, match="has changed in between") as refused:
+                verb(tx, STAFF, planned, NOW)
             assert "try again" in refused.value.hint
         assert get_occurrence(tx).state is MADE
 
 
-def test_second_of_two_decisions_is_refused(ready: Store) -> None:
-    """Also where both have seen it moved already, and the first has only moved it again."""
+def test_second_of_two_concurrent_decisions_is_refused(ready: Store) -> None:
+    """So is the second if the occurrence had been moved already when both read it."""
     with ready.begin() as tx:
         for hours in (1, 2):
-            seen = find_planned(tx)
+            planned = find_planned(tx)
             first = occurrences.move_occurrence(
-                tx, AMINA, seen, RULE_TIME + hours * HOUR, NOW + hours * HOUR
+                tx, AMINA, planned, RULE_TIME + hours * HOUR, NOW + hours * HOUR
             )
             for verb in (
                 occurrences.skip_occurrence,
                 occurrences.restore_occurrence,
                 occurrences.send_now,
             ):
-                with pytest.raises(Refused, match=r"as its rule has it|has changed meanwhile"):
-                    verb(tx, create_local_actor("Zoe"), seen, NOW + hours * HOUR + MINUTE)
-            with pytest.raises(Refused, match="has changed meanwhile") as refused:
+                with pytest.raises(
+                    Refused, match=r"is not moved or skipped|has changed in between"
+                ):
+                    verb(tx, create_local_actor("Zoe"), planned, NOW + hours * HOUR + MINUTE)
+            with pytest.raises(Refused, match="has changed in between") as refused:
                 occurrences.move_occurrence(
                     tx,
                     create_local_actor("Zoe"),
-                    seen,
+                    planned,
                     RULE_TIME + DAY,
                     NOW + hours * HOUR + MINUTE,
                 )
@@ -190,11 +202,11 @@ def test_second_of_two_decisions_is_refused(ready: Store) -> None:
             assert get_occurrence(tx) == first
 
 
-def test_move_to_rule_time_clears_decision(ready: Store) -> None:
+def test_occurrence_moved_to_its_rule_time_counts_as_unmoved(ready: Store) -> None:
     with ready.begin() as tx:
         occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
-        kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME, NOW + HOUR)
-        assert (kept.state, kept.moved_to) == (PLANNED, None)
+        saved = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME, NOW + HOUR)
+        assert (saved.state, saved.moved_to) == (PLANNED, None)
         assert find_planned(tx).occurrence.note == ""
 
 

@@ -202,7 +202,7 @@ def test_paused_or_cancelled_edition_blocks_gate(
 ) -> None:
     claims = get_claims(store, edition, worker_id)
     with store.begin() as tx:
-        action(tx, edition, get_utc_now())
+        action(tx, STAFF, edition, get_utc_now())
     assert check_gate(store, worker_id, claims) == set()
     assert settle_refused_deliveries(store, worker_id, claims) == settled_count
     assert are_all_in_state(store, edition, expected_state, 0)
