@@ -70,8 +70,6 @@ FOLDERS_STILL_EXEMPT: tuple[str, ...] = (
     "tests/integration/cli",
     "tests/integration/factories.py",
     "tests/integration/releases",
-    "tests/integration/store",
-    "tests/integration/worker",
     "tests/unit/articles",
     "tests/unit/audience",
     "tests/unit/digests",
