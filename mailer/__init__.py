@@ -8,6 +8,7 @@ Layers import downwards only (``pyproject.toml``, import-linter). From the botto
 
     errors.py      the one tree of errors
     lines.py       what a line of text may hold
+    plain_data.py  records as JSON can hold them
     config/        frozen settings: the only reader of config/ and of the environment
     tokens.py      signed links, each bound to one purpose
     languages.py   language tags, their direction and names
@@ -30,7 +31,7 @@ Layers import downwards only (``pyproject.toml``, import-linter). From the botto
     digests/       standing orders: the stories and readers of editions, and their calendar
     message/       a frozen body and a recipient -> the bytes of one MIME message
     outbox/        deliveries, and why a member got none
-    sources.py     where articles come from by themselves
+    sources/       feeds, sites and folders that articles are imported from
     archive.py     the editions that anybody may read again
     releases/      press pages of releases, corrections, kills
 
