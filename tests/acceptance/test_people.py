@@ -107,7 +107,7 @@ def test_history_shows_consent_wording_and_open_confirmations(
         mailed = confirmations.move_confirmation(
             tx, STAFF, request_sign_up(now), ConfirmationState.MAILED, now
         )
-        confirmations.apply_confirmation(tx, STAFF, limit, mailed, now, wording=wording)  # fmt: skip
+        confirmations.apply_confirmation(tx, STAFF, limit, mailed, now, wording=wording)
         request_sign_up(now + timedelta(hours=1))
     store.close()
     history = office("subscriber", "history", "ana@example.org").out
