@@ -134,7 +134,7 @@ def test_occurrences_are_moved_skipped_and_restored(office: Shell) -> None:
     ):
         assert message in office("schedule", *words, code=1).err
     assert (
-        "only one that was moved or skipped"
+        "only an occurrence that was moved or skipped"
         in office(
             "schedule",
             "restore",
