@@ -75,6 +75,7 @@ def send_editions(
 
     out = Output(json or progress is ProgressStyle.LINES)
     with open_for_writing(dry_run, out) as (mailer, tx):
+        mailer.check_relays()
         started_editions = _start_editions(mailer, tx, numbers or [], out, dry_run=dry_run)
         if all_:
             started_editions += tx.editions.list_recent_editions(

@@ -1,11 +1,15 @@
 """The transaction that every verb takes first, and the database that opens it."""
 
-from contextlib import AbstractContextManager
-from typing import Protocol
+from __future__ import annotations
 
-from mailer.model.stores.audience import ListStore, SegmentStore, SignUpStore, SubscriberStore
-from mailer.model.stores.content import ArticleStore, EmbargoStore, ReleaseStore, SourceStore
-from mailer.model.stores.sending import DigestStore, EditionStore, OutboxStore, ScheduleStore
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # each verb's module imports this one, and needs few of the nouns
+    from contextlib import AbstractContextManager
+
+    from mailer.model.stores.audience import ListStore, SegmentStore, SignUpStore, SubscriberStore
+    from mailer.model.stores.content import ArticleStore, EmbargoStore, ReleaseStore, SourceStore
+    from mailer.model.stores.sending import DigestStore, EditionStore, OutboxStore, ScheduleStore
 
 
 class Transaction(Protocol):

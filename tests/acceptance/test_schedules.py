@@ -39,7 +39,7 @@ def test_invalid_schedules_are_explained(mailer: Shell) -> None:
         (("weekly", "daily", "--zone", "Mars/Base"), "not a time zone"),
         (("weekly", "daily", "--holidays", "XX"), "no public holidays"),
         (("weekly", "daily", "--start", "tomorrow"), "is not a day"),
-        (("weekly", "2020-01-01"), "names no time from now on"),
+        (("weekly", "2020-01-01"), "names no future time"),
     ):
         assert message in mailer("schedule", "add", *words, code=1).err
     assert mailer("schedule", "list", "--json").json == []

@@ -114,10 +114,10 @@ def test_occurrences_are_moved_skipped_and_restored(office: Shell) -> None:
            "--by", "Ana")  # fmt: skip
     assert "17:30" in preview_schedule()
     assert "by Ana: a late guest" in preview_schedule()
-    office("schedule", "skip", "daily", TOMORROW, "--reason", "nobody is in")
-    assert "nobody is in" in preview_schedule()
+    office("schedule", "skip", "daily", TOMORROW, "--reason", "the office is closed")
+    assert "the office is closed" in preview_schedule()
     office("schedule", "restore", "daily", TOMORROW)
-    assert "nobody is in" not in preview_schedule()
+    assert "the office is closed" not in preview_schedule()
     assert "17:30" not in preview_schedule()
     before = preview_schedule()
     office("schedule", "skip", "daily", TOMORROW, "--dry-run")
@@ -127,14 +127,14 @@ def test_occurrences_are_moved_skipped_and_restored(office: Shell) -> None:
         (("move", "daily", TOMORROW, "--to", "at noon"), "is not a local time"),
         (
             ("move", "daily", "2020-01-01", "--to", new_time),
-            "no occurrence that is named 2020-01-01",
+            "has no occurrence 2020-01-01",
         ),
-        (("skip", "daily", "tomorrow"), "is no date"),
+        (("skip", "daily", "tomorrow"), "is not a date"),
         (("skip", "weekly", TOMORROW), "no digest 'weekly'"),
     ):
         assert message in office("schedule", *words, code=1).err
     assert (
-        "only one that was moved or skipped"
+        "only an occurrence that was moved or skipped"
         in office(
             "schedule",
             "restore",

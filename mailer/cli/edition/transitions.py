@@ -67,7 +67,7 @@ def approve_edition(
         current_edition = editions.get_edition(tx, number)
         edition = editions.approve_edition(
             tx,
-            resolve_actor(""),
+            resolve_actor(by),
             current_edition,
             mailer.renderer,
             mailer.clock(),
@@ -230,7 +230,7 @@ def cancel_edition(
         current_edition = editions.get_edition(tx, number)
         reason = check_line(reason, "--reason", required=False)
         edition = editions.cancel_edition(
-            tx, resolve_actor(""), current_edition, mailer.clock(), reason=reason
+            tx, resolve_actor(by), current_edition, mailer.clock(), reason=reason
         )
         out.print_record(edition, f"edition {number} is cancelled")
 
