@@ -44,11 +44,12 @@ def make_terms(moment: datetime, zone: str = "UTC") -> EmbargoTerms:
 
 def add_contact(tx: SqlTransaction, address: str, trust: Trust, list_slug: str = "press") -> None:
     subscriber = factories.add_subscriber(tx, address, list_slug=list_slug)
-    contacts.save_contact(tx, STAFF, subscriber, ContactProfile("The Example", ("migration",), trust, FollowUp.WELCOME), factories.NOW)  # fmt: skip
+    profile = ContactProfile("The Example", ("migration",), trust, FollowUp.WELCOME)
+    contacts.save_contact(tx, STAFF, subscriber, profile, factories.NOW)
 
 
 def create_office(tx: SqlTransaction) -> None:
-    """Lists, people and the story, which is not embargoed yet."""
+    """Add lists, subscribers and the story, which is not embargoed yet."""
     factories.add_topics(tx)
     factories.add_mailing_list(tx, "news")
     lists.add_list(tx, STAFF, "press", "Press", factories.NOW, visibility=Visibility.PRIVATE)
@@ -96,7 +97,7 @@ def find_advance_edition(mailer: Mailer, tx: SqlTransaction) -> Edition:
 
 @dataclass
 class PressScenario:
-    """What a test turns and reads. `digest` and `release` are begun, the release's mails wait."""
+    """An office with a story. `digest` and `release` are begun, the release's mails wait."""
 
     mailer: Mailer
     relay: Relay
@@ -175,7 +176,7 @@ def _can_digest_choose(desk: PressScenario) -> bool:
 
 
 def _can_edition_begin(desk: PressScenario) -> bool:
-    """Whether an approved edition with the story may begin."""
+    """Check whether an approved edition with the story may begin."""
 
     class _DiscardEdition(Exception):
         pass
@@ -204,7 +205,7 @@ def approve_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition) -> Edi
 
 
 def _can_pass_gate(desk: PressScenario) -> bool:
-    """Whether the release that has begun is let out. It is asked last: then it is out."""
+    """Check whether the gate lets the begun release pass. Call it last: it delivers the mails."""
     desk.deliver_mails()
     return bool(desk.relay.accepted)
 
