@@ -45,7 +45,7 @@ class ServedOffice:
     url: str
     log_stream: io.StringIO = field(default_factory=io.StringIO)
     clock_offset: timedelta = timedelta()
-    """How far its clock is ahead of the real time."""
+    """Time by which its clock is ahead of the real time."""
     checked_states: set[tuple[str, str]] = field(default_factory=set)
     """States of pages that were checked, with their language."""
 
@@ -141,8 +141,10 @@ def seed_office(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
         for slug, names in TOPICS.items():
             lists.add_topic(tx, STAFF, slug, names, now)
-        lists.add_list(tx, STAFF, "news", "Harbour news", now, welcome=True, description="What we have been working on, and where you can join in.")  # fmt: skip
-        lists.add_list(tx, STAFF, "press", "Press releases", now, description="For journalists: releases, statements and invitations, as they appear.")  # fmt: skip
+        news_text = "What we have been working on, and where you can join in."
+        lists.add_list(tx, STAFF, "news", "Harbour news", now, welcome=True, description=news_text)
+        press_text = "For journalists: releases, statements and invitations, as they appear."
+        lists.add_list(tx, STAFF, "press", "Press releases", now, description=press_text)
         lists.add_list(tx, STAFF, "staff", "Staff", now, visibility=Visibility.PRIVATE)
         for frequency in (Frequency.WEEKLY, Frequency.MONTHLY):
             digests.add_digest(
