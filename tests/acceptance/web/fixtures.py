@@ -141,10 +141,23 @@ def seed_office(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
         for slug, names in TOPICS.items():
             lists.add_topic(tx, STAFF, slug, names, now)
-        news_text = "What we have been working on, and where you can join in."
-        lists.add_list(tx, STAFF, "news", "Harbour news", now, welcome=True, description=news_text)
-        press_text = "For journalists: releases, statements and invitations, as they appear."
-        lists.add_list(tx, STAFF, "press", "Press releases", now, description=press_text)
+        lists.add_list(
+            tx,
+            STAFF,
+            "news",
+            "Harbour news",
+            now,
+            welcome=True,
+            description="What we have been working on, and where you can join in.",
+        )
+        lists.add_list(
+            tx,
+            STAFF,
+            "press",
+            "Press releases",
+            now,
+            description="For journalists: releases, statements and invitations, as they appear.",
+        )
         lists.add_list(tx, STAFF, "staff", "Staff", now, visibility=Visibility.PRIVATE)
         for frequency in (Frequency.WEEKLY, Frequency.MONTHLY):
             digests.add_digest(

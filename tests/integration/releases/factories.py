@@ -44,8 +44,13 @@ def make_terms(moment: datetime, zone: str = "UTC") -> EmbargoTerms:
 
 def add_contact(tx: SqlTransaction, address: str, trust: Trust, list_slug: str = "press") -> None:
     subscriber = factories.add_subscriber(tx, address, list_slug=list_slug)
-    profile = ContactProfile("The Example", ("migration",), trust, FollowUp.WELCOME)
-    contacts.save_contact(tx, STAFF, subscriber, profile, factories.NOW)
+    contacts.save_contact(
+        tx,
+        STAFF,
+        subscriber,
+        ContactProfile("The Example", ("migration",), trust, FollowUp.WELCOME),
+        factories.NOW,
+    )
 
 
 def create_office(tx: SqlTransaction) -> None:

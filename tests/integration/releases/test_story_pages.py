@@ -41,11 +41,11 @@ def test_mail_link_leads_to_story_in_its_languages(desk: PressScenario) -> None:
     page = desk.pages.get_page(link[1])
     assert page.status == 200
     assert "What Wells is about." in page.text
-    told = re.search(r'<script type="application/ld\+json">(.*?)</script>', page.text)
-    assert told
-    known = json.loads(told[1])
-    assert (known["@type"], known["headline"]) == ("NewsArticle", "Wells </script>")
-    assert known["url"].endswith("/stories/wells/en")
+    metadata = re.search(r'<script type="application/ld\+json">(.*?)</script>', page.text)
+    assert metadata
+    story = json.loads(metadata[1])
+    assert (story["@type"], story["headline"]) == ("NewsArticle", "Wells </script>")
+    assert story["url"].endswith("/stories/wells/en")
     assert 'href="/stories/wells/fr"' in page.text
     assert "Des puits" in desk.pages.get_page("/stories/wells/fr").text
     for odd in ("/stories/wells/de", "/stories/none/en", "/stories/w%00ls/en", "/stories/wells/é"):
