@@ -175,8 +175,8 @@ def test_approval_does_not_pass_to_another_edition() -> None:
 def test_content_hash_ignores_the_order_of_languages() -> None:
     press = make_frozen_store()
     french = replace(EDITION_BODY, language="fr")
-    one = press.compute_hash(press.saved_edition, [EDITION_BODY, french])
-    assert one == press.compute_hash(press.saved_edition, [french, EDITION_BODY])
+    content_hash = press.compute_hash(press.saved_edition, [EDITION_BODY, french])
+    assert content_hash == press.compute_hash(press.saved_edition, [french, EDITION_BODY])
 
 
 def test_unapproved_edition_may_not_start() -> None:

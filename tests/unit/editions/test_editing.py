@@ -79,10 +79,12 @@ def test_stories_left_out_go_back_and_new_ones_are_reserved() -> None:
 
 @given(st.lists(st.sampled_from("abcdef"), unique=True, min_size=1), st.data())
 def test_ordering_puts_named_stories_first(there: list[str], data: st.DataObject) -> None:
-    named = data.draw(st.permutations(there).flatmap(lambda p: st.just(p[: len(p) // 2])))
-    ordered = editions.move_stories_first(make_edition(stories=tuple(there)), named)
-    assert list(ordered[: len(named)]) == named
-    assert list(ordered[len(named) :]) == [slug for slug in there if slug not in named]
+    chosen_slugs = data.draw(st.permutations(there).flatmap(lambda p: st.just(p[: len(p) // 2])))
+    ordered = editions.move_stories_first(make_edition(stories=tuple(there)), chosen_slugs)
+    assert list(ordered[: len(chosen_slugs)]) == chosen_slugs
+    assert list(ordered[len(chosen_slugs) :]) == [
+        slug for slug in there if slug not in chosen_slugs
+    ]
 
 
 def test_ordering_by_missing_story_is_refused() -> None:
@@ -108,10 +110,10 @@ def test_edit_puts_open_edition_back_to_draft(state: S) -> None:
     assert edited.state is S.DRAFT
     assert (edited.subject, edited.in_doubt) == ("New words", InDoubtPolicy.KEEP_IN_DOUBT)
     assert edited.opening == {"fr": "Salut"}
-    said = "in_doubt, opening, subject edited"
-    assert press.recorded_events[0] == EditionEvent(NOW, "edited", "ana", said, "local:ana")
+    detail = "in_doubt, opening, subject edited"
+    assert press.recorded_events[0] == EditionEvent(NOW, "edited", "ana", detail, "local:ana")
     assert press.recorded_events[1:] == (
-        [] if state is S.DRAFT else [EditionEvent(NOW, "draft", "ana", said, "local:ana")]
+        [] if state is S.DRAFT else [EditionEvent(NOW, "draft", "ana", detail, "local:ana")]
     )
 
 
