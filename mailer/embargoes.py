@@ -37,7 +37,7 @@ ALLOWED_YEARS = (1970, 9000)
 such time."""
 
 MAX_RULE_SHIFT = timedelta(days=2)
-"""How far new rules for a zone may move a time: Samoa skipped a day."""
+"""The largest change of a time by new rules for a zone: Samoa skipped a day."""
 
 
 def find_embargoed(store: EmbargoStore, now: datetime) -> Mapping[str, Embargo]:

@@ -9,7 +9,7 @@
     sending.py         starting it, and marking it sent
     transitions.py     its states: pause, resume, cancel …; the one place that changes a state
 
-An approval covers a hash over everything that will be sent and to whom; any later change to the
+An approval covers a hash over the mails and their audience; any later change to the
 edition or to one of its articles puts it back to draft.
 """
 

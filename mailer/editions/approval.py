@@ -1,4 +1,4 @@
-"""Approval: a hash over everything that will be sent and to whom; any later change voids it."""
+"""Approval: a hash over the mails and their audience; any later change voids it."""
 
 import hashlib
 import json
@@ -31,8 +31,8 @@ def compute_content_hash(
     sender_details: str,
     bodies: Sequence[EditionBody],
 ) -> str:
-    """Return the SHA-256 over what would be sent and to whom: every body, the list and its name,
-    the segment, and `sender_details`, everything that the settings put into a mail."""
+    """Return the SHA-256 over the mails and their audience: every body, the list and its name, the
+    segment, and `sender_details`, everything that the settings put into a mail."""
     audience = [
         edition.uid,
         sender_details,

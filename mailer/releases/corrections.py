@@ -1,4 +1,4 @@
-"""Corrections: contacts who have a release get its new version, nobody else, and nobody twice."""
+"""Corrections: only contacts who have a release get its new version, and get it once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -37,8 +37,8 @@ _BEGUN_STATES = (EditionState.SENDING, EditionState.PAUSED)
 
 @dataclass(frozen=True, slots=True)
 class CorrectionResult:
-    """What correcting or killing a release did: the editions that were `stopped`, those `begun`
-    with whom they reach, and those that `wait` for an embargo to end."""
+    """The effect of correcting or killing a release: the editions that were `stopped`, those
+    `begun` with their planned deliveries, and those that `wait` for an embargo to end."""
 
     stopped: tuple[Edition, ...]
     begun: tuple[tuple[Edition, DeliveryPlan], ...]
@@ -48,7 +48,7 @@ class CorrectionResult:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionPreview:
-    """What a correction would do. `fingerprint` covers the text and who gets it."""
+    """The effect that a correction would have. `fingerprint` covers the text and who gets it."""
 
     result: CorrectionResult
     articles: tuple[Article, ...]

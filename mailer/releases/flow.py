@@ -1,5 +1,5 @@
 """The editions of a release: an advance copy for contacts trusted with an embargo, and the release
-for everybody else when the embargo has ended."""
+for all other subscribers when the embargo has ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ MAX_RUNNING = 1000
 @dataclass(frozen=True, slots=True)
 class ReleaseEditions:
     """The editions of a release: an `advance` copy while it is embargoed, and the `release`.
-    `reaches` has, by edition id, whom each would reach now."""
+    `reaches` has, by edition id, the deliveries that it would plan now."""
 
     embargo: Embargo | None
     advance: Edition | None
@@ -58,8 +58,9 @@ class ReleaseEditions:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePreview:
-    """What sending a release would do: its editions, its queued articles, and the other editions
-    being sent just now. `fingerprint` covers the text, who gets it and the embargo."""
+    """The effect that sending a release would have: its editions, its queued articles, and the
+    other editions being sent just now. `fingerprint` covers the text, the recipients and the
+    embargo."""
 
     editions: ReleaseEditions
     articles: tuple[Article, ...]
@@ -282,7 +283,7 @@ def begin_release(
     now: datetime,
 ) -> ReleaseEditions:
     """Approve a release's editions as they are composed, begin those that go now, and work out
-    whom the others would reach if they went now. Raises Refused."""
+    the deliveries that the others would plan now. Raises Refused."""
     advance, release = release_editions.advance, release_editions.release
     reaches: dict[int, DeliveryPlan] = {}
     if advance is not None:

@@ -1,4 +1,4 @@
-"""Finding out late who has received a release after all."""
+"""Follow-up: recipients whose delivery of a release is confirmed late."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
 
 FOLLOW_UP_PERIOD = EXPIRE_AFTER + timedelta(days=1)
-"""How long it may take to learn who has received what: as long as a relay is tried, and a day."""
+"""The longest time until an outcome is known: as long as a relay is tried, and a day."""
 
 
 def extend_releases(tx: Transaction, actor: Actor, now: datetime) -> list[tuple[Edition, int]]:

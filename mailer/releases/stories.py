@@ -1,4 +1,4 @@
-"""What a release's verbs ask of its story: its articles, its editions, the texts about it."""
+"""The story of a release, for its verbs: its articles, its editions, the texts about it."""
 
 import hashlib
 import json

@@ -1,7 +1,7 @@
-"""What all handlers of public pages share: the application, rendering a page, common refusals.
+"""Shared parts of all handlers of public pages: the application, rendering a page, common refusals.
 
-A handler is a function at the top of its module; it reaches the site by :func:`get_site`. What
-does not belong here: anything that only one page needs.
+A handler is a function at the top of its module; it reaches the site by :func:`get_site`. Code
+that only one page needs does not belong here.
 """
 
 import gettext

@@ -31,8 +31,8 @@ FIELDS = ("email", "of", "list", "topic", "language", "frequency", TRAP_FIELD)
 
 
 class _SignUpChoices:
-    """What a reader can sign up for: all public lists, or the `only` one. Raises HTTPException if
-    `only` is no public list."""
+    """The lists that a reader can sign up for: all public ones, or `only` one. Raises HTTPException
+    if `only` is no public list."""
 
     def __init__(self, tx: SqlTransaction, language: str, only: str = "") -> None:
         self.lists = list_public_lists(tx)

@@ -20,11 +20,12 @@ JOURNEY_VARIANTS = (
     JourneyVariant("en", "desktop", scripts=False),
 )
 SHORT_VARIANTS = 2
-"""How many variants each journey has in the suite, one after the other; `make proofs` has all."""
+"""Number of variants of each journey in the suite, one after the other; `make proofs` has all."""
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
          "--process-per-site", "--disable-site-isolation-trials"]  # fmt: skip
-"""Builds run as root, for whom Chromium's sandbox does not work; only our own pages are opened."""
+"""Builds run as root, and Chromium's sandbox does not work for root; only our own pages are
+opened."""
 
 _numbers = count(1)
 

@@ -45,7 +45,7 @@ class ServedOffice:
     url: str
     log_stream: io.StringIO = field(default_factory=io.StringIO)
     clock_offset: timedelta = timedelta()
-    """How far its clock is ahead of the real time."""
+    """Time by which its clock is ahead of the real time."""
     checked_states: set[tuple[str, str]] = field(default_factory=set)
     """States of pages that were checked, with their language."""
 

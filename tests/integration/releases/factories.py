@@ -54,7 +54,7 @@ def add_contact(tx: SqlTransaction, address: str, trust: Trust, list_slug: str =
 
 
 def create_office(tx: SqlTransaction) -> None:
-    """Lists, people and the story, which is not embargoed yet."""
+    """Add lists, subscribers and the story, which is not embargoed yet."""
     factories.add_topics(tx)
     factories.add_mailing_list(tx, "news")
     lists.add_list(tx, STAFF, "press", "Press", factories.NOW, visibility=Visibility.PRIVATE)
@@ -102,7 +102,7 @@ def find_advance_edition(mailer: Mailer, tx: SqlTransaction) -> Edition:
 
 @dataclass
 class PressScenario:
-    """What a test turns and reads. `digest` and `release` are begun, the release's mails wait."""
+    """An office with a story. `digest` and `release` are begun, the release's mails wait."""
 
     mailer: Mailer
     relay: Relay
@@ -181,7 +181,7 @@ def _can_digest_choose(desk: PressScenario) -> bool:
 
 
 def _can_edition_begin(desk: PressScenario) -> bool:
-    """Whether an approved edition with the story may begin."""
+    """Check whether an approved edition with the story may begin."""
 
     class _DiscardEdition(Exception):
         pass
@@ -210,7 +210,7 @@ def approve_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition) -> Edi
 
 
 def _can_pass_gate(desk: PressScenario) -> bool:
-    """Whether the release that has begun is let out. It is asked last: then it is out."""
+    """Check whether the gate lets the begun release pass. Call it last: it delivers the mails."""
     desk.deliver_mails()
     return bool(desk.relay.accepted)
 

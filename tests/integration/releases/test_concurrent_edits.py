@@ -1,4 +1,4 @@
-"""Where several things are done to a release at once, or one after the other in an odd order."""
+"""Several changes of a release at once, or one after the other in an odd order."""
 
 import os
 import threading
@@ -49,165 +49,170 @@ from tests.integration.releases.factories import (
 from tests.integration.releases.test_corrections import (
     CHANGE,
     WHAT,
-    ask,
-    confirm,
-    correct,
-    deliver,
-    got,
+    confirm_kill,
+    correct_release,
+    deliver_mails,
+    list_recipients,
+    request_kill,
 )
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def course(mailer: Mailer) -> ReleaseEditions:
-    """Embargoed for an hour; its advance copy has begun."""
+def release_editions(mailer: Mailer) -> ReleaseEditions:
+    """A release embargoed for an hour; its advance copy has begun."""
     with mailer.store.begin() as tx:
         create_office(tx)
-        return embargoed(mailer, tx, SLUG)
+        return begin_embargoed_release(mailer, tx, SLUG)
 
 
-def embargoed(mailer: Mailer, tx: SqlTransaction, slug: str, to: str = "press") -> ReleaseEditions:
+def begin_embargoed_release(
+    mailer: Mailer, tx: SqlTransaction, slug: str, list_slug: str = "press"
+) -> ReleaseEditions:
     embargoes.set_embargo(tx, AMINA, slug, make_terms(get_current_minute() + HOUR), mailer.clock())
-    made = releases.prepare_release(
+    created = releases.prepare_release(
         tx,
         STAFF,
         slug,
-        lists.get_list(tx, to),
+        lists.get_list(tx, list_slug),
         mailer.renderer,
         mailer.clock(),
         default_language=mailer.settings.defaults.language,
     )
-    return releases.begin_release(tx, AMINA, made, mailer.renderer, mailer.clock())
+    return releases.begin_release(tx, AMINA, created, mailer.renderer, mailer.clock())
 
 
-def lift(mailer: Mailer) -> None:
+def lift_embargo(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
         embargoes.lift_embargo(tx, AMINA, SLUG, mailer.clock())
 
 
-def tick(mailer: Mailer) -> None:
-    keeper = Scheduler(mailer, create_logger(StringIO()))
-    keeper.run_tick()
-    keeper.release_lease()
+def run_worker_tick(mailer: Mailer) -> None:
+    scheduler = Scheduler(mailer, create_logger(StringIO()))
+    scheduler.run_tick()
+    scheduler.release_lease()
 
 
-def test_a_story_that_is_corrected_while_its_release_begins_undoes_nothing(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions
+def test_correction_while_release_begins_undoes_nothing(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions
 ) -> None:
-    """On PostgreSQL both would read the same state, and what has begun become a draft."""
-    deliver(mailer)
-    lift(mailer)
+    """On PostgreSQL both would read the same state, and the begun edition become a draft."""
+    deliver_mails(mailer)
+    lift_embargo(mailer)
     begun = threading.Event()
 
     def start() -> None:
         with mailer.store.begin() as tx:
-            jobs.start_edition(mailer, course.release.id, create_logger(StringIO()), tx)
+            jobs.start_edition(mailer, release_editions.release.id, create_logger(StringIO()), tx)
             begun.set()
             time.sleep(0.5)
 
     starting = threading.Thread(target=start)
     starting.start()
     assert begun.wait(10)
-    correct(mailer)
+    correct_release(mailer)
     starting.join()
     with mailer.store.read() as tx:
-        made = factories.reload_edition(tx, course.release)
-    assert made.planned_at is not None
-    assert made.state is EditionState.CANCELLED
-    deliver(mailer)
-    assert got(relay, "Press release: Lanterns, corrected") == [UNTRUSTED]
+        created = factories.reload_edition(tx, release_editions.release)
+    assert created.planned_at is not None
+    assert created.state is EditionState.CANCELLED
+    deliver_mails(mailer)
+    assert list_recipients(relay, "Press release: Lanterns, corrected") == [UNTRUSTED]
 
 
-def test_what_was_killed_or_corrected_is_not_sent_again(
+def test_killed_or_corrected_release_is_not_retried(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
     relay.answer_once(Step.RCPT, "550 5.1.1 no", to=UNTRUSTED)
-    deliver(mailer)
-    correct(mailer)
+    deliver_mails(mailer)
+    correct_release(mailer)
     with mailer.store.begin() as tx, pytest.raises(Refused, match="corrected or taken back"):
         outbox.retry_failed_deliveries(
             tx, STAFF, factories.reload_edition(tx, release), mailer.clock()
         )
-    ask(mailer)
-    confirm(mailer)
+    request_kill(mailer)
+    confirm_kill(mailer)
     with mailer.store.begin() as tx, pytest.raises(Refused, match="was killed"):
         outbox.retry_failed_deliveries(
             tx, STAFF, factories.reload_edition(tx, release), mailer.clock()
         )
 
 
-def test_nothing_goes_while_a_second_person_is_looked_for(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions
+def test_requested_kill_holds_release_and_advance_copy(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions
 ) -> None:
-    """Neither the release that begins when the embargo ends, nor the advance copy: the verb
-    refuses to resume it, and the gate stops it if it is being sent all the same."""
-    assert course.advance is not None
-    ask(mailer)
+    """The verb refuses to resume the advance copy, and the gate stops it if it is being sent all
+    the same. The release does not begin when the embargo ends."""
+    assert release_editions.advance is not None
+    request_kill(mailer)
     with mailer.store.begin() as tx:
-        paused = factories.reload_edition(tx, course.advance)
+        paused = factories.reload_edition(tx, release_editions.advance)
         with pytest.raises(Refused, match="asked for lanterns to be killed"):
             editions.resume_edition(tx, STAFF, paused, mailer.clock())
         editions.change_state(tx, STAFF, paused, EditionState.SENDING, mailer.clock())
-    deliver(mailer)
-    lift(mailer)
-    tick(mailer)
-    deliver(mailer)
+    deliver_mails(mailer)
+    lift_embargo(mailer)
+    run_worker_tick(mailer)
+    deliver_mails(mailer)
     assert relay.received == []
 
 
-def test_whoever_lost_trust_gets_the_correction_when_the_embargo_ends(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions
+def test_contact_who_lost_trust_gets_correction_after_embargo(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions
 ) -> None:
-    deliver(mailer)
+    deliver_mails(mailer)
     with mailer.store.begin() as tx:
-        known = subscribers.get_subscriber(tx, TRUSTED)
-        had = contacts.get_contact(tx, known).profile
-        contacts.save_contact(tx, STAFF, known, replace(had, trust=Trust.UNTRUSTED), mailer.clock())
-    correct(mailer)
-    deliver(mailer)
-    assert got(relay, "CORRECTION") == []
-    lift(mailer)
-    deliver(mailer)
-    assert got(relay, "CORRECTION") == [TRUSTED]
+        contact = subscribers.get_subscriber(tx, TRUSTED)
+        profile = replace(contacts.get_contact(tx, contact).profile, trust=Trust.UNTRUSTED)
+        contacts.save_contact(tx, STAFF, contact, profile, mailer.clock())
+    correct_release(mailer)
+    deliver_mails(mailer)
+    assert list_recipients(relay, "CORRECTION") == []
+    lift_embargo(mailer)
+    deliver_mails(mailer)
+    assert list_recipients(relay, "CORRECTION") == [TRUSTED]
 
 
 @pytest.mark.parametrize("corrections", [1, 2])
-def test_whoever_gets_the_corrected_version_as_their_first_gets_no_correction(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions, corrections: int
+def test_first_time_recipient_of_corrected_version_gets_no_correction(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions, corrections: int
 ) -> None:
-    """The release waited for the embargo: it was made before the correction, and begins after."""
-    deliver(mailer)
+    """The release, created before the correction, begins after it, when the embargo ends."""
+    deliver_mails(mailer)
     for number in range(corrections):
-        correct(mailer, f"Lanterns, corrected {number}")
-        deliver(mailer)
-    lift(mailer)
+        correct_release(mailer, f"Lanterns, corrected {number}")
+        deliver_mails(mailer)
+    lift_embargo(mailer)
     for _ in range(3):
-        tick(mailer)
-        deliver(mailer)
+        run_worker_tick(mailer)
+        deliver_mails(mailer)
     assert relay.accepted.count(UNTRUSTED) == 1
     assert relay.accepted.count(TRUSTED) == 1 + corrections
 
 
-def test_a_release_to_two_segments_is_corrected_for_both(mailer: Mailer, relay: Relay) -> None:
+def test_release_to_two_segments_is_corrected_for_both(mailer: Mailer, relay: Relay) -> None:
     with mailer.store.begin() as tx:
         create_office(tx)
         for country in ("gb", "fr"):
             address = f"{country}@example.org"
             add_contact(tx, address, Trust.UNTRUSTED)
-            here = update(subscriber).where(subscriber.c.address == address)
-            tx.connection.execute(here.values(country=country.upper()))
+            statement = update(subscriber).where(subscriber.c.address == address)
+            tx.connection.execute(statement.values(country=country.upper()))
             segments.save_segment(
                 tx, STAFF, country, country, f"country = {country}", mailer.clock()
             )
             begin_release(mailer, tx, segment=country)
-    correct(mailer)
-    deliver(mailer)
-    assert got(relay, "Press release: Lanterns, corrected") == ["fr@example.org", "gb@example.org"]
+    correct_release(mailer)
+    deliver_mails(mailer)
+    assert list_recipients(relay, "Press release: Lanterns, corrected") == [
+        "fr@example.org",
+        "gb@example.org",
+    ]
 
 
-def test_a_changed_release_is_new_to_no_list(mailer: Mailer, release: Edition) -> None:
-    """Else the first list could not be told any more that it has changed."""
+def test_changed_release_is_refused_for_another_list(mailer: Mailer, release: Edition) -> None:
+    """Otherwise the first list could no longer be notified of the change."""
     with mailer.store.begin() as tx:
         articles.edit_article(tx, STAFF, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
         other = lists.add_list(
@@ -225,9 +230,7 @@ def test_a_changed_release_is_new_to_no_list(mailer: Mailer, release: Edition) -
             )
 
 
-def test_a_story_that_was_only_withdrawn_and_restored_has_not_changed(
-    mailer: Mailer, release: Edition
-) -> None:
+def test_withdrawn_and_restored_story_counts_as_unchanged(mailer: Mailer, release: Edition) -> None:
     with mailer.store.begin() as tx:
         articles.withdraw_articles(tx, STAFF, SLUG, None, mailer.clock())
         articles.restore_articles(tx, STAFF, SLUG, None, mailer.clock())
@@ -235,52 +238,52 @@ def test_a_story_that_was_only_withdrawn_and_restored_has_not_changed(
             releases.correct_release(tx, AMINA, SLUG, CHANGE, mailer.renderer, mailer.clock())
 
 
-def test_what_was_paused_goes_on_when_its_embargo_was_lifted(
+def test_paused_release_resumes_after_embargo_is_lifted(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
     with mailer.store.begin() as tx:
         embargoes.set_embargo(
             tx, STAFF, SLUG, make_terms(get_current_minute() + HOUR), mailer.clock()
         )
-    deliver(mailer)
+    deliver_mails(mailer)
     with mailer.store.begin() as tx:
         editions.pause_edition(tx, STAFF, factories.reload_edition(tx, release), mailer.clock())
-    lift(mailer)
+    lift_embargo(mailer)
     with mailer.store.begin() as tx:
         editions.resume_edition(tx, STAFF, factories.reload_edition(tx, release), mailer.clock())
-    deliver(mailer)
+    deliver_mails(mailer)
     assert sorted(relay.accepted) == [TRUSTED, UNTRUSTED]
 
 
-def test_advance_copies_that_have_not_gone_by_the_end_are_releases(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions
+def test_unsent_advance_copies_become_releases_when_embargo_ends(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions
 ) -> None:
-    lift(mailer)
-    tick(mailer)
-    deliver(mailer)
-    assert got(relay, "EMBARGOED") == []
-    assert got(relay, "Press release") == [TRUSTED, UNTRUSTED]
+    lift_embargo(mailer)
+    run_worker_tick(mailer)
+    deliver_mails(mailer)
+    assert list_recipients(relay, "EMBARGOED") == []
+    assert list_recipients(relay, "Press release") == [TRUSTED, UNTRUSTED]
 
 
-def test_a_moved_embargo_is_news_to_whoever_has_the_advance_copy(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions
+def test_correction_tells_advance_recipients_of_moved_embargo(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions
 ) -> None:
-    deliver(mailer)
+    deliver_mails(mailer)
     with mailer.store.begin() as tx:
         embargoes.set_embargo(
             tx, STAFF, SLUG, make_terms(get_current_minute() + 5 * HOUR), mailer.clock()
         )
         releases.correct_release(tx, AMINA, SLUG, CHANGE, mailer.renderer, mailer.clock())
-    deliver(mailer)
-    assert got(relay, "EMBARGOED CORRECTION") == [TRUSTED]
+    deliver_mails(mailer)
+    assert list_recipients(relay, "EMBARGOED CORRECTION") == [TRUSTED]
 
 
-def test_the_kill_of_an_advance_copy_comes_into_no_archive(desk: PressScenario) -> None:
+def test_kill_of_advance_copy_comes_into_no_archive(desk: PressScenario) -> None:
     mailer = desk.mailer
     with mailer.store.begin() as tx:
         factories.add_story(tx, "second", kind=ArticleKind.PRESS_RELEASE, title="Second secret")
         add_contact(tx, TRUSTED, Trust.TRUSTED, list_slug="news")
-        embargoed(mailer, tx, "second", to="news")
+        begin_embargoed_release(mailer, tx, "second", list_slug="news")
     desk.deliver_mails()
     with mailer.store.begin() as tx:
         releases.request_kill(tx, AMINA, "second", {"": "It is not true."}, mailer.clock())
@@ -299,32 +302,32 @@ def test_the_kill_of_an_advance_copy_comes_into_no_archive(desk: PressScenario) 
         assert "Second secret" not in desk.pages.get_page(path).text, path
 
 
-def test_an_old_link_shows_the_corrected_advance_copy_and_no_odd_name_fails(
+def test_old_link_shows_corrected_advance_copy_and_survives_odd_names(
     desk: PressScenario,
 ) -> None:
     mailer = desk.mailer
     with mailer.store.begin() as tx:
         factories.add_story(tx, "second", kind=ArticleKind.PRESS_RELEASE, title="Second, wrong")
-        made = embargoed(mailer, tx, "second")
-        known = subscribers.get_subscriber(tx, TRUSTED)
+        created = begin_embargoed_release(mailer, tx, "second")
+        contact = subscribers.get_subscriber(tx, TRUSTED)
         list_ = lists.get_list(tx, "press")
     desk.deliver_mails()
-    assert made.advance is not None
-    link = MemberLink(known.id, list_.id, made.advance.id)
+    assert created.advance is not None
+    link = MemberLink(contact.id, list_.id, created.advance.id)
     path = "/e/" + sign_member_link(mailer.store.key, LinkPurpose.ADVANCE, link)
     assert "Second, wrong" in desk.pages.get_page(path).text
     with mailer.store.begin() as tx:
         articles.edit_article(tx, STAFF, "second", "en", {"title": "Second, right"}, mailer.clock())
         releases.correct_release(tx, AMINA, "second", CHANGE, mailer.renderer, mailer.clock())
-    shown = desk.pages.get_page(path).text
-    assert "Second, right" in shown
-    assert WHAT in shown
+    page_text = desk.pages.get_page(path).text
+    assert "Second, right" in page_text
+    assert WHAT in page_text
     for name in ("a%00b", "a%0a%1b[31mb", "x" * 500):
         assert desk.pages.get_page(f"{path}/files/abc/{name}").status == 404
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("name", "other_name"),
     [
         ("Jose\u0301", "Jos\u00e9"),
         ("An\u200ba", " ana "),
@@ -334,16 +337,14 @@ def test_an_old_link_shows_the_corrected_advance_copy_and_no_odd_name_fails(
         ("I\u015f\u0131k", "i\u015fik"),
     ],
 )
-def test_one_person_is_not_two_by_how_a_name_is_written(one: str, other: str) -> None:
-    assert fold_name(one) == fold_name(other)
+def test_spellings_of_a_name_fold_to_the_same_person(name: str, other_name: str) -> None:
+    assert fold_name(name) == fold_name(other_name)
 
 
 # ---- drafts -----------------------------------------------------------------------------------
 
 
-def test_a_folder_has_no_say_in_what_is_out_nor_in_what_staff_write(
-    mailer: Mailer, tmp_path: Path
-) -> None:
+def test_folder_changes_neither_sent_nor_staff_articles(mailer: Mailer, tmp_path: Path) -> None:
     with mailer.store.begin() as tx:
         create_office(tx)
         articles.add_article(
@@ -353,21 +354,21 @@ def test_a_folder_has_no_say_in_what_is_out_nor_in_what_staff_write(
             mailer.clock(),
             state=ArticleState.DRAFT,
         )
-        made = sources.add_source(
+        created = sources.add_source(
             tx, STAFF, SourceSettings("drop", SourceKind.FOLDER, str(tmp_path)), mailer.clock()
         )
     front = "title: Laternen\nslug: lanterns\nlanguage: de\nembargo: 2027-06-01 00:01"
-    embargo = f"---\n{front}\n---\nText\n"
-    (tmp_path / "a.md").write_text(embargo, "utf-8")
+    document = f"---\n{front}\n---\nText\n"
+    (tmp_path / "a.md").write_text(document, "utf-8")
     (tmp_path / "b.md").write_text("---\ntitle: Other\nslug: boats\n---\nText\n", "utf-8")
     for file in tmp_path.iterdir():
         os.utime(file, (time.time() - 100,) * 2)
-    brought = sources.poll_source(
-        mailer.store, STAFF, made, SourceReader(mailer.settings), mailer.clock
+    result = sources.poll_source(
+        mailer.store, STAFF, created, SourceReader(mailer.settings), mailer.clock
     )
-    assert brought is not None
-    assert brought.unchanged_queued == ["boats (en)"]
-    assert "queued already" in brought.problems[0]
+    assert result is not None
+    assert result.unchanged_queued == ["boats (en)"]
+    assert "queued already" in result.problems[0]
     with mailer.store.read() as tx:
         assert tx.embargoes.find_embargo(SLUG) is None
         assert articles.get_article(tx, "boats", "en").title == "Staff title"

@@ -1,5 +1,5 @@
-"""A correction reaches exactly those who have got what it corrects, once; a kill so, and it takes
-two people."""
+"""A correction or kill reaches exactly the recipients of the release, once; a kill takes two
+people."""
 
 import threading
 
@@ -55,47 +55,53 @@ def release(mailer: Mailer) -> Edition:
         return begin_release(mailer, tx)
 
 
-def deliver(mailer: Mailer) -> None:
+def deliver_mails(mailer: Mailer) -> None:
     mailer.deliver_editions([], threading.Event(), follow_new=True)
 
 
-def correct(mailer: Mailer, title: str = "Lanterns, corrected") -> CorrectionResult:
+def correct_release(mailer: Mailer, title: str = "Lanterns, corrected") -> CorrectionResult:
     with mailer.store.begin() as tx:
         articles.edit_article(tx, STAFF, SLUG, "en", {"title": title}, mailer.clock())
         return releases.correct_release(tx, AMINA, SLUG, CHANGE, mailer.renderer, mailer.clock())
 
 
-def got(relay: Relay, word: str) -> list[str]:
-    """Whom mails with this word in their subject were accepted for."""
-    found = [one for one in relay.received if one.accepted and word in str(one.message["Subject"])]
-    return sorted(one.recipient for one in found)
+def list_recipients(relay: Relay, word: str) -> list[str]:
+    """Return the addresses that mails with this word in their subject were accepted for."""
+    return sorted(
+        mail.recipient
+        for mail in relay.received
+        if mail.accepted and word in str(mail.message["Subject"])
+    )
 
 
-def everybody() -> list[str]:
+def list_all_recipients() -> list[str]:
     return sorted(["ana@example.org", "ben@example.org", *CONTACTS])
 
 
-def test_those_who_got_it_get_the_correction_and_the_rest_the_new_version(
+def test_correction_reaches_recipients_and_new_version_the_rest(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
-    """The first send is stopped after some of them, in the middle of a message."""
-    made: list[CorrectionResult] = []
-    run_during_first_message(relay, lambda: made.append(correct(mailer)))
-    deliver(with_single_connection(mailer))
+    """The first send is stopped after a few recipients, in the middle of a message."""
+    created: list[CorrectionResult] = []
+    run_during_first_message(relay, lambda: created.append(correct_release(mailer)))
+    deliver_mails(with_single_connection(mailer))
     with mailer.store.read() as tx:
         assert factories.reload_edition(tx, release).state is EditionState.CANCELLED
-    deliver(mailer)
-    old = got(relay, "Press release: Lanterns on")
-    assert 0 < len(old) < len(everybody())
-    assert got(relay, "CORRECTION: Lanterns, corrected") == old
-    new = got(relay, "Press release: Lanterns, corrected")
-    assert sorted([*old, *new]) == everybody()
-    (stopped,) = made[0].stopped
+    deliver_mails(mailer)
+    old = list_recipients(relay, "Press release: Lanterns on")
+    assert 0 < len(old) < len(list_all_recipients())
+    assert list_recipients(relay, "CORRECTION: Lanterns, corrected") == old
+    new = list_recipients(relay, "Press release: Lanterns, corrected")
+    assert sorted([*old, *new]) == list_all_recipients()
+    (stopped,) = created[0].stopped
     assert stopped.id == release.id
-    assert [one.role for one, _ in made[0].begun] == [EditionRole.CORRECTION, EditionRole.RELEASE]
+    assert [edition.role for edition, _ in created[0].begun] == [
+        EditionRole.CORRECTION,
+        EditionRole.RELEASE,
+    ]
 
 
-def test_the_first_send_resumes_before_the_correction_and_all_who_got_it_are_corrected(
+def test_correction_after_resumed_release_reaches_all_recipients(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
     def pause() -> None:
@@ -105,31 +111,33 @@ def test_the_first_send_resumes_before_the_correction_and_all_who_got_it_are_cor
             )
 
     run_during_first_message(relay, pause)
-    deliver(with_single_connection(mailer))
+    deliver_mails(with_single_connection(mailer))
     before = len(relay.accepted)
-    assert 0 < before < len(everybody())
+    assert 0 < before < len(list_all_recipients())
     with mailer.store.begin() as tx:
         editions.resume_edition(tx, STAFF, factories.reload_edition(tx, release), mailer.clock())
-    deliver(mailer)
-    correct(mailer)
-    deliver(mailer)
-    assert got(relay, "CORRECTION") == got(relay, "Press release") == everybody()
+    deliver_mails(mailer)
+    correct_release(mailer)
+    deliver_mails(mailer)
+    assert (
+        list_recipients(relay, "CORRECTION")
+        == list_recipients(relay, "Press release")
+        == list_all_recipients()
+    )
 
 
-def test_a_sender_that_wakes_up_after_the_correction_tells_of_one_more_who_got_it(
-    mailer: Mailer, release: Edition
-) -> None:
-    """Of a message on the wire nobody knows whether it got there. When it turns out that it did,
-    the correction goes there too; when it did not, the new version."""
+def test_late_settlement_adds_recipient_to_correction(mailer: Mailer, release: Edition) -> None:
+    """The outcome of a message on the wire is unknown. If the message turns out to have arrived,
+    its recipient gets the correction too; if it did not, the new version."""
     with mailer.store.begin() as tx:
         sleeper = factories.register_worker(tx)
         first, second, *_ = tx.outbox.claim_deliveries(release.id, sleeper, 3)
         assert tx.outbox.gate_deliveries(sleeper, [first.id, second.id]) == {first.id, second.id}
-    made = correct(mailer)
-    plans = {one.role: plan for one, plan in made.begun}
+    created = correct_release(mailer)
+    plans = {edition.role: plan for edition, plan in created.begun}
     assert plans[EditionRole.CORRECTION].planned == 0
-    assert plans[EditionRole.RELEASE].planned == len(everybody()) - 2
-    correction, rest = (one for one, _ in made.begun)
+    assert plans[EditionRole.RELEASE].planned == len(list_all_recipients()) - 2
+    correction, rest = (edition for edition, _ in created.begun)
     with mailer.store.begin() as tx:
         tx.outbox.settle_deliveries(
             [
@@ -138,59 +146,61 @@ def test_a_sender_that_wakes_up_after_the_correction_tells_of_one_more_who_got_i
             ]
         )
         tx.outbox.cancel_unsent_deliveries(release.id)
-    deliver(mailer)
+    deliver_mails(mailer)
     assert read_delivery_states(mailer.store, correction) == {first.address: DeliveryState.SENT}
     reached = read_delivery_states(mailer.store, rest)
     assert second.address in reached
     assert first.address not in reached
     assert set(reached.values()) == {DeliveryState.SENT}
-    deliver(mailer)
+    deliver_mails(mailer)
     assert len(read_deliveries(mailer.store, correction)) == 1
 
 
-def test_in_doubt_counts_as_having_got_it(mailer: Mailer, relay: Relay, release: Edition) -> None:
+def test_in_doubt_delivery_gets_the_correction(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
     relay.answer_once(Step.DOT, CLOSE)
     with mailer.store.begin() as tx:
-        hold = update(edition_table).where(edition_table.c.id == release.id)
-        tx.connection.execute(hold.values(in_doubt=InDoubtPolicy.KEEP_IN_DOUBT.value))
-    deliver(with_single_connection(mailer))
+        statement = update(edition_table).where(edition_table.c.id == release.id)
+        tx.connection.execute(statement.values(in_doubt=InDoubtPolicy.KEEP_IN_DOUBT.value))
+    deliver_mails(with_single_connection(mailer))
     doubted = [
-        a
-        for a, s in read_delivery_states(mailer.store, release).items()
-        if s is DeliveryState.IN_DOUBT
+        address
+        for address, state in read_delivery_states(mailer.store, release).items()
+        if state is DeliveryState.IN_DOUBT
     ]
     assert len(doubted) == 1
-    correct(mailer)
-    deliver(mailer)
-    assert doubted[0] in got(relay, "CORRECTION")
+    correct_release(mailer)
+    deliver_mails(mailer)
+    assert doubted[0] in list_recipients(relay, "CORRECTION")
 
 
-def test_a_second_correction_reaches_whoever_has_any_version(
+def test_second_correction_reaches_recipients_of_any_version(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
-    deliver(mailer)
-    correct(mailer)
-    deliver(mailer)
-    correct(mailer, "Lanterns, once more")
-    deliver(mailer)
-    assert got(relay, "CORRECTION: Lanterns, once more") == everybody()
+    deliver_mails(mailer)
+    correct_release(mailer)
+    deliver_mails(mailer)
+    correct_release(mailer, "Lanterns, once more")
+    deliver_mails(mailer)
+    assert list_recipients(relay, "CORRECTION: Lanterns, once more") == list_all_recipients()
 
 
-def test_whoever_has_left_is_not_written_to_again(
+def test_correction_skips_unsubscribed_and_suppressed_contacts(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
-    deliver(mailer)
+    deliver_mails(mailer)
     with mailer.store.begin() as tx:
         factories.unsubscribe_address(tx, CONTACTS[0], list_slug="press")
         factories.suppress_address(tx, CONTACTS[1])
-    correct(mailer)
-    deliver(mailer)
-    assert got(relay, "CORRECTION") == [
-        one for one in everybody() if one not in {CONTACTS[0], CONTACTS[1]}
+    correct_release(mailer)
+    deliver_mails(mailer)
+    assert list_recipients(relay, "CORRECTION") == [
+        address for address in list_all_recipients() if address not in {CONTACTS[0], CONTACTS[1]}
     ]
 
 
-def test_there_is_nothing_to_correct_before_it_is_sent_or_changed(
+def test_correction_of_unsent_or_unchanged_release_is_refused(
     mailer: Mailer, release: Edition
 ) -> None:
     with mailer.store.begin() as tx, pytest.raises(Refused, match="has not changed"):
@@ -201,7 +211,7 @@ def test_there_is_nothing_to_correct_before_it_is_sent_or_changed(
             releases.correct_release(tx, AMINA, "boats", CHANGE, mailer.renderer, mailer.clock())
 
 
-def test_a_changed_release_is_not_sent_as_if_it_were_new(mailer: Mailer, release: Edition) -> None:
+def test_changed_release_is_refused_as_new_release(mailer: Mailer, release: Edition) -> None:
     with mailer.store.begin() as tx:
         articles.edit_article(tx, STAFF, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
         with pytest.raises(Refused, match="was changed after it was sent"):
@@ -216,10 +226,10 @@ def test_a_changed_release_is_not_sent_as_if_it_were_new(mailer: Mailer, release
             )
 
 
-def test_a_correction_is_marked_on_the_page_in_the_archive_and_in_feeds(
+def test_correction_is_marked_on_page_in_archive_and_in_feeds(
     desk: PressScenario,
 ) -> None:
-    correct(desk.mailer)
+    correct_release(desk.mailer)
     page = desk.pages.get_page(f"/press/{SLUG}").text
     assert "Lanterns, corrected" in page
     assert WHAT in page
@@ -233,7 +243,7 @@ def test_a_correction_is_marked_on_the_page_in_the_archive_and_in_feeds(
         assert WHAT in desk.pages.get_page(path).text, path
 
 
-def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Relay) -> None:
+def test_correction_states_the_change_in_readers_language(mailer: Mailer, relay: Relay) -> None:
     with mailer.store.begin() as tx:
         create_office(tx)
         factories.add_story(
@@ -246,21 +256,22 @@ def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Re
         )
         factories.add_subscriber(tx, "chloe@example.org", list_slug="press", language="fr")
         begin_release(mailer, tx)
-    deliver(mailer)
+    deliver_mails(mailer)
     with mailer.store.begin() as tx:
         articles.edit_article(
             tx, STAFF, SLUG, "en", {"title": "Lanterns, corrected"}, mailer.clock()
         )
         change = ChangeNote({"": "Ten towns.", "FR": "Dix villes."}, {"en": "We miscounted."})
-        made = releases.correct_release(tx, AMINA, SLUG, change, mailer.renderer, mailer.clock())
-    assert made.warnings == (
+        created = releases.correct_release(tx, AMINA, SLUG, change, mailer.renderer, mailer.clock())
+    assert created.warnings == (
         "readers of fr read 'why' in en: give it in fr too",
         f"{SLUG} in fr has no quotes",
         f"{SLUG} in fr has no assets",
     )
-    deliver(mailer)
+    deliver_mails(mailer)
     english, french = (
-        relay.list_mails(one)[-1].as_string() for one in ("ana@example.org", "chloe@example.org")
+        relay.list_mails(address)[-1].as_string()
+        for address in ("ana@example.org", "chloe@example.org")
     )
     assert "Ten towns." in english
     assert "Dix villes." in french
@@ -270,24 +281,24 @@ def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Re
 # ---- kills ------------------------------------------------------------------------------------
 
 
-def ask(mailer: Mailer, by: str = "Amina") -> tuple[Edition, ...]:
+def request_kill(mailer: Mailer, actor_name: str = "Amina") -> tuple[Edition, ...]:
     with mailer.store.begin() as tx:
         return releases.request_kill(
-            tx, create_local_actor(by), SLUG, {"": "It is not true."}, mailer.clock()
+            tx, create_local_actor(actor_name), SLUG, {"": "It is not true."}, mailer.clock()
         )[0]
 
 
-def confirm(mailer: Mailer, by: str = "Bela") -> CorrectionResult:
+def confirm_kill(mailer: Mailer, actor_name: str = "Bela") -> CorrectionResult:
     with mailer.store.begin() as tx:
         return releases.confirm_kill(
-            tx, create_local_actor(by), SLUG, mailer.renderer, mailer.clock()
+            tx, create_local_actor(actor_name), SLUG, mailer.renderer, mailer.clock()
         )
 
 
-def test_a_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
+def test_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
     with pytest.raises(Refused, match="nobody has asked for"):
-        confirm(mailer)
-    (paused,) = ask(mailer)
+        confirm_kill(mailer)
+    (paused,) = request_kill(mailer)
     with (
         mailer.store.begin() as tx,
         pytest.raises(Refused, match="Amina asked for lanterns to be killed"),
@@ -295,42 +306,40 @@ def test_a_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
         editions.check_not_killed(tx, editions.get_edition(tx, paused.id))
     assert (paused.id, paused.state) == (release.id, EditionState.PAUSED)
     with pytest.raises(Refused, match="takes two people"):
-        confirm(mailer, "  amina ")
-    confirm(mailer)
+        confirm_kill(mailer, "  amina ")
+    confirm_kill(mailer)
     with pytest.raises(Refused, match="was killed by Amina and Bela"):
-        confirm(mailer, "Chidi")
+        confirm_kill(mailer, "Chidi")
 
 
-def test_one_who_asked_for_it_may_think_better_of_it(
-    mailer: Mailer, relay: Relay, release: Edition
-) -> None:
-    ask(mailer)
-    deliver(mailer)
+def test_kill_request_can_be_withdrawn(mailer: Mailer, relay: Relay, release: Edition) -> None:
+    request_kill(mailer)
+    deliver_mails(mailer)
     assert relay.received == []
     with mailer.store.begin() as tx:
         (again,) = releases.withdraw_kill(tx, AMINA, SLUG, mailer.clock())
     assert again.state is EditionState.SENDING
-    deliver(mailer)
-    assert sorted(relay.accepted) == everybody()
+    deliver_mails(mailer)
+    assert sorted(relay.accepted) == list_all_recipients()
 
 
-def test_a_kill_stops_what_waits_and_tells_whoever_has_it(
+def test_kill_stops_waiting_mails_and_notifies_recipients(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
-    run_during_first_message(relay, lambda: bool(ask(mailer)))
-    deliver(with_single_connection(mailer))
-    confirm(mailer)
-    deliver(mailer)
-    old = got(relay, "Press release")
-    assert 0 < len(old) < len(everybody())
-    assert got(relay, "DO NOT USE") == old
+    run_during_first_message(relay, lambda: bool(request_kill(mailer)))
+    deliver_mails(with_single_connection(mailer))
+    confirm_kill(mailer)
+    deliver_mails(mailer)
+    old = list_recipients(relay, "Press release")
+    assert 0 < len(old) < len(list_all_recipients())
+    assert list_recipients(relay, "DO NOT USE") == old
     with mailer.store.read() as tx:
         assert factories.reload_edition(tx, release).state is EditionState.CANCELLED
         (article,) = tx.articles.find_articles(ArticleQuery(slugs=(SLUG,)))
     assert article.state is ArticleState.KILLED
 
 
-def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: PressScenario) -> None:
+def test_killed_story_leaves_every_edition_and_never_comes_back(desk: PressScenario) -> None:
     mailer = desk.mailer
     with mailer.store.begin() as tx:
         factories.add_story(tx, "boats")
@@ -348,8 +357,8 @@ def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: PressSce
             mailer.renderer,
             mailer.clock(),
         )
-    ask(mailer)
-    confirm(mailer)
+    request_kill(mailer)
+    confirm_kill(mailer)
     with mailer.store.begin() as tx:
         approved, running = (
             factories.reload_edition(tx, approved),
@@ -358,15 +367,15 @@ def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: PressSce
         assert approved.state is EditionState.DRAFT
         assert approved.approval is None
         assert running.state is EditionState.PAUSED
-        fresh, _ = editions.compose_edition(tx, approved, mailer.renderer)
-        assert "Lanterns" not in tx.editions.list_bodies(fresh)[0].html
+        recomposed, _ = editions.compose_edition(tx, approved, mailer.renderer)
+        assert "Lanterns" not in tx.editions.list_bodies(recomposed)[0].html
         with pytest.raises(Refused, match="never comes back"):
             articles.restore_articles(tx, STAFF, SLUG, None, mailer.clock())
         with pytest.raises(Refused, match="never comes back"):
             factories.add_story(tx, SLUG)
-    gone = desk.pages.get_page(f"/press/{SLUG}")
-    assert gone.status == 410
-    assert "Lanterns" not in gone.text
+    killed_page = desk.pages.get_page(f"/press/{SLUG}")
+    assert killed_page.status == 410
+    assert "Lanterns" not in killed_page.text
     for path in ("/press", "/press/atom.xml", "/archive/news", "/archive/news/atom.xml"):
         assert "Lanterns" not in desk.pages.get_page(path).text, path
     assert desk.pages.get_page(f"/archive/news/{desk.digest.uid}").status == 404
@@ -374,7 +383,7 @@ def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: PressSce
     assert desk.pages.get_page(f"/v/{token}").status == 410
 
 
-def test_an_advance_copy_that_was_killed_says_so_to_who_has_it_and_to_nobody_else(
+def test_killed_advance_copy_says_so_only_to_its_recipient(
     desk: PressScenario,
 ) -> None:
     mailer = desk.mailer
@@ -383,7 +392,7 @@ def test_an_advance_copy_that_was_killed_says_so_to_who_has_it_and_to_nobody_els
         embargoes.set_embargo(
             tx, STAFF, "second", make_terms(get_current_minute() + 60 * MINUTE), mailer.clock()
         )
-        course = releases.prepare_release(
+        release_editions = releases.prepare_release(
             tx,
             STAFF,
             "second",
@@ -392,15 +401,17 @@ def test_an_advance_copy_that_was_killed_says_so_to_who_has_it_and_to_nobody_els
             mailer.clock(),
             default_language=mailer.settings.defaults.language,
         )
-        made = releases.begin_release(tx, AMINA, course, mailer.renderer, mailer.clock())
-        assert made.advance
-        known = tx.subscribers.find_subscriber(TRUSTED)
-        assert known
-        link = MemberLink(known.id, lists.get_list(tx, "press").id, made.advance.id)
+        created = releases.begin_release(
+            tx, AMINA, release_editions, mailer.renderer, mailer.clock()
+        )
+        assert created.advance
+        contact = tx.subscribers.find_subscriber(TRUSTED)
+        assert contact
+        link = MemberLink(contact.id, lists.get_list(tx, "press").id, created.advance.id)
     desk.deliver_mails()
     own = "/e/" + sign_member_link(mailer.store.key, LinkPurpose.ADVANCE, link)
     passed_on = "/v/" + tokens.sign_token(
-        mailer.store.key, LinkPurpose.VIEW, made.advance.id, "en", "1"
+        mailer.store.key, LinkPurpose.VIEW, created.advance.id, "en", "1"
     )
     assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (200, 404)
     with mailer.store.begin() as tx:
@@ -412,36 +423,38 @@ def test_an_advance_copy_that_was_killed_says_so_to_who_has_it_and_to_nobody_els
     assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (410, 404)
     assert desk.pages.get_page("/press/second").status == 404
     with mailer.store.read() as tx:
-        told = [(one.what, one.who) for one in tx.embargoes.list_events("second")]
-    assert (EmbargoEventType.KILL_REQUESTED, "Amina") in told
-    assert (EmbargoEventType.KILLED, "Bela") in told
+        events = [(event.what, event.who) for event in tx.embargoes.list_events("second")]
+    assert (EmbargoEventType.KILL_REQUESTED, "Amina") in events
+    assert (EmbargoEventType.KILLED, "Bela") in events
 
 
-def test_withdrawing_a_story_voids_the_approval_of_what_holds_it(mailer: Mailer) -> None:
+def test_withdrawing_story_voids_approval_of_its_editions(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
         create_office(tx)
         factories.add_story(tx, "boats")
-        made = editions.create_edition(
+        created = editions.create_edition(
             tx, STAFF, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
         )
-        made = editions.approve_edition(tx, AMINA, made, mailer.renderer, mailer.clock())
+        created = editions.approve_edition(tx, AMINA, created, mailer.renderer, mailer.clock())
         articles.withdraw_articles(tx, STAFF, SLUG, None, mailer.clock())
-        made = factories.reload_edition(tx, made)
-        assert (made.state, made.approval) == (EditionState.DRAFT, None)
-        fresh, _ = editions.compose_edition(tx, made, mailer.renderer)
-        assert "Lanterns" not in tx.editions.list_bodies(fresh)[0].html
+        created = factories.reload_edition(tx, created)
+        assert (created.state, created.approval) == (EditionState.DRAFT, None)
+        recomposed, _ = editions.compose_edition(tx, created, mailer.renderer)
+        assert "Lanterns" not in tx.editions.list_bodies(recomposed)[0].html
 
 
-def test_whoever_was_merged_gets_the_correction_once_where_they_are_now(
+def test_merged_subscriber_gets_correction_once_at_current_address(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
-    deliver(mailer)
+    deliver_mails(mailer)
     with mailer.store.begin() as tx:
-        gone, kept = (tx.subscribers.find_subscriber(CONTACTS[at]) for at in (0, 1))
-        assert gone is not None
-        assert kept is not None
-        preferences.merge_subscribers(tx, STAFF, gone, kept, mailer.clock())
-    correct(mailer)
-    deliver(mailer)
-    deliver(mailer)
-    assert got(relay, "CORRECTION") == [one for one in everybody() if one != CONTACTS[0]]
+        merged, remaining = (tx.subscribers.find_subscriber(CONTACTS[at]) for at in (0, 1))
+        assert merged is not None
+        assert remaining is not None
+        preferences.merge_subscribers(tx, STAFF, merged, remaining, mailer.clock())
+    correct_release(mailer)
+    deliver_mails(mailer)
+    deliver_mails(mailer)
+    assert list_recipients(relay, "CORRECTION") == [
+        address for address in list_all_recipients() if address != CONTACTS[0]
+    ]

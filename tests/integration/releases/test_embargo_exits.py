@@ -1,5 +1,5 @@
-"""The embargo holds at every exit: before it ends, when it is moved, when clocks change; and at the
-moment that it ends each of them opens by itself."""
+"""An embargo closes every exit: before it ends, when it is moved, when clocks change; and every
+exit opens by itself at the moment that it ends."""
 
 import time
 from collections.abc import Callable
@@ -23,100 +23,104 @@ from tests.integration.releases.factories import (
 )
 
 HOUR = timedelta(hours=1)
-Turn = Callable[[PressScenario], None]
+EmbargoChange = Callable[[PressScenario], None]
 
 
-def _before(desk: PressScenario) -> None:
+def _set_later_end(desk: PressScenario) -> None:
     desk.set_embargo(make_terms(get_current_minute() + 2 * HOUR))
 
 
-def _earlier(desk: PressScenario) -> None:
+def _move_earlier(desk: PressScenario) -> None:
     desk.set_embargo(make_terms(get_current_minute() + 5 * HOUR))
     desk.set_embargo(make_terms(get_current_minute() + 2 * MINUTE))
 
 
-def _later(desk: PressScenario) -> None:
+def _move_later(desk: PressScenario) -> None:
     desk.set_embargo(make_terms(get_current_minute() + 2 * MINUTE))
     desk.set_embargo(make_terms(get_current_minute() + 5 * HOUR))
 
 
-def _other_zone(desk: PressScenario) -> None:
-    """The same time on the clock, further west: it ends later."""
-    here = (datetime.now(UTC) + 2 * HOUR).replace(tzinfo=None, second=0, microsecond=0)
-    desk.set_embargo(EmbargoTerms(here, "Etc/UTC"))
-    desk.set_embargo(EmbargoTerms(here, "America/New_York"))
+def _move_to_another_zone(desk: PressScenario) -> None:
+    """Move the embargo to the same time on a clock further west: it ends later."""
+    local_end = (datetime.now(UTC) + 2 * HOUR).replace(tzinfo=None, second=0, microsecond=0)
+    desk.set_embargo(EmbargoTerms(local_end, "Etc/UTC"))
+    desk.set_embargo(EmbargoTerms(local_end, "America/New_York"))
 
 
-def _rules_moved_later(desk: PressScenario) -> None:
-    """By the rules of yesterday it has ended; by those of today it has not yet."""
+def _save_with_later_rules(desk: PressScenario) -> None:
+    """Save an embargo that has ended by the rules of yesterday, but not by those of today."""
     desk.save_embargo(make_terms(get_current_minute() + HOUR), until=get_current_minute() - HOUR)
 
 
-def _rules_moved_earlier(desk: PressScenario) -> None:
-    """By the rules of today it has ended, and nobody has written that down yet."""
+def _save_with_earlier_rules(desk: PressScenario) -> None:
+    """Save an embargo that has ended by the rules of today, which are not recorded yet."""
     desk.save_embargo(make_terms(get_current_minute() - HOUR), until=get_current_minute() + HOUR)
 
 
-def _after(desk: PressScenario) -> None:
+def _save_ended(desk: PressScenario) -> None:
     desk.save_embargo(make_terms(get_current_minute() - HOUR))
 
 
-def _lifted(desk: PressScenario) -> None:
+def _lift_early(desk: PressScenario) -> None:
     desk.set_embargo(make_terms(get_current_minute() + 5 * HOUR))
     desk.lift_embargo()
 
 
-def _kept_by_the_clock(desk: PressScenario) -> None:
-    """The worker has written down that it has ended by the rules of today... that it ends."""
+def _save_recorded_end(desk: PressScenario) -> None:
+    """Save an embargo that the worker has recorded as ended by the rules of today."""
     desk.save_embargo(make_terms(get_current_minute() - HOUR), until=get_current_minute() - HOUR)
 
 
-HELD: dict[str, Turn] = {
-    "before": _before,
-    "moved earlier": _earlier,
-    "moved later": _later,
-    "another zone": _other_zone,
-    "new rules, later": _rules_moved_later,
-    "new rules, earlier, not written down yet": _rules_moved_earlier,
+EMBARGOED: dict[str, EmbargoChange] = {
+    "before": _set_later_end,
+    "moved earlier": _move_earlier,
+    "moved later": _move_later,
+    "another zone": _move_to_another_zone,
+    "new rules, later": _save_with_later_rules,
+    "new rules, earlier, not written down yet": _save_with_earlier_rules,
 }
-FREE: dict[str, Turn] = {
+OPEN: dict[str, EmbargoChange] = {
     "never embargoed": lambda desk: None,
-    "after": _after,
-    "lifted by hand": _lifted,
-    "new rules, written down": _kept_by_the_clock,
+    "after": _save_ended,
+    "lifted by hand": _lift_early,
+    "new rules, written down": _save_recorded_end,
 }
 
 
-@pytest.mark.parametrize("turn", HELD.values(), ids=HELD)
-def test_nothing_leaves_by_any_exit_while_it_is_held(desk: PressScenario, turn: Turn) -> None:
-    turn(desk)
+@pytest.mark.parametrize("change_embargo", EMBARGOED.values(), ids=EMBARGOED)
+def test_every_exit_is_closed_during_embargo(
+    desk: PressScenario, change_embargo: EmbargoChange
+) -> None:
+    change_embargo(desk)
     assert list_open_exits(desk) == []
-    for leaves in NEVER.values():
-        assert not leaves(desk)
+    for is_open in NEVER.values():
+        assert not is_open(desk)
     assert desk.relay.received == []
 
 
-@pytest.mark.parametrize("turn", FREE.values(), ids=FREE)
-def test_everything_is_open_when_it_is_not(desk: PressScenario, turn: Turn) -> None:
-    turn(desk)
+@pytest.mark.parametrize("change_embargo", OPEN.values(), ids=OPEN)
+def test_every_exit_is_open_without_embargo(
+    desk: PressScenario, change_embargo: EmbargoChange
+) -> None:
+    change_embargo(desk)
     assert list_open_exits(desk) == list(EXITS)
 
 
-def test_at_the_moment_that_it_ends_every_exit_opens_and_none_before(desk: PressScenario) -> None:
-    """Each exit is asked again and again. What was answered before the end told nothing; what was
-    asked after it told all."""
+def test_every_exit_opens_when_embargo_ends_and_none_before(desk: PressScenario) -> None:
+    """Each exit is tried again and again: an answer before the end has nothing of the story, an
+    answer to a request after the end has all of it."""
     ends = datetime.now(UTC) + timedelta(seconds=1.5)
     desk.save_embargo(make_terms(get_current_minute() - HOUR), until=ends)
     names = [name for name in EXITS if name != "the gate"]
     early, late = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     while datetime.now(UTC) < ends + timedelta(seconds=0.3):
         for name in names:
-            asked = datetime.now(UTC)
+            asked_at = datetime.now(UTC)
             opened = EXITS[name](desk)
             if datetime.now(UTC) < ends:
                 assert not opened, name
                 early[name] += 1
-            elif asked >= ends:
+            elif asked_at >= ends:
                 assert opened, name
                 late[name] += 1
     for name in names:
@@ -127,7 +131,7 @@ def test_at_the_moment_that_it_ends_every_exit_opens_and_none_before(desk: Press
     assert sorted(desk.relay.accepted) == ["ana@example.org", "ben@example.org"]
 
 
-def test_mails_wait_at_the_gate_and_go_by_themselves_when_it_ends(desk: PressScenario) -> None:
+def test_mails_wait_at_gate_and_go_when_embargo_ends(desk: PressScenario) -> None:
     ends = datetime.now(UTC) + timedelta(seconds=1.5)
     desk.save_embargo(make_terms(get_current_minute() - HOUR), until=ends)
     desk.deliver_mails()
@@ -142,16 +146,16 @@ def test_mails_wait_at_the_gate_and_go_by_themselves_when_it_ends(desk: PressSce
     assert sorted(desk.relay.accepted) == ["ana@example.org", "ben@example.org"]
 
 
-def test_what_was_refused_is_written_down(desk: PressScenario) -> None:
-    _before(desk)
+def test_gate_records_refusal_under_embargo(desk: PressScenario) -> None:
+    _set_later_end(desk)
     desk.deliver_mails()
     with desk.mailer.store.read() as tx:
-        found = tx.embargoes.list_events(SLUG)
-    assert [one.what for one in found] == [EmbargoEventType.SET, EmbargoEventType.REFUSED]
-    assert found[-1].detail == f"gate: 2 messages of edition {desk.release.id} wait until it ends"
+        events = tx.embargoes.list_events(SLUG)
+    assert [event.what for event in events] == [EmbargoEventType.SET, EmbargoEventType.REFUSED]
+    assert events[-1].detail == f"gate: 2 messages of edition {desk.release.id} wait until it ends"
 
 
-def test_of_a_time_that_clocks_show_twice_the_second_counts(desk: PressScenario) -> None:
+def test_embargo_at_ambiguous_time_ends_at_the_second(desk: PressScenario) -> None:
     twice = datetime(2027, 10, 31, 1, 30)  # noqa: DTZ001  (a wall clock's)
     zone = ZoneInfo("Europe/London")
     first = local_time.to_utc(twice, zone)

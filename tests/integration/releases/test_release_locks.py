@@ -1,4 +1,4 @@
-"""Two people at the same release at the same moment: one after the other, on PostgreSQL too."""
+"""Two people change a release at the same moment: one after the other, on PostgreSQL too."""
 
 import threading
 import time
@@ -19,24 +19,26 @@ from mailer.store import SqlTransaction
 from mailer.store.schema import topic
 from tests.actors import AMINA, STAFF
 from tests.integration.releases.factories import SLUG, create_office, get_current_minute, make_terms
-from tests.integration.releases.test_corrections import ask, confirm
+from tests.integration.releases.test_corrections import confirm_kill, request_kill
 
 HOUR = timedelta(hours=1)
 
 
-def beside(
+def run_during_transaction(
     mailer: Mailer, first: Callable[[SqlTransaction], object], second: Callable[[], object]
 ) -> Exception | None:
-    """Do the second while the first is done and not yet committed; what it raised."""
+    """Run the second action while the first is done and not yet committed.
+
+    Returns the exception that the second one raised, or None."""
     raised: list[Exception] = []
 
-    def go() -> None:
+    def run_second_action() -> None:
         try:
             second()
         except MailerError as error:
             raised.append(error)
 
-    other = threading.Thread(target=go)
+    other = threading.Thread(target=run_second_action)
     with mailer.store.begin() as tx:
         first(tx)
         other.start()
@@ -46,7 +48,7 @@ def beside(
     return raised[0] if raised else None
 
 
-def test_an_embargo_that_is_being_lifted_is_not_moved(mailer: Mailer) -> None:
+def test_embargo_that_is_being_lifted_is_not_moved(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
         create_office(tx)
         embargoes.set_embargo(
@@ -59,7 +61,7 @@ def test_an_embargo_that_is_being_lifted_is_not_moved(mailer: Mailer) -> None:
                 tx, STAFF, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock()
             )
 
-    error = beside(
+    error = run_during_transaction(
         mailer,
         lambda tx: embargoes.lift_embargo(tx, AMINA, SLUG, mailer.clock()),
         move,
@@ -69,47 +71,49 @@ def test_an_embargo_that_is_being_lifted_is_not_moved(mailer: Mailer) -> None:
         assert not embargoes.find_embargoed(tx.embargoes, mailer.clock())
 
 
-def test_a_kill_that_is_being_taken_back_is_not_confirmed(mailer: Mailer, release: Edition) -> None:
-    ask(mailer)
-    error = beside(
+def test_kill_that_is_being_withdrawn_is_not_confirmed(mailer: Mailer, release: Edition) -> None:
+    request_kill(mailer)
+    error = run_during_transaction(
         mailer,
         lambda tx: releases.withdraw_kill(tx, AMINA, SLUG, mailer.clock()),
-        lambda: confirm(mailer),
+        lambda: confirm_kill(mailer),
     )
     assert isinstance(error, Refused)
     with mailer.store.read() as tx:
         assert tx.releases.find_kill(SLUG) is None
 
 
-def test_a_kill_is_confirmed_once(mailer: Mailer, release: Edition) -> None:
-    ask(mailer)
-    error = beside(
+def test_kill_is_confirmed_once(mailer: Mailer, release: Edition) -> None:
+    request_kill(mailer)
+    error = run_during_transaction(
         mailer,
         lambda tx: releases.confirm_kill(
             tx, create_local_actor("Bela"), SLUG, mailer.renderer, mailer.clock()
         ),
-        lambda: confirm(mailer, "Chidi"),
+        lambda: confirm_kill(mailer, "Chidi"),
     )
     assert isinstance(error, Refused)
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-def test_who_was_second_is_told_to_look_and_try_again(mailer: Mailer) -> None:
-    """SQLite has nobody second: who comes later waits, and sees what the first has done."""
+def test_second_writer_is_asked_to_look_and_try_again(mailer: Mailer) -> None:
+    """On SQLite there is no second writer: it waits, and sees the change of the first."""
     row: dict[str, Any] = {"slug": "water", "created_at": get_current_minute()}
 
     def add() -> None:
         with mailer.store.begin() as tx:
             tx.connection.execute(insert(topic).values(**row))
 
-    error = beside(mailer, lambda tx: tx.connection.execute(insert(topic).values(**row)), add)
+    error = run_during_transaction(
+        mailer, lambda tx: tx.connection.execute(insert(topic).values(**row)), add
+    )
     assert isinstance(error, ConcurrencyError)
-    assert "somebody else was changing the same" in str(error)
+    assert "another process was changing the same records" in str(error)
     assert "try again" in str(error)
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-def test_of_two_that_wait_for_each_other_one_is_told_to_try_again(mailer: Mailer) -> None:
+def test_deadlock_asks_one_of_two_processes_to_try_again(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
         for slug in ("air", "water"):
             lists.add_topic(tx, STAFF, slug, {}, mailer.clock())
@@ -120,20 +124,20 @@ def test_of_two_that_wait_for_each_other_one_is_told_to_try_again(mailer: Mailer
         try:
             with mailer.store.begin() as tx:
                 for number, slug in enumerate(slugs):
-                    wanted = text("SELECT 1 FROM topic WHERE slug = :slug FOR UPDATE")
-                    tx.connection.execute(wanted, {"slug": slug})
+                    statement = text("SELECT 1 FROM topic WHERE slug = :slug FOR UPDATE")
+                    tx.connection.execute(statement, {"slug": slug})
                     if number == 0:
                         meet.wait(10)
         except ConcurrencyError as error:
             errors.append(error)
 
-    both = [
-        threading.Thread(target=lock, args=some) for some in (("air", "water"), ("water", "air"))
+    threads = [
+        threading.Thread(target=lock, args=slugs) for slugs in (("air", "water"), ("water", "air"))
     ]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join(30)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
     (error,) = errors
     assert "deadlock" in str(error)
     assert error.exit_code == 5

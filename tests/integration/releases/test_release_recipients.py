@@ -1,5 +1,5 @@
-"""The course of a release: the advance copy to whom it is trusted, the release to everybody else
-when the embargo ends."""
+"""The recipients of a release: contacts trusted with the advance copy, and all others when the
+embargo ends."""
 
 import threading
 import zipfile
@@ -40,14 +40,14 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def course(mailer: Mailer) -> ReleaseEditions:
+def release_editions(mailer: Mailer) -> ReleaseEditions:
     """A release that is embargoed for two hours: its advance copy has begun."""
     with mailer.store.begin() as tx:
         create_office(tx)
         embargoes.set_embargo(
             tx, STAFF, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock()
         )
-        made = releases.prepare_release(
+        created = releases.prepare_release(
             tx,
             STAFF,
             SLUG,
@@ -56,7 +56,7 @@ def course(mailer: Mailer) -> ReleaseEditions:
             mailer.clock(),
             default_language=mailer.settings.defaults.language,
         )
-        return releases.begin_release(tx, AMINA, made, mailer.renderer, mailer.clock())
+        return releases.begin_release(tx, AMINA, created, mailer.renderer, mailer.clock())
 
 
 @pytest.fixture
@@ -65,113 +65,129 @@ def pages(mailer: Mailer) -> Iterator[AsgiClient]:
         yield opened
 
 
-def deliver(mailer: Mailer) -> None:
+def deliver_mails(mailer: Mailer) -> None:
     mailer.deliver_editions([], threading.Event(), follow_new=True)
 
 
-def trust(mailer: Mailer, address: str, how: Trust) -> None:
+def set_trust(mailer: Mailer, address: str, trust: Trust) -> None:
     with mailer.store.begin() as tx:
-        known = tx.subscribers.find_subscriber(address)
-        assert known is not None
-        had = contacts.get_contact(tx, known).profile
-        contacts.save_contact(tx, STAFF, known, replace(had, trust=how), mailer.clock())
+        subscriber = tx.subscribers.find_subscriber(address)
+        assert subscriber is not None
+        profile = replace(contacts.get_contact(tx, subscriber).profile, trust=trust)
+        contacts.save_contact(tx, STAFF, subscriber, profile, mailer.clock())
 
 
-def text(relay: Relay, to: str) -> str:
-    (mail,) = [one.message for one in relay.received if to in str(one.message["To"])]
+def get_mail_text(relay: Relay, address: str) -> str:
+    (mail,) = [
+        received.message for received in relay.received if address in str(received.message["To"])
+    ]
     body = mail.get_body(("plain",))
     assert body is not None
     return str(body.get_content())
 
 
-def link(relay: Relay) -> str:
-    """The private page's, as it stands in the mail."""
-    (line,) = {one for one in text(relay, TRUSTED).splitlines() if "/e/" in one}
+def find_private_link(relay: Relay) -> str:
+    """Return the link to the private page, as it stands in the mail."""
+    (line,) = {line for line in get_mail_text(relay, TRUSTED).splitlines() if "/e/" in line}
     return line[line.index("/e/") :]
 
 
-def test_the_advance_copy_goes_to_the_trusted_and_says_so(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions
+def test_advance_copy_goes_to_trusted_contacts_and_says_so(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions
 ) -> None:
-    assert course.advance is not None
-    assert course.reaches[course.advance.id].excluded == {Exclusion.UNTRUSTED: 1}
-    assert course.reaches[course.release.id].excluded == {Exclusion.HAS_IT: 1}
-    deliver(mailer)
+    assert release_editions.advance is not None
+    assert release_editions.reaches[release_editions.advance.id].excluded == {
+        Exclusion.UNTRUSTED: 1
+    }
+    assert release_editions.reaches[release_editions.release.id].excluded == {Exclusion.HAS_IT: 1}
+    deliver_mails(mailer)
     assert relay.accepted == [TRUSTED]
-    (mail,) = [one.message for one in relay.received]
+    (mail,) = [received.message for received in relay.received]
     assert mail["Subject"] == "EMBARGOED: Lanterns on the water"
-    said = text(relay, TRUSTED)
-    assert said.index("EMBARGOED UNTIL") < said.index("Lanterns")
+    mail_text = get_mail_text(relay, TRUSTED)
+    assert mail_text.index("EMBARGOED UNTIL") < mail_text.index("Lanterns")
     for place in ("London", "Geneva", "New York", "UTC"):
-        assert place in said
-    assert "FOR IMMEDIATE RELEASE" not in said
+        assert place in mail_text
+    assert "FOR IMMEDIATE RELEASE" not in mail_text
 
 
-def test_the_release_goes_to_the_others_when_it_ends(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions
+def test_release_goes_to_the_others_when_embargo_ends(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions
 ) -> None:
-    deliver(mailer)
+    deliver_mails(mailer)
     with mailer.store.begin() as tx, pytest.raises(Embargoed):
         editions.start_edition(
-            tx, STAFF, factories.reload_edition(tx, course.release), mailer.renderer, mailer.clock()
+            tx,
+            STAFF,
+            factories.reload_edition(tx, release_editions.release),
+            mailer.renderer,
+            mailer.clock(),
         )
-    keeper = Scheduler(mailer, create_logger(StringIO()))
-    assert keeper.run_tick()
+    scheduler = Scheduler(mailer, create_logger(StringIO()))
+    assert scheduler.run_tick()
     with mailer.store.read() as tx:
-        assert factories.reload_edition(tx, course.release).state is EditionState.SCHEDULED
+        assert (
+            factories.reload_edition(tx, release_editions.release).state is EditionState.SCHEDULED
+        )
     with mailer.store.begin() as tx:
         embargoes.lift_embargo(tx, AMINA, SLUG, mailer.clock())
-    assert keeper.run_tick()
-    deliver(mailer)
+    assert scheduler.run_tick()
+    deliver_mails(mailer)
     assert sorted(relay.accepted) == [TRUSTED, UNTRUSTED]
-    assert "FOR IMMEDIATE RELEASE" in text(relay, UNTRUSTED)
+    assert "FOR IMMEDIATE RELEASE" in get_mail_text(relay, UNTRUSTED)
 
 
-def test_whoever_is_not_trusted_any_more_gets_nothing_also_of_what_is_planned(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions
+def test_contact_who_lost_trust_gets_no_planned_advance_copy(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions
 ) -> None:
-    assert course.advance is not None
-    trust(mailer, TRUSTED, Trust.UNTRUSTED)
-    deliver(mailer)
+    assert release_editions.advance is not None
+    set_trust(mailer, TRUSTED, Trust.UNTRUSTED)
+    deliver_mails(mailer)
     assert relay.received == []
-    assert read_delivery_states(mailer.store, course.advance) == {TRUSTED: DeliveryState.SUPPRESSED}
+    assert read_delivery_states(mailer.store, release_editions.advance) == {
+        TRUSTED: DeliveryState.SUPPRESSED
+    }
 
 
-def test_a_moved_embargo_stops_what_states_the_old_one(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions
+def test_moved_embargo_stops_mails_that_state_the_old_one(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions
 ) -> None:
-    assert course.advance is not None
+    assert release_editions.advance is not None
     with mailer.store.begin() as tx:
         _, effect = embargoes.set_embargo(
             tx, AMINA, SLUG, make_terms(get_current_minute() + 5 * HOUR), mailer.clock()
         )
-        assert effect.paused == (course.advance.id,)
-        assert effect.moved == (course.release.id,)
-        release = factories.reload_edition(tx, course.release)
+        assert effect.paused == (release_editions.advance.id,)
+        assert effect.moved == (release_editions.release.id,)
+        release = factories.reload_edition(tx, release_editions.release)
         assert release.state is EditionState.SCHEDULED
         assert release.appointment is not None
         assert release.appointment.moment == get_current_minute() + 5 * HOUR
-    deliver(mailer)
+    deliver_mails(mailer)
     assert relay.received == []
     with mailer.store.begin() as tx:
         editions.resume_edition(
-            tx, STAFF, factories.reload_edition(tx, course.advance), mailer.clock()
+            tx, STAFF, factories.reload_edition(tx, release_editions.advance), mailer.clock()
         )
-    deliver(mailer)
-    assert relay.received == [], "its mails state the old one, whoever lets it go on"
+    deliver_mails(mailer)
+    assert relay.received == [], "its mails state the old embargo, even when staff resume it"
 
 
-def test_a_new_advance_copy_states_the_moved_embargo(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions
+def test_new_advance_copy_states_the_moved_embargo(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions
 ) -> None:
     ends = get_current_minute() + 30 * HOUR
     with mailer.store.begin() as tx:
         embargoes.set_embargo(tx, STAFF, SLUG, make_terms(ends), mailer.clock())
-        assert course.advance is not None
+        assert release_editions.advance is not None
         editions.cancel_edition(
-            tx, AMINA, factories.reload_edition(tx, course.advance), mailer.clock(), reason="moved"
+            tx,
+            AMINA,
+            factories.reload_edition(tx, release_editions.advance),
+            mailer.clock(),
+            reason="moved",
         )
-        made = releases.prepare_release(
+        created = releases.prepare_release(
             tx,
             STAFF,
             SLUG,
@@ -180,67 +196,63 @@ def test_a_new_advance_copy_states_the_moved_embargo(
             mailer.clock(),
             default_language=mailer.settings.defaults.language,
         )
-        releases.begin_release(tx, AMINA, made, mailer.renderer, mailer.clock())
-    deliver(mailer)
-    assert f"{ends:%H:%M} UTC" in text(relay, TRUSTED)
+        releases.begin_release(tx, AMINA, created, mailer.renderer, mailer.clock())
+    deliver_mails(mailer)
+    assert f"{ends:%H:%M} UTC" in get_mail_text(relay, TRUSTED)
 
 
-def test_a_private_page_is_its_readers_alone_and_each_look_is_written_down(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions, pages: AsgiClient
+def test_private_page_is_open_only_to_its_reader_and_logs_views(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions, pages: AsgiClient
 ) -> None:
-    deliver(mailer)
-    path = link(relay)
+    deliver_mails(mailer)
+    path = find_private_link(relay)
     assert pages.get_page(f"/press/{SLUG}").status == 404
-    shown = pages.get_page(path, headers=[("User-Agent", "a browser")])
-    assert shown.status == 200
-    assert "EMBARGOED UNTIL" in shown.text
-    assert "Lanterns on the water" in shown.text
-    assert shown.get_header("cache-control") == "no-store"
+    page = pages.get_page(path, headers=[("User-Agent", "a browser")])
+    assert page.status == 200
+    assert "EMBARGOED UNTIL" in page.text
+    assert "Lanterns on the water" in page.text
+    assert page.get_header("cache-control") == "no-store"
     kit = pages.get_page(f"{path}/kit.zip")
     assert kit.status == 200
     for wrong in (path[:-1] + ("A" if path[-1] != "A" else "B"), path.replace("/e/", "/v/")):
         assert pages.get_page(wrong).status == 404
-    trust(mailer, TRUSTED, Trust.UNTRUSTED)
+    set_trust(mailer, TRUSTED, Trust.UNTRUSTED)
     assert pages.get_page(path).status == 404
     assert pages.get_page(f"{path}/kit.zip").status == 404
     with mailer.store.read() as tx:
-        found = [
-            (one.what, one.who, one.detail)
-            for one in tx.embargoes.list_events(SLUG)
-            if one.who == TRUSTED
-        ]
-    assert [what for what, _, _ in found] == [
+        events = [event for event in tx.embargoes.list_events(SLUG) if event.who == TRUSTED]
+    assert [event.what for event in events] == [
         EmbargoEventType.VIEWED,
         EmbargoEventType.VIEWED,
         EmbargoEventType.REFUSED,
         EmbargoEventType.REFUSED,
     ]
-    assert found[0][2] == "the page, with a browser"
-    assert "not trusted" in found[2][2]
+    assert events[0].detail == "the page, with a browser"
+    assert "not trusted" in events[2].detail
 
 
-def test_the_kit_of_an_advance_copy_carries_the_embargo(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions, pages: AsgiClient
+def test_press_kit_of_advance_copy_carries_the_embargo(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions, pages: AsgiClient
 ) -> None:
-    deliver(mailer)
-    kit = zipfile.ZipFile(BytesIO(pages.get_page(f"{link(relay)}/kit.zip").body))
+    deliver_mails(mailer)
+    kit = zipfile.ZipFile(BytesIO(pages.get_page(f"{find_private_link(relay)}/kit.zip").body))
     assert kit.read(f"{SLUG}/release.en.txt").startswith(b"EMBARGOED UNTIL\n")
     assert kit.read(f"{SLUG}/files/figures.csv") == b"a,b\n1,2\n"
 
 
-def test_after_the_end_the_link_leads_to_the_page_without_the_embargo(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions, pages: AsgiClient
+def test_private_link_shows_page_without_embargo_after_its_end(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions, pages: AsgiClient
 ) -> None:
-    deliver(mailer)
+    deliver_mails(mailer)
     with mailer.store.begin() as tx:
         embargoes.lift_embargo(tx, STAFF, SLUG, mailer.clock())
-    shown = pages.get_page(link(relay))
-    assert shown.status == 200
-    assert "EMBARGOED" not in shown.text
+    page = pages.get_page(find_private_link(relay))
+    assert page.status == 200
+    assert "EMBARGOED" not in page.text
     assert pages.get_page(f"/press/{SLUG}").status == 200, "it opens by itself, without a worker"
 
 
-def test_a_release_passes_a_newsletter_that_is_being_sent(mailer: Mailer, relay: Relay) -> None:
+def test_release_passes_a_newsletter_that_is_being_sent(mailer: Mailer, relay: Relay) -> None:
     """Both have mails to send; the release's are all out before a tenth of the newsletter's."""
     with mailer.store.begin() as tx:
         create_office(tx)
@@ -251,7 +263,7 @@ def test_a_release_passes_a_newsletter_that_is_being_sent(mailer: Mailer, relay:
             mailer, tx, factories.create_edition(tx, "boats")
         )
         editions.start_edition(tx, STAFF, weekly, mailer.renderer, mailer.clock())
-        made = releases.prepare_release(
+        created = releases.prepare_release(
             tx,
             STAFF,
             SLUG,
@@ -260,48 +272,52 @@ def test_a_release_passes_a_newsletter_that_is_being_sent(mailer: Mailer, relay:
             mailer.clock(),
             default_language=mailer.settings.defaults.language,
         )
-        releases.begin_release(tx, AMINA, made, mailer.renderer, mailer.clock())
-    deliver(mailer)
-    order = [str(one.message["Subject"]) for one in relay.received]
+        releases.begin_release(tx, AMINA, created, mailer.renderer, mailer.clock())
+    deliver_mails(mailer)
+    order = [str(mail.message["Subject"]) for mail in relay.received]
     assert len(order) == 603
     last = max(at for at, subject in enumerate(order) if subject.startswith("Press release"))
     assert last < 60
 
 
-def test_new_rules_for_a_zone_are_written_down_by_the_worker(mailer: Mailer) -> None:
+def test_worker_records_new_rules_for_a_zone(mailer: Mailer) -> None:
     until = get_current_minute() + 2 * HOUR
     with mailer.store.begin() as tx:
         create_office(tx)
         tx.embargoes.save_embargo(Embargo(SLUG, make_terms(until + HOUR), until, factories.NOW))
-    keeper = Scheduler(mailer, create_logger(StringIO()))
-    assert keeper.run_tick()
+    scheduler = Scheduler(mailer, create_logger(StringIO()))
+    assert scheduler.run_tick()
     with mailer.store.read() as tx:
-        kept = embargoes.get_embargo(tx, SLUG)
-    assert kept.until == until + HOUR
+        saved_embargo = embargoes.get_embargo(tx, SLUG)
+    assert saved_embargo.until == until + HOUR
 
 
-def test_why_somebody_got_nothing_is_said(mailer: Mailer, course: ReleaseEditions) -> None:
-    assert course.advance is not None
+def test_missing_delivery_of_release_is_explained(
+    mailer: Mailer, release_editions: ReleaseEditions
+) -> None:
+    assert release_editions.advance is not None
     with mailer.store.read() as tx:
         advance = outbox.explain_outcome(
-            tx, factories.reload_edition(tx, course.advance), UNTRUSTED
+            tx, factories.reload_edition(tx, release_editions.advance), UNTRUSTED
         )
-        release = outbox.explain_outcome(tx, factories.reload_edition(tx, course.release), TRUSTED)
+        release = outbox.explain_outcome(
+            tx, factories.reload_edition(tx, release_editions.release), TRUSTED
+        )
     assert "not trusted with embargoes" in advance
     assert "by another of its editions" in release
 
 
-def test_what_a_contact_looked_at_is_in_their_copy_and_goes_with_them(
-    mailer: Mailer, relay: Relay, course: ReleaseEditions, pages: AsgiClient
+def test_page_views_are_exported_and_erased_with_the_contact(
+    mailer: Mailer, relay: Relay, release_editions: ReleaseEditions, pages: AsgiClient
 ) -> None:
-    deliver(mailer)
-    pages.get_page(link(relay))
+    deliver_mails(mailer)
+    pages.get_page(find_private_link(relay))
     with mailer.store.begin() as tx:
-        known = tx.subscribers.find_subscriber(TRUSTED)
-        assert known is not None
-        told = erasure.collect_personal_data(tx, known)["press"]
-        assert (told["outlet"], told["beats"], len(told["looks"])) == (
+        contact = tx.subscribers.find_subscriber(TRUSTED)
+        assert contact is not None
+        data = erasure.collect_personal_data(tx, contact)["press"]
+        assert (data["outlet"], data["beats"], len(data["looks"])) == (
             "The Example", ["migration"], 1,
         )  # fmt: skip
         erasure.erase_person(tx, STAFF, TRUSTED, mailer.clock())
-        assert TRUSTED not in {one.who for one in tx.embargoes.list_events(SLUG)}
+        assert TRUSTED not in {event.who for event in tx.embargoes.list_events(SLUG)}

@@ -13,7 +13,7 @@ from mailer.store import SqlTransaction
 from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.releases.factories import PressScenario
-from tests.integration.releases.test_corrections import ask
+from tests.integration.releases.test_corrections import request_kill
 
 
 def send(mailer: Mailer, tx: SqlTransaction, slug: str, to: str = "news") -> str:
@@ -31,7 +31,7 @@ def send(mailer: Mailer, tx: SqlTransaction, slug: str, to: str = "news") -> str
     return tx.editions.list_bodies(made)[0].html
 
 
-def test_the_link_in_a_mail_leads_to_the_story_in_its_languages(desk: PressScenario) -> None:
+def test_mail_link_leads_to_story_in_its_languages(desk: PressScenario) -> None:
     with desk.mailer.store.begin() as tx:
         factories.add_story(tx, "wells", canonical_url="", title="Wells </script>")
         factories.add_story(tx, "wells", language="fr", canonical_url="", title="Des puits")
@@ -41,11 +41,11 @@ def test_the_link_in_a_mail_leads_to_the_story_in_its_languages(desk: PressScena
     page = desk.pages.get_page(link[1])
     assert page.status == 200
     assert "What Wells is about." in page.text
-    told = re.search(r'<script type="application/ld\+json">(.*?)</script>', page.text)
-    assert told
-    known = json.loads(told[1])
-    assert (known["@type"], known["headline"]) == ("NewsArticle", "Wells </script>")
-    assert known["url"].endswith("/stories/wells/en")
+    metadata = re.search(r'<script type="application/ld\+json">(.*?)</script>', page.text)
+    assert metadata
+    story = json.loads(metadata[1])
+    assert (story["@type"], story["headline"]) == ("NewsArticle", "Wells </script>")
+    assert story["url"].endswith("/stories/wells/en")
     assert 'href="/stories/wells/fr"' in page.text
     assert "Des puits" in desk.pages.get_page("/stories/wells/fr").text
     for odd in ("/stories/wells/de", "/stories/none/en", "/stories/w%00ls/en", "/stories/wells/é"):
@@ -55,7 +55,7 @@ def test_the_link_in_a_mail_leads_to_the_story_in_its_languages(desk: PressScena
     assert desk.pages.get_page(link[1]).status == 404
 
 
-def test_what_went_to_a_private_list_alone_is_not_shown(desk: PressScenario) -> None:
+def test_story_of_private_list_has_no_page(desk: PressScenario) -> None:
     with desk.mailer.store.begin() as tx:
         lists.add_list(tx, STAFF, "staff", "Staff", factories.NOW, visibility=Visibility.PRIVATE)
         factories.add_subscriber(tx, "eva@example.org", list_slug="staff")
@@ -64,7 +64,7 @@ def test_what_went_to_a_private_list_alone_is_not_shown(desk: PressScenario) -> 
     assert desk.pages.get_page("/stories/wells/en").status == 404
 
 
-def test_a_release_that_only_a_newsletter_had_is_shown_as_a_story(desk: PressScenario) -> None:
+def test_release_sent_only_in_newsletter_is_shown_as_story(desk: PressScenario) -> None:
     with desk.mailer.store.begin() as tx:
         factories.add_story(tx, "wells", canonical_url="", kind=ArticleKind.PRESS_RELEASE)
         assert "/press/wells?lang=en" in send(desk.mailer, tx, "wells")
@@ -72,7 +72,7 @@ def test_a_release_that_only_a_newsletter_had_is_shown_as_a_story(desk: PressSce
         assert "What Wells is about." in desk.pages.get_page(path).text
 
 
-def test_what_is_to_be_killed_has_no_page_of_a_story(desk: PressScenario) -> None:
-    ask(desk.mailer)
+def test_story_with_requested_kill_has_no_page(desk: PressScenario) -> None:
+    request_kill(desk.mailer)
     with desk.mailer.store.begin() as tx:
         assert tx.editions.find_story_sent_at(desk.release.stories[0]) is None

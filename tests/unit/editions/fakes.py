@@ -27,7 +27,7 @@ from tests.unit.samples import DAY, NOW, make_edition, make_mailing_list
 
 S = EditionState
 OVER = {S.SENT, S.CANCELLED, S.SKIPPED, S.EXPIRED}
-"""What nobody waits for any more; what was sent can still be tried again."""
+"""States of an edition that is over; failed deliveries of a sent one can still be retried."""
 EDITION_BODY = EditionBody(
     "en", "The week", "Hello\n", "<p>Hello</p>", "z0123456789abcde", stories=1
 )

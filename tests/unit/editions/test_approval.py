@@ -1,4 +1,4 @@
-"""Somebody lets an edition go, and what is sent is what was approved."""
+"""An approver lets an edition go, and exactly the approved edition is sent."""
 
 from dataclasses import replace
 from typing import Any
@@ -28,7 +28,7 @@ RENDERER = FrozenRenderer(SENDER)
 
 
 @pytest.mark.parametrize("seen", ["", HASH, HASH[:8], HASH[:12].upper()])
-def test_an_edition_is_approved_as_it_was_seen(seen: str) -> None:
+def test_edition_is_approved_as_it_was_seen(seen: str) -> None:
     press = FakeEditionStore(make_edition(content_hash=HASH))
     done = editions.approve_edition(
         make_edition_transaction(editions=press),
@@ -44,7 +44,7 @@ def test_an_edition_is_approved_as_it_was_seen(seen: str) -> None:
 
 
 @pytest.mark.parametrize("seen", ["f" * 64, HASH[:7], HASH[1:20], HASH + "0"])
-def test_what_the_approver_saw_must_be_what_is_frozen(seen: str) -> None:
+def test_approval_of_another_hash_is_refused(seen: str) -> None:
     press = FakeEditionStore(make_edition(content_hash=HASH))
     with pytest.raises(ApprovalVoid, match="edition 7 is now 0123456789ab, not"):
         editions.approve_edition(
@@ -59,7 +59,7 @@ def test_what_the_approver_saw_must_be_what_is_frozen(seen: str) -> None:
 
 
 @pytest.mark.parametrize("state", [S.DRAFT, S.IN_REVIEW])
-def test_what_is_approved_and_has_a_time_is_scheduled(state: S) -> None:
+def test_approved_edition_with_send_time_is_scheduled(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state, content_hash=HASH, appointment=WHEN))
     assert (
         editions.approve_edition(
@@ -75,7 +75,7 @@ def test_what_is_approved_and_has_a_time_is_scheduled(state: S) -> None:
 
 @pytest.mark.parametrize("when", [None, WHEN])
 @pytest.mark.parametrize("state", sorted(set(S) - {S.DRAFT, S.IN_REVIEW}))
-def test_only_a_draft_or_what_is_in_review_is_approved(
+def test_only_draft_or_edition_in_review_is_approved(
     state: S, when: SendAppointment | None
 ) -> None:
     press = FakeEditionStore(make_edition(state=state, content_hash=HASH, appointment=when))
@@ -90,7 +90,7 @@ def test_only_a_draft_or_what_is_in_review_is_approved(
     assert press.saved_edition.approval is None
 
 
-def test_an_approval_has_a_name() -> None:
+def test_approval_has_a_name() -> None:
     press = FakeEditionStore(make_edition(content_hash=HASH))
     with pytest.raises(InputError, match="approver: it is empty"):
         editions.approve_edition(
@@ -103,7 +103,7 @@ def test_an_approval_has_a_name() -> None:
     assert press.saved_edition.state is S.DRAFT
 
 
-def test_author_can_not_approve_where_another_person_must() -> None:
+def test_author_can_not_approve_if_another_person_must() -> None:
     press = FakeEditionStore(make_edition(content_hash=HASH, digest="weekly"))
     press.article_authors = frozenset({create_local_actor("ben").key})
     tx = make_edition_transaction(editions=press, approval=ApprovalRule.OTHER)
@@ -120,7 +120,7 @@ def test_author_can_not_approve_where_another_person_must() -> None:
     assert approved.approval
 
 
-def test_an_approval_holds_while_nothing_changes() -> None:
+def test_approval_holds_while_nothing_changes() -> None:
     press = make_frozen_store()
     approved = editions.approve_edition(
         make_edition_transaction(editions=press),
@@ -133,7 +133,7 @@ def test_an_approval_holds_while_nothing_changes() -> None:
 
 
 @pytest.mark.parametrize("part", ["subject", "text", "html", "language", "marker", "stories"])
-def test_any_change_to_a_frozen_body_voids_the_approval(part: str) -> None:
+def test_change_to_frozen_body_voids_approval(part: str) -> None:
     press = make_frozen_store()
     approved = editions.approve_edition(
         make_edition_transaction(editions=press),
@@ -148,7 +148,7 @@ def test_any_change_to_a_frozen_body_voids_the_approval(part: str) -> None:
         editions.check_approval(make_edition_transaction(editions=press), approved, SENDER)
 
 
-def test_a_change_of_audience_or_sender_voids_the_approval() -> None:
+def test_change_of_audience_or_sender_voids_approval() -> None:
     press = make_frozen_store()
     approved = editions.approve_edition(
         make_edition_transaction(editions=press),
@@ -166,20 +166,20 @@ def test_a_change_of_audience_or_sender_voids_the_approval() -> None:
         editions.check_approval(make_edition_transaction(editions=press), approved, SENDER)
 
 
-def test_an_approval_does_not_pass_to_another_edition() -> None:
+def test_approval_does_not_pass_to_another_edition() -> None:
     press = make_frozen_store()
     other = replace(press.saved_edition, uid="another")
     assert press.compute_hash(other, [EDITION_BODY]) != press.saved_edition.content_hash
 
 
-def test_a_hash_does_not_depend_on_the_order_of_languages() -> None:
+def test_content_hash_ignores_the_order_of_languages() -> None:
     press = make_frozen_store()
     french = replace(EDITION_BODY, language="fr")
-    one = press.compute_hash(press.saved_edition, [EDITION_BODY, french])
-    assert one == press.compute_hash(press.saved_edition, [french, EDITION_BODY])
+    content_hash = press.compute_hash(press.saved_edition, [EDITION_BODY, french])
+    assert content_hash == press.compute_hash(press.saved_edition, [french, EDITION_BODY])
 
 
-def test_what_was_never_approved_may_not_go() -> None:
+def test_unapproved_edition_may_not_start() -> None:
     press = make_frozen_store()
     with pytest.raises(ApprovalVoid, match="is draft, not approved"):
         editions.check_approval(

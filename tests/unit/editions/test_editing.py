@@ -21,7 +21,7 @@ from tests.unit.editions.fakes import (
 from tests.unit.samples import NOW, make_edition
 
 
-def test_an_edition_is_made_by_itself_in_canonical_form() -> None:
+def test_created_edition_has_canonical_form() -> None:
     made = editions.create_edition(
         make_edition_transaction(editions=FakeEditionStore(make_edition())),
         STAFF,
@@ -44,7 +44,7 @@ def test_an_edition_is_made_by_itself_in_canonical_form() -> None:
         ({"language": "english"}, "not a language tag"),
     ],
 )
-def test_an_edition_that_can_not_be_is_refused(fields: dict[str, Any], says: str) -> None:
+def test_invalid_edition_is_refused(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         editions.create_edition(
             make_edition_transaction(editions=FakeEditionStore(make_edition())),
@@ -54,7 +54,7 @@ def test_an_edition_that_can_not_be_is_refused(fields: dict[str, Any], says: str
         )
 
 
-def test_a_mask_of_sixty_two_stories_is_a_signed_64_bit_integer() -> None:
+def test_mask_of_sixty_two_stories_is_a_signed_64_bit_integer() -> None:
     assert (1 << MAX_STORIES) - 1 < 2**63
     slugs = tuple(f"s{number}" for number in range(MAX_STORIES))
     assert (
@@ -78,22 +78,22 @@ def test_stories_left_out_go_back_and_new_ones_are_reserved() -> None:
 
 
 @given(st.lists(st.sampled_from("abcdef"), unique=True, min_size=1), st.data())
-def test_named_stories_come_first_and_the_others_keep_their_order(
-    there: list[str], data: st.DataObject
-) -> None:
-    named = data.draw(st.permutations(there).flatmap(lambda p: st.just(p[: len(p) // 2])))
-    ordered = editions.move_stories_first(make_edition(stories=tuple(there)), named)
-    assert list(ordered[: len(named)]) == named
-    assert list(ordered[len(named) :]) == [slug for slug in there if slug not in named]
+def test_ordering_puts_named_stories_first(there: list[str], data: st.DataObject) -> None:
+    chosen_slugs = data.draw(st.permutations(there).flatmap(lambda p: st.just(p[: len(p) // 2])))
+    ordered = editions.move_stories_first(make_edition(stories=tuple(there)), chosen_slugs)
+    assert list(ordered[: len(chosen_slugs)]) == chosen_slugs
+    assert list(ordered[len(chosen_slugs) :]) == [
+        slug for slug in there if slug not in chosen_slugs
+    ]
 
 
-def test_a_story_that_is_not_there_can_not_come_first() -> None:
+def test_ordering_by_missing_story_is_refused() -> None:
     with pytest.raises(InputError, match="edition 7 has no story 'z'; it has a, b"):
         editions.move_stories_first(make_edition(stories=("a", "b")), ["z"])
 
 
 @pytest.mark.parametrize("state", OPEN_STATES)
-def test_an_edit_puts_an_open_edition_back_to_draft(state: S) -> None:
+def test_edit_puts_open_edition_back_to_draft(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state))
     changes = {
         "subject": " New  words ",
@@ -110,15 +110,15 @@ def test_an_edit_puts_an_open_edition_back_to_draft(state: S) -> None:
     assert edited.state is S.DRAFT
     assert (edited.subject, edited.in_doubt) == ("New words", InDoubtPolicy.KEEP_IN_DOUBT)
     assert edited.opening == {"fr": "Salut"}
-    said = "in_doubt, opening, subject edited"
-    assert press.recorded_events[0] == EditionEvent(NOW, "edited", "ana", said, "local:ana")
+    detail = "in_doubt, opening, subject edited"
+    assert press.recorded_events[0] == EditionEvent(NOW, "edited", "ana", detail, "local:ana")
     assert press.recorded_events[1:] == (
-        [] if state is S.DRAFT else [EditionEvent(NOW, "draft", "ana", said, "local:ana")]
+        [] if state is S.DRAFT else [EditionEvent(NOW, "draft", "ana", detail, "local:ana")]
     )
 
 
 @pytest.mark.parametrize("state", sorted(set(S) - set(OPEN_STATES)))
-def test_what_is_no_longer_open_can_not_be_edited(state: S) -> None:
+def test_closed_edition_can_not_be_edited(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state))
     with pytest.raises(BadTransition):
         editions.edit_edition(
@@ -135,7 +135,7 @@ def test_what_is_no_longer_open_can_not_be_edited(state: S) -> None:
     assert press.saved_edition == make_edition(state=state)
 
 
-def test_an_opening_taken_away_is_gone() -> None:
+def test_removed_opening_is_gone() -> None:
     press = FakeEditionStore(make_edition(opening={"en": "Hello"}))
     assert (
         editions.edit_edition(
@@ -149,7 +149,7 @@ def test_an_opening_taken_away_is_gone() -> None:
     )
 
 
-def test_a_priority_is_kept_and_can_be_changed_while_the_edition_is_open() -> None:
+def test_priority_can_be_changed_while_edition_is_open() -> None:
     press = FakeEditionStore(make_edition())
     made = editions.create_edition(
         make_edition_transaction(editions=press),
@@ -164,7 +164,7 @@ def test_a_priority_is_kept_and_can_be_changed_while_the_edition_is_open() -> No
     assert edited.priority is Priority.LOW
 
 
-def test_whoever_makes_or_edits_an_edition_is_among_its_authors() -> None:
+def test_creator_and_editors_are_authors_of_edition() -> None:
     press = FakeEditionStore(make_edition())
     made = editions.create_edition(
         make_edition_transaction(editions=press), create_local_actor("ana"), make_new_edition(), NOW
@@ -186,7 +186,7 @@ def test_whoever_makes_or_edits_an_edition_is_among_its_authors() -> None:
     assert press.find_author_keys(press.saved_edition) == {"local:ana", "local:ben", "local:cleo"}
 
 
-def test_an_edition_is_found_by_its_number() -> None:
+def test_edition_is_found_by_its_number() -> None:
     assert (
         editions.get_edition(make_edition_transaction(editions=FakeEditionStore(make_edition())), 7)
         == make_edition()

@@ -45,7 +45,7 @@ WAYS = {
 
 @pytest.mark.parametrize("before", S)
 @pytest.mark.parametrize("after", S)
-def test_an_edition_goes_only_where_the_table_lets_it(before: S, after: S) -> None:
+def test_edition_changes_state_only_by_the_table(before: S, after: S) -> None:
     if (before, after) in WAYS:
         editions.check_transition(make_edition(state=before), after)
     else:
@@ -53,7 +53,7 @@ def test_an_edition_goes_only_where_the_table_lets_it(before: S, after: S) -> No
             editions.check_transition(make_edition(state=before), after)
 
 
-def test_every_state_has_its_row_and_final_ones_have_no_way_out() -> None:
+def test_every_state_has_a_row_and_final_states_are_final() -> None:
     assert set(EDITION_TRANSITIONS) == set(S)
     assert {state for state, ways in EDITION_TRANSITIONS.items() if not ways} == {
         S.CANCELLED,
@@ -62,22 +62,22 @@ def test_every_state_has_its_row_and_final_ones_have_no_way_out() -> None:
     }
 
 
-def test_what_is_not_over_can_be_cancelled() -> None:
+def test_every_unfinished_edition_can_be_cancelled() -> None:
     assert {state for state, ways in EDITION_TRANSITIONS.items() if S.CANCELLED in ways} == set(
         S
     ) - OVER
 
 
-def test_what_was_sent_goes_on_only_by_being_sent_again() -> None:
+def test_sent_edition_continues_only_by_resending() -> None:
     assert EDITION_TRANSITIONS[S.SENT] == {S.SENDING}
 
 
-def test_nothing_that_was_sent_comes_back_to_be_edited() -> None:
+def test_sent_edition_never_returns_to_editing() -> None:
     for state in {S.SENDING, S.PAUSED, *OVER}:
         assert not EDITION_TRANSITIONS[state] & set(OPEN_STATES)
 
 
-def test_the_more_urgent_an_edition_the_larger_its_share() -> None:
+def test_urgent_edition_has_a_larger_share() -> None:
     weights = [one.weight for one in (Priority.URGENT, Priority.NORMAL, Priority.LOW)]
     assert weights == sorted(weights, reverse=True)
     assert len(set(weights)) == len(Priority)

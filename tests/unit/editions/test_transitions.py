@@ -25,7 +25,7 @@ from tests.unit.samples import DAY, NOW, make_edition
 RENDERER = FrozenRenderer()
 
 
-def test_an_approved_edition_that_gets_a_time_is_scheduled_and_keeps_its_approval() -> None:
+def test_approved_edition_with_send_time_is_scheduled_and_stays_approved() -> None:
     press = FakeEditionStore(make_edition(content_hash=HASH))
     editions.approve_edition(
         make_edition_transaction(editions=press),
@@ -48,7 +48,7 @@ def test_an_approved_edition_that_gets_a_time_is_scheduled_and_keeps_its_approva
 
 
 @pytest.mark.parametrize("state", [S.DRAFT, S.IN_REVIEW, S.ON_HOLD])
-def test_a_time_alone_lets_nothing_go(state: S) -> None:
+def test_send_time_alone_starts_no_edition(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state))
     assert (
         editions.set_send_time(
@@ -59,7 +59,7 @@ def test_a_time_alone_lets_nothing_go(state: S) -> None:
 
 
 @pytest.mark.parametrize("state", sorted(set(S) - set(OPEN_STATES)))
-def test_what_has_begun_or_is_over_has_no_time_any_more(state: S) -> None:
+def test_begun_or_finished_edition_gets_no_send_time(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state))
     with pytest.raises(BadTransition, match="can no longer be given a time"):
         editions.set_send_time(
@@ -68,7 +68,7 @@ def test_what_has_begun_or_is_over_has_no_time_any_more(state: S) -> None:
 
 
 @pytest.mark.parametrize("verb", [editions.skip_edition, editions.expire_edition])
-def test_what_is_skipped_or_expires_gives_its_stories_back(verb: Any) -> None:
+def test_skipped_or_expired_edition_returns_its_stories(verb: Any) -> None:
     press = FakeEditionStore(make_edition(stories=("a", "b")))
     done = verb(
         make_edition_transaction(editions=press),
@@ -81,7 +81,7 @@ def test_what_is_skipped_or_expires_gives_its_stories_back(verb: Any) -> None:
     assert done.reason == "nothing left"
 
 
-def test_an_edition_is_paused_and_resumed() -> None:
+def test_edition_is_paused_and_resumed() -> None:
     press = FakeEditionStore(make_edition(state=S.SENDING))
     paused = editions.pause_edition(
         make_edition_transaction(editions=press),
@@ -98,7 +98,7 @@ def test_an_edition_is_paused_and_resumed() -> None:
 
 
 @pytest.mark.parametrize("state", sorted(set(S) - {S.PAUSED}))
-def test_only_what_is_paused_is_resumed(state: S) -> None:
+def test_only_paused_edition_is_resumed(state: S) -> None:
     with pytest.raises(BadTransition, match=f"edition 7 is {state}"):
         editions.resume_edition(
             make_edition_transaction(editions=FakeEditionStore(make_edition())),
@@ -108,7 +108,7 @@ def test_only_what_is_paused_is_resumed(state: S) -> None:
         )
 
 
-def test_stories_of_an_edition_cancelled_unsent_go_back() -> None:
+def test_edition_cancelled_unsent_returns_its_stories() -> None:
     press = FakeEditionStore(make_edition(state=S.APPROVED, stories=("a", "b")))
     assert (
         editions.cancel_edition(
@@ -119,7 +119,7 @@ def test_stories_of_an_edition_cancelled_unsent_go_back() -> None:
     assert press.released == ["a", "b"]
 
 
-def test_stories_of_an_edition_that_was_begun_do_not_go_back() -> None:
+def test_begun_edition_keeps_its_stories() -> None:
     press = FakeEditionStore(make_edition(state=S.SENDING, planned_at=NOW - DAY))
     editions.cancel_edition(
         make_edition_transaction(editions=press), STAFF, press.saved_edition, NOW
@@ -128,7 +128,7 @@ def test_stories_of_an_edition_that_was_begun_do_not_go_back() -> None:
 
 
 @pytest.mark.parametrize("state", sorted(OVER))
-def test_what_is_over_can_not_be_cancelled(state: S) -> None:
+def test_finished_edition_can_not_be_cancelled(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state))
     with pytest.raises(BadTransition):
         editions.cancel_edition(
@@ -138,7 +138,7 @@ def test_what_is_over_can_not_be_cancelled(state: S) -> None:
 
 
 @pytest.mark.parametrize("state", S)
-def test_an_edition_goes_into_the_archive_and_out_of_it_in_any_state_and_stays_approved(
+def test_archive_visibility_changes_in_any_state_and_keeps_approval(
     state: S,
 ) -> None:
     press = FakeEditionStore(make_edition(state=state, content_hash=HASH, stories=("a",)))
@@ -166,7 +166,7 @@ def test_an_edition_goes_into_the_archive_and_out_of_it_in_any_state_and_stays_a
     assert noted == [("archive", "ana", "private"), ("archive", "ben", "public")]
 
 
-def test_what_is_as_it_should_be_is_not_noted() -> None:
+def test_unchanged_archive_visibility_is_not_recorded() -> None:
     press = FakeEditionStore(make_edition())
     editions.set_archive_visibility(
         make_edition_transaction(editions=press),

@@ -32,7 +32,7 @@ NO_TOPIC_CHOSEN = "no_topic_chosen"
 
 @dataclass(frozen=True, slots=True)
 class _ListChoice:
-    """What the form shows of one list. `topics` is None for all."""
+    """The state of one list in the form. `topics` is None for all."""
 
     is_ticked: bool
     topics: tuple[str, ...] | None

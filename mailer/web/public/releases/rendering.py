@@ -1,5 +1,5 @@
-"""What the open pages of a release and a contact's own page share: the page, the press kit and the
-files."""
+"""Shared parts of the open pages of a release and a contact's own page: the page, the press kit
+and the files."""
 
 from collections.abc import Callable
 from typing import Any

@@ -80,7 +80,7 @@ def test_form_snippet_labels_every_field_in_each_language(language: str) -> None
         ("email", "", "email"),
         *sorted(
             [("topic", "health", "checkbox"), ("topic", "work", "checkbox")],
-            key=lambda one: TOPICS[one[1] == "work"].get_name(language),
+            key=lambda field: TOPICS[field[1] == "work"].get_name(language),
         ),
         (TRAP_FIELD, "", "text"),
         ("list", "news", "hidden"),

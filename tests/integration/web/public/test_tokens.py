@@ -87,7 +87,7 @@ def make_valid_tokens(pages: AsgiClient, seeded_office: SeededOffice) -> dict[Li
 def mutated_tokens(draw: st.DrawFn, token: str) -> str:
     """Draw `token`, changed in some way."""
     position = draw(st.integers(0, len(token) - 1))
-    character = draw(st.characters(codec="utf-8").filter(lambda one: one != token[position]))
+    character = draw(st.characters(codec="utf-8").filter(lambda letter: letter != token[position]))
     fields = token.split(".")
     mutations: Sequence[Callable[[], str]] = (
         lambda: token[:position] + character + token[position + 1 :],
@@ -116,7 +116,7 @@ def test_mutated_token_is_refused(
 ) -> None:
     token = sign_sample_token(purpose)
     mutated_token = data.draw(
-        mutated_tokens(token).filter(lambda one: one not in {token, ".", ".."})
+        mutated_tokens(token).filter(lambda mutation: mutation not in {token, ".", ".."})
     )
     method, path = data.draw(
         st.sampled_from([one for one in list_token_routes(pages) if get_purpose(one[1]) is purpose])
