@@ -102,7 +102,7 @@ class DatabaseContents:
 
 
 _OCCURRENCES = """
-SELECT d.slug, o.wall, o.zone, o.state, o.edition_id, o.reason
+SELECT d.slug, o.rule_time, o.zone, o.state, o.edition_id, o.reason
 FROM occurrence o JOIN digest d ON d.id = o.digest_id ORDER BY o.id
 """
 _EDITIONS = """
