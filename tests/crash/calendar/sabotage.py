@@ -8,7 +8,7 @@ no-lease      every worker believes that it holds the lease, and ticks. The uniq
               keep an occurrence from being made twice
 take-always   as no-lease, and every worker may claim an occurrence that was made already: it is
               made twice
-untold        no notice is recorded as sent: staff get the same notices again and again
+unnotified    no notice is recorded as sent: staff get the same notices again and again
 """
 
 import sys
@@ -82,7 +82,7 @@ SABOTAGE: Mapping[str, list[tuple[type, str, Any]]] = {
         (SqlLeaseStore, "find_lease", _return_none),
         (SqlScheduleStore, "claim_occurrence", _claim_always),
     ],
-    "untold": [(EditionQueries, "mark_state_notified", _return_none)],
+    "unnotified": [(EditionQueries, "mark_state_notified", _return_none)],
 }
 
 

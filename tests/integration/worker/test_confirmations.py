@@ -83,7 +83,7 @@ def text(mail: EmailMessage) -> str:
     return str(part.get_content())
 
 
-def test_a_new_address_is_asked_and_its_link_names_what_was_asked(desk: WorkerHarness) -> None:
+def test_new_address_is_asked_to_confirm_its_wishes(desk: WorkerHarness) -> None:
     asked = ask(desk)
     assert asked is not None
     work(desk)
@@ -99,7 +99,7 @@ def test_a_new_address_is_asked_and_its_link_names_what_was_asked(desk: WorkerHa
     assert len(desk.list_mails(NEW)) == 1
 
 
-def test_who_confirms_is_on_the_list_and_is_welcomed_where_it_says_so(desk: WorkerHarness) -> None:
+def test_confirming_subscriber_joins_list_and_is_welcomed(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
         edit_list(tx, STAFF, "news", {"welcome": True})
     asked = ask(desk)
@@ -115,7 +115,7 @@ def test_who_confirms_is_on_the_list_and_is_welcomed_where_it_says_so(desk: Work
         assert [one.list for one in tx.subscribers.list_memberships(known)] == ["news"]
 
 
-def test_without_a_welcome_nothing_more_comes(desk: WorkerHarness) -> None:
+def test_list_without_welcome_sends_no_further_mail(desk: WorkerHarness) -> None:
     asked = ask(desk)
     assert asked is not None
     work(desk)
@@ -125,7 +125,7 @@ def test_without_a_welcome_nothing_more_comes(desk: WorkerHarness) -> None:
     assert state(desk, asked.id) is S.DONE
 
 
-def test_who_is_on_the_list_is_told_so(desk: WorkerHarness) -> None:
+def test_sign_up_of_member_is_answered_as_member(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
         factories.add_subscriber(tx, NEW)
     asked = ask(desk)
@@ -137,7 +137,7 @@ def test_who_is_on_the_list_is_told_so(desk: WorkerHarness) -> None:
     assert state(desk, asked.id) is S.DONE
 
 
-def test_a_suppressed_address_gets_nothing(desk: WorkerHarness) -> None:
+def test_suppressed_address_gets_no_mail(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
         factories.suppress_address(tx, NEW)
     asked = ask(desk)
@@ -147,7 +147,7 @@ def test_a_suppressed_address_gets_nothing(desk: WorkerHarness) -> None:
     assert state(desk, asked.id) is S.DONE
 
 
-def test_many_sign_ups_for_one_address_are_one_mail(desk: WorkerHarness) -> None:
+def test_many_sign_ups_for_one_address_get_one_mail(desk: WorkerHarness) -> None:
     for _ in range(20):
         ask(desk)
     work(desk)
@@ -157,7 +157,7 @@ def test_many_sign_ups_for_one_address_are_one_mail(desk: WorkerHarness) -> None
     assert len(desk.list_mails(NEW)) == 1
 
 
-def test_the_next_day_it_can_be_asked_again(desk: WorkerHarness) -> None:
+def test_address_can_be_asked_again_the_next_day(desk: WorkerHarness) -> None:
     for later in (0, 1, 2):
         desk.now = desk.now + later * DAY
         ask(desk)
@@ -165,7 +165,7 @@ def test_the_next_day_it_can_be_asked_again(desk: WorkerHarness) -> None:
     assert len(desk.list_mails(NEW)) == 3
 
 
-def test_a_letter_that_somebody_had_today_comes_from_a_further_edition(desk: WorkerHarness) -> None:
+def test_repeated_service_mail_comes_from_another_edition(desk: WorkerHarness) -> None:
     for _ in range(2):
         ask(desk)
         work(desk)
@@ -173,7 +173,7 @@ def test_a_letter_that_somebody_had_today_comes_from_a_further_edition(desk: Wor
     assert len(desk.list_mails(NEW)) == 2
 
 
-def test_everyone_gets_it_in_their_language_from_one_edition_each(desk: WorkerHarness) -> None:
+def test_service_mails_use_one_edition_per_language(desk: WorkerHarness) -> None:
     for number in range(6):
         ask(desk, f"reader{number}@example.net", ("fr", "ar")[number % 2])
     work(desk)
@@ -181,7 +181,7 @@ def test_everyone_gets_it_in_their_language_from_one_edition_each(desk: WorkerHa
     assert [one["Content-Language"] for one in found] == ["fr", "ar"] * 3
 
 
-def test_what_dies_half_way_is_done_again_once(
+def test_interrupted_confirmation_job_is_repeated_once(
     desk: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ask(desk)
@@ -200,7 +200,7 @@ def test_what_dies_half_way_is_done_again_once(
     assert len(desk.list_mails(NEW)) == 1
 
 
-def test_what_nobody_confirms_is_forgotten(desk: WorkerHarness) -> None:
+def test_unconfirmed_sign_up_is_deleted(desk: WorkerHarness) -> None:
     asked = ask(desk)
     assert asked is not None
     work(desk)
@@ -226,7 +226,7 @@ def two_lists(desk: WorkerHarness, *welcoming: str) -> None:
             edit_list(tx, STAFF, slug, {"welcome": True})
 
 
-def test_who_is_on_one_of_two_lists_is_asked_and_welcomed_to_the_other_only(
+def test_member_of_one_list_is_asked_and_welcomed_to_the_other_only(
     desk: WorkerHarness,
 ) -> None:
     two_lists(desk, "news", "press")
@@ -242,7 +242,7 @@ def test_who_is_on_one_of_two_lists_is_asked_and_welcomed_to_the_other_only(
     assert str(welcome["Subject"]).endswith(": Press")
 
 
-def test_lists_that_were_left_out_on_the_page_are_not_welcomed_to(desk: WorkerHarness) -> None:
+def test_lists_deselected_on_the_page_send_no_welcome(desk: WorkerHarness) -> None:
     two_lists(desk, "news")
     asked = ask(desk, lists=("news", "press"))
     assert asked is not None
@@ -253,7 +253,7 @@ def test_lists_that_were_left_out_on_the_page_are_not_welcomed_to(desk: WorkerHa
     assert state(desk, asked.id) is S.DONE
 
 
-def test_a_welcome_names_all_that_was_joined_and_leaves_the_list_that_welcomes(
+def test_welcome_names_all_joined_lists(
     desk: WorkerHarness,
 ) -> None:
     two_lists(desk, "press")
@@ -272,7 +272,7 @@ def test_a_welcome_names_all_that_was_joined_and_leaves_the_list_that_welcomes(
         assert subscribers.get_subscriber(tx, NEW).id == link.subscriber_id
 
 
-def test_who_leaves_before_the_welcome_has_gone_gets_none(desk: WorkerHarness) -> None:
+def test_subscriber_who_leaves_before_welcome_gets_none(desk: WorkerHarness) -> None:
     """Once an unsubscribe is answered, nothing more of the list passes the gate."""
     two_lists(desk, "news")
     asked = ask(desk)
@@ -286,7 +286,7 @@ def test_who_leaves_before_the_welcome_has_gone_gets_none(desk: WorkerHarness) -
     assert len(desk.list_mails(NEW)) == 1
 
 
-def test_a_new_address_is_proved_by_a_mail_there(desk: WorkerHarness) -> None:
+def test_changed_address_is_confirmed_by_mail(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
         known = subscribers.get_subscriber(tx, "amal@example.org")
         asked = confirmations.build_address_change(tx, known.id, NEW, "fr", "page")
@@ -306,7 +306,7 @@ def test_a_new_address_is_proved_by_a_mail_there(desk: WorkerHarness) -> None:
         assert subscribers.get_subscriber(tx, NEW).id == known.id
 
 
-def test_nobody_is_asked_for_somebody_who_is_gone_or_lists_that_are(desk: WorkerHarness) -> None:
+def test_erased_subscriber_or_removed_list_gets_no_confirmation_mail(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
         known = subscribers.get_subscriber(tx, "amal@example.org")
         asked = confirmations.build_address_change(tx, known.id, NEW, "fr", "page")
@@ -323,7 +323,7 @@ def test_nobody_is_asked_for_somebody_who_is_gone_or_lists_that_are(desk: Worker
     assert state(desk, other.id) is S.DONE
 
 
-def test_a_stranger_s_words_reach_nobody(desk: WorkerHarness) -> None:
+def test_name_given_by_stranger_is_not_mailed(desk: WorkerHarness) -> None:
     """The name that somebody typed for an address is not in the mail that goes there."""
     said = "Win a prize at evil.example"
     with desk.mailer.store.begin() as tx:
@@ -336,7 +336,7 @@ def test_a_stranger_s_words_reach_nobody(desk: WorkerHarness) -> None:
     assert b"evil" not in got.data
 
 
-def test_what_was_asked_for_too_long_ago_is_not_answered(desk: WorkerHarness) -> None:
+def test_old_sign_up_is_not_answered(desk: WorkerHarness) -> None:
     """No worker ran, and the link would be worth nothing."""
     asked = ask(desk)
     assert asked is not None
@@ -349,7 +349,7 @@ def test_what_was_asked_for_too_long_ago_is_not_answered(desk: WorkerHarness) ->
 # ---- in one edition ---------------------------------------------------------------------------
 
 
-def test_an_edition_a_day_for_each_letter_language_and_set_of_lists(desk: WorkerHarness) -> None:
+def test_service_editions_are_one_per_day_language_and_lists(desk: WorkerHarness) -> None:
     two_lists(desk)
     for number, lists in enumerate([("news",), ("news", "press"), ("press", "news"), ("news",)]):
         ask(desk, f"one{number}@example.net", lists=lists)
@@ -370,9 +370,7 @@ def test_an_edition_a_day_for_each_letter_language_and_set_of_lists(desk: Worker
     assert len(desk.relay.accepted) == 7
 
 
-def test_a_letter_that_is_worded_anew_stands_in_another_edition(
-    desk: WorkerHarness, tmp_path: Path
-) -> None:
+def test_changed_wording_makes_another_service_edition(desk: WorkerHarness, tmp_path: Path) -> None:
     ask(desk, "a@example.net")
     work(desk)
     own = tmp_path / "own"
@@ -392,7 +390,7 @@ def test_a_letter_that_is_worded_anew_stands_in_another_edition(
     assert len(standing(desk)) == 3
 
 
-def test_hundreds_are_answered_by_one_tick(desk: WorkerHarness) -> None:
+def test_hundreds_of_sign_ups_are_answered_by_one_tick(desk: WorkerHarness) -> None:
     everyone = [f"reader{number}@example.net" for number in range(250)]
     for address in everyone:
         ask(desk, address)
@@ -402,7 +400,7 @@ def test_hundreds_are_answered_by_one_tick(desk: WorkerHarness) -> None:
     assert made.kind is EditionKind.SERVICE
 
 
-def test_what_can_not_be_composed_is_said_once_and_keeps_nothing_else_back(
+def test_uncomposable_service_mail_is_logged_once_and_blocks_no_other(
     desk: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(wanted: ServiceMail, settings: Settings) -> EditionBody:
@@ -424,7 +422,7 @@ def test_what_can_not_be_composed_is_said_once_and_keeps_nothing_else_back(
     assert len(desk.list_mails(NEW)) == 1
 
 
-def test_who_asks_again_while_it_is_answered_does_not_bring_a_second_mail(
+def test_sign_up_repeated_during_answer_gets_one_mail(
     desk: WorkerHarness,
 ) -> None:
     """Their wishes are changed, the state that the worker gave it stays."""
@@ -460,7 +458,7 @@ def test_service_mails_paused_by_delivery_resume_by_themselves(
     assert len(desk.find_log_lines("service mails resumed")) == 1
 
 
-def test_letters_that_a_person_has_paused_stay_so(desk: WorkerHarness) -> None:
+def test_service_mails_paused_by_staff_stay_paused(desk: WorkerHarness) -> None:
     ask(desk)
     desk.run_tick()
     with desk.mailer.store.begin() as tx:

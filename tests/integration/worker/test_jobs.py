@@ -29,7 +29,7 @@ def occurrences(desk: WorkerHarness, slug: str = "weekly") -> list[tuple[Occurre
 # ---- the whole way ----------------------------------------------------------------------------
 
 
-def test_an_edition_is_assembled_approved_and_sent_and_staff_hear_of_each(
+def test_edition_is_assembled_approved_sent_and_staff_notified(
     desk: WorkerHarness,
 ) -> None:
     desk.add_digest()
@@ -65,7 +65,7 @@ def test_an_edition_is_assembled_approved_and_sent_and_staff_hear_of_each(
     assert occurrences(desk) == [(OccurrenceState.MADE, "")]
 
 
-def test_where_nobody_has_to_approve_one_tick_does_it_all(desk: WorkerHarness) -> None:
+def test_digest_without_approval_is_done_in_one_tick(desk: WorkerHarness) -> None:
     desk.add_digest(approval=ApprovalRule.NONE)
     desk.add_schedule("2027-03-02", cutoff="0m")
     desk.run_tick(NINE)
@@ -77,7 +77,7 @@ def test_where_nobody_has_to_approve_one_tick_does_it_all(desk: WorkerHarness) -
     assert not desk.list_mails("approver@example.org")
 
 
-def test_an_author_can_not_approve_where_another_person_must(desk: WorkerHarness) -> None:
+def test_author_cannot_approve_if_another_person_must(desk: WorkerHarness) -> None:
     desk.add_digest(approval=ApprovalRule.OTHER)
     desk.add_schedule("2027-03-02")
     with desk.mailer.store.begin() as tx:
@@ -105,7 +105,7 @@ def test_an_author_can_not_approve_where_another_person_must(desk: WorkerHarness
 # ---- nobody approves --------------------------------------------------------------------------
 
 
-def test_an_edition_waits_for_its_approver_who_is_reminded_and_goes_as_soon_as_approved(
+def test_late_approver_is_reminded_and_approval_sends_at_once(
     desk: WorkerHarness,
 ) -> None:
     desk.add_digest(reminders=(timedelta(minutes=30), timedelta(minutes=10)))
@@ -126,7 +126,7 @@ def test_an_edition_waits_for_its_approver_who_is_reminded_and_goes_as_soon_as_a
     assert "Approved for Tue 2 Mar 09:00: The week" in desk.list_subjects("watcher@example.org")
 
 
-def test_several_reminders_that_were_missed_are_one(desk: WorkerHarness) -> None:
+def test_missed_reminders_are_sent_as_one(desk: WorkerHarness) -> None:
     desk.add_digest(reminders=(timedelta(minutes=30), timedelta(minutes=10)))
     desk.add_schedule("2027-03-02")
     desk.run_tick(NINE - HOUR)
@@ -135,7 +135,7 @@ def test_several_reminders_that_were_missed_are_one(desk: WorkerHarness) -> None
     assert len(desk.list_mails("approver@example.org")) == 2
 
 
-def test_an_edition_that_may_not_wait_is_a_draft_again_and_staff_are_told(
+def test_edition_that_may_not_wait_is_draft_again_and_staff_notified(
     desk: WorkerHarness,
 ) -> None:
     desk.add_digest(when_late=WhenLate.DRAFT)
@@ -152,7 +152,7 @@ def test_an_edition_that_may_not_wait_is_a_draft_again_and_staff_are_told(
     assert desk.get_edition().state is S.APPROVED
 
 
-def test_what_nobody_approved_expires_and_its_stories_are_in_the_next_edition(
+def test_unapproved_edition_expires_and_next_edition_takes_its_stories(
     desk: WorkerHarness,
 ) -> None:
     desk.add_digest()
@@ -173,7 +173,7 @@ def test_what_nobody_approved_expires_and_its_stories_are_in_the_next_edition(
 # ---- what changes meanwhile -------------------------------------------------------------------
 
 
-def test_a_change_voids_the_approval_and_it_is_asked_for_again(desk: WorkerHarness) -> None:
+def test_change_voids_approval_and_requests_another(desk: WorkerHarness) -> None:
     desk.add_digest()
     desk.add_schedule("2027-03-02")
     desk.run_tick(NINE - HOUR)
@@ -192,7 +192,7 @@ def test_a_change_voids_the_approval_and_it_is_asked_for_again(desk: WorkerHarne
     assert desk.list_readers_reached() == []
 
 
-def test_an_editor_s_changes_are_told_once_when_they_have_settled(desk: WorkerHarness) -> None:
+def test_edits_are_notified_once_after_editing_pause(desk: WorkerHarness) -> None:
     desk.add_digest()
     desk.add_schedule("2027-03-02", cutoff="5h")
     desk.run_tick(NINE - 5 * HOUR)
@@ -213,7 +213,7 @@ def test_an_editor_s_changes_are_told_once_when_they_have_settled(desk: WorkerHa
     assert len(desk.list_mails("approver@example.org")) == 2
 
 
-def test_an_edition_whose_stories_were_all_withdrawn_is_skipped_with_its_reason(
+def test_edition_with_all_stories_withdrawn_is_skipped_with_reason(
     desk: WorkerHarness,
 ) -> None:
     desk.add_digest()
@@ -231,7 +231,7 @@ def test_an_edition_whose_stories_were_all_withdrawn_is_skipped_with_its_reason(
     assert desk.list_readers_reached() == []
 
 
-def test_too_few_stories_are_held_where_the_digest_says_so(desk: WorkerHarness) -> None:
+def test_too_few_stories_put_edition_on_hold_if_digest_says_so(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
         factories.add_digest(tx, "weekly", fewest=2, when_empty=WhenEmpty.PUT_ON_HOLD)
     desk.add_schedule("2027-03-02")
@@ -244,7 +244,7 @@ def test_too_few_stories_are_held_where_the_digest_says_so(desk: WorkerHarness) 
 # ---- what goes wrong --------------------------------------------------------------------------
 
 
-def test_what_can_not_be_composed_is_held_and_goes_when_it_is_mended(desk: WorkerHarness) -> None:
+def test_uncomposable_edition_is_on_hold_and_sent_after_fix(desk: WorkerHarness) -> None:
     desk.add_digest(approval=ApprovalRule.NONE)
     desk.add_schedule("2027-03-02")
     whole = desk.mailer.settings
@@ -265,7 +265,7 @@ def test_what_can_not_be_composed_is_held_and_goes_when_it_is_mended(desk: Worke
     assert desk.list_readers_reached() == sorted(READERS)
 
 
-def test_a_broken_notice_does_not_stop_the_calendar(desk: WorkerHarness, tmp_path: Path) -> None:
+def test_broken_notice_does_not_stop_the_calendar(desk: WorkerHarness, tmp_path: Path) -> None:
     broken = tmp_path / "own/email/notice"
     broken.mkdir(parents=True)
     (broken / "body.html").write_text("{% if %}")
@@ -280,7 +280,7 @@ def test_a_broken_notice_does_not_stop_the_calendar(desk: WorkerHarness, tmp_pat
     assert desk.list_readers_reached() == sorted(READERS)
 
 
-def test_an_edition_that_comes_later_than_its_grace_is_held(desk: WorkerHarness) -> None:
+def test_edition_later_than_its_grace_is_on_hold(desk: WorkerHarness) -> None:
     desk.add_digest(grace=timedelta(hours=2))
     desk.add_schedule("2027-03-02")
     desk.run_tick(NINE - HOUR)
@@ -291,7 +291,7 @@ def test_an_edition_that_comes_later_than_its_grace_is_held(desk: WorkerHarness)
     assert found.reason == "it was to be sent 2h 1m ago, and may be late by 2h"
 
 
-def test_an_occurrence_that_was_missed_is_run_within_its_grace_and_held_after_it(
+def test_missed_occurrence_runs_within_grace_and_is_on_hold_after(
     desk: WorkerHarness,
 ) -> None:
     desk.add_digest("weekly", grace=timedelta(hours=2))
@@ -307,7 +307,7 @@ def test_an_occurrence_that_was_missed_is_run_within_its_grace_and_held_after_it
     assert "Held: The week" in desk.list_subjects("watcher@example.org")
 
 
-def test_a_paused_edition_is_told_with_its_reason(desk: WorkerHarness) -> None:
+def test_paused_edition_is_notified_with_reason(desk: WorkerHarness) -> None:
     desk.add_digest(approval=ApprovalRule.NONE)
     desk.add_schedule("2027-03-02")
     desk.run_tick(NINE - HOUR)
@@ -325,7 +325,7 @@ def test_a_paused_edition_is_told_with_its_reason(desk: WorkerHarness) -> None:
 
 
 @pytest.mark.parametrize(("later", "told"), [(HOUR, 1), (25 * HOUR, 0)])
-def test_what_was_sent_by_hand_long_ago_is_no_news(
+def test_edition_sent_by_hand_long_ago_is_not_notified(
     desk: WorkerHarness, later: timedelta, told: int
 ) -> None:
     with desk.mailer.store.begin() as tx:
@@ -344,7 +344,7 @@ def test_what_was_sent_by_hand_long_ago_is_no_news(
     assert len(desk.list_mails("watcher@example.org")) == told
 
 
-def test_nobody_is_told_where_nobody_is_named(desk: WorkerHarness) -> None:
+def test_no_notice_is_sent_without_approvers_and_watchers(desk: WorkerHarness) -> None:
     whole = desk.mailer.settings
     desk.mailer.settings = whole.model_copy(update={"notices": type(whole.notices)()})
     desk.add_digest()
@@ -356,7 +356,7 @@ def test_nobody_is_told_where_nobody_is_named(desk: WorkerHarness) -> None:
         ]
 
 
-def test_what_a_person_takes_back_or_edits_is_not_told_as_late(desk: WorkerHarness) -> None:
+def test_recalled_or_edited_edition_is_not_notified_as_late(desk: WorkerHarness) -> None:
     desk.add_digest()
     desk.add_schedule("2027-03-02")
     desk.run_tick(NINE - HOUR)
@@ -384,7 +384,7 @@ def test_what_a_person_takes_back_or_edits_is_not_told_as_late(desk: WorkerHarne
 # ---- by itself --------------------------------------------------------------------------------
 
 
-def test_an_edition_by_itself_that_has_a_time_is_asked_for_and_sent_then(
+def test_edition_without_digest_is_approved_and_sent_at_its_time(
     desk: WorkerHarness,
 ) -> None:
     with desk.mailer.store.begin() as tx:

@@ -62,7 +62,7 @@ def started(home: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
     )
 
 
-def test_systemd_hears_that_it_is_ready_that_it_lives_and_that_it_stops(
+def test_systemd_is_notified_of_ready_watchdog_and_stopping(
     home: Path, listener: socket.socket
 ) -> None:
     running = started(home, NOTIFY_SOCKET=listener.getsockname(), WATCHDOG_USEC="900000")
@@ -87,7 +87,7 @@ def test_systemd_hears_that_it_is_ready_that_it_lives_and_that_it_stops(
     ]  # fmt: skip
 
 
-def test_two_signals_at_once_are_one_and_a_later_one_ends_it(home: Path) -> None:
+def test_two_signals_at_once_count_as_one_stop(home: Path) -> None:
     running = started(home, "--no-deliver")
     try:
         assert running.stderr is not None
@@ -100,7 +100,7 @@ def test_two_signals_at_once_are_one_and_a_later_one_ends_it(home: Path) -> None
     assert running.returncode == 0
 
 
-def test_a_database_that_is_not_there_is_said_and_nothing_is_begun(tmp_path: Path) -> None:
+def test_missing_database_ends_worker_with_code_3(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config/mailer.toml").write_text("")
     (tmp_path / "config/secret.key").write_text(KEY.hex())
@@ -110,7 +110,7 @@ def test_a_database_that_is_not_there_is_said_and_nothing_is_begun(tmp_path: Pat
     assert "this is not a database of the mailer" in err
 
 
-def test_without_systemd_nothing_is_said_and_nothing_goes_wrong(tmp_path: Path) -> None:
+def test_notifier_without_systemd_sends_no_state(tmp_path: Path) -> None:
     assert not SystemdNotifier({}).send_state("READY=1")
     assert not SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).send_state("READY=1")
     assert SystemdNotifier({}).watchdog == 0
@@ -124,13 +124,13 @@ def test_without_systemd_nothing_is_said_and_nothing_goes_wrong(tmp_path: Path) 
         ({"WATCHDOG_USEC": "soon"}, 0.0),
     ],
 )
-def test_the_watchdog_s_time_is_ours_only_when_it_is_meant_for_us(
+def test_watchdog_time_counts_only_for_our_process(
     variables: dict[str, str], seconds: float
 ) -> None:
     assert SystemdNotifier(variables).watchdog == seconds
 
 
-def test_an_abstract_socket_is_spoken_to(tmp_path: Path) -> None:
+def test_notifier_sends_to_abstract_socket(tmp_path: Path) -> None:
     name = f"mailer-{tmp_path.name}-{time.monotonic_ns()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listens:
         listens.bind(f"\0{name}")

@@ -30,7 +30,7 @@ def dead() -> str:
     return f"{place}:{pid}:{int(started) - 1}:{nonce}"
 
 
-def test_of_two_workers_one_ticks(desk: WorkerHarness) -> None:
+def test_one_of_two_workers_ticks(desk: WorkerHarness) -> None:
     first, second = desk.create_worker(elsewhere(1)), desk.create_worker(elsewhere(2))
     assert first.run_tick()
     assert not second.run_tick()
@@ -38,7 +38,7 @@ def test_of_two_workers_one_ticks(desk: WorkerHarness) -> None:
     assert (first.has_lease, second.has_lease) == (True, False)
 
 
-def test_the_lease_of_a_worker_that_gives_it_up_is_taken_at_once(desk: WorkerHarness) -> None:
+def test_released_lease_is_taken_at_once(desk: WorkerHarness) -> None:
     first, second = desk.create_worker(elsewhere(1)), desk.create_worker(elsewhere(2))
     first.run_tick()
     first.release_lease()
@@ -46,12 +46,12 @@ def test_the_lease_of_a_worker_that_gives_it_up_is_taken_at_once(desk: WorkerHar
     assert not first.run_tick()
 
 
-def test_the_lease_of_a_worker_that_has_died_here_is_taken_at_once(desk: WorkerHarness) -> None:
+def test_lease_of_dead_local_worker_is_taken_at_once(desk: WorkerHarness) -> None:
     assert desk.create_worker(dead()).run_tick()
     assert desk.create_worker(elsewhere(2)).run_tick()
 
 
-def test_a_lease_that_stands_still_is_taken_over_after_its_time_and_not_before(
+def test_lease_without_heartbeat_is_taken_only_after_its_time(
     desk: WorkerHarness,
 ) -> None:
     first, second = desk.create_worker(elsewhere(1)), desk.create_worker(elsewhere(2))
@@ -68,7 +68,7 @@ def test_a_lease_that_stands_still_is_taken_over_after_its_time_and_not_before(
     assert second.run_tick()
 
 
-def test_a_worker_that_was_frozen_finds_its_lease_taken_and_changes_nothing(
+def test_frozen_worker_that_lost_its_lease_changes_nothing(
     desk: WorkerHarness,
 ) -> None:
     desk.add_digest(approval=ApprovalRule.NONE)
@@ -88,7 +88,7 @@ def test_a_worker_that_was_frozen_finds_its_lease_taken_and_changes_nothing(
     assert not first.run_tick()
 
 
-def test_the_beat_goes_on_while_there_is_nothing_to_do(desk: WorkerHarness) -> None:
+def test_heartbeat_continues_without_jobs(desk: WorkerHarness) -> None:
     keeper = desk.create_worker(elsewhere(1))
     keeper.run_tick()
     beats = []
@@ -102,7 +102,7 @@ def test_the_beat_goes_on_while_there_is_nothing_to_do(desk: WorkerHarness) -> N
     assert beats == [1, 2, 3, 4]
 
 
-def test_one_step_that_fails_keeps_none_of_the_others_from_being_done(
+def test_failing_step_does_not_stop_the_other_steps(
     desk: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for slug in ("first", "weekly", "third"):
@@ -128,7 +128,7 @@ def test_one_step_that_fails_keeps_none_of_the_others_from_being_done(
     assert desk.get_edition().digest == "weekly"
 
 
-def test_a_step_that_somebody_is_in_the_way_of_is_complained_of_the_second_time(
+def test_step_in_conflict_is_logged_at_its_second_failure(
     desk: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.add_digest(approval=ApprovalRule.NONE)
@@ -155,7 +155,7 @@ def test_a_step_that_somebody_is_in_the_way_of_is_complained_of_the_second_time(
     assert "somebody else" in failed["error"]
 
 
-def test_a_setting_that_is_wrong_is_said_once_and_the_edition_goes_when_it_is_mended(
+def test_invalid_setting_is_logged_once_and_edition_is_sent_after_fix(
     desk: WorkerHarness,
 ) -> None:
     desk.add_digest(approval=ApprovalRule.NONE)
@@ -177,7 +177,7 @@ def test_a_setting_that_is_wrong_is_said_once_and_the_edition_goes_when_it_is_me
 # ---- how things stand -------------------------------------------------------------------------
 
 
-def test_the_status_tells_what_is_due_waiting_sending_and_failed(desk: WorkerHarness) -> None:
+def test_status_lists_due_waiting_sending_and_failed(desk: WorkerHarness) -> None:
     def status() -> Any:
         with desk.mailer.store.read() as tx:
             return read_status(desk.mailer, tx)
@@ -207,7 +207,7 @@ def test_the_status_tells_what_is_due_waiting_sending_and_failed(desk: WorkerHar
     assert status().failed == ()
 
 
-def test_the_status_tells_what_is_held(desk: WorkerHarness) -> None:
+def test_status_lists_held_occurrences(desk: WorkerHarness) -> None:
     desk.add_digest(grace=timedelta())
     desk.add_schedule("2027-03-02")
     desk.run_tick(NINE + HOUR)
@@ -217,7 +217,7 @@ def test_the_status_tells_what_is_held(desk: WorkerHarness) -> None:
     assert "weekly of Tue 02 Mar 09:00 is on hold" in list(found.problems)
 
 
-def test_an_edition_by_itself_without_a_time_is_left_alone(desk: WorkerHarness) -> None:
+def test_edition_without_digest_and_time_stays_a_draft(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
         factories.create_edition(tx, "boats")
     desk.run_tick()

@@ -24,7 +24,7 @@ def occurrences(desk: WorkerHarness, slug: str = "weekly") -> list[tuple[Occurre
 @pytest.mark.parametrize(
     ("rules", "moment"), [("Etc/GMT-2", NINE - 2 * HOUR), ("Etc/GMT+1", NINE + HOUR)]
 )
-def test_a_zone_that_changes_its_rules_after_the_cut_off_still_sends_at_the_time_on_its_clocks(
+def test_changed_zone_rules_after_cutoff_keep_the_wall_time(
     desk: WorkerHarness, rules: str, moment: datetime
 ) -> None:
     """Assembled for nine by the rules of then, which are UTC's."""
@@ -42,7 +42,7 @@ def test_a_zone_that_changes_its_rules_after_the_cut_off_still_sends_at_the_time
     assert desk.list_readers_reached() == sorted(READERS), "once"
 
 
-def test_each_reader_s_mail_is_due_when_their_own_clock_shows_its_time(desk: WorkerHarness) -> None:
+def test_reader_time_mail_is_due_by_each_readers_clock(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
         factories.add_subscriber(tx, "tokyo@example.org", time_zone="Asia/Tokyo")
         factories.add_subscriber(tx, "lima@example.org", time_zone="America/Lima")

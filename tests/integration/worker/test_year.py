@@ -164,7 +164,7 @@ def test_each_rule_date_has_one_occurrence_with_edition_or_reason(
 
 
 @pytest.mark.slow
-def test_each_story_ran_once_in_each_digest_that_it_is_for_and_none_that_was_withdrawn_before(
+def test_each_story_ran_once_per_digest_unless_withdrawn_before(
     played: OfficeSimulation,
 ) -> None:
     runs = year_simulation.count_runs(played)
@@ -209,7 +209,7 @@ def test_no_mail_is_empty_and_none_comes_twice(played: OfficeSimulation) -> None
 
 
 @pytest.mark.slow
-def test_mails_leave_at_nine_in_london_summer_and_winter_but_for_known_reasons(
+def test_mails_leave_at_nine_in_london_except_for_expected_reasons(
     played: OfficeSimulation,
 ) -> None:
     early = {moment.astimezone(LONDON).time().hour for moment, reader, _ in played.mails
@@ -229,7 +229,7 @@ def test_mails_leave_at_nine_in_london_summer_and_winter_but_for_known_reasons(
 
 
 @pytest.mark.slow
-def test_what_was_skipped_and_what_was_held_is_told_with_its_reason(
+def test_skipped_and_held_occurrences_are_notified_with_reason(
     played: OfficeSimulation,
 ) -> None:
     told = Counter(
@@ -252,7 +252,7 @@ def test_what_was_skipped_and_what_was_held_is_told_with_its_reason(
 
 
 @pytest.mark.slow
-def test_what_changed_after_it_was_approved_or_asked_for_is_asked_for_again(
+def test_edition_changed_after_approval_is_requested_again(
     played: OfficeSimulation,
 ) -> None:
     asked = [str(mail["Subject"]).split(":")[0] for _, reader, mail in played.mails
@@ -269,7 +269,7 @@ def test_what_changed_after_it_was_approved_or_asked_for_is_asked_for_again(
 
 
 @pytest.mark.slow
-def test_who_has_to_approve_did_and_their_hash_is_that_of_what_was_sent(
+def test_approved_hash_is_the_hash_of_the_sent_edition(
     played: OfficeSimulation,
 ) -> None:
     with played.mailer.store.read() as tx:

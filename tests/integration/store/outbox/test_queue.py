@@ -8,9 +8,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from mailer import editions, outbox
+from mailer.actor import Actor
 from mailer.app import Mailer, get_utc_now
 from mailer.audience import preferences, subscribers
 from mailer.model.deliveries import Claim, DeliveryState, Settlement
+from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction, Store
 from tests.actors import AMINA, STAFF
@@ -182,12 +184,29 @@ def test_unsubscribe_from_other_list_does_not_block_gate(
     assert len(gate_deliveries(store, worker_id, claims)) == 5
 
 
+def set_cancelled(tx: SqlTransaction, actor: Actor, edition: Edition, now: datetime) -> Edition:
+    """Cancel an edition but none of its deliveries, so that only the gate stops them."""
+    return tx.editions.set_state(edition, EditionState.CANCELLED, now, actor)
+
+
+@GATE_AND_RECHECK
+def test_cancelling_edition_cancels_claimed_deliveries(
+    store: Store, edition: Edition, worker_id: int, get_claims: ClaimGetter, check_gate: GateCheck
+) -> None:
+    claims = get_claims(store, edition, worker_id)
+    with store.begin() as tx:
+        editions.cancel_edition(tx, STAFF, edition, get_utc_now())
+    assert check_gate(store, worker_id, claims) == set()
+    settle_refused_deliveries(store, worker_id, claims)
+    assert are_all_in_state(store, edition, DeliveryState.CANCELLED, 0)
+
+
 @GATE_AND_RECHECK
 @pytest.mark.parametrize(
     ("action", "expected_state", "settled_count"),
     [
         (editions.pause_edition, QUEUED, 0),
-        (editions.cancel_edition, DeliveryState.CANCELLED, 5),
+        (set_cancelled, DeliveryState.CANCELLED, 5),
     ],
 )
 def test_paused_or_cancelled_edition_blocks_gate(

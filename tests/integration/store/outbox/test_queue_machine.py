@@ -301,7 +301,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(verb=st.sampled_from([outbox.retry_failed_deliveries, outbox.send_in_doubt_again]))
     def retry_deliveries(self, verb: Callable[..., int]) -> None:
         with self.store.begin() as tx:
-            verb(tx, self.edition, NOW)
+            verb(tx, STAFF, self.edition, NOW)
             self.edition = factories.reload_edition(tx, self.edition)
 
     @rule(chosen_indexes=index_sets)

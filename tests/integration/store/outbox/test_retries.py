@@ -140,7 +140,7 @@ def test_cancelled_edition_refuses_retry(
     with store.begin() as tx:
         cancelled_edition = editions.cancel_edition(tx, AMINA, edition, mailer.clock(), reason="")
         with pytest.raises(Refused, match="was cancelled"):
-            verb(tx, cancelled_edition, get_utc_now())
+            verb(tx, STAFF, cancelled_edition, get_utc_now())
 
 
 @pytest.mark.parametrize(
@@ -153,4 +153,4 @@ def test_unstarted_edition_refuses_retry(
     with store.begin() as tx:
         factories.add_story(tx, "roads")
         with pytest.raises(Refused, match="has not begun"):
-            verb(tx, factories.create_edition(tx, "roads"), get_utc_now())
+            verb(tx, STAFF, factories.create_edition(tx, "roads"), get_utc_now())
