@@ -39,7 +39,9 @@ def create_edition(
     ] = "",
     language: Annotated[
         str,
-        typer.Option(help="Fallback language for readers whose own has no translation."),
+        typer.Option(
+            help="Fallback language for readers in whose language there is no translation."
+        ),
     ] = "",
     priority: Annotated[
         Priority, typer.Option(help="Which edition's messages go first, of those being sent.")

@@ -86,13 +86,13 @@ def schedule_edition(
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     send_time: Annotated[
         SendTimeBasis,
-        typer.Option(help="ByOption the clock of that zone, or by each reader's own."),
+        typer.Option(help="By the clock of that zone, or by each reader's own."),
     ] = SendTimeBasis.OFFICE,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Set the time when the worker sends an edition; the worker asks for its approval before.
+    """Set the time when the worker sends an edition; the worker asks for approval first.
 
     Example: mailer edition schedule 3 --at '2026-12-18 09:00'"""
     out = Output(json)

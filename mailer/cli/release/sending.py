@@ -38,7 +38,10 @@ def send_release(
         str, typer.Option(help="Only members in this segment; default: the whole list.")
     ] = "",
     language: Annotated[
-        str, typer.Option(help="Fallback language for readers whose own has no translation.")
+        str,
+        typer.Option(
+            help="Fallback language for readers in whose language there is no translation."
+        ),
     ] = "",
     create_topics: Annotated[
         bool, typer.Option("--create-topics", help="Add topics that do not exist yet.")
