@@ -291,10 +291,11 @@ def edit_article(
     summary: Annotated[str | None, typer.Option(help="The summary.")] = None,
     kind: Annotated[ArticleKind | None, typer.Option(help="The article's kind.")] = None,
     published: Annotated[
-        str | None, typer.Option(help="The day, such as 2026-12-18, or the day and time.")
+        str | None,
+        typer.Option(help="The day of publication, such as 2026-12-18, or day and time."),
     ] = None,
     topic: Annotated[
-        list[str] | None, typer.Option(help="A topic, in place of all topics; repeatable.")
+        list[str] | None, typer.Option(help="A topic; replaces all earlier topics; repeatable.")
     ] = None,
     image: Annotated[
         str | None, typer.Option(help="The picture's web address; empty: no picture.")

@@ -26,7 +26,10 @@ Approvers = Annotated[
     ),
 ]
 Watchers = Annotated[
-    list[str] | None, typer.Option(help="An address to notify of everything else; repeatable.")
+    list[str] | None,
+    typer.Option(
+        help="An address to notify when an edition is sent, skipped, on hold …; repeatable."
+    ),
 ]
 Topics = Annotated[
     list[str] | None, typer.Option("--topic", help="A topic; repeatable; default: all topics.")

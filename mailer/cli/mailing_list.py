@@ -36,7 +36,10 @@ def add_list(
     language: Annotated[
         str, typer.Option(help="Language of members who chose none; default: the office's.")
     ] = "",
-    visibility: Annotated[Visibility, typer.Option(help="Who may join.")] = Visibility.PUBLIC,
+    visibility: Annotated[
+        Visibility,
+        typer.Option(help="Anyone may join a public list, only staff add to a private one."),
+    ] = Visibility.PUBLIC,
     time_zone: Annotated[str, typer.Option(help="Time zone of members who gave none.")] = "",
     welcome: Annotated[
         bool, typer.Option("--welcome", help="Send new members a welcome mail.")
@@ -114,7 +117,10 @@ def edit_list(
     language: Annotated[
         str | None, typer.Option(help="Language of members who chose none.")
     ] = None,
-    visibility: Annotated[Visibility | None, typer.Option(help="Who may join.")] = None,
+    visibility: Annotated[
+        Visibility | None,
+        typer.Option(help="Anyone may join a public list, only staff add to a private one."),
+    ] = None,
     time_zone: Annotated[
         str | None,
         typer.Option(help="Time zone of members who gave none; empty: the office's."),

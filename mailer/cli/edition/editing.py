@@ -44,7 +44,7 @@ def create_edition(
         ),
     ] = "",
     priority: Annotated[
-        Priority, typer.Option(help="Which edition's messages go first, of those being sent.")
+        Priority, typer.Option(help="Priority among the editions being sent.")
     ] = Priority.URGENT,
     archive: Annotated[
         ArchiveVisibility, typer.Option(help="Show it in its list's public archive, or not.")
@@ -107,7 +107,7 @@ def edit_edition(
     ] = None,
     priority: Annotated[
         Priority | None,
-        typer.Option(help="Which edition's messages go first, of those being sent."),
+        typer.Option(help="Priority among the editions being sent."),
     ] = None,
     by: ByOption = "",
     json: JsonOption = False,

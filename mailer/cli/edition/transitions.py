@@ -142,7 +142,7 @@ def reopen_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Return an edition to draft that is on hold, in review or approved.
+    """Return an edition that is on hold, in review or approved to draft.
 
     The worker continues with an edition that was on hold: it composes it again and asks for
     approval. Any other edition loses its time; `mailer edition schedule` sets one again.

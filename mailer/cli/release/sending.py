@@ -52,7 +52,7 @@ def send_release(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Import a release, check it, approve it as the person who runs this, and send it at once.
+    """Import a release, check it, approve it in your name, and send it at once.
 
     The command shows the recipient count, the check results and the send times, then asks for
     confirmation. Under an embargo, trusted contacts get an advance copy now, and the worker sends

@@ -39,7 +39,7 @@ def add_schedule(
         ),
     ] = OnFreeDay.SKIP,
     start: Annotated[
-        str, typer.Option(help="The first day that counts, YYYY-MM-DD; default: today.")
+        str, typer.Option(help="The schedule's first day, YYYY-MM-DD; default: today.")
     ] = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
