@@ -21,7 +21,7 @@ BlackoutNumber = Annotated[int, typer.Argument(help="The blackout's number.", mi
 def add_blackout(
     first: Annotated[str, typer.Argument(help="The first day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Argument(help="The last day; default: the first.")] = "",
-    reason: Annotated[str, typer.Option(help="The reason that staff are told.")] = "",
+    reason: Annotated[str, typer.Option(help="The reason shown to staff.")] = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:

@@ -35,7 +35,7 @@ def set_boilerplate(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Save an organisation's boilerplate in one language, in place of an earlier one.
+    """Save an organisation's boilerplate in one language, replacing an earlier one.
 
     Approved releases stay as they are.
 

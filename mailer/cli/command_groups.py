@@ -67,7 +67,7 @@ class CommandGroup(typer.Typer):
     def command(
         self, *arguments: Any, **options: Any
     ) -> Callable[[CommandFunction], CommandFunction]:
-        """Register a command whose help keeps its example as it is."""
+        """Register a command whose example is not re-wrapped in help."""
         return super().command(*arguments, **{"cls": ExampleCommand, **options})
 
 

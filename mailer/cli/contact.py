@@ -57,7 +57,7 @@ def add_contact(
     note: Note = None,
     name: Annotated[str, typer.Option(help="The contact's name.")] = "",
     language: Annotated[str, typer.Option(help="The language that they read.")] = "",
-    country: Annotated[str, typer.Option(help="The country by two letters, such as GB.")] = "",
+    country: Annotated[str, typer.Option(help="The two-letter country code, such as GB.")] = "",
     time_zone: Annotated[str, typer.Option(help="An IANA time zone, such as Europe/London.")] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")

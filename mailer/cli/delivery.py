@@ -130,7 +130,7 @@ def retry_in_doubt(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue an edition's deliveries in doubt again, whatever its policy; then `mailer send` it.
+    """Queue an edition's deliveries in doubt again, whatever its rule; then `mailer send` it.
 
     Some of these people may get the edition twice.
 

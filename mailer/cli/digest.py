@@ -26,7 +26,10 @@ Approvers = Annotated[
     ),
 ]
 Watchers = Annotated[
-    list[str] | None, typer.Option(help="An address to notify of everything else; repeatable.")
+    list[str] | None,
+    typer.Option(
+        help="An address to notify when an edition is sent, skipped, on hold …; repeatable."
+    ),
 ]
 Topics = Annotated[
     list[str] | None, typer.Option("--topic", help="A topic; repeatable; default: all topics.")
@@ -36,7 +39,7 @@ NAME_HELP = "The name that readers see."
 SEGMENT_HELP = "Only members in this segment; empty: the whole list."
 TEMPLATE_HELP = "A folder of templates/email."
 SUBJECT_HELP = "A template, such as '{{ edition.name }}: {{ lead_title }}'."
-LANGUAGE_HELP = "Fallback language for readers whose own has no translation."
+LANGUAGE_HELP = "Fallback language for readers in whose language there is no translation."
 FEWEST_HELP = "Minimum stories; with fewer, the edition counts as empty."
 MOST_HELP = "Maximum stories; others wait for the next edition."
 WHEN_EMPTY_HELP = "Skip an empty edition, or hold it for a person."
@@ -44,9 +47,9 @@ FREQUENCY_HELP = "Only members who chose this frequency get it."
 ARCHIVE_HELP = "Show its editions in the public archive, or not."
 APPROVAL_HELP = "Required approval: none, anyone, or someone who is not an author."
 WHEN_LATE_HELP = "If the approval comes too late: wait for it, or return to draft."
-REMIND_HELP = "Remind approvers this long before, such as 4h; repeatable; empty: never."
+REMIND_HELP = "Remind approvers this long before the send time: 4h; repeatable; empty: never."
 GRACE_HELP = "How late an edition may still be sent after the worker was down."
-SEND_TIME_HELP = "The time is by the office's clock, or by each reader's own."
+SEND_TIME_HELP = "Use the office's clock, or each reader's."
 
 
 @app.command("add")

@@ -19,8 +19,8 @@ def prepare_folder(
 ) -> None:
     """Prepare a folder: settings, secret key and database.
 
-    It gets config/mailer.toml, a secret key (mode 0600) and a database. Files that exist stay as
-    they are.
+    The folder gets config/mailer.toml, a secret key (mode 0600) and a database. Files that exist
+    stay as they are.
 
     Example: mailer init my-office"""
     from mailer import config

@@ -34,10 +34,13 @@ def add_list(
     name: Annotated[str, typer.Option(help="The name that readers see.")],
     description: Annotated[str, typer.Option(help="A sentence about the list for readers.")] = "",
     language: Annotated[
-        str, typer.Option(help="For members who chose no language; default: the office's.")
+        str, typer.Option(help="Language of members who chose none; default: the office's.")
     ] = "",
-    visibility: Annotated[Visibility, typer.Option(help="Who may join.")] = Visibility.PUBLIC,
-    time_zone: Annotated[str, typer.Option(help="For members who gave no time zone.")] = "",
+    visibility: Annotated[
+        Visibility,
+        typer.Option(help="Anyone may join a public list, only staff add to a private one."),
+    ] = Visibility.PUBLIC,
+    time_zone: Annotated[str, typer.Option(help="Time zone of members who gave none.")] = "",
     welcome: Annotated[
         bool, typer.Option("--welcome", help="Send new members a welcome mail.")
     ] = False,
@@ -111,11 +114,16 @@ def edit_list(
     description: Annotated[
         str | None, typer.Option(help="A sentence about the list for readers.")
     ] = None,
-    language: Annotated[str | None, typer.Option(help="For members who chose no language.")] = None,
-    visibility: Annotated[Visibility | None, typer.Option(help="Who may join.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of members who chose none.")
+    ] = None,
+    visibility: Annotated[
+        Visibility | None,
+        typer.Option(help="Anyone may join a public list, only staff add to a private one."),
+    ] = None,
     time_zone: Annotated[
         str | None,
-        typer.Option(help="For members who gave no time zone; empty: the office's."),
+        typer.Option(help="Time zone of members who gave none; empty: the office's."),
     ] = None,
     welcome: Annotated[
         bool | None,

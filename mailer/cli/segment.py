@@ -29,7 +29,7 @@ def save_segment(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Save a filter under a slug, in place of an earlier one.
+    """Save a filter under a slug, replacing an earlier one.
 
     Example: mailer segment save uk 'country = GB and not tag = staff'"""
     out = Output(json)

@@ -48,7 +48,9 @@ def send_editions(
     ] = None,
     all_: Annotated[
         bool,
-        typer.Option("--all", help="All editions being sent, and any that start in the meantime."),
+        typer.Option(
+            "--all", help="Send all editions that have started, and any that start in the meantime."
+        ),
     ] = False,
     now: Annotated[
         bool, typer.Option("--now", help="Also try deferred deliveries at once.")

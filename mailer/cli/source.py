@@ -39,10 +39,10 @@ def add_source(
         ),
     ] = False,
     kind: Annotated[
-        ArticleKind, typer.Option(help="For articles that state no kind.")
+        ArticleKind, typer.Option(help="Kind of articles that state none.")
     ] = ArticleKind.NEWS,
     language: Annotated[
-        str, typer.Option(help="For articles that state no language; default: the office's.")
+        str, typer.Option(help="Language of articles that state none; default: the office's.")
     ] = "",
     topic: Annotated[
         list[str] | None, typer.Option(help="A topic of all its articles; repeatable.")

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def show_status(
     check: Annotated[
-        bool, typer.Option("--check", help="Exit with code 1 if something needs a person.")
+        bool,
+        typer.Option(
+            "--check", help="Exit with code 1 if something needs a person or no worker runs."
+        ),
     ] = False,
     json: JsonOption = False,
 ) -> None:

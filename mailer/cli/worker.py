@@ -18,7 +18,8 @@ SIGNAL_MERGE_SECONDS = 0.5
 
 def run_worker(
     deliver: Annotated[
-        bool, typer.Option("--deliver/--no-deliver", help="Also deliver what is due, or not.")
+        bool,
+        typer.Option("--deliver/--no-deliver", help="Deliver due mail too, or only keep time."),
     ] = True,
 ) -> None:
     """Run the process that keeps time and delivers.

@@ -19,5 +19,5 @@
     options.py             the settings of one run
 
 A run needs no article and no template, and compares no clock with another machine's.
-docs/reliability.md states the guarantee.
+docs/explanation/reliability.md states the guarantee.
 """

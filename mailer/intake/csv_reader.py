@@ -17,7 +17,8 @@ LONGEST_FIELD = 100_000
 
 
 class CsvLine(NamedTuple):
-    """A line by its number. If it is not CSV, `problem` says why and `fields` is empty."""
+    """A line of a CSV file, with its number. If it is not CSV, `problem` says why and `fields` is
+    empty."""
 
     number: int
     fields: list[str]

@@ -210,9 +210,9 @@ def _load_yaml(text: str) -> Any:
 
 
 def _find_unreadable_line(lines: list[str]) -> int:
-    """Return the index of the first line whose value YAML takes for an impossible date or number.
+    """Return the index of the first line whose value parses as a date or number that cannot exist.
 
-    PyYAML raises a ValueError for such a value, which unlike its own errors has no line."""
+    PyYAML raises a ValueError for such a value. That error, unlike PyYAML's own, names no line."""
     for number, line in enumerate(lines):
         try:
             _load_yaml(line)

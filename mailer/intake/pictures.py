@@ -107,8 +107,9 @@ def _read_jpeg_size(data: bytes) -> tuple[int, int]:
 
 
 def _read_webp_size(data: bytes) -> tuple[int, int]:
-    """Read the first chunk: extended, lossless or lossy (RFC 9649 §2.5 to §2.7, §3.1; RFC 6386
-    §9.1)."""
+    """Return the size from the first chunk: extended, lossless or lossy.
+
+    RFC 9649 §2.5 to §2.7 and §3.1; RFC 6386 §9.1."""
     kind = data[12:16]
     if kind == b"VP8X":
         sides = data[24:30]

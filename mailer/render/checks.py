@@ -59,10 +59,8 @@ def check_reader_mail(body: EditionBody, where: str) -> list[str]:
 
 
 def check_mail_structure(body: EditionBody, where: str) -> None:
-    """Check the rules for every mail, including notices to staff.
-
-    Slots and marks are intact, the subject is not empty, and the HTML is accessible. Raises
-    ComposeError otherwise."""
+    """Raise ComposeError unless slots and marks are intact, the subject is not empty, and the HTML
+    is accessible: the rules for every mail, including notices to staff."""
     for name, part in (
         ("subject.txt", body.subject),
         ("body.txt", body.text),

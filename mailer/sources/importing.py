@@ -142,7 +142,7 @@ def _save_reading(
 def import_entries(
     tx: Transaction, source: Source, reading: SourceReading, now: datetime
 ) -> ImportResult:
-    """Import all entries of a reading. An entry that fails keeps no other entry out."""
+    """Import all entries of a reading. An entry that fails does not block the others."""
     result = ImportResult(problems=list(reading.problems))
     for entry in _refuse_duplicate_files(reading.entries):
         try:

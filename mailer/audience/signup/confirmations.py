@@ -143,7 +143,7 @@ def build_address_change(
 
 
 def choose_service_mail_kind(tx: Transaction, confirmation: Confirmation) -> ServiceMailKind:
-    """Choose the mail that the address gets. A suppressed address gets none."""
+    """Choose which kind of mail answers this confirmation. A suppressed address gets none."""
     if tx.subscribers.find_suppression_reason(confirmation.address):
         return ServiceMailKind.NOTHING
     if confirmation.kind is ConfirmationKind.NEW_ADDRESS:

@@ -39,10 +39,12 @@ def create_edition(
     ] = "",
     language: Annotated[
         str,
-        typer.Option(help="Fallback language for readers whose own has no translation."),
+        typer.Option(
+            help="Fallback language for readers in whose language there is no translation."
+        ),
     ] = "",
     priority: Annotated[
-        Priority, typer.Option(help="Which edition's messages go first, of those being sent.")
+        Priority, typer.Option(help="Priority among the editions being sent.")
     ] = Priority.URGENT,
     archive: Annotated[
         ArchiveVisibility, typer.Option(help="Show it in its list's public archive, or not.")
@@ -105,7 +107,7 @@ def edit_edition(
     ] = None,
     priority: Annotated[
         Priority | None,
-        typer.Option(help="Which edition's messages go first, of those being sent."),
+        typer.Option(help="Priority among the editions being sent."),
     ] = None,
     by: ByOption = "",
     json: JsonOption = False,

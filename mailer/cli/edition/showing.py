@@ -104,10 +104,10 @@ def preview_edition(
         str,
         typer.Option(
             "--as",
-            help="The address of the subscriber whose mail is shown; default: a mail to no person.",
+            help="Show this subscriber's mail; default: a mail without a recipient.",
         ),
     ] = "",
-    language: Annotated[str, typer.Option(help="The language of a mail to no person.")] = "",
+    language: Annotated[str, typer.Option(help="The language of a mail without a recipient.")] = "",
     form: Annotated[
         PreviewFormat, typer.Option(help="The HTML part, the text part, or the whole message.")
     ] = PreviewFormat.TEXT,

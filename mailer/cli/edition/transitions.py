@@ -92,7 +92,7 @@ def schedule_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Set the time when the worker sends an edition; the worker asks for its approval before.
+    """Set the time when the worker sends an edition; the worker asks for approval first.
 
     Example: mailer edition schedule 3 --at '2026-12-18 09:00'"""
     out = Output(json)
@@ -142,7 +142,7 @@ def reopen_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Return an edition to draft that is on hold, in review or approved.
+    """Return an edition that is on hold, in review or approved to draft.
 
     The worker continues with an edition that was on hold: it composes it again and asks for
     approval. Any other edition loses its time; `mailer edition schedule` sets one again.

@@ -34,10 +34,10 @@ def correct_release(
     ],
     changed: Annotated[
         list[str],
-        typer.Option(help=f"What changed, as recipients read it; {BY_LANGUAGE_HELP}."),
+        typer.Option(help=f"The change shown to recipients; {BY_LANGUAGE_HELP}."),
     ],
     why: Annotated[
-        list[str], typer.Option(help=f"Why, as recipients read it; {BY_LANGUAGE_HELP}.")
+        list[str], typer.Option(help=f"The reason shown to recipients; {BY_LANGUAGE_HELP}.")
     ],
     yes: YesOption = False,
     progress: ProgressOption = ProgressStyle.BAR,
@@ -86,7 +86,8 @@ def correct_release(
 def kill_release(
     slug: Annotated[str, typer.Argument(help="The story's slug.")],
     why: Annotated[
-        list[str] | None, typer.Option(help=f"Why, as recipients read it; {BY_LANGUAGE_HELP}.")
+        list[str] | None,
+        typer.Option(help=f"The reason shown to recipients; {BY_LANGUAGE_HELP}."),
     ] = None,
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Confirm the kill that another person requested.")
@@ -94,7 +95,7 @@ def kill_release(
     take_back: Annotated[
         bool, typer.Option("--take-back", help="Withdraw the request to kill the release.")
     ] = False,
-    yes: YesOption = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the kill without asking.")] = False,
     progress: ProgressOption = ProgressStyle.BAR,
     by: ByOption = "",
     json: JsonOption = False,

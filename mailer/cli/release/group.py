@@ -8,6 +8,6 @@ from mailer.cli.command_groups import CommandGroup
 
 app = CommandGroup(help="Press releases: from a file to journalists.")
 
-BY_LANGUAGE_HELP = "fr=… for readers of French, and so on"
+BY_LANGUAGE_HELP = "repeat with fr=… for other languages"
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Send without asking.")]

@@ -38,7 +38,10 @@ def send_release(
         str, typer.Option(help="Only members in this segment; default: the whole list.")
     ] = "",
     language: Annotated[
-        str, typer.Option(help="Fallback language for readers whose own has no translation.")
+        str,
+        typer.Option(
+            help="Fallback language for readers in whose language there is no translation."
+        ),
     ] = "",
     create_topics: Annotated[
         bool, typer.Option("--create-topics", help="Add topics that do not exist yet.")
@@ -49,7 +52,7 @@ def send_release(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Import a release, check it, approve it as the person who runs this, and send it at once.
+    """Import a release, check it, approve it in your name, and send it at once.
 
     The command shows the recipient count, the check results and the send times, then asks for
     confirmation. Under an embargo, trusted contacts get an advance copy now, and the worker sends

@@ -15,7 +15,7 @@ from mailer.model.editions import Edition
 
 @app.command("show")
 def show_release(slug: StorySlug, json: JsonOption = False) -> None:
-    """Show a release: its embargo, its editions, and how many have it.
+    """Show a release: its embargo, its editions, and how many people have it.
 
     Example: mailer release show open-day"""
     with open_for_reading() as (mailer, tx):

@@ -25,11 +25,11 @@ from mailer.store import SqlTransaction
 When = Annotated[
     str,
     typer.Argument(
-        help="Its date by the rule, and its time if there are several that day: "
+        help="The occurrence's date by the rule; add the time if there are several that day: "
         "2026-12-18, '2026-12-18 09:00'."
     ),
 ]
-Reason = Annotated[str, typer.Option(help="The reason that staff are told.")]
+Reason = Annotated[str, typer.Option(help="The reason shown to staff.")]
 
 
 @app.command("move", rich_help_panel=OCCURRENCES)
@@ -85,7 +85,7 @@ def restore_occurrence(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Undo moving or skipping an occurrence: it takes place at its own time again.
+    """Undo moving or skipping an occurrence: it is due at its original time again.
 
     Example: mailer schedule restore weekly 2026-12-25"""
     _change_occurrence(

@@ -26,7 +26,8 @@ def add_schedule(
     at: Annotated[str, typer.Option(help="The time of day, HH:MM.")] = "09:00",
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     cutoff: Annotated[
-        str, typer.Option(help="How long before then the edition is assembled: 90m, 2h, 1d.")
+        str,
+        typer.Option(help="How long before the send time the edition is assembled: 90m, 2h, 1d."),
     ] = "1h",
     holidays: Annotated[
         str, typer.Option(help="Observe the public holidays of a country or region: GB, GB-SCT.")
@@ -38,7 +39,7 @@ def add_schedule(
         ),
     ] = OnFreeDay.SKIP,
     start: Annotated[
-        str, typer.Option(help="The first day that counts, YYYY-MM-DD; default: today.")
+        str, typer.Option(help="The schedule's first day, YYYY-MM-DD; default: today.")
     ] = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,

@@ -32,17 +32,15 @@ def import_subscribers(
     file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
     list_slug: Annotated[str, typer.Option("--list", help="The list to add them to.")],
     source: Annotated[
-        str, typer.Option(help="Where these people agreed, or how you know them; required.")
+        str, typer.Option(help="Where these people agreed, or how you know them.  [required]")
     ] = "",
     basis: Annotated[
-        str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}; required.")
+        str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.  [required]")
     ] = "",
     from_: Annotated[
         ExportOrigin | None, typer.Option("--from", help="The program that wrote the file.")
     ] = None,
-    state: Annotated[
-        RowState | None, typer.Option(help="The state of people for whom the file gives none.")
-    ] = None,
+    state: Annotated[RowState | None, typer.Option(help="State for rows that give none.")] = None,
     mapping: Annotated[
         list[str] | None,
         typer.Option("--map", help=f"HEADER=COLUMN, where COLUMN is {', '.join(ImportColumn)}."),

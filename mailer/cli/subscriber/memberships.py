@@ -36,7 +36,7 @@ def unsubscribe_member(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Unsubscribe a person from a list. They get nothing more of it.
+    """Unsubscribe a person from a list. They get no more mail from it.
 
     Example: mailer subscriber unsubscribe ana@example.org --list news"""
     out = Output(json)
@@ -104,7 +104,7 @@ def pause_memberships(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Pause what a person gets for some weeks, including editions being sent now.
+    """Pause mail to a person for some weeks, including editions being sent now.
 
     Example: mailer subscriber pause ana@example.org --weeks 4"""
     out = Output(json)

@@ -25,15 +25,16 @@ def add_subscriber(
         list[str] | None, typer.Option(help="A topic; repeatable; default: all topics.")
     ] = None,
     language: Annotated[str, typer.Option(help="The language that they read.")] = "",
-    country: Annotated[str, typer.Option(help="The country by two letters, such as GB.")] = "",
+    country: Annotated[str, typer.Option(help="The two-letter country code, such as GB.")] = "",
     time_zone: Annotated[str, typer.Option(help="An IANA time zone, such as Europe/London.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="A tag for staff; repeatable.")] = None,
-    source: Annotated[str, typer.Option(help="Where they agreed, for the log.")] = "",
+    source: Annotated[str, typer.Option(help="Where they agreed to get mail, for the log.")] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
     ] = "consent",
     rejoin: Annotated[
-        bool, typer.Option("--rejoin", help="They left the list, and asked to rejoin.")
+        bool,
+        typer.Option("--rejoin", help="Add them although they left, because they asked to rejoin."),
     ] = False,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -147,13 +148,13 @@ def edit_subscriber(
     name: Annotated[str | None, typer.Option(help="The person's name.")] = None,
     language: Annotated[str | None, typer.Option(help="The language that they read.")] = None,
     country: Annotated[
-        str | None, typer.Option(help="The country by two letters, such as GB.")
+        str | None, typer.Option(help="The two-letter country code, such as GB.")
     ] = None,
     time_zone: Annotated[
         str | None, typer.Option(help="An IANA time zone, such as Europe/London.")
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option(help="A tag, in place of all tags; repeatable.")
+        list[str] | None, typer.Option(help="A tag; replaces all earlier tags; repeatable.")
     ] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
