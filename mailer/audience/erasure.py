@@ -66,8 +66,8 @@ def erase_person(
     source: str = STAFF_SOURCE,
     may_return: bool = False,
 ) -> bool:
-    """Erase a person: the subscriber, their open requests, and all their addresses, also earlier
-    ones, in the log of consent, in suppressions and in deliveries.
+    """Erase a person: the subscriber, their open requests, and all their addresses, including
+    earlier ones, in the log of consent, in suppressions and in deliveries.
 
     A keyed hash of each address stays, which sign-up, import and the gate check. With `may_return`
     no hash is suppressed, so that the person can sign up again. An address that now belongs to

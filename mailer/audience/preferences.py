@@ -79,7 +79,7 @@ def pause_memberships(
     source: str = STAFF_SOURCE,
 ) -> datetime | None:
     """Pause a subscriber's mails of these lists for a `duration`, or resume them at once if it is
-    None. The gate observes the pause from the commit on, also for editions that are being sent.
+    None. The gate observes the pause from the commit on, even for editions that are being sent.
 
     Returns the end of the pause."""
     if duration is not None and not timedelta() < duration <= LONGEST_PAUSE:

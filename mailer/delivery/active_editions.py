@@ -1,4 +1,4 @@
-"""The editions that are being delivered, and the counts of what became of their messages."""
+"""The editions that are being delivered, and the counts of their messages' outcomes."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -3,7 +3,7 @@
 Editions share by priority. As long as an edition has messages, it gets its share (stride
 scheduling: the edition that has had the least for its weight goes next). A new edition starts level
 with the others, so a press release to 200 people is out long before a newsletter to a million,
-which goes on all the time.
+which is sent at the same time.
 
 Relays share by weight, give or take :data:`SHARE_SLACK` messages, but no relay waits for another
 that makes no progress. Relays without a weight take as many messages as they can.

@@ -2,7 +2,7 @@
 
 With a lease alone, a person who starts sending again after a crash would have to wait for the lease
 to end. So the name states the machine, its boot, the process namespace, the process and its start
-time. If these can't be compared (another machine, no /proc), only the lease counts.
+time. If these can't be compared (another machine, no /proc), only the lease decides.
 """
 
 import os

@@ -1,8 +1,8 @@
 """The health of a relay: whether a connection to it may be opened now, or the relay rests.
 
 A relay that fails rests for a while, twice as long each time; then one connection tries it, and if
-that works the others follow. Connections that die together count once: eight connections lost
-because a relay restarts are one failure. A relay rests longer if only a person can fix its error.
+that works the others resume. Connections that are lost together, such as all eight when a relay
+restarts, count as one failure. A relay rests longer if only a person can fix its error.
 """
 
 import ssl
@@ -18,8 +18,9 @@ from mailer.errors import NextStep, RelayError
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 300.0
-"""Seconds. The first failure costs no pause, the second FIRST_PAUSE, each further one twice the
-last; an error that only a person can fix costs LONGEST_PAUSE at once."""
+"""Seconds. After its first failure a relay is tried again at once, after the second it rests for
+FIRST_PAUSE, then twice as long each time; if only a person can fix the error, for LONGEST_PAUSE
+at once."""
 
 FULL_PAUSE = 2.0
 LONGEST_FULL_PAUSE = 60.0

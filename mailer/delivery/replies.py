@@ -123,8 +123,7 @@ def _judge_code(phase: Phase, code_class: int, code: int) -> Verdict:
 
 
 def create_lost_reply(phase: Phase, reason: str) -> Reply:
-    """Create the reply that stands for none: the link broke, was silent too long, or gave text that
-    is not SMTP."""
+    """Create a reply for a link that broke, was silent too long, or gave text that is not SMTP."""
     if phase is Phase.DOT:
         return Reply(
             phase, 0, f"{reason} after the message, before its reply", Verdict.IN_DOUBT, True

@@ -71,7 +71,7 @@ class DomainThrottle:
         """Return the seconds until a message that goes back to the queue should be due again.
 
         It comes behind the `waiting_count` messages that wait in memory, and behind all messages of
-        the same `group` (an edition) sent back before. So an urgent edition's messages do not stand
+        the same `group` (an edition) sent back before. So an urgent edition's messages do not queue
         behind a slow edition's."""
         interval = 1 / self.limits.rate if self.limits.rate else 0.01
         slot_at = max(self._last_slots.get(group, now), now + waiting_count * interval) + interval

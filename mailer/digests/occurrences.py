@@ -40,7 +40,7 @@ def move_occurrence(
 ) -> SavedOccurrence:
     """Move an occurrence to another wall-clock time of its zone, to the minute.
 
-    Moving an occurrence that is skipped or on hold makes it due again, also on a free day. Raises
+    Moving an occurrence that is skipped or on hold makes it due again, even on a free day. Raises
     InputError for a time that is past."""
     zone = planned.original.zone
     if local_time.to_utc(wall_time, zones.get_zone(zone)) < now - _MINUTE:

@@ -1,7 +1,7 @@
 """One change to many members of a list.
 
-Subscribers choose their topics themselves. Bulk changes are for mistakes that staff have to put
-right, and the log of consent records staff as the source for each member that is changed.
+Subscribers choose their topics themselves. Bulk changes are for mistakes that staff have to
+correct, and the log of consent records staff as the source for each member that is changed.
 """
 
 from collections.abc import Sequence
