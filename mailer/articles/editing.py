@@ -66,12 +66,14 @@ def add_article(
         content = replace(content, published=existing.published)
     if existing is None:
         article = tx.articles.add_article(content, now, actor, state)
-        tx.articles.revert_editions_to_draft(content.slug, f"{content.language} was added", now)
+        tx.articles.revert_editions_to_draft(
+            content.slug, f"{content.language} was added", now, actor
+        )
         return article, ArticleOutcome.ADDED
     if existing.content.compute_fingerprint() == content.compute_fingerprint():
         return existing, ArticleOutcome.UNCHANGED
     revised = tx.articles.revise_article(existing, content, "new file", now, actor)
-    tx.articles.revert_editions_to_draft(content.slug, f"revised to {revised.revision}", now)
+    tx.articles.revert_editions_to_draft(content.slug, f"revised to {revised.revision}", now, actor)
     return revised, ArticleOutcome.REVISED
 
 
@@ -92,7 +94,7 @@ def edit_article(
         return article, ArticleOutcome.UNCHANGED
     note = f"edited {', '.join(sorted(changes))}"
     revised = tx.articles.revise_article(article, content, note, now, actor)
-    tx.articles.revert_editions_to_draft(slug, f"{', '.join(sorted(changes))} edited", now)
+    tx.articles.revert_editions_to_draft(slug, f"{', '.join(sorted(changes))} edited", now, actor)
     return revised, ArticleOutcome.REVISED
 
 
@@ -109,7 +111,7 @@ def withdraw_articles(
         if article.state not in {ArticleState.WITHDRAWN, ArticleState.KILLED}
     ]
     if withdrawn:
-        tx.articles.revert_editions_to_draft(slug, "withdrawn", now)
+        tx.articles.revert_editions_to_draft(slug, "withdrawn", now, actor)
     return withdrawn
 
 
@@ -123,7 +125,7 @@ def queue_articles(
         if article.state is ArticleState.DRAFT
     ]
     if queued:
-        tx.articles.revert_editions_to_draft(slug, "queued", now)
+        tx.articles.revert_editions_to_draft(slug, "queued", now, actor)
     return queued
 
 
