@@ -135,7 +135,7 @@ def _suggest_for_unsent(notice: Notice) -> tuple[tuple[str, str], ...]:
     return tuple(
         step
         for word, step in (
-            ("failed", ("See whom it did not reach", deliveries)),
+            ("failed", ("See the recipients that it did not reach", deliveries)),
             ("in doubt", ("See which are in doubt", in_doubt)),
         )
         if notice.figures.get(word)

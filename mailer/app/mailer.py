@@ -55,7 +55,7 @@ class Mailer:
 
     @property
     def sign_up_limits(self) -> SignUpLimits:
-        """How often strangers may sign up."""
+        """The limits on how often strangers may sign up."""
         from mailer.model.signup import SignUpLimits
 
         signup = self.settings.signup
@@ -63,7 +63,7 @@ class Mailer:
 
     @property
     def link_lifetime(self) -> timedelta:
-        """How long the link in a mail that asks for confirmation is valid."""
+        """The time for which the link in a confirmation mail is valid."""
         return timedelta(days=self.settings.retention.unconfirmed_days)
 
     def build_calendar(self, tx: SqlTransaction, digest: Digest) -> DigestCalendar:

@@ -30,7 +30,7 @@ from mailer.cli.global_options import GLOBALS
 from mailer.errors import MailerError
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-"""What Python makes of bytes of the command line that are not UTF-8 (PEP 383)."""
+"""The surrogates that Python makes of bytes of the command line that are not UTF-8 (PEP 383)."""
 
 app = typer.Typer(
     name="mailer",

@@ -1,4 +1,4 @@
-"""What commands that read or write many rows share: progress, reports, dry runs in batches."""
+"""Parts that commands for many rows share: progress, reports, dry runs in batches."""
 
 import csv
 import sys

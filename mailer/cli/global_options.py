@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass
 class GlobalOptions:
-    """What was given before the command."""
+    """The options given before the command."""
 
     config: Path | None = None
     database: str | None = None

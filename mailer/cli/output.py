@@ -1,4 +1,4 @@
-"""What commands print: data on stdout, as tables or as JSON; notes and errors on stderr."""
+"""Output of commands: data on stdout, as tables or as JSON; notes and errors on stderr."""
 
 import json
 import sys

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ProgressStyle(StrEnum):
-    """How the progress of a run is shown."""
+    """The form in which a run shows its progress."""
 
     BAR = "bar"
     LINES = "lines"

@@ -15,7 +15,7 @@ from tests.acceptance.forking import CommandForker
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     out: str

@@ -53,7 +53,7 @@ def add_subscriber(
     joined: datetime = NOW,
     **fields: Any,
 ) -> Subscriber:
-    """Somebody on a list, with the topics chosen there. `language` is their own."""
+    """Add a subscriber to a list with these topics. `language` is the subscriber's own."""
     subscriber, _ = subscribers.subscribe_person(
         tx,
         STAFF,
@@ -214,6 +214,6 @@ def register_dead_worker(tx: SqlTransaction) -> int:
 
 
 def take_over_worker(tx: SqlTransaction, worker_id: int) -> tuple[int, int] | None:
-    """Take what a sender holds, as whoever has seen its beat stand still does."""
+    """Reclaim a worker's deliveries, as another worker does once the heartbeat stands still."""
     (worker,) = [candidate for candidate in tx.outbox.list_workers() if candidate.id == worker_id]
     return tx.outbox.reclaim_deliveries(worker)

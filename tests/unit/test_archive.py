@@ -1,4 +1,4 @@
-"""What stands in the public archive, and which of its languages somebody reads."""
+"""The contents of the public archive, and the language that a reader gets."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a line of text may hold."""
+"""The characters that a line of text may hold."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What staff are told, and what they can do next."""
+"""Notices to staff, and the next steps that they offer."""
 
 import shlex
 

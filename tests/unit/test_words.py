@@ -1,4 +1,4 @@
-"""What people type finds what was written, however it is spelt."""
+"""A search finds words in other spellings."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""What the next occurrences of a digest will be, and how occurrences are shown."""
+"""Previews of the next occurrences of a digest, and the format of occurrences."""
 
 from datetime import datetime
 from typing import Annotated, Any

@@ -54,7 +54,7 @@ def import_subscribers(
     """Import people from a file onto a list, a thousand rows in each transaction.
 
     People who are stored already are updated if the file says more. People who left or must not be
-    mailed are not added again. People whom the file marks as unsubscribed are stored as such, and
+    mailed are not added again. People marked as unsubscribed in the file are stored as such, and
     suppressed addresses are never mailed. Source and basis go into the log of consent. Refused rows
     are listed by line (exit code 4). The state of people in a Mailchimp file follows from its name:
     subscribed_, unsubscribed_, cleaned_.

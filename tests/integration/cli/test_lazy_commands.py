@@ -1,4 +1,4 @@
-"""What each command imports, and what the root says of commands without importing them."""
+"""The imports of each command, and the root's help and completion, which import no command."""
 
 import json
 import os
@@ -99,7 +99,7 @@ def test_table_help_is_the_commands_own(entry: CommandEntry) -> None:
 
 
 def complete_words(line: str, folder: Path) -> list[str]:
-    """What a shell offers for the last word of `line`."""
+    """Return the completions that a shell offers for the last word of `line`."""
     words = line.split(" ")
     result = subprocess.run(
         [sys.executable, "-m", "mailer"],

@@ -1,4 +1,4 @@
-"""What an article may be, and what adding, editing and withdrawing one does."""
+"""Valid articles; adding, editing and withdrawing them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import articles
+from mailer.actor import Actor
 from mailer.articles import SLUG, SLUG_LENGTH
 from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.articles import (
@@ -75,7 +76,9 @@ class Shelf:
     def find_unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]:
         return [slug for slug in slugs if slug not in {"health", "diaspora"}]
 
-    def revert_editions_to_draft(self, slug: str, reason: str, now: datetime) -> Sequence[int]:
+    def revert_editions_to_draft(
+        self, slug: str, reason: str, now: datetime, actor: Actor | None = None
+    ) -> Sequence[int]:
         self.voided.append((slug, reason))
         return []
 

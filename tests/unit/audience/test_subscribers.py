@@ -1,4 +1,4 @@
-"""Nobody is brought back who left, and nothing that is known is lost by accident."""
+"""People who left are never resubscribed, and stored facts are never lost by accident."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,5 +1,4 @@
-"""How a digest's editions come from the calendar to mailboxes is what staff can give, spelled one
-way."""
+"""The policy of a digest: valid values, in one spelling."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What staff decide about a digest is possible, and kept in one spelling."""
+"""The settings of a digest: valid values, in one spelling."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What to do with each entry of a source, decided without a database."""
+"""Decisions about the entries of a source, made without a database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

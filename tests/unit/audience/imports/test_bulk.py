@@ -1,4 +1,4 @@
-"""What one change makes of each member, by rules in plain sets."""
+"""The effect of a bulk change on each member, compared with rules in plain sets."""
 
 from collections.abc import Sequence
 from dataclasses import replace

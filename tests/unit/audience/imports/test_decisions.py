@@ -1,4 +1,4 @@
-"""Nobody is brought back by a row, and what a row doesn't say stays."""
+"""A row resubscribes no person, and fields that a row lacks stay unchanged."""
 
 from dataclasses import replace
 from typing import Any

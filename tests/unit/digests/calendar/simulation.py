@@ -164,8 +164,8 @@ def build_blackouts(begin: date) -> st.SearchStrategy[list[Blackout]]:
 def draw_moves(
     draw: st.DrawFn, schedules: Sequence[Schedule], begin: date
 ) -> list[SavedOccurrence]:
-    """What staff move, each at some moment: to that moment, or to a time that is to come, which may
-    be another one's."""
+    """Draw moves by staff: each at a moment, to that moment or to a later time, which another
+    occurrence may have."""
     last = begin + SIMULATED_TIME - DAY
     candidates = sorted(
         {

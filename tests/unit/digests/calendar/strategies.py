@@ -24,7 +24,7 @@ BEFORE, AFTER, SKIP = OnFreeDay.BEFORE, OnFreeDay.AFTER, OnFreeDay.SKIP
 
 
 def parse_wall_time(text: str) -> datetime:
-    """What a clock shows; it is in no zone."""
+    """Parse a wall-clock time, which is in no zone."""
     return datetime.fromisoformat(text)
 
 
@@ -103,7 +103,7 @@ def format_planned(planned: Iterable[PlannedOccurrence]) -> list[str]:
 
 
 def list_actions(steps: Iterable[CalendarStep]) -> list[tuple[str, str]]:
-    """What is done, to each by its name."""
+    """Return each step as (occurrence, action)."""
     return [
         (f"{step.planned.occurrence.rule_time:%d %b %H:%M}", step.action.value) for step in steps
     ]

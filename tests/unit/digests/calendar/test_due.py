@@ -1,4 +1,4 @@
-"""What a digest's calendar wants done at a moment; it only ever decides."""
+"""The steps that a digest's calendar decides at a moment; it carries out none of them."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -131,7 +131,7 @@ def test_what_lands_on_the_time_of_one_that_is_skipped_is_sent() -> None:
             ],
             25,
         ),
-        # Else what staff have moved there.
+        # Otherwise the occurrence that staff moved there.
         (
             [
                 make_saved_occurrence(
@@ -161,7 +161,7 @@ def test_what_lands_on_the_time_of_one_that_is_skipped_is_sent() -> None:
             ],
             24,
         ),
-        # Else the older schedule's.
+        # Otherwise the one of the older schedule.
         ([], 24),
     ],
 )
