@@ -386,15 +386,12 @@ def test_database_path_is_relative_to_working_folder(
 
 
 def test_own_templates_come_before_shipped(home: Path) -> None:
-    shipped_folder = config.find_shipped_folder("templates")
-    assert load(home).template_path == (shipped_folder,)
+    shipped = config.find_shipped_folder("templates")
+    assert load(home).template_path == (shipped,)
     (home / "templates").mkdir()
-    assert load(home).template_path == (home / "templates", shipped_folder)
+    assert load(home).template_path == (home / "templates", shipped)
     (home / "own").mkdir()
-    assert load(home, '[paths]\ntemplates = "own"\n').template_path == (
-        home / "own",
-        shipped_folder,
-    )
+    assert load(home, '[paths]\ntemplates = "own"\n').template_path == (home / "own", shipped)
 
 
 def test_envelope_sender_defaults_to_sender(home: Path) -> None:
