@@ -58,12 +58,12 @@ def test_any_text_is_address_or_refused(text: str) -> None:
 )  # fmt: skip
 def test_plain_addresses_agree_with_email_validator(address: str) -> None:
     try:
-        wanted = validate_email(address, check_deliverability=False, test_environment=True)
+        validated = validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
         with pytest.raises(InputError, match=re.escape(str(error).rstrip("."))):
             addresses.normalise_address(address)
     else:
-        assert addresses.normalise_address(address) == wanted.normalized.lower()
+        assert addresses.normalise_address(address) == validated.normalized.lower()
 
 
 @pytest.mark.parametrize(

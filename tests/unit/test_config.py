@@ -119,11 +119,11 @@ def test_shipped_config_file_is_valid() -> None:
 
 def test_approval_covers_unsubscribe_address(home: Path) -> None:
     """Without one it covers what it did before there was such a setting."""
-    ours = load(home)
-    before = f"{ours.sender.name}\n{ours.sender.address}\n\n{ours.web.base_url}"
-    assert ours.sender_details == before
-    offering = load(home, '[sender]\nunsubscribe_address = "leave@example.org"')
-    assert offering.sender_details == f"{before}\nleave@example.org"
+    settings = load(home)
+    details = f"{settings.sender.name}\n{settings.sender.address}\n\n{settings.web.base_url}"
+    assert settings.sender_details == details
+    settings_with_address = load(home, '[sender]\nunsubscribe_address = "leave@example.org"')
+    assert settings_with_address.sender_details == f"{details}\nleave@example.org"
 
 
 def test_settings_are_frozen(home: Path) -> None:
@@ -386,12 +386,12 @@ def test_database_path_is_relative_to_working_folder(
 
 
 def test_own_templates_come_before_shipped(home: Path) -> None:
-    ours = config.find_shipped_folder("templates")
-    assert load(home).template_path == (ours,)
+    shipped = config.find_shipped_folder("templates")
+    assert load(home).template_path == (shipped,)
     (home / "templates").mkdir()
-    assert load(home).template_path == (home / "templates", ours)
+    assert load(home).template_path == (home / "templates", shipped)
     (home / "own").mkdir()
-    assert load(home, '[paths]\ntemplates = "own"\n').template_path == (home / "own", ours)
+    assert load(home, '[paths]\ntemplates = "own"\n').template_path == (home / "own", shipped)
 
 
 def test_envelope_sender_defaults_to_sender(home: Path) -> None:

@@ -14,7 +14,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize(
-    ("where", "hint", "said"),
+    ("where", "hint", "expected"),
     [
         ("", "", "it is empty"),
         ("news.md, line 3", "", "news.md, line 3: it is empty"),
@@ -22,19 +22,19 @@ KINDS = [
         ("news.md, line 3", "write some", "news.md, line 3: it is empty; write some"),
     ],
 )
-def test_a_message_says_where_what_and_the_way_out(where: str, hint: str, said: str) -> None:
-    assert str(MailerError("it is empty", where=where, hint=hint)) == said
+def test_error_message_has_place_problem_and_hint(where: str, hint: str, expected: str) -> None:
+    assert str(MailerError("it is empty", where=where, hint=hint)) == expected
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_tree_in_the_docstring_is_the_tree(kind: type[MailerError]) -> None:
+def test_error_tree_in_docstring_has_exit_codes(kind: type[MailerError]) -> None:
     assert errors.__doc__
-    found = re.search(rf"\b{kind.__name__}\s+(?:exit code )?(\d):", errors.__doc__)
-    assert found, f"{kind.__name__} is not drawn"
-    assert int(found[1]) == kind.exit_code
+    match = re.search(rf"\b{kind.__name__}\s+(?:exit code )?(\d):", errors.__doc__)
+    assert match, f"{kind.__name__} is not drawn"
+    assert int(match[1]) == kind.exit_code
 
 
-def test_the_tree_draws_nothing_that_is_not_there() -> None:
+def test_error_tree_in_docstring_has_only_existing_errors() -> None:
     assert errors.__doc__
     drawn = set(re.findall(r"^\W*([A-Z]\w+)\s+(?:exit code )?\d:", errors.__doc__, re.MULTILINE))
     assert drawn == {kind.__name__ for kind in KINDS}
@@ -49,18 +49,18 @@ def test_the_tree_draws_nothing_that_is_not_there() -> None:
         (errors.ApprovalVoid, errors.Refused),
     ],
 )
-def test_a_narrow_error_is_also_the_wider_one(
+def test_narrow_error_is_subclass_of_wider_one(
     kind: type[MailerError], parent: type[MailerError]
 ) -> None:
     assert issubclass(kind, parent)
 
 
-def test_a_relay_that_may_come_back_is_told_from_one_that_will_not() -> None:
+def test_relay_error_is_temporary_or_permanent() -> None:
     assert errors.RelayError("it refuses our password", is_permanent=True).is_permanent
     assert not errors.RelayError("it is busy").is_permanent
 
 
-def test_an_address_that_may_work_later_is_told_from_one_that_will_not() -> None:
+def test_fetch_error_is_temporary_or_permanent() -> None:
     later = errors.FetchError("it is busy", retry_after=120.0, status=503)
     assert (later.is_permanent, later.retry_after, later.status) == (False, 120.0, 503)
     assert errors.FetchError("it is inside the office", is_permanent=True).is_permanent

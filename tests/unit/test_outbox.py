@@ -30,72 +30,72 @@ D = DeliveryState
 ANA = "ana@example.org"
 
 
-class Records:
-    def __init__(self, known: RecipientStatus) -> None:
-        self.known = known
-        self.asked = ""
+class FakeOutboxStore:
+    def __init__(self, status: RecipientStatus) -> None:
+        self.status = status
+        self.requested_address = ""
 
     def get_recipient_status(self, edition: Edition, address: str) -> RecipientStatus:
-        self.asked = address
-        return self.known
+        self.requested_address = address
+        return self.status
 
 
 # ---- trying again -----------------------------------------------------------------------------
 
 
-def test_deferred_mail_is_tried_at_5_10_30_minutes_1_and_2_hours_then_every_3() -> None:
+def test_retry_delays_of_deferred_mail_grow_to_three_hours() -> None:
     waits = [outbox.get_retry_delay(attempt) for attempt in range(1, 10)]
     minutes = [5, 10, 30, 60, 120, 180, 180, 180, 180]
     assert waits == [timedelta(minutes=wait) for wait in minutes]
 
 
 @given(st.integers(1, 200))
-def test_each_wait_is_at_least_as_long_as_the_one_before(attempt: int) -> None:
+def test_retry_delay_never_decreases(attempt: int) -> None:
     assert outbox.get_retry_delay(attempt + 1) >= outbox.get_retry_delay(attempt) > timedelta()
 
 
-def test_mail_is_given_up_after_four_to_five_days() -> None:
+def test_delivery_expires_after_four_to_five_days() -> None:
     assert timedelta(days=4) <= EXPIRE_AFTER <= timedelta(days=5)
 
 
 # ---- states -----------------------------------------------------------------------------------
 
 
-def test_every_delivery_state_has_its_row_and_its_line_in_the_docstring() -> None:
+def test_delivery_state_has_transitions_and_docstring_line() -> None:
     assert set(DELIVERY_TRANSITIONS) == set(D)
     assert outbox.__doc__
     for state in D:
         assert f"\n{state.value} " in outbox.__doc__
 
 
-def test_a_message_that_was_accepted_is_never_sent_again() -> None:
+def test_sent_delivery_has_no_transitions() -> None:
     assert DELIVERY_TRANSITIONS[D.SENT] == frozenset()
 
 
-def test_late_news_that_a_message_was_accepted_is_taken_in_every_state() -> None:
+def test_late_acceptance_is_taken_in_every_delivery_state() -> None:
     for state in set(D) - {D.SENT}:
         assert D.SENT in DELIVERY_TRANSITIONS[state]
     for state in (D.SUPPRESSED, D.CANCELLED):
         assert DELIVERY_TRANSITIONS[state] == {D.SENT}, "nothing else moves it"
 
 
-def test_only_what_was_tried_is_tried_again() -> None:
-    again = {state for state in D if D.QUEUED in DELIVERY_TRANSITIONS[state]}
-    assert again == {D.CLAIMED, D.ON_WIRE, D.FAILED, D.EXPIRED, D.IN_DOUBT}
+def test_only_tried_deliveries_are_retried() -> None:
+    retried = {state for state in D if D.QUEUED in DELIVERY_TRANSITIONS[state]}
+    assert retried == {D.CLAIMED, D.ON_WIRE, D.FAILED, D.EXPIRED, D.IN_DOUBT}
 
 
-def test_a_message_goes_out_through_the_gate_only() -> None:
+def test_delivery_goes_on_wire_only_from_claimed() -> None:
     assert [state for state in D if D.ON_WIRE in DELIVERY_TRANSITIONS[state]] == [D.CLAIMED]
-    for fruit in (D.FAILED, D.EXPIRED, D.IN_DOUBT):
-        assert [state for state in D if fruit in DELIVERY_TRANSITIONS[state]] == [D.ON_WIRE]
+    for outcome in (D.FAILED, D.EXPIRED, D.IN_DOUBT):
+        assert [state for state in D if outcome in DELIVERY_TRANSITIONS[state]] == [D.ON_WIRE]
 
 
-def test_an_edition_waits_for_all_that_may_still_go_out() -> None:
+def test_edition_waits_for_unfinished_deliveries() -> None:
     assert set(UNFINISHED_STATES) == {D.QUEUED, D.CLAIMED, D.ON_WIRE}
     assert set(IN_FLIGHT_STATES) < set(UNFINISHED_STATES)
 
 
-def test_a_report_adds_up() -> None:
+def test_delivery_report_total_is_sum() -> None:
     assert DeliveryReport(make_edition(), {D.SENT: 5, D.FAILED: 2}, {}, {}, {}).total == 7
 
 
@@ -111,17 +111,19 @@ MEMBER = RecipientStatus(
 )
 
 
-def why(known: RecipientStatus, of: Edition = PLANNED) -> str:
-    said = outbox.explain_outcome(make_transaction(outbox=Records(known)), of, ANA)
-    assert said.startswith(ANA)
-    assert said.endswith(".")
-    assert "\n" not in said
-    assert "None" not in said
-    return said
+def explain(status: RecipientStatus, edition: Edition = PLANNED) -> str:
+    sentence = outbox.explain_outcome(
+        make_transaction(outbox=FakeOutboxStore(status)), edition, ANA
+    )
+    assert sentence.startswith(ANA)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert "None" not in sentence
+    return sentence
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "expected"),
     [
         ({"subscriber_id": None}, "is not a subscriber"),
         ({"membership": None}, "they are not on the list 'news'"),
@@ -144,16 +146,16 @@ def why(known: RecipientStatus, of: Edition = PLANNED) -> str:
         ({}, "they were not eligible when it was planned on Fri 18 Dec 2026"),
     ],
 )
-def test_who_got_nothing_of_a_planned_edition_is_told_why(
-    fields: dict[str, Any], said: str
+def test_outcome_explains_why_planned_edition_was_not_received(
+    fields: dict[str, Any], expected: str
 ) -> None:
-    answer = why(replace(MEMBER, **fields), replace(PLANNED, segment="donors"))
-    assert said in answer
+    answer = explain(replace(MEMBER, **fields), replace(PLANNED, segment="donors"))
+    assert expected in answer
     assert "would get nothing" not in answer
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "expected"),
     [
         ({"membership": None}, "would get nothing of edition 7 (The week) because they are not on"),
         ({"in_segment": False}, "would get nothing"),
@@ -163,15 +165,17 @@ def test_who_got_nothing_of_a_planned_edition_is_told_why(
         ({"story_titles": ()}, "with its stories."),
     ],
 )
-def test_before_it_is_planned_one_is_told_what_will_be(fields: dict[str, Any], said: str) -> None:
-    assert said in why(replace(MEMBER, **fields), make_edition())
+def test_outcome_before_planning_explains_expected_delivery(
+    fields: dict[str, Any], expected: str
+) -> None:
+    assert expected in explain(replace(MEMBER, **fields), make_edition())
 
 
-def test_an_edition_that_never_went_out_says_so_to_everybody() -> None:
+def test_outcome_explains_skipped_or_cancelled_edition() -> None:
     skipped = make_edition(state=EditionState.SKIPPED, reason="no new story")
-    assert "because it was skipped: no new story." in why(MEMBER, skipped)
+    assert "because it was skipped: no new story." in explain(MEMBER, skipped)
     cancelled = make_edition(state=EditionState.CANCELLED)
-    assert "because it was cancelled before it was sent." in why(MEMBER, cancelled)
+    assert "because it was cancelled before it was sent." in explain(MEMBER, cancelled)
 
 
 DELIVERY = Delivery(
@@ -191,7 +195,7 @@ DELIVERY = Delivery(
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "expected"),
     [
         (
             {},
@@ -217,21 +221,21 @@ DELIVERY = Delivery(
         ({"state": D.ON_WIRE}, "it is on wire."),
     ],
 )
-def test_who_has_a_delivery_is_told_how_it_stands(fields: dict[str, Any], said: str) -> None:
-    answer = why(replace(MEMBER, delivery=replace(DELIVERY, **fields)))
-    assert said.replace("has not got it yet", "has not got edition 7 (The week) yet") in answer
+def test_outcome_explains_delivery_state(fields: dict[str, Any], expected: str) -> None:
+    answer = explain(replace(MEMBER, delivery=replace(DELIVERY, **fields)))
+    assert expected.replace("has not got it yet", "has not got edition 7 (The week) yet") in answer
 
 
 @pytest.mark.parametrize("state", D)
 @pytest.mark.parametrize("attempt", [0, 1, 4])
 @pytest.mark.parametrize("reply", ["", "451 4.7.1 try later"])
-def test_every_state_has_one_sentence(state: D, attempt: int, reply: str) -> None:
-    why(replace(MEMBER, delivery=replace(DELIVERY, state=state, attempt=attempt, reply=reply)))
+def test_outcome_of_every_state_is_single_sentence(state: D, attempt: int, reply: str) -> None:
+    explain(replace(MEMBER, delivery=replace(DELIVERY, state=state, attempt=attempt, reply=reply)))
 
 
-def test_one_is_asked_for_by_the_canonical_address() -> None:
-    records = Records(MEMBER)
-    outbox.explain_outcome(make_transaction(outbox=records), PLANNED, " ana@EXAMPLE.org ")
-    assert records.asked == ANA
+def test_outcome_is_found_by_canonical_address() -> None:
+    outbox_store = FakeOutboxStore(MEMBER)
+    outbox.explain_outcome(make_transaction(outbox=outbox_store), PLANNED, " ana@EXAMPLE.org ")
+    assert outbox_store.requested_address == ANA
     with pytest.raises(InputError, match="is not a mail address"):
-        outbox.explain_outcome(make_transaction(outbox=records), PLANNED, "ana")
+        outbox.explain_outcome(make_transaction(outbox=outbox_store), PLANNED, "ana")

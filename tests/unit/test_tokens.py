@@ -73,7 +73,7 @@ def test_token_field_with_dot_raises_value_error(field: str) -> None:
 
 
 def test_address_hash_is_keyed_and_stable() -> None:
-    one, other, again = tokens.hash_addresses(KEY, ["a@b.org", "c@b.org", "a@b.org"])
-    assert one == again == tokens.hash_address(KEY, "a@b.org")
-    assert len({one, other, tokens.hash_address(bytes(31) + b"\1", "a@b.org")}) == 3
-    assert re.fullmatch("[0-9a-f]{32}", one)
+    first, second, again = tokens.hash_addresses(KEY, ["a@b.org", "c@b.org", "a@b.org"])
+    assert first == again == tokens.hash_address(KEY, "a@b.org")
+    assert len({first, second, tokens.hash_address(bytes(31) + b"\1", "a@b.org")}) == 3
+    assert re.fullmatch("[0-9a-f]{32}", first)

@@ -89,9 +89,9 @@ def test_distinct_words_contain_same_words_as_text(text: str, query: str) -> Non
 
 
 @given(st.lists(st.sampled_from(["boats", "Roads", "été", "移民", "العربية"]), max_size=30))
-def test_distinct_words_have_no_repetition(some: list[str]) -> None:
-    kept = words.join_distinct_words(" ".join(some)).split()
-    assert kept == list(dict.fromkeys(words.fold_text(" ".join(some)).split()))
+def test_distinct_words_have_no_repetition(repeated_words: list[str]) -> None:
+    distinct_words = words.join_distinct_words(" ".join(repeated_words)).split()
+    assert distinct_words == list(dict.fromkeys(words.fold_text(" ".join(repeated_words)).split()))
 
 
 def test_distinct_words_leave_out_addresses() -> None:

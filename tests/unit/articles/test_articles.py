@@ -31,23 +31,23 @@ from tests.unit.samples import DAY, NOW, make_article, make_content
 LATER = NOW + DAY
 
 
-class Shelf:
+class FakeArticleStore:
     """Articles in memory, with the topics `health` and `diaspora`."""
 
     def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], Article] = {}
+        self.saved_articles: dict[tuple[str, str], Article] = {}
         self.notes: list[str] = []
-        self.voided: list[tuple[str, str]] = []
+        self.reverted_editions: list[tuple[str, str]] = []
 
     def find_article(self, slug: str, language: str) -> Article | None:
-        return self.kept.get((slug, language))
+        return self.saved_articles.get((slug, language))
 
     def find_articles(self, query: ArticleQuery) -> list[Article]:
-        return [one for one in self.kept.values() if one.slug in query.slugs]
+        return [article for article in self.saved_articles.values() if article.slug in query.slugs]
 
-    def _keep(self, one: Article) -> Article:
-        self.kept[one.slug, one.language] = one
-        return one
+    def _save(self, article: Article) -> Article:
+        self.saved_articles[article.slug, article.language] = article
+        return article
 
     def add_article(
         self,
@@ -57,8 +57,8 @@ class Shelf:
         state: ArticleState = ArticleState.QUEUED,
     ) -> Article:
         plain: dict[str, Any] = {f: getattr(content, f) for f in Content.__dataclass_fields__}
-        number = len(self.kept) + 1
-        return self._keep(
+        number = len(self.saved_articles) + 1
+        return self._save(
             make_article(**plain, id=number, state=state, created_at=now, updated_at=now)
         )
 
@@ -68,10 +68,10 @@ class Shelf:
         self.notes.append(note)
         plain: dict[str, Any] = {f: getattr(content, f) for f in Content.__dataclass_fields__}
         revision = article.revision + 1
-        return self._keep(replace(article, **plain, revision=revision, updated_at=now))
+        return self._save(replace(article, **plain, revision=revision, updated_at=now))
 
     def set_state(self, article: Article, state: ArticleState, now: datetime) -> Article:
-        return self._keep(replace(article, state=state, updated_at=now))
+        return self._save(replace(article, state=state, updated_at=now))
 
     def find_unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]:
         return [slug for slug in slugs if slug not in {"health", "diaspora"}]
@@ -79,7 +79,7 @@ class Shelf:
     def revert_editions_to_draft(
         self, slug: str, reason: str, now: datetime, actor: Actor | None = None
     ) -> Sequence[int]:
-        self.voided.append((slug, reason))
+        self.reverted_editions.append((slug, reason))
         return []
 
 
@@ -87,7 +87,7 @@ class Shelf:
 
 
 @pytest.mark.parametrize(
-    ("fields", "where", "what"),
+    ("fields", "field", "message"),
     [
         ({"title": " \n "}, "title", "no title"),
         ({"title": "x" * 301}, "title", "longer than 300"),
@@ -110,23 +110,23 @@ class Shelf:
         ({"canonical_url": "https://a.org/b c"}, "canonical_url", "not a web address"),
     ],
 )
-def test_a_field_that_can_not_be_is_named(fields: dict[str, Any], where: str, what: str) -> None:
-    with pytest.raises(InputError, match=what) as caught:
+def test_invalid_article_field_is_named(fields: dict[str, Any], field: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         articles.check_content(make_content(**fields))
-    assert caught.value.field == where
+    assert caught.value.field == field
 
 
-def test_a_language_that_can_not_be_is_refused() -> None:
+def test_invalid_article_language_is_refused() -> None:
     with pytest.raises(InputError, match="not a language tag"):
         articles.check_content(make_content(language="english"))
 
 
-def test_a_date_without_its_zone_is_a_bug_of_the_caller() -> None:
+def test_article_date_without_zone_raises_value_error() -> None:
     with pytest.raises(ValueError, match="aware"):
         articles.check_content(make_content(published=datetime(2026, 1, 1)))  # noqa: DTZ001
 
 
-def test_fields_come_out_in_canonical_form() -> None:
+def test_article_fields_are_put_in_canonical_form() -> None:
     checked = articles.check_content(
         make_content(
             title=" Relief\n reaches ",
@@ -144,20 +144,20 @@ def test_fields_come_out_in_canonical_form() -> None:
 
 
 @given(st.text(max_size=300))
-def test_a_slug_made_from_a_title_is_a_slug_or_nothing(title: str) -> None:
+def test_slug_from_any_title_is_valid_or_empty(title: str) -> None:
     slug = articles.make_slug(title)
     assert slug == "" or SLUG.fullmatch(slug)
     assert len(slug) <= SLUG_LENGTH
 
 
-def test_a_slug_is_made_of_whole_words() -> None:
+def test_slug_from_title_has_whole_words() -> None:
     assert articles.make_slug("It’s a boy: 3 kg!") == "its-a-boy-3-kg"
     assert articles.make_slug("移民") == ""
     assert articles.make_slug("word " * 40) == "-".join(["word"] * 16)
 
 
 @given(st.sampled_from(list(Content.__dataclass_fields__)))
-def test_a_fingerprint_depends_on_every_field(name: str) -> None:
+def test_article_fingerprint_depends_on_every_field(name: str) -> None:
     other: dict[str, Any] = {
         "kind": ArticleKind.EVENT,
         "published": LATER,
@@ -166,19 +166,19 @@ def test_a_fingerprint_depends_on_every_field(name: str) -> None:
         "lead": True,
         "release": Release(subhead="and more"),
     }
-    one = make_content()
+    content = make_content()
     assert (
-        replace(one, **{name: other.get(name, "other")}).compute_fingerprint()
-        != one.compute_fingerprint()
+        replace(content, **{name: other.get(name, "other")}).compute_fingerprint()
+        != content.compute_fingerprint()
     )
-    assert replace(one).compute_fingerprint() == one.compute_fingerprint()
+    assert replace(content).compute_fingerprint() == content.compute_fingerprint()
 
 
 # ---- stories ----------------------------------------------------------------------------------
 
 
-def test_translations_are_one_story_with_the_topics_of_all() -> None:
-    found = articles.group_stories(
+def test_story_groups_translations_and_their_topics() -> None:
+    stories = articles.group_stories(
         [
             make_article("storm", topics=("health",), published=NOW),
             make_article("vote"),
@@ -186,38 +186,38 @@ def test_translations_are_one_story_with_the_topics_of_all() -> None:
             make_article("storm", language="ar", lead=True, published=NOW - DAY),
         ]
     )
-    assert [story.slug for story in found] == ["storm", "vote"]
-    storm = found[0]
+    assert [story.slug for story in stories] == ["storm", "vote"]
+    storm = stories[0]
     assert storm.topics == ("health", "diaspora")
     assert storm.languages == ("en", "fr", "ar")
     assert storm.published == NOW - DAY
     assert storm.lead
-    assert not found[1].lead
+    assert not stories[1].lead
 
 
 @pytest.mark.parametrize(
-    ("wanted", "default", "read"),
+    ("language", "default", "expected"),
     [("fr", "en", "fr"), ("fr-CA", "en", "fr"), ("ru", "en", "en"), ("ru", "es", None)],
 )
-def test_a_reader_gets_their_language_else_the_default_else_nothing(
-    wanted: str, default: str, read: str | None
+def test_story_translation_falls_back_to_default_language(
+    language: str, default: str, expected: str | None
 ) -> None:
     story = Story("storm", (make_article("storm"), make_article("storm", language="fr")))
-    found = story.find_translation(wanted, default)
-    assert (found.language if found else None) == read
+    translation = story.find_translation(language, default)
+    assert (translation.language if translation else None) == expected
 
 
 # ---- verbs ------------------------------------------------------------------------------------
 
 
-def test_an_article_is_added_then_unchanged_then_revised() -> None:
-    shelf = Shelf()
+def test_article_is_added_unchanged_then_revised() -> None:
+    article_store = FakeArticleStore()
     first, outcome = articles.add_article(
-        make_transaction(articles=shelf), STAFF, make_content(), NOW
+        make_transaction(articles=article_store), STAFF, make_content(), NOW
     )
     assert outcome is ArticleOutcome.ADDED
     assert articles.add_article(
-        make_transaction(articles=shelf),
+        make_transaction(articles=article_store),
         STAFF,
         make_content(title=" Relief reaches  the coast"),
         LATER,
@@ -226,19 +226,21 @@ def test_an_article_is_added_then_unchanged_then_revised() -> None:
         ArticleOutcome.UNCHANGED,
     )
     revised, outcome = articles.add_article(
-        make_transaction(articles=shelf), STAFF, make_content(body="Boats left."), LATER
+        make_transaction(articles=article_store), STAFF, make_content(body="Boats left."), LATER
     )
     assert outcome is ArticleOutcome.REVISED
     assert (revised.revision, revised.body) == (2, "Boats left.")
 
 
-def test_what_changes_a_story_voids_the_editions_that_hold_it() -> None:
-    shelf = Shelf()
-    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(), NOW)
-    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(), NOW)
-    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(language="fr"), NOW)
+def test_article_change_reverts_editions_to_draft() -> None:
+    article_store = FakeArticleStore()
+    articles.add_article(make_transaction(articles=article_store), STAFF, make_content(), NOW)
+    articles.add_article(make_transaction(articles=article_store), STAFF, make_content(), NOW)
+    articles.add_article(
+        make_transaction(articles=article_store), STAFF, make_content(language="fr"), NOW
+    )
     articles.edit_article(
-        make_transaction(articles=shelf),
+        make_transaction(articles=article_store),
         STAFF,
         "storm-relief",
         "EN",
@@ -246,11 +248,15 @@ def test_what_changes_a_story_voids_the_editions_that_hold_it() -> None:
         NOW,
     )
     articles.edit_article(
-        make_transaction(articles=shelf), STAFF, "storm-relief", "en", {"title": "New"}, NOW
+        make_transaction(articles=article_store), STAFF, "storm-relief", "en", {"title": "New"}, NOW
     )
-    articles.withdraw_articles(make_transaction(articles=shelf), STAFF, "storm-relief", None, NOW)
-    articles.withdraw_articles(make_transaction(articles=shelf), STAFF, "storm-relief", None, NOW)
-    assert shelf.voided == [
+    articles.withdraw_articles(
+        make_transaction(articles=article_store), STAFF, "storm-relief", None, NOW
+    )
+    articles.withdraw_articles(
+        make_transaction(articles=article_store), STAFF, "storm-relief", None, NOW
+    )
+    assert article_store.reverted_editions == [
         ("storm-relief", "en was added"),
         ("storm-relief", "fr was added"),
         ("storm-relief", "byline, title edited"),
@@ -258,85 +264,112 @@ def test_what_changes_a_story_voids_the_editions_that_hold_it() -> None:
     ]
 
 
-def test_an_undated_file_brought_in_again_keeps_its_first_date() -> None:
-    shelf = Shelf()
+def test_undated_article_added_again_keeps_first_date() -> None:
+    article_store = FakeArticleStore()
     articles.add_article(
-        make_transaction(articles=shelf), STAFF, make_content(published=NOW), NOW, dated=False
+        make_transaction(articles=article_store),
+        STAFF,
+        make_content(published=NOW),
+        NOW,
+        dated=False,
     )
     again = make_content(published=LATER)
     assert (
-        articles.add_article(make_transaction(articles=shelf), STAFF, again, LATER, dated=False)[1]
+        articles.add_article(
+            make_transaction(articles=article_store), STAFF, again, LATER, dated=False
+        )[1]
         is ArticleOutcome.UNCHANGED
     )
-    revised, outcome = articles.add_article(make_transaction(articles=shelf), STAFF, again, LATER)
+    revised, outcome = articles.add_article(
+        make_transaction(articles=article_store), STAFF, again, LATER
+    )
     assert outcome is ArticleOutcome.REVISED
     assert revised.published == LATER
 
 
-def test_new_content_does_not_bring_a_withdrawn_article_back() -> None:
-    shelf = Shelf()
-    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(), NOW)
-    articles.withdraw_articles(make_transaction(articles=shelf), STAFF, "storm-relief", "en", NOW)
+def test_withdrawn_article_stays_withdrawn_after_revision() -> None:
+    article_store = FakeArticleStore()
+    articles.add_article(make_transaction(articles=article_store), STAFF, make_content(), NOW)
+    articles.withdraw_articles(
+        make_transaction(articles=article_store), STAFF, "storm-relief", "en", NOW
+    )
     revised, _ = articles.add_article(
-        make_transaction(articles=shelf), STAFF, make_content(body="Boats left."), LATER
+        make_transaction(articles=article_store), STAFF, make_content(body="Boats left."), LATER
     )
     assert revised.state is ArticleState.WITHDRAWN
     (restored,) = articles.restore_articles(
-        make_transaction(articles=shelf), STAFF, "storm-relief", None, LATER
+        make_transaction(articles=article_store), STAFF, "storm-relief", None, LATER
     )
     assert restored.state is ArticleState.QUEUED
     assert (
         articles.restore_articles(
-            make_transaction(articles=shelf), STAFF, "storm-relief", None, LATER
+            make_transaction(articles=article_store), STAFF, "storm-relief", None, LATER
         )
         == []
     )
 
 
-def test_one_translation_can_be_withdrawn_alone() -> None:
-    shelf = Shelf()
-    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(), NOW)
-    articles.add_article(make_transaction(articles=shelf), STAFF, make_content(language="fr"), NOW)
-    done = articles.withdraw_articles(
-        make_transaction(articles=shelf), STAFF, "storm-relief", "fr", NOW
+def test_single_translation_can_be_withdrawn() -> None:
+    article_store = FakeArticleStore()
+    articles.add_article(make_transaction(articles=article_store), STAFF, make_content(), NOW)
+    articles.add_article(
+        make_transaction(articles=article_store), STAFF, make_content(language="fr"), NOW
     )
-    assert [one.language for one in done] == ["fr"]
+    withdrawn = articles.withdraw_articles(
+        make_transaction(articles=article_store), STAFF, "storm-relief", "fr", NOW
+    )
+    assert [article.language for article in withdrawn] == ["fr"]
     assert (
-        articles.get_article(make_transaction(articles=shelf), "storm-relief", "en").state
+        articles.get_article(make_transaction(articles=article_store), "storm-relief", "en").state
         is ArticleState.QUEUED
     )
 
 
-def test_an_unknown_topic_is_refused_and_nothing_is_kept() -> None:
-    shelf = Shelf()
+def test_article_with_unknown_topic_is_not_saved() -> None:
+    article_store = FakeArticleStore()
     with pytest.raises(
         InputError, match=r"topics: there is no topic 'helth'; correct the spelling"
     ):
         articles.add_article(
-            make_transaction(articles=shelf), STAFF, make_content(topics=("health", "helth")), NOW
+            make_transaction(articles=article_store),
+            STAFF,
+            make_content(topics=("health", "helth")),
+            NOW,
         )
-    assert shelf.kept == {}
+    assert article_store.saved_articles == {}
 
 
-def test_a_bad_edit_changes_nothing() -> None:
-    shelf = Shelf()
-    before, _ = articles.add_article(make_transaction(articles=shelf), STAFF, make_content(), NOW)
+def test_invalid_article_edit_changes_nothing() -> None:
+    article_store = FakeArticleStore()
+    before, _ = articles.add_article(
+        make_transaction(articles=article_store), STAFF, make_content(), NOW
+    )
     with pytest.raises(InputError, match="no title"):
         articles.edit_article(
-            make_transaction(articles=shelf), STAFF, "storm-relief", "en", {"title": ""}, LATER
+            make_transaction(articles=article_store),
+            STAFF,
+            "storm-relief",
+            "en",
+            {"title": ""},
+            LATER,
         )
-    assert articles.get_article(make_transaction(articles=shelf), "storm-relief", "en") == before
+    assert (
+        articles.get_article(make_transaction(articles=article_store), "storm-relief", "en")
+        == before
+    )
 
 
-def test_what_is_not_there_is_not_found() -> None:
+def test_missing_article_raises_not_found() -> None:
     with pytest.raises(NotFound, match="there is no article storm in fr"):
-        articles.get_article(make_transaction(articles=Shelf()), "storm", "fr")
+        articles.get_article(make_transaction(articles=FakeArticleStore()), "storm", "fr")
     with pytest.raises(NotFound, match="there is no article storm") as caught:
-        articles.withdraw_articles(make_transaction(articles=Shelf()), STAFF, "storm", None, NOW)
+        articles.withdraw_articles(
+            make_transaction(articles=FakeArticleStore()), STAFF, "storm", None, NOW
+        )
     assert caught.value.next_steps == (NextStep("list_articles"),)
 
 
-def test_content_without_its_record_is_what_was_given() -> None:
+def test_article_content_equals_given_content() -> None:
     assert make_article(title="A").content == make_content(title="A")
     assert make_article().published.tzinfo is UTC
     assert make_article().updated_at - make_article().published == timedelta(days=1)

@@ -17,34 +17,34 @@ from tests.fakes import make_transaction
 from tests.unit.samples import NOW, generate_texts, make_topic
 
 
-class Register:
+class FakeListStore:
     """Lists and topics in memory."""
 
     def __init__(self, **uses: int) -> None:
         self.uses = uses
-        self.topics_kept: list[Topic] = []
-        self.lists_kept: list[MailingList] = []
+        self.saved_topics: list[Topic] = []
+        self.saved_lists: list[MailingList] = []
 
     def list_topics(self) -> list[Topic]:
-        return self.topics_kept
+        return self.saved_topics
 
     def add_topic(self, slug: str, names: Mapping[str, str], now: datetime) -> Topic:
-        self.topics_kept.append(Topic(len(self.topics_kept) + 1, slug, names))
-        return self.topics_kept[-1]
+        self.saved_topics.append(Topic(len(self.saved_topics) + 1, slug, names))
+        return self.saved_topics[-1]
 
     def set_topic_names(self, topic: Topic, names: Mapping[str, str]) -> Topic:
-        named = replace(topic, names=names)
-        self.topics_kept[self.topics_kept.index(topic)] = named
-        return named
+        renamed = replace(topic, names=names)
+        self.saved_topics[self.saved_topics.index(topic)] = renamed
+        return renamed
 
     def remove_topic(self, topic: Topic) -> None:
-        self.topics_kept.remove(topic)
+        self.saved_topics.remove(topic)
 
     def count_topic_uses(self, topic: Topic) -> Mapping[str, int]:
         return self.uses
 
     def list_mailing_lists(self) -> list[MailingList]:
-        return self.lists_kept
+        return self.saved_lists
 
     def add_list(
         self,
@@ -69,22 +69,22 @@ class Register:
             time_zone=time_zone,
             welcome=welcome,
         )
-        self.lists_kept.append(made)
+        self.saved_lists.append(made)
         return made
 
     def edit_list(self, mailing_list: MailingList) -> MailingList:
-        self.lists_kept = [mailing_list]
+        self.saved_lists = [mailing_list]
         return mailing_list
 
     def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]:
         return self.uses
 
     def remove_list(self, mailing_list: MailingList) -> None:
-        self.lists_kept.remove(mailing_list)
+        self.saved_lists.remove(mailing_list)
 
 
 @given(st.one_of(generate_texts(3), st.text("ab1-\n", max_size=70)))
-def test_what_names_a_record_can_stand_in_a_list_id(slug: str) -> None:
+def test_valid_slug_fits_in_list_id(slug: str) -> None:
     try:
         lists.check_slug(slug, "list")
     except InputError:
@@ -98,13 +98,13 @@ def test_what_names_a_record_can_stand_in_a_list_id(slug: str) -> None:
 @pytest.mark.parametrize(
     "slug", ["", "News", "news list", "news-", "-news", "a--b", "news\n", "né"]
 )
-def test_other_names_are_refused(slug: str) -> None:
+def test_invalid_list_slug_is_refused(slug: str) -> None:
     with pytest.raises(InputError, match="can't name a list"):
         lists.check_slug(slug, "list")
 
 
 @given(generate_texts())
-def test_a_line_is_one_line_or_refused(value: str) -> None:
+def test_any_text_is_single_line_or_refused(value: str) -> None:
     try:
         line = lists.check_line(value, "name", required=False)
     except InputError as error:
@@ -119,83 +119,85 @@ def test_a_line_is_one_line_or_refused(value: str) -> None:
     ("language", "name"),
     [("fr", "Santé"), ("fr-CA", "Santé"), ("en", "Health"), ("ru", "Health")],
 )
-def test_a_topic_has_a_name_for_every_reader(language: str, name: str) -> None:
+def test_topic_name_follows_reader_language(language: str, name: str) -> None:
     assert make_topic("health", fr="Santé", en="Health").get_name(language) == name
 
 
-def test_a_topic_without_english_uses_what_it_has_and_at_last_its_slug() -> None:
+def test_topic_without_english_name_falls_back_to_slug() -> None:
     assert make_topic("health", fr="Santé").get_name("ru") == "Santé"
     assert make_topic("climate-change").get_name("ru") == "climate change"
 
 
-def test_a_topic_is_added_named_and_found() -> None:
-    register = Register()
+def test_topic_is_added_renamed_and_found() -> None:
+    list_store = FakeListStore()
     assert lists.add_topic(
-        make_transaction(lists=register), STAFF, "climate-change", {}, NOW
+        make_transaction(lists=list_store), STAFF, "climate-change", {}, NOW
     ).names == {"en": "Climate change"}
-    named = lists.add_topic(
-        make_transaction(lists=register), STAFF, "climate-change", {"FR": " Le  climat "}, NOW
+    renamed = lists.add_topic(
+        make_transaction(lists=list_store), STAFF, "climate-change", {"FR": " Le  climat "}, NOW
     )
-    assert named.names == {"en": "Climate change", "fr": "Le climat"}
+    assert renamed.names == {"en": "Climate change", "fr": "Le climat"}
     assert (
         lists.add_topic(
-            make_transaction(lists=register), STAFF, "climate-change", {"fr": "Le climat"}, NOW
+            make_transaction(lists=list_store), STAFF, "climate-change", {"fr": "Le climat"}, NOW
         )
-        is named
+        is renamed
     )
-    assert lists.get_topics(make_transaction(lists=register), ["climate-change"] * 2) == (named,)
+    assert lists.get_topics(make_transaction(lists=list_store), ["climate-change"] * 2) == (
+        renamed,
+    )
     with pytest.raises(NotFound, match="there is no topic 'climat'"):
-        lists.get_topics(make_transaction(lists=register), ["climate-change", "climat"])
+        lists.get_topics(make_transaction(lists=list_store), ["climate-change", "climat"])
 
 
-def test_a_topic_in_use_stays() -> None:
-    register = Register(articles=3, digests=0, subscribers=12)
-    lists.add_topic(make_transaction(lists=register), STAFF, "health", {}, NOW)
+def test_topic_in_use_cannot_be_removed() -> None:
+    list_store = FakeListStore(articles=3, digests=0, subscribers=12)
+    lists.add_topic(make_transaction(lists=list_store), STAFF, "health", {}, NOW)
     with pytest.raises(InputError, match="is used by 3 articles, 12 subscribers;"):
-        lists.remove_topic(make_transaction(lists=register), STAFF, "health")
-    register.uses = {}
-    lists.remove_topic(make_transaction(lists=register), STAFF, "health")
-    assert register.list_topics() == []
+        lists.remove_topic(make_transaction(lists=list_store), STAFF, "health")
+    list_store.uses = {}
+    lists.remove_topic(make_transaction(lists=list_store), STAFF, "health")
+    assert list_store.list_topics() == []
 
 
-def test_a_topics_name_is_taken_away_but_not_its_last() -> None:
-    register = Register()
+def test_last_topic_name_cannot_be_removed() -> None:
+    list_store = FakeListStore()
     lists.add_topic(
-        make_transaction(lists=register), STAFF, "health", {"en": "Health", "fr": "Santé"}, NOW
+        make_transaction(lists=list_store), STAFF, "health", {"en": "Health", "fr": "Santé"}, NOW
     )
     assert lists.remove_topic_name(
-        make_transaction(lists=register), STAFF, "health", "EN"
+        make_transaction(lists=list_store), STAFF, "health", "EN"
     ).names == {"fr": "Santé"}
     with pytest.raises(NotFound, match="has no name in en; it has fr"):
-        lists.remove_topic_name(make_transaction(lists=register), STAFF, "health", "en")
+        lists.remove_topic_name(make_transaction(lists=list_store), STAFF, "health", "en")
     with pytest.raises(InputError, match="it is the only name of the topic 'health'"):
-        lists.remove_topic_name(make_transaction(lists=register), STAFF, "health", "fr")
+        lists.remove_topic_name(make_transaction(lists=list_store), STAFF, "health", "fr")
 
 
-def test_a_list_that_something_hangs_on_stays() -> None:
-    register = Register(**{"people who are or were on it": 1, "editions": 0})
-    lists.add_list(make_transaction(lists=register), STAFF, "news", "News", NOW)
+def test_list_in_use_cannot_be_removed() -> None:
+    list_store = FakeListStore(**{"people who are or were on it": 1, "editions": 0})
+    lists.add_list(make_transaction(lists=list_store), STAFF, "news", "News", NOW)
     with pytest.raises(InputError, match=r"can't be removed \(people who are or were on it: 1\)"):
-        lists.remove_list(make_transaction(lists=register), STAFF, "news")
-    register.uses = {}
-    assert lists.remove_list(make_transaction(lists=register), STAFF, "news").slug == "news"
-    assert register.list_mailing_lists() == []
+        lists.remove_list(make_transaction(lists=list_store), STAFF, "news")
+    list_store.uses = {}
+    assert lists.remove_list(make_transaction(lists=list_store), STAFF, "news").slug == "news"
+    assert list_store.list_mailing_lists() == []
 
 
-def test_a_list_is_added_once_and_edited() -> None:
-    register = Register()
+def test_list_is_added_once_and_edited() -> None:
+    list_store = FakeListStore()
     made = lists.add_list(
-        make_transaction(lists=register), STAFF, "press", " The  press ", NOW, language="EN-gb"
+        make_transaction(lists=list_store), STAFF, "press", " The  press ", NOW, language="EN-gb"
     )
     assert (made.name, made.language, made.visibility) == ("The press", "en-GB", Visibility.PUBLIC)
     with pytest.raises(InputError, match="there is a list 'press' already"):
-        lists.add_list(make_transaction(lists=register), STAFF, "press", "Again", NOW)
+        lists.add_list(make_transaction(lists=list_store), STAFF, "press", "Again", NOW)
     edited = lists.edit_list(
-        make_transaction(lists=register), STAFF, "press", {"visibility": Visibility.PRIVATE}
+        make_transaction(lists=list_store), STAFF, "press", {"visibility": Visibility.PRIVATE}
     )
-    assert lists.get_list(make_transaction(lists=register), "press") == edited
+    assert lists.get_list(make_transaction(lists=list_store), "press") == edited
     assert edited.visibility is Visibility.PRIVATE
     with pytest.raises(InputError, match="name: it is empty"):
-        lists.edit_list(make_transaction(lists=register), STAFF, "press", {"name": ""})
+        lists.edit_list(make_transaction(lists=list_store), STAFF, "press", {"name": ""})
     with pytest.raises(NotFound, match="there is no list 'news'"):
-        lists.get_list(make_transaction(lists=register), "news")
+        lists.get_list(make_transaction(lists=list_store), "news")

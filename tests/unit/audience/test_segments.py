@@ -64,40 +64,42 @@ values = {
 
 
 @st.composite
-def comparisons(draw: st.DrawFn) -> Among:
+def draw_comparisons(draw: st.DrawFn) -> Among:
     field = draw(st.sampled_from(FilterField))
-    found = draw(st.lists(values[field], min_size=1, max_size=4, unique=True))
-    return Among(field, tuple(found))
+    chosen_values = draw(st.lists(values[field], min_size=1, max_size=4, unique=True))
+    return Among(field, tuple(chosen_values))
 
 
-def trees() -> st.SearchStrategy[Filter]:
+def build_filters() -> st.SearchStrategy[Filter]:
     """Trees that can be written: a group has two terms or more."""
-    leaves = st.one_of(comparisons(), st.builds(Joined, st.booleans(), st.dates()))
+    leaves = st.one_of(draw_comparisons(), st.builds(Joined, st.booleans(), st.dates()))
 
-    def several(inner: st.SearchStrategy[Filter]) -> st.SearchStrategy[tuple[Filter, ...]]:
+    def build_groups(inner: st.SearchStrategy[Filter]) -> st.SearchStrategy[tuple[Filter, ...]]:
         return st.lists(inner, min_size=2, max_size=4).map(tuple)
 
     return st.recursive(
         leaves,
         lambda inner: st.one_of(
-            st.builds(Not, inner), st.builds(All, several(inner)), st.builds(AnyOf, several(inner))
+            st.builds(Not, inner),
+            st.builds(All, build_groups(inner)),
+            st.builds(AnyOf, build_groups(inner)),
         ),
         max_leaves=12,
     )
 
 
-@given(trees())
-def test_what_is_written_is_what_is_read(tree: Filter) -> None:
+@given(build_filters())
+def test_filter_round_trips_through_text(tree: Filter) -> None:
     assert parse_filter(format_filter(tree)) == tree
 
 
-@given(trees())
-def test_a_tree_survives_being_kept_as_json(tree: Filter) -> None:
+@given(build_filters())
+def test_filter_round_trips_through_json(tree: Filter) -> None:
     assert from_plain(json.loads(json.dumps(to_plain(tree)))) == tree
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_filter_or_refused_with_its_column(line: str) -> None:
+def test_any_text_is_filter_or_error_with_column(line: str) -> None:
     try:
         tree = parse_filter(line)
     except InputError as error:
@@ -117,7 +119,7 @@ pieces = st.lists(
 
 
 @given(pieces)
-def test_words_in_any_order_are_a_filter_or_refused(line: str) -> None:
+def test_filter_words_in_any_order_are_filter_or_refused(line: str) -> None:
     try:
         tree = parse_filter(line)
     except InputError:
@@ -158,12 +160,12 @@ def test_words_in_any_order_are_a_filter_or_refused(line: str) -> None:
         ("not country = GB and topic = health", All((Not(GB), HEALTH))),
     ],
 )
-def test_a_line_reads_as_its_grammar_says(line: str, tree: Filter) -> None:
+def test_filter_text_is_parsed_by_grammar(line: str, tree: Filter) -> None:
     assert parse_filter(line) == tree
 
 
 @pytest.mark.parametrize(
-    ("line", "column", "what"),
+    ("line", "column", "message"),
     [
         ("county = GB", 1, "was expected"),
         ("country", 8, "'in' or '=' or '!=' was expected"),
@@ -192,15 +194,15 @@ def test_a_line_reads_as_its_grammar_says(line: str, tree: Filter) -> None:
         ('"tag" = a', 1, "was expected"),
     ],
 )
-def test_an_error_names_the_column(line: str, column: int, what: str) -> None:
+def test_filter_error_names_column(line: str, column: int, message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_filter(line)
-    assert what in caught.value.message
+    assert message in caught.value.message
     assert caught.value.where == f"filter, column {column}"
     assert caught.value.hint.startswith("write it as: ")
 
 
-def test_a_filter_may_nest_and_not_without_end() -> None:
+def test_filter_nesting_is_limited() -> None:
     assert parse_filter("(" * MAX_FILTER_DEPTH + "tag = a" + ")" * MAX_FILTER_DEPTH) == Among(
         FilterField.TAG, ("a",)
     )
@@ -209,7 +211,7 @@ def test_a_filter_may_nest_and_not_without_end() -> None:
             parse_filter(deep)
 
 
-def test_data_that_is_no_tree_is_a_bug_of_the_store() -> None:
+def test_invalid_stored_filter_raises_value_error() -> None:
     with pytest.raises(ValueError, match="not a filter"):
         from_plain({"sql": "1=1"})
 
@@ -217,22 +219,22 @@ def test_data_that_is_no_tree_is_a_bug_of_the_store() -> None:
 # ---- saved segments ---------------------------------------------------------------------------
 
 
-class Cabinet:
+class FakeSegmentStore:
     """Segments in memory; the topics are health and diaspora."""
 
     def __init__(self, **uses: int) -> None:
-        self.kept: dict[str, Segment] = {}
+        self.saved_segments: dict[str, Segment] = {}
         self.uses = uses
 
     def list_segments(self) -> list[Segment]:
-        return list(self.kept.values())
+        return list(self.saved_segments.values())
 
     def save_segment(self, slug: str, name: str, tree: Filter, now: datetime) -> Segment:
-        self.kept[slug] = Segment(len(self.kept) + 1, slug, name, tree, now)
-        return self.kept[slug]
+        self.saved_segments[slug] = Segment(len(self.saved_segments) + 1, slug, name, tree, now)
+        return self.saved_segments[slug]
 
     def remove_segment(self, segment: Segment) -> None:
-        del self.kept[segment.slug]
+        del self.saved_segments[segment.slug]
 
     def count_members(self, mailing_list: MailingList, tree: Filter) -> int:
         return 0
@@ -249,20 +251,35 @@ class Cabinet:
         return frozenset({"health", "diaspora"})
 
 
-def test_a_segment_is_saved_replaced_found_and_removed() -> None:
-    cabinet = Cabinet(digests=0)
+def test_segment_is_saved_replaced_found_and_removed() -> None:
+    segment_store = FakeSegmentStore(digests=0)
     segments.save_segment(
-        make_transaction(segments=cabinet), STAFF, "britain", "In Britain", "country = GB", NOW
+        make_transaction(segments=segment_store),
+        STAFF,
+        "britain",
+        "In Britain",
+        "country = GB",
+        NOW,
     )
-    assert segments.get_segment(make_transaction(segments=cabinet), "britain").filter == GB
+    assert segments.get_segment(make_transaction(segments=segment_store), "britain").filter == GB
     segments.save_segment(
-        make_transaction(segments=cabinet), STAFF, "britain", " In  Britain ", "country != GB", NOW
+        make_transaction(segments=segment_store),
+        STAFF,
+        "britain",
+        " In  Britain ",
+        "country != GB",
+        NOW,
     )
-    assert segments.get_segment(make_transaction(segments=cabinet), "britain").filter == Not(GB)
-    assert segments.get_segment(make_transaction(segments=cabinet), "britain").name == "In Britain"
-    segments.remove_segment(make_transaction(segments=cabinet), STAFF, "britain")
+    assert segments.get_segment(make_transaction(segments=segment_store), "britain").filter == Not(
+        GB
+    )
+    assert (
+        segments.get_segment(make_transaction(segments=segment_store), "britain").name
+        == "In Britain"
+    )
+    segments.remove_segment(make_transaction(segments=segment_store), STAFF, "britain")
     with pytest.raises(NotFound, match="there is no segment 'britain'"):
-        segments.get_segment(make_transaction(segments=cabinet), "britain")
+        segments.get_segment(make_transaction(segments=segment_store), "britain")
 
 
 @pytest.mark.parametrize(
@@ -276,25 +293,27 @@ def test_a_segment_is_saved_replaced_found_and_removed() -> None:
         ("britain", "B", "country", "filter, column 8"),
     ],
 )
-def test_a_segment_that_can_not_be_is_not_saved(slug: str, name: str, line: str, says: str) -> None:
-    cabinet = Cabinet()
+def test_invalid_segment_is_not_saved(slug: str, name: str, line: str, says: str) -> None:
+    segment_store = FakeSegmentStore()
     with pytest.raises(InputError, match=says.replace("(", r"\(")):
-        segments.save_segment(make_transaction(segments=cabinet), STAFF, slug, name, line, NOW)
-    assert cabinet.list_segments() == []
+        segments.save_segment(
+            make_transaction(segments=segment_store), STAFF, slug, name, line, NOW
+        )
+    assert segment_store.list_segments() == []
 
 
-def test_a_segment_in_use_stays() -> None:
-    cabinet = Cabinet(digests=2, editions=0)
+def test_segment_in_use_cannot_be_removed() -> None:
+    segment_store = FakeSegmentStore(digests=2, editions=0)
     segments.save_segment(
-        make_transaction(segments=cabinet), STAFF, "britain", "B", "country = GB", NOW
+        make_transaction(segments=segment_store), STAFF, "britain", "B", "country = GB", NOW
     )
     with pytest.raises(InputError, match="the segment 'britain' is used by 2 digests"):
-        segments.remove_segment(make_transaction(segments=cabinet), STAFF, "britain")
-    assert cabinet.list_segments()
+        segments.remove_segment(make_transaction(segments=segment_store), STAFF, "britain")
+    assert segment_store.list_segments()
 
 
-def test_fields_are_the_ones_that_the_docstring_names() -> None:
+def test_filter_fields_match_docstring() -> None:
     assert segments.__doc__
     places: Sequence[int] = [segments.__doc__.find(field) for field in FilterField]
     assert all(place > 0 for place in places)
-    assert all(one != other for one, other in pairwise(places))
+    assert all(place != next_place for place, next_place in pairwise(places))

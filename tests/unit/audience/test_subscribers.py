@@ -31,41 +31,52 @@ ANA = Person("ana@example.org", name="Ana", language="fr", tags=("donor",))
 M = MembershipState
 
 
-class People:
+class FakeSubscriberStore:
     """Subscribers and memberships in memory."""
 
     def __init__(self, **suppressed: str) -> None:
-        self.kept: dict[int, Subscriber] = {}
-        self.of: dict[tuple[int, str], Membership] = {}
+        self.saved_subscribers: dict[int, Subscriber] = {}
+        self.memberships: dict[tuple[int, str], Membership] = {}
         self.suppressed = suppressed
         self.logged: list[ConsentEntry] = []
         self.aliases: dict[int, int] = {}
 
     def find_subscriber(self, address: str) -> Subscriber | None:
-        return next((one for one in self.kept.values() if one.address == address), None)
+        return next(
+            (
+                subscriber
+                for subscriber in self.saved_subscribers.values()
+                if subscriber.address == address
+            ),
+            None,
+        )
 
     def find_subscriber_by_id(self, subscriber_id: int) -> Subscriber | None:
-        return self.kept.get(self.aliases.get(subscriber_id, subscriber_id))
+        return self.saved_subscribers.get(self.aliases.get(subscriber_id, subscriber_id))
 
     def add_subscriber(self, person: Person, source: str, now: datetime) -> Subscriber:
-        made = Subscriber(len(self.kept) + 1, person, source, now)
-        self.kept[made.id] = made
+        made = Subscriber(len(self.saved_subscribers) + 1, person, source, now)
+        self.saved_subscribers[made.id] = made
         return made
 
     def edit_subscriber(self, subscriber: Subscriber, person: Person) -> Subscriber:
-        self.kept[subscriber.id] = replace(subscriber, person=person)
-        return self.kept[subscriber.id]
+        self.saved_subscribers[subscriber.id] = replace(subscriber, person=person)
+        return self.saved_subscribers[subscriber.id]
 
     def remove_subscriber(self, subscriber: Subscriber) -> None:
-        del self.kept[subscriber.id]
+        del self.saved_subscribers[subscriber.id]
 
     def list_memberships(self, subscriber: Subscriber) -> Sequence[Membership]:
-        return [one for (number, _), one in self.of.items() if number == subscriber.id]
+        return [
+            membership
+            for (number, _), membership in self.memberships.items()
+            if number == subscriber.id
+        ]
 
     def set_membership(
         self, subscriber: Subscriber, mailing_list: MailingList, membership: Membership
     ) -> None:
-        self.of[subscriber.id, mailing_list.slug] = membership
+        self.memberships[subscriber.id, mailing_list.slug] = membership
 
     def find_suppression_reason(self, address: str) -> str | None:
         return self.suppressed.get(address.partition("@")[0])
@@ -78,10 +89,11 @@ class People:
 
     def erase_address(self, address: str, subscriber: Subscriber | None = None) -> None:
         self.logged = [
-            replace(one, address="")
-            if one.address == address and (subscriber is None or one.subscriber_id == subscriber.id)
-            else one
-            for one in self.logged
+            replace(entry, address="")
+            if entry.address == address
+            and (subscriber is None or entry.subscriber_id == subscriber.id)
+            else entry
+            for entry in self.logged
         ]
 
     def list_addresses(self, subscriber: Subscriber) -> Sequence[str]:
@@ -92,18 +104,26 @@ class People:
 
     @property
     def acts(self) -> list[str]:
-        return [one.act.value for one in self.logged]
+        return [entry.act.value for entry in self.logged]
 
 
-def join(people: People, person: Person = ANA, **how: Any) -> tuple[Subscriber, Membership]:
+def join_list(
+    subscriber_store: FakeSubscriberStore, person: Person = ANA, **options: Any
+) -> tuple[Subscriber, Membership]:
     return subscribers.subscribe_person(
-        make_transaction(subscribers=people), STAFF, person, NEWS, (), how.pop("now", NOW), **how
+        make_transaction(subscribers=subscriber_store),
+        STAFF,
+        person,
+        NEWS,
+        (),
+        options.pop("now", NOW),
+        **options,
     )
 
 
 # ---- what may be known ------------------------------------------------------------------------
 
-people_like = st.builds(
+persons = st.builds(
     Person,
     st.sampled_from(["ana@example.org", "Bo@EXAMPLE.org"]),
     name=st.text(max_size=20),
@@ -114,8 +134,8 @@ people_like = st.builds(
 )
 
 
-@given(people_like)
-def test_a_person_is_settled_by_one_pass(person: Person) -> None:
+@given(persons)
+def test_person_check_is_idempotent(person: Person) -> None:
     try:
         once = check_person(person)
     except InputError as error:
@@ -125,7 +145,7 @@ def test_a_person_is_settled_by_one_pass(person: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "where"),
+    ("fields", "field"),
     [
         ({"address": "ana"}, "address"),
         ({"name": "a\x07b"}, "name"),
@@ -137,31 +157,31 @@ def test_a_person_is_settled_by_one_pass(person: Person) -> None:
         ({"tags": ("a\x07",)}, "tags"),
     ],
 )
-def test_a_field_that_can_not_be_is_named(fields: dict[str, Any], where: str) -> None:
+def test_invalid_person_field_is_named(fields: dict[str, Any], field: str) -> None:
     with pytest.raises(InputError) as caught:
         check_person(replace(ANA, **fields))
-    assert caught.value.field == where
+    assert caught.value.field == field
 
 
-@given(people_like, people_like)
-def test_merging_loses_nothing_and_is_done_after_once(known: Person, new: Person) -> None:
-    merged = merge_persons(known, new)
-    assert merged.address == known.address
+@given(persons, persons)
+def test_person_merge_keeps_values_and_is_idempotent(existing: Person, new: Person) -> None:
+    merged = merge_persons(existing, new)
+    assert merged.address == existing.address
     for field in ("name", "language", "country", "time_zone"):
-        expected = getattr(new, field) or getattr(known, field)
+        expected = getattr(new, field) or getattr(existing, field)
         assert getattr(merged, field) == expected
-    assert set(merged.tags) == {*known.tags, *new.tags}
+    assert set(merged.tags) == {*existing.tags, *new.tags}
     assert merge_persons(merged, new) == merged
 
 
 # ---- joining and leaving ----------------------------------------------------------------------
 
 
-def test_somebody_new_is_kept_with_where_they_came_from() -> None:
-    people = People()
+def test_new_subscriber_is_saved_with_source() -> None:
+    subscriber_store = FakeSubscriberStore()
     health = (make_topic("health"), make_topic("diaspora"))
     made, membership = subscribers.subscribe_person(
-        make_transaction(subscribers=people),
+        make_transaction(subscribers=subscriber_store),
         STAFF,
         ANA,
         NEWS,
@@ -173,102 +193,116 @@ def test_somebody_new_is_kept_with_where_they_came_from() -> None:
     assert (made.person, made.source, made.created_at) == (ANA, "form", NOW)
     assert membership == Membership("news", M.ACTIVE, ("diaspora", "health"), "fr", NOW)
     assert (
-        subscribers.get_subscriber(make_transaction(subscribers=people), " ana@EXAMPLE.org") == made
+        subscribers.get_subscriber(
+            make_transaction(subscribers=subscriber_store), " ana@EXAMPLE.org"
+        )
+        == made
     )
     assert (
-        subscribers.find_membership(make_transaction(subscribers=people), made, "news")
+        subscribers.find_membership(make_transaction(subscribers=subscriber_store), made, "news")
         == membership
     )
-    assert subscribers.find_membership(make_transaction(subscribers=people), made, "press") is None
+    assert (
+        subscribers.find_membership(make_transaction(subscribers=subscriber_store), made, "press")
+        is None
+    )
 
 
-def test_joining_again_changes_topics_and_keeps_the_day_of_joining() -> None:
-    people = People()
-    join(people)
-    again, membership = join(people, Person("ana@example.org", country="GB"), now=LATER)
+def test_repeated_subscription_keeps_joining_date() -> None:
+    subscriber_store = FakeSubscriberStore()
+    join_list(subscriber_store)
+    again, membership = join_list(
+        subscriber_store, Person("ana@example.org", country="GB"), now=LATER
+    )
     assert again.person == replace(ANA, country="GB")
     assert membership.joined_at == NOW
 
 
-def test_who_is_active_is_not_made_pending() -> None:
-    people = People()
-    join(people)
-    assert join(people, state=M.PENDING)[1].state is M.ACTIVE
+def test_active_member_is_not_made_pending() -> None:
+    subscriber_store = FakeSubscriberStore()
+    join_list(subscriber_store)
+    assert join_list(subscriber_store, state=M.PENDING)[1].state is M.ACTIVE
 
 
-def test_who_is_pending_joins_when_they_confirm() -> None:
-    people = People()
-    assert join(people, state=M.PENDING)[1].state is M.PENDING
-    _, membership = join(people, now=LATER)
+def test_pending_member_joins_on_confirmation() -> None:
+    subscriber_store = FakeSubscriberStore()
+    assert join_list(subscriber_store, state=M.PENDING)[1].state is M.PENDING
+    _, membership = join_list(subscriber_store, now=LATER)
     assert (membership.state, membership.joined_at) == (M.ACTIVE, LATER)
 
 
-def test_who_left_comes_back_only_when_they_asked() -> None:
-    people = People()
-    ana, _ = join(people)
-    subscribers.unsubscribe_person(make_transaction(subscribers=people), STAFF, ana, NEWS, NOW)
+def test_unsubscribed_person_rejoins_only_on_own_request() -> None:
+    subscriber_store = FakeSubscriberStore()
+    ana, _ = join_list(subscriber_store)
+    subscribers.unsubscribe_person(
+        make_transaction(subscribers=subscriber_store), STAFF, ana, NEWS, NOW
+    )
     with pytest.raises(Refused, match=r"unsubscribed from the list 'news'; people who"):
-        join(people, now=LATER)
-    left = subscribers.find_membership(make_transaction(subscribers=people), ana, "news")
+        join_list(subscriber_store, now=LATER)
+    left = subscribers.find_membership(make_transaction(subscribers=subscriber_store), ana, "news")
     assert left
     assert left.state is M.UNSUBSCRIBED
-    _, membership = join(people, now=LATER, rejoin=True)
+    _, membership = join_list(subscriber_store, now=LATER, rejoin=True)
     assert (membership.state, membership.joined_at, membership.left_at) == (M.ACTIVE, LATER, None)
 
 
-def test_a_suppressed_address_is_not_even_kept() -> None:
-    people = People(ana="complaint")
+def test_suppressed_address_is_not_saved() -> None:
+    subscriber_store = FakeSubscriberStore(ana="complaint")
     with pytest.raises(Refused, match=r"ana@example\.org must not be mailed \(complaint\)"):
-        join(people, rejoin=True)
-    assert people.kept == {}
+        join_list(subscriber_store, rejoin=True)
+    assert subscriber_store.saved_subscribers == {}
 
 
-def test_leaving_twice_is_leaving_once() -> None:
-    people = People()
-    ana, _ = join(people)
+def test_unsubscribing_twice_is_idempotent() -> None:
+    subscriber_store = FakeSubscriberStore()
+    ana, _ = join_list(subscriber_store)
     left = subscribers.unsubscribe_person(
-        make_transaction(subscribers=people), STAFF, ana, NEWS, NOW
+        make_transaction(subscribers=subscriber_store), STAFF, ana, NEWS, NOW
     )
     assert left.left_at == NOW
     assert (
         subscribers.unsubscribe_person(
-            make_transaction(subscribers=people), STAFF, ana, NEWS, LATER
+            make_transaction(subscribers=subscriber_store), STAFF, ana, NEWS, LATER
         )
         == left
     )
 
 
-def test_one_can_not_leave_a_list_that_one_is_not_on() -> None:
-    people = People()
-    ana, _ = join(people)
+def test_unsubscribing_nonmember_raises_not_found() -> None:
+    subscriber_store = FakeSubscriberStore()
+    ana, _ = join_list(subscriber_store)
     with pytest.raises(NotFound, match="is not on the list 'press'"):
         subscribers.unsubscribe_person(
-            make_transaction(subscribers=people), STAFF, ana, make_mailing_list("press"), NOW
+            make_transaction(subscribers=subscriber_store),
+            STAFF,
+            ana,
+            make_mailing_list("press"),
+            NOW,
         )
 
 
 # ---- editing and forgetting -------------------------------------------------------------------
 
 
-def test_an_edit_says_whether_anything_changed() -> None:
-    people = People()
-    join(people)
+def test_subscriber_edit_reports_change() -> None:
+    subscriber_store = FakeSubscriberStore()
+    join_list(subscriber_store)
     assert (
         subscribers.edit_subscriber(
-            make_transaction(subscribers=people), STAFF, ANA.address, {"name": "Ana"}
+            make_transaction(subscribers=subscriber_store), STAFF, ANA.address, {"name": "Ana"}
         )[1]
         is False
     )
-    changed, did = subscribers.edit_subscriber(
-        make_transaction(subscribers=people), STAFF, ANA.address, {"name": "Ana B."}
+    changed, is_changed = subscribers.edit_subscriber(
+        make_transaction(subscribers=subscriber_store), STAFF, ANA.address, {"name": "Ana B."}
     )
-    assert did
+    assert is_changed
     assert changed.person.name == "Ana B."
 
 
-def test_who_is_unknown_is_not_found() -> None:
-    people = People()
+def test_unknown_subscriber_raises_not_found() -> None:
+    subscriber_store = FakeSubscriberStore()
     with pytest.raises(NotFound, match=r"ana@example\.org is not a subscriber"):
-        subscribers.get_subscriber(make_transaction(subscribers=people), ANA.address)
+        subscribers.get_subscriber(make_transaction(subscribers=subscriber_store), ANA.address)
     with pytest.raises(InputError, match="is not a mail address"):
-        subscribers.get_subscriber(make_transaction(subscribers=people), "ana")
+        subscribers.get_subscriber(make_transaction(subscribers=subscriber_store), "ana")

@@ -16,29 +16,29 @@ from mailer.errors import InputError, TokenError
 from mailer.model.subscribers import ConsentAction, MembershipState
 from tests.actors import STAFF
 from tests.fakes import make_transaction
-from tests.unit.audience.test_lists import Register
-from tests.unit.audience.test_subscribers import ANA, NEWS, People, join
+from tests.unit.audience.test_lists import FakeListStore
+from tests.unit.audience.test_subscribers import ANA, NEWS, FakeSubscriberStore, join_list
 from tests.unit.samples import DAY, NOW
 
 KEY = bytes(range(32))
 
 
-def token(
-    subscriber: int = 1, purpose: LinkPurpose = LinkPurpose.UNSUBSCRIBE, of: int = NEWS.id
+def make_token(
+    subscriber: int = 1, purpose: LinkPurpose = LinkPurpose.UNSUBSCRIBE, list_id: int = NEWS.id
 ) -> str:
-    return links.sign_member_link(KEY, purpose, MemberLink(subscriber, of, 7))
+    return links.sign_member_link(KEY, purpose, MemberLink(subscriber, list_id, 7))
 
 
-def message(subject: str, body: str = "") -> bytes:
+def make_message(subject: str, body: str = "") -> bytes:
     head = "From: ana@example.org\r\nTo: leave@example.org\r\n"
     return f"{head}Subject: {subject}\r\n\r\n{body}".encode()
 
 
-def encoded(text: str) -> str:
+def encode_word(text: str) -> str:
     return f"=?utf-8?B?{b64encode(text.encode()).decode()}?="
 
 
-TOKEN = token()
+TOKEN = make_token()
 
 
 @pytest.mark.parametrize(
@@ -50,24 +50,24 @@ TOKEN = token()
         f"AW: [extern] unsubscribe {TOKEN} (bitte)",
         f"unsubscribe\r\n {TOKEN}",
         f"\r\n\tRe: unsubscribe\r\n\t{TOKEN}",
-        encoded(f"unsubscribe {TOKEN}"),
-        f"Re: {encoded(f'unsubscribe {TOKEN[:9]}')}\r\n {encoded(TOKEN[9:])}",
+        encode_word(f"unsubscribe {TOKEN}"),
+        f"Re: {encode_word(f'unsubscribe {TOKEN[:9]}')}\r\n {encode_word(TOKEN[9:])}",
         f"=?us-ascii?Q?unsubscribe_{TOKEN.replace('.', '=2E')}?=",
         f"=?iso-8859-1?q?R=E9p=3A_unsubscribe_{TOKEN}?=",
         f"=?no-such-charset?q?x?= unsubscribe {TOKEN}",
         f"R\xe9p: unsubscribe {TOKEN}",
     ],
 )
-def test_the_token_is_found_however_the_subject_is_written(subject: str) -> None:
-    assert extract_token(message(subject)) == TOKEN
+def test_unsubscribe_token_is_found_in_any_subject_form(subject: str) -> None:
+    assert extract_token(make_message(subject)) == TOKEN
 
 
-def test_a_message_as_a_pipe_brings_it_is_read() -> None:
+def test_unsubscribe_mail_from_pipe_is_read() -> None:
     assert extract_token(
-        b"From ana@example.org  Fri Dec 18 2026\n" + message(f"unsubscribe {TOKEN}")
+        b"From ana@example.org  Fri Dec 18 2026\n" + make_message(f"unsubscribe {TOKEN}")
     )
-    assert extract_token(message(f"unsubscribe {TOKEN}").replace(b"\r\n", b"\n")) == TOKEN
-    bytes_of_latin_1 = message(f"R\xe9p: unsubscribe {TOKEN}").decode().encode("latin-1")
+    assert extract_token(make_message(f"unsubscribe {TOKEN}").replace(b"\r\n", b"\n")) == TOKEN
+    bytes_of_latin_1 = make_message(f"R\xe9p: unsubscribe {TOKEN}").decode().encode("latin-1")
     assert extract_token(bytes_of_latin_1) == TOKEN
 
 
@@ -76,23 +76,27 @@ def test_a_message_as_a_pipe_brings_it_is_read() -> None:
     [
         b"",
         b"\0\xff",
-        message(""),
-        message("unsubscribe"),
-        message("unsubscribe me, please"),
-        message("hello", f"unsubscribe {TOKEN}"),
+        make_message(""),
+        make_message("unsubscribe"),
+        make_message("unsubscribe me, please"),
+        make_message("hello", f"unsubscribe {TOKEN}"),
         b"From: a@b.org\r\n\r\nSubject: unsubscribe 1.2.3.x\r\n",
     ],
 )
-def test_a_message_without_a_token_is_refused_and_its_body_is_not_searched(raw: bytes) -> None:
+def test_unsubscribe_mail_without_token_in_subject_is_refused(raw: bytes) -> None:
     with pytest.raises(InputError, match="Subject: it names no subscriber"):
         extract_token(raw)
 
 
 @given(st.binary(max_size=60), st.text(max_size=60))
-def test_no_message_breaks_the_reader(raw: bytes, subject: str) -> None:
-    for one in (raw, b"Subject: =?" + raw, message(subject.encode("utf-8", "replace").decode())):
+def test_any_bytes_are_unsubscribe_mail_or_refused(raw: bytes, subject: str) -> None:
+    for message_bytes in (
+        raw,
+        b"Subject: =?" + raw,
+        make_message(subject.encode("utf-8", "replace").decode()),
+    ):
         try:
-            extract_token(one)
+            extract_token(message_bytes)
         except InputError:
             continue
 
@@ -100,69 +104,98 @@ def test_no_message_breaks_the_reader(raw: bytes, subject: str) -> None:
 # ---- leaving ----------------------------------------------------------------------------------
 
 
-def took_off(
-    people: People, subject: str, now: datetime = NOW
+def unsubscribe_with_subject(
+    subscriber_store: FakeSubscriberStore, subject: str, now: datetime = NOW
 ) -> unsubscribe_mail.UnsubscribeResult:
-    register = Register()
-    register.lists_kept = [NEWS]
+    list_store = FakeListStore()
+    list_store.saved_lists = [NEWS]
     return unsubscribe_by_mail(
-        make_transaction(subscribers=people, lists=register), STAFF, KEY, message(subject), now
+        make_transaction(subscribers=subscriber_store, lists=list_store),
+        STAFF,
+        KEY,
+        make_message(subject),
+        now,
     )
 
 
-def test_who_asks_is_taken_off_once_and_the_log_says_by_which_way() -> None:
-    people = People()
-    ana, _ = join(people)
-    left = took_off(people, f"Re: unsubscribe {token(ana.id)}")
+def test_unsubscribe_mail_unsubscribes_once_and_logs_source() -> None:
+    subscriber_store = FakeSubscriberStore()
+    ana, _ = join_list(subscriber_store)
+    left = unsubscribe_with_subject(subscriber_store, f"Re: unsubscribe {make_token(ana.id)}")
     assert (left.subscriber, left.mailing_list, left.already_unsubscribed) == (ana, NEWS, False)
-    kept = subscribers.find_membership(make_transaction(subscribers=people), ana, "news")
-    assert kept
-    assert (kept.state, kept.left_at) == (MembershipState.UNSUBSCRIBED, NOW)
-    assert (people.logged[-1].act, people.logged[-1].source) == (
+    membership = subscribers.find_membership(
+        make_transaction(subscribers=subscriber_store), ana, "news"
+    )
+    assert membership
+    assert (membership.state, membership.left_at) == (MembershipState.UNSUBSCRIBED, NOW)
+    assert (subscriber_store.logged[-1].act, subscriber_store.logged[-1].source) == (
         ConsentAction.LEFT,
         "unsubscribe mail",
     )
-    logged = len(people.logged)
-    assert took_off(people, f"unsubscribe {token(ana.id)}", NOW + DAY).already_unsubscribed
-    assert len(people.logged) == logged
-    assert subscribers.find_membership(make_transaction(subscribers=people), ana, "news") == kept
-
-
-def test_who_was_merged_into_another_is_taken_off_by_an_old_mail() -> None:
-    people = People()
-    ana, _ = join(people)
-    people.add_alias(99, ana)
-    assert took_off(people, f"unsubscribe {token(99)}").subscriber == ana
-
-
-def test_who_or_what_is_no_longer_there_is_left_already() -> None:
-    people = People()
-    ana, _ = join(people)
-    assert took_off(people, f"unsubscribe {token(42)}") == (None, NEWS, True)
-    assert took_off(people, f"unsubscribe {token(ana.id, of=9)}") == (ana, None, True)
+    logged = len(subscriber_store.logged)
+    assert unsubscribe_with_subject(
+        subscriber_store, f"unsubscribe {make_token(ana.id)}", NOW + DAY
+    ).already_unsubscribed
+    assert len(subscriber_store.logged) == logged
     assert (
-        subscribers.find_membership(make_transaction(subscribers=people), ana, "news") is not None
+        subscribers.find_membership(make_transaction(subscribers=subscriber_store), ana, "news")
+        == membership
+    )
+
+
+def test_unsubscribe_mail_works_after_merge_of_subscribers() -> None:
+    subscriber_store = FakeSubscriberStore()
+    ana, _ = join_list(subscriber_store)
+    subscriber_store.add_alias(99, ana)
+    assert (
+        unsubscribe_with_subject(subscriber_store, f"unsubscribe {make_token(99)}").subscriber
+        == ana
+    )
+
+
+def test_unsubscribe_mail_for_removed_subscriber_or_list_is_accepted() -> None:
+    subscriber_store = FakeSubscriberStore()
+    ana, _ = join_list(subscriber_store)
+    assert unsubscribe_with_subject(subscriber_store, f"unsubscribe {make_token(42)}") == (
+        None,
+        NEWS,
+        True,
+    )
+    assert unsubscribe_with_subject(
+        subscriber_store, f"unsubscribe {make_token(ana.id, list_id=9)}"
+    ) == (
+        ana,
+        None,
+        True,
+    )
+    assert (
+        subscribers.find_membership(make_transaction(subscribers=subscriber_store), ana, "news")
+        is not None
     )
 
 
 @pytest.mark.parametrize(
-    "made",
+    "invalid_token",
     [
-        token(purpose=LinkPurpose.PREFERENCES),
+        make_token(purpose=LinkPurpose.PREFERENCES),
         TOKEN[:-1],
         TOKEN.replace("1.", "2.", 1),
         links.sign_member_link(bytes(32), LinkPurpose.UNSUBSCRIBE, MemberLink(1, 3, 7)),
     ],
 )
-def test_a_token_that_is_not_ours_takes_nobody_off(made: str) -> None:
-    people = People()
-    join(people)
+def test_invalid_unsubscribe_token_unsubscribes_no_member(invalid_token: str) -> None:
+    subscriber_store = FakeSubscriberStore()
+    join_list(subscriber_store)
     with pytest.raises(TokenError):
-        took_off(people, f"unsubscribe {made}")
-    kept = subscribers.find_membership(make_transaction(subscribers=people), people.kept[1], "news")
-    assert kept
-    assert kept.state is MembershipState.ACTIVE
-    assert ANA.address == people.kept[1].address
+        unsubscribe_with_subject(subscriber_store, f"unsubscribe {invalid_token}")
+    membership = subscribers.find_membership(
+        make_transaction(subscribers=subscriber_store),
+        subscriber_store.saved_subscribers[1],
+        "news",
+    )
+    assert membership
+    assert membership.state is MembershipState.ACTIVE
+    assert ANA.address == subscriber_store.saved_subscribers[1].address
 
 
 # ---- the address that is offered --------------------------------------------------------------
@@ -177,16 +210,16 @@ def test_a_token_that_is_not_ours_takes_nobody_off(made: str) -> None:
          "mailto:a%25b%2Fc%3Fd@xn--bcher-kva.example?subject=unsubscribe%20"),
     ],
 )  # fmt: skip
-def test_the_uri_is_percent_encoded(address: str, uri: str) -> None:
+def test_mailto_uri_is_percent_encoded(address: str, uri: str) -> None:
     assert build_mailto(address) == uri
 
 
 @given(st.emails())
-def test_what_a_mail_program_writes_back_is_understood(address: str) -> None:
+def test_mailto_reply_contains_unsubscribe_token(address: str) -> None:
     uri = urlsplit(build_mailto(address) + TOKEN)
     assert unquote(uri.path).lower() == address.lower()
     assert not set(build_mailto(address)) & set(' <>,"()')
-    answer = EmailMessage()
-    answer["To"] = "leave@example.org"
-    answer["Subject"] = parse_qs(uri.query)["subject"][0]
-    assert extract_token(answer.as_bytes()) == TOKEN
+    reply = EmailMessage()
+    reply["To"] = "leave@example.org"
+    reply["Subject"] = parse_qs(uri.query)["subject"][0]
+    assert extract_token(reply.as_bytes()) == TOKEN

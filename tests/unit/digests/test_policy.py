@@ -21,12 +21,12 @@ from tests.unit.samples import DAY, NOW
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
-def checked(**fields: Any) -> DigestPolicy:
+def check_policy(**fields: Any) -> DigestPolicy:
     return digests.check_settings(replace(SETTINGS, policy=DigestPolicy(**fields))).policy
 
 
 def test_default_policy_is_anyone_and_office_clock() -> None:
-    assert checked() == DigestPolicy()
+    assert check_policy() == DigestPolicy()
     assert DigestPolicy().approval is ApprovalRule.ANYONE
     assert DigestPolicy().when_late is WhenLate.WAIT
     assert DigestPolicy().send_time is SendTimeBasis.OFFICE
@@ -38,27 +38,27 @@ def test_default_policy_is_anyone_and_office_clock() -> None:
     )
 
 
-@pytest.mark.parametrize("who", ["approvers", "watchers"])
-def test_policy_addresses_are_normalised_and_distinct(who: str) -> None:
-    given = ("Zoe@EXAMPLE.org", " amina@example.org ", "Zoe@example.org", "zoe@example.org")
-    kept = getattr(checked(**{who: given}), who)
-    assert kept == ("zoe@example.org", "amina@example.org")
+@pytest.mark.parametrize("field", ["approvers", "watchers"])
+def test_policy_addresses_are_normalised_and_distinct(field: str) -> None:
+    entered = ("Zoe@EXAMPLE.org", " amina@example.org ", "Zoe@example.org", "zoe@example.org")
+    normalised = getattr(check_policy(**{field: entered}), field)
+    assert normalised == ("zoe@example.org", "amina@example.org")
 
 
-@pytest.mark.parametrize("who", ["approvers", "watchers"])
+@pytest.mark.parametrize("field", ["approvers", "watchers"])
 @pytest.mark.parametrize(
     "address", ["", "amina", "Amina <amina@example.org>", "a@b@c", "a\n@b.org"]
 )
-def test_invalid_policy_address_names_field(who: str, address: str) -> None:
+def test_invalid_policy_address_names_field(field: str, address: str) -> None:
     with pytest.raises(InputError, match="is not a mail address") as refused:
-        checked(**{who: ("zoe@example.org", address)})
-    assert refused.value.field == who
+        check_policy(**{field: ("zoe@example.org", address)})
+    assert refused.value.field == field
     assert refused.value.hint
 
 
 def test_reminders_are_distinct_and_sorted() -> None:
-    given = (HOUR, 2 * DAY, 4 * HOUR, 60 * MINUTE, DAY)
-    assert checked(reminders=given).reminders == (2 * DAY, DAY, 4 * HOUR, HOUR)
+    entered = (HOUR, 2 * DAY, 4 * HOUR, 60 * MINUTE, DAY)
+    assert check_policy(reminders=entered).reminders == (2 * DAY, DAY, 4 * HOUR, HOUR)
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_reminders_are_distinct_and_sorted() -> None:
 )
 def test_invalid_policy_names_field(fields: dict[str, Any], field: str, problem: str) -> None:
     with pytest.raises(InputError, match=problem) as refused:
-        checked(**fields)
+        check_policy(**fields)
     assert refused.value.field == field
 
 
 def test_policy_bounds_are_inclusive() -> None:
-    assert checked(grace=timedelta()).grace == timedelta()
-    assert checked(grace=MAX_DURATION).grace == MAX_DURATION
+    assert check_policy(grace=timedelta()).grace == timedelta()
+    assert check_policy(grace=MAX_DURATION).grace == MAX_DURATION
     most = tuple(n * HOUR for n in range(MAX_REMINDERS, 0, -1))
-    assert checked(reminders=most).reminders == most
-    assert checked(reminders=(MAX_DURATION, MINUTE)).reminders == (MAX_DURATION, MINUTE)
+    assert check_policy(reminders=most).reminders == most
+    assert check_policy(reminders=(MAX_DURATION, MINUTE)).reminders == (MAX_DURATION, MINUTE)
 
 
 lengths = st.integers(1, 14 * 24 * 60).map(lambda minutes: minutes * MINUTE)
@@ -117,25 +117,30 @@ def test_checked_policy_is_unchanged_by_second_check(policy: DigestPolicy) -> No
 
 
 @pytest.fixture
-def desk() -> FakeDigestStore:
-    desk = FakeDigestStore()
+def digest_store() -> FakeDigestStore:
+    digest_store = FakeDigestStore()
     policy = DigestPolicy(reminders=(DAY,), approvers=("amina@example.org",), grace=HOUR)
-    digests.add_digest(make_transaction(digests=desk), STAFF, replace(SETTINGS, policy=policy), NOW)
-    return desk
-
-
-def test_digest_is_added_with_checked_policy(desk: FakeDigestStore) -> None:
-    policy = DigestPolicy(reminders=(HOUR, DAY), watchers=("Zoe@EXAMPLE.org",))
-    made = digests.add_digest(
-        make_transaction(digests=desk), STAFF, replace(SETTINGS, slug="daily", policy=policy), NOW
+    digests.add_digest(
+        make_transaction(digests=digest_store), STAFF, replace(SETTINGS, policy=policy), NOW
     )
-    assert made.settings.policy == DigestPolicy(
+    return digest_store
+
+
+def test_digest_is_added_with_checked_policy(digest_store: FakeDigestStore) -> None:
+    policy = DigestPolicy(reminders=(HOUR, DAY), watchers=("Zoe@EXAMPLE.org",))
+    digest = digests.add_digest(
+        make_transaction(digests=digest_store),
+        STAFF,
+        replace(SETTINGS, slug="daily", policy=policy),
+        NOW,
+    )
+    assert digest.settings.policy == DigestPolicy(
         reminders=(DAY, HOUR), watchers=("zoe@example.org",)
     )
 
 
 def test_digest_edit_takes_policy_and_settings_fields(
-    desk: FakeDigestStore,
+    digest_store: FakeDigestStore,
 ) -> None:
     changes = {
         "most": 5,
@@ -145,7 +150,7 @@ def test_digest_edit_takes_policy_and_settings_fields(
         "watchers": ("Zoe@EXAMPLE.org",),
     }
     edited = digests.edit_digest(
-        make_transaction(digests=desk), STAFF, "weekly", changes, NOW + DAY
+        make_transaction(digests=digest_store), STAFF, "weekly", changes, NOW + DAY
     )
     assert edited.settings == replace(
         SETTINGS,
@@ -160,12 +165,12 @@ def test_digest_edit_takes_policy_and_settings_fields(
         ),
     )
     assert edited.updated_at == NOW + DAY
-    assert digests.get_digest(make_transaction(digests=desk), "weekly") == edited
+    assert digests.get_digest(make_transaction(digests=digest_store), "weekly") == edited
 
 
-def test_digest_edit_removes_values(desk: FakeDigestStore) -> None:
+def test_digest_edit_removes_values(digest_store: FakeDigestStore) -> None:
     edited = digests.edit_digest(
-        make_transaction(digests=desk),
+        make_transaction(digests=digest_store),
         STAFF,
         "weekly",
         {"reminders": (), "approvers": ()},
@@ -174,22 +179,26 @@ def test_digest_edit_removes_values(desk: FakeDigestStore) -> None:
     assert edited.settings.policy == DigestPolicy(grace=HOUR)
 
 
-def test_digest_edit_without_change_is_idempotent(desk: FakeDigestStore) -> None:
-    known = digests.get_digest(make_transaction(digests=desk), "weekly")
+def test_digest_edit_without_change_is_idempotent(digest_store: FakeDigestStore) -> None:
+    digest = digests.get_digest(make_transaction(digests=digest_store), "weekly")
     changes = {"reminders": (DAY, DAY), "approvers": ("amina@EXAMPLE.org",), "grace": HOUR}
     assert (
-        digests.edit_digest(make_transaction(digests=desk), STAFF, "weekly", changes, NOW + DAY)
-        is known
+        digests.edit_digest(
+            make_transaction(digests=digest_store), STAFF, "weekly", changes, NOW + DAY
+        )
+        is digest
     )
 
 
-def test_invalid_digest_edit_changes_nothing(desk: FakeDigestStore) -> None:
-    known = digests.get_digest(make_transaction(digests=desk), "weekly")
+def test_invalid_digest_edit_changes_nothing(digest_store: FakeDigestStore) -> None:
+    digest = digests.get_digest(make_transaction(digests=digest_store), "weekly")
     for changes in ({"grace": -HOUR}, {"most": 9, "reminders": (timedelta(),)}):
         with pytest.raises(InputError):
-            digests.edit_digest(make_transaction(digests=desk), STAFF, "weekly", changes, NOW + DAY)
+            digests.edit_digest(
+                make_transaction(digests=digest_store), STAFF, "weekly", changes, NOW + DAY
+            )
     with pytest.raises(NotFound):
         digests.edit_digest(
-            make_transaction(digests=desk), STAFF, "daily", {"grace": HOUR}, NOW + DAY
+            make_transaction(digests=digest_store), STAFF, "daily", {"grace": HOUR}, NOW + DAY
         )
-    assert digests.get_digest(make_transaction(digests=desk), "weekly") is known
+    assert digests.get_digest(make_transaction(digests=digest_store), "weekly") is digest

@@ -16,7 +16,7 @@ from mailer.model.segments import BulkChange, BulkMember, BulkOutcome
 from mailer.model.subscribers import ConsentAction, ConsentEntry, Membership, MembershipState
 from tests.actors import STAFF
 from tests.fakes import make_transaction
-from tests.unit.audience.test_lists import Register
+from tests.unit.audience.test_lists import FakeListStore
 from tests.unit.samples import DAY, NOW, make_mailing_list, make_topic
 
 ALL = frozenset({"climate", "health", "work"})
@@ -24,35 +24,37 @@ NEWS = make_mailing_list("news", frequencies=(Frequency.EVERY, Frequency.WEEKLY)
 JOINED = Membership("news", MembershipState.ACTIVE, ("health",), "fr", NOW - DAY)
 
 
-def member(*topics: str, tags: tuple[str, ...] = (), number: int = 1, **fields: Any) -> BulkMember:
+def make_member(
+    *topics: str, tags: tuple[str, ...] = (), number: int = 1, **fields: Any
+) -> BulkMember:
     made = replace(JOINED, topics=topics, **fields)
     return BulkMember(number, f"r{number}@example.org", tags, made)
 
 
-def change(**fields: Any) -> BulkChange:
+def make_change(**fields: Any) -> BulkChange:
     sets: dict[str, Any] = {
-        key: frozenset(one) if isinstance(one, set) else one for key, one in fields.items()
+        key: frozenset(value) if isinstance(value, set) else value for key, value in fields.items()
     }
     return BulkChange(ALL, **sets)
 
 
-some = st.frozensets(st.sampled_from(sorted(ALL)))
+topic_sets = st.frozensets(st.sampled_from(sorted(ALL)))
 
 
-@given(some, some, some)
-def test_topics_are_taken_away_then_added_and_all_is_never_come_upon_by_accident(
+@given(topic_sets, topic_sets, topic_sets)
+def test_bulk_change_removes_then_adds_topics(
     chosen: frozenset[str], add: frozenset[str], remove: frozenset[str]
 ) -> None:
     remove -= add
-    result = apply_change(BulkChange(ALL, add, remove), member(*sorted(chosen)), NOW)
+    result = apply_change(BulkChange(ALL, add, remove), make_member(*sorted(chosen)), NOW)
     follows = chosen or ALL
-    wanted = (follows - remove) | add
+    expected_topics = (follows - remove) | add
     after = frozenset(result.after.membership.topics)
-    if not wanted:
+    if not expected_topics:
         assert result.outcome is BulkOutcome.SKIPPED
         assert after == chosen
         return
-    assert (after or ALL) == wanted
+    assert (after or ALL) == expected_topics
     if after != chosen:
         assert result.outcome is BulkOutcome.CHANGED
     if not after:
@@ -64,50 +66,52 @@ def test_topics_are_taken_away_then_added_and_all_is_never_come_upon_by_accident
 letters = st.frozensets(st.sampled_from("abc"))
 
 
-@given(some, some, some, letters, letters)
-def test_the_same_change_again_changes_nothing(
+@given(topic_sets, topic_sets, topic_sets, letters, letters)
+def test_bulk_change_is_idempotent(
     chosen: frozenset[str],
     add: frozenset[str],
     remove: frozenset[str],
     tags: frozenset[str],
     without: frozenset[str],
 ) -> None:
-    wanted = BulkChange(ALL, add, remove - add, False, tags, without - tags, "ar")
-    once = apply_change(wanted, member(*sorted(chosen), tags=("b", "c")), NOW)
-    again = apply_change(wanted, once.after, NOW)
+    bulk_change = BulkChange(ALL, add, remove - add, False, tags, without - tags, "ar")
+    once = apply_change(bulk_change, make_member(*sorted(chosen), tags=("b", "c")), NOW)
+    again = apply_change(bulk_change, once.after, NOW)
     assert again.after == once.after
     assert again.outcome is not BulkOutcome.CHANGED
 
 
-def test_each_field_is_changed_and_no_other() -> None:
-    was = member("health", tags=("donor",))
-    wanted = change(add_tags={"vip"}, remove_tags={"donor"}, language="ar",
+def test_bulk_change_sets_only_given_fields() -> None:
+    before = make_member("health", tags=("donor",))
+    bulk_change = make_change(add_tags={"vip"}, remove_tags={"donor"}, language="ar",
                     frequency=Frequency.WEEKLY)  # fmt: skip
-    assert apply_change(wanted, was, NOW).after == member(
+    assert apply_change(bulk_change, before, NOW).after == make_member(
         "health", tags=("vip",), language="ar", frequency=Frequency.WEEKLY
     )
-    assert apply_change(change(language=""), was, NOW).after == replace(
-        was, membership=replace(was.membership, language="")
+    assert apply_change(make_change(language=""), before, NOW).after == replace(
+        before, membership=replace(before.membership, language="")
     )
-    assert apply_change(change(all_topics=True), was, NOW).after == member(tags=("donor",))
-    left = apply_change(change(unsubscribe=True), was, NOW).after.membership
-    assert left == replace(was.membership, state=MembershipState.UNSUBSCRIBED, left_at=NOW)
+    assert apply_change(make_change(all_topics=True), before, NOW).after == make_member(
+        tags=("donor",)
+    )
+    left = apply_change(make_change(unsubscribe=True), before, NOW).after.membership
+    assert left == replace(before.membership, state=MembershipState.UNSUBSCRIBED, left_at=NOW)
 
 
 # ---- what can be asked for --------------------------------------------------------------------
 
 
-def checked(**fields: Any) -> BulkChange:
-    register = Register()
-    register.topics_kept = [make_topic(slug) for slug in sorted(ALL)]
-    return bulk.check_change(make_transaction(lists=register), change(**fields), NEWS)
+def check_change(**fields: Any) -> BulkChange:
+    list_store = FakeListStore()
+    list_store.saved_topics = [make_topic(slug) for slug in sorted(ALL)]
+    return bulk.check_change(make_transaction(lists=list_store), make_change(**fields), NEWS)
 
 
-def test_what_is_asked_for_is_put_in_canonical_form() -> None:
-    assert checked(language="FR-ca", add_tags={" a  b "}) == change(
+def test_bulk_change_is_put_in_canonical_form() -> None:
+    assert check_change(language="FR-ca", add_tags={" a  b "}) == make_change(
         language="fr-CA", add_tags={"a b"}
     )
-    assert checked(language="").language == ""
+    assert check_change(language="").language == ""
 
 
 @pytest.mark.parametrize(
@@ -125,83 +129,94 @@ def test_what_is_asked_for_is_put_in_canonical_form() -> None:
         ({"unsubscribe": True, "language": "fr"}, UsageError, "unsubscribing can.t be combined"),
     ],
 )
-def test_what_can_not_be_is_refused(fields: Any, kind: type[Exception], says: str) -> None:
+def test_invalid_bulk_change_is_refused(fields: Any, kind: type[Exception], says: str) -> None:
     with pytest.raises(kind, match=says):
-        checked(**fields)
+        check_change(**fields)
 
 
 # ---- carrying it out --------------------------------------------------------------------------
 
 
-class Members:
+class FakeMemberStore:
     """A list's members in memory."""
 
     def __init__(self, *members: BulkMember) -> None:
-        self.kept = {one.id: one for one in members}
+        self.saved_members = {member.id: member for member in members}
         self.logged: list[ConsentEntry] = []
 
     def list_members(
         self, mailing_list: MailingList, subscriber_ids: Sequence[int]
     ) -> list[BulkMember]:
-        return [self.kept[number] for number in subscriber_ids]
+        return [self.saved_members[number] for number in subscriber_ids]
 
     def save_members(
         self, mailing_list: MailingList, changes: Sequence[tuple[BulkMember, BulkMember]]
     ) -> None:
-        self.kept |= {after.id: after for _, after in changes}
+        self.saved_members |= {after.id: after for _, after in changes}
 
     def log_consent(self, entries: Sequence[ConsentEntry]) -> None:
         self.logged += entries
 
 
-def test_each_whom_it_concerns_has_one_line_in_the_log() -> None:
-    people = [
-        member("health", number=1),
-        member("work", number=2),
-        member("health", "work", number=3, tags=("vip",)),
-        member(number=4),
+def test_bulk_change_logs_consent_once_per_changed_member() -> None:
+    members = [
+        make_member("health", number=1),
+        make_member("work", number=2),
+        make_member("health", "work", number=3, tags=("vip",)),
+        make_member(number=4),
     ]
-    wanted = change(remove_topics={"health"}, add_tags={"vip"})
-    dry, wet = Members(*people), Members(*people)
-    told = change_members(
-        make_transaction(segments=dry),
+    bulk_change = make_change(remove_topics={"health"}, add_tags={"vip"})
+    dry_store, member_store = FakeMemberStore(*members), FakeMemberStore(*members)
+    dry_run_results = change_members(
+        make_transaction(segments=dry_store),
         STAFF,
         NEWS,
         [1, 2, 3, 4],
-        wanted,
+        bulk_change,
         NOW,
         source="desk",
         write=False,
     )
-    done = change_members(
-        make_transaction(segments=wet), STAFF, NEWS, [1, 2, 3, 4], wanted, NOW, source="desk"
+    results = change_members(
+        make_transaction(segments=member_store),
+        STAFF,
+        NEWS,
+        [1, 2, 3, 4],
+        bulk_change,
+        NOW,
+        source="desk",
     )
-    assert told == done
-    assert dry.kept == {one.id: one for one in people}
-    assert dry.logged == []
-    assert [one.outcome.value for one in done] == ["skipped", "changed", "changed", "changed"]
-    assert [one.membership.topics for one in wet.kept.values()] == [
+    assert dry_run_results == results
+    assert dry_store.saved_members == {member.id: member for member in members}
+    assert dry_store.logged == []
+    assert [result.outcome.value for result in results] == [
+        "skipped",
+        "changed",
+        "changed",
+        "changed",
+    ]
+    assert [member.membership.topics for member in member_store.saved_members.values()] == [
         ("health",), ("work",), ("work",), ("climate", "work"),
     ]  # fmt: skip
-    assert [(one.subscriber_id, one.detail) for one in wet.logged] == [
+    assert [(entry.subscriber_id, entry.detail) for entry in member_store.logged] == [
         (3, "topics: work; language: fr"),
         (4, "topics: climate, work; language: fr"),
     ], "a tag is no consent"
-    assert {(one.act, one.source, one.list) for one in wet.logged} == {
+    assert {(entry.act, entry.source, entry.list) for entry in member_store.logged} == {
         (ConsentAction.CHANGED, "desk", "news")
     }
 
 
-def test_who_is_taken_off_is_logged_as_having_left() -> None:
-    people = Members(member("health"))
+def test_bulk_unsubscribe_is_logged_as_leaving() -> None:
+    member_store = FakeMemberStore(make_member("health"))
     change_members(
-        make_transaction(segments=people),
+        make_transaction(segments=member_store),
         STAFF,
         NEWS,
         [1],
-        change(unsubscribe=True),
+        make_change(unsubscribe=True),
         NOW,
         source="list closes",
     )
-    (entry,) = people.logged
+    (entry,) = member_store.logged
     assert (entry.act, entry.source, entry.detail) == (ConsentAction.LEFT, "list closes", "")

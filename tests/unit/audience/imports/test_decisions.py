@@ -19,33 +19,33 @@ ANA = Person("ana@example.org", name="Ana", tags=("donor",))
 M, R, Out = MembershipState, RowState, RowOutcome
 
 
-def row(person: Person = ANA, **fields: Any) -> ImportRow:
+def make_row(person: Person = ANA, **fields: Any) -> ImportRow:
     return ImportRow(2, person, **fields)
 
 
-def member(state: MembershipState = M.ACTIVE, **fields: Any) -> Membership:
+def make_membership(state: MembershipState = M.ACTIVE, **fields: Any) -> Membership:
     left = NOW - DAY if state is M.UNSUBSCRIBED else None
-    made = Membership("news", state, ("health",), "fr", NOW - 9 * DAY, left, Frequency.WEEKLY)
-    return replace(made, **fields)
+    decision = Membership("news", state, ("health",), "fr", NOW - 9 * DAY, left, Frequency.WEEKLY)
+    return replace(decision, **fields)
 
 
-def known(
+def make_known_person(
     membership: Membership | None = None, person: Person = ANA, *, undated: bool = False
 ) -> KnownPerson:
     return KnownPerson(7, person, membership, undated)
 
 
-def decided(
-    what: ImportRow, there: KnownPerson | None = None, suppressed: str | None = None
+def decide(
+    import_row: ImportRow, known_person: KnownPerson | None = None, suppressed: str | None = None
 ) -> ImportDecision:
-    return decide_row(what, there, suppressed, NEWS, NOW)
+    return decide_row(import_row, known_person, suppressed, NEWS, NOW)
 
 
-def said(decision: ImportDecision) -> tuple[RowOutcome, str]:
+def get_outcome(decision: ImportDecision) -> tuple[RowOutcome, str]:
     return decision.result.outcome, decision.result.reason
 
 
-rows = st.builds(
+import_rows = st.builds(
     ImportRow,
     st.just(2),
     st.sampled_from([ANA, Person("ana@example.org"), replace(ANA, name="Ana B.", tags=("vip",))]),
@@ -57,135 +57,167 @@ rows = st.builds(
     state=st.sampled_from(RowState),
     left_at=st.sampled_from([None, NOW - 15 * DAY, NOW - 2 * DAY]),
 )
-standing = st.sampled_from(
-    [None, known(), known(member()), known(member(M.PENDING)), known(member(M.UNSUBSCRIBED))]
+known_persons = st.sampled_from(
+    [
+        None,
+        make_known_person(),
+        make_known_person(make_membership()),
+        make_known_person(make_membership(M.PENDING)),
+        make_known_person(make_membership(M.UNSUBSCRIBED)),
+    ]
 )
 
 
-@given(rows, standing, st.sampled_from([None, "complaint"]))
-def test_whatever_the_row_nobody_is_brought_back(
-    what: ImportRow, there: KnownPerson | None, suppressed: str | None
+@given(import_rows, known_persons, st.sampled_from([None, "complaint"]))
+def test_import_row_resubscribes_no_person(
+    import_row: ImportRow, known_person: KnownPerson | None, suppressed: str | None
 ) -> None:
-    made = decided(what, there, suppressed)
-    theirs = there.membership if there else None
-    if suppressed or (theirs and theirs.state is not M.ACTIVE):
-        assert made.membership is None or made.membership.state is not M.ACTIVE
+    decision = decide(import_row, known_person, suppressed)
+    membership = known_person.membership if known_person else None
+    if suppressed or (membership and membership.state is not M.ACTIVE):
+        assert decision.membership is None or decision.membership.state is not M.ACTIVE
     if suppressed:
-        assert (made.person, made.membership, made.suppression) == (None, None, None)
-    if made.membership and made.membership.state is M.ACTIVE:
-        assert what.state is R.ACTIVE
-    assert (made.membership is None) == (made.act is None)
-    changes = (made.person, made.membership, made.suppression) != (None, None, None)
-    quiet = {Out.UNCHANGED, Out.SKIPPED}
-    assert changes == (made.result.outcome not in quiet)
+        assert (decision.person, decision.membership, decision.suppression) == (None, None, None)
+    if decision.membership and decision.membership.state is M.ACTIVE:
+        assert import_row.state is R.ACTIVE
+    assert (decision.membership is None) == (decision.act is None)
+    changes = (decision.person, decision.membership, decision.suppression) != (None, None, None)
+    unchanged_outcomes = {Out.UNCHANGED, Out.SKIPPED}
+    assert changes == (decision.result.outcome not in unchanged_outcomes)
 
 
-@given(rows, standing)
-def test_the_same_row_again_changes_nothing(what: ImportRow, there: KnownPerson | None) -> None:
-    made = decided(what, there)
-    if made.suppression:
-        assert said(decided(what, there, made.suppression.reason))[0] is Out.UNCHANGED
+@given(import_rows, known_persons)
+def test_import_of_same_row_is_idempotent(
+    import_row: ImportRow, known_person: KnownPerson | None
+) -> None:
+    decision = decide(import_row, known_person)
+    if decision.suppression:
+        assert (
+            get_outcome(decide(import_row, known_person, decision.suppression.reason))[0]
+            is Out.UNCHANGED
+        )
         return
-    after = made.person or (there.person if there else None)
+    after = decision.person or (known_person.person if known_person else None)
     if after is None:
         return
-    membership = made.membership or (there.membership if there else None)
-    again = decided(what, known(membership, after))
+    membership = decision.membership or (known_person.membership if known_person else None)
+    again = decide(import_row, make_known_person(membership, after))
     assert (again.person, again.membership, again.act) == (None, None, None)
 
 
-def test_somebody_new_joins_with_what_their_row_tells() -> None:
-    what = row(topics=("health",), joined_at=NOW - 50 * DAY, language="ar",
+def test_import_adds_new_person_with_fields_of_row() -> None:
+    import_row = make_row(topics=("health",), joined_at=NOW - 50 * DAY, language="ar",
                frequency=Frequency.WEEKLY, paused_until=NOW + DAY, evidence="a card")  # fmt: skip
-    made = decided(what)
-    assert made.person == ANA
-    assert made.membership == Membership(
+    decision = decide(import_row)
+    assert decision.person == ANA
+    assert decision.membership == Membership(
         "news", M.ACTIVE, ("health",), "ar", NOW - 50 * DAY, None, Frequency.WEEKLY, NOW + DAY
     )
-    assert (said(made), made.act) == ((Out.ADDED, ""), ConsentAction.IMPORTED)
-    assert made.detail == (
+    assert (get_outcome(decision), decision.act) == ((Out.ADDED, ""), ConsentAction.IMPORTED)
+    assert decision.detail == (
         "topics: health; language: ar; frequency: weekly; since 2026-10-29; a card"
     )
 
 
-def test_a_known_member_keeps_what_the_row_does_not_say() -> None:
-    made = decided(row(Person(ANA.address)), known(member()))
-    assert made == ImportDecision(made.result)
-    assert said(made) == (Out.UNCHANGED, "")
-    made = decided(row(replace(ANA, tags=("vip",)), topics=("climate",)), known(member()))
-    assert made.person == replace(ANA, tags=("donor", "vip"))
-    assert made.membership == member(topics=("climate",))
-    assert (said(made)[0], made.act) == (Out.UPDATED, ConsentAction.CHANGED)
+def test_import_keeps_fields_that_row_lacks() -> None:
+    decision = decide(make_row(Person(ANA.address)), make_known_person(make_membership()))
+    assert decision == ImportDecision(decision.result)
+    assert get_outcome(decision) == (Out.UNCHANGED, "")
+    decision = decide(
+        make_row(replace(ANA, tags=("vip",)), topics=("climate",)),
+        make_known_person(make_membership()),
+    )
+    assert decision.person == replace(ANA, tags=("donor", "vip"))
+    assert decision.membership == make_membership(topics=("climate",))
+    assert (get_outcome(decision)[0], decision.act) == (Out.UPDATED, ConsentAction.CHANGED)
 
 
-def test_how_often_the_list_does_not_serve_is_told_and_not_taken_over() -> None:
-    made = decided(row(frequency=Frequency.MONTHLY))
-    assert made.membership
-    assert made.membership.frequency is Frequency.EVERY
-    assert said(made) == (Out.ADDED, "no digest of the list is monthly")
+def test_import_reports_frequency_without_digest() -> None:
+    decision = decide(make_row(frequency=Frequency.MONTHLY))
+    assert decision.membership
+    assert decision.membership.frequency is Frequency.EVERY
+    assert get_outcome(decision) == (Out.ADDED, "no digest of the list is monthly")
 
 
-def test_a_pause_that_is_over_is_none() -> None:
-    made = decided(row(paused_until=NOW - DAY))
-    assert made.membership
-    assert made.membership.paused_until is None
+def test_import_ignores_past_pause() -> None:
+    decision = decide(make_row(paused_until=NOW - DAY))
+    assert decision.membership
+    assert decision.membership.paused_until is None
 
 
 @pytest.mark.parametrize(
-    ("there", "left", "outcome"),
+    ("known_person", "left", "outcome"),
     [
         (None, NOW - 3 * DAY, (Out.LEFT, "")),
-        (known(), NOW - 3 * DAY, (Out.LEFT, "")),
-        (known(member()), NOW - 3 * DAY, (Out.LEFT, "")),
-        (known(member()), None, (Out.LEFT, "")),
-        (known(member(M.PENDING)), None, (Out.LEFT, "")),
-        (known(member(M.UNSUBSCRIBED)), None, (Out.UNCHANGED, "had left already")),
+        (make_known_person(), NOW - 3 * DAY, (Out.LEFT, "")),
+        (make_known_person(make_membership()), NOW - 3 * DAY, (Out.LEFT, "")),
+        (make_known_person(make_membership()), None, (Out.LEFT, "")),
+        (make_known_person(make_membership(M.PENDING)), None, (Out.LEFT, "")),
         (
-            known(member(joined_at=NOW - DAY)),
+            make_known_person(make_membership(M.UNSUBSCRIBED)),
+            None,
+            (Out.UNCHANGED, "had left already"),
+        ),
+        (
+            make_known_person(make_membership(joined_at=NOW - DAY)),
             NOW - 3 * DAY,
             (Out.SKIPPED, "left on 2026-12-15, and joined here on 2026-12-17"),
         ),
-        (known(member(joined_at=NOW - DAY), undated=True), NOW - 3 * DAY, (Out.LEFT, "")),
+        (
+            make_known_person(make_membership(joined_at=NOW - DAY), undated=True),
+            NOW - 3 * DAY,
+            (Out.LEFT, ""),
+        ),
     ],
 )
-def test_who_left_elsewhere_has_left_here_unless_they_joined_afterwards(
-    there: KnownPerson | None, left: Any, outcome: tuple[RowOutcome, str]
+def test_import_unsubscribes_unless_person_joined_afterwards(
+    known_person: KnownPerson | None, left: Any, outcome: tuple[RowOutcome, str]
 ) -> None:
-    made = decided(row(state=R.UNSUBSCRIBED, left_at=left, evidence="too many"), there)
-    assert said(made) == outcome
+    decision = decide(
+        make_row(state=R.UNSUBSCRIBED, left_at=left, evidence="too many"), known_person
+    )
+    assert get_outcome(decision) == outcome
     if outcome[0] is Out.LEFT:
-        assert made.membership
-        assert (made.membership.state, made.membership.left_at) == (M.UNSUBSCRIBED, left or NOW)
-        assert made.membership.joined_at <= (left or NOW)
-        assert made.act is ConsentAction.LEFT
-        assert made.detail == ("on 2026-12-15; too many" if left else "too many")
-        assert (made.person is None) == (there is not None)
+        assert decision.membership
+        assert (decision.membership.state, decision.membership.left_at) == (
+            M.UNSUBSCRIBED,
+            left or NOW,
+        )
+        assert decision.membership.joined_at <= (left or NOW)
+        assert decision.act is ConsentAction.LEFT
+        assert decision.detail == ("on 2026-12-15; too many" if left else "too many")
+        assert (decision.person is None) == (known_person is not None)
 
 
-def test_a_suppressed_address_is_kept_as_one_and_nothing_else_of_its_person() -> None:
-    what = row(state=R.SUPPRESSED, reason=SuppressionReason.BOUNCE, evidence="550")
-    made = decided(what)
-    assert made.suppression
-    assert (made.suppression.address, made.suppression.reason) == (
+def test_import_saves_only_suppression_of_suppressed_address() -> None:
+    import_row = make_row(state=R.SUPPRESSED, reason=SuppressionReason.BOUNCE, evidence="550")
+    decision = decide(import_row)
+    assert decision.suppression
+    assert (decision.suppression.address, decision.suppression.reason) == (
         ANA.address,
         SuppressionReason.BOUNCE,
     )
-    assert (made.suppression.detail, made.suppression.created_at) == ("550", NOW)
-    assert (made.person, made.membership) == (None, None)
-    assert said(made) == (Out.SUPPRESSED, "bounce")
+    assert (decision.suppression.detail, decision.suppression.created_at) == ("550", NOW)
+    assert (decision.person, decision.membership) == (None, None)
+    assert get_outcome(decision) == (Out.SUPPRESSED, "bounce")
 
 
 @pytest.mark.parametrize(
-    ("what", "there", "suppressed", "reason"),
+    ("import_row", "known_person", "suppressed", "reason"),
     [
-        (row(), known(member(M.UNSUBSCRIBED)), None, "left the list on 2026-12-17"),
-        (row(), known(member(M.PENDING)), None, "has not confirmed yet"),
-        (row(state=R.PENDING), None, None, "has not confirmed"),
-        (row(), None, "complaint", "must not be mailed (complaint)"),
-        (row(state=R.UNSUBSCRIBED), None, "erased", "must not be mailed (erased)"),
+        (
+            make_row(),
+            make_known_person(make_membership(M.UNSUBSCRIBED)),
+            None,
+            "left the list on 2026-12-17",
+        ),
+        (make_row(), make_known_person(make_membership(M.PENDING)), None, "has not confirmed yet"),
+        (make_row(state=R.PENDING), None, None, "has not confirmed"),
+        (make_row(), None, "complaint", "must not be mailed (complaint)"),
+        (make_row(state=R.UNSUBSCRIBED), None, "erased", "must not be mailed (erased)"),
     ],
 )
-def test_who_is_skipped_is_told_with_the_reason(
-    what: ImportRow, there: KnownPerson | None, suppressed: str | None, reason: str
+def test_skipped_import_row_has_reason(
+    import_row: ImportRow, known_person: KnownPerson | None, suppressed: str | None, reason: str
 ) -> None:
-    assert said(decided(what, there, suppressed)) == (Out.SKIPPED, reason)
+    assert get_outcome(decide(import_row, known_person, suppressed)) == (Out.SKIPPED, reason)

@@ -33,7 +33,7 @@ ALL = dict(enumerate(ImportColumn))
          {0: ImportColumn.ADDRESS}),
     ],
 )  # fmt: skip
-def test_a_header_is_understood(
+def test_import_header_maps_columns(
     header: list[str], mapping: dict[str, str], columns: dict[int, ImportColumn]
 ) -> None:
     assert rows.map_columns(header, mapping) == columns
@@ -50,7 +50,7 @@ def test_a_header_is_understood(
         (["email", "a", "b"], {"a": "name", "b": "name"}, "two columns hold the name"),
     ],
 )
-def test_a_header_that_can_not_be_used_is_refused(
+def test_invalid_import_header_is_refused(
     header: list[str], mapping: dict[str, str], says: str
 ) -> None:
     with pytest.raises(InputError) as caught:
@@ -59,7 +59,7 @@ def test_a_header_that_can_not_be_used_is_refused(
 
 
 @given(st.lists(st.one_of(st.text('ab ,;|"', min_size=1), st.text(min_size=1)), max_size=4))
-def test_values_that_are_joined_are_split_again(values: list[str]) -> None:
+def test_joined_values_round_trip(values: list[str]) -> None:
     values = [" ".join(value.split()) for value in values]
     values = [value for value in values if value]
     assert rows.split_values(rows.join_values(values)) == values
@@ -76,21 +76,19 @@ def test_values_that_are_joined_are_split_again(values: list[str]) -> None:
         ("", []),
     ],
 )
-def test_one_value_in_quotes_may_hold_what_stands_between_them(
-    field: str, values: list[str]
-) -> None:
+def test_quoted_value_may_contain_separator(field: str, values: list[str]) -> None:
     assert rows.split_values(field) == values
 
 
 @given(st.sampled_from(sorted(ALIASES)), st.sampled_from(["{}", " {} ", "{}:", "-{}-"]))
-def test_spellings_differ_in_case_and_signs_only(alias: str, shape: str) -> None:
+def test_header_alias_ignores_case_and_punctuation(alias: str, shape: str) -> None:
     header = ["email", shape.format(alias).upper()]
     if ALIASES[alias] is ImportColumn.ADDRESS:
         header[0] = "nothing"
     assert rows.map_columns(header, {})[1] is ALIASES[alias]
 
 
-def test_a_full_row_is_read() -> None:
+def test_full_import_row_is_parsed() -> None:
     fields = [" Ana@Example.ORG ", "Ana  Bo", "FR", "gb", "Europe/Paris", "health; diaspora|health",
               "donor, vip", "2026-01-31", "AR", "Weekly", "2027-02-01", "unsubscribed",
               "2026-03-01", "bounce", "a card\nat the fair"]  # fmt: skip
@@ -107,7 +105,7 @@ def test_a_full_row_is_read() -> None:
     assert (row.reason, row.evidence) == (SuppressionReason.BOUNCE, "a card at the fair")
 
 
-def test_what_a_row_does_not_say_is_left_open() -> None:
+def test_missing_import_fields_stay_unset() -> None:
     row = rows.parse_row(2, rows.assign_fields(["ana@example.org"], ALL), TOPICS)
     assert row == ImportRow(2, Person("ana@example.org"))
     assert row.topics is None
@@ -118,7 +116,7 @@ def test_what_a_row_does_not_say_is_left_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "what"),
+    ("column", "value", "message"),
     [
         (ImportColumn.ADDRESS, "", "is not a mail address"),
         (ImportColumn.ADDRESS, "ana", "is not a mail address"),
@@ -145,10 +143,10 @@ def test_what_a_row_does_not_say_is_left_open() -> None:
         (ImportColumn.EVIDENCE, "a\x1bb", "control characters"),
     ],
 )
-def test_a_bad_field_names_its_column(column: ImportColumn, value: str, what: str) -> None:
+def test_invalid_import_field_names_column(column: ImportColumn, value: str, message: str) -> None:
     fields = ["ana@example.org"] + [""] * (len(ImportColumn) - 1)
     fields[list(ImportColumn).index(column)] = value
-    with pytest.raises(InputError, match=what) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         rows.parse_row(2, rows.assign_fields(fields, ALL), TOPICS)
     assert caught.value.field == column.value
 
@@ -157,7 +155,7 @@ def test_a_bad_field_names_its_column(column: ImportColumn, value: str, what: st
     ("written", "hour"),
     [("2026-01-31T12:00", 12), ("2026-01-31T12:00+02:00", 10), ("2026-01-31 12:00:00Z", 12)],
 )
-def test_a_moment_is_taken_as_utc_unless_it_says_otherwise(written: str, hour: int) -> None:
+def test_import_time_without_offset_is_utc(written: str, hour: int) -> None:
     row = rows.parse_row(
         2, {ImportColumn.ADDRESS: "ana@example.org", ImportColumn.JOINED: written}, TOPICS
     )

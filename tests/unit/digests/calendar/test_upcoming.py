@@ -34,24 +34,28 @@ from tests.unit.digests.calendar.strategies import (
 )
 
 
-def test_the_next_ones_come_in_order_whichever_schedule_gives_them() -> None:
-    both = make_calendar(
+def test_upcoming_occurrences_of_all_schedules_are_in_order() -> None:
+    calendar = make_calendar(
         make_schedule("daily"), make_schedule("weekly on Monday", "17:00", schedule_id=2)
     )
-    assert format_planned(both.list_upcoming(NOW, 5)) == [
+    assert format_planned(calendar.list_upcoming(NOW, 5)) == [
         "21 Nov 09:00", "22 Nov 09:00", "23 Nov 09:00", "23 Nov 17:00", "24 Nov 09:00",
     ]  # fmt: skip
-    assert [one.schedule.id for one in both.list_upcoming(NOW, 4)] == [1, 1, 1, 2]
-    assert both.list_upcoming(NOW, 0) == []
+    assert [planned.schedule.id for planned in calendar.list_upcoming(NOW, 4)] == [1, 1, 1, 2]
+    assert calendar.list_upcoming(NOW, 0) == []
 
 
-def test_what_is_being_sent_at_this_minute_is_not_to_come_any_more() -> None:
-    known = make_calendar(make_schedule("daily"))
-    assert format_planned(known.list_upcoming(parse_utc("2026-11-21 09:00"), 1)) == ["22 Nov 09:00"]
-    assert format_planned(known.list_upcoming(parse_utc("2026-11-21 08:59"), 1)) == ["21 Nov 09:00"]
+def test_occurrence_at_this_minute_is_not_upcoming() -> None:
+    calendar = make_calendar(make_schedule("daily"))
+    assert format_planned(calendar.list_upcoming(parse_utc("2026-11-21 09:00"), 1)) == [
+        "22 Nov 09:00"
+    ]
+    assert format_planned(calendar.list_upcoming(parse_utc("2026-11-21 08:59"), 1)) == [
+        "21 Nov 09:00"
+    ]
 
 
-def test_there_are_no_more_than_there_are() -> None:
+def test_upcoming_occurrences_end_with_schedule() -> None:
     assert format_planned(make_calendar(make_schedule("2026-12-18")).list_upcoming(NOW, 5)) == [
         "18 Dec 09:00"
     ]
@@ -59,18 +63,18 @@ def test_there_are_no_more_than_there_are() -> None:
     assert make_calendar().list_upcoming(NOW, 5) == []
 
 
-def test_skipped_ones_are_among_them_with_the_reason() -> None:
-    known = make_calendar(
+def test_upcoming_includes_skipped_occurrences_with_reason() -> None:
+    calendar = make_calendar(
         make_schedule("daily", region="GB"),
         rows=[make_saved_occurrence("2026-12-24 09:00", SKIPPED, reason="nobody is in")],
         blackouts=[make_blackout("2026-12-27")],
     )
-    found = known.list_upcoming(parse_utc("2026-12-23 12:00"), 6)
-    assert format_planned(found) == [
+    upcoming = calendar.list_upcoming(parse_utc("2026-12-23 12:00"), 6)
+    assert format_planned(upcoming) == [
         "(24 Dec 09:00)", "(25 Dec 09:00)", "(26 Dec 09:00)", "(27 Dec 09:00)", "(28 Dec 09:00)",
         "29 Dec 09:00",
     ]  # fmt: skip
-    assert [one.occurrence.note for one in found if one.occurrence.skipped] == [
+    assert [planned.occurrence.note for planned in upcoming if planned.occurrence.skipped] == [
         "nobody is in",
         "Christmas Day",
         "Boxing Day",
@@ -79,42 +83,42 @@ def test_skipped_ones_are_among_them_with_the_reason() -> None:
     ]
 
 
-def test_what_two_schedules_name_at_the_same_time_is_one_the_older_schedules() -> None:
+def test_occurrence_of_two_schedules_belongs_to_older() -> None:
     older, newer = make_schedule("daily"), make_schedule("weekdays", schedule_id=2, cutoff=DAY)
-    (one, _) = make_calendar(older, newer).list_upcoming(parse_utc("2026-11-23 08:00"), 2)
-    assert (one.schedule, one.key) == (older, (parse_wall_time("2026-11-23 09:00"), LONDON))
+    (planned, _) = make_calendar(older, newer).list_upcoming(parse_utc("2026-11-23 08:00"), 2)
+    assert (planned.schedule, planned.key) == (older, (parse_wall_time("2026-11-23 09:00"), LONDON))
 
 
-def test_a_day_that_one_schedule_skips_and_another_does_not_is_there() -> None:
-    known = make_calendar(
+def test_day_skipped_by_one_schedule_is_sent_by_other() -> None:
+    calendar = make_calendar(
         make_schedule("2026-12-25", region="GB"), make_schedule("2026-12-25", schedule_id=2)
     )
-    (one,) = known.list_upcoming(NOW, 5)
-    assert (one.schedule.id, one.occurrence.skipped) == (2, False)
+    (planned,) = calendar.list_upcoming(NOW, 5)
+    assert (planned.schedule.id, planned.occurrence.skipped) == (2, False)
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
-def test_what_lands_on_the_time_of_another_is_told_as_skipped(newest_first: bool) -> None:
+def test_occurrence_moved_onto_another_by_free_day_is_skipped(newest_first: bool) -> None:
     """Christmas is kept on the day before, on which there is one already: the older schedule's."""
-    some = [
+    schedules = [
         make_schedule("weekly on Thursday"),
         make_schedule("2026-12-25", schedule_id=2, region="GB", on_free_day=BEFORE),
     ]
-    known = make_calendar(*(some[::-1] if newest_first else some))
-    found = known.list_upcoming(parse_utc("2026-12-23 12:00"), 2)
-    assert format_planned(found) == ["24 Dec 09:00", "(24 Dec 09:00)"]
-    assert [one.schedule.id for one in found] == [1, 2]
-    assert found[1].occurrence.note == "another of this digest is sent then"
-    assert found[1].key == (parse_wall_time("2026-12-25 09:00"), LONDON)
+    calendar = make_calendar(*(schedules[::-1] if newest_first else schedules))
+    upcoming = calendar.list_upcoming(parse_utc("2026-12-23 12:00"), 2)
+    assert format_planned(upcoming) == ["24 Dec 09:00", "(24 Dec 09:00)"]
+    assert [planned.schedule.id for planned in upcoming] == [1, 2]
+    assert upcoming[1].occurrence.note == "another of this digest is sent then"
+    assert upcoming[1].key == (parse_wall_time("2026-12-25 09:00"), LONDON)
 
 
-def test_what_lands_on_the_time_of_one_that_is_skipped_is_sent() -> None:
-    known = make_calendar(
+def test_occurrence_moved_onto_skipped_one_is_sent() -> None:
+    calendar = make_calendar(
         make_schedule("weekly on Thursday"),
         make_schedule("2026-12-25", schedule_id=2, region="GB", on_free_day=BEFORE),
         rows=[make_saved_occurrence("2026-12-24 09:00", SKIPPED)],
     )
-    assert format_planned(known.list_upcoming(parse_utc("2026-12-23 12:00"), 2)) == [
+    assert format_planned(calendar.list_upcoming(parse_utc("2026-12-23 12:00"), 2)) == [
         "(24 Dec 09:00)",
         "24 Dec 09:00",
     ]
@@ -165,25 +169,33 @@ def test_what_lands_on_the_time_of_one_that_is_skipped_is_sent() -> None:
         ([], 24),
     ],
 )
-def test_of_several_at_one_time_one_is_sent(rows: list[SavedOccurrence], sent: int) -> None:
-    known = make_calendar(
+def test_only_one_of_several_occurrences_at_same_time_is_sent(
+    rows: list[SavedOccurrence], sent: int
+) -> None:
+    calendar = make_calendar(
         make_schedule("weekly on Thursday"),
         make_schedule("2026-12-25", schedule_id=2, region="GB", on_free_day=BEFORE),
         make_schedule("weekly on Wednesday", schedule_id=3),
         rows=rows,
     )
-    found = known.list_between(parse_utc("2026-12-23 12:00"), parse_utc("2026-12-24 12:00"))
-    assert {one.occurrence.wall for one in found} == {parse_wall_time("2026-12-24 09:00")}
-    assert len(found) == 2 + sum(row.moved_to is not None for row in rows)
-    notes = {
-        one.original.rule_time.day: one.occurrence.note for one in found if one.occurrence.skipped
+    occurrences = calendar.list_between(
+        parse_utc("2026-12-23 12:00"), parse_utc("2026-12-24 12:00")
+    )
+    assert {planned.occurrence.wall for planned in occurrences} == {
+        parse_wall_time("2026-12-24 09:00")
     }
-    assert {one.original.rule_time.day for one in found} - notes.keys() == {sent}
+    assert len(occurrences) == 2 + sum(row.moved_to is not None for row in rows)
+    notes = {
+        planned.original.rule_time.day: planned.occurrence.note
+        for planned in occurrences
+        if planned.occurrence.skipped
+    }
+    assert {planned.original.rule_time.day for planned in occurrences} - notes.keys() == {sent}
     assert {*notes.values()} == {"another of this digest is sent then"}
 
 
-def test_of_several_at_one_time_that_were_made_none_is_told_as_skipped() -> None:
-    known = make_calendar(
+def test_assembled_occurrences_at_same_time_are_not_skipped() -> None:
+    calendar = make_calendar(
         make_schedule("weekly on Thursday"),
         make_schedule("2026-12-25", schedule_id=2, region="GB", on_free_day=BEFORE),
         rows=[
@@ -191,30 +203,30 @@ def test_of_several_at_one_time_that_were_made_none_is_told_as_skipped() -> None
             make_saved_occurrence("2026-12-25 09:00", MADE, schedule_id=2),
         ],
     )
-    assert format_planned(known.list_upcoming(parse_utc("2026-12-23 12:00"), 2)) == [
+    assert format_planned(calendar.list_upcoming(parse_utc("2026-12-23 12:00"), 2)) == [
         "24 Dec 09:00",
         "24 Dec 09:00",
     ]
 
 
-def test_what_is_made_is_not_skipped_by_a_blackout_that_comes_later() -> None:
-    known = make_calendar(
+def test_assembled_occurrence_is_not_skipped_by_later_blackout() -> None:
+    calendar = make_calendar(
         make_schedule("daily"),
         rows=[make_saved_occurrence("2026-11-21 09:00", MADE)],
         blackouts=[make_blackout("2026-11-21", "2026-11-22")],
     )
-    assert format_planned(known.list_upcoming(NOW, 2)) == ["21 Nov 09:00", "(22 Nov 09:00)"]
+    assert format_planned(calendar.list_upcoming(NOW, 2)) == ["21 Nov 09:00", "(22 Nov 09:00)"]
 
 
-def test_the_same_time_in_two_zones_is_two() -> None:
-    known = make_calendar(
+def test_same_clock_time_in_two_zones_is_two_occurrences() -> None:
+    calendar = make_calendar(
         make_schedule("2026-12-18"), make_schedule("2026-12-18", zone=NEW_YORK, schedule_id=2)
     )
-    assert [one.occurrence.moment.hour for one in known.list_upcoming(NOW, 5)] == [9, 14]
+    assert [planned.occurrence.moment.hour for planned in calendar.list_upcoming(NOW, 5)] == [9, 14]
 
 
-def test_they_are_as_staff_and_the_worker_have_left_them() -> None:
-    known = make_calendar(
+def test_upcoming_shows_decisions_of_staff_and_worker() -> None:
+    calendar = make_calendar(
         make_schedule("daily"),
         rows=[
             make_saved_occurrence("2026-11-21 09:00", MADE, edition_id=4),
@@ -232,15 +244,15 @@ def test_they_are_as_staff_and_the_worker_have_left_them() -> None:
             ),
         ],
     )
-    found = known.list_upcoming(NOW, 8)
-    assert format_planned(found) == [
+    upcoming = calendar.list_upcoming(NOW, 8)
+    assert format_planned(upcoming) == [
         "21 Nov 09:00", "22 Nov 09:00", "(23 Nov 09:00)", "24 Nov 16:30", "25 Nov 07:00",
         "26 Nov 09:00", "27 Nov 10:00", "28 Nov 09:00",
     ]  # fmt: skip
-    assert [one.saved.state if one.saved else None for one in found] == [
+    assert [planned.saved.state if planned.saved else None for planned in upcoming] == [
         MADE, ON_HOLD, SKIPPED, PLANNED, PLANNED, PLANNED, MADE, None,
     ]  # fmt: skip
-    assert [one.occurrence.note for one in found] == [
+    assert [planned.occurrence.note for planned in upcoming] == [
         "",
         "it was missed by 9 h",
         "by Amina",
@@ -252,121 +264,134 @@ def test_they_are_as_staff_and_the_worker_have_left_them() -> None:
     ]
 
 
-def test_one_that_is_moved_from_far_away_is_shown_at_its_new_time_under_its_name() -> None:
-    known = make_calendar(
+def test_upcoming_shows_distant_occurrence_at_new_time() -> None:
+    calendar = make_calendar(
         make_schedule("monthly on the 15th"),
         rows=[
             make_saved_occurrence("2027-09-15 09:00", PLANNED, moved_to="2026-11-21 12:00"),
             make_saved_occurrence("2026-12-15 09:00", PLANNED, moved_to="2027-02-01 12:00"),
         ],
     )
-    found = known.list_upcoming(NOW, 3)
-    assert format_planned(found) == ["21 Nov 12:00", "15 Jan 09:00", "01 Feb 12:00"]
-    assert [one.occurrence.rule_time for one in found] == [
+    upcoming = calendar.list_upcoming(NOW, 3)
+    assert format_planned(upcoming) == ["21 Nov 12:00", "15 Jan 09:00", "01 Feb 12:00"]
+    assert [planned.occurrence.rule_time for planned in upcoming] == [
         parse_wall_time("2027-09-15 09:00"),
         parse_wall_time("2027-01-15 09:00"),
         parse_wall_time("2026-12-15 09:00"),
     ]
-    assert found[0].cutoff_at == parse_utc("2026-11-21 11:00")
+    assert upcoming[0].cutoff_at == parse_utc("2026-11-21 11:00")
 
 
-def test_however_many_are_moved_away_there_are_as_many_as_were_asked_for() -> None:
+def test_upcoming_fills_limit_after_occurrences_move_away() -> None:
     rows = [
         make_saved_occurrence(f"2026-11-{day} 09:00", PLANNED, moved_to=f"2027-03-{day} 12:00")
         for day in range(21, 29)
     ]
-    found = make_calendar(make_schedule("daily"), rows=rows).list_upcoming(NOW, 4)
-    assert format_planned(found) == ["29 Nov 09:00", "30 Nov 09:00", "01 Dec 09:00", "02 Dec 09:00"]
+    upcoming = make_calendar(make_schedule("daily"), rows=rows).list_upcoming(NOW, 4)
+    assert format_planned(upcoming) == [
+        "29 Nov 09:00",
+        "30 Nov 09:00",
+        "01 Dec 09:00",
+        "02 Dec 09:00",
+    ]
 
 
-def test_one_that_staff_have_moved_onto_a_free_day_is_sent_on_it() -> None:
-    known = make_calendar(
+def test_occurrence_moved_by_staff_onto_free_day_is_sent() -> None:
+    calendar = make_calendar(
         make_schedule("weekly on Thursday", region="GB"),
         rows=[make_saved_occurrence("2026-12-24 09:00", PLANNED, moved_to="2026-12-25 12:00")],
         blackouts=[make_blackout("2026-12-20", "2026-12-31")],
     )
-    assert format_planned(known.list_upcoming(parse_utc("2026-12-20 12:00"), 1)) == ["25 Dec 12:00"]
+    assert format_planned(calendar.list_upcoming(parse_utc("2026-12-20 12:00"), 1)) == [
+        "25 Dec 12:00"
+    ]
 
 
-def test_one_that_a_free_day_would_skip_is_sent_when_staff_have_moved_it() -> None:
-    known = make_calendar(
+def test_occurrence_moved_by_staff_from_free_day_is_sent() -> None:
+    calendar = make_calendar(
         make_schedule("weekly on Friday", region="GB"),
         rows=[make_saved_occurrence("2026-12-25 09:00", PLANNED, moved_to="2026-12-23 15:00")],
     )
-    assert format_planned(known.list_upcoming(parse_utc("2026-12-20 12:00"), 1)) == ["23 Dec 15:00"]
-    assert list_actions(list_due_steps(known, parse_utc("2026-12-23 14:00")))[-1] == (
+    assert format_planned(calendar.list_upcoming(parse_utc("2026-12-20 12:00"), 1)) == [
+        "23 Dec 15:00"
+    ]
+    assert list_actions(list_due_steps(calendar, parse_utc("2026-12-23 14:00")))[-1] == (
         "25 Dec 09:00",
         "assemble",
     )
 
 
-def test_a_moved_one_whose_schedule_is_gone_is_gone() -> None:
+def test_moved_occurrence_of_removed_schedule_is_not_upcoming() -> None:
     row = make_saved_occurrence(
         "2027-09-15 09:00", PLANNED, moved_to="2026-11-21 12:00", schedule_id=None
     )
-    known = make_calendar(make_schedule("monthly on the 15th"), rows=[row])
-    assert format_planned(known.list_upcoming(NOW, 1)) == ["15 Dec 09:00"]
+    calendar = make_calendar(make_schedule("monthly on the 15th"), rows=[row])
+    assert format_planned(calendar.list_upcoming(NOW, 1)) == ["15 Dec 09:00"]
 
 
-def test_it_starts_when_the_first_reader_is_sent_it_and_the_cut_off_counts_from_there() -> None:
-    known = make_calendar(
+def test_occurrence_start_and_cutoff_count_from_first_reader() -> None:
+    calendar = make_calendar(
         make_schedule("2026-12-18"), reader_zones=[LONDON, NEW_YORK, KIRITIMATI, TOKYO]
     )
-    (one,) = known.list_upcoming(NOW, 1)
-    assert one.occurrence.moment == parse_utc("2026-12-18 09:00")
-    assert one.starts_at == parse_utc("2026-12-17 19:00"), "clocks on Kiritimati are 14 hours ahead"
-    assert one.cutoff_at == parse_utc("2026-12-17 18:00")
+    (planned,) = calendar.list_upcoming(NOW, 1)
+    assert planned.occurrence.moment == parse_utc("2026-12-18 09:00")
+    assert planned.starts_at == parse_utc("2026-12-17 19:00"), (
+        "clocks on Kiritimati are 14 hours ahead"
+    )
+    assert planned.cutoff_at == parse_utc("2026-12-17 18:00")
 
 
-def test_readers_further_west_do_not_make_it_later() -> None:
-    (one,) = make_calendar(make_schedule("2026-12-18"), reader_zones=[NEW_YORK]).list_upcoming(
+def test_occurrence_start_is_not_delayed_by_western_readers() -> None:
+    (planned,) = make_calendar(make_schedule("2026-12-18"), reader_zones=[NEW_YORK]).list_upcoming(
         NOW, 1
     )
-    assert one.starts_at == one.occurrence.moment == parse_utc("2026-12-18 09:00")
+    assert planned.starts_at == planned.occurrence.moment == parse_utc("2026-12-18 09:00")
 
 
-def test_a_reader_in_no_zone_that_we_know_is_in_the_occurrences_own() -> None:
-    (one,) = make_calendar(
+def test_reader_in_unknown_zone_uses_zone_of_occurrence() -> None:
+    (planned,) = make_calendar(
         make_schedule("2026-12-18"), reader_zones=["Mars/Olympus"]
     ).list_upcoming(NOW, 1)
-    assert one.starts_at == one.occurrence.moment
+    assert planned.starts_at == planned.occurrence.moment
 
 
-def test_a_moved_one_starts_by_its_new_time() -> None:
+def test_moved_occurrence_starts_at_new_time() -> None:
     row = make_saved_occurrence("2026-12-18 09:00", PLANNED, moved_to="2026-12-18 21:00")
-    (one,) = make_calendar(
+    (planned,) = make_calendar(
         make_schedule("2026-12-18"), rows=[row], reader_zones=[TOKYO]
     ).list_upcoming(NOW, 1)
-    assert one.starts_at == parse_utc("2026-12-18 12:00")
+    assert planned.starts_at == parse_utc("2026-12-18 12:00")
 
 
-def test_one_that_is_moved_to_the_moment_at_which_it_is_moved_starts_then_for_all_readers() -> None:
-    def moved(at: str) -> PlannedOccurrence:
+def test_occurrence_moved_to_now_starts_at_once_for_all_readers() -> None:
+    def find_occurrence_moved_at(at: str) -> PlannedOccurrence:
         row = make_saved_occurrence(
             "2026-12-18 09:00", PLANNED, moved_to="2026-12-10 12:00", updated_at=parse_utc(at)
         )
-        known = make_calendar(
+        calendar = make_calendar(
             make_schedule("2026-12-18"), rows=[row], reader_zones=[TOKYO, NEW_YORK]
         )
-        (one,) = known.list_upcoming(NOW, 1)
-        assert one.occurrence.moment == parse_utc("2026-12-10 12:00")
-        return one
+        (planned,) = calendar.list_upcoming(NOW, 1)
+        assert planned.occurrence.moment == parse_utc("2026-12-10 12:00")
+        return planned
 
     for at in ("2026-12-10 12:00", "2026-12-10 12:00:59"):
-        assert moved(at).is_immediate
-        assert moved(at).starts_at == parse_utc("2026-12-10 12:00")
-    assert not moved("2026-12-10 11:59:59").is_immediate
-    assert moved("2026-12-10 11:59:59").starts_at == parse_utc("2026-12-10 03:00")
+        assert find_occurrence_moved_at(at).is_immediate
+        assert find_occurrence_moved_at(at).starts_at == parse_utc("2026-12-10 12:00")
+    assert not find_occurrence_moved_at("2026-12-10 11:59:59").is_immediate
+    assert find_occurrence_moved_at("2026-12-10 11:59:59").starts_at == parse_utc(
+        "2026-12-10 03:00"
+    )
 
 
-def test_what_is_not_moved_is_never_sent_at_once() -> None:
+def test_unmoved_occurrence_is_never_immediate() -> None:
     row = make_saved_occurrence(
         "2026-12-18 09:00", PLANNED, updated_at=parse_utc("2026-12-18 09:00")
     )
     for rows in ([], [row]):
-        known = make_calendar(make_schedule("2026-12-18"), rows=rows, reader_zones=[TOKYO])
-        (one,) = known.list_upcoming(NOW, 1)
-        assert (one.is_immediate, one.starts_at) == (False, parse_utc("2026-12-18 00:00"))
+        calendar = make_calendar(make_schedule("2026-12-18"), rows=rows, reader_zones=[TOKYO])
+        (planned,) = calendar.list_upcoming(NOW, 1)
+        assert (planned.is_immediate, planned.starts_at) == (False, parse_utc("2026-12-18 00:00"))
 
 
 @given(
@@ -375,19 +400,23 @@ def test_what_is_not_moved_is_never_sent_at_once() -> None:
     st.dates(date(2026, 12, 1), date(2030, 12, 1)),
     st.timedeltas(timedelta(), timedelta(days=14)),
 )
-def test_a_start_is_never_later_than_the_moment_nor_earlier_than_the_first_zone_on_earth(
-    zone: str, readers: set[str], day: date, cutoff: timedelta
+def test_occurrence_start_is_between_first_zone_on_earth_and_moment(
+    zone: str, reader_zones: set[str], day: date, cutoff: timedelta
 ) -> None:
-    known = make_calendar(
-        make_schedule(day.isoformat(), zone=zone, cutoff=cutoff), reader_zones=sorted(readers)
+    calendar = make_calendar(
+        make_schedule(day.isoformat(), zone=zone, cutoff=cutoff), reader_zones=sorted(reader_zones)
     )
-    (one,) = known.list_upcoming(NOW, 1)
-    assert one.occurrence.moment - timedelta(hours=27) < one.starts_at <= one.occurrence.moment
-    local = {
-        one.starts_at.astimezone(zones.get_zone(name)).replace(tzinfo=None)
-        for name in {zone, *readers}
+    (planned,) = calendar.list_upcoming(NOW, 1)
+    assert (
+        planned.occurrence.moment - timedelta(hours=27)
+        < planned.starts_at
+        <= planned.occurrence.moment
+    )
+    local_times = {
+        planned.starts_at.astimezone(zones.get_zone(name)).replace(tzinfo=None)
+        for name in {zone, *reader_zones}
     }
-    assert max(local) == parse_wall_time(f"{day} 09:00"), (
+    assert max(local_times) == parse_wall_time(f"{day} 09:00"), (
         "it is that time where the first reader is"
     )
-    assert one.starts_at - one.cutoff_at == cutoff
+    assert planned.starts_at - planned.cutoff_at == cutoff

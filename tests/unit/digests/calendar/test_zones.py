@@ -35,21 +35,23 @@ from tests.unit.digests.calendar.strategies import (
 )
 
 
-def test_what_was_made_is_not_made_again_when_its_zone_then_puts_it_off() -> None:
+def test_assembled_occurrence_is_not_repeated_after_zone_change() -> None:
     """Summer time is abolished between the cut-off and the time to send: nine o'clock, and so the
     cut-off, is yet to come once more."""
-    known = make_calendar(
+    calendar = make_calendar(
         make_schedule("weekly on Monday", created_at=parse_utc("2027-06-12 09:00"))
     )
-    (step,) = list_due_steps(known, parse_utc("2027-06-14 07:00"))
+    (step,) = list_due_steps(calendar, parse_utc("2027-06-14 07:00"))
     assert step.action is OccurrenceAction.ASSEMBLE
     assert step.planned.starts_at == parse_utc("2027-06-14 08:00")
-    made = replace(known, saved_occurrences=(make_saved_occurrence("2027-06-14 09:00", MADE),))
+    calendar_with_edition = replace(
+        calendar, saved_occurrences=(make_saved_occurrence("2027-06-14 09:00", MADE),)
+    )
     with replace_zone_rules("Africa/Abidjan", LONDON):
-        assert list_due_steps(known, parse_utc("2027-06-14 07:59")) == []
-        assert list_due_steps(made, parse_utc("2027-06-14 08:00")) == []
-        assert list_due_steps(made, parse_utc("2027-06-21 07:59")) == []
-        (step,) = list_due_steps(made, parse_utc("2027-06-21 08:00"))
+        assert list_due_steps(calendar, parse_utc("2027-06-14 07:59")) == []
+        assert list_due_steps(calendar_with_edition, parse_utc("2027-06-14 08:00")) == []
+        assert list_due_steps(calendar_with_edition, parse_utc("2027-06-21 07:59")) == []
+        (step,) = list_due_steps(calendar_with_edition, parse_utc("2027-06-21 08:00"))
         assert (step.action, step.planned.occurrence.wall) == (
             OccurrenceAction.ASSEMBLE,
             parse_wall_time("2027-06-21 09:00"),
@@ -57,43 +59,45 @@ def test_what_was_made_is_not_made_again_when_its_zone_then_puts_it_off() -> Non
         assert step.planned.starts_at == parse_utc("2027-06-21 09:00")
 
 
-def test_what_was_not_made_yet_keeps_its_clock_time_and_its_name() -> None:
-    known = make_calendar(
+def test_planned_occurrence_keeps_clock_time_and_key_after_zone_change() -> None:
+    calendar = make_calendar(
         make_schedule("weekly on Monday", created_at=parse_utc("2027-06-12 09:00")),
         rows=[make_saved_occurrence("2027-06-21 09:00", PLANNED, moved_to="2027-06-21 12:00")],
     )
-    before = known.list_upcoming(parse_utc("2027-06-14 05:00"), 3)
+    before = calendar.list_upcoming(parse_utc("2027-06-14 05:00"), 3)
     with replace_zone_rules("Europe/Paris", LONDON):
-        after = known.list_upcoming(parse_utc("2027-06-14 05:00"), 3)
-        assert [one.key for one in after] == [one.key for one in before]
+        after = calendar.list_upcoming(parse_utc("2027-06-14 05:00"), 3)
+        assert [planned.key for planned in after] == [planned.key for planned in before]
         assert (
             format_planned(after)
             == format_planned(before)
             == ["14 Jun 09:00", "21 Jun 12:00", "28 Jun 09:00"]
         )
-        assert [one.starts_at + HOUR for one in after] == [one.starts_at for one in before]
-        assert list_actions(list_due_steps(known, parse_utc("2027-06-14 06:00"))) == [
+        assert [planned.starts_at + HOUR for planned in after] == [
+            planned.starts_at for planned in before
+        ]
+        assert list_actions(list_due_steps(calendar, parse_utc("2027-06-14 06:00"))) == [
             ("14 Jun 09:00", "assemble")
         ]
         # The rules came at half past: it is half an hour late, and is sent.
-        assert list_actions(list_due_steps(known, parse_utc("2027-06-14 07:30"))) == [
+        assert list_actions(list_due_steps(calendar, parse_utc("2027-06-14 07:30"))) == [
             ("14 Jun 09:00", "assemble")
         ]
 
 
 @given(st.data())
-def test_each_date_is_decided_once_whatever_becomes_of_its_zone(data: st.DataObject) -> None:
+def test_date_is_decided_once_across_zone_change(data: st.DataObject) -> None:
     begin = data.draw(st.sampled_from(BEGINS[:2]))
-    known = make_calendar(
+    calendar = make_calendar(
         *data.draw(draw_schedules(begin, BERLIN)), observances=DAYS, grace=data.draw(graces)
     )
-    play, moments = CalendarSimulation(known), data.draw(draw_ticks(begin))
+    simulation, moments = CalendarSimulation(calendar), data.draw(draw_ticks(begin))
     changes = data.draw(st.integers(0, len(moments)))
-    other = data.draw(st.sampled_from([LONDON, NEW_YORK, KIRITIMATI, "Africa/Lagos"]))
+    other_zone = data.draw(st.sampled_from([LONDON, NEW_YORK, KIRITIMATI, "Africa/Lagos"]))
     for now in moments[:changes]:
-        play.run_tick(now)
-    with replace_zone_rules(other, BERLIN):
+        simulation.run_tick(now)
+    with replace_zone_rules(other_zone, BERLIN):
         for now in moments[changes:]:
-            play.run_tick(now)
-        play.run_tick(moments[-1])
-        check_simulation(play, moments)
+            simulation.run_tick(now)
+        simulation.run_tick(moments[-1])
+        check_simulation(simulation, moments)
