@@ -74,10 +74,6 @@ EXCEPTIONS = {
 """A function by its qualified name, or a variable by its module and name, with the reason."""
 
 FOLDERS_STILL_EXEMPT = (
-    "tests/integration/store",
-    "tests/integration/store/audience",
-    "tests/integration/store/occurrences",
-    "tests/integration/worker",
     "tests/unit",
     "tests/unit/articles",
     "tests/unit/audience",

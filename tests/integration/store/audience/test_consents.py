@@ -65,35 +65,35 @@ def logged(store: Store) -> Store:
     return store
 
 
-def _log(store: Store) -> list[tuple[object, ...]]:
+def _read_consent_rows(store: Store) -> list[tuple[object, ...]]:
     with store.read() as tx:
         return [tuple(row) for row in tx.connection.execute(text("SELECT * FROM consent"))]
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_consent_entries_cannot_be_changed_or_deleted(logged: Store, change: str) -> None:
-    before = _log(logged)
+    before = _read_consent_rows(logged)
     with (
         pytest.raises(DatabaseError, match="the log of consent is append-only"),
         logged.begin() as tx,
     ):
         tx.connection.execute(text(change))
-    assert _log(logged) == before
+    assert _read_consent_rows(logged) == before
 
 
 def test_consent_log_is_protected_from_raw_sql(logged: Store, backend: str) -> None:
-    before = _log(logged)
+    before = _read_consent_rows(logged)
     for change in ONLY[backend]:
         with (
             pytest.raises(DatabaseError, match="the log of consent is append-only"),
             logged.begin() as tx,
         ):
             tx.connection.execute(text(change))
-        assert _log(logged) == before, change
+        assert _read_consent_rows(logged) == before, change
 
 
 def test_erasure_keeps_consent_entries_under_hash(logged: Store) -> None:
-    before = _log(logged)
+    before = _read_consent_rows(logged)
     with logged.begin() as tx:
         erasure.erase_person(tx, STAFF, ANA, NOW)
         left = tx.subscribers.list_consent_entries(ANA)
@@ -104,7 +104,7 @@ def test_erasure_keeps_consent_entries_under_hash(logged: Store) -> None:
     ]
     assert left[0].wording == WORDING
     assert {one.address for one in left} == {""}
-    after = _log(logged)
+    after = _read_consent_rows(logged)
     assert ANA not in str(after)
     assert len(after) == len(before) + 1
 
@@ -113,7 +113,7 @@ def test_erased_consent_entries_are_deleted_after_retention(logged: Store) -> No
     with logged.begin() as tx:
         erasure.erase_person(tx, STAFF, ANA, NOW)
         assert tx.connection.execute(text("DELETE FROM consent")).rowcount == 3
-    assert _log(logged) == []
+    assert _read_consent_rows(logged) == []
 
 
 def test_erased_consent_entry_never_gets_address_again(logged: Store) -> None:

@@ -35,7 +35,7 @@ def ready(store: Store) -> Store:
     return store
 
 
-def row(
+def build_row(
     address: str,
     *topics: str,
     line: int = 2,
@@ -46,73 +46,76 @@ def row(
     return ImportRow(line, Person(address, name, tags=tags), topics or None, joined)
 
 
-def bring(store: Store, *rows: ImportRow, to: str = "news") -> list[RowResult]:
+def import_rows(store: Store, *rows: ImportRow, to: str = "news") -> list[RowResult]:
     with store.begin() as tx:
         return tx.import_rows.import_people(
             STAFF, rows, factories.get_mailing_list(tx, to), "a file", NOW, LawfulBasis.CONSENT
         )
 
 
-def outcome(store: Store, one: ImportRow) -> RowOutcome:
-    (result,) = bring(store, one)
+def import_row(store: Store, import_line: ImportRow) -> RowOutcome:
+    (result,) = import_rows(store, import_line)
     return result.outcome
 
 
-def membership(store: Store, address: str) -> Membership:
+def get_membership(store: Store, address: str) -> Membership:
     with store.read() as tx:
-        known = subscribers.get_subscriber(tx, address)
-        found = subscribers.find_membership(tx, known, "news")
-    assert found is not None
-    return found
+        subscriber = subscribers.get_subscriber(tx, address)
+        saved_membership = subscribers.find_membership(tx, subscriber, "news")
+    assert saved_membership is not None
+    return saved_membership
 
 
-def person(store: Store, address: str) -> Person:
+def get_person(store: Store, address: str) -> Person:
     with store.read() as tx:
         return subscribers.get_subscriber(tx, address).person
 
 
 def test_import_adds_new_person(ready: Store) -> None:
     joined = NOW - 100 * DAY
-    one = row(ANA, "health", "climate", name="Ana", tags=("donor",), joined=joined)
-    assert bring(ready, one) == [RowResult(2, RowOutcome.ADDED, ANA)]
-    assert person(ready, ANA) == one.person
-    kept = membership(ready, ANA)
-    assert (kept.state, kept.joined_at) == (MembershipState.ACTIVE, joined)
-    assert kept.topics == ("climate", "health")
+    import_line = build_row(ANA, "health", "climate", name="Ana", tags=("donor",), joined=joined)
+    assert import_rows(ready, import_line) == [RowResult(2, RowOutcome.ADDED, ANA)]
+    assert get_person(ready, ANA) == import_line.person
+    saved_membership = get_membership(ready, ANA)
+    assert (saved_membership.state, saved_membership.joined_at) == (MembershipState.ACTIVE, joined)
+    assert saved_membership.topics == ("climate", "health")
 
 
 def test_import_of_same_row_twice_is_idempotent(ready: Store) -> None:
-    one = row(ANA, "health", name="Ana", tags=("donor",))
-    assert outcome(ready, one) is RowOutcome.ADDED
-    before = membership(ready, ANA)
-    assert outcome(ready, one) is RowOutcome.UNCHANGED
-    assert outcome(ready, row(ANA)) is RowOutcome.UNCHANGED, "what a row doesn't say stays"
-    assert membership(ready, ANA) == before
+    import_line = build_row(ANA, "health", name="Ana", tags=("donor",))
+    assert import_row(ready, import_line) is RowOutcome.ADDED
+    before = get_membership(ready, ANA)
+    assert import_row(ready, import_line) is RowOutcome.UNCHANGED
+    assert import_row(ready, build_row(ANA)) is RowOutcome.UNCHANGED, "what a row doesn't say stays"
+    assert get_membership(ready, ANA) == before
 
 
 def test_import_replaces_topics_and_adds_tags(ready: Store) -> None:
-    bring(ready, row(ANA, "health", "climate", tags=("donor",)))
-    assert outcome(ready, row(ANA, "housing", tags=("vip",), name="Ana")) is RowOutcome.UPDATED
-    assert person(ready, ANA) == Person(ANA, "Ana", tags=("donor", "vip"))
-    assert membership(ready, ANA).topics == ("housing",)
-    assert membership(ready, ANA).joined_at == NOW
+    import_rows(ready, build_row(ANA, "health", "climate", tags=("donor",)))
+    assert (
+        import_row(ready, build_row(ANA, "housing", tags=("vip",), name="Ana"))
+        is RowOutcome.UPDATED
+    )
+    assert get_person(ready, ANA) == Person(ANA, "Ana", tags=("donor", "vip"))
+    assert get_membership(ready, ANA).topics == ("housing",)
+    assert get_membership(ready, ANA).joined_at == NOW
 
 
 def test_import_never_resubscribes_people(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", state=MembershipState.UNSUBSCRIBED)
-    before = person(ready, ANA)
-    (result,) = bring(ready, row(ANA, "climate", name="Ana", tags=("donor",)))
+    before = get_person(ready, ANA)
+    (result,) = import_rows(ready, build_row(ANA, "climate", name="Ana", tags=("donor",)))
     assert result == RowResult(2, RowOutcome.SKIPPED, ANA, "left the list on 2026-11-20")
-    assert membership(ready, ANA).state is MembershipState.UNSUBSCRIBED
-    assert person(ready, ANA) == before
+    assert get_membership(ready, ANA).state is MembershipState.UNSUBSCRIBED
+    assert get_person(ready, ANA) == before
 
 
 def test_import_leaves_pending_people_pending(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, state=MembershipState.PENDING)
-    assert bring(ready, row(ANA))[0].reason == "has not confirmed yet"
-    assert membership(ready, ANA).state is MembershipState.PENDING
+    assert import_rows(ready, build_row(ANA))[0].reason == "has not confirmed yet"
+    assert get_membership(ready, ANA).state is MembershipState.PENDING
 
 
 def test_import_skips_suppressed_address(ready: Store) -> None:
@@ -120,9 +123,9 @@ def test_import_skips_suppressed_address(ready: Store) -> None:
         factories.add_subscriber(tx, "bo@example.org")
         factories.suppress_address(tx, ANA)
         factories.suppress_address(tx, "bo@example.org")
-    results = bring(ready, row(ANA), row("bo@example.org", name="Bo"))
-    assert {one.reason for one in results} == {"must not be mailed (manual)"}
-    assert person(ready, "bo@example.org").name == ""
+    results = import_rows(ready, build_row(ANA), build_row("bo@example.org", name="Bo"))
+    assert {result.reason for result in results} == {"must not be mailed (manual)"}
+    assert get_person(ready, "bo@example.org").name == ""
     with ready.read() as tx:
         assert tx.subscribers.find_subscriber(ANA) is None
 
@@ -131,35 +134,37 @@ def test_import_adds_subscriber_of_another_list(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_mailing_list(tx, "press")
         factories.add_subscriber(tx, ANA, "health", list_slug="press", name="Ana")
-    assert outcome(ready, row(ANA, "climate")) is RowOutcome.UPDATED
-    assert membership(ready, ANA).topics == ("climate",)
-    assert person(ready, ANA).name == "Ana"
+    assert import_row(ready, build_row(ANA, "climate")) is RowOutcome.UPDATED
+    assert get_membership(ready, ANA).topics == ("climate",)
+    assert get_person(ready, ANA).name == "Ana"
 
 
 def test_import_applies_rows_of_same_address_in_turn(ready: Store) -> None:
-    results = bring(
+    results = import_rows(
         ready,
-        row(ANA, "health", tags=("donor",), line=2),
-        row("bo@example.org", line=3),
-        row(ANA, "climate", tags=("vip",), line=4),
-        row("bo@example.org", line=5),
+        build_row(ANA, "health", tags=("donor",), line=2),
+        build_row("bo@example.org", line=3),
+        build_row(ANA, "climate", tags=("vip",), line=4),
+        build_row("bo@example.org", line=5),
     )
-    assert [(one.line, one.outcome) for one in results] == [
+    assert [(result.line, result.outcome) for result in results] == [
         (2, RowOutcome.ADDED),
         (3, RowOutcome.ADDED),
         (4, RowOutcome.UPDATED),
         (5, RowOutcome.UNCHANGED),
     ]
-    assert membership(ready, ANA).topics == ("climate",)
-    assert person(ready, ANA).tags == ("donor", "vip")
+    assert get_membership(ready, ANA).topics == ("climate",)
+    assert get_person(ready, ANA).tags == ("donor", "vip")
 
 
 def test_import_returns_result_of_each_row_in_order(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, "known@example.org")
         factories.add_subscriber(tx, "gone@example.org", state=MembershipState.UNSUBSCRIBED)
-    rows = [row(a, line=n) for n, a in enumerate(("known@example.org", ANA, "gone@example.org"))]
-    assert [one.outcome for one in bring(ready, *rows)] == [
+    rows = [
+        build_row(a, line=n) for n, a in enumerate(("known@example.org", ANA, "gone@example.org"))
+    ]
+    assert [result.outcome for result in import_rows(ready, *rows)] == [
         RowOutcome.UNCHANGED,
         RowOutcome.ADDED,
         RowOutcome.SKIPPED,
@@ -170,10 +175,13 @@ def test_import_remembers_who_unsubscribed_elsewhere(ready: Store) -> None:
     left = ImportRow(
         2, Person(ANA, "Ana"), ("health",), state=RowState.UNSUBSCRIBED, left_at=NOW - DAY
     )
-    assert bring(ready, left)[0].outcome is RowOutcome.LEFT
-    kept = membership(ready, ANA)
-    assert (kept.state, kept.left_at) == (MembershipState.UNSUBSCRIBED, NOW - DAY)
-    assert bring(ready, row(ANA))[0].reason == "left the list on 2026-11-19"
+    assert import_rows(ready, left)[0].outcome is RowOutcome.LEFT
+    saved_membership = get_membership(ready, ANA)
+    assert (saved_membership.state, saved_membership.left_at) == (
+        MembershipState.UNSUBSCRIBED,
+        NOW - DAY,
+    )
+    assert import_rows(ready, build_row(ANA))[0].reason == "left the list on 2026-11-19"
     with ready.begin() as tx, pytest.raises(Refused, match="unsubscribed from the list"):
         factories.add_subscriber(tx, ANA)
 
@@ -184,8 +192,8 @@ def test_import_unsubscribes_member_who_left_elsewhere(ready: Store) -> None:
     left = ImportRow(
         2, Person(ANA), state=RowState.UNSUBSCRIBED, left_at=NOW - DAY, evidence="too many"
     )
-    assert bring(ready, left)[0].outcome is RowOutcome.LEFT
-    assert membership(ready, ANA).state is MembershipState.UNSUBSCRIBED
+    assert import_rows(ready, left)[0].outcome is RowOutcome.LEFT
+    assert get_membership(ready, ANA).state is MembershipState.UNSUBSCRIBED
     with ready.read() as tx:
         last = tx.subscribers.list_consent_entries(ANA)[-1]
     assert (last.act, last.source, last.basis) == (ConsentAction.LEFT, "a file", None)
@@ -197,16 +205,16 @@ def test_imported_subscriber_leaves_by_later_file_unless_joined_since(
     ready: Store, days: int | None
 ) -> None:
     """If a file gives no date of joining, the time of the import does not stand in for it."""
-    bring(ready, row(ANA, joined=NOW - days * DAY if days else None))
+    import_rows(ready, build_row(ANA, joined=NOW - days * DAY if days else None))
     left = ImportRow(2, Person(ANA), state=RowState.UNSUBSCRIBED, left_at=NOW - 9 * DAY)
     skipped = days == 1
-    assert (bring(ready, left)[0].outcome is RowOutcome.SKIPPED) == skipped
-    assert (membership(ready, ANA).state is MembershipState.ACTIVE) == skipped
+    assert (import_rows(ready, left)[0].outcome is RowOutcome.SKIPPED) == skipped
+    assert (get_membership(ready, ANA).state is MembershipState.ACTIVE) == skipped
 
 
 def test_import_ignores_capitals_of_addresses(ready: Store) -> None:
-    person_ = addresses.normalise_address("ANA@Example.org")
-    assert bring(ready, row(ANA), row(person_))[1].outcome is RowOutcome.UNCHANGED
+    address = addresses.normalise_address("ANA@Example.org")
+    assert import_rows(ready, build_row(ANA), build_row(address))[1].outcome is RowOutcome.UNCHANGED
 
 
 def test_import_takes_over_suppressions(ready: Store) -> None:
@@ -222,9 +230,9 @@ def test_import_takes_over_suppressions(ready: Store) -> None:
         )
         for n, a in enumerate((ANA, "bo@example.org"))
     ]
-    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.SUPPRESSED}
-    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.UNCHANGED}
-    assert bring(ready, row(ANA))[0].reason == "must not be mailed (bounce)"
+    assert {result.outcome for result in import_rows(ready, *rows)} == {RowOutcome.SUPPRESSED}
+    assert {result.outcome for result in import_rows(ready, *rows)} == {RowOutcome.UNCHANGED}
+    assert import_rows(ready, build_row(ANA))[0].reason == "must not be mailed (bounce)"
     with ready.read() as tx:
         assert tx.subscribers.find_subscriber(ANA) is None
         (entry,) = tx.subscribers.list_consent_entries(ANA)
@@ -234,10 +242,10 @@ def test_import_takes_over_suppressions(ready: Store) -> None:
 
 
 def test_import_logs_source_basis_and_choices(ready: Store) -> None:
-    one = row(ANA, "health", joined=NOW - 100 * DAY)
+    import_line = build_row(ANA, "health", joined=NOW - 100 * DAY)
     for _ in range(2):
-        bring(ready, one)
-    bring(ready, row(ANA, "climate"))
+        import_rows(ready, import_line)
+    import_rows(ready, build_row(ANA, "climate"))
     with ready.read() as tx:
         joined, changed = tx.subscribers.list_consent_entries(ANA)
     assert (joined.act, joined.list, joined.source) == (ConsentAction.IMPORTED, "news", "a file")
@@ -254,22 +262,28 @@ def test_import_takes_over_frequency_and_pause(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_digest(tx, frequency=Frequency.WEEKLY)
     until = NOW + 20 * DAY
-    one = ImportRow(2, Person(ANA), language="fr", frequency=Frequency.WEEKLY, paused_until=until)
+    weekly = ImportRow(
+        2, Person(ANA), language="fr", frequency=Frequency.WEEKLY, paused_until=until
+    )
     monthly = ImportRow(3, Person("bo@example.org"), frequency=Frequency.MONTHLY)
-    added, noted = bring(ready, one, monthly)
+    added, noted = import_rows(ready, weekly, monthly)
     assert (added.reason, noted.reason) == ("", "no digest of the list is monthly")
-    kept = membership(ready, ANA)
-    assert (kept.language, kept.frequency, kept.paused_until) == ("fr", Frequency.WEEKLY, until)
-    assert membership(ready, "bo@example.org").frequency is Frequency.EVERY
+    saved_membership = get_membership(ready, ANA)
+    assert (
+        saved_membership.language,
+        saved_membership.frequency,
+        saved_membership.paused_until,
+    ) == ("fr", Frequency.WEEKLY, until)
+    assert get_membership(ready, "bo@example.org").frequency is Frequency.EVERY
 
 
 def test_import_of_a_thousand_rows(ready: Store) -> None:
-    rows = [row(f"r{n}@example.org", factories.TOPICS[n % 4], line=n) for n in range(1000)]
-    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.ADDED}
-    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.UNCHANGED}
+    rows = [build_row(f"r{n}@example.org", factories.TOPICS[n % 4], line=n) for n in range(1000)]
+    assert {one.outcome for one in import_rows(ready, *rows)} == {RowOutcome.ADDED}
+    assert {one.outcome for one in import_rows(ready, *rows)} == {RowOutcome.UNCHANGED}
     with ready.read() as tx:
-        (found,) = tx.lists.list_mailing_lists(counted=True)
-    assert found.members == 1000
+        (mailing_list,) = tx.lists.list_mailing_lists(counted=True)
+    assert mailing_list.members == 1000
 
 
 def test_invalid_import_row_names_its_column() -> None:

@@ -43,9 +43,9 @@ def test_subscriber_round_trip(ready: Store) -> None:
             tags=("trustee", "donor", "donor"),
         )
     with ready.read() as tx:
-        kept = subscribers.get_subscriber(tx, ANA)
-    assert kept == made
-    assert kept.person == person
+        saved = subscribers.get_subscriber(tx, ANA)
+    assert saved == made
+    assert saved.person == person
 
 
 def test_subscribing_again_changes_topics_and_keeps_fields(ready: Store) -> None:
@@ -54,9 +54,9 @@ def test_subscribing_again_changes_topics_and_keeps_fields(ready: Store) -> None
         factories.add_subscriber(
             tx, ANA, "climate", "housing", country="FR", joined=NOW + DAY, tags=("vip",)
         )
-        kept = subscribers.get_subscriber(tx, ANA)
-        (membership,) = tx.subscribers.list_memberships(kept)
-    assert kept.person == Person(ANA, "Ana", country="FR", tags=("donor", "vip"))
+        saved = subscribers.get_subscriber(tx, ANA)
+        (membership,) = tx.subscribers.list_memberships(saved)
+    assert saved.person == Person(ANA, "Ana", country="FR", tags=("donor", "vip"))
     assert membership.topics == ("climate", "housing")
     assert membership.joined_at == NOW
 
@@ -144,14 +144,18 @@ def test_subscribers_are_read_once_in_batches(ready: Store) -> None:
         tx.import_rows.import_people(STAFF, people, factories.get_mailing_list(tx), "test", NOW)
         factories.add_subscriber(tx, "alone@example.org", list_slug="press")
     with ready.read() as tx:
-        everyone = list(tx.subscribers.iterate_subscribers())
+        all_subscribers = list(tx.subscribers.iterate_subscribers())
         readers = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
-    assert len({one.address for one, _ in everyone}) == len(everyone) == count + 1
-    assert all(membership is None for _, membership in everyone)
+    assert (
+        len({subscriber.address for subscriber, _ in all_subscribers})
+        == len(all_subscribers)
+        == count + 1
+    )
+    assert all(membership is None for _, membership in all_subscribers)
     assert len(readers) == count
-    for one, membership in readers:
-        number = int(one.address[1:].partition("@")[0])
-        assert one.person.tags == (f"t{number % 3}",)
+    for subscriber, membership in readers:
+        number = int(subscriber.address[1:].partition("@")[0])
+        assert subscriber.person.tags == (f"t{number % 3}",)
         assert membership is not None
         assert membership.topics == (factories.TOPICS[number % 4],)
 
@@ -184,17 +188,22 @@ def test_exported_subscribers_can_be_imported(ready: Store, tmp_path: Path) -> N
         file = tmp_path / "people.csv"
         with file.open("w", encoding="utf-8") as out:
             assert table.write_subscribers(before, out) == 4
-        for one, _ in before:
-            erasure.erase_person(tx, STAFF, one.address, NOW, may_return=True)
+        for subscriber, _ in before:
+            erasure.erase_person(tx, STAFF, subscriber.address, NOW, may_return=True)
         (batch,) = table.read_csv_file(file, {}, frozenset(factories.TOPICS))
         assert batch.refused == ()
         results = tx.import_rows.import_people(
             STAFF, batch.rows, factories.get_mailing_list(tx), "back", NOW
         )
-        assert [one.outcome.value for one in results] == ["added", "added", "added", "left"]
+        assert [subscriber.outcome.value for subscriber in results] == [
+            "added",
+            "added",
+            "added",
+            "left",
+        ]
         after = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
-    assert [(one.person, kept) for one, kept in after] == [
-        (one.person, kept) for one, kept in before
+    assert [(subscriber.person, membership) for subscriber, membership in after] == [
+        (subscriber.person, membership) for subscriber, membership in before
     ]
 
 
@@ -202,23 +211,23 @@ def test_leaving_during_preference_change_is_final(ready: Store) -> None:
     """Values read before the subscriber left must not put them back on the list."""
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health")
-    held, done = threading.Event(), threading.Event()
+    has_read, has_left = threading.Event(), threading.Event()
 
-    def leaves() -> None:
-        held.wait(10)
+    def unsubscribe_ana() -> None:
+        has_read.wait(10)
         with ready.begin() as tx:
             factories.unsubscribe_address(tx, ANA, now=NOW + DAY)
-        done.set()
+        has_left.set()
 
-    leaving = threading.Thread(target=leaves)
-    leaving.start()
+    thread = threading.Thread(target=unsubscribe_ana)
+    thread.start()
     with ready.begin() as tx:
         ana, news = subscribers.get_subscriber(tx, ANA), factories.get_mailing_list(tx)
         tx.subscribers.list_memberships(ana)
-        held.set()
-        assert not done.wait(0.3), "it waits"
+        has_read.set()
+        assert not has_left.wait(0.3), "it waits"
         preferences.change_membership(tx, STAFF, ana, news, {"topics": ("housing",)}, NOW)
-    leaving.join(10)
+    thread.join(10)
     with ready.read() as tx:
-        (kept,) = tx.subscribers.list_memberships(ana)
-    assert (kept.state, kept.topics) == (MembershipState.UNSUBSCRIBED, ("housing",))
+        (membership,) = tx.subscribers.list_memberships(ana)
+    assert (membership.state, membership.topics) == (MembershipState.UNSUBSCRIBED, ("housing",))

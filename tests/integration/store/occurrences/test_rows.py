@@ -39,9 +39,9 @@ def test_occurrence_is_claimed_once(ready: Store) -> None:
         ]
     with ready.begin() as tx:
         assert claim_occurrence(tx) is None
-        kept = get_occurrence(tx)
-        assert (kept.id, kept.state, kept.schedule_id) == (number, MADE, find_schedule_id(tx))
-        assert (kept.moved_to, kept.edition_id, kept.reason, kept.actor) == (None, None, "", "")
+        saved = get_occurrence(tx)
+        assert (saved.id, saved.state, saved.schedule_id) == (number, MADE, find_schedule_id(tx))
+        assert (saved.moved_to, saved.edition_id, saved.reason, saved.actor) == (None, None, "", "")
 
 
 def test_claim_differs_by_digest_zone_and_time(ready: Store) -> None:
@@ -66,45 +66,45 @@ def test_rolled_back_claim_leaves_occurrence_free(ready: Store) -> None:
 
 def test_concurrent_claims_have_one_winner(ready: Store) -> None:
     for number in range(ROUNDS):
-        named = RULE_TIME + number * DAY
+        rule_time = RULE_TIME + number * DAY
         won = run_concurrently(
             ready,
-            partial(claim_occurrence, rule_time=named),
-            partial(claim_occurrence, rule_time=named),
+            partial(claim_occurrence, rule_time=rule_time),
+            partial(claim_occurrence, rule_time=rule_time),
         )
         assert won.count(None) == 1
         with ready.read() as tx:
-            assert get_occurrence(tx, named).id in won
+            assert get_occurrence(tx, rule_time).id in won
 
 
 def test_concurrent_claims_of_planned_have_one_winner(ready: Store) -> None:
     for number in range(ROUNDS):
-        named = RULE_TIME + number * DAY
+        rule_time = RULE_TIME + number * DAY
         with ready.begin() as tx:
-            assert save_decision(tx, rule_time=named, moved_to=named + HOUR)
+            assert save_decision(tx, rule_time=rule_time, moved_to=rule_time + HOUR)
         won = run_concurrently(
             ready,
-            partial(claim_occurrence, rule_time=named, state=MADE),
-            partial(claim_occurrence, rule_time=named, state=ON_HOLD, reason="it was missed"),
+            partial(claim_occurrence, rule_time=rule_time, state=MADE),
+            partial(claim_occurrence, rule_time=rule_time, state=ON_HOLD, reason="it was missed"),
         )
         assert won.count(None) == 1
         with ready.read() as tx:
-            kept = get_occurrence(tx, named)
-            assert kept.state is (MADE if won[0] else ON_HOLD)
-            assert kept.moved_to == named + HOUR
+            saved = get_occurrence(tx, rule_time)
+            assert saved.state is (MADE if won[0] else ON_HOLD)
+            assert saved.moved_to == rule_time + HOUR
 
 
 def test_worker_and_staff_decide_once(ready: Store) -> None:
     for number in range(ROUNDS):
-        named = RULE_TIME + number * DAY
-        taken, skipped = run_concurrently(
+        rule_time = RULE_TIME + number * DAY
+        claimed, skipped = run_concurrently(
             ready,
-            partial(claim_occurrence, rule_time=named),
-            partial(save_decision, state=SKIPPED, rule_time=named),
+            partial(claim_occurrence, rule_time=rule_time),
+            partial(save_decision, state=SKIPPED, rule_time=rule_time),
         )
-        assert (taken is None) is not (skipped is None)
+        assert (claimed is None) is not (skipped is None)
         with ready.read() as tx:
-            assert get_occurrence(tx, named).state is (MADE if taken else SKIPPED)
+            assert get_occurrence(tx, rule_time).state is (MADE if claimed else SKIPPED)
 
 
 def test_moved_occurrence_is_claimed_as_moved(ready: Store) -> None:
@@ -112,9 +112,9 @@ def test_moved_occurrence_is_claimed_as_moved(ready: Store) -> None:
         planned = save_decision(tx, moved_to=RULE_TIME - 2 * HOUR, reason="a summit")
         assert planned
         assert claim_occurrence(tx) == planned.id
-        kept = get_occurrence(tx)
-        assert (kept.state, kept.moved_to) == (MADE, RULE_TIME - 2 * HOUR)
-        assert (kept.reason, kept.actor) == ("a summit", "Amina")
+        saved = get_occurrence(tx)
+        assert (saved.state, saved.moved_to) == (MADE, RULE_TIME - 2 * HOUR)
+        assert (saved.reason, saved.actor) == ("a summit", "Amina")
         assert claim_occurrence(tx) is None
 
 
@@ -140,13 +140,17 @@ def test_edition_is_attached_to_occurrence(ready: Store) -> None:
 
 def test_decision_keeps_reason_and_actor(ready: Store) -> None:
     with ready.begin() as tx:
-        kept = save_decision(tx, moved_to=RULE_TIME + HOUR, reason="a summit")
-        assert kept == get_occurrence(tx)
-        assert (kept.rule_time, kept.zone, kept.state) == (RULE_TIME, LONDON, PLANNED)
-        assert (kept.moved_to, kept.reason, kept.actor) == (RULE_TIME + HOUR, "a summit", "Amina")
-        again = save_decision(tx, SKIPPED, expected=kept, reason="no summit", actor="Zoe")
+        saved = save_decision(tx, moved_to=RULE_TIME + HOUR, reason="a summit")
+        assert saved == get_occurrence(tx)
+        assert (saved.rule_time, saved.zone, saved.state) == (RULE_TIME, LONDON, PLANNED)
+        assert (saved.moved_to, saved.reason, saved.actor) == (
+            RULE_TIME + HOUR,
+            "a summit",
+            "Amina",
+        )
+        again = save_decision(tx, SKIPPED, expected=saved, reason="no summit", actor="Zoe")
         assert again == get_occurrence(tx)
-        assert (again.id, again.state, again.moved_to) == (kept.id, SKIPPED, None)
+        assert (again.id, again.state, again.moved_to) == (saved.id, SKIPPED, None)
         assert (again.reason, again.actor) == ("no summit", "Zoe")
 
 
@@ -157,9 +161,10 @@ def test_decision_never_overwrites_concurrent_change(
     with ready.begin() as tx:
         claim_occurrence(tx, state=SKIPPED, reason="Christmas Day")
         before = get_occurrence(tx)
-        known = replace(before, state=seen) if seen else None
+        expected = replace(before, state=seen) if seen else None
         assert (
-            save_decision(tx, expected=known, moved_to=RULE_TIME + HOUR, reason="a summit") is None
+            save_decision(tx, expected=expected, moved_to=RULE_TIME + HOUR, reason="a summit")
+            is None
         )
         assert get_occurrence(tx) == before
 
@@ -179,33 +184,37 @@ def test_concurrent_first_decisions_refuse_one(
     ready: Store,
 ) -> None:
     for number in range(ROUNDS):
-        named = RULE_TIME + number * DAY
-        one, other = run_concurrently(
+        rule_time = RULE_TIME + number * DAY
+        skipped, moved = run_concurrently(
             ready,
-            partial(save_decision, state=SKIPPED, rule_time=named, actor="Amina"),
+            partial(save_decision, state=SKIPPED, rule_time=rule_time, actor="Amina"),
             partial(
-                save_decision, state=PLANNED, rule_time=named, moved_to=named + HOUR, actor="Zoe"
+                save_decision,
+                state=PLANNED,
+                rule_time=rule_time,
+                moved_to=rule_time + HOUR,
+                actor="Zoe",
             ),
         )
-        assert (one is None) is not (other is None)
+        assert (skipped is None) is not (moved is None)
         with ready.read() as tx:
-            assert get_occurrence(tx, named) == (one or other)
+            assert get_occurrence(tx, rule_time) == (skipped or moved)
 
 
 def test_concurrent_later_decisions_refuse_one(ready: Store) -> None:
     for number in range(ROUNDS):
-        named = RULE_TIME + number * DAY
+        rule_time = RULE_TIME + number * DAY
         with ready.begin() as tx:
-            seen = save_decision(tx, rule_time=named, moved_to=named + HOUR)
-        again = partial(save_decision, rule_time=named, expected=seen, now=NOW + HOUR)
-        one, other = run_concurrently(
+            seen = save_decision(tx, rule_time=rule_time, moved_to=rule_time + HOUR)
+        again = partial(save_decision, rule_time=rule_time, expected=seen, now=NOW + HOUR)
+        first, second = run_concurrently(
             ready,
-            partial(again, moved_to=named + 2 * HOUR, actor="Amina"),
-            partial(again, moved_to=named + 3 * HOUR, actor="Zoe"),
+            partial(again, moved_to=rule_time + 2 * HOUR, actor="Amina"),
+            partial(again, moved_to=rule_time + 3 * HOUR, actor="Zoe"),
         )
-        assert (one is None) is not (other is None)
+        assert (first is None) is not (second is None)
         with ready.read() as tx:
-            assert get_occurrence(tx, named) == (one or other)
+            assert get_occurrence(tx, rule_time) == (first or second)
 
 
 def test_old_occurrences_are_left_out_unless_moved_ahead(ready: Store) -> None:
@@ -214,9 +223,10 @@ def test_old_occurrences_are_left_out_unless_moved_ahead(ready: Store) -> None:
             claim_occurrence(tx, RULE_TIME + days * DAY, state)
         save_decision(tx, rule_time=RULE_TIME - 100 * DAY, moved_to=RULE_TIME + 5 * DAY)
         claim_occurrence(tx, slug="other")
-        found = tx.schedules.list_occurrences_since(NOW - LOOK_BACK)
+        by_digest = tx.schedules.list_occurrences_since(NOW - LOOK_BACK)
     assert {
-        slug: [(one.rule_time - RULE_TIME).days for one in some] for slug, some in found.items()
+        slug: [(occurrence.rule_time - RULE_TIME).days for occurrence in saved]
+        for slug, saved in by_digest.items()
     } == {
         "weekly": [-1, 3, -100],
         "other": [0],
@@ -228,24 +238,24 @@ def test_old_occurrences_are_left_out_unless_moved_ahead(ready: Store) -> None:
 
 
 def test_occurrences_on_hold_are_listed_until_later_edition(ready: Store) -> None:
-    def held(tx: SqlTransaction) -> list[tuple[str, int]]:
+    def list_on_hold(tx: SqlTransaction) -> list[tuple[str, int]]:
         return [
             (one.digest_slug, (one.rule_time - RULE_TIME).days)
             for one in tx.schedules.list_occurrences_on_hold()
         ]
 
     with ready.begin() as tx:
-        assert held(tx) == []
+        assert list_on_hold(tx) == []
         claim_occurrence(tx, RULE_TIME + 2 * DAY, ON_HOLD)
         claim_occurrence(tx, RULE_TIME, ON_HOLD)
         claim_occurrence(tx, RULE_TIME + DAY, ON_HOLD, slug="other")
         claim_occurrence(tx, RULE_TIME - DAY, MADE)
         claim_occurrence(tx, RULE_TIME + 3 * DAY, SKIPPED)
-        assert held(tx) == [("weekly", 0), ("other", 1), ("weekly", 2)]
+        assert list_on_hold(tx) == [("weekly", 0), ("other", 1), ("weekly", 2)]
         claim_occurrence(tx, RULE_TIME + DAY, MADE)
-        assert held(tx) == [("other", 1), ("weekly", 2)]
+        assert list_on_hold(tx) == [("other", 1), ("weekly", 2)]
         claim_occurrence(tx, RULE_TIME + 4 * DAY, MADE)
-        assert held(tx) == [("other", 1)]
+        assert list_on_hold(tx) == [("other", 1)]
 
 
 def test_decision_outlives_its_schedule(ready: Store) -> None:
