@@ -1,4 +1,4 @@
-"""Articles in the database: what the verbs of the noun promise."""
+"""Articles in the database: added, edited, revised, translated and withdrawn."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -27,11 +27,11 @@ def test_article_round_trip_keeps_content(store: Store) -> None:
     )
     with store.begin() as tx:
         factories.add_topics(tx)
-        made, outcome = articles.add_article(tx, STAFF, full, NOW)
+        added, outcome = articles.add_article(tx, STAFF, full, NOW)
     assert outcome is ArticleOutcome.ADDED
     with store.read() as tx:
         saved = articles.get_article(tx, "boats", "en")
-    assert saved == made
+    assert saved == added
     assert saved.content == full
     assert saved.topics == ("migration", "health"), "in the author's order"
     assert (saved.revision, saved.state, saved.created_at) == (1, ArticleState.QUEUED, NOW)

@@ -15,7 +15,7 @@ from tests.integration.factories import DAY, HOUR, NOW
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
@@ -26,8 +26,8 @@ def assemble_edition(tx: SqlTransaction, slug: str = "weekly", after: int = 0) -
     return digests.assemble_edition(tx, STAFF, slug, NOW + after * DAY)[0]
 
 
-def test_digest_runs_no_story_twice(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_digest_runs_no_story_twice(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
         assert assemble_edition(tx).stories == ("boats",)
@@ -37,8 +37,8 @@ def test_digest_runs_no_story_twice(ready: Store) -> None:
         assert digests.get_digest(tx, "weekly").stories_run == 2
 
 
-def test_revised_story_runs_no_second_time(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_revised_story_runs_no_second_time(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
         assemble_edition(tx)
@@ -47,9 +47,9 @@ def test_revised_story_runs_no_second_time(ready: Store) -> None:
         assert assemble_edition(tx).stories == ()
 
 
-def test_late_article_runs_in_next_edition(ready: Store) -> None:
+def test_late_article_runs_in_next_edition(seeded_store: Store) -> None:
     """Dated before the last edition, come in after it."""
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
         assemble_edition(tx)
@@ -57,16 +57,16 @@ def test_late_article_runs_in_next_edition(ready: Store) -> None:
         assert assemble_edition(tx, after=7).stories == ("late",)
 
 
-def test_story_published_tomorrow_waits(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_story_published_tomorrow_waits(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "tomorrow", published=NOW + DAY)
         assert assemble_edition(tx).state is EditionState.SKIPPED
         assert assemble_edition(tx, after=1).stories == ("tomorrow",)
 
 
-def test_stories_over_digest_maximum_wait_for_next_edition(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_stories_over_digest_maximum_wait_for_next_edition(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx, most=2)
         for age, slug in enumerate(("new", "newer", "newest")[::-1]):
             factories.add_story(tx, slug, published=NOW - (age + 1) * HOUR)
@@ -76,16 +76,16 @@ def test_stories_over_digest_maximum_wait_for_next_edition(ready: Store) -> None
         assert assemble_edition(tx).stories == ("new",)
 
 
-def test_lead_stories_come_first(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_lead_stories_come_first(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "new", published=NOW - HOUR)
         factories.add_story(tx, "lead", published=NOW - DAY, lead=True)
         assert assemble_edition(tx).stories == ("lead", "new")
 
 
-def test_digest_of_topics_chooses_stories_of_its_topics(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_digest_of_topics_chooses_stories_of_its_topics(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx, topics=("health", "housing"))
         factories.add_digest(tx, "all")
         factories.add_story(tx, "boats", "migration")
@@ -96,8 +96,8 @@ def test_digest_of_topics_chooses_stories_of_its_topics(ready: Store) -> None:
         )
 
 
-def test_cancelled_unsent_edition_frees_its_stories(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_cancelled_unsent_edition_frees_its_stories(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
         first = assemble_edition(tx)
@@ -105,8 +105,8 @@ def test_cancelled_unsent_edition_frees_its_stories(ready: Store) -> None:
         assert assemble_edition(tx).stories == ("boats",)
 
 
-def test_skipped_edition_takes_no_story(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_skipped_edition_takes_no_story(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx, fewest=2)
         factories.add_story(tx, "boats")
         skipped, choice = digests.assemble_edition(tx, STAFF, "weekly", NOW)
@@ -116,8 +116,8 @@ def test_skipped_edition_takes_no_story(ready: Store) -> None:
         assert set(assemble_edition(tx, after=7).stories) == {"boats", "roads"}
 
 
-def test_edition_on_hold_keeps_its_stories(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_edition_on_hold_keeps_its_stories(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx, fewest=2, when_empty=WhenEmpty.PUT_ON_HOLD)
         factories.add_story(tx, "boats")
         edition_on_hold = assemble_edition(tx)
@@ -131,8 +131,8 @@ def test_edition_on_hold_keeps_its_stories(ready: Store) -> None:
         assert opened.state is EditionState.DRAFT
 
 
-def test_withdrawn_story_is_not_chosen(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_withdrawn_story_is_not_chosen(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
         articles.withdraw_articles(tx, STAFF, "boats", None, NOW)
@@ -141,8 +141,8 @@ def test_withdrawn_story_is_not_chosen(ready: Store) -> None:
         assert assemble_edition(tx).stories == ("boats",)
 
 
-def test_story_removed_from_edition_is_free_again(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_story_removed_from_edition_is_free_again(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
         factories.add_story(tx, "roads")
@@ -152,32 +152,32 @@ def test_story_removed_from_edition_is_free_again(ready: Store) -> None:
         assert assemble_edition(tx, after=7).stories == ("roads",), "what staff added has run"
 
 
-def test_edition_has_fields_of_its_digest(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_edition_has_fields_of_its_digest(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         segments.save_segment(tx, STAFF, "close", "Close by", "country = GB", NOW)
         factories.add_digest(
             tx, segment="close", template="press-release", subject="Hello", language="fr"
         )
         factories.add_story(tx, "boats")
-        made = assemble_edition(tx)
-    assert (made.digest, made.list, made.segment) == ("weekly", "news", "close")
-    assert (made.template, made.subject, made.language) == ("press-release", "Hello", "fr")
+        edition = assemble_edition(tx)
+    assert (edition.digest, edition.list, edition.segment) == ("weekly", "news", "close")
+    assert (edition.template, edition.subject, edition.language) == ("press-release", "Hello", "fr")
 
 
-def test_digest_fields_are_edited(ready: Store) -> None:
-    with ready.begin() as tx:
-        made = factories.add_digest(tx, topics=("health", "housing"))
+def test_digest_fields_are_edited(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
+        digest = factories.add_digest(tx, topics=("health", "housing"))
         edited = digests.edit_digest(
             tx, STAFF, "weekly", {"topics": ("climate", "health"), "most": 5}, NOW + DAY
         )
         assert edited.settings.topics == ("climate", "health")
         assert digests.get_digest(tx, "weekly") == edited
-        assert edited.id == made.id
+        assert edited.id == digest.id
         assert digests.edit_digest(tx, STAFF, "weekly", {"most": 5}, NOW + 2 * DAY) == edited
 
 
-def test_digest_naming_unknown_object_is_refused(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_digest_naming_unknown_object_is_refused(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         for fields in ({"list": "none"}, {"segment": "none"}, {"topics": ("none",)}):
             with pytest.raises(NotFound, match="none"):
                 factories.add_digest(tx, f"d-{next(iter(fields))}", **fields)
@@ -186,8 +186,8 @@ def test_digest_naming_unknown_object_is_refused(ready: Store) -> None:
             factories.add_digest(tx)
 
 
-def test_candidate_stories_are_not_limited_in_number(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_candidate_stories_are_not_limited_in_number(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         order = factories.add_digest(tx)
         for number in range(501):
             tx.articles.add_article(factories.make_content(f"story-{number}"), NOW, STAFF)

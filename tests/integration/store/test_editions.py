@@ -38,9 +38,9 @@ def approved_edition(mailer: Mailer) -> Edition:
         factories.add_story(tx, "boats", "health")
         factories.add_story(tx, "roads", "climate")
         factories.add_story(tx, "spare")
-        made = factories.create_edition(tx, "boats", "roads")
+        edition = factories.create_edition(tx, "boats", "roads")
         return editions.approve_edition(
-            tx, AMINA, made, mailer.renderer, mailer.clock(), comment="as agreed"
+            tx, AMINA, edition, mailer.renderer, mailer.clock(), comment="as agreed"
         )
 
 
@@ -115,18 +115,18 @@ def test_unchanged_content_keeps_approval(mailer: Mailer, approved_edition: Edit
 
 def test_changed_segment_voids_approval_at_start(mailer: Mailer, approved_edition: Edition) -> None:
     with mailer.store.begin() as tx:
-        made = editions.edit_edition(tx, STAFF, approved_edition, {"segment": "gb"}, NOW)
-        made = editions.approve_edition(tx, AMINA, made, mailer.renderer, mailer.clock())
+        edition = editions.edit_edition(tx, STAFF, approved_edition, {"segment": "gb"}, NOW)
+        edition = editions.approve_edition(tx, AMINA, edition, mailer.renderer, mailer.clock())
         segments.save_segment(tx, STAFF, "gb", "Britain", "country = FR", NOW)
         with pytest.raises(ApprovalVoid, match="was approved as"):
-            editions.start_edition(tx, STAFF, made, mailer.renderer, mailer.clock())
+            editions.start_edition(tx, STAFF, edition, mailer.renderer, mailer.clock())
 
 
 def test_edition_composed_twice_has_same_bytes(mailer: Mailer, approved_edition: Edition) -> None:
     with mailer.store.begin() as tx:
         before = tx.editions.list_bodies(approved_edition)
-        made = tx.editions.set_state(approved_edition, DRAFT, NOW, STAFF)
-        again, composition = editions.compose_edition(tx, made, mailer.renderer)
+        edition = tx.editions.set_state(approved_edition, DRAFT, NOW, STAFF)
+        again, composition = editions.compose_edition(tx, edition, mailer.renderer)
         assert composition is not None
         assert tx.editions.list_bodies(again) == before
         assert again.content_hash == approved_edition.content_hash
@@ -155,10 +155,10 @@ def test_approval_records_approver_comment_and_hash(
 def test_approval_needs_hash_that_approver_saw(mailer: Mailer, approved_edition: Edition) -> None:
     seen = approved_edition.content_hash[:12]
     with mailer.store.begin() as tx:
-        made = tx.editions.set_state(approved_edition, DRAFT, NOW, STAFF)
+        edition = tx.editions.set_state(approved_edition, DRAFT, NOW, STAFF)
         assert (
             editions.approve_edition(
-                tx, AMINA, made, mailer.renderer, mailer.clock(), seen_hash=seen.upper()
+                tx, AMINA, edition, mailer.renderer, mailer.clock(), seen_hash=seen.upper()
             ).state
             is APPROVED
         )
@@ -213,25 +213,29 @@ def test_edition_fields_can_be_edited(mailer: Mailer, approved_edition: Edition)
         "in_doubt": InDoubtPolicy.KEEP_IN_DOUBT,
     }
     with mailer.store.begin() as tx:
-        made = editions.edit_edition(tx, STAFF, approved_edition, changes, NOW)
-        assert (made.name, made.subject, made.opening) == ("The week", "Hello", {"en": "Dear all"})
-        assert (made.segment, made.in_doubt) == ("gb", InDoubtPolicy.KEEP_IN_DOUBT)
-        cleared = editions.edit_edition(tx, STAFF, made, {"segment": "", "opening": {}}, NOW)
+        edition = editions.edit_edition(tx, STAFF, approved_edition, changes, NOW)
+        assert (edition.name, edition.subject, edition.opening) == (
+            "The week",
+            "Hello",
+            {"en": "Dear all"},
+        )
+        assert (edition.segment, edition.in_doubt) == ("gb", InDoubtPolicy.KEEP_IN_DOUBT)
+        cleared = editions.edit_edition(tx, STAFF, edition, {"segment": "", "opening": {}}, NOW)
         assert (cleared.segment, cleared.opening) == ("", {})
 
 
 def test_edition_stories_are_rearranged(mailer: Mailer, approved_edition: Edition) -> None:
     with mailer.store.begin() as tx:
-        made = editions.arrange_stories(tx, STAFF, approved_edition, ["spare", "roads"], NOW)
-        assert made.stories == ("spare", "roads")
-        assert editions.move_stories_first(made, ["roads"]) == ("roads", "spare")
+        edition = editions.arrange_stories(tx, STAFF, approved_edition, ["spare", "roads"], NOW)
+        assert edition.stories == ("spare", "roads")
+        assert editions.move_stories_first(edition, ["roads"]) == ("roads", "spare")
         for slugs, error_text in (
             (["none"], "no queued story"),
             (["roads"] * 2, "twice"),
             ([], "needs"),
         ):
             with pytest.raises(InputError, match=error_text):
-                editions.arrange_stories(tx, STAFF, made, slugs, NOW)
+                editions.arrange_stories(tx, STAFF, edition, slugs, NOW)
 
 
 def test_edition_with_all_stories_withdrawn_cannot_be_composed(
@@ -271,7 +275,7 @@ def find_path(target: EditionState) -> list[EditionState]:
 
 
 @pytest.mark.parametrize("source", sorted(EditionState))
-def test_state_changes_in_sql_follow_the_transition_table(
+def test_edition_state_change_in_sql_follows_transition_table(
     mailer: Mailer, approved_edition: Edition, source: EditionState
 ) -> None:
     """SQL checks the state on disk, whatever state the edition was in when it was read."""
@@ -287,7 +291,7 @@ def test_state_changes_in_sql_follow_the_transition_table(
         assert factories.reload_edition(tx, approved_edition).state is source
 
 
-def test_change_of_state_checks_the_table_before_sql(
+def test_edition_state_change_checks_transition_table_before_sql(
     mailer: Mailer, approved_edition: Edition
 ) -> None:
     with mailer.store.begin() as tx, pytest.raises(BadTransition):

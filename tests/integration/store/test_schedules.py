@@ -22,7 +22,7 @@ OBSERVANCES = {"migrants-day": Observance("migrants-day", "18 december", {"en": 
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_mailing_list(tx)
         factories.add_digest(tx)
@@ -61,17 +61,17 @@ def build_schedule(
         build_schedule("weekdays", on_free_day=OnFreeDay.BEFORE, place="EG"),
     ],
 )
-def test_schedule_round_trip_keeps_settings(ready: Store, new: NewSchedule) -> None:
-    with ready.begin() as tx:
-        made = schedules.add_schedule(tx, STAFF, new, OBSERVANCES, NOW)
-    with ready.read() as tx:
-        assert tx.schedules.list_schedules() == [made]
-        assert made.settings == new
-    with ready.begin() as tx:
-        tx.schedules.remove_schedule(schedules.get_schedule(tx, made.id))
+def test_schedule_round_trip_keeps_settings(seeded_store: Store, new: NewSchedule) -> None:
+    with seeded_store.begin() as tx:
+        added = schedules.add_schedule(tx, STAFF, new, OBSERVANCES, NOW)
+    with seeded_store.read() as tx:
+        assert tx.schedules.list_schedules() == [added]
+        assert added.settings == new
+    with seeded_store.begin() as tx:
+        tx.schedules.remove_schedule(schedules.get_schedule(tx, added.id))
         assert tx.schedules.list_schedules() == []
         with pytest.raises(NotFound):
-            schedules.get_schedule(tx, made.id)
+            schedules.get_schedule(tx, added.id)
 
 
 @pytest.mark.parametrize(
@@ -84,22 +84,24 @@ def test_schedule_round_trip_keeps_settings(ready: Store, new: NewSchedule) -> N
         (build_schedule("daily", cutoff="15d"), "cut-off of 15d"),
     ],
 )
-def test_impossible_schedule_is_refused(ready: Store, new: NewSchedule, error_text: str) -> None:
-    with ready.begin() as tx:
+def test_impossible_schedule_is_refused(
+    seeded_store: Store, new: NewSchedule, error_text: str
+) -> None:
+    with seeded_store.begin() as tx:
         with pytest.raises(InputError, match=error_text):
             schedules.add_schedule(tx, STAFF, new, OBSERVANCES, NOW)
         assert tx.schedules.list_schedules() == []
 
 
-def test_duplicate_schedule_is_refused(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_duplicate_schedule_is_refused(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         schedules.add_schedule(tx, STAFF, build_schedule("daily"), OBSERVANCES, NOW)
         with pytest.raises(InputError, match="already"):
             schedules.add_schedule(tx, STAFF, build_schedule("every day"), OBSERVANCES, NOW)
 
 
-def test_calendar_preview_has_all_schedules_and_blackouts(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_calendar_preview_has_all_schedules_and_blackouts(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         run_up = build_schedule("migrants-day: each weekday from 7 days before, then on the day")
         fridays = build_schedule(
             "weekly on Friday", on_free_day=OnFreeDay.BEFORE, place="GB", cutoff="2h"
@@ -131,9 +133,9 @@ def test_calendar_preview_has_all_schedules_and_blackouts(ready: Store) -> None:
     assert planned[0].cutoff_at == datetime(2026, 12, 4, 7, tzinfo=UTC)
 
 
-def test_blackout_skips_shared_day_for_its_schedule_only(ready: Store) -> None:
+def test_blackout_skips_shared_day_for_its_schedule_only(seeded_store: Store) -> None:
     """Where one schedule skips a day and another does not, the day is there."""
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         schedules.add_schedule(
             tx, STAFF, build_schedule("2026-12-25", place="GB"), OBSERVANCES, NOW
         )
@@ -142,8 +144,8 @@ def test_blackout_skips_shared_day_for_its_schedule_only(ready: Store) -> None:
     assert (planned.schedule, planned.occurrence.skipped) == (other, False)
 
 
-def test_blackouts_are_added_and_lifted(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_blackout_is_added_and_lifted(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         days = Blackout(date(2026, 12, 24), date(2027, 1, 3), "the office is closed")
         saved = schedules.add_blackout(tx, STAFF, days, NOW)
         assert tx.schedules.list_blackouts() == [saved]

@@ -374,12 +374,12 @@ def test_recalled_or_edited_edition_is_not_notified_as_late(harness: WorkerHarne
     harness.run_tick()
     assert harness.get_edition().appointment is None, "off the calendar"
     with harness.mailer.store.begin() as tx:
-        made = factories.create_edition(tx, "boats")
-        made, _ = editions.compose_edition(tx, made, harness.mailer.renderer)
-        editions.request_approval(tx, create_local_actor("Ana"), made, harness.now)
+        new_edition = factories.create_edition(tx, "boats")
+        new_edition, _ = editions.compose_edition(tx, new_edition, harness.mailer.renderer)
+        editions.request_approval(tx, create_local_actor("Ana"), new_edition, harness.now)
     harness.run_tick()
     with harness.mailer.store.begin() as tx:
-        edition = editions.get_edition(tx, made.id)
+        edition = editions.get_edition(tx, new_edition.id)
         editions.edit_edition(
             tx, create_local_actor("Ana"), edition, {"name": "Other"}, harness.now
         )
@@ -397,11 +397,11 @@ def test_edition_without_digest_is_approved_and_sent_at_its_time(
     harness: WorkerHarness,
 ) -> None:
     with harness.mailer.store.begin() as tx:
-        made = factories.create_edition(tx, "boats")
+        edition = factories.create_edition(tx, "boats")
         when = editions.make_appointment(
             tx, NINE.replace(tzinfo=None), "UTC", SendTimeBasis.OFFICE, harness.mailer.clock()
         )
-        editions.set_send_time(tx, STAFF, made, when, harness.now)
+        editions.set_send_time(tx, STAFF, edition, when, harness.now)
     harness.run_tick()
     assert harness.get_edition().state is S.IN_REVIEW
     harness.approve_edition()

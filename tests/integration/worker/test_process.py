@@ -21,7 +21,7 @@ WAIT = 20.0
 
 
 @pytest.fixture
-def home(tmp_path: Path, relay: Relay) -> Path:
+def office_home(tmp_path: Path, relay: Relay) -> Path:
     """A folder with settings and an empty database."""
     (tmp_path / "config").mkdir()
     (tmp_path / "config/mailer.toml").write_text(
@@ -53,27 +53,29 @@ def notify_socket(tmp_path: Path) -> Iterator[socket.socket]:
         yield listening_socket
 
 
-def start_worker(home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def start_worker(office_home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
             sys.executable,
             "-m",
             "mailer",
             "--config",
-            home / "config/mailer.toml",
+            office_home / "config/mailer.toml",
             "worker",
             *arguments,
         ],
-        env={"PATH": "/usr/bin", "HOME": str(home), **environment},
+        env={"PATH": "/usr/bin", "HOME": str(office_home), **environment},
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
 def test_systemd_is_notified_of_ready_watchdog_and_stopping(
-    home: Path, notify_socket: socket.socket
+    office_home: Path, notify_socket: socket.socket
 ) -> None:
-    process = start_worker(home, NOTIFY_SOCKET=notify_socket.getsockname(), WATCHDOG_USEC="900000")
+    process = start_worker(
+        office_home, NOTIFY_SOCKET=notify_socket.getsockname(), WATCHDOG_USEC="900000"
+    )
     try:
         assert notify_socket.recv(100).startswith(b"READY=1\nSTATUS=")
         started_at = time.monotonic()
@@ -95,8 +97,8 @@ def test_systemd_is_notified_of_ready_watchdog_and_stopping(
     ]  # fmt: skip
 
 
-def test_two_signals_at_once_count_as_one_stop(home: Path) -> None:
-    process = start_worker(home, "--no-deliver")
+def test_two_signals_at_once_count_as_one_stop(office_home: Path) -> None:
+    process = start_worker(office_home, "--no-deliver")
     try:
         assert process.stderr is not None
         assert "worker started" in process.stderr.readline()

@@ -97,7 +97,7 @@ def _plan_writing(
 ) -> Callable[[], None]:
     """Make an action that writes a story, and may withdraw or correct it within four days."""
 
-    def write() -> None:
+    def write_story() -> None:
         written = office.write_article(slug, topic)
         later = office.now + timedelta(minutes=office.chance.randrange(5, 4 * 24 * 60))
         if fate < 0.08:
@@ -105,7 +105,7 @@ def _plan_writing(
         elif fate < 0.2:
             office.plan_action(later, lambda: office.revise_article(written))
 
-    return write
+    return write_story
 
 
 def _correct_latest_article(office: OfficeSimulation) -> None:
@@ -203,7 +203,7 @@ def _was_withdrawn_before(written: WrittenArticle, cutoffs: list[datetime]) -> b
 
 
 @pytest.mark.slow
-def test_no_mail_is_empty_and_none_comes_twice(office_after_year: OfficeSimulation) -> None:
+def test_year_has_no_empty_or_duplicate_mail(office_after_year: OfficeSimulation) -> None:
     to_readers = [
         (reader, mail)
         for _, reader, mail in office_after_year.mails
@@ -217,7 +217,7 @@ def test_no_mail_is_empty_and_none_comes_twice(office_after_year: OfficeSimulati
 
 
 @pytest.mark.slow
-def test_mails_leave_at_nine_in_london_except_for_expected_reasons(
+def test_year_mails_leave_at_nine_except_for_expected_reasons(
     office_after_year: OfficeSimulation,
 ) -> None:
     early = {moment.astimezone(LONDON).time().hour for moment, reader, _ in office_after_year.mails

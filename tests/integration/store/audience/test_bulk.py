@@ -20,7 +20,7 @@ TOPICS = frozenset(factories.TOPICS)
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
@@ -58,7 +58,7 @@ def change_members(
 
 
 def test_bulk_change_applies_to_active_members_of_one_list(
-    ready: Store,
+    seeded_store: Store,
 ) -> None:
     bulk_change = BulkChange(
         TOPICS,
@@ -69,11 +69,11 @@ def test_bulk_change_applies_to_active_members_of_one_list(
         language="ar",
         frequency=Frequency.WEEKLY,
     )
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         before = get_membership(tx, "di@example.org"), get_membership(tx, "ed@example.org", "press")
         assert change_members(tx, bulk_change) == [BulkOutcome.CHANGED] * 3
         assert change_members(tx, bulk_change) == [BulkOutcome.UNCHANGED] * 3
-    with ready.read() as tx:
+    with seeded_store.read() as tx:
         addresses = [f"{name}@example.org" for name in ("ana", "bo", "cy")]
         assert [get_membership(tx, address).topics for address in addresses] == [
             ("housing",), ("climate", "housing", "migration"), ("climate", "housing"),
@@ -95,8 +95,8 @@ def test_bulk_change_applies_to_active_members_of_one_list(
     assert last.detail == "topics: housing; language: ar; frequency: weekly"
 
 
-def test_bulk_change_applies_only_to_filtered_members(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_bulk_change_applies_only_to_filtered_members(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         bulk_change = BulkChange(TOPICS, add_topics=frozenset({"housing"}))
         assert change_members(tx, bulk_change, "country = GB and tag = donor") == [
             BulkOutcome.CHANGED
@@ -107,8 +107,8 @@ def test_bulk_change_applies_only_to_filtered_members(ready: Store) -> None:
         assert get_membership(tx, "cy@example.org").topics == ("climate", "health")
 
 
-def test_bulk_unsubscribe_is_logged_as_left(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_bulk_unsubscribe_is_logged_as_left(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         assert (
             change_members(tx, BulkChange(TOPICS, unsubscribe=True), "country = GB")
             == [BulkOutcome.CHANGED] * 2
@@ -118,9 +118,11 @@ def test_bulk_unsubscribe_is_logged_as_left(ready: Store) -> None:
         assert len(list_member_ids(tx)) == 1
 
 
-def test_bulk_change_reads_members_in_pages(ready: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bulk_change_reads_members_in_pages(
+    seeded_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stored, "PAGE", 7)
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         rows = [ImportRow(n, Person(f"r{n}@example.org")) for n in range(20)]
         tx.import_rows.import_people(STAFF, rows, factories.get_mailing_list(tx), "test", NOW)
         member_ids: list[int] = []
@@ -134,20 +136,20 @@ def test_bulk_change_reads_members_in_pages(ready: Store, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("how", ["change", "import"])
-def test_leaving_during_bulk_change_is_final(ready: Store, how: str) -> None:
+def test_leaving_during_bulk_change_is_final(seeded_store: Store, how: str) -> None:
     """No other transaction writes a member between reading and writing: otherwise the member would
     be on the list again."""
     has_read, has_left = threading.Event(), threading.Event()
 
     def unsubscribe_ana() -> None:
         has_read.wait(10)
-        with ready.begin() as tx:
+        with seeded_store.begin() as tx:
             factories.unsubscribe_address(tx, "ana@example.org", now=NOW + DAY)
         has_left.set()
 
     thread = threading.Thread(target=unsubscribe_ana)
     thread.start()
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         news = factories.get_mailing_list(tx)
         ids = list_member_ids(tx)
         if how == "change":
@@ -163,7 +165,7 @@ def test_leaving_during_bulk_change_is_final(ready: Store, how: str) -> None:
             row = ImportRow(2, Person("ana@example.org"), ("health", "housing"))
             tx.import_rows.import_people(STAFF, [row], news, "a file", NOW)
     thread.join(10)
-    with ready.read() as tx:
+    with seeded_store.read() as tx:
         membership = get_membership(tx, "ana@example.org")
     assert (membership.state, membership.topics) == (
         MembershipState.UNSUBSCRIBED,

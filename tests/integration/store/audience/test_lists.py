@@ -84,10 +84,14 @@ def test_list_counts_active_members(store: Store) -> None:
 
 def test_list_fields_are_edited(store: Store) -> None:
     with store.begin() as tx:
-        made = factories.add_mailing_list(tx)
+        mailing_list = factories.add_mailing_list(tx)
         lists.edit_list(tx, STAFF, "news", {"name": " Our  news", "visibility": Visibility.PRIVATE})
         edited = factories.get_mailing_list(tx)
-    assert (edited.id, edited.name, edited.visibility) == (made.id, "Our news", Visibility.PRIVATE)
+    assert (edited.id, edited.name, edited.visibility) == (
+        mailing_list.id,
+        "Our news",
+        Visibility.PRIVATE,
+    )
 
 
 def test_list_without_dependents_can_be_removed(store: Store) -> None:

@@ -30,7 +30,7 @@ M = MembershipState
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
@@ -59,8 +59,8 @@ def change_membership(
     )
 
 
-def test_membership_change_is_saved_and_logged_once(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_membership_change_is_saved_and_logged_once(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA)
         wish = {"topics": ("housing", "health"), "language": "FR", "frequency": Frequency.WEEKLY}
         for _ in range(2):
@@ -73,8 +73,8 @@ def test_membership_change_is_saved_and_logged_once(ready: Store) -> None:
     assert detail == "topics: health, housing; language: fr; frequency: weekly"
 
 
-def test_frequency_must_be_served_by_digest(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_frequency_must_be_served_by_digest(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA)
         factories.add_subscriber(tx, ANA, list_slug="press")
         with pytest.raises(InputError, match="no digest of the list 'press' is weekly"):
@@ -83,15 +83,15 @@ def test_frequency_must_be_served_by_digest(ready: Store) -> None:
             change_membership(tx, {"frequency": Frequency.MONTHLY})
 
 
-def test_unsubscribed_member_cannot_change_choices(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_unsubscribed_member_cannot_change_choices(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA, state=M.UNSUBSCRIBED)
         with pytest.raises(NotFound, match="is not on the list 'news'"):
             change_membership(tx, {"topics": ()})
 
 
-def test_digest_frequency_with_members_cannot_change(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_digest_frequency_with_members_cannot_change(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA)
         change_membership(tx, {"frequency": Frequency.WEEKLY})
         every = {"frequency": Frequency.EVERY}
@@ -108,8 +108,8 @@ def test_digest_frequency_with_members_cannot_change(ready: Store) -> None:
             digests.edit_digest(tx, STAFF, "other", every, NOW)
 
 
-def test_pause_ends_by_itself_or_by_resume(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_pause_ends_by_itself_or_by_resume(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         ana = factories.add_subscriber(tx, ANA)
         factories.add_subscriber(tx, ANA, list_slug="press", state=M.UNSUBSCRIBED)
         mailing_lists = [factories.get_mailing_list(tx), factories.get_mailing_list(tx, "press")]
@@ -127,8 +127,8 @@ def test_pause_ends_by_itself_or_by_resume(ready: Store) -> None:
                 preferences.pause_memberships(tx, STAFF, ana, mailing_lists, length, NOW)
 
 
-def test_unsubscribe_can_be_undone(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_unsubscribe_can_be_undone(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         ana = factories.add_subscriber(tx, ANA, "health")
         factories.unsubscribe_address(tx, ANA)
         news = factories.get_mailing_list(tx)
@@ -143,8 +143,8 @@ def test_unsubscribe_can_be_undone(ready: Store) -> None:
             preferences.restore_membership(tx, STAFF, ana, news, NOW, source="page")
 
 
-def test_address_change_keeps_person_and_logs_both(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_address_change_keeps_person_and_logs_both(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         ana = factories.add_subscriber(tx, ANA, "health", name="Ana")
         moved = preferences.change_address(tx, STAFF, ana, "ana@EXAMPLE.net", NOW)
         assert (moved.id, moved.address) == (ana.id, "ana@example.net")
@@ -157,8 +157,8 @@ def test_address_change_keeps_person_and_logs_both(ready: Store) -> None:
             preferences.change_address(tx, STAFF, moved, BO, NOW)
 
 
-def test_address_change_to_known_address_merges(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_address_change_to_known_address_merges(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         ana = factories.add_subscriber(tx, ANA, "health", name="Ana", tags=("donor",))
         bo = factories.add_subscriber(tx, BO, "housing", country="GB", tags=("vip",))
         factories.add_subscriber(tx, ANA, list_slug="press")
@@ -188,10 +188,10 @@ def test_address_change_to_known_address_merges(ready: Store) -> None:
     ],
 )
 def test_merge_keeps_the_last_change(
-    ready: Store, merged_left_at: Any, remaining_left_at: Any, state: MembershipState
+    seeded_store: Store, merged_left_at: Any, remaining_left_at: Any, state: MembershipState
 ) -> None:
     """A subscriber who is still on the list joined two days after NOW, and one who left at NOW."""
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         people: list[Subscriber] = []
         for address, left_at in ((ANA, merged_left_at), (BO, remaining_left_at)):
             joined = NOW if left_at else NOW + 2 * DAY
@@ -205,8 +205,8 @@ def test_merge_keeps_the_last_change(
         assert get_membership(tx, BO).state is state
 
 
-def test_merge_with_self_or_suppressed_address_is_refused(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_merge_with_self_or_suppressed_address_is_refused(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         ana, bo = factories.add_subscriber(tx, ANA), factories.add_subscriber(tx, BO)
         with pytest.raises(InputError, match="the same person"):
             preferences.merge_subscribers(tx, STAFF, ana, ana, NOW)
@@ -215,10 +215,10 @@ def test_merge_with_self_or_suppressed_address_is_refused(ready: Store) -> None:
             preferences.merge_subscribers(tx, STAFF, ana, bo, NOW)
 
 
-def test_consent_log_stores_each_wording_once(ready: Store) -> None:
+def test_consent_log_stores_each_wording_once(seeded_store: Store) -> None:
     wording = Wording("fr", "Je suis d’accord.")
     evidence = Evidence(ConsentAction.CONFIRMED, "sign-up page", LawfulBasis.CONSENT, wording)
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         for address in (ANA, BO):
             subscribers.subscribe_person(
                 tx,

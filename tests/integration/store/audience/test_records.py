@@ -22,7 +22,7 @@ LIMIT = RateLimit("mail", 0)
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
@@ -42,8 +42,8 @@ def list_columns_with(tx: SqlTransaction, word: str) -> list[str]:
     return sorted(names)
 
 
-def test_erasure_leaves_only_hash_of_each_address(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_erasure_leaves_only_hash_of_each_address(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, "zoe@old.example", "health", name="Zoe")
         factories.add_subscriber(tx, "zoe@example.net", list_slug="press", name="Zoe Quay")
         zoe = subscribers.get_subscriber(tx, "zoe@old.example")
@@ -69,17 +69,17 @@ def test_erasure_leaves_only_hash_of_each_address(ready: Store) -> None:
         assert acts == [ConsentAction.NEW_ADDRESS, ConsentAction.MERGED, ConsentAction.ERASED]
 
 
-def test_erasure_with_may_return_suppresses_no_hash(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_erasure_with_may_return_suppresses_no_hash(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA)
         erasure.erase_person(tx, STAFF, ANA, NOW, may_return=True)
         assert tx.subscribers.find_suppression_reason(ANA) is None
         factories.add_subscriber(tx, ANA)
 
 
-def test_erasure_keeps_former_address_of_new_owner(ready: Store) -> None:
+def test_erasure_keeps_former_address_of_new_owner(seeded_store: Store) -> None:
     """Mail providers give addresses of people who have gone to others."""
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, OLD, "health")
         first = subscribers.get_subscriber(tx, OLD)
         preferences.change_address(tx, STAFF, first, NEW, NOW)
@@ -92,8 +92,8 @@ def test_erasure_keeps_former_address_of_new_owner(ready: Store) -> None:
         assert {one.address for one in logged if one.subscriber_id == first.id} == {""}
 
 
-def test_personal_data_export_has_all_records(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_personal_data_export_has_all_records(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", name="Ana", list_slug="press")
         subscriber = subscribers.get_subscriber(tx, ANA)
         address_change = confirmations.build_address_change(tx, subscriber.id, NEW, "en", "page")

@@ -81,16 +81,16 @@ readers = st.builds(
 )
 
 
-def among(field: FilterField, *values: str) -> st.SearchStrategy[Filter]:
+def build_terms(field: FilterField, *values: str) -> st.SearchStrategy[Filter]:
     subsets = st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True)
     return subsets.map(lambda subset: Among(field, tuple(subset)))
 
 
 tests = (
-    among(FilterField.TOPIC, *factories.TOPICS)
-    | among(FilterField.LANGUAGE, "en", "fr", "ar", "es")
-    | among(FilterField.COUNTRY, "GB", "FR", "US")
-    | among(FilterField.TAG, *TAGS, "nobody")
+    build_terms(FilterField.TOPIC, *factories.TOPICS)
+    | build_terms(FilterField.LANGUAGE, "en", "fr", "ar", "es")
+    | build_terms(FilterField.COUNTRY, "GB", "FR", "US")
+    | build_terms(FilterField.TAG, *TAGS, "nobody")
     | st.builds(Joined, st.booleans(), st.integers(-3, 3).map(lambda n: FIRST + timedelta(n)))
 )
 trees: st.SearchStrategy[Filter] = st.recursive(
@@ -105,7 +105,7 @@ trees: st.SearchStrategy[Filter] = st.recursive(
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx, language="es")
@@ -119,9 +119,9 @@ def ready(store: Store) -> Store:
     filters=st.lists(trees, min_size=5, max_size=8),
 )
 def test_segment_sql_agrees_with_python(
-    ready: Store, audience: list[Reader], filters: list[Filter]
+    seeded_store: Store, audience: list[Reader], filters: list[Filter]
 ) -> None:
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         news = factories.get_mailing_list(tx)
         for number, reader in enumerate(audience):
             subscribers.subscribe_person(
@@ -151,8 +151,8 @@ def test_segment_sql_agrees_with_python(
         tx.rollback()
 
 
-def test_segment_sample_shows_mailed_language(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_segment_sample_shows_mailed_language(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, "ana@example.org", "health", name="Ana", country="GB")
         factories.add_subscriber(tx, "ana@example.org", "climate", list_slug="press")
         (member,) = tx.segments.sample_members(factories.get_mailing_list(tx), All(()), 5)
@@ -165,8 +165,8 @@ def test_segment_sample_shows_mailed_language(ready: Store) -> None:
     assert member.joined_at == NOW
 
 
-def test_segment_is_saved_and_replaced(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_segment_is_saved_and_replaced(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         line = 'country = GB and (tag = "and" or not joined before 2026-01-01)'
         first = segments.save_segment(tx, STAFF, "close", "Close by", line, NOW)
         assert segments.get_segment(tx, "close") == first
@@ -179,8 +179,8 @@ def test_segment_is_saved_and_replaced(ready: Store) -> None:
             )
 
 
-def test_segment_in_use_cannot_be_removed(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_segment_in_use_cannot_be_removed(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         segments.save_segment(tx, STAFF, "close", "Close by", "country = GB", NOW)
         factories.add_digest(tx, segment="close")
         factories.add_story(tx, "boats")
@@ -189,8 +189,8 @@ def test_segment_in_use_cannot_be_removed(ready: Store) -> None:
             segments.remove_segment(tx, STAFF, "close")
 
 
-def test_unused_segment_can_be_removed(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_unused_segment_can_be_removed(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         segments.save_segment(tx, STAFF, "close", "Close by", "country = GB", NOW)
         segments.remove_segment(tx, STAFF, "close")
         with pytest.raises(NotFound):

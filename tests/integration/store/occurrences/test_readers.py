@@ -38,9 +38,9 @@ def build_tokyo_calendar(tx: SqlTransaction) -> DigestCalendar:
 
 
 @pytest.fixture
-def reader_time_edition(ready: Store) -> Edition:
+def reader_time_edition(seeded_store: Store) -> Edition:
     """The edition of Tuesday, by readers' own time."""
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         factories.add_story(tx, "boats")
         when = occurrences.build_appointment(
             build_tokyo_calendar(tx).find_occurrence("2026-11-24", NOW), SendTimeBasis.READER
@@ -79,9 +79,9 @@ def test_moved_edition_in_review_is_not_late(mailer: Mailer, reader_time_edition
 
 
 def test_move_after_send_now_restores_reader_times(
-    ready: Store, reader_time_edition: Edition
+    seeded_store: Store, reader_time_edition: Edition
 ) -> None:
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         occurrences.send_now(
             tx, STAFF, build_tokyo_calendar(tx).find_occurrence("2026-11-24", NOW), NOW
         )
@@ -91,9 +91,9 @@ def test_move_after_send_now_restores_reader_times(
     assert when.send_time is SendTimeBasis.READER
 
 
-def test_send_now_in_minute_of_rule_is_immediate(ready: Store) -> None:
+def test_send_now_in_minute_of_rule_is_immediate(seeded_store: Store) -> None:
     now = datetime(2026, 11, 24, 9, 0, 20, tzinfo=UTC)
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         claim_occurrence(tx, state=ON_HOLD)
         occurrences.send_now(
             tx, STAFF, build_tokyo_calendar(tx).find_occurrence("2026-11-24", now), now
@@ -102,9 +102,9 @@ def test_send_now_in_minute_of_rule_is_immediate(ready: Store) -> None:
     assert step.planned.is_immediate
 
 
-def test_send_now_works_in_repeated_hour(ready: Store) -> None:
+def test_send_now_works_in_repeated_hour(seeded_store: Store) -> None:
     now = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))
         add_schedule(tx, zone="Europe/Berlin")
         saved = occurrences.send_now(
