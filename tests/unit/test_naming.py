@@ -73,15 +73,6 @@ EXCEPTIONS = {
 }
 """A function by its qualified name, or a variable by its module and name, with the reason."""
 
-FOLDERS_STILL_EXEMPT = (
-    "tests/integration/store",
-    "tests/integration/store/audience",
-    "tests/integration/store/occurrences",
-    "tests/integration/worker",
-)
-"""Folders with forbidden variables, without the folders below them. The list only gets shorter: a
-folder that is clean must leave it."""
-
 
 @cache
 def _list_package_functions() -> list[Function]:
@@ -143,15 +134,10 @@ def test_variables_are_named_after_their_values(folder: str) -> None:
     misnamed = [
         variable
         for variable_folder, variables in _list_forbidden_variables().items()
-        if variable_folder.split("/")[0] == folder and variable_folder not in FOLDERS_STILL_EXEMPT
+        if variable_folder.split("/")[0] == folder
         for variable in variables
     ]
     assert not misnamed, "\n".join(misnamed)
-
-
-def test_folders_without_forbidden_variables_leave_the_exempt_list() -> None:
-    by_folder = _list_forbidden_variables()
-    assert [folder for folder in FOLDERS_STILL_EXEMPT if not by_folder.get(folder)] == []
 
 
 def test_test_functions_name_subject_and_behaviour() -> None:

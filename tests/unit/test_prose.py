@@ -54,10 +54,6 @@ NOUN_CLAUSES = re.compile(
 QUESTION = re.compile(r"^(?:Who|What|How|Why|Whose)\b[^.!]*\?")
 """A heading that asks, as answers are looked for."""
 
-FOLDERS_STILL_EXEMPT: tuple[str, ...] = ()
-"""Folders and files with prose that breaks a rule. The list only gets shorter: what is clean must
-leave it."""
-
 
 @cache
 def _list_faults() -> dict[str, list[str]]:
@@ -145,18 +141,8 @@ def test_noun_clauses_are_refused_in_docstrings_alone() -> None:
 
 
 def test_prose_keeps_the_rules() -> None:
-    faults = [
-        fault
-        for area, area_faults in _list_faults().items()
-        if area not in FOLDERS_STILL_EXEMPT
-        for fault in area_faults
-    ]
+    faults = [fault for area_faults in _list_faults().values() for fault in area_faults]
     assert not faults, "\n".join(faults)
-
-
-def test_areas_without_faults_leave_the_exempt_list() -> None:
-    faults = _list_faults()
-    assert [area for area in FOLDERS_STILL_EXEMPT if not faults.get(area)] == []
 
 
 def test_every_kind_of_prose_is_read() -> None:

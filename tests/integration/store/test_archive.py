@@ -22,98 +22,100 @@ from tests.integration.factories import DAY, NOW
 LIMIT = 1000
 
 
-def names(found: list[ArchiveEntry]) -> list[str]:
-    return [one.name for one in found]
+def get_names(entries: list[ArchiveEntry]) -> list[str]:
+    return [entry.name for entry in entries]
 
 
-def everything(tx: SqlTransaction, slug: str = "news") -> list[ArchiveEntry]:
+def list_entries(tx: SqlTransaction, slug: str = "news") -> list[ArchiveEntry]:
     return tx.editions.find_entries(slug, limit=LIMIT)
 
 
 def test_archive_sql_agrees_with_rule(store: Store) -> None:
     with store.begin() as tx:
-        made = []
+        archived = []
         for visibility in Visibility:
             archive_factories.add_list(tx, visibility.value, visibility=visibility)
         for kind, state, flag, visibility in product(
             EditionKind, EditionState, ArchiveVisibility, Visibility
         ):
             name = f"{kind} {state} {flag} {visibility}"
-            made.append(
+            archived.append(
                 create_archived_edition(
                     tx, name, list_slug=visibility.value, state=state, archive=flag, kind=kind
                 )
             )
-        right = {
-            one.uid
-            for one in made
-            if archive.is_in_archive(one, tx.editions.load_mailing_list(one))
+        visible_uids = {
+            edition.uid
+            for edition in archived
+            if archive.is_in_archive(edition, tx.editions.load_mailing_list(edition))
         }
-    assert len(right) == 2
+    assert len(visible_uids) == 2
     with store.read() as tx:
-        assert {one.uid for one in tx.editions.list_all_entries(LIMIT)} == right
+        assert {edition.uid for edition in tx.editions.list_all_entries(LIMIT)} == visible_uids
         for visibility in Visibility:
             slug = visibility.value
-            here = {one.uid for one in made if one.list == slug}
-            assert {one.uid for one in everything(tx, slug)} == right & here
-            found = tx.editions.find_entries(slug, ("boats",), limit=LIMIT)
-            assert {one.uid for one in found} == right & here
-            for one in made:
-                known = tx.editions.find_entry(slug, one.uid)
-                assert (known is not None) == (one.uid in right & here)
-        for one in made:
+            list_uids = {edition.uid for edition in archived if edition.list == slug}
+            assert {edition.uid for edition in list_entries(tx, slug)} == visible_uids & list_uids
+            matches = tx.editions.find_entries(slug, ("boats",), limit=LIMIT)
+            assert {edition.uid for edition in matches} == visible_uids & list_uids
+            for edition in archived:
+                entry = tx.editions.find_entry(slug, edition.uid)
+                assert (entry is not None) == (edition.uid in visible_uids & list_uids)
+        for edition in archived:
             # A link that was sent in a mail works whatever becomes of the edition.
-            assert (tx.editions.find_body(one.id, "en") is not None) == (
-                one.kind is EditionKind.MAILING
+            assert (tx.editions.find_body(edition.id, "en") is not None) == (
+                edition.kind is EditionKind.MAILING
             )
 
 
 def test_private_list_hides_its_archive(store: Store) -> None:
     with store.begin() as tx:
         archive_factories.add_list(tx)
-        known = create_archived_edition(tx)
+        edition = create_archived_edition(tx)
         archive_factories.hide_list(tx, "news")
-        assert everything(tx) == []
+        assert list_entries(tx) == []
         assert tx.editions.list_all_entries(LIMIT) == []
-        assert tx.editions.find_entry("news", known.uid) is None
+        assert tx.editions.find_entry("news", edition.uid) is None
 
 
 def test_archive_visibility_change_is_immediate(store: Store) -> None:
     with store.begin() as tx:
         archive_factories.add_list(tx)
-        known = create_archived_edition(tx)
+        edition = create_archived_edition(tx)
         hidden = editions.set_archive_visibility(
-            tx, create_local_actor("ana"), known, ArchiveVisibility.PRIVATE, NOW
+            tx, create_local_actor("ana"), edition, ArchiveVisibility.PRIVATE, NOW
         )
-        assert everything(tx) == []
-        assert tx.editions.list_bodies(hidden) == tx.editions.list_bodies(known)
-        shown = editions.set_archive_visibility(
+        assert list_entries(tx) == []
+        assert tx.editions.list_bodies(hidden) == tx.editions.list_bodies(edition)
+        public = editions.set_archive_visibility(
             tx, create_local_actor("ben"), hidden, ArchiveVisibility.PUBLIC, NOW
         )
-        assert shown == known
-        assert names(everything(tx)) == ["The week"]
-        noted = [(one.what, one.actor, one.detail) for one in tx.editions.list_events(known)]
-        assert noted[-2:] == [("archive", "ana", "private"), ("archive", "ben", "public")]
+        assert public == edition
+        assert get_names(list_entries(tx)) == ["The week"]
+        events = [
+            (event.what, event.actor, event.detail) for event in tx.editions.list_events(edition)
+        ]
+        assert events[-2:] == [("archive", "ana", "private"), ("archive", "ben", "public")]
 
 
 def test_edition_is_archived_when_sending_begins(mailer: Mailer) -> None:
     started = factories.begin_edition(mailer, "ana@example.org", template="digest")
     with mailer.store.read() as tx:
-        (entry,) = everything(tx)
+        (entry,) = list_entries(tx)
         assert entry.edition_id == started.id
         assert entry.sent_at == factories.reload_edition(tx, started).planned_at
         (version,) = entry.versions
         assert version.subject == "Boats (en)"
         assert version.titles == ("Boats (en)",)
         assert version.summary == "Boats in short."
-        for typed, there in (("BOATS short", True), ("ana", False), ("harbour", False)):
-            found = tx.editions.find_entries("news", words.split_query(typed, 8))
-            assert bool(found) == there, typed
+        for typed, is_match in (("BOATS short", True), ("ana", False), ("harbour", False)):
+            matches = tx.editions.find_entries("news", words.split_query(typed, 8))
+            assert bool(matches) == is_match, typed
     with mailer.store.begin() as tx:
         paused = editions.pause_edition(tx, STAFF, started, NOW)
-        assert everything(tx) == []
+        assert list_entries(tx) == []
         editions.resume_edition(tx, STAFF, paused, NOW)
-        assert len(everything(tx)) == 1
+        assert len(list_entries(tx)) == 1
 
 
 def test_archive_pages_list_newest_first(store: Store) -> None:
@@ -126,35 +128,37 @@ def test_archive_pages_list_newest_first(store: Store) -> None:
         create_archived_edition(tx, "Elsewhere", list_slug="press")
     with store.read() as tx:
         order = ["Twin", "No 5", "No 4", "No 3", "No 2", "No 1"]
-        assert names(everything(tx)) == order
-        pages = [names(tx.editions.find_entries("news", limit=2, offset=at)) for at in (0, 2, 4, 6)]
+        assert get_names(list_entries(tx)) == order
+        pages = [
+            get_names(tx.editions.find_entries("news", limit=2, offset=at)) for at in (0, 2, 4, 6)
+        ]
         assert pages == [order[:2], order[2:4], order[4:], []]
-        assert names(tx.editions.list_all_entries(3)) == order[:3]
+        assert get_names(tx.editions.list_all_entries(3)) == order[:3]
         assert tx.editions.list_all_entries(99)[-1].list == "press"
 
 
 def test_archive_entry_has_all_languages(store: Store) -> None:
-    some = tuple(
+    bodies = tuple(
         make_body(language=tag, subject=f"In {tag}", titles=(f"A {tag}", f"B {tag}"), summary=tag)
         for tag in ("ar", "en", "fr")
     )
     with store.begin() as tx:
         archive_factories.add_list(tx)
-        known = create_archived_edition(tx, bodies=some)
-        entry = tx.editions.find_entry("news", known.uid)
+        edition = create_archived_edition(tx, bodies=bodies)
+        entry = tx.editions.find_entry("news", edition.uid)
         assert entry is not None
         assert entry.languages == ("ar", "en", "fr")
-        assert [one.subject for one in entry.versions] == ["In ar", "In en", "In fr"]
+        assert [version.subject for version in entry.versions] == ["In ar", "In en", "In fr"]
         assert entry.choose_version("fr").titles == ("A fr", "B fr")
-        assert tx.editions.find_body(known.id, "fr") == some[2]
-        assert tx.editions.find_body(known.id, "es") is None
+        assert tx.editions.find_body(edition.id, "fr") == bodies[2]
+        assert tx.editions.find_body(edition.id, "es") is None
 
 
 # ---- search -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def searched(store: Store) -> Store:
+def searchable_store(store: Store) -> Store:
     texts = {
         "Harbour": ("en", "Boats came in at dawn; 100% of them. Seventy-two_three."),
         "Port": ("fr", "Des bateaux à l’aube, déjà arrivés."),
@@ -164,18 +168,18 @@ def searched(store: Store) -> Store:
     with store.begin() as tx:
         archive_factories.add_list(tx)
         for name, (language, text) in texts.items():
-            made = make_body(subject=name, language=language, text=text, html="<p>hidden</p>")
-            create_archived_edition(tx, name, language=language, bodies=(made,))
-        both = (
+            body = make_body(subject=name, language=language, text=text, html="<p>hidden</p>")
+            create_archived_edition(tx, name, language=language, bodies=(body,))
+        bodies = (
             make_body(subject="Both", text="Roads"),
             make_body(subject="Les deux", text="Routes", language="fr"),
         )
-        create_archived_edition(tx, "Both", bodies=both)
+        create_archived_edition(tx, "Both", bodies=bodies)
     return store
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected_names"),
     [
         ("boats", ["Harbour"]),
         ("BOATS, dawn!", ["Harbour"]),
@@ -202,35 +206,37 @@ def searched(store: Store) -> Store:
         ("\\ / \0", ["Both", "Gang", "Marsa", "Port", "Harbour"]),
     ],
 )
-def test_archive_search_needs_every_word(searched: Store, query: str, found: list[str]) -> None:
-    with searched.read() as tx:
+def test_archive_search_needs_every_word(
+    searchable_store: Store, query: str, expected_names: list[str]
+) -> None:
+    with searchable_store.read() as tx:
         news = archive.get_list(tx, "news")
-        assert names(list(archive.search_editions(tx, news, query, 9))) == found
+        assert get_names(list(archive.search_editions(tx, news, query, 9))) == expected_names
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.text(max_size=40))
-def test_archive_search_treats_any_text_as_words(searched: Store, query: str) -> None:
-    with searched.read() as tx:
+def test_archive_search_treats_any_text_as_words(searchable_store: Store, query: str) -> None:
+    with searchable_store.read() as tx:
         news = archive.get_list(tx, "news")
-        everywhere = tx.editions.find_entries("news", limit=9)
-        wanted = words.split_query(query, archive.MAX_SEARCH_WORDS)
-        right = [
-            one.name
-            for one in everywhere
+        entries = tx.editions.find_entries("news", limit=9)
+        search_words = words.split_query(query, archive.MAX_SEARCH_WORDS)
+        expected_names = [
+            entry.name
+            for entry in entries
             if any(
-                all(word in archive.build_search_text(held) for word in wanted)
-                for tag in one.languages
-                if (held := tx.editions.find_body(one.edition_id, tag))
+                all(word in archive.build_search_text(body) for word in search_words)
+                for tag in entry.languages
+                if (body := tx.editions.find_body(entry.edition_id, tag))
             )
         ]
-        assert names(list(archive.search_editions(tx, news, query, 9))) == right
+        assert get_names(list(archive.search_editions(tx, news, query, 9))) == expected_names
 
 
 def test_archive_search_uses_words_of_new_body(store: Store) -> None:
     with store.begin() as tx:
         archive_factories.add_list(tx)
-        known = create_archived_edition(tx)
-        tx.editions.freeze_edition(known, [replace(make_body(), text="Roads")], (), "1")
+        edition = create_archived_edition(tx)
+        tx.editions.freeze_edition(edition, [replace(make_body(), text="Roads")], (), "1")
         assert tx.editions.find_entries("news", ("boats",)) == []
         assert len(tx.editions.find_entries("news", ("roads",))) == 1

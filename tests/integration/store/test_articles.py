@@ -1,4 +1,4 @@
-"""Articles in the database: what the verbs of the noun promise."""
+"""Articles in the database: added, edited, revised, translated and withdrawn."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -13,7 +13,7 @@ from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW, make_content
 
 
-def test_an_article_comes_back_as_it_went(store: Store) -> None:
+def test_article_round_trip_keeps_content(store: Store) -> None:
     full = make_content(
         "boats",
         "migration",
@@ -27,17 +27,17 @@ def test_an_article_comes_back_as_it_went(store: Store) -> None:
     )
     with store.begin() as tx:
         factories.add_topics(tx)
-        made, outcome = articles.add_article(tx, STAFF, full, NOW)
+        added, outcome = articles.add_article(tx, STAFF, full, NOW)
     assert outcome is ArticleOutcome.ADDED
     with store.read() as tx:
-        kept = articles.get_article(tx, "boats", "en")
-    assert kept == made
-    assert kept.content == full
-    assert kept.topics == ("migration", "health"), "in the author's order"
-    assert (kept.revision, kept.state, kept.created_at) == (1, ArticleState.QUEUED, NOW)
+        saved = articles.get_article(tx, "boats", "en")
+    assert saved == added
+    assert saved.content == full
+    assert saved.topics == ("migration", "health"), "in the author's order"
+    assert (saved.revision, saved.state, saved.created_at) == (1, ArticleState.QUEUED, NOW)
 
 
-def test_the_same_content_changes_nothing(store: Store) -> None:
+def test_same_content_leaves_article_unchanged(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
         first = factories.add_story(tx, "boats", "health")
@@ -46,19 +46,19 @@ def test_the_same_content_changes_nothing(store: Store) -> None:
     assert again == first
 
 
-def test_a_moment_in_another_zone_is_the_same_moment(store: Store) -> None:
-    there = timezone(timedelta(hours=5, minutes=30))
+def test_published_time_in_another_zone_is_unchanged(store: Store) -> None:
+    zone = timezone(timedelta(hours=5, minutes=30))
     with store.begin() as tx:
         factories.add_story(tx, "boats", published=NOW)
-        kept = articles.get_article(tx, "boats", "en")
-        assert kept.published.tzinfo is UTC
+        article = articles.get_article(tx, "boats", "en")
+        assert article.published.tzinfo is UTC
         _, outcome = articles.add_article(
-            tx, STAFF, make_content("boats", published=NOW.astimezone(there)), NOW
+            tx, STAFF, make_content("boats", published=NOW.astimezone(zone)), NOW
         )
         assert outcome is ArticleOutcome.UNCHANGED
 
 
-def test_new_content_is_a_revision_and_the_older_is_kept(store: Store) -> None:
+def test_new_content_makes_article_revision(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_story(tx, "boats", "health", "climate")
@@ -69,7 +69,7 @@ def test_new_content_is_a_revision_and_the_older_is_kept(store: Store) -> None:
     assert (revised.created_at, revised.updated_at) == (NOW, NOW + HOUR)
 
 
-def test_without_a_date_of_its_own_an_article_keeps_its_first(store: Store) -> None:
+def test_undated_revision_keeps_published_time(store: Store) -> None:
     with store.begin() as tx:
         first = factories.add_story(tx, "boats")
         later = make_content("boats", body="Something else.", published=NOW + DAY)
@@ -77,7 +77,7 @@ def test_without_a_date_of_its_own_an_article_keeps_its_first(store: Store) -> N
     assert revised.published == first.published
 
 
-def test_translations_share_a_slug(store: Store) -> None:
+def test_article_translations_share_slug(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_story(tx, "boats", "health")
@@ -87,7 +87,7 @@ def test_translations_share_a_slug(store: Store) -> None:
     assert set(story.topics) == {"health", "migration"}
 
 
-def test_an_unknown_topic_is_named(store: Store) -> None:
+def test_unknown_topic_of_article_is_refused(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx, "health")
         with pytest.raises(InputError, match="there is no topic 'helth'"):
@@ -95,12 +95,12 @@ def test_an_unknown_topic_is_named(store: Store) -> None:
         assert tx.articles.find_articles(ArticleQuery()) == []
 
 
-def test_an_article_that_is_not_there_is_named(store: Store) -> None:
+def test_missing_article_is_named_in_error(store: Store) -> None:
     with store.read() as tx, pytest.raises(NotFound, match="no article boats in fr"):
         articles.get_article(tx, "boats", "fr")
 
 
-def test_editing_changes_the_fields_named(store: Store) -> None:
+def test_article_edit_changes_only_named_fields(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_story(tx, "boats", "health")
@@ -115,21 +115,21 @@ def test_editing_changes_the_fields_named(store: Store) -> None:
         assert (again, outcome) == (edited, ArticleOutcome.UNCHANGED)
 
 
-def test_withdrawing_takes_a_story_or_one_of_its_translations(store: Store) -> None:
+def test_withdrawal_applies_to_story_or_translation(store: Store) -> None:
     with store.begin() as tx:
         factories.add_story(tx, "boats")
         factories.add_story(tx, "boats", language="fr")
-        (one,) = articles.withdraw_articles(tx, STAFF, "boats", "fr", NOW)
-        assert (one.language, one.state) == ("fr", ArticleState.WITHDRAWN)
-        (other,) = articles.withdraw_articles(tx, STAFF, "boats", None, NOW)
-        assert other.language == "en"
+        (translation,) = articles.withdraw_articles(tx, STAFF, "boats", "fr", NOW)
+        assert (translation.language, translation.state) == ("fr", ArticleState.WITHDRAWN)
+        (original,) = articles.withdraw_articles(tx, STAFF, "boats", None, NOW)
+        assert original.language == "en"
         assert articles.withdraw_articles(tx, STAFF, "boats", None, NOW) == []
         assert len(articles.restore_articles(tx, STAFF, "boats", None, NOW)) == 2
         with pytest.raises(NotFound):
             articles.withdraw_articles(tx, STAFF, "none", None, NOW)
 
 
-def test_new_content_brings_no_withdrawn_article_back(store: Store) -> None:
+def test_new_content_leaves_article_withdrawn(store: Store) -> None:
     with store.begin() as tx:
         factories.add_story(tx, "boats")
         articles.withdraw_articles(tx, STAFF, "boats", "en", NOW)
@@ -139,7 +139,7 @@ def test_new_content_brings_no_withdrawn_article_back(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected_names"),
     [
         (ArticleQuery(), ["c/en", "a/en", "a/fr", "b/en"]),
         (ArticleQuery(language="fr"), ["a/fr"]),
@@ -152,7 +152,7 @@ def test_new_content_brings_no_withdrawn_article_back(store: Store) -> None:
     ],
 )
 def test_articles_are_listed_newest_first(
-    store: Store, query: ArticleQuery, found: list[str]
+    store: Store, query: ArticleQuery, expected_names: list[str]
 ) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
@@ -161,10 +161,12 @@ def test_articles_are_listed_newest_first(
         factories.add_story(tx, "b", "climate", "health", published=NOW - 3 * DAY)
         factories.add_story(tx, "c", kind=ArticleKind.EVENT, published=NOW)
         articles.withdraw_articles(tx, STAFF, "b", None, NOW)
-        assert [f"{one.slug}/{one.language}" for one in tx.articles.find_articles(query)] == found
+        assert [
+            f"{article.slug}/{article.language}" for article in tx.articles.find_articles(query)
+        ] == expected_names
 
 
-def test_any_number_of_articles_keep_their_topics(store: Store) -> None:
+def test_article_topics_are_not_limited_in_number(store: Store) -> None:
     """More than one statement may ask for."""
     with store.begin() as tx:
         factories.add_topics(tx)
@@ -172,13 +174,13 @@ def test_any_number_of_articles_keep_their_topics(store: Store) -> None:
             tx.articles.add_article(
                 make_content(f"story-{number}", factories.TOPICS[number % 4]), NOW, STAFF
             )
-        found = tx.articles.find_articles(ArticleQuery())
-        assert {one.slug: one.topics for one in found} == {
+        found_articles = tx.articles.find_articles(ArticleQuery())
+        assert {article.slug: article.topics for article in found_articles} == {
             f"story-{number}": (factories.TOPICS[number % 4],) for number in range(501)
         }
 
 
-def test_two_authors_of_one_story_are_one_after_the_other(store: Store) -> None:
+def test_second_author_of_story_makes_revision(store: Store) -> None:
     with store.begin() as tx:
         first = factories.add_story(tx, "boats")
     with store.begin() as tx:

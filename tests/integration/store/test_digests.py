@@ -15,164 +15,169 @@ from tests.integration.factories import DAY, HOUR, NOW
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
     return store
 
 
-def assembled(tx: SqlTransaction, slug: str = "weekly", after: int = 0) -> Edition:
+def assemble_edition(tx: SqlTransaction, slug: str = "weekly", after: int = 0) -> Edition:
     return digests.assemble_edition(tx, STAFF, slug, NOW + after * DAY)[0]
 
 
-def test_nothing_runs_twice(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_digest_runs_no_story_twice(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
-        assert assembled(tx).stories == ("boats",)
-        assert assembled(tx, after=7).state is EditionState.SKIPPED
+        assert assemble_edition(tx).stories == ("boats",)
+        assert assemble_edition(tx, after=7).state is EditionState.SKIPPED
         factories.add_story(tx, "roads")
-        assert assembled(tx, after=14).stories == ("roads",)
+        assert assemble_edition(tx, after=14).stories == ("roads",)
         assert digests.get_digest(tx, "weekly").stories_run == 2
 
 
-def test_a_revised_story_has_still_run(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_revised_story_runs_no_second_time(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
-        assembled(tx)
+        assemble_edition(tx)
         factories.add_story(tx, "boats", body="Something else.")
         factories.add_story(tx, "boats", language="fr")
-        assert assembled(tx).stories == ()
+        assert assemble_edition(tx).stories == ()
 
 
-def test_a_late_article_rolls_over(ready: Store) -> None:
+def test_late_article_runs_in_next_edition(seeded_store: Store) -> None:
     """Dated before the last edition, come in after it."""
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
-        assembled(tx)
+        assemble_edition(tx)
         factories.add_story(tx, "late", published=NOW - 30 * DAY)
-        assert assembled(tx, after=7).stories == ("late",)
+        assert assemble_edition(tx, after=7).stories == ("late",)
 
 
-def test_a_story_of_tomorrow_waits(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_story_published_tomorrow_waits(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "tomorrow", published=NOW + DAY)
-        assert assembled(tx).state is EditionState.SKIPPED
-        assert assembled(tx, after=1).stories == ("tomorrow",)
+        assert assemble_edition(tx).state is EditionState.SKIPPED
+        assert assemble_edition(tx, after=1).stories == ("tomorrow",)
 
 
-def test_what_is_too_much_waits_for_the_next(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_stories_over_digest_maximum_wait_for_next_edition(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx, most=2)
         for age, slug in enumerate(("new", "newer", "newest")[::-1]):
             factories.add_story(tx, slug, published=NOW - (age + 1) * HOUR)
         edition, choice = digests.assemble_edition(tx, STAFF, "weekly", NOW)
         assert edition.stories == ("newest", "newer")
         assert [story.slug for story in choice.waiting] == ["new"]
-        assert assembled(tx).stories == ("new",)
+        assert assemble_edition(tx).stories == ("new",)
 
 
-def test_leads_come_first(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_lead_stories_come_first(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "new", published=NOW - HOUR)
         factories.add_story(tx, "lead", published=NOW - DAY, lead=True)
-        assert assembled(tx).stories == ("lead", "new")
+        assert assemble_edition(tx).stories == ("lead", "new")
 
 
-def test_a_digest_of_topics_takes_its_own(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_digest_of_topics_chooses_stories_of_its_topics(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx, topics=("health", "housing"))
         factories.add_digest(tx, "all")
         factories.add_story(tx, "boats", "migration")
         factories.add_story(tx, "clinic", "climate", "health")
-        assert assembled(tx).stories == ("clinic",)
-        assert set(assembled(tx, "all").stories) == {"boats", "clinic"}, "what another ran is news"
+        assert assemble_edition(tx).stories == ("clinic",)
+        assert set(assemble_edition(tx, "all").stories) == {"boats", "clinic"}, (
+            "what another ran is news"
+        )
 
 
-def test_a_cancelled_edition_that_was_not_sent_gives_its_stories_back(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_cancelled_unsent_edition_frees_its_stories(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
-        first = assembled(tx)
+        first = assemble_edition(tx)
         editions.cancel_edition(tx, STAFF, first, NOW)
-        assert assembled(tx).stories == ("boats",)
+        assert assemble_edition(tx).stories == ("boats",)
 
 
-def test_a_skipped_edition_takes_no_story(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_skipped_edition_takes_no_story(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx, fewest=2)
         factories.add_story(tx, "boats")
         skipped, choice = digests.assemble_edition(tx, STAFF, "weekly", NOW)
         assert (skipped.state, skipped.stories) == (EditionState.SKIPPED, ())
         assert skipped.reason == choice.too_few == "only 1 new, and this digest needs at least 2"
         factories.add_story(tx, "roads")
-        assert set(assembled(tx, after=7).stories) == {"boats", "roads"}
+        assert set(assemble_edition(tx, after=7).stories) == {"boats", "roads"}
 
 
-def test_an_edition_that_is_held_keeps_its_stories(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_edition_on_hold_keeps_its_stories(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx, fewest=2, when_empty=WhenEmpty.PUT_ON_HOLD)
         factories.add_story(tx, "boats")
-        held = assembled(tx)
-        assert (held.state, held.stories) == (EditionState.ON_HOLD, ("boats",))
+        edition_on_hold = assemble_edition(tx)
+        assert (edition_on_hold.state, edition_on_hold.stories) == (
+            EditionState.ON_HOLD,
+            ("boats",),
+        )
         factories.add_story(tx, "roads")
-        assert assembled(tx, after=7).stories == ("roads",)
-        opened = editions.arrange_stories(tx, STAFF, held, ["boats"], NOW)
+        assert assemble_edition(tx, after=7).stories == ("roads",)
+        opened = editions.arrange_stories(tx, STAFF, edition_on_hold, ["boats"], NOW)
         assert opened.state is EditionState.DRAFT
 
 
-def test_a_withdrawn_story_is_not_chosen(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_withdrawn_story_is_not_chosen(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
         articles.withdraw_articles(tx, STAFF, "boats", None, NOW)
-        assert assembled(tx).stories == ()
+        assert assemble_edition(tx).stories == ()
         articles.restore_articles(tx, STAFF, "boats", None, NOW)
-        assert assembled(tx).stories == ("boats",)
+        assert assemble_edition(tx).stories == ("boats",)
 
 
-def test_what_staff_strike_from_an_edition_goes_back(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_story_removed_from_edition_is_free_again(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
         factories.add_story(tx, "roads")
         factories.add_story(tx, "extra", published=NOW + DAY)
-        first = assembled(tx)
+        first = assemble_edition(tx)
         editions.arrange_stories(tx, STAFF, first, ["extra", "boats"], NOW)
-        assert assembled(tx, after=7).stories == ("roads",), "what staff added has run"
+        assert assemble_edition(tx, after=7).stories == ("roads",), "what staff added has run"
 
 
-def test_an_edition_has_what_its_digest_says(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_edition_has_fields_of_its_digest(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         segments.save_segment(tx, STAFF, "close", "Close by", "country = GB", NOW)
         factories.add_digest(
             tx, segment="close", template="press-release", subject="Hello", language="fr"
         )
         factories.add_story(tx, "boats")
-        made = assembled(tx)
-    assert (made.digest, made.list, made.segment) == ("weekly", "news", "close")
-    assert (made.template, made.subject, made.language) == ("press-release", "Hello", "fr")
+        edition = assemble_edition(tx)
+    assert (edition.digest, edition.list, edition.segment) == ("weekly", "news", "close")
+    assert (edition.template, edition.subject, edition.language) == ("press-release", "Hello", "fr")
 
 
-def test_a_digest_is_edited(ready: Store) -> None:
-    with ready.begin() as tx:
-        made = factories.add_digest(tx, topics=("health", "housing"))
+def test_digest_fields_are_edited(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
+        digest = factories.add_digest(tx, topics=("health", "housing"))
         edited = digests.edit_digest(
             tx, STAFF, "weekly", {"topics": ("climate", "health"), "most": 5}, NOW + DAY
         )
         assert edited.settings.topics == ("climate", "health")
         assert digests.get_digest(tx, "weekly") == edited
-        assert edited.id == made.id
+        assert edited.id == digest.id
         assert digests.edit_digest(tx, STAFF, "weekly", {"most": 5}, NOW + 2 * DAY) == edited
 
 
-def test_a_digest_that_names_nothing_is_refused(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_digest_naming_unknown_object_is_refused(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         for fields in ({"list": "none"}, {"segment": "none"}, {"topics": ("none",)}):
             with pytest.raises(NotFound, match="none"):
                 factories.add_digest(tx, f"d-{next(iter(fields))}", **fields)
@@ -181,8 +186,8 @@ def test_a_digest_that_names_nothing_is_refused(ready: Store) -> None:
             factories.add_digest(tx)
 
 
-def test_any_number_of_stories_are_candidates(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_candidate_stories_are_not_limited_in_number(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         order = factories.add_digest(tx)
         for number in range(501):
             tx.articles.add_article(factories.make_content(f"story-{number}"), NOW, STAFF)

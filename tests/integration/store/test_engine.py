@@ -22,12 +22,12 @@ from tests.integration.factories import NOW
 from tests.postgresql import run_sql
 
 
-def opened(url: str) -> Store:
+def open_store(url: str) -> Store:
     return Store(url, KEY)
 
 
 def test_upgrade_from_empty_gives_schema(empty_database: str) -> None:
-    store = opened(empty_database)
+    store = open_store(empty_database)
     try:
         assert store.read_revision() is None
         assert store.upgrade_schema() == (None, schema.REVISIONS[-1])
@@ -42,7 +42,7 @@ def test_upgrade_from_empty_gives_schema(empty_database: str) -> None:
 
 
 def test_upgrade_twice_is_idempotent(empty_database: str) -> None:
-    store = opened(empty_database)
+    store = open_store(empty_database)
     try:
         store.upgrade_schema()
         assert store.upgrade_schema() == (schema.REVISIONS[-1], schema.REVISIONS[-1])
@@ -55,12 +55,14 @@ def test_listed_revisions_match_migrations() -> None:
     config.set_main_option("script_location", "mailer.store:migrations")
     script = ScriptDirectory.from_config(config)
     assert script.get_heads() == [schema.REVISIONS[-1]]
-    assert [one.revision for one in script.walk_revisions()][::-1] == list(schema.REVISIONS)
+    assert [revision.revision for revision in script.walk_revisions()][::-1] == list(
+        schema.REVISIONS
+    )
 
 
 def test_failed_upgrade_is_rolled_back(empty_database: str) -> None:
     run_sql(empty_database, "CREATE TABLE delivery (id INTEGER PRIMARY KEY)")
-    store = opened(empty_database)
+    store = open_store(empty_database)
     try:
         with pytest.raises((ConfigError, SQLAlchemyError), match="already exists"):
             store.upgrade_schema()
@@ -72,7 +74,7 @@ def test_failed_upgrade_is_rolled_back(empty_database: str) -> None:
 
 
 def test_missing_database_is_refused(empty_database: str) -> None:
-    store = opened(empty_database)
+    store = open_store(empty_database)
     try:
         with pytest.raises(SchemaError, match="not a database of the mailer"):
             store.check_schema()
@@ -85,7 +87,7 @@ def test_older_database_must_be_upgraded(
 ) -> None:
     # There is but one revision: a program with one more stands in for the next release.
     monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "9999"))
-    store = opened(database_url)
+    store = open_store(database_url)
     try:
         with pytest.raises(SchemaError, match="then upgrade it") as caught:
             store.check_schema()
@@ -94,22 +96,22 @@ def test_older_database_must_be_upgraded(
         store.close()
 
 
-@pytest.mark.parametrize("found", ["9999", "elsewhere"])
-def test_newer_database_is_left_unchanged(database_url: str, found: str) -> None:
-    run_sql(database_url, f"UPDATE alembic_version SET version_num = '{found}'")  # noqa: S608
-    store = opened(database_url)
+@pytest.mark.parametrize("revision", ["9999", "elsewhere"])
+def test_newer_database_is_left_unchanged(database_url: str, revision: str) -> None:
+    run_sql(database_url, f"UPDATE alembic_version SET version_num = '{revision}'")  # noqa: S608
+    store = open_store(database_url)
     try:
         with pytest.raises(SchemaError, match="install the newer version"):
             store.check_schema()
         with pytest.raises(SchemaError, match="install the newer version"):
             store.upgrade_schema()
-        assert store.read_revision() == found
+        assert store.read_revision() == revision
     finally:
         store.close()
 
 
-def test_an_error_of_the_schema_shows_no_password(tmp_path: Path) -> None:
-    store = opened(f"postgresql+psycopg://office:hush@/none?host={tmp_path}")
+def test_schema_error_shows_no_password(tmp_path: Path) -> None:
+    store = open_store(f"postgresql+psycopg://office:hush@/none?host={tmp_path}")
     try:
         with pytest.raises(ConfigError, match="check that the server runs") as caught:
             store.check_schema()
@@ -119,13 +121,13 @@ def test_an_error_of_the_schema_shows_no_password(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/x", "nonsense", "sqlite+nodriver:///x"])
-def test_a_url_of_no_use_is_an_error_of_configuration(url: str) -> None:
+def test_invalid_database_url_is_config_error(url: str) -> None:
     with pytest.raises(ConfigError, match=r"database\.url"):
-        opened(url)
+        open_store(url)
 
 
-def test_a_folder_that_is_not_there_is_an_error_of_configuration(tmp_path: Path) -> None:
-    store = opened(f"sqlite:///{tmp_path / 'none' / 'x.db'}")
+def test_missing_database_folder_is_config_error(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'none' / 'x.db'}")
     with pytest.raises(ConfigError, match="unable to open database file"), store.begin():
         pass
     store.close()
@@ -134,79 +136,81 @@ def test_a_folder_that_is_not_there_is_an_error_of_configuration(tmp_path: Path)
 # ---- transactions -----------------------------------------------------------------------------
 
 
-def slugs(store: Store) -> set[str]:
+def list_topic_slugs(store: Store) -> set[str]:
     with store.read() as tx:
         return {topic.slug for topic in tx.lists.list_topics()}
 
 
-def test_a_transaction_is_committed_at_its_end(store: Store) -> None:
+def test_transaction_is_committed_at_its_end(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx, "health")
-    assert slugs(store) == {"health"}
+    assert list_topic_slugs(store) == {"health"}
 
 
-def test_an_error_undoes_a_transaction(store: Store) -> None:
+def test_transaction_is_rolled_back_by_error(store: Store) -> None:
     with pytest.raises(InputError), store.begin() as tx:
         factories.add_topics(tx, "health", "no slug")
-    assert slugs(store) == set()
+    assert list_topic_slugs(store) == set()
 
 
-def test_a_dry_run_undoes_a_transaction(store: Store) -> None:
+def test_transaction_is_rolled_back_by_dry_run(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx, "health")
         tx.rollback()
-    assert slugs(store) == set()
+    assert list_topic_slugs(store) == set()
 
 
-def test_a_second_writer_waits_for_the_first(store: Store) -> None:
+def test_second_writer_waits_for_first(store: Store) -> None:
     """Both change one row: neither fails, and the second sees what the first did."""
     with store.begin() as tx:
         factories.add_topics(tx, "health")
-    holding, errors = threading.Event(), list[BaseException]()
+    has_lock, errors = threading.Event(), list[BaseException]()
 
-    def count(wait: float) -> None:
+    def append_plus(wait: float) -> None:
         try:
             with store.begin() as tx:
                 row = schema.topic_name
                 tx.connection.execute(update(row).values(name=row.c.name + "+"))
-                holding.set()
+                has_lock.set()
                 time.sleep(wait)
         except BaseException as error:
             errors.append(error)
 
-    first = threading.Thread(target=count, args=(0.3,))
+    first = threading.Thread(target=append_plus, args=(0.3,))
     first.start()
-    holding.wait(5)
+    has_lock.wait(5)
     began = time.monotonic()
-    count(0)
-    waited = time.monotonic() - began
+    append_plus(0)
+    waiting_time = time.monotonic() - began
     first.join()
     assert not errors
-    assert waited > 0.1
+    assert waiting_time > 0.1
     with store.read() as tx:
         assert tx.lists.list_topics()[0].names == {"en": "Health++"}
 
 
-def test_a_reader_waits_for_no_writer(store: Store) -> None:
+def test_reader_waits_for_no_writer(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx, "health")
-        assert slugs(store) == set(), "read beside the open transaction, before its commit"
-    assert slugs(store) == {"health"}
+        assert list_topic_slugs(store) == set(), (
+            "read beside the open transaction, before its commit"
+        )
+    assert list_topic_slugs(store) == {"health"}
 
 
-def test_moments_come_back_as_they_went(store: Store) -> None:
+def test_moment_round_trip_keeps_zone(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx, "health")
-        (kept,) = tx.connection.execute(select(schema.topic)).all()
-        assert kept.created_at == NOW
-        assert kept.created_at.utcoffset() is not None
+        (row,) = tx.connection.execute(select(schema.topic)).all()
+        assert row.created_at == NOW
+        assert row.created_at.utcoffset() is not None
         with pytest.raises(Exception, match="a moment must be aware"):
             tx.connection.execute(
                 insert(schema.topic).values(slug="x", created_at=NOW.replace(tzinfo=None))
             )
 
 
-def test_the_databases_clock_is_ours_within_a_second(store: Store) -> None:
+def test_database_clock_agrees_within_a_second(store: Store) -> None:
     with store.read() as tx:
         now, later = tx.connection.execute(
             select(schema.database_now(), schema.database_now(90.5))
@@ -220,7 +224,7 @@ def test_session_idle_in_transaction_is_ended_and_reported(
 ) -> None:
     """A frozen worker would otherwise keep its locks."""
 
-    def silent(store: Store) -> None:
+    def wait_in_transaction(store: Store) -> None:
         with store.begin() as tx:
             tx.connection.execute(text("SELECT 1"))
             time.sleep(1.5)
@@ -229,7 +233,7 @@ def test_session_idle_in_transaction_is_ended_and_reported(
     store = Store(postgresql_ready, KEY, lease=1.0)
     try:
         with pytest.raises(ConfigError, match="nothing was saved: try again"):
-            silent(store)
+            wait_in_transaction(store)
         with store.begin() as tx:
             assert tx.connection.scalar(text("SELECT 1")) == 1
     finally:

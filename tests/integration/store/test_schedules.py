@@ -22,24 +22,24 @@ OBSERVANCES = {"migrants-day": Observance("migrants-day", "18 december", {"en": 
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_mailing_list(tx)
         factories.add_digest(tx)
     return store
 
 
-def calendar(tx: SqlTransaction) -> DigestCalendar:
+def build_calendar(tx: SqlTransaction) -> DigestCalendar:
     return DigestCalendar(
         digests.get_digest(tx, "weekly"),
         tuple(tx.schedules.list_schedules()),
         tuple(tx.schedules.list_occurrences("weekly", 100)),
-        tuple(one.days for one in tx.schedules.list_blackouts()),
+        tuple(blackout.days for blackout in tx.schedules.list_blackouts()),
         OBSERVANCES,
     )
 
 
-def wanted(
+def build_schedule(
     text: str,
     at: str = "09:00",
     zone: str = LONDON,
@@ -54,62 +54,71 @@ def wanted(
 @pytest.mark.parametrize(
     "new",
     [
-        wanted("every 2 weeks on Monday", cutoff="1d 90m"),
-        wanted("2026-12-18", "17:30", "America/New_York"),
-        wanted("migrants-day: each weekday from 7 days before, then on the day"),
-        wanted("RRULE:FREQ=MONTHLY;BYDAY=1MO;UNTIL=20301231", place="GB-SCT"),
-        wanted("weekdays", on_free_day=OnFreeDay.BEFORE, place="EG"),
+        build_schedule("every 2 weeks on Monday", cutoff="1d 90m"),
+        build_schedule("2026-12-18", "17:30", "America/New_York"),
+        build_schedule("migrants-day: each weekday from 7 days before, then on the day"),
+        build_schedule("RRULE:FREQ=MONTHLY;BYDAY=1MO;UNTIL=20301231", place="GB-SCT"),
+        build_schedule("weekdays", on_free_day=OnFreeDay.BEFORE, place="EG"),
     ],
 )
-def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> None:
-    with ready.begin() as tx:
-        made = schedules.add_schedule(tx, STAFF, new, OBSERVANCES, NOW)
-    with ready.read() as tx:
-        assert tx.schedules.list_schedules() == [made]
-        assert made.settings == new
-    with ready.begin() as tx:
-        tx.schedules.remove_schedule(schedules.get_schedule(tx, made.id))
+def test_schedule_round_trip_keeps_settings(seeded_store: Store, new: NewSchedule) -> None:
+    with seeded_store.begin() as tx:
+        added = schedules.add_schedule(tx, STAFF, new, OBSERVANCES, NOW)
+    with seeded_store.read() as tx:
+        assert tx.schedules.list_schedules() == [added]
+        assert added.settings == new
+    with seeded_store.begin() as tx:
+        tx.schedules.remove_schedule(schedules.get_schedule(tx, added.id))
         assert tx.schedules.list_schedules() == []
         with pytest.raises(NotFound):
-            schedules.get_schedule(tx, made.id)
+            schedules.get_schedule(tx, added.id)
 
 
 @pytest.mark.parametrize(
-    ("new", "said"),
+    ("new", "error_text"),
     [
-        (wanted("2026-11-30"), "names no future time"),
-        (wanted("2026-12-01"), "names no future time"),
-        (wanted("refugee-day: on the day"), "no observance 'refugee-day'"),
-        (wanted("daily", place="XX"), "no public holidays"),
-        (wanted("daily", cutoff="15d"), "cut-off of 15d"),
+        (build_schedule("2026-11-30"), "names no future time"),
+        (build_schedule("2026-12-01"), "names no future time"),
+        (build_schedule("refugee-day: on the day"), "no observance 'refugee-day'"),
+        (build_schedule("daily", place="XX"), "no public holidays"),
+        (build_schedule("daily", cutoff="15d"), "cut-off of 15d"),
     ],
 )
-def test_one_that_can_not_be_is_refused(ready: Store, new: NewSchedule, said: str) -> None:
-    with ready.begin() as tx:
-        with pytest.raises(InputError, match=said):
+def test_impossible_schedule_is_refused(
+    seeded_store: Store, new: NewSchedule, error_text: str
+) -> None:
+    with seeded_store.begin() as tx:
+        with pytest.raises(InputError, match=error_text):
             schedules.add_schedule(tx, STAFF, new, OBSERVANCES, NOW)
         assert tx.schedules.list_schedules() == []
 
 
-def test_the_same_twice_is_refused(ready: Store) -> None:
-    with ready.begin() as tx:
-        schedules.add_schedule(tx, STAFF, wanted("daily"), OBSERVANCES, NOW)
+def test_duplicate_schedule_is_refused(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
+        schedules.add_schedule(tx, STAFF, build_schedule("daily"), OBSERVANCES, NOW)
         with pytest.raises(InputError, match="already"):
-            schedules.add_schedule(tx, STAFF, wanted("every day"), OBSERVANCES, NOW)
+            schedules.add_schedule(tx, STAFF, build_schedule("every day"), OBSERVANCES, NOW)
 
 
-def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
-    with ready.begin() as tx:
-        run_up = wanted("migrants-day: each weekday from 7 days before, then on the day")
-        fridays = wanted("weekly on Friday", on_free_day=OnFreeDay.BEFORE, place="GB", cutoff="2h")
+def test_calendar_preview_has_all_schedules_and_blackouts(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
+        run_up = build_schedule("migrants-day: each weekday from 7 days before, then on the day")
+        fridays = build_schedule(
+            "weekly on Friday", on_free_day=OnFreeDay.BEFORE, place="GB", cutoff="2h"
+        )
         first = schedules.add_schedule(tx, STAFF, run_up, OBSERVANCES, NOW)
         second = schedules.add_schedule(tx, STAFF, fridays, OBSERVANCES, NOW)
         schedules.add_blackout(
             tx, STAFF, Blackout(date(2026, 12, 15), date(2026, 12, 15), "x"), NOW
         )
-        planned = calendar(tx).list_upcoming(NOW, 9)
+        planned = build_calendar(tx).list_upcoming(NOW, 9)
     assert [
-        (one.schedule.id, one.occurrence.wall.day, one.occurrence.skipped) for one in planned
+        (
+            planned_occurrence.schedule.id,
+            planned_occurrence.occurrence.wall.day,
+            planned_occurrence.occurrence.skipped,
+        )
+        for planned_occurrence in planned
     ] == [
         (second.id, 4, False),
         (first.id, 11, False),  # both name it, at the same time: it is one
@@ -124,25 +133,27 @@ def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
     assert planned[0].cutoff_at == datetime(2026, 12, 4, 7, tzinfo=UTC)
 
 
-def test_a_blackout_hides_what_two_schedules_name_only_for_the_one_it_skips(ready: Store) -> None:
+def test_blackout_skips_shared_day_for_its_schedule_only(seeded_store: Store) -> None:
     """Where one schedule skips a day and another does not, the day is there."""
-    with ready.begin() as tx:
-        schedules.add_schedule(tx, STAFF, wanted("2026-12-25", place="GB"), OBSERVANCES, NOW)
-        other = schedules.add_schedule(tx, STAFF, wanted("2026-12-25"), OBSERVANCES, NOW)
-        (one,) = calendar(tx).list_upcoming(NOW, 8)
-    assert (one.schedule, one.occurrence.skipped) == (other, False)
+    with seeded_store.begin() as tx:
+        schedules.add_schedule(
+            tx, STAFF, build_schedule("2026-12-25", place="GB"), OBSERVANCES, NOW
+        )
+        other = schedules.add_schedule(tx, STAFF, build_schedule("2026-12-25"), OBSERVANCES, NOW)
+        (planned,) = build_calendar(tx).list_upcoming(NOW, 8)
+    assert (planned.schedule, planned.occurrence.skipped) == (other, False)
 
 
-def test_blackouts_are_added_and_lifted(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_blackout_is_added_and_lifted(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         days = Blackout(date(2026, 12, 24), date(2027, 1, 3), "the office is closed")
-        kept = schedules.add_blackout(tx, STAFF, days, NOW)
-        assert tx.schedules.list_blackouts() == [kept]
+        saved = schedules.add_blackout(tx, STAFF, days, NOW)
+        assert tx.schedules.list_blackouts() == [saved]
         with pytest.raises(InputError, match="is before"):
             schedules.add_blackout(tx, STAFF, Blackout(days.last, days.first, ""), NOW)
-        assert schedules.lift_blackout(tx, STAFF, kept.id) == kept
+        assert schedules.lift_blackout(tx, STAFF, saved.id) == saved
         with pytest.raises(NotFound):
-            schedules.lift_blackout(tx, STAFF, kept.id)
+            schedules.lift_blackout(tx, STAFF, saved.id)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +171,7 @@ def test_blackouts_are_added_and_lifted(ready: Store) -> None:
         ("99999999999d", None),
     ],
 )
-def test_lengths_of_time(text: str, length: timedelta | None) -> None:
+def test_duration_text_is_parsed_and_formatted(text: str, length: timedelta | None) -> None:
     if length is None:
         with pytest.raises(InputError, match="--cutoff"):
             durations.parse_duration(text, "--cutoff")

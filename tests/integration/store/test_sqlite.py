@@ -24,20 +24,20 @@ def backend() -> str:
     ("pragma", "value"),
     [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000)],
 )
-def test_every_connection_is_set_up(store: Store, pragma: str, value: object) -> None:
-    with store.begin() as one, store.read() as other:
-        for tx in (one, other):
+def test_sqlite_connection_has_its_pragmas(store: Store, pragma: str, value: object) -> None:
+    with store.begin() as writing, store.read() as reading:
+        for tx in (writing, reading):
             assert tx.connection.execute(text(f"PRAGMA {pragma}")).scalar_one() == value
 
 
-def test_a_reference_to_nothing_is_refused(store: Store) -> None:
+def test_sqlite_reference_to_missing_row_is_refused(store: Store) -> None:
     with pytest.raises(IntegrityError), store.begin() as tx:
         tx.connection.execute(
             insert(schema.topic_name).values(topic_id=99, language="en", name="Nothing")
         )
 
 
-def test_a_writer_who_waits_too_long_is_told_why(
+def test_sqlite_lock_timeout_names_other_process(
     store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 50)
@@ -53,7 +53,7 @@ def test_a_writer_who_waits_too_long_is_told_why(
         other.close()
 
 
-def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:
+def test_sqlite_file_without_database_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "subscribers.db"
     file.write_bytes(b"this is a letter, not a database" * 200)
     store = Store(f"sqlite:///{file}", KEY)
@@ -64,7 +64,7 @@ def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:
         store.close()
 
 
-def test_the_number_of_a_person_is_never_used_again(store: Store) -> None:
+def test_subscriber_id_is_never_reused(store: Store) -> None:
     """Links in old mails carry it."""
     with store.begin() as tx:
         factories.add_mailing_list(tx)

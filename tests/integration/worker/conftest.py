@@ -45,7 +45,7 @@ class WorkerHarness:
 
     def __post_init__(self) -> None:
         self.mailer.clock = lambda: self.now
-        self.keeper = self.create_worker()
+        self.scheduler = self.create_worker()
 
     def create_worker(self, name: str = "") -> Scheduler:
         return Scheduler(
@@ -54,7 +54,7 @@ class WorkerHarness:
 
     def run_tick(self, moment: datetime | None = None) -> None:
         self.now = moment or self.now
-        assert self.keeper.run_tick()
+        assert self.scheduler.run_tick()
 
     def deliver_editions(self) -> None:
         self.mailer.deliver_editions([], threading.Event(), follow_new=True)
@@ -109,7 +109,7 @@ class WorkerHarness:
 
 
 @pytest.fixture
-def desk(office_with_notices: Settings, store: Store, relay: Relay) -> WorkerHarness:
+def harness(office_with_notices: Settings, store: Store, relay: Relay) -> WorkerHarness:
     """A list with two readers, a story, and no digest yet."""
     settings = office_with_notices.model_copy(
         update={"relay": office_with_notices.relay.model_copy(update={"port": relay.port})}

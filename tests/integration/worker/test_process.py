@@ -21,7 +21,7 @@ WAIT = 20.0
 
 
 @pytest.fixture
-def home(tmp_path: Path, relay: Relay) -> Path:
+def office_home(tmp_path: Path, relay: Relay) -> Path:
     """A folder with settings and an empty database."""
     (tmp_path / "config").mkdir()
     (tmp_path / "config/mailer.toml").write_text(
@@ -45,68 +45,78 @@ tick = 0.1
 
 
 @pytest.fixture
-def listener(tmp_path: Path) -> Iterator[socket.socket]:
+def notify_socket(tmp_path: Path) -> Iterator[socket.socket]:
     """A socket like the one that systemd listens on."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as found:
-        found.bind(str(tmp_path / "notify"))
-        found.settimeout(WAIT)
-        yield found
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening_socket:
+        listening_socket.bind(str(tmp_path / "notify"))
+        listening_socket.settimeout(WAIT)
+        yield listening_socket
 
 
-def started(home: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
+def start_worker(office_home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "mailer", "--config", home / "config/mailer.toml", "worker", *words],
-        env={"PATH": "/usr/bin", "HOME": str(home), **variables},
+        [
+            sys.executable,
+            "-m",
+            "mailer",
+            "--config",
+            office_home / "config/mailer.toml",
+            "worker",
+            *arguments,
+        ],
+        env={"PATH": "/usr/bin", "HOME": str(office_home), **environment},
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
 def test_systemd_is_notified_of_ready_watchdog_and_stopping(
-    home: Path, listener: socket.socket
+    office_home: Path, notify_socket: socket.socket
 ) -> None:
-    running = started(home, NOTIFY_SOCKET=listener.getsockname(), WATCHDOG_USEC="900000")
+    process = start_worker(
+        office_home, NOTIFY_SOCKET=notify_socket.getsockname(), WATCHDOG_USEC="900000"
+    )
     try:
-        assert listener.recv(100).startswith(b"READY=1\nSTATUS=")
-        since = time.monotonic()
+        assert notify_socket.recv(100).startswith(b"READY=1\nSTATUS=")
+        started_at = time.monotonic()
         for _ in range(4):
-            assert listener.recv(100) == b"WATCHDOG=1"
-        assert time.monotonic() - since < 0.9 * 4, "each before the time is over"
-        running.send_signal(signal.SIGTERM)
-        said = listener.recv(100)
-        while said == b"WATCHDOG=1":
-            said = listener.recv(100)
-        assert said == b"STOPPING=1"
-        _, err = running.communicate(timeout=WAIT)
+            assert notify_socket.recv(100) == b"WATCHDOG=1"
+        assert time.monotonic() - started_at < 0.9 * 4, "each before the time is over"
+        process.send_signal(signal.SIGTERM)
+        message = notify_socket.recv(100)
+        while message == b"WATCHDOG=1":
+            message = notify_socket.recv(100)
+        assert message == b"STOPPING=1"
+        _, err = process.communicate(timeout=WAIT)
     finally:
-        running.kill()
-    assert running.returncode == 0
+        process.kill()
+    assert process.returncode == 0
     events = [json.loads(line)["event"] for line in err.splitlines()]
     assert events == [
         "worker started", "nobody is told", "lease taken", "worker stopping", "worker stopped",
     ]  # fmt: skip
 
 
-def test_two_signals_at_once_count_as_one_stop(home: Path) -> None:
-    running = started(home, "--no-deliver")
+def test_two_signals_at_once_count_as_one_stop(office_home: Path) -> None:
+    process = start_worker(office_home, "--no-deliver")
     try:
-        assert running.stderr is not None
-        assert "worker started" in running.stderr.readline()
-        running.send_signal(signal.SIGTERM)
-        running.send_signal(signal.SIGTERM)
-        running.communicate(timeout=WAIT)
+        assert process.stderr is not None
+        assert "worker started" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=WAIT)
     finally:
-        running.kill()
-    assert running.returncode == 0
+        process.kill()
+    assert process.returncode == 0
 
 
 def test_missing_database_ends_worker_with_code_3(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config/mailer.toml").write_text("")
     (tmp_path / "config/secret.key").write_text(KEY.hex())
-    running = started(tmp_path)
-    _, err = running.communicate(timeout=WAIT)
-    assert running.returncode == 3
+    process = start_worker(tmp_path)
+    _, err = process.communicate(timeout=WAIT)
+    assert process.returncode == 3
     assert "this is not a database of the mailer" in err
 
 
@@ -132,8 +142,8 @@ def test_watchdog_time_counts_only_for_our_process(
 
 def test_notifier_sends_to_abstract_socket(tmp_path: Path) -> None:
     name = f"mailer-{tmp_path.name}-{time.monotonic_ns()}"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listens:
-        listens.bind(f"\0{name}")
-        listens.settimeout(WAIT)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening_socket:
+        listening_socket.bind(f"\0{name}")
+        listening_socket.settimeout(WAIT)
         assert SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"}).send_state("READY=1", "STATUS=well")
-        assert listens.recv(100) == b"READY=1\nSTATUS=well"
+        assert listening_socket.recv(100) == b"READY=1\nSTATUS=well"

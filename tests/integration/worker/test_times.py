@@ -16,58 +16,66 @@ NINE = datetime(2027, 3, 2, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def occurrences(desk: WorkerHarness, slug: str = "weekly") -> list[tuple[OccurrenceState, str]]:
-    with desk.mailer.store.read() as tx:
-        return [(one.state, one.reason) for one in tx.schedules.list_occurrences(slug, 100)]
+def list_outcomes(
+    harness: WorkerHarness, slug: str = "weekly"
+) -> list[tuple[OccurrenceState, str]]:
+    with harness.mailer.store.read() as tx:
+        return [
+            (occurrence.state, occurrence.reason)
+            for occurrence in tx.schedules.list_occurrences(slug, 100)
+        ]
 
 
 @pytest.mark.parametrize(
     ("rules", "moment"), [("Etc/GMT-2", NINE - 2 * HOUR), ("Etc/GMT+1", NINE + HOUR)]
 )
 def test_changed_zone_rules_after_cutoff_keep_the_wall_time(
-    desk: WorkerHarness, rules: str, moment: datetime
+    harness: WorkerHarness, rules: str, moment: datetime
 ) -> None:
     """Assembled for nine by the rules of then, which are UTC's."""
-    desk.add_digest(approval=ApprovalRule.NONE)
-    desk.add_schedule("2027-03-02", cutoff="8h", zone="Africa/Abidjan")
-    desk.run_tick(NINE - 8 * HOUR)
-    assert desk.get_edition().state is S.SCHEDULED
+    harness.add_digest(approval=ApprovalRule.NONE)
+    harness.add_schedule("2027-03-02", cutoff="8h", zone="Africa/Abidjan")
+    harness.run_tick(NINE - 8 * HOUR)
+    assert harness.get_edition().state is S.SCHEDULED
     with replace_zone_rules(rules, "Africa/Abidjan"):
-        desk.run_tick(moment - MINUTE)
-        assert desk.get_edition().state is S.SCHEDULED
-        assert len(desk.find_log_lines("send time recalculated")) == 1
-        desk.run_tick(moment)
-        assert desk.get_edition().state is S.SENDING
-    desk.deliver_editions()
-    assert desk.list_readers_reached() == sorted(READERS), "once"
+        harness.run_tick(moment - MINUTE)
+        assert harness.get_edition().state is S.SCHEDULED
+        assert len(harness.find_log_lines("send time recalculated")) == 1
+        harness.run_tick(moment)
+        assert harness.get_edition().state is S.SENDING
+    harness.deliver_editions()
+    assert harness.list_readers_reached() == sorted(READERS), "once"
 
 
-def test_reader_time_mail_is_due_by_each_readers_clock(desk: WorkerHarness) -> None:
-    with desk.mailer.store.begin() as tx:
+def test_reader_time_mail_is_due_by_each_readers_clock(harness: WorkerHarness) -> None:
+    with harness.mailer.store.begin() as tx:
         factories.add_subscriber(tx, "tokyo@example.org", time_zone="Asia/Tokyo")
         factories.add_subscriber(tx, "lima@example.org", time_zone="America/Lima")
-    desk.add_digest(approval=ApprovalRule.NONE, send_time=SendTimeBasis.READER)
-    desk.add_schedule("2027-03-02")
+    harness.add_digest(approval=ApprovalRule.NONE, send_time=SendTimeBasis.READER)
+    harness.add_schedule("2027-03-02")
     tokyo = NINE - 9 * HOUR
-    desk.run_tick(tokyo - HOUR - MINUTE)
-    assert occurrences(desk) == []
-    desk.run_tick(tokyo - HOUR)
-    assert occurrences(desk) == [(OccurrenceState.MADE, "")]
-    desk.run_tick(tokyo)
-    with desk.mailer.store.read() as tx:
-        rows = {one.address: one for one in tx.outbox.list_deliveries(desk.get_edition())}
+    harness.run_tick(tokyo - HOUR - MINUTE)
+    assert list_outcomes(harness) == []
+    harness.run_tick(tokyo - HOUR)
+    assert list_outcomes(harness) == [(OccurrenceState.MADE, "")]
+    harness.run_tick(tokyo)
+    with harness.mailer.store.read() as tx:
+        rows = {
+            delivery.address: delivery
+            for delivery in tx.outbox.list_deliveries(harness.get_edition())
+        }
         first = rows["tokyo@example.org"].next_attempt_at
-        after = {
+        hours_after = {
             address: round((row.next_attempt_at - first) / HOUR, 1) for address, row in rows.items()
         }
-    assert after == {
+    assert hours_after == {
         "tokyo@example.org": 0,
         "amal@example.org": 9,
         "bela@example.org": 9,
         "lima@example.org": 14,
     }
-    desk.deliver_editions()
-    assert desk.relay.accepted == ["tokyo@example.org"]
-    assert desk.get_edition().state is S.SENDING
-    with desk.mailer.store.read() as tx:
+    harness.deliver_editions()
+    assert harness.relay.accepted == ["tokyo@example.org"]
+    assert harness.get_edition().state is S.SENDING
+    with harness.mailer.store.read() as tx:
         assert not tx.outbox.has_work(), "the next is due in nine hours"

@@ -36,19 +36,19 @@ S = EditionState
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> OfficeSimulation:
+def office_after_year(tmp_path_factory: pytest.TempPathFactory) -> OfficeSimulation:
     """The office at the end of its year."""
     home = tmp_path_factory.mktemp("year")
     store = Store(f"sqlite:///{home / 'subscribers.db'}", KEY)
     store.upgrade_schema()
     with Relay() as relay:
-        office = _office(make_office_settings(home), store, relay)
-        _script(office)
+        office = _build_office(make_office_settings(home), store, relay)
+        _plan_year(office)
         office.run_year()
     return office
 
 
-def _office(settings: Settings, store: Store, relay: Relay) -> OfficeSimulation:
+def _build_office(settings: Settings, store: Store, relay: Relay) -> OfficeSimulation:
     settings = settings.model_copy(
         update={
             "relay": settings.relay.model_copy(update={"port": relay.port}),
@@ -57,16 +57,16 @@ def _office(settings: Settings, store: Store, relay: Relay) -> OfficeSimulation:
             ),
         }
     )
-    holder: list[OfficeSimulation] = []
-    mailer = Mailer(settings, store, lambda: holder[0].now)
-    keeper = Scheduler(mailer, create_logger(io.StringIO()))
-    office = OfficeSimulation(mailer, relay, keeper, random.Random(2027))
-    holder.append(office)
+    offices: list[OfficeSimulation] = []
+    mailer = Mailer(settings, store, lambda: offices[0].now)
+    scheduler = Scheduler(mailer, create_logger(io.StringIO()))
+    office = OfficeSimulation(mailer, relay, scheduler, random.Random(2027))
+    offices.append(office)
     year_simulation.set_up_office(mailer, office.now)
     return office
 
 
-def _script(office: OfficeSimulation) -> None:
+def _plan_year(office: OfficeSimulation) -> None:
     """Plan what staff write, correct and withdraw in the course of the year, at random."""
     chance = office.chance
     number = 0
@@ -81,21 +81,23 @@ def _script(office: OfficeSimulation) -> None:
             topic = chance.choice(("migrants-day", "news") if busy else year_simulation.TOPICS[:2])
             moment = to_moment(day, "00:00") + timedelta(minutes=chance.randrange(6 * 60, 20 * 60))
             office.plan_action(
-                moment, _writing(office, f"story-{number:03}", topic, chance.random())
+                moment, _plan_writing(office, f"story-{number:03}", topic, chance.random())
             )
         day += DAY
     # Between the mail that asks for approval and the approver who comes late.
     office.plan_action(
-        to_moment(year_simulation.LATE, "12:30"), lambda: _correct_the_latest(office)
+        to_moment(year_simulation.LATE, "12:30"), lambda: _correct_latest_article(office)
     )
-    held = to_moment(year_simulation.OFF_AIR[1].astimezone(LONDON).date(), "15:00")
-    office.plan_action(held, lambda: _send_what_is_held(office))
+    back_on_air = to_moment(year_simulation.OFF_AIR[1].astimezone(LONDON).date(), "15:00")
+    office.plan_action(back_on_air, lambda: _send_held_occurrences(office))
 
 
-def _writing(office: OfficeSimulation, slug: str, topic: str, fate: float) -> Callable[[], None]:
+def _plan_writing(
+    office: OfficeSimulation, slug: str, topic: str, fate: float
+) -> Callable[[], None]:
     """Make an action that writes a story, and may withdraw or correct it within four days."""
 
-    def write() -> None:
+    def write_story() -> None:
         written = office.write_article(slug, topic)
         later = office.now + timedelta(minutes=office.chance.randrange(5, 4 * 24 * 60))
         if fate < 0.08:
@@ -103,10 +105,10 @@ def _writing(office: OfficeSimulation, slug: str, topic: str, fate: float) -> Ca
         elif fate < 0.2:
             office.plan_action(later, lambda: office.revise_article(written))
 
-    return write
+    return write_story
 
 
-def _correct_the_latest(office: OfficeSimulation) -> None:
+def _correct_latest_article(office: OfficeSimulation) -> None:
     """Correct the last story that came before this morning's cut-off."""
     cutoff = to_moment(year_simulation.LATE, "07:00")
     candidates = [
@@ -117,30 +119,34 @@ def _correct_the_latest(office: OfficeSimulation) -> None:
     office.revise_article(candidates[-1])
 
 
-def _send_what_is_held(office: OfficeSimulation) -> None:
+def _send_held_occurrences(office: OfficeSimulation) -> None:
     """A person takes what the worker has held for them."""
     with office.mailer.store.begin() as tx:
-        for kept in tx.schedules.list_occurrences_on_hold():
-            digest = digests.get_digest(tx, kept.digest_slug)
+        for occurrence in tx.schedules.list_occurrences_on_hold():
+            digest = digests.get_digest(tx, occurrence.digest_slug)
             planned = office.mailer.build_calendar(tx, digest).find_occurrence(
-                f"{kept.rule_time:%Y-%m-%d}", office.now
+                f"{occurrence.rule_time:%Y-%m-%d}", office.now
             )
             occurrences.send_now(tx, create_local_actor("Ana"), planned, office.now)
 
 
-def _ended(office: OfficeSimulation, slug: str) -> dict[str, tuple[OccurrenceState, S | None, str]]:
+def _load_outcomes(
+    office: OfficeSimulation, slug: str
+) -> dict[str, tuple[OccurrenceState, S | None, str]]:
     """Return the final state of each occurrence, by the date that its rule names."""
     with office.mailer.store.read() as tx:
-        found = {}
-        for kept in tx.schedules.list_occurrences(slug, 1000):
-            edition = tx.editions.find_edition(kept.edition_id) if kept.edition_id else None
-            reason = edition.reason if edition else kept.reason
-            found[f"{kept.rule_time:%m-%d}"] = (
-                kept.state,
+        outcomes = {}
+        for occurrence in tx.schedules.list_occurrences(slug, 1000):
+            edition = (
+                tx.editions.find_edition(occurrence.edition_id) if occurrence.edition_id else None
+            )
+            reason = edition.reason if edition else occurrence.reason
+            outcomes[f"{occurrence.rule_time:%m-%d}"] = (
+                occurrence.state,
                 edition.state if edition else None,
                 reason,
             )
-        return found
+        return outcomes
 
 
 # ---- what is shown ----------------------------------------------------------------------------
@@ -148,10 +154,10 @@ def _ended(office: OfficeSimulation, slug: str) -> dict[str, tuple[OccurrenceSta
 
 @pytest.mark.slow
 def test_each_rule_date_has_one_occurrence_with_edition_or_reason(
-    played: OfficeSimulation,
+    office_after_year: OfficeSimulation,
 ) -> None:
     for slug in year_simulation.RULES:
-        outcomes = _ended(played, slug)
+        outcomes = _load_outcomes(office_after_year, slug)
         rule_days = [
             day - DAY if slug == "bulletin" and day - DAY in year_simulation.HOLIDAYS else day
             for day in year_simulation.compute_expected_days(slug)
@@ -165,59 +171,61 @@ def test_each_rule_date_has_one_occurrence_with_edition_or_reason(
 
 @pytest.mark.slow
 def test_each_story_ran_once_per_digest_unless_withdrawn_before(
-    played: OfficeSimulation,
+    office_after_year: OfficeSimulation,
 ) -> None:
-    runs = year_simulation.count_runs(played)
+    runs = year_simulation.count_runs(office_after_year)
     assert max(runs.values()) == 1, "nobody got a story twice from a digest"
-    sent = _cutoffs_of_what_was_sent(played)
+    cutoffs = _list_sent_cutoffs(office_after_year)
     for slug, topics in year_simulation.OF_TOPICS.items():
         for reader, chosen in year_simulation.READERS.items():
-            for written in played.written_articles:
-                wanted = written.topic in (topics or year_simulation.TOPICS)
-                wanted = wanted and written.topic in (chosen or year_simulation.TOPICS)
+            for written in office_after_year.written_articles:
+                is_expected = written.topic in (topics or year_simulation.TOPICS)
+                is_expected = is_expected and written.topic in (chosen or year_simulation.TOPICS)
                 got = runs[reader, slug, written.slug]
-                if not wanted or _withdrawn_before(written, sent[slug]):
+                if not is_expected or _was_withdrawn_before(written, cutoffs[slug]):
                     assert got == 0, (slug, reader, written)
-                elif written.withdrawn_at is None and written.written_at < sent[slug][-1]:
+                elif written.withdrawn_at is None and written.written_at < cutoffs[slug][-1]:
                     assert got == 1, (slug, reader, written)
 
 
-def _cutoffs_of_what_was_sent(office: OfficeSimulation) -> dict[str, list[datetime]]:
+def _list_sent_cutoffs(office: OfficeSimulation) -> dict[str, list[datetime]]:
     with office.mailer.store.read() as tx:
-        found: dict[str, list[datetime]] = {}
+        cutoffs: dict[str, list[datetime]] = {}
         for edition in reversed(tx.editions.list_recent_editions([S.SENT], 10_000)):
-            found.setdefault(edition.digest, []).append(edition.created_at)
-        return found
+            cutoffs.setdefault(edition.digest, []).append(edition.created_at)
+        return cutoffs
 
 
-def _withdrawn_before(written: WrittenArticle, cutoffs: list[datetime]) -> bool:
+def _was_withdrawn_before(written: WrittenArticle, cutoffs: list[datetime]) -> bool:
     """Check whether an article was withdrawn before the next edition was assembled."""
-    first = next((one for one in cutoffs if one > written.written_at), None)
+    first = next((cutoff for cutoff in cutoffs if cutoff > written.written_at), None)
     return written.withdrawn_at is not None and (first is None or written.withdrawn_at < first)
 
 
 @pytest.mark.slow
-def test_no_mail_is_empty_and_none_comes_twice(played: OfficeSimulation) -> None:
+def test_year_has_no_empty_or_duplicate_mail(office_after_year: OfficeSimulation) -> None:
     to_readers = [
-        (reader, mail) for _, reader, mail in played.mails if reader in year_simulation.READERS
+        (reader, mail)
+        for _, reader, mail in office_after_year.mails
+        if reader in year_simulation.READERS
     ]
     assert len(to_readers) > 150
-    assert len(played.written_articles) > 200
+    assert len(office_after_year.written_articles) > 200
     assert all(year_simulation.find_slugs(mail) for _, mail in to_readers)
-    ids = Counter(str(mail["Message-ID"]) for _, _, mail in played.mails)
+    ids = Counter(str(mail["Message-ID"]) for _, _, mail in office_after_year.mails)
     assert max(ids.values()) == 1
 
 
 @pytest.mark.slow
-def test_mails_leave_at_nine_in_london_except_for_expected_reasons(
-    played: OfficeSimulation,
+def test_year_mails_leave_at_nine_except_for_expected_reasons(
+    office_after_year: OfficeSimulation,
 ) -> None:
-    early = {moment.astimezone(LONDON).time().hour for moment, reader, _ in played.mails
+    early = {moment.astimezone(LONDON).time().hour for moment, reader, _ in office_after_year.mails
              if reader in year_simulation.READERS}  # fmt: skip
     assert min(early) == 9
     late = {
         moment.astimezone(LONDON).date()
-        for moment, reader, _ in played.mails
+        for moment, reader, _ in office_after_year.mails
         if reader in year_simulation.READERS and moment.astimezone(LONDON).time().hour >= 10
     }
     # The approver who came late, the bulletin that nobody approved in time, the week off the air.
@@ -230,49 +238,54 @@ def test_mails_leave_at_nine_in_london_except_for_expected_reasons(
 
 @pytest.mark.slow
 def test_skipped_and_held_occurrences_are_notified_with_reason(
-    played: OfficeSimulation,
+    office_after_year: OfficeSimulation,
 ) -> None:
-    told = Counter(
+    notice_counts = Counter(
         str(mail["Subject"]).split(":")[0]
-        for _, reader, mail in played.mails
+        for _, reader, mail in office_after_year.mails
         if reader == "watcher@example.org"
     )
-    weekly = _ended(played, "weekly")
-    skipped = [one for one in weekly.values() if one[0] is OccurrenceState.SKIPPED]
-    holidays = [one for one in skipped if "missed" not in one[2]]
+    weekly = _load_outcomes(office_after_year, "weekly")
+    skipped = [outcome for outcome in weekly.values() if outcome[0] is OccurrenceState.SKIPPED]
+    holidays = [outcome for outcome in skipped if "missed" not in outcome[2]]
     assert len(holidays) == sum(day.weekday() == 0 for day in year_simulation.HOLIDAYS)
-    empty = [one for slug in year_simulation.RULES for one in _ended(played, slug).values()
-             if one[1] is S.SKIPPED]  # fmt: skip
+    outcomes = [
+        outcome
+        for slug in year_simulation.RULES
+        for outcome in _load_outcomes(office_after_year, slug).values()
+    ]
+    empty = [outcome for outcome in outcomes if outcome[1] is S.SKIPPED]
     assert empty, "the quiet weeks of August"
-    assert told["Skipped"] == len(holidays) + len(empty)
-    assert told["Held"] >= 1
-    sent = [one for slug in year_simulation.RULES for one in _ended(played, slug).values()
-            if one[1] is S.SENT]  # fmt: skip
-    assert told["Sent"] == len(sent)
+    assert notice_counts["Skipped"] == len(holidays) + len(empty)
+    assert notice_counts["Held"] >= 1
+    sent = [outcome for outcome in outcomes if outcome[1] is S.SENT]
+    assert notice_counts["Sent"] == len(sent)
 
 
 @pytest.mark.slow
 def test_edition_changed_after_approval_is_requested_again(
-    played: OfficeSimulation,
+    office_after_year: OfficeSimulation,
 ) -> None:
-    asked = [str(mail["Subject"]).split(":")[0] for _, reader, mail in played.mails
+    subjects = [str(mail["Subject"]).split(":")[0] for _, reader, mail in office_after_year.mails
              if reader == "approver@example.org"]  # fmt: skip
-    assert [one for one in asked if one.startswith("Approve again")], "approved, then corrected"
-    again = [
+    assert [subject for subject in subjects if subject.startswith("Approve again")], (
+        "approved, then corrected"
+    )
+    repeated_requests = [
         mail
-        for _, reader, mail in played.mails
+        for _, reader, mail in office_after_year.mails
         if reader == "approver@example.org"
         and "has changed since you were asked"
         in " ".join(year_simulation.get_plain_text(mail).split())
     ]
-    assert again, "asked for, then corrected"
+    assert repeated_requests, "asked for, then corrected"
 
 
 @pytest.mark.slow
 def test_approved_hash_is_the_hash_of_the_sent_edition(
-    played: OfficeSimulation,
+    office_after_year: OfficeSimulation,
 ) -> None:
-    with played.mailer.store.read() as tx:
+    with office_after_year.mailer.store.read() as tx:
         for edition in tx.editions.list_recent_editions([S.SENT], 10_000):
             assert edition.approval is not None
             assert edition.approval.content_hash == edition.content_hash

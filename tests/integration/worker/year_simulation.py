@@ -97,7 +97,7 @@ class OfficeSimulation:
 
     mailer: Mailer
     relay: Relay
-    keeper: Scheduler
+    scheduler: Scheduler
     chance: random.Random
     now: datetime = field(default_factory=lambda: to_moment(FIRST, "00:00"))
     written_articles: list[WrittenArticle] = field(default_factory=list)
@@ -145,13 +145,13 @@ class OfficeSimulation:
 
     def run_tick(self) -> None:
         """Run a tick of the worker, then deliver until no delivery is due."""
-        assert self.keeper.run_tick()
+        assert self.scheduler.run_tick()
         for _ in range(10):
             with self.mailer.store.read() as tx:
                 if not tx.outbox.has_work():
                     break
             self.mailer.deliver_editions([], threading.Event(), follow_new=True)
-            self.keeper.run_tick()
+            self.scheduler.run_tick()
         self._read_mails()
 
     def _read_mails(self) -> None:

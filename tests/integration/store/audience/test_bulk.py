@@ -20,7 +20,7 @@ TOPICS = frozenset(factories.TOPICS)
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
@@ -36,29 +36,31 @@ def ready(store: Store) -> Store:
     return store
 
 
-def standing(tx: SqlTransaction, address: str, of: str = "news") -> Membership:
-    known = subscribers.get_subscriber(tx, address)
-    found = subscribers.find_membership(tx, known, of)
-    assert found is not None
-    return found
+def get_membership(tx: SqlTransaction, address: str, list_slug: str = "news") -> Membership:
+    subscriber = subscribers.get_subscriber(tx, address)
+    membership = subscribers.find_membership(tx, subscriber, list_slug)
+    assert membership is not None
+    return membership
 
 
-def everyone(tx: SqlTransaction, text: str = "") -> list[int]:
+def list_member_ids(tx: SqlTransaction, text: str = "") -> list[int]:
     tree = segments.check_filter(tx, text) if text else All(())
     return list(tx.segments.list_member_ids(factories.get_mailing_list(tx), tree, 0))
 
 
-def do(tx: SqlTransaction, wanted: BulkChange, text: str = "") -> list[BulkOutcome]:
+def change_members(
+    tx: SqlTransaction, bulk_change: BulkChange, text: str = ""
+) -> list[BulkOutcome]:
     news = factories.get_mailing_list(tx)
-    ids = everyone(tx, text)
-    results = bulk.change_members(tx, STAFF, news, ids, wanted, NOW + DAY, source="desk")
-    return [one.outcome for one in results]
+    ids = list_member_ids(tx, text)
+    results = bulk.change_members(tx, STAFF, news, ids, bulk_change, NOW + DAY, source="desk")
+    return [result.outcome for result in results]
 
 
 def test_bulk_change_applies_to_active_members_of_one_list(
-    ready: Store,
+    seeded_store: Store,
 ) -> None:
-    wanted = BulkChange(
+    bulk_change = BulkChange(
         TOPICS,
         remove_topics=frozenset({"health"}),
         add_topics=frozenset({"housing"}),
@@ -67,88 +69,105 @@ def test_bulk_change_applies_to_active_members_of_one_list(
         language="ar",
         frequency=Frequency.WEEKLY,
     )
-    with ready.begin() as tx:
-        before = standing(tx, "di@example.org"), standing(tx, "ed@example.org", "press")
-        assert do(tx, wanted) == [BulkOutcome.CHANGED] * 3
-        assert do(tx, wanted) == [BulkOutcome.UNCHANGED] * 3
-    with ready.read() as tx:
-        assert [standing(tx, f"{who}@example.org").topics for who in ("ana", "bo", "cy")] == [
+    with seeded_store.begin() as tx:
+        before = get_membership(tx, "di@example.org"), get_membership(tx, "ed@example.org", "press")
+        assert change_members(tx, bulk_change) == [BulkOutcome.CHANGED] * 3
+        assert change_members(tx, bulk_change) == [BulkOutcome.UNCHANGED] * 3
+    with seeded_store.read() as tx:
+        addresses = [f"{name}@example.org" for name in ("ana", "bo", "cy")]
+        assert [get_membership(tx, address).topics for address in addresses] == [
             ("housing",), ("climate", "housing", "migration"), ("climate", "housing"),
         ]  # fmt: skip
-        kept = standing(tx, "ana@example.org")
-        assert (kept.language, kept.frequency, kept.joined_at) == ("ar", Frequency.WEEKLY, NOW)
+        membership = get_membership(tx, "ana@example.org")
+        assert (membership.language, membership.frequency, membership.joined_at) == (
+            "ar",
+            Frequency.WEEKLY,
+            NOW,
+        )
         ana = subscribers.get_subscriber(tx, "ana@example.org")
         assert ana.person.tags == ("staff", "vip")
-        assert (standing(tx, "di@example.org"), standing(tx, "ed@example.org", "press")) == before
+        assert (
+            get_membership(tx, "di@example.org"),
+            get_membership(tx, "ed@example.org", "press"),
+        ) == before
         last = tx.subscribers.list_consent_entries("ana@example.org")[-1]
     assert (last.act, last.source, last.at) == (ConsentAction.CHANGED, "desk", NOW + DAY)
     assert last.detail == "topics: housing; language: ar; frequency: weekly"
 
 
-def test_bulk_change_applies_only_to_filtered_members(ready: Store) -> None:
-    with ready.begin() as tx:
-        wanted = BulkChange(TOPICS, add_topics=frozenset({"housing"}))
-        assert do(tx, wanted, "country = GB and tag = donor") == [BulkOutcome.CHANGED]
-        assert do(tx, wanted, "language = fr") == [BulkOutcome.UNCHANGED], "follows all"
-        assert standing(tx, "cy@example.org").topics == ("climate", "health")
+def test_bulk_change_applies_only_to_filtered_members(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
+        bulk_change = BulkChange(TOPICS, add_topics=frozenset({"housing"}))
+        assert change_members(tx, bulk_change, "country = GB and tag = donor") == [
+            BulkOutcome.CHANGED
+        ]
+        assert change_members(tx, bulk_change, "language = fr") == [BulkOutcome.UNCHANGED], (
+            "follows all"
+        )
+        assert get_membership(tx, "cy@example.org").topics == ("climate", "health")
 
 
-def test_bulk_unsubscribe_is_logged_as_left(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_bulk_unsubscribe_is_logged_as_left(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         assert (
-            do(tx, BulkChange(TOPICS, unsubscribe=True), "country = GB")
+            change_members(tx, BulkChange(TOPICS, unsubscribe=True), "country = GB")
             == [BulkOutcome.CHANGED] * 2
         )
-        left = standing(tx, "bo@example.org")
+        left = get_membership(tx, "bo@example.org")
         assert (left.state, left.left_at) == (MembershipState.UNSUBSCRIBED, NOW + DAY)
-        assert len(everyone(tx)) == 1
+        assert len(list_member_ids(tx)) == 1
 
 
-def test_bulk_change_reads_members_in_pages(ready: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bulk_change_reads_members_in_pages(
+    seeded_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stored, "PAGE", 7)
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         rows = [ImportRow(n, Person(f"r{n}@example.org")) for n in range(20)]
         tx.import_rows.import_people(STAFF, rows, factories.get_mailing_list(tx), "test", NOW)
-        found: list[int] = []
+        member_ids: list[int] = []
         while page := tx.segments.list_member_ids(
-            factories.get_mailing_list(tx), All(()), found[-1] if found else 0
+            factories.get_mailing_list(tx), All(()), member_ids[-1] if member_ids else 0
         ):
             assert len(page) <= 7
-            found += page
-    assert found == sorted(set(found))
-    assert len(found) == 23
+            member_ids += page
+    assert member_ids == sorted(set(member_ids))
+    assert len(member_ids) == 23
 
 
 @pytest.mark.parametrize("how", ["change", "import"])
-def test_leaving_during_bulk_change_is_final(ready: Store, how: str) -> None:
+def test_leaving_during_bulk_change_is_final(seeded_store: Store, how: str) -> None:
     """No other transaction writes a member between reading and writing: otherwise the member would
     be on the list again."""
-    held, done = threading.Event(), threading.Event()
+    has_read, has_left = threading.Event(), threading.Event()
 
-    def leaves() -> None:
-        held.wait(10)
-        with ready.begin() as tx:
+    def unsubscribe_ana() -> None:
+        has_read.wait(10)
+        with seeded_store.begin() as tx:
             factories.unsubscribe_address(tx, "ana@example.org", now=NOW + DAY)
-        done.set()
+        has_left.set()
 
-    leaving = threading.Thread(target=leaves)
-    leaving.start()
-    with ready.begin() as tx:
+    thread = threading.Thread(target=unsubscribe_ana)
+    thread.start()
+    with seeded_store.begin() as tx:
         news = factories.get_mailing_list(tx)
-        ids = everyone(tx)
+        ids = list_member_ids(tx)
         if how == "change":
             tx.segments.list_members(news, ids)
         else:
             tx.import_rows._find_known_people(["ana@example.org"], news)
-        held.set()
-        assert not done.wait(0.3), "it waits"
+        has_read.set()
+        assert not has_left.wait(0.3), "it waits"
         if how == "change":
-            wanted = BulkChange(TOPICS, add_topics=frozenset({"housing"}))
-            bulk.change_members(tx, STAFF, news, ids, wanted, NOW, source="desk")
+            bulk_change = BulkChange(TOPICS, add_topics=frozenset({"housing"}))
+            bulk.change_members(tx, STAFF, news, ids, bulk_change, NOW, source="desk")
         else:
             row = ImportRow(2, Person("ana@example.org"), ("health", "housing"))
             tx.import_rows.import_people(STAFF, [row], news, "a file", NOW)
-    leaving.join(10)
-    with ready.read() as tx:
-        kept = standing(tx, "ana@example.org")
-    assert (kept.state, kept.topics) == (MembershipState.UNSUBSCRIBED, ("health", "housing"))
+    thread.join(10)
+    with seeded_store.read() as tx:
+        membership = get_membership(tx, "ana@example.org")
+    assert (membership.state, membership.topics) == (
+        MembershipState.UNSUBSCRIBED,
+        ("health", "housing"),
+    )

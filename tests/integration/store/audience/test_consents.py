@@ -53,7 +53,7 @@ ONLY = {
 
 
 @pytest.fixture
-def logged(store: Store) -> Store:
+def store_with_consents(store: Store) -> Store:
     """A store whose log says that somebody has confirmed, and left."""
     with store.begin() as tx:
         news = factories.add_mailing_list(tx)
@@ -65,36 +65,38 @@ def logged(store: Store) -> Store:
     return store
 
 
-def _log(store: Store) -> list[tuple[object, ...]]:
+def _read_consent_rows(store: Store) -> list[tuple[object, ...]]:
     with store.read() as tx:
         return [tuple(row) for row in tx.connection.execute(text("SELECT * FROM consent"))]
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_consent_entries_cannot_be_changed_or_deleted(logged: Store, change: str) -> None:
-    before = _log(logged)
+def test_consent_entries_cannot_be_changed_or_deleted(
+    store_with_consents: Store, change: str
+) -> None:
+    before = _read_consent_rows(store_with_consents)
     with (
         pytest.raises(DatabaseError, match="the log of consent is append-only"),
-        logged.begin() as tx,
+        store_with_consents.begin() as tx,
     ):
         tx.connection.execute(text(change))
-    assert _log(logged) == before
+    assert _read_consent_rows(store_with_consents) == before
 
 
-def test_consent_log_is_protected_from_raw_sql(logged: Store, backend: str) -> None:
-    before = _log(logged)
+def test_consent_log_is_protected_from_raw_sql(store_with_consents: Store, backend: str) -> None:
+    before = _read_consent_rows(store_with_consents)
     for change in ONLY[backend]:
         with (
             pytest.raises(DatabaseError, match="the log of consent is append-only"),
-            logged.begin() as tx,
+            store_with_consents.begin() as tx,
         ):
             tx.connection.execute(text(change))
-        assert _log(logged) == before, change
+        assert _read_consent_rows(store_with_consents) == before, change
 
 
-def test_erasure_keeps_consent_entries_under_hash(logged: Store) -> None:
-    before = _log(logged)
-    with logged.begin() as tx:
+def test_erasure_keeps_consent_entries_under_hash(store_with_consents: Store) -> None:
+    before = _read_consent_rows(store_with_consents)
+    with store_with_consents.begin() as tx:
         erasure.erase_person(tx, STAFF, ANA, NOW)
         left = tx.subscribers.list_consent_entries(ANA)
     assert [one.act for one in left] == [
@@ -104,23 +106,23 @@ def test_erasure_keeps_consent_entries_under_hash(logged: Store) -> None:
     ]
     assert left[0].wording == WORDING
     assert {one.address for one in left} == {""}
-    after = _log(logged)
+    after = _read_consent_rows(store_with_consents)
     assert ANA not in str(after)
     assert len(after) == len(before) + 1
 
 
-def test_erased_consent_entries_are_deleted_after_retention(logged: Store) -> None:
-    with logged.begin() as tx:
+def test_erased_consent_entries_are_deleted_after_retention(store_with_consents: Store) -> None:
+    with store_with_consents.begin() as tx:
         erasure.erase_person(tx, STAFF, ANA, NOW)
         assert tx.connection.execute(text("DELETE FROM consent")).rowcount == 3
-    assert _log(logged) == []
+    assert _read_consent_rows(store_with_consents) == []
 
 
-def test_erased_consent_entry_never_gets_address_again(logged: Store) -> None:
-    with logged.begin() as tx:
+def test_erased_consent_entry_never_gets_address_again(store_with_consents: Store) -> None:
+    with store_with_consents.begin() as tx:
         erasure.erase_person(tx, STAFF, ANA, NOW)
     with (
         pytest.raises(DatabaseError, match="the log of consent is append-only"),
-        logged.begin() as tx,
+        store_with_consents.begin() as tx,
     ):
         tx.connection.execute(text(f"UPDATE consent SET address = '{ANA}'"))  # noqa: S608

@@ -28,14 +28,14 @@ ANA = "ana@example.org"
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
     return store
 
 
-def row(
+def build_row(
     address: str,
     *topics: str,
     line: int = 2,
@@ -46,147 +46,157 @@ def row(
     return ImportRow(line, Person(address, name, tags=tags), topics or None, joined)
 
 
-def bring(store: Store, *rows: ImportRow, to: str = "news") -> list[RowResult]:
+def import_rows(store: Store, *rows: ImportRow, to: str = "news") -> list[RowResult]:
     with store.begin() as tx:
         return tx.import_rows.import_people(
             STAFF, rows, factories.get_mailing_list(tx, to), "a file", NOW, LawfulBasis.CONSENT
         )
 
 
-def outcome(store: Store, one: ImportRow) -> RowOutcome:
-    (result,) = bring(store, one)
+def import_row(store: Store, import_line: ImportRow) -> RowOutcome:
+    (result,) = import_rows(store, import_line)
     return result.outcome
 
 
-def membership(store: Store, address: str) -> Membership:
+def get_membership(store: Store, address: str) -> Membership:
     with store.read() as tx:
-        known = subscribers.get_subscriber(tx, address)
-        found = subscribers.find_membership(tx, known, "news")
-    assert found is not None
-    return found
+        subscriber = subscribers.get_subscriber(tx, address)
+        saved_membership = subscribers.find_membership(tx, subscriber, "news")
+    assert saved_membership is not None
+    return saved_membership
 
 
-def person(store: Store, address: str) -> Person:
+def get_person(store: Store, address: str) -> Person:
     with store.read() as tx:
         return subscribers.get_subscriber(tx, address).person
 
 
-def test_import_adds_new_person(ready: Store) -> None:
+def test_import_adds_new_person(seeded_store: Store) -> None:
     joined = NOW - 100 * DAY
-    one = row(ANA, "health", "climate", name="Ana", tags=("donor",), joined=joined)
-    assert bring(ready, one) == [RowResult(2, RowOutcome.ADDED, ANA)]
-    assert person(ready, ANA) == one.person
-    kept = membership(ready, ANA)
-    assert (kept.state, kept.joined_at) == (MembershipState.ACTIVE, joined)
-    assert kept.topics == ("climate", "health")
+    import_line = build_row(ANA, "health", "climate", name="Ana", tags=("donor",), joined=joined)
+    assert import_rows(seeded_store, import_line) == [RowResult(2, RowOutcome.ADDED, ANA)]
+    assert get_person(seeded_store, ANA) == import_line.person
+    saved_membership = get_membership(seeded_store, ANA)
+    assert (saved_membership.state, saved_membership.joined_at) == (MembershipState.ACTIVE, joined)
+    assert saved_membership.topics == ("climate", "health")
 
 
-def test_import_of_same_row_twice_is_idempotent(ready: Store) -> None:
-    one = row(ANA, "health", name="Ana", tags=("donor",))
-    assert outcome(ready, one) is RowOutcome.ADDED
-    before = membership(ready, ANA)
-    assert outcome(ready, one) is RowOutcome.UNCHANGED
-    assert outcome(ready, row(ANA)) is RowOutcome.UNCHANGED, "what a row doesn't say stays"
-    assert membership(ready, ANA) == before
+def test_import_of_same_row_twice_is_idempotent(seeded_store: Store) -> None:
+    import_line = build_row(ANA, "health", name="Ana", tags=("donor",))
+    assert import_row(seeded_store, import_line) is RowOutcome.ADDED
+    before = get_membership(seeded_store, ANA)
+    assert import_row(seeded_store, import_line) is RowOutcome.UNCHANGED
+    assert import_row(seeded_store, build_row(ANA)) is RowOutcome.UNCHANGED, (
+        "what a row doesn't say stays"
+    )
+    assert get_membership(seeded_store, ANA) == before
 
 
-def test_import_replaces_topics_and_adds_tags(ready: Store) -> None:
-    bring(ready, row(ANA, "health", "climate", tags=("donor",)))
-    assert outcome(ready, row(ANA, "housing", tags=("vip",), name="Ana")) is RowOutcome.UPDATED
-    assert person(ready, ANA) == Person(ANA, "Ana", tags=("donor", "vip"))
-    assert membership(ready, ANA).topics == ("housing",)
-    assert membership(ready, ANA).joined_at == NOW
+def test_import_replaces_topics_and_adds_tags(seeded_store: Store) -> None:
+    import_rows(seeded_store, build_row(ANA, "health", "climate", tags=("donor",)))
+    assert (
+        import_row(seeded_store, build_row(ANA, "housing", tags=("vip",), name="Ana"))
+        is RowOutcome.UPDATED
+    )
+    assert get_person(seeded_store, ANA) == Person(ANA, "Ana", tags=("donor", "vip"))
+    assert get_membership(seeded_store, ANA).topics == ("housing",)
+    assert get_membership(seeded_store, ANA).joined_at == NOW
 
 
-def test_import_never_resubscribes_people(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_import_never_resubscribes_people(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", state=MembershipState.UNSUBSCRIBED)
-    before = person(ready, ANA)
-    (result,) = bring(ready, row(ANA, "climate", name="Ana", tags=("donor",)))
+    before = get_person(seeded_store, ANA)
+    (result,) = import_rows(seeded_store, build_row(ANA, "climate", name="Ana", tags=("donor",)))
     assert result == RowResult(2, RowOutcome.SKIPPED, ANA, "left the list on 2026-11-20")
-    assert membership(ready, ANA).state is MembershipState.UNSUBSCRIBED
-    assert person(ready, ANA) == before
+    assert get_membership(seeded_store, ANA).state is MembershipState.UNSUBSCRIBED
+    assert get_person(seeded_store, ANA) == before
 
 
-def test_import_leaves_pending_people_pending(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_import_leaves_pending_people_pending(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA, state=MembershipState.PENDING)
-    assert bring(ready, row(ANA))[0].reason == "has not confirmed yet"
-    assert membership(ready, ANA).state is MembershipState.PENDING
+    assert import_rows(seeded_store, build_row(ANA))[0].reason == "has not confirmed yet"
+    assert get_membership(seeded_store, ANA).state is MembershipState.PENDING
 
 
-def test_import_skips_suppressed_address(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_import_skips_suppressed_address(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, "bo@example.org")
         factories.suppress_address(tx, ANA)
         factories.suppress_address(tx, "bo@example.org")
-    results = bring(ready, row(ANA), row("bo@example.org", name="Bo"))
-    assert {one.reason for one in results} == {"must not be mailed (manual)"}
-    assert person(ready, "bo@example.org").name == ""
-    with ready.read() as tx:
+    results = import_rows(seeded_store, build_row(ANA), build_row("bo@example.org", name="Bo"))
+    assert {result.reason for result in results} == {"must not be mailed (manual)"}
+    assert get_person(seeded_store, "bo@example.org").name == ""
+    with seeded_store.read() as tx:
         assert tx.subscribers.find_subscriber(ANA) is None
 
 
-def test_import_adds_subscriber_of_another_list(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_import_adds_subscriber_of_another_list(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_mailing_list(tx, "press")
         factories.add_subscriber(tx, ANA, "health", list_slug="press", name="Ana")
-    assert outcome(ready, row(ANA, "climate")) is RowOutcome.UPDATED
-    assert membership(ready, ANA).topics == ("climate",)
-    assert person(ready, ANA).name == "Ana"
+    assert import_row(seeded_store, build_row(ANA, "climate")) is RowOutcome.UPDATED
+    assert get_membership(seeded_store, ANA).topics == ("climate",)
+    assert get_person(seeded_store, ANA).name == "Ana"
 
 
-def test_import_applies_rows_of_same_address_in_turn(ready: Store) -> None:
-    results = bring(
-        ready,
-        row(ANA, "health", tags=("donor",), line=2),
-        row("bo@example.org", line=3),
-        row(ANA, "climate", tags=("vip",), line=4),
-        row("bo@example.org", line=5),
+def test_import_applies_rows_of_same_address_in_turn(seeded_store: Store) -> None:
+    results = import_rows(
+        seeded_store,
+        build_row(ANA, "health", tags=("donor",), line=2),
+        build_row("bo@example.org", line=3),
+        build_row(ANA, "climate", tags=("vip",), line=4),
+        build_row("bo@example.org", line=5),
     )
-    assert [(one.line, one.outcome) for one in results] == [
+    assert [(result.line, result.outcome) for result in results] == [
         (2, RowOutcome.ADDED),
         (3, RowOutcome.ADDED),
         (4, RowOutcome.UPDATED),
         (5, RowOutcome.UNCHANGED),
     ]
-    assert membership(ready, ANA).topics == ("climate",)
-    assert person(ready, ANA).tags == ("donor", "vip")
+    assert get_membership(seeded_store, ANA).topics == ("climate",)
+    assert get_person(seeded_store, ANA).tags == ("donor", "vip")
 
 
-def test_import_returns_result_of_each_row_in_order(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_import_returns_result_of_each_row_in_order(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, "known@example.org")
         factories.add_subscriber(tx, "gone@example.org", state=MembershipState.UNSUBSCRIBED)
-    rows = [row(a, line=n) for n, a in enumerate(("known@example.org", ANA, "gone@example.org"))]
-    assert [one.outcome for one in bring(ready, *rows)] == [
+    rows = [
+        build_row(a, line=n) for n, a in enumerate(("known@example.org", ANA, "gone@example.org"))
+    ]
+    assert [result.outcome for result in import_rows(seeded_store, *rows)] == [
         RowOutcome.UNCHANGED,
         RowOutcome.ADDED,
         RowOutcome.SKIPPED,
     ]
 
 
-def test_import_remembers_who_unsubscribed_elsewhere(ready: Store) -> None:
+def test_import_remembers_who_unsubscribed_elsewhere(seeded_store: Store) -> None:
     left = ImportRow(
         2, Person(ANA, "Ana"), ("health",), state=RowState.UNSUBSCRIBED, left_at=NOW - DAY
     )
-    assert bring(ready, left)[0].outcome is RowOutcome.LEFT
-    kept = membership(ready, ANA)
-    assert (kept.state, kept.left_at) == (MembershipState.UNSUBSCRIBED, NOW - DAY)
-    assert bring(ready, row(ANA))[0].reason == "left the list on 2026-11-19"
-    with ready.begin() as tx, pytest.raises(Refused, match="unsubscribed from the list"):
+    assert import_rows(seeded_store, left)[0].outcome is RowOutcome.LEFT
+    saved_membership = get_membership(seeded_store, ANA)
+    assert (saved_membership.state, saved_membership.left_at) == (
+        MembershipState.UNSUBSCRIBED,
+        NOW - DAY,
+    )
+    assert import_rows(seeded_store, build_row(ANA))[0].reason == "left the list on 2026-11-19"
+    with seeded_store.begin() as tx, pytest.raises(Refused, match="unsubscribed from the list"):
         factories.add_subscriber(tx, ANA)
 
 
-def test_import_unsubscribes_member_who_left_elsewhere(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_import_unsubscribes_member_who_left_elsewhere(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", joined=NOW - 9 * DAY)
     left = ImportRow(
         2, Person(ANA), state=RowState.UNSUBSCRIBED, left_at=NOW - DAY, evidence="too many"
     )
-    assert bring(ready, left)[0].outcome is RowOutcome.LEFT
-    assert membership(ready, ANA).state is MembershipState.UNSUBSCRIBED
-    with ready.read() as tx:
+    assert import_rows(seeded_store, left)[0].outcome is RowOutcome.LEFT
+    assert get_membership(seeded_store, ANA).state is MembershipState.UNSUBSCRIBED
+    with seeded_store.read() as tx:
         last = tx.subscribers.list_consent_entries(ANA)[-1]
     assert (last.act, last.source, last.basis) == (ConsentAction.LEFT, "a file", None)
     assert last.detail == "on 2026-11-19; too many"
@@ -194,23 +204,26 @@ def test_import_unsubscribes_member_who_left_elsewhere(ready: Store) -> None:
 
 @pytest.mark.parametrize("days", [None, 1, 100])
 def test_imported_subscriber_leaves_by_later_file_unless_joined_since(
-    ready: Store, days: int | None
+    seeded_store: Store, days: int | None
 ) -> None:
     """If a file gives no date of joining, the time of the import does not stand in for it."""
-    bring(ready, row(ANA, joined=NOW - days * DAY if days else None))
+    import_rows(seeded_store, build_row(ANA, joined=NOW - days * DAY if days else None))
     left = ImportRow(2, Person(ANA), state=RowState.UNSUBSCRIBED, left_at=NOW - 9 * DAY)
     skipped = days == 1
-    assert (bring(ready, left)[0].outcome is RowOutcome.SKIPPED) == skipped
-    assert (membership(ready, ANA).state is MembershipState.ACTIVE) == skipped
+    assert (import_rows(seeded_store, left)[0].outcome is RowOutcome.SKIPPED) == skipped
+    assert (get_membership(seeded_store, ANA).state is MembershipState.ACTIVE) == skipped
 
 
-def test_import_ignores_capitals_of_addresses(ready: Store) -> None:
-    person_ = addresses.normalise_address("ANA@Example.org")
-    assert bring(ready, row(ANA), row(person_))[1].outcome is RowOutcome.UNCHANGED
+def test_import_ignores_capitals_of_addresses(seeded_store: Store) -> None:
+    address = addresses.normalise_address("ANA@Example.org")
+    assert (
+        import_rows(seeded_store, build_row(ANA), build_row(address))[1].outcome
+        is RowOutcome.UNCHANGED
+    )
 
 
-def test_import_takes_over_suppressions(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_import_takes_over_suppressions(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, "bo@example.org")
     rows = [
         ImportRow(
@@ -222,10 +235,12 @@ def test_import_takes_over_suppressions(ready: Store) -> None:
         )
         for n, a in enumerate((ANA, "bo@example.org"))
     ]
-    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.SUPPRESSED}
-    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.UNCHANGED}
-    assert bring(ready, row(ANA))[0].reason == "must not be mailed (bounce)"
-    with ready.read() as tx:
+    assert {result.outcome for result in import_rows(seeded_store, *rows)} == {
+        RowOutcome.SUPPRESSED
+    }
+    assert {result.outcome for result in import_rows(seeded_store, *rows)} == {RowOutcome.UNCHANGED}
+    assert import_rows(seeded_store, build_row(ANA))[0].reason == "must not be mailed (bounce)"
+    with seeded_store.read() as tx:
         assert tx.subscribers.find_subscriber(ANA) is None
         (entry,) = tx.subscribers.list_consent_entries(ANA)
     assert (entry.act, entry.source, entry.detail) == (
@@ -233,12 +248,12 @@ def test_import_takes_over_suppressions(ready: Store) -> None:
     )  # fmt: skip
 
 
-def test_import_logs_source_basis_and_choices(ready: Store) -> None:
-    one = row(ANA, "health", joined=NOW - 100 * DAY)
+def test_import_logs_source_basis_and_choices(seeded_store: Store) -> None:
+    import_line = build_row(ANA, "health", joined=NOW - 100 * DAY)
     for _ in range(2):
-        bring(ready, one)
-    bring(ready, row(ANA, "climate"))
-    with ready.read() as tx:
+        import_rows(seeded_store, import_line)
+    import_rows(seeded_store, build_row(ANA, "climate"))
+    with seeded_store.read() as tx:
         joined, changed = tx.subscribers.list_consent_entries(ANA)
     assert (joined.act, joined.list, joined.source) == (ConsentAction.IMPORTED, "news", "a file")
     assert joined.basis is LawfulBasis.CONSENT
@@ -250,26 +265,32 @@ def test_import_logs_source_basis_and_choices(ready: Store) -> None:
     )
 
 
-def test_import_takes_over_frequency_and_pause(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_import_takes_over_frequency_and_pause(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_digest(tx, frequency=Frequency.WEEKLY)
     until = NOW + 20 * DAY
-    one = ImportRow(2, Person(ANA), language="fr", frequency=Frequency.WEEKLY, paused_until=until)
+    weekly = ImportRow(
+        2, Person(ANA), language="fr", frequency=Frequency.WEEKLY, paused_until=until
+    )
     monthly = ImportRow(3, Person("bo@example.org"), frequency=Frequency.MONTHLY)
-    added, noted = bring(ready, one, monthly)
+    added, noted = import_rows(seeded_store, weekly, monthly)
     assert (added.reason, noted.reason) == ("", "no digest of the list is monthly")
-    kept = membership(ready, ANA)
-    assert (kept.language, kept.frequency, kept.paused_until) == ("fr", Frequency.WEEKLY, until)
-    assert membership(ready, "bo@example.org").frequency is Frequency.EVERY
+    saved_membership = get_membership(seeded_store, ANA)
+    assert (
+        saved_membership.language,
+        saved_membership.frequency,
+        saved_membership.paused_until,
+    ) == ("fr", Frequency.WEEKLY, until)
+    assert get_membership(seeded_store, "bo@example.org").frequency is Frequency.EVERY
 
 
-def test_import_of_a_thousand_rows(ready: Store) -> None:
-    rows = [row(f"r{n}@example.org", factories.TOPICS[n % 4], line=n) for n in range(1000)]
-    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.ADDED}
-    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.UNCHANGED}
-    with ready.read() as tx:
-        (found,) = tx.lists.list_mailing_lists(counted=True)
-    assert found.members == 1000
+def test_import_of_a_thousand_rows(seeded_store: Store) -> None:
+    rows = [build_row(f"r{n}@example.org", factories.TOPICS[n % 4], line=n) for n in range(1000)]
+    assert {one.outcome for one in import_rows(seeded_store, *rows)} == {RowOutcome.ADDED}
+    assert {one.outcome for one in import_rows(seeded_store, *rows)} == {RowOutcome.UNCHANGED}
+    with seeded_store.read() as tx:
+        (mailing_list,) = tx.lists.list_mailing_lists(counted=True)
+    assert mailing_list.members == 1000
 
 
 def test_invalid_import_row_names_its_column() -> None:

@@ -84,10 +84,14 @@ def test_list_counts_active_members(store: Store) -> None:
 
 def test_list_fields_are_edited(store: Store) -> None:
     with store.begin() as tx:
-        made = factories.add_mailing_list(tx)
+        mailing_list = factories.add_mailing_list(tx)
         lists.edit_list(tx, STAFF, "news", {"name": " Our  news", "visibility": Visibility.PRIVATE})
-        kept = factories.get_mailing_list(tx)
-    assert (kept.id, kept.name, kept.visibility) == (made.id, "Our news", Visibility.PRIVATE)
+        edited = factories.get_mailing_list(tx)
+    assert (edited.id, edited.name, edited.visibility) == (
+        mailing_list.id,
+        "Our news",
+        Visibility.PRIVATE,
+    )
 
 
 def test_list_without_dependents_can_be_removed(store: Store) -> None:
@@ -116,8 +120,8 @@ def test_topic_name_is_removed(store: Store) -> None:
     with store.begin() as tx:
         lists.add_topic(tx, STAFF, "health", {"en": "Health", "fr": "Santé"}, NOW)
         lists.remove_topic_name(tx, STAFF, "health", "fr")
-        (kept,) = tx.lists.list_topics()
-    assert kept.names == {"en": "Health"}
+        (topic,) = tx.lists.list_topics()
+    assert topic.names == {"en": "Health"}
 
 
 def test_list_slug_is_unique(store: Store) -> None:

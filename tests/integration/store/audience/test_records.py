@@ -22,7 +22,7 @@ LIMIT = RateLimit("mail", 0)
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
@@ -30,54 +30,56 @@ def ready(store: Store) -> Store:
     return store
 
 
-def holding(tx: SqlTransaction, word: str) -> list[str]:
+def list_columns_with(tx: SqlTransaction, word: str) -> list[str]:
     """Each column of the database that holds a word somewhere."""
-    found = []
+    names = []
     metadata: MetaData = schema.metadata
     for table in metadata.sorted_tables:
         for column in table.columns:
             if isinstance(column.type, String | Text):
                 texts = tx.connection.scalars(select(column).where(column.contains(word)))
-                found += [f"{table.name}.{column.name}"] * len(list(texts))
-    return sorted(found)
+                names += [f"{table.name}.{column.name}"] * len(list(texts))
+    return sorted(names)
 
 
-def test_erasure_leaves_only_hash_of_each_address(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_erasure_leaves_only_hash_of_each_address(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, "zoe@old.example", "health", name="Zoe")
         factories.add_subscriber(tx, "zoe@example.net", list_slug="press", name="Zoe Quay")
         zoe = subscribers.get_subscriber(tx, "zoe@old.example")
         zoe = preferences.change_address(tx, STAFF, zoe, "zoe@example.org", NOW)
         other = subscribers.get_subscriber(tx, "zoe@example.net")
         zoe = preferences.merge_subscribers(tx, STAFF, other, zoe, NOW + DAY)
-        asked = confirmations.build_address_change(tx, zoe.id, "zoe@next.example", "en", "page")
-        confirmations.request_confirmation(tx, STAFF, LIMIT, asked, NOW)
+        address_change = confirmations.build_address_change(
+            tx, zoe.id, "zoe@next.example", "en", "page"
+        )
+        confirmations.request_confirmation(tx, STAFF, LIMIT, address_change, NOW)
         suppressions.suppress_address(
             tx, STAFF, "zoe@old.example", SuppressionReason.BOUNCE, "550 zoe@old.example", NOW
         )
-        assert len(holding(tx, "zoe@")) > 8
+        assert len(list_columns_with(tx, "zoe@")) > 8
         assert erasure.erase_person(tx, STAFF, "zoe@example.org", NOW + DAY)
-        assert holding(tx, "zoe@") == []
-        assert holding(tx, "Zoe") == []
-        for one in ("zoe@old.example", "zoe@example.net", "zoe@example.org"):
-            assert tx.subscribers.find_suppression_reason(one) in {"erased", "bounce"}
+        assert list_columns_with(tx, "zoe@") == []
+        assert list_columns_with(tx, "Zoe") == []
+        for address in ("zoe@old.example", "zoe@example.net", "zoe@example.org"):
+            assert tx.subscribers.find_suppression_reason(address) in {"erased", "bounce"}
             with pytest.raises(Refused, match="must not be mailed"):
-                factories.add_subscriber(tx, one)
-        acts = [one.act for one in consent.list_consent_entries(tx, "zoe@example.org")]
+                factories.add_subscriber(tx, address)
+        acts = [address.act for address in consent.list_consent_entries(tx, "zoe@example.org")]
         assert acts == [ConsentAction.NEW_ADDRESS, ConsentAction.MERGED, ConsentAction.ERASED]
 
 
-def test_erasure_with_may_return_suppresses_no_hash(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_erasure_with_may_return_suppresses_no_hash(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA)
         erasure.erase_person(tx, STAFF, ANA, NOW, may_return=True)
         assert tx.subscribers.find_suppression_reason(ANA) is None
         factories.add_subscriber(tx, ANA)
 
 
-def test_erasure_keeps_former_address_of_new_owner(ready: Store) -> None:
+def test_erasure_keeps_former_address_of_new_owner(seeded_store: Store) -> None:
     """Mail providers give addresses of people who have gone to others."""
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, OLD, "health")
         first = subscribers.get_subscriber(tx, OLD)
         preferences.change_address(tx, STAFF, first, NEW, NOW)
@@ -90,24 +92,28 @@ def test_erasure_keeps_former_address_of_new_owner(ready: Store) -> None:
         assert {one.address for one in logged if one.subscriber_id == first.id} == {""}
 
 
-def test_personal_data_export_has_all_records(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_personal_data_export_has_all_records(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", name="Ana", list_slug="press")
-        known = subscribers.get_subscriber(tx, ANA)
-        asked = confirmations.build_address_change(tx, known.id, NEW, "en", "page")
-        confirmations.request_confirmation(tx, STAFF, LIMIT, asked, NOW)
+        subscriber = subscribers.get_subscriber(tx, ANA)
+        address_change = confirmations.build_address_change(tx, subscriber.id, NEW, "en", "page")
+        confirmations.request_confirmation(tx, STAFF, LIMIT, address_change, NOW)
         wishes = SignUpWishes(("news",), ("climate",))
-        again = confirmations.build_sign_up(tx, ANA, wishes, "en", "page")
-        confirmations.request_confirmation(tx, STAFF, LIMIT, again, NOW + timedelta(hours=1))
-        held = erasure.collect_personal_data(tx, known)
-    assert (held["address"], held["name"], held["suppressed"]) == (ANA, "Ana", None)
-    assert [one["list"] for one in held["lists"]] == ["press"]
-    assert [one["act"] for one in held["consent"]] == ["added"]
-    assert [(one["kind"], one["address"]) for one in held["waiting"]] == [
+        sign_up = confirmations.build_sign_up(tx, ANA, wishes, "en", "page")
+        confirmations.request_confirmation(tx, STAFF, LIMIT, sign_up, NOW + timedelta(hours=1))
+        personal_data = erasure.collect_personal_data(tx, subscriber)
+    assert (personal_data["address"], personal_data["name"], personal_data["suppressed"]) == (
+        ANA,
+        "Ana",
+        None,
+    )
+    assert [one["list"] for one in personal_data["lists"]] == ["press"]
+    assert [one["act"] for one in personal_data["consent"]] == ["added"]
+    assert [(one["kind"], one["address"]) for one in personal_data["waiting"]] == [
         ("new_address", NEW),
         ("sign_up", ANA),
     ]
-    assert held["waiting"][1]["wishes"]["topics"] == ("climate",)
+    assert personal_data["waiting"][1]["wishes"]["topics"] == ("climate",)
 
 
 def test_personal_data_lists_editions_of_own_addresses(store: Store, mailer: Mailer) -> None:
@@ -134,8 +140,8 @@ def test_erasure_removes_international_address_from_replies(
     zoe = "zoe@b\u00fccher.example"
     edition = factories.begin_edition(mailer, zoe)
     with mailer.store.begin() as tx:
-        said = f"250 2.1.5 <zoe@xn--bcher-kva.example> or {zoe}"
-        tx.connection.execute(update(schema.delivery).values(reply=said))
+        relay_reply = f"250 2.1.5 <zoe@xn--bcher-kva.example> or {zoe}"
+        tx.connection.execute(update(schema.delivery).values(reply=relay_reply))
         if by_retention:
             assert tx.retention.clear_addresses(edition.id, "", 10, NOW)[0] == 1
         else:

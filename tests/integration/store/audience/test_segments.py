@@ -40,7 +40,7 @@ class Reader:
         return self.list_language or self.own_language or "es"
 
 
-def holds(tree: Filter, reader: Reader) -> bool:
+def is_member(tree: Filter, reader: Reader) -> bool:
     match tree:
         case Among(FilterField.TOPIC, values):
             return not reader.topics or bool(reader.topics & set(values))
@@ -53,11 +53,11 @@ def holds(tree: Filter, reader: Reader) -> bool:
         case Joined(before, day):
             return (reader.joined.astimezone(UTC).date() < day) is before
         case Not(term):
-            return not holds(term, reader)
+            return not is_member(term, reader)
         case All(terms):
-            return all(holds(term, reader) for term in terms)
+            return all(is_member(term, reader) for term in terms)
         case AnyOf(terms):
-            return any(holds(term, reader) for term in terms)
+            return any(is_member(term, reader) for term in terms)
         case _:
             raise TypeError(tree)
 
@@ -81,16 +81,16 @@ readers = st.builds(
 )
 
 
-def among(field: FilterField, *values: str) -> st.SearchStrategy[Filter]:
-    chosen = st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True)
-    return chosen.map(lambda some: Among(field, tuple(some)))
+def build_terms(field: FilterField, *values: str) -> st.SearchStrategy[Filter]:
+    subsets = st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True)
+    return subsets.map(lambda subset: Among(field, tuple(subset)))
 
 
 tests = (
-    among(FilterField.TOPIC, *factories.TOPICS)
-    | among(FilterField.LANGUAGE, "en", "fr", "ar", "es")
-    | among(FilterField.COUNTRY, "GB", "FR", "US")
-    | among(FilterField.TAG, *TAGS, "nobody")
+    build_terms(FilterField.TOPIC, *factories.TOPICS)
+    | build_terms(FilterField.LANGUAGE, "en", "fr", "ar", "es")
+    | build_terms(FilterField.COUNTRY, "GB", "FR", "US")
+    | build_terms(FilterField.TAG, *TAGS, "nobody")
     | st.builds(Joined, st.booleans(), st.integers(-3, 3).map(lambda n: FIRST + timedelta(n)))
 )
 trees: st.SearchStrategy[Filter] = st.recursive(
@@ -105,7 +105,7 @@ trees: st.SearchStrategy[Filter] = st.recursive(
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx, language="es")
@@ -115,12 +115,13 @@ def ready(store: Store) -> Store:
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    audience=st.lists(readers, min_size=1, max_size=8), some=st.lists(trees, min_size=5, max_size=8)
+    audience=st.lists(readers, min_size=1, max_size=8),
+    filters=st.lists(trees, min_size=5, max_size=8),
 )
 def test_segment_sql_agrees_with_python(
-    ready: Store, audience: list[Reader], some: list[Filter]
+    seeded_store: Store, audience: list[Reader], filters: list[Filter]
 ) -> None:
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         news = factories.get_mailing_list(tx)
         for number, reader in enumerate(audience):
             subscribers.subscribe_person(
@@ -138,29 +139,34 @@ def test_segment_sql_agrees_with_python(
                 language=reader.list_language,
                 state=MembershipState.ACTIVE if reader.active else MembershipState.PENDING,
             )
-        for tree in some:
-            wanted = {
+        for tree in filters:
+            expected_addresses = {
                 f"{number}@example.org"
                 for number, reader in enumerate(audience)
-                if reader.active and holds(tree, reader)
+                if reader.active and is_member(tree, reader)
             }
-            assert tx.segments.count_members(news, tree) == len(wanted)
-            found = tx.segments.sample_members(news, tree, 100)
-            assert {one.address for one in found} == wanted
+            assert tx.segments.count_members(news, tree) == len(expected_addresses)
+            sample = tx.segments.sample_members(news, tree, 100)
+            assert {member.address for member in sample} == expected_addresses
         tx.rollback()
 
 
-def test_segment_sample_shows_mailed_language(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_segment_sample_shows_mailed_language(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, "ana@example.org", "health", name="Ana", country="GB")
         factories.add_subscriber(tx, "ana@example.org", "climate", list_slug="press")
-        (one,) = tx.segments.sample_members(factories.get_mailing_list(tx), All(()), 5)
-    assert (one.name, one.language, one.country, one.topics) == ("Ana", "es", "GB", ("health",))
-    assert one.joined_at == NOW
+        (member,) = tx.segments.sample_members(factories.get_mailing_list(tx), All(()), 5)
+    assert (member.name, member.language, member.country, member.topics) == (
+        "Ana",
+        "es",
+        "GB",
+        ("health",),
+    )
+    assert member.joined_at == NOW
 
 
-def test_segment_is_saved_and_replaced(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_segment_is_saved_and_replaced(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         line = 'country = GB and (tag = "and" or not joined before 2026-01-01)'
         first = segments.save_segment(tx, STAFF, "close", "Close by", line, NOW)
         assert segments.get_segment(tx, "close") == first
@@ -173,8 +179,8 @@ def test_segment_is_saved_and_replaced(ready: Store) -> None:
             )
 
 
-def test_segment_in_use_cannot_be_removed(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_segment_in_use_cannot_be_removed(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         segments.save_segment(tx, STAFF, "close", "Close by", "country = GB", NOW)
         factories.add_digest(tx, segment="close")
         factories.add_story(tx, "boats")
@@ -183,8 +189,8 @@ def test_segment_in_use_cannot_be_removed(ready: Store) -> None:
             segments.remove_segment(tx, STAFF, "close")
 
 
-def test_unused_segment_can_be_removed(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_unused_segment_can_be_removed(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         segments.save_segment(tx, STAFF, "close", "Close by", "country = GB", NOW)
         segments.remove_segment(tx, STAFF, "close")
         with pytest.raises(NotFound):

@@ -21,7 +21,7 @@ ANA = "ana@example.org"
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
@@ -29,10 +29,10 @@ def ready(store: Store) -> Store:
     return store
 
 
-def test_subscriber_round_trip(ready: Store) -> None:
+def test_subscriber_round_trip(seeded_store: Store) -> None:
     person = Person(ANA, "Ana Ní Bhriain", "fr", "GB", "Europe/London", ("donor", "trustee"))
-    with ready.begin() as tx:
-        made = factories.add_subscriber(
+    with seeded_store.begin() as tx:
+        added = factories.add_subscriber(
             tx,
             ANA,
             "health",
@@ -42,27 +42,27 @@ def test_subscriber_round_trip(ready: Store) -> None:
             time_zone="Europe/London",
             tags=("trustee", "donor", "donor"),
         )
-    with ready.read() as tx:
-        kept = subscribers.get_subscriber(tx, ANA)
-    assert kept == made
-    assert kept.person == person
+    with seeded_store.read() as tx:
+        saved = subscribers.get_subscriber(tx, ANA)
+    assert saved == added
+    assert saved.person == person
 
 
-def test_subscribing_again_changes_topics_and_keeps_fields(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_subscribing_again_changes_topics_and_keeps_fields(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", name="Ana", tags=("donor",))
         factories.add_subscriber(
             tx, ANA, "climate", "housing", country="FR", joined=NOW + DAY, tags=("vip",)
         )
-        kept = subscribers.get_subscriber(tx, ANA)
-        (membership,) = tx.subscribers.list_memberships(kept)
-    assert kept.person == Person(ANA, "Ana", country="FR", tags=("donor", "vip"))
+        saved = subscribers.get_subscriber(tx, ANA)
+        (membership,) = tx.subscribers.list_memberships(saved)
+    assert saved.person == Person(ANA, "Ana", country="FR", tags=("donor", "vip"))
     assert membership.topics == ("climate", "housing")
     assert membership.joined_at == NOW
 
 
-def test_each_list_has_its_own_consent(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_each_list_has_its_own_consent(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA, "health")
         factories.add_subscriber(tx, ANA, "climate", list_slug="press")
         factories.unsubscribe_address(tx, ANA, list_slug="press", now=NOW + HOUR)
@@ -72,8 +72,8 @@ def test_each_list_has_its_own_consent(ready: Store) -> None:
     assert press.left_at == NOW + HOUR
 
 
-def test_resubscribe_needs_request_of_person(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_resubscribe_needs_request_of_person(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA)
         factories.unsubscribe_address(tx, ANA)
         factories.unsubscribe_address(tx, ANA, now=NOW + DAY)
@@ -89,23 +89,23 @@ def test_resubscribe_needs_request_of_person(ready: Store) -> None:
         assert tx.subscribers.list_memberships(ana) == [back]
 
 
-def test_active_member_never_becomes_pending(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_active_member_never_becomes_pending(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA)
         ana = factories.add_subscriber(tx, ANA, state=MembershipState.PENDING)
         (membership,) = tx.subscribers.list_memberships(ana)
     assert membership.state is MembershipState.ACTIVE
 
 
-def test_unsubscribe_without_membership_is_refused(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_unsubscribe_without_membership_is_refused(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA)
         with pytest.raises(NotFound, match="not on the list 'press'"):
             factories.unsubscribe_address(tx, ANA, list_slug="press")
 
 
-def test_subscriber_fields_are_edited(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_subscriber_fields_are_edited(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA, name="Ana", tags=("donor",))
         factories.add_subscriber(tx, "bo@example.org")
         moved = preferences.change_address(
@@ -123,8 +123,8 @@ def test_subscriber_fields_are_edited(ready: Store) -> None:
         )
 
 
-def test_removed_subscriber_leaves_no_rows(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_removed_subscriber_leaves_no_rows(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", tags=("donor",))
         erasure.erase_person(tx, STAFF, ANA, NOW, may_return=True)
         assert list(tx.subscribers.iterate_subscribers()) == []
@@ -132,9 +132,9 @@ def test_removed_subscriber_leaves_no_rows(ready: Store) -> None:
             subscribers.get_subscriber(tx, ANA)
 
 
-def test_subscribers_are_read_once_in_batches(ready: Store) -> None:
+def test_subscribers_are_read_once_in_batches(seeded_store: Store) -> None:
     count = EXPORT_BATCH + 3
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         people = [
             ImportRow(
                 n, Person(f"r{n}@example.org", tags=(f"t{n % 3}",)), (factories.TOPICS[n % 4],)
@@ -143,26 +143,30 @@ def test_subscribers_are_read_once_in_batches(ready: Store) -> None:
         ]
         tx.import_rows.import_people(STAFF, people, factories.get_mailing_list(tx), "test", NOW)
         factories.add_subscriber(tx, "alone@example.org", list_slug="press")
-    with ready.read() as tx:
-        everyone = list(tx.subscribers.iterate_subscribers())
+    with seeded_store.read() as tx:
+        all_subscribers = list(tx.subscribers.iterate_subscribers())
         readers = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
-    assert len({one.address for one, _ in everyone}) == len(everyone) == count + 1
-    assert all(membership is None for _, membership in everyone)
+    assert (
+        len({subscriber.address for subscriber, _ in all_subscribers})
+        == len(all_subscribers)
+        == count + 1
+    )
+    assert all(membership is None for _, membership in all_subscribers)
     assert len(readers) == count
-    for one, membership in readers:
-        number = int(one.address[1:].partition("@")[0])
-        assert one.person.tags == (f"t{number % 3}",)
+    for subscriber, membership in readers:
+        number = int(subscriber.address[1:].partition("@")[0])
+        assert subscriber.person.tags == (f"t{number % 3}",)
         assert membership is not None
         assert membership.topics == (factories.TOPICS[number % 4],)
 
 
-def test_empty_list_has_no_subscribers(ready: Store) -> None:
-    with ready.read() as tx:
+def test_empty_list_has_no_subscribers(seeded_store: Store) -> None:
+    with seeded_store.read() as tx:
         assert list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx))) == []
 
 
-def test_exported_subscribers_can_be_imported(ready: Store, tmp_path: Path) -> None:
-    with ready.begin() as tx:
+def test_exported_subscribers_can_be_imported(seeded_store: Store, tmp_path: Path) -> None:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(
             tx, ANA, "health", "housing", name='Ana "the, 3rd" Ní Bhriain', country="GB"
         )
@@ -184,41 +188,46 @@ def test_exported_subscribers_can_be_imported(ready: Store, tmp_path: Path) -> N
         file = tmp_path / "people.csv"
         with file.open("w", encoding="utf-8") as out:
             assert table.write_subscribers(before, out) == 4
-        for one, _ in before:
-            erasure.erase_person(tx, STAFF, one.address, NOW, may_return=True)
+        for subscriber, _ in before:
+            erasure.erase_person(tx, STAFF, subscriber.address, NOW, may_return=True)
         (batch,) = table.read_csv_file(file, {}, frozenset(factories.TOPICS))
         assert batch.refused == ()
         results = tx.import_rows.import_people(
             STAFF, batch.rows, factories.get_mailing_list(tx), "back", NOW
         )
-        assert [one.outcome.value for one in results] == ["added", "added", "added", "left"]
+        assert [subscriber.outcome.value for subscriber in results] == [
+            "added",
+            "added",
+            "added",
+            "left",
+        ]
         after = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
-    assert [(one.person, kept) for one, kept in after] == [
-        (one.person, kept) for one, kept in before
+    assert [(subscriber.person, membership) for subscriber, membership in after] == [
+        (subscriber.person, membership) for subscriber, membership in before
     ]
 
 
-def test_leaving_during_preference_change_is_final(ready: Store) -> None:
+def test_leaving_during_preference_change_is_final(seeded_store: Store) -> None:
     """Values read before the subscriber left must not put them back on the list."""
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         factories.add_subscriber(tx, ANA, "health")
-    held, done = threading.Event(), threading.Event()
+    has_read, has_left = threading.Event(), threading.Event()
 
-    def leaves() -> None:
-        held.wait(10)
-        with ready.begin() as tx:
+    def unsubscribe_ana() -> None:
+        has_read.wait(10)
+        with seeded_store.begin() as tx:
             factories.unsubscribe_address(tx, ANA, now=NOW + DAY)
-        done.set()
+        has_left.set()
 
-    leaving = threading.Thread(target=leaves)
-    leaving.start()
-    with ready.begin() as tx:
+    thread = threading.Thread(target=unsubscribe_ana)
+    thread.start()
+    with seeded_store.begin() as tx:
         ana, news = subscribers.get_subscriber(tx, ANA), factories.get_mailing_list(tx)
         tx.subscribers.list_memberships(ana)
-        held.set()
-        assert not done.wait(0.3), "it waits"
+        has_read.set()
+        assert not has_left.wait(0.3), "it waits"
         preferences.change_membership(tx, STAFF, ana, news, {"topics": ("housing",)}, NOW)
-    leaving.join(10)
-    with ready.read() as tx:
-        (kept,) = tx.subscribers.list_memberships(ana)
-    assert (kept.state, kept.topics) == (MembershipState.UNSUBSCRIBED, ("housing",))
+    thread.join(10)
+    with seeded_store.read() as tx:
+        (membership,) = tx.subscribers.list_memberships(ana)
+    assert (membership.state, membership.topics) == (MembershipState.UNSUBSCRIBED, ("housing",))

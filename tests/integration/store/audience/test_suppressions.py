@@ -49,32 +49,32 @@ def test_suppression_outlives_erasure_of_address(store: Store) -> None:
         factories.suppress_address(tx, "ana@example.org")
         tx.connection.execute(update(schema.suppression).values(address=None))
         assert tx.subscribers.find_suppression_reason("ana@example.org") == "manual"
-        (kept,) = tx.subscribers.list_suppressions()
-        assert kept.address == ""
+        (suppression,) = tx.subscribers.list_suppressions()
+        assert suppression.address == ""
         (key,) = tx.connection.scalars(select(schema.suppression.c.address_key))
         assert "ana" not in key
 
 
 def test_many_suppressions_keep_first_reasons(store: Store) -> None:
-    some = [
+    bounces = [
         Suppression(f"r{n}@example.org", SuppressionReason.BOUNCE, "", NOW) for n in range(2500)
     ]
     with store.begin() as tx:
         factories.suppress_address(tx, "r7@example.org")
-        rows = list(enumerate([*some[:10], some[3]]))
+        rows = list(enumerate([*bounces[:10], bounces[3]]))
         results = decisions.suppress_rows(tx, STAFF, rows, NOW, source="a file")
-        assert [one.outcome.value for one in results] == [
+        assert [suppression.outcome.value for suppression in results] == [
             "unchanged" if n in {7, 10} else "suppressed" for n in range(11)
         ]
         assert tx.subscribers.find_suppression_reason("r7@example.org") == "manual"
-        decisions.suppress_rows(tx, STAFF, list(enumerate(some[10:])), NOW + DAY, source="more")
+        decisions.suppress_rows(tx, STAFF, list(enumerate(bounces[10:])), NOW + DAY, source="more")
     with store.read() as tx:
         assert tx.subscribers.count_by_reason() == {
             SuppressionReason.BOUNCE: 2499,
             SuppressionReason.MANUAL: 1,
         }
-        assert {one.address for one in tx.subscribers.iterate_suppressions()} == {
-            one.address for one in some
+        assert {suppression.address for suppression in tx.subscribers.iterate_suppressions()} == {
+            suppression.address for suppression in bounces
         }
         (manual,) = tx.subscribers.list_suppressions(SuppressionReason.MANUAL)
         assert manual.address == "r7@example.org"

@@ -17,13 +17,13 @@ def test_topic_set_ignores_order(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
         sets = SqlTopicSetStore(tx.connection)
-        one = sets.find_or_create_id(("health", "climate"))
-        assert one == sets.find_or_create_id(("climate", "health", "climate"))
-        assert one != sets.find_or_create_id(("climate",))
+        set_id = sets.find_or_create_id(("health", "climate"))
+        assert set_id == sets.find_or_create_id(("climate", "health", "climate"))
+        assert set_id != sets.find_or_create_id(("climate",))
     with store.begin() as tx:
-        assert SqlTopicSetStore(tx.connection).find_or_create_id(["climate", "health"]) == one
-        assert SqlTopicSetStore(tx.connection).find_slugs([one or 0]) == {
-            one: ("climate", "health")
+        assert SqlTopicSetStore(tx.connection).find_or_create_id(["climate", "health"]) == set_id
+        assert SqlTopicSetStore(tx.connection).find_slugs([set_id or 0]) == {
+            set_id: ("climate", "health")
         }
         assert tx.connection.scalar(select(func.count()).select_from(topic_set)) == 2
 

@@ -8,7 +8,7 @@ from tests.integration.store.occurrences.factories import add_schedule
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def seeded_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_mailing_list(tx)
         for slug in ("weekly", "other"):

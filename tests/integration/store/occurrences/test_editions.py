@@ -33,25 +33,25 @@ from tests.integration.store.occurrences.factories import (
 )
 
 
-def test_skip_cancels_edition_and_frees_stories(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_skip_cancels_edition_and_frees_stories(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_story(tx, "boats")
-        made = assemble_edition(tx)
+        edition = assemble_edition(tx)
         assert list_waiting_slugs(tx) == []
-        kept = occurrences.skip_occurrence(tx, AMINA, find_planned(tx), NOW, reason="nobody is in")
-        assert (kept.state, kept.edition_id) == (SKIPPED, made.id)
-        cancelled = factories.reload_edition(tx, made)
+        saved = occurrences.skip_occurrence(tx, AMINA, find_planned(tx), NOW, reason="nobody is in")
+        assert (saved.state, saved.edition_id) == (SKIPPED, edition.id)
+        cancelled = factories.reload_edition(tx, edition)
         assert (cancelled.state, cancelled.reason) == (EditionState.CANCELLED, "nobody is in")
         assert list_waiting_slugs(tx) == ["boats"]
 
 
-def test_restored_occurrence_gets_new_edition(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_restored_occurrence_gets_new_edition(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_story(tx, "boats")
         first = assemble_edition(tx)
         occurrences.skip_occurrence(tx, STAFF, find_planned(tx), NOW)
-        kept = occurrences.restore_occurrence(tx, STAFF, find_planned(tx), NOW)
-        assert kept.state is PLANNED
+        saved = occurrences.restore_occurrence(tx, STAFF, find_planned(tx), NOW)
+        assert saved.state is PLANNED
         second = assemble_edition(tx)
         assert (second.stories, get_occurrence(tx).edition_id) == (("boats",), second.id)
         assert factories.reload_edition(tx, first).state is EditionState.CANCELLED
@@ -59,19 +59,19 @@ def test_restored_occurrence_gets_new_edition(ready: Store) -> None:
 
 @pytest.mark.parametrize("approved", [True, False])
 def test_move_moves_edition_and_keeps_approval(
-    mailer: Mailer, ready: Store, approved: bool
+    mailer: Mailer, seeded_store: Store, approved: bool
 ) -> None:
     to = parse_wall_time("2026-11-25 16:30")
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         factories.add_story(tx, "boats")
-        made = assemble_edition(tx)
+        edition = assemble_edition(tx)
         if approved:
-            made = factories.approve_without_composing(mailer, tx, made)
-        kept = occurrences.move_occurrence(tx, AMINA, find_planned(tx), to, NOW)
-        assert (kept.state, kept.moved_to, kept.edition_id) == (MADE, to, made.id)
-        moved = factories.reload_edition(tx, made)
+            edition = factories.approve_without_composing(mailer, tx, edition)
+        saved = occurrences.move_occurrence(tx, AMINA, find_planned(tx), to, NOW)
+        assert (saved.state, saved.moved_to, saved.edition_id) == (MADE, to, edition.id)
+        moved = factories.reload_edition(tx, edition)
         assert moved.appointment == SendAppointment(NOW + 5 * DAY + 7 * HOUR, to, LONDON)
-        assert moved.approval == made.approval
+        assert moved.approval == edition.approval
         assert moved.state is (EditionState.SCHEDULED if approved else EditionState.DRAFT)
         if approved:
             editions.check_approval(tx, moved, mailer.settings.sender_details)
@@ -80,113 +80,117 @@ def test_move_moves_edition_and_keeps_approval(
         assert "24 Nov" not in list_due_actions(tx, NOW + 6 * DAY)
 
 
-def test_send_now_uses_existing_edition(mailer: Mailer, ready: Store) -> None:
-    with ready.begin() as tx:
+def test_send_now_uses_existing_edition(mailer: Mailer, seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_story(tx, "boats")
-        made = factories.approve_without_composing(mailer, tx, assemble_edition(tx))
+        edition = factories.approve_without_composing(mailer, tx, assemble_edition(tx))
         occurrences.send_now(tx, STAFF, find_planned(tx), NOW)
-        moved = factories.reload_edition(tx, made)
+        moved = factories.reload_edition(tx, edition)
         assert moved.appointment == SendAppointment(
             NOW, parse_wall_time("2026-11-20 09:30"), LONDON
         )
-        assert (moved.state, moved.approval) == (EditionState.SCHEDULED, made.approval)
+        assert (moved.state, moved.approval) == (EditionState.SCHEDULED, edition.approval)
         assert list_due_actions(tx, NOW) == {}
 
 
-def test_move_back_restores_send_time_of_edition(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_move_back_restores_send_time_of_edition(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_story(tx, "boats")
-        made = assemble_edition(tx)
+        edition = assemble_edition(tx)
         occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + DAY, NOW)
-        kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME, NOW)
-        assert (kept.state, kept.moved_to) == (MADE, None)
-        assert factories.reload_edition(tx, made).appointment == made.appointment
+        saved = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME, NOW)
+        assert (saved.state, saved.moved_to) == (MADE, None)
+        assert factories.reload_edition(tx, edition).appointment == edition.appointment
 
 
-def _cancelled(tx: SqlTransaction, made: Edition) -> Edition:
-    return editions.cancel_edition(tx, STAFF, made, NOW)
+def _cancel_edition(tx: SqlTransaction, edition: Edition) -> Edition:
+    return editions.cancel_edition(tx, STAFF, edition, NOW)
 
 
-def _skipped(tx: SqlTransaction, made: Edition) -> Edition:
-    return editions.skip_edition(tx, STAFF, made, NOW, reason="nothing left")
+def _skip_edition(tx: SqlTransaction, edition: Edition) -> Edition:
+    return editions.skip_edition(tx, STAFF, edition, NOW, reason="nothing left")
 
 
-def _expired(tx: SqlTransaction, made: Edition) -> Edition:
-    return editions.expire_edition(tx, STAFF, made, NOW, reason="nobody approved it")
+def _expire_edition(tx: SqlTransaction, edition: Edition) -> Edition:
+    return editions.expire_edition(tx, STAFF, edition, NOW, reason="nobody approved it")
 
 
-@pytest.mark.parametrize("ended", [_cancelled, _skipped, _expired])
+@pytest.mark.parametrize("end_edition", [_cancel_edition, _skip_edition, _expire_edition])
 @pytest.mark.parametrize("verb", [occurrences.restore_occurrence, occurrences.send_now])
 def test_occurrence_with_unsent_edition_gets_another(
-    ready: Store,
-    ended: Callable[[SqlTransaction, Edition], Edition],
+    seeded_store: Store,
+    end_edition: Callable[[SqlTransaction, Edition], Edition],
     verb: Callable[[SqlTransaction, Actor, PlannedOccurrence, datetime], SavedOccurrence],
 ) -> None:
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         factories.add_story(tx, "boats")
-        first = ended(tx, assemble_edition(tx))
+        first = end_edition(tx, assemble_edition(tx))
         assert verb(tx, STAFF, find_planned(tx), NOW).state is PLANNED
         second = assemble_edition(tx)
         assert (second.stories, get_occurrence(tx).edition_id) == (("boats",), second.id)
         assert factories.reload_edition(tx, first) == first
 
 
-def test_occurrence_with_unsent_edition_is_moved_and_skipped(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_occurrence_with_unsent_edition_is_moved_and_skipped(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_story(tx, "boats")
-        first = _cancelled(tx, assemble_edition(tx))
-        kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
-        assert (kept.state, kept.moved_to) == (PLANNED, RULE_TIME + HOUR)
+        first = _cancel_edition(tx, assemble_edition(tx))
+        saved = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
+        assert (saved.state, saved.moved_to) == (PLANNED, RULE_TIME + HOUR)
         assert occurrences.skip_occurrence(tx, STAFF, find_planned(tx), NOW + HOUR).state is SKIPPED
         assert factories.reload_edition(tx, first) == first
 
 
-def test_move_reopens_edition_on_hold(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_move_reopens_edition_on_hold(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         factories.add_story(tx, "boats")
-        held = editions.put_on_hold(tx, STAFF, assemble_edition(tx), NOW, reason="a typo")
-        kept = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
-        moved = factories.reload_edition(tx, held)
-        assert (kept.state, moved.state) == (MADE, EditionState.DRAFT)
+        edition_on_hold = editions.put_on_hold(
+            tx, STAFF, assemble_edition(tx), NOW, reason="a typo"
+        )
+        saved = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
+        moved = factories.reload_edition(tx, edition_on_hold)
+        assert (saved.state, moved.state) == (MADE, EditionState.DRAFT)
         assert moved.appointment
         assert moved.appointment.wall == RULE_TIME + HOUR
 
 
-def _sending(mailer: Mailer, tx: SqlTransaction, made: Edition) -> Edition:
+def _start_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition) -> Edition:
     factories.add_subscriber(tx, "reader@example.org")
     started, _ = editions.start_edition(
         tx,
         STAFF,
-        factories.approve_without_composing(mailer, tx, made),
+        factories.approve_without_composing(mailer, tx, edition),
         mailer.renderer,
         mailer.clock(),
     )
     return started
 
 
-def _sent(mailer: Mailer, tx: SqlTransaction, made: Edition) -> Edition:
-    return tx.editions.set_state(_sending(mailer, tx, made), EditionState.SENT, NOW, STAFF)
+def _send_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition) -> Edition:
+    return tx.editions.set_state(_start_edition(mailer, tx, edition), EditionState.SENT, NOW, STAFF)
 
 
-def _stopped(mailer: Mailer, tx: SqlTransaction, made: Edition) -> Edition:
-    return editions.cancel_edition(tx, STAFF, _sending(mailer, tx, made), NOW)
+def _stop_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition) -> Edition:
+    return editions.cancel_edition(tx, STAFF, _start_edition(mailer, tx, edition), NOW)
 
 
-@pytest.mark.parametrize("over", [_sending, _stopped, _sent])
+@pytest.mark.parametrize("begin_edition", [_start_edition, _stop_edition, _send_edition])
 def test_occurrence_with_begun_edition_is_unchanged(
-    mailer: Mailer, ready: Store, over: Callable[[Mailer, SqlTransaction, Edition], Edition]
+    mailer: Mailer,
+    seeded_store: Store,
+    begin_edition: Callable[[Mailer, SqlTransaction, Edition], Edition],
 ) -> None:
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         factories.add_story(tx, "boats")
-        ended = over(mailer, tx, assemble_edition(tx))
-        before = get_occurrence(tx), ended
-        said = f"the occurrence has edition {ended.id}, which is {ended.state}"
-        with pytest.raises(Refused, match=said):
+        edition = begin_edition(mailer, tx, assemble_edition(tx))
+        before = get_occurrence(tx), edition
+        error_text = f"the occurrence has edition {edition.id}, which is {edition.state}"
+        with pytest.raises(Refused, match=error_text):
             occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
-        with pytest.raises(Refused, match=said):
+        with pytest.raises(Refused, match=error_text):
             occurrences.skip_occurrence(tx, STAFF, find_planned(tx), NOW)
-        with pytest.raises(Refused, match=said):
+        with pytest.raises(Refused, match=error_text):
             occurrences.send_now(tx, STAFF, find_planned(tx), NOW)
         with pytest.raises(Refused, match="is made"):
             occurrences.restore_occurrence(tx, STAFF, find_planned(tx), NOW)
-        assert (get_occurrence(tx), factories.reload_edition(tx, ended)) == before
+        assert (get_occurrence(tx), factories.reload_edition(tx, edition)) == before

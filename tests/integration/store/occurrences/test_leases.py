@@ -8,11 +8,11 @@ from tests.integration.factories import HOUR, NOW
 from tests.integration.store.occurrences.factories import ROUNDS, run_concurrently
 
 
-def lease(tx: SqlTransaction, holder: str, seen: Lease | None) -> int | None:
+def take_lease(tx: SqlTransaction, holder: str, seen: Lease | None) -> int | None:
     return tx.leases.take_lease("tick", holder, seen, NOW)
 
 
-def beat(tx: SqlTransaction, epoch: int) -> int:
+def update_heartbeat(tx: SqlTransaction, epoch: int) -> int:
     return tx.leases.update_heartbeat("tick", epoch, NOW)
 
 
@@ -61,11 +61,11 @@ def test_released_lease_can_be_taken(store: Store) -> None:
     with store.begin() as tx:
         tx.leases.take_lease("tick", "one", None, NOW)
         tx.leases.release_lease("tick", 1)
-        found = tx.leases.find_lease("tick")
-        assert found == Lease(1, "", 0, NOW)
+        lease = tx.leases.find_lease("tick")
+        assert lease == Lease(1, "", 0, NOW)
         assert not tx.leases.update_heartbeat("tick", 1, NOW + HOUR), "nor has whoever gave it up"
-        assert tx.leases.find_lease("tick") == found
-        assert tx.leases.take_lease("tick", "other", found, NOW) == 2
+        assert tx.leases.find_lease("tick") == lease
+        assert tx.leases.take_lease("tick", "other", lease, NOW) == 2
 
 
 def test_concurrent_lease_takes_have_one_winner(store: Store) -> None:
@@ -73,8 +73,8 @@ def test_concurrent_lease_takes_have_one_winner(store: Store) -> None:
     for number in range(1, ROUNDS + 1):
         won = run_concurrently(
             store,
-            partial(lease, holder="one", seen=seen),
-            partial(lease, holder="other", seen=seen),
+            partial(take_lease, holder="one", seen=seen),
+            partial(take_lease, holder="other", seen=seen),
         )
         assert sorted(won, key=str) == [number, None]
         with store.read() as tx:
@@ -89,9 +89,9 @@ def test_heartbeat_and_takeover_have_one_winner(store: Store) -> None:
         with store.read() as tx:
             seen = tx.leases.find_lease("tick")
         assert seen is not None
-        beaten, taken = run_concurrently(
+        updated_rows, new_epoch = run_concurrently(
             store,
-            partial(beat, epoch=seen.epoch),
-            partial(lease, holder="other", seen=seen),
+            partial(update_heartbeat, epoch=seen.epoch),
+            partial(take_lease, holder="other", seen=seen),
         )
-        assert bool(beaten) is not bool(taken)
+        assert bool(updated_rows) is not bool(new_epoch)

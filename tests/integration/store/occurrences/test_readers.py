@@ -33,17 +33,17 @@ ELEVEN = datetime(2026, 11, 23, 11, tzinfo=UTC)
 """Monday: eight hours after noon in Tokyo."""
 
 
-def tokyo(tx: SqlTransaction) -> DigestCalendar:
+def build_tokyo_calendar(tx: SqlTransaction) -> DigestCalendar:
     return replace(build_calendar(tx), reader_zones=("Asia/Tokyo",))
 
 
 @pytest.fixture
-def made(ready: Store) -> Edition:
+def reader_time_edition(seeded_store: Store) -> Edition:
     """The edition of Tuesday, by readers' own time."""
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         factories.add_story(tx, "boats")
         when = occurrences.build_appointment(
-            tokyo(tx).find_occurrence("2026-11-24", NOW), SendTimeBasis.READER
+            build_tokyo_calendar(tx).find_occurrence("2026-11-24", NOW), SendTimeBasis.READER
         )
         number = claim_occurrence(tx)
         assert number is not None
@@ -52,56 +52,62 @@ def made(ready: Store) -> Edition:
     return edition
 
 
-def moved_to_noon(tx: SqlTransaction, made: Edition) -> SendAppointment | None:
-    found = tokyo(tx).find_occurrence("2026-11-24", ELEVEN)
-    occurrences.move_occurrence(tx, STAFF, found, parse_wall_time("2026-11-23 12:00"), ELEVEN)
-    return factories.reload_edition(tx, made).appointment
+def move_to_noon(tx: SqlTransaction, edition: Edition) -> SendAppointment | None:
+    planned = build_tokyo_calendar(tx).find_occurrence("2026-11-24", ELEVEN)
+    occurrences.move_occurrence(tx, STAFF, planned, parse_wall_time("2026-11-23 12:00"), ELEVEN)
+    return factories.reload_edition(tx, edition).appointment
 
 
-def test_moved_approved_edition_is_not_late(mailer: Mailer, made: Edition) -> None:
+def test_moved_approved_edition_is_not_late(mailer: Mailer, reader_time_edition: Edition) -> None:
     mailer.clock = lambda: ELEVEN + MINUTE
     with mailer.store.begin() as tx:
-        factories.approve_without_composing(mailer, tx, made)
-        moved_to_noon(tx, made)
-        jobs.start_edition(mailer, made.id, create_logger(io.StringIO()), tx)
-        assert factories.reload_edition(tx, made).state is EditionState.SENDING
+        factories.approve_without_composing(mailer, tx, reader_time_edition)
+        move_to_noon(tx, reader_time_edition)
+        jobs.start_edition(mailer, reader_time_edition.id, create_logger(io.StringIO()), tx)
+        assert factories.reload_edition(tx, reader_time_edition).state is EditionState.SENDING
 
 
-def test_moved_edition_in_review_is_not_late(mailer: Mailer, made: Edition) -> None:
+def test_moved_edition_in_review_is_not_late(mailer: Mailer, reader_time_edition: Edition) -> None:
     with mailer.store.begin() as tx:
         digests.edit_digest(tx, STAFF, "weekly", {"when_late": WhenLate.DRAFT}, NOW)
         mailer.clock = lambda: NOW
-        jobs.review_draft(mailer, made.id, create_logger(io.StringIO()), tx)
-        moved_to_noon(tx, made)
+        jobs.review_draft(mailer, reader_time_edition.id, create_logger(io.StringIO()), tx)
+        move_to_noon(tx, reader_time_edition)
         mailer.clock = lambda: ELEVEN + MINUTE
-        jobs.check_review(mailer, made.id, create_logger(io.StringIO()), tx)
-        assert factories.reload_edition(tx, made).state is EditionState.IN_REVIEW
+        jobs.check_review(mailer, reader_time_edition.id, create_logger(io.StringIO()), tx)
+        assert factories.reload_edition(tx, reader_time_edition).state is EditionState.IN_REVIEW
 
 
-def test_move_after_send_now_restores_reader_times(ready: Store, made: Edition) -> None:
-    with ready.begin() as tx:
-        occurrences.send_now(tx, STAFF, tokyo(tx).find_occurrence("2026-11-24", NOW), NOW)
-        moved_to_noon(tx, made)
-        when = factories.reload_edition(tx, made).appointment
+def test_move_after_send_now_restores_reader_times(
+    seeded_store: Store, reader_time_edition: Edition
+) -> None:
+    with seeded_store.begin() as tx:
+        occurrences.send_now(
+            tx, STAFF, build_tokyo_calendar(tx).find_occurrence("2026-11-24", NOW), NOW
+        )
+        move_to_noon(tx, reader_time_edition)
+        when = factories.reload_edition(tx, reader_time_edition).appointment
     assert when is not None
     assert when.send_time is SendTimeBasis.READER
 
 
-def test_send_now_in_minute_of_rule_is_immediate(ready: Store) -> None:
+def test_send_now_in_minute_of_rule_is_immediate(seeded_store: Store) -> None:
     now = datetime(2026, 11, 24, 9, 0, 20, tzinfo=UTC)
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         claim_occurrence(tx, state=ON_HOLD)
-        occurrences.send_now(tx, STAFF, tokyo(tx).find_occurrence("2026-11-24", now), now)
-        (step,) = tokyo(tx).list_due_steps(now, LOOK_BACK)
+        occurrences.send_now(
+            tx, STAFF, build_tokyo_calendar(tx).find_occurrence("2026-11-24", now), now
+        )
+        (step,) = build_tokyo_calendar(tx).list_due_steps(now, LOOK_BACK)
     assert step.planned.is_immediate
 
 
-def test_send_now_works_in_repeated_hour(ready: Store) -> None:
+def test_send_now_works_in_repeated_hour(seeded_store: Store) -> None:
     now = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))
         add_schedule(tx, zone="Europe/Berlin")
-        kept = occurrences.send_now(
+        saved = occurrences.send_now(
             tx, STAFF, build_calendar(tx).find_occurrence("2027-11-02", now), now
         )
-    assert kept.moved_to == parse_wall_time("2027-10-31 02:30")
+    assert saved.moved_to == parse_wall_time("2027-10-31 02:30")

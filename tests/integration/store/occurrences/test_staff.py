@@ -31,15 +31,15 @@ from tests.integration.store.occurrences.factories import (
 MINUTE = timedelta(minutes=1)
 
 
-def test_moved_occurrence_keeps_its_key_and_is_due_at_its_new_time(ready: Store) -> None:
+def test_moved_occurrence_keeps_its_key_and_is_due_at_its_new_time(seeded_store: Store) -> None:
     to = parse_wall_time("2026-11-23 16:30")
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         saved = occurrences.move_occurrence(
             tx, AMINA, find_planned(tx), to, NOW, reason=" a  summit "
         )
         assert (saved.rule_time, saved.state, saved.moved_to) == (RULE_TIME, PLANNED, to)
         assert (saved.reason, saved.actor) == ("a summit", "Amina")
-    with ready.read() as tx:
+    with seeded_store.read() as tx:
         planned = find_planned(tx)
         assert (planned.saved, planned.occurrence.wall, planned.key) == (
             saved,
@@ -50,8 +50,8 @@ def test_moved_occurrence_keeps_its_key_and_is_due_at_its_new_time(ready: Store)
         assert list_due_actions(tx, NOW + 3 * DAY + 6 * HOUR)["24 Nov"] is OccurrenceAction.ASSEMBLE
 
 
-def test_occurrence_is_moved_again_and_restored(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_occurrence_is_moved_again_and_restored(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         saved = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + 2 * HOUR, NOW)
         assert saved.moved_to == RULE_TIME + 2 * HOUR
@@ -63,16 +63,16 @@ def test_occurrence_is_moved_again_and_restored(ready: Store) -> None:
 
 @pytest.mark.parametrize("state", [SKIPPED, ON_HOLD])
 def test_moving_skipped_or_held_occurrence_plans_it_again(
-    ready: Store, state: OccurrenceState
+    seeded_store: Store, state: OccurrenceState
 ) -> None:
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         claim_occurrence(tx, state=state)
         saved = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         assert (saved.state, saved.moved_to) == (PLANNED, RULE_TIME + HOUR)
 
 
-def test_moving_occurrence_into_the_past_is_refused(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_moving_occurrence_into_the_past_is_refused(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         with pytest.raises(
             InputError, match="2026-11-20 09:28 in Europe/London is past"
         ) as refused:
@@ -89,8 +89,8 @@ def test_moving_occurrence_into_the_past_is_refused(ready: Store) -> None:
         )
 
 
-def test_skipped_occurrence_has_a_reason_and_is_not_due(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_skipped_occurrence_has_a_reason_and_is_not_due(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         saved = occurrences.skip_occurrence(tx, AMINA, find_planned(tx), NOW, reason="nobody is in")
         assert (saved.state, saved.reason, saved.actor) == (SKIPPED, "nobody is in", "Amina")
         planned = find_planned(tx)
@@ -100,16 +100,18 @@ def test_skipped_occurrence_has_a_reason_and_is_not_due(ready: Store) -> None:
 
 
 @pytest.mark.parametrize(("actor", "reason"), [("Amina", "by Amina"), ("Ben Ali", "by Ben Ali")])
-def test_skipping_without_reason_records_the_actor(ready: Store, actor: str, reason: str) -> None:
-    with ready.begin() as tx:
+def test_skipping_without_reason_records_the_actor(
+    seeded_store: Store, actor: str, reason: str
+) -> None:
+    with seeded_store.begin() as tx:
         assert (
             occurrences.skip_occurrence(tx, create_local_actor(actor), find_planned(tx), NOW).reason
             == reason
         )
 
 
-def test_skipped_occurrence_is_restored(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_skipped_occurrence_is_restored(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         occurrences.skip_occurrence(tx, STAFF, find_planned(tx), NOW)
         saved = occurrences.restore_occurrence(tx, STAFF, find_planned(tx), NOW)
@@ -119,8 +121,8 @@ def test_skipped_occurrence_is_restored(ready: Store) -> None:
         )
 
 
-def test_restoring_unchanged_or_past_occurrence_is_refused(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_restoring_unchanged_or_past_occurrence_is_refused(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         with pytest.raises(Refused, match="is not moved or skipped"):
             occurrences.restore_occurrence(tx, STAFF, find_planned(tx), NOW)
         for state in (ON_HOLD, MADE):
@@ -139,9 +141,9 @@ def test_restoring_unchanged_or_past_occurrence_is_refused(ready: Store) -> None
 
 @pytest.mark.parametrize("state", [None, SKIPPED, ON_HOLD])
 def test_occurrence_sent_now_is_assembled_at_the_next_tick(
-    ready: Store, state: OccurrenceState | None
+    seeded_store: Store, state: OccurrenceState | None
 ) -> None:
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         if state:
             claim_occurrence(tx, state=state)
         now = NOW + timedelta(seconds=42)
@@ -153,8 +155,8 @@ def test_occurrence_sent_now_is_assembled_at_the_next_tick(
         assert list_due_actions(tx, now) == {}
 
 
-def test_send_now_uses_the_clock_of_its_zone(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_send_now_uses_the_clock_of_its_zone(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))
         add_schedule(tx, zone="Asia/Kathmandu")
         assert occurrences.send_now(tx, STAFF, find_planned(tx), NOW).moved_to == parse_wall_time(
@@ -162,8 +164,8 @@ def test_send_now_uses_the_clock_of_its_zone(ready: Store) -> None:
         )
 
 
-def test_occurrence_changed_since_staff_looked_is_refused(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_occurrence_changed_since_staff_looked_is_refused(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         planned = find_planned(tx)
         claim_occurrence(tx)
         for verb in (occurrences.skip_occurrence, occurrences.send_now):
@@ -173,9 +175,9 @@ def test_occurrence_changed_since_staff_looked_is_refused(ready: Store) -> None:
         assert get_occurrence(tx).state is MADE
 
 
-def test_second_of_two_concurrent_decisions_is_refused(ready: Store) -> None:
+def test_second_of_two_concurrent_decisions_is_refused(seeded_store: Store) -> None:
     """So is the second if the occurrence had been moved already when both read it."""
-    with ready.begin() as tx:
+    with seeded_store.begin() as tx:
         for hours in (1, 2):
             planned = find_planned(tx)
             first = occurrences.move_occurrence(
@@ -202,16 +204,16 @@ def test_second_of_two_concurrent_decisions_is_refused(ready: Store) -> None:
             assert get_occurrence(tx) == first
 
 
-def test_occurrence_moved_to_its_rule_time_counts_as_unmoved(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_occurrence_moved_to_its_rule_time_counts_as_unmoved(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME + HOUR, NOW)
         saved = occurrences.move_occurrence(tx, STAFF, find_planned(tx), RULE_TIME, NOW + HOUR)
         assert (saved.state, saved.moved_to) == (PLANNED, None)
         assert find_planned(tx).occurrence.note == ""
 
 
-def test_reason_with_control_characters_is_refused(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_reason_with_control_characters_is_refused(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
         for verb in (occurrences.skip_occurrence, occurrences.send_now):
             with pytest.raises(InputError, match="control characters"):
                 verb(tx, STAFF, find_planned(tx), NOW, reason="a\0b")
