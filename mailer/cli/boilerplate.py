@@ -115,8 +115,7 @@ def remove_boilerplate(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
-        boilerplate = boilerplates.get_boilerplate(tx, organisation, tag)
-        tx.articles.remove_boilerplate(boilerplate)
+        boilerplate = boilerplates.remove_boilerplate(tx, resolve_actor(""), organisation, tag)
         out.print_record(
             boilerplate, f"boilerplate of {organisation} in {boilerplate.language}: removed"
         )

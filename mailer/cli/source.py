@@ -248,6 +248,5 @@ def remove_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = 
     Example: mailer source remove our-site"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        source = sources.get_source(tx, name)
-        tx.sources.remove_source(source)
+        source = sources.remove_source(tx, resolve_actor(""), name)
         out.print_record(source, f"source {name}: removed")

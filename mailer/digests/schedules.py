@@ -62,6 +62,14 @@ def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:
     raise NotFound(f"there is no schedule {schedule_id}", next_steps=[NextStep("list_schedules")])
 
 
+def remove_schedule(tx: Transaction, actor: Actor, schedule_id: int) -> Schedule:
+    """Remove a schedule; editions that were made by it stay. Returns the schedule as it was. Raises
+    NotFound."""
+    schedule = get_schedule(tx, schedule_id)
+    tx.schedules.remove_schedule(schedule)
+    return schedule
+
+
 def add_blackout(tx: Transaction, actor: Actor, days: Blackout, now: datetime) -> SavedBlackout:
     """Add days on which nothing is sent. Raises InputError if the last day is before the first."""
     if days.last < days.first:

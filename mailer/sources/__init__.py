@@ -35,6 +35,7 @@ from mailer.sources.settings import (
     record_failure,
     record_success,
     reload_source,
+    remove_source,
     resume_source,
 )
 
@@ -56,5 +57,6 @@ __all__ = [
     "record_failure",
     "record_success",
     "reload_source",
+    "remove_source",
     "resume_source",
 ]

@@ -48,6 +48,13 @@ def get_source(tx: Transaction, name: str) -> Source:
     raise NotFound(f"there is no source {name!r}", next_steps=[NextStep("list_sources")])
 
 
+def remove_source(tx: Transaction, actor: Actor, name: str) -> Source:
+    """Remove a source; its articles stay. Returns the source as it was. Raises NotFound."""
+    source = get_source(tx, name)
+    tx.sources.remove_source(source)
+    return source
+
+
 def list_due_sources(tx: Transaction, now: datetime) -> list[Source]:
     """Return the sources that are due, the longest due first."""
     due_sources = [

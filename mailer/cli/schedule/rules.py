@@ -153,8 +153,7 @@ def remove_schedule(
     Example: mailer schedule remove 2"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        schedule = schedules.get_schedule(tx, number)
-        tx.schedules.remove_schedule(schedule)
+        schedule = schedules.remove_schedule(tx, resolve_actor(""), number)
         out.print_record(
             _to_json(schedule), f"removed schedule {schedule.id}: {_describe_schedule(schedule)}"
         )

@@ -55,6 +55,21 @@ def test_mail_link_leads_to_story_in_its_languages(desk: PressScenario) -> None:
     assert desk.pages.get_page(link[1]).status == 404
 
 
+def test_story_page_names_topics_in_its_language(desk: PressScenario) -> None:
+    with desk.mailer.store.begin() as tx:
+        lists.add_topic(tx, STAFF, "water", {"en": "Water", "fr": "Eau"}, factories.NOW)
+        factories.add_story(tx, "wells", "water", canonical_url="")
+        factories.add_story(
+            tx, "wells", "water", language="fr", canonical_url="", title="Des puits"
+        )
+        send(desk.mailer, tx, "wells")
+    for language, topic_name in (("en", "Water"), ("fr", "Eau")):
+        page = desk.pages.get_page(f"/stories/wells/{language}")
+        metadata = re.search(r'<script type="application/ld\+json">(.*?)</script>', page.text)
+        assert metadata
+        assert json.loads(metadata[1])["articleSection"] == [topic_name]
+
+
 def test_story_of_private_list_has_no_page(desk: PressScenario) -> None:
     with desk.mailer.store.begin() as tx:
         lists.add_list(tx, STAFF, "staff", "Staff", factories.NOW, visibility=Visibility.PRIVATE)
