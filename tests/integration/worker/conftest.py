@@ -32,6 +32,11 @@ READERS = ("amal@example.org", "bela@example.org")
 START = datetime(2027, 3, 1, 6, tzinfo=UTC)
 """A Monday."""
 
+NINE = datetime(2027, 3, 2, 9, tzinfo=UTC)
+"""The time of an occurrence on the next day."""
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
 
 @dataclass
 class WorkerHarness:
@@ -133,6 +138,3 @@ def office_with_notices(office: Settings) -> Settings:
             "delivery": DeliverySection(patience=0, lease=60),
         }
     )
-
-
-HOUR = timedelta(hours=1)
