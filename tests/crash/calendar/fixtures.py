@@ -191,14 +191,24 @@ class TrialOffice:
                 self.schedule_occurrence(tx, slug, now - 50 * MINUTE)
             case DigestTrait.LATE:
                 self.schedule_occurrence(
-                    tx, slug, now - 90 * MINUTE, has_stories=False,
-                    expected_state="held", reason="it was missed by ", notice="held",
-                )  # fmt: skip
+                    tx,
+                    slug,
+                    now - 90 * MINUTE,
+                    has_stories=False,
+                    expected_state="held",
+                    reason="it was missed by ",
+                    notice="held",
+                )
             case DigestTrait.CLOSED:
                 self.schedule_occurrence(
-                    tx, slug, now - DAY, has_stories=False,
-                    expected_state="skipped", reason=CLOSED, notice="skipped",
-                )  # fmt: skip
+                    tx,
+                    slug,
+                    now - DAY,
+                    has_stories=False,
+                    expected_state="skipped",
+                    reason=CLOSED,
+                    notice="skipped",
+                )
             case DigestTrait.DAILY:
                 self.schedule_occurrence(tx, slug, now - 55 * MINUTE, rule="daily")
             case DigestTrait.TWIN:

@@ -64,11 +64,14 @@ def make_posts(*dates: str) -> bytes:
     return json.dumps(
         [
             {
-                "id": number, "slug": f"post-{number}", "status": "publish", "date_gmt": date,
+                "id": number,
+                "slug": f"post-{number}",
+                "status": "publish",
+                "date_gmt": date,
                 "link": f"https://www.example.org/{number}",
                 "title": {"rendered": f"Post {number}"},
                 "content": {"rendered": "<p>Text.</p>"},
             }
             for number, date in enumerate(dates)
         ]
-    ).encode()  # fmt: skip
+    ).encode()

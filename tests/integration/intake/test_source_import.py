@@ -234,5 +234,6 @@ def test_source_impossible_date_is_left_out(mailer: Mailer, site: LoopbackSite) 
     assert result is not None
     assert len(result.imported) == 3
     assert [omission.kind for _, _, dropped in result.imported for omission in dropped] == [
-        "impossible date", "impossible date",
-    ]  # fmt: skip
+        "impossible date",
+        "impossible date",
+    ]

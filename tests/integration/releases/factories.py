@@ -75,12 +75,16 @@ def create_office(tx: SqlTransaction) -> None:
             quotes=(Quote("We lit them.", "Mara Vell"),),
             assets=(
                 Asset(
-                    AssetKind.DOCUMENT, f"{WORD} in figures", file=FILE, name="figures.csv",
-                    media_type="text/csv", size=8,
+                    AssetKind.DOCUMENT,
+                    f"{WORD} in figures",
+                    file=FILE,
+                    name="figures.csv",
+                    media_type="text/csv",
+                    size=8,
                 ),
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def create_sent_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:

@@ -79,9 +79,13 @@ class WorkerHarness:
             )
 
     def add_schedule(
-        self, rule: str, time_text: str = "09:00", slug: str = "weekly", cutoff: str = "1h",
+        self,
+        rule: str,
+        time_text: str = "09:00",
+        slug: str = "weekly",
+        cutoff: str = "1h",
         zone: str = "UTC",
-    ) -> None:  # fmt: skip
+    ) -> None:
         timing = schedules.parse_timing(rule, time_text, zone, self.now.date(), OnFreeDay.SKIP)
         schedule = NewSchedule(slug, timing, durations.parse_duration(cutoff, "cutoff"))
         with self.mailer.store.begin() as tx:

@@ -100,7 +100,7 @@ BROKEN = [
     b"Content-Type: text/html; charset*=%ff''x\r\n\r\n<a href='http://[' x><img src=http://[/a.png>",
     b"Content-Language: zz-nothing\r\nDate: Mon, 1 Jan 0001 00:00:00 +1400\r\n\r\n",
     b"Content-Transfer-Encoding: base64\r\n\r\n!!!!",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("message", BROKEN)

@@ -66,9 +66,17 @@ def test_inbox_refuses_other_hosts(folder: Path, get: Get, host: str, path: str)
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/message/a", "/message/a/html", "/message/a/raw", "/media/boat.png", "/static/inbox.css",
-     "/static/inbox.svg", "/none"],
-)  # fmt: skip
+    [
+        "/",
+        "/message/a",
+        "/message/a/html",
+        "/message/a/raw",
+        "/media/boat.png",
+        "/static/inbox.css",
+        "/static/inbox.svg",
+        "/none",
+    ],
+)
 def test_every_inbox_response_has_security_headers(folder: Path, get: Get, path: str) -> None:
     (folder / "a.eml").write_bytes(make_message())
     for answer in (get(path), get(path, host="evil.example")):

@@ -23,8 +23,12 @@ def test_upcoming_occurrences_of_all_schedules_are_in_order() -> None:
         make_schedule("daily"), make_schedule("weekly on Monday", "17:00", schedule_id=2)
     )
     assert format_planned(calendar.list_upcoming(NOW, 5)) == [
-        "21 Nov 09:00", "22 Nov 09:00", "23 Nov 09:00", "23 Nov 17:00", "24 Nov 09:00",
-    ]  # fmt: skip
+        "21 Nov 09:00",
+        "22 Nov 09:00",
+        "23 Nov 09:00",
+        "23 Nov 17:00",
+        "24 Nov 09:00",
+    ]
     assert [planned.schedule.id for planned in calendar.list_upcoming(NOW, 4)] == [1, 1, 1, 2]
     assert calendar.list_upcoming(NOW, 0) == []
 
@@ -55,9 +59,13 @@ def test_upcoming_includes_skipped_occurrences_with_reason() -> None:
     )
     upcoming = calendar.list_upcoming(parse_utc("2026-12-23 12:00"), 6)
     assert format_planned(upcoming) == [
-        "(24 Dec 09:00)", "(25 Dec 09:00)", "(26 Dec 09:00)", "(27 Dec 09:00)", "(28 Dec 09:00)",
+        "(24 Dec 09:00)",
+        "(25 Dec 09:00)",
+        "(26 Dec 09:00)",
+        "(27 Dec 09:00)",
+        "(28 Dec 09:00)",
         "29 Dec 09:00",
-    ]  # fmt: skip
+    ]
     assert [planned.occurrence.note for planned in upcoming if planned.occurrence.skipped] == [
         "nobody is in",
         "Christmas Day",
@@ -97,12 +105,25 @@ def test_upcoming_shows_decisions_of_staff_and_worker() -> None:
     )
     upcoming = calendar.list_upcoming(NOW, 8)
     assert format_planned(upcoming) == [
-        "21 Nov 09:00", "22 Nov 09:00", "(23 Nov 09:00)", "24 Nov 16:30", "25 Nov 07:00",
-        "26 Nov 09:00", "27 Nov 10:00", "28 Nov 09:00",
-    ]  # fmt: skip
+        "21 Nov 09:00",
+        "22 Nov 09:00",
+        "(23 Nov 09:00)",
+        "24 Nov 16:30",
+        "25 Nov 07:00",
+        "26 Nov 09:00",
+        "27 Nov 10:00",
+        "28 Nov 09:00",
+    ]
     assert [planned.saved.state if planned.saved else None for planned in upcoming] == [
-        MADE, ON_HOLD, SKIPPED, PLANNED, PLANNED, PLANNED, MADE, None,
-    ]  # fmt: skip
+        MADE,
+        ON_HOLD,
+        SKIPPED,
+        PLANNED,
+        PLANNED,
+        PLANNED,
+        MADE,
+        None,
+    ]
     assert [planned.occurrence.note for planned in upcoming] == [
         "",
         "it was missed by 9 h",
