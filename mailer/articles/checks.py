@@ -46,9 +46,13 @@ def check_content(content: Content) -> Content:
         raise InputError(f"it is longer than {SUMMARY_LENGTH} characters", field="summary")
     image = content.image
     for field, line in {
-        "title": title, "summary": summary, "byline": content.byline, "dateline": content.dateline,
-        "image.alt": image.alt if image else "", "image.credit": image.credit if image else "",
-    }.items():  # fmt: skip
+        "title": title,
+        "summary": summary,
+        "byline": content.byline,
+        "dateline": content.dateline,
+        "image.alt": image.alt if image else "",
+        "image.credit": image.credit if image else "",
+    }.items():
         if holds_control(" ".join(line.split())):
             raise InputError("it holds control characters", field=field, hint="remove them")
     if content.published.tzinfo is None:
@@ -60,9 +64,10 @@ def check_content(content: Content) -> Content:
             hint="write it as 2026-12-18",
         )
     for field, text in {
-        "body": content.body, "notes": content.release.notes if content.release else "",
+        "body": content.body,
+        "notes": content.release.notes if content.release else "",
         "topics": " ".join(content.topics),
-    }.items():  # fmt: skip
+    }.items():
         check_text(text, field)
     if _NO_SOURCE.search(content.html):
         raise InputError(

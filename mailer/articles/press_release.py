@@ -25,8 +25,10 @@ _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}(?: ?(?:ext\.?|x) ?[0-9]{1,8})?")
 def check_release(release: Release) -> Release:
     """Return the release with its fields in canonical form. Raises InputError naming the field."""
     for field, parts in {
-        "quotes": release.quotes, "contacts": release.contacts, "assets": release.assets,
-    }.items():  # fmt: skip
+        "quotes": release.quotes,
+        "contacts": release.contacts,
+        "assets": release.assets,
+    }.items():
         if len(parts) > MAX_PARTS:
             raise InputError(f"there are more than {MAX_PARTS}", field=field)
     names: dict[str, int] = {}

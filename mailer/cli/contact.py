@@ -184,10 +184,13 @@ def import_contacts(
             stack,
             report,
             (
-                RowOutcome.ADDED, RowOutcome.UPDATED, RowOutcome.UNCHANGED, RowOutcome.SKIPPED,
+                RowOutcome.ADDED,
+                RowOutcome.UPDATED,
+                RowOutcome.UNCHANGED,
+                RowOutcome.SKIPPED,
                 RowOutcome.REFUSED,
             ),
-        )  # fmt: skip
+        )
         begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
         progress_bar = stack.enter_context(open_progress_bar(get_file_size(file), "reading"))
         pending_rows: list[ContactRow | RowResult] = []
@@ -293,20 +296,30 @@ def list_contacts(
         Output(json).print_table(
             matching_contacts,
             {
-                "outlet": "", "name": "", "address": "", "beats": "", "country": "",
-                "language": "", "embargoes": "", "follow up": "",
+                "outlet": "",
+                "name": "",
+                "address": "",
+                "beats": "",
+                "country": "",
+                "language": "",
+                "embargoes": "",
+                "follow up": "",
             },
             [
                 (
-                    contact.profile.outlet, contact.subscriber.person.name,
-                    contact.subscriber.address, contact.profile.beats,
-                    contact.subscriber.person.country, contact.subscriber.person.language,
-                    contact.profile.trust, contact.profile.follow_up,
+                    contact.profile.outlet,
+                    contact.subscriber.person.name,
+                    contact.subscriber.address,
+                    contact.profile.beats,
+                    contact.subscriber.person.country,
+                    contact.subscriber.person.language,
+                    contact.profile.trust,
+                    contact.profile.follow_up,
                 )
                 for contact in matching_contacts
             ],
             empty="no such contact; to add one: mailer contact add ADDRESS --list press --outlet …",
-        )  # fmt: skip
+        )
 
 
 @app.command("show")

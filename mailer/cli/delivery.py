@@ -49,13 +49,16 @@ def list_deliveries(
             {"address": "", "state": "", "tries": "right", "changed": "", "reply": ""},
             [
                 (
-                    delivery.address, delivery.state, delivery.attempt,
-                    format_moment(delivery.updated_at), delivery.reply,
+                    delivery.address,
+                    delivery.state,
+                    delivery.attempt,
+                    format_moment(delivery.updated_at),
+                    delivery.reply,
                 )
                 for delivery in matching_deliveries
             ],
             empty="no such delivery",
-        )  # fmt: skip
+        )
         if len(matching_deliveries) == limit:
             out.print_note(f"these are the first {limit}: --limit shows more, --csv all")
 
@@ -104,13 +107,16 @@ def list_in_doubt(
             {"edition": "right", "address": "", "tries": "right", "since": "", "why": ""},
             [
                 (
-                    delivery.edition_id, delivery.address, delivery.attempt, delivery.updated_at,
+                    delivery.edition_id,
+                    delivery.address,
+                    delivery.attempt,
+                    delivery.updated_at,
                     delivery.reply,
                 )
                 for delivery in deliveries
             ],
             empty="nothing is in doubt",
-        )  # fmt: skip
+        )
         dead_worker_ids = {worker.id for worker in tx.outbox.list_workers() if is_dead(worker.name)}
         if lost_count := sum(
             count

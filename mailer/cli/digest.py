@@ -201,17 +201,26 @@ def edit_digest(
 
     Example: mailer digest edit weekly --most 10"""
     options = {
-        "list": list_slug, "name": name, "segment": segment, "template": template,
-        "subject": subject, "language": language, "fewest": fewest, "most": most,
+        "list": list_slug,
+        "name": name,
+        "segment": segment,
+        "template": template,
+        "subject": subject,
+        "language": language,
+        "fewest": fewest,
+        "most": most,
         "when_empty": when_empty,
         "topics": () if all_topics else tuple(topic) if topic else None,
-        "frequency": frequency, "archive": archive,
-        "approval": approval, "when_late": when_late, "send_time": send_time,
+        "frequency": frequency,
+        "archive": archive,
+        "approval": approval,
+        "when_late": when_late,
+        "send_time": send_time,
         "grace": None if grace is None else durations.parse_duration(grace, "--grace"),
         "reminders": None if remind is None else _parse_durations(list(filter(None, remind))),
         "approvers": None if approver is None else tuple(filter(None, approver)),
         "watchers": None if watcher is None else tuple(filter(None, watcher)),
-    }  # fmt: skip
+    }
     changes: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
     if not changes:
         raise UsageError("no change was given", hint="see `mailer digest edit --help`")

@@ -138,9 +138,13 @@ def edit_list(
     """
     out = Output(json)
     options = {
-        "name": name, "description": description, "language": language, "visibility": visibility,
-        "time_zone": time_zone, "welcome": welcome,
-    }  # fmt: skip
+        "name": name,
+        "description": description,
+        "language": language,
+        "visibility": visibility,
+        "time_zone": time_zone,
+        "welcome": welcome,
+    }
     _check_name(name or "")
     changes = {key: value for key, value in options.items() if value is not None}
     with open_for_writing(dry_run, out) as (_, tx):

@@ -60,13 +60,21 @@ def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, A
             "scheduled": worker_status.scheduled,
             "waiting": worker_status.waiting,
             "sending": [
-                {"edition": sending.report.edition.id, "states": sending.report.states,
-                 "left": sending.remaining, "next_due": sending.next_due}
+                {
+                    "edition": sending.report.edition.id,
+                    "states": sending.report.states,
+                    "left": sending.remaining,
+                    "next_due": sending.next_due,
+                }
                 for sending in worker_status.sending
             ],
             "overdue": [
-                {"digest": planned.schedule.settings.digest_slug, "local": planned.occurrence.wall,
-                 "zone": planned.occurrence.zone, "assemble_at": planned.cutoff_at}
+                {
+                    "digest": planned.schedule.settings.digest_slug,
+                    "local": planned.occurrence.wall,
+                    "zone": planned.occurrence.zone,
+                    "assemble_at": planned.cutoff_at,
+                }
                 for planned in worker_status.overdue
             ],
             "stranded": worker_status.stranded,
@@ -78,7 +86,7 @@ def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, A
             ],
             "needs": list(worker_status.problems),
         }
-    )  # fmt: skip
+    )
     return {"due": to_plain_data(due), **fields}
 
 

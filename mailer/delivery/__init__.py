@@ -4,6 +4,7 @@
     smtp_connection.py     the life of one connection to a relay
     event_loop.py          runs all connections in one thread
     ledger.py              the thread that is the only writer of delivery states
+    batch_planner.py       what the ledger's next transaction does
     ledger_transaction.py  the work of one transaction of the ledger
     active_editions.py     the editions being delivered, and the counts of their messages
     thread_queue.py        the messages between connections and the ledger

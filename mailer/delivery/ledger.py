@@ -15,7 +15,8 @@ from datetime import datetime
 from mailer import editions
 from mailer.actor import DELIVERY
 from mailer.delivery.active_editions import ActiveEditions
-from mailer.delivery.dispatch_scheduler import DispatchScheduler, PickedMessage
+from mailer.delivery.batch_planner import BatchPlanner
+from mailer.delivery.dispatch_scheduler import DispatchScheduler
 from mailer.delivery.ledger_transaction import (
     ActiveEdition,
     ConnectionSlot,
@@ -32,9 +33,6 @@ from mailer.delivery.thread_queue import ConnectionDemand, Mailbox
 from mailer.errors import ConcurrencyError, ConfigError
 from mailer.model.edition_states import EditionState
 from mailer.model.transaction import Database
-
-MIN_CLAIM_SIZE = 250
-"""The least number of deliveries that one claim asks for."""
 
 SETTLE_TIMEOUT = 600.0
 """Seconds for which the ledger keeps trying to write replies while the database can't be used."""
@@ -80,6 +78,7 @@ class Ledger:
         """Seconds after which a message that passed the gate must pass it again before it goes."""
         self.worker_id = 0
         self.active_editions = ActiveEditions(scheduler, clock)
+        self._planner = BatchPlanner(scheduler, self.mailbox, self.active_editions, self.demand)
         self.error: BaseException | None = None
         self.finished = threading.Event()
 
@@ -225,7 +224,7 @@ class Ledger:
                 ):
                     for active_edition in self.active_editions.delivering.values():
                         active_edition.recheck_at = 0.0
-        batch = self._plan_batch(now)
+        batch = self._planner.plan_batch(now, is_draining=self._drain_event.is_set())
         # While messages are in flight, each second checks for a pause or a cancellation.
         interval = RECHECK_INTERVAL if self.mailbox.has_in_flight else self._lease / 4
         if batch.is_idle and now - self._heartbeat_at < interval:
@@ -236,47 +235,6 @@ class Ledger:
             self._restart_as_new_worker(batch)
         else:
             self._apply_results(batch)
-
-    def _plan_batch(self, now: float) -> LedgerBatch:
-        unsettled, self.mailbox.unsettled = self.mailbox.unsettled, []
-        rechecks, self.mailbox.rechecks = self.mailbox.rechecks, []
-        settlements, stopped_edition_ids = self.active_editions.settle_outcomes(unsettled, now)
-        batch = LedgerBatch(settlements, [], rechecks, [], [], stopped_edition_ids)
-        if self._drain_event.is_set():
-            return batch
-        batch.picks = self._pick_messages(now)
-        for claim, delay in self._scheduler.pop_postponed():
-            batch.postponed.append((claim.id, delay))
-            postponed_edition = self.active_editions.delivering[claim.edition_id]
-            postponed_edition.waits_until = max(postponed_edition.waits_until, now + delay)
-        claim_limit = max(MIN_CLAIM_SIZE, 2 * sum(slot.window for slot in self.mailbox.open_slots))
-        for edition_id, active_edition in self.active_editions.delivering.items():
-            if (
-                now >= active_edition.recheck_at
-                and self._scheduler.count_claims(edition_id) < claim_limit // 2
-            ):
-                batch.claim_requests.append((edition_id, claim_limit))
-        return batch
-
-    def _pick_messages(self, now: float) -> list[tuple[ConnectionSlot, PickedMessage]]:
-        picks: list[tuple[ConnectionSlot, PickedMessage]] = []
-        self._scheduler.wake_at = float("inf")
-        window = 10
-        for slot in self.mailbox.open_slots:
-            window = slot.window
-            if slot.in_flight_count <= window // 2 and slot.room:
-                for pick in self._scheduler.pick_messages(slot, slot.room, now):
-                    picks.append((slot, pick))
-                    slot.in_flight_count += 1
-                    slot.remaining -= 1
-                    self.active_editions.delivering[pick.claim.edition_id].in_flight_count += 1
-        if ready_count := self._scheduler.ready_count:
-            self.demand.set_count(-(-ready_count // max(window // 2, 1)))
-        elif not self.mailbox.open_slots and any(
-            map(self._scheduler.count_claims, self.active_editions.delivering)
-        ):
-            self.demand.set_count(1)
-        return picks
 
     def _write_batch(self, batch: LedgerBatch) -> None:
         """Run the batch's transaction, again and again while the database can't be used."""

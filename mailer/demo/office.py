@@ -23,26 +23,37 @@ POSTAL_ADDRESS = "1 Example Quay\nLondon EX1 1EX"
 
 TOPICS = {
     "migrants-day": {
-        "en": "Migrants Day", "fr": "Journée des migrants", "es": "Día del Migrante",
+        "en": "Migrants Day",
+        "fr": "Journée des migrants",
+        "es": "Día del Migrante",
         "ar": "يوم المهاجرين",
     },
     "resettlement": {
-        "en": "Resettlement", "fr": "Réinstallation", "es": "Reasentamiento",
+        "en": "Resettlement",
+        "fr": "Réinstallation",
+        "es": "Reasentamiento",
         "ar": "إعادة التوطين",
     },
     "labour-migration": {
-        "en": "Labour migration", "fr": "Migration de travail", "es": "Migración laboral",
+        "en": "Labour migration",
+        "fr": "Migration de travail",
+        "es": "Migración laboral",
         "ar": "هجرة العمل",
     },
     "diaspora": {"en": "Diaspora", "fr": "Diaspora", "es": "Diáspora", "ar": "الجاليات في المهجر"},
     "trafficking": {
-        "en": "Trafficking", "fr": "Traite des personnes", "es": "Trata de personas",
+        "en": "Trafficking",
+        "fr": "Traite des personnes",
+        "es": "Trata de personas",
         "ar": "الاتجار بالبشر",
     },
     "integration": {
-        "en": "Integration", "fr": "Intégration", "es": "Integración", "ar": "الاندماج",
+        "en": "Integration",
+        "fr": "Intégration",
+        "es": "Integración",
+        "ar": "الاندماج",
     },
-}  # fmt: skip
+}
 
 DIGEST_TOPICS = ("migrants-day", "resettlement", "integration", "diaspora")
 

@@ -299,9 +299,11 @@ def _count_by_topic_and_language(tx: SqlTransaction, edition: Edition) -> dict[s
     table: dict[str, dict[str, int]] = {slug: {} for slug in office.DIGEST_TOPICS}
     for delivery in tx.outbox.list_deliveries(current_edition, [DeliveryState.SENT], limit=100_000):
         story_topics = {
-            topic for slug, bit in bits.items() if delivery.stories >> bit & 1
+            topic
+            for slug, bit in bits.items()
+            if delivery.stories >> bit & 1
             for topic in topics[slug]
-        }  # fmt: skip
+        }
         for topic in story_topics & set(table):
             row = table[topic]
             row[delivery.language] = row.get(delivery.language, 0) + 1

@@ -19,11 +19,19 @@ _DECLARED = re.compile(
 )
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _WIDER_ENCODINGS = {
-    "ascii": "windows-1252", "us-ascii": "windows-1252", "iso-8859-1": "windows-1252",
-    "iso8859-1": "windows-1252", "latin-1": "windows-1252", "latin1": "windows-1252",
-    "iso-8859-9": "windows-1254", "gb2312": "gb18030", "gbk": "gb18030",
-    "shift_jis": "cp932", "iso-8859-11": "windows-874", "tis-620": "windows-874",
-}  # fmt: skip
+    "ascii": "windows-1252",
+    "us-ascii": "windows-1252",
+    "iso-8859-1": "windows-1252",
+    "iso8859-1": "windows-1252",
+    "latin-1": "windows-1252",
+    "latin1": "windows-1252",
+    "iso-8859-9": "windows-1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "iso-8859-11": "windows-874",
+    "tis-620": "windows-874",
+}
 """Encodings that browsers use for these names (Encoding Standard §4.2), as people who write the
 names mean the wider encodings."""
 

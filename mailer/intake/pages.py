@@ -100,9 +100,15 @@ def _extract_article(page: str, address: str) -> Any:
 # ---- trafilatura's elements ---------------------------------------------------------------------
 
 _ELEMENTS = {
-    "cell": "td", "code": "code", "del": "del", "item": "li", "p": "p", "quote": "blockquote",
-    "row": "tr", "table": "table",
-}  # fmt: skip
+    "cell": "td",
+    "code": "code",
+    "del": "del",
+    "item": "li",
+    "p": "p",
+    "quote": "blockquote",
+    "row": "tr",
+    "table": "table",
+}
 _RENDERED = {"#b": "strong", "#i": "em", "#u": "u", "#t": "code", "#sub": "sub", "#sup": "sup"}
 
 

@@ -26,8 +26,10 @@ LARGEST = 25_000_000
 to."""
 
 KINDS: Mapping[str, AssetKind] = {
-    "image": AssetKind.IMAGE, "audio": AssetKind.AUDIO, "video": AssetKind.VIDEO,
-}  # fmt: skip
+    "image": AssetKind.IMAGE,
+    "audio": AssetKind.AUDIO,
+    "video": AssetKind.VIDEO,
+}
 SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".gif", ".webp", ".pdf", ".docx", ".odt", ".xlsx", ".ods", ".csv",
     ".pptx", ".txt", ".zip", ".mp3", ".m4a", ".ogg", ".wav", ".mp4", ".webm", ".mov",

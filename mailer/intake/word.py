@@ -36,18 +36,31 @@ p[style-name='caption'] => p:fresh
 r[style-name='Emphasis'] => em
 r[style-name='Intense Emphasis'] => em > strong
 """
-_PLACEHOLDER_AUTHORS = frozenset({
-    "admin", "administrator", "author", "microsoft office user", "microsoft user", "office",
-    "python-docx", "unknown", "user", "windows user",
-})  # fmt: skip
+_PLACEHOLDER_AUTHORS = frozenset(
+    {
+        "admin",
+        "administrator",
+        "author",
+        "microsoft office user",
+        "microsoft user",
+        "office",
+        "python-docx",
+        "unknown",
+        "user",
+        "windows user",
+    }
+)
 """Names that programs fill in if a file has no author."""
 
 _OTHER_FORMATS = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Word file (.doc), or has a password",
-     "save it in Word as .docx, without a password"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an old Word file (.doc), or has a password",
+        "save it in Word as .docx, without a password",
+    ),
     (b"{\\rtf", "rich text (.rtf)", "save it as .docx"),
     (b"%PDF", "a PDF", "ask for the Word file that the PDF was made from"),
-)  # fmt: skip
+)
 
 
 def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:

@@ -165,8 +165,13 @@ class EditionBody:
     def compute_hash(self) -> str:
         """Return the SHA-256 over everything that a mail is made from."""
         parts: list[Any] = [
-            self.language, self.subject, self.text, self.html, self.marker, self.stories,
-        ]  # fmt: skip
+            self.language,
+            self.subject,
+            self.text,
+            self.html,
+            self.marker,
+            self.stories,
+        ]
         if (
             self.attachments
         ):  # only if there are any: editions approved before attachments existed stay approved

@@ -13,9 +13,19 @@ from mailer.errors import InputError
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
-)  # fmt: skip
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
 CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 """Codes of the weekdays in an RRULE (RFC 5545 §3.3.10)."""
 

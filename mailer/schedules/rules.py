@@ -19,9 +19,18 @@ MAX_OFFSET_DAYS = 366
 
 _FREQUENCIES = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
 _RRULE_PARTS = {
-    "FREQ", "INTERVAL", "UNTIL", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO",
-    "BYSETPOS", "WKST", "BYEASTER",
-}  # fmt: skip
+    "FREQ",
+    "INTERVAL",
+    "UNTIL",
+    "BYDAY",
+    "BYMONTH",
+    "BYMONTHDAY",
+    "BYYEARDAY",
+    "BYWEEKNO",
+    "BYSETPOS",
+    "WKST",
+    "BYEASTER",
+}
 _MAX_YEARS_WITHOUT_DATE = 60
 """A recurrence that names no date within so many years is taken to name none at all."""
 

@@ -180,9 +180,14 @@ class ArchiveQueries(SqlStore):
             return versions
         columns = schema.edition_body.c
         base_statement = select(
-            columns.edition_id, columns.language, columns.subject, columns.marker,
-            columns.stories, columns.titles, columns.summary,
-        )  # fmt: skip
+            columns.edition_id,
+            columns.language,
+            columns.subject,
+            columns.marker,
+            columns.stories,
+            columns.titles,
+            columns.summary,
+        )
         statement = base_statement.where(columns.edition_id.in_(edition_ids)).order_by(
             columns.language
         )

@@ -46,9 +46,18 @@ def test_every_command_has_example_and_common_options(words: str) -> None:
     if last_word not in running | printing:
         assert "--json" in options
     reading = {
-        "list", "show", "status", "count", "sample", "preview", "report", "explain", "history",
-        "log", "follow-up",
-    }  # fmt: skip
+        "list",
+        "show",
+        "status",
+        "count",
+        "sample",
+        "preview",
+        "report",
+        "explain",
+        "history",
+        "log",
+        "follow-up",
+    }
     if last_word not in reading | printing | running | {"demo"}:
         assert "--dry-run" in options
     for parameter in command.params:
@@ -105,10 +114,13 @@ def test_invalid_articles_are_named_by_line_and_others_added(mailer: Shell) -> N
     outcomes = {Path(one["file"]).name: one for one in result.json}
     assert outcomes["good.md"]["outcome"] == "added"
     for name, place in {
-        "kind.md": "kind.md, line 3", "title.md": "title.md, line 1", "date.md": "date.md, line 3",
-        "empty.md": "empty.md, line 1", "topic.md": "topic.md, line 5",
+        "kind.md": "kind.md, line 3",
+        "title.md": "title.md, line 1",
+        "date.md": "date.md, line 3",
+        "empty.md": "empty.md, line 1",
+        "topic.md": "topic.md, line 5",
         "latin.md": "latin.md, line 4",
-    }.items():  # fmt: skip
+    }.items():
         assert outcomes[name]["outcome"] == "refused"
         assert place in outcomes[name]["error"]
     assert [one["slug"] for one in mailer("article", "list", "--json").json] == ["good"]

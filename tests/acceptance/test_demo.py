@@ -13,9 +13,17 @@ from mailer.demo.run import DemoResult, run_demo
 from mailer.model.subscribers import MembershipState
 
 HEADERS = (
-    "From", "To", "Subject", "Date", "Message-ID", "List-Id", "List-Unsubscribe",
-    "Precedence", "MIME-Version", "Content-Type",
-)  # fmt: skip
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "List-Id",
+    "List-Unsubscribe",
+    "Precedence",
+    "MIME-Version",
+    "Content-Type",
+)
 
 
 @pytest.fixture(scope="module")

@@ -116,9 +116,7 @@ def test_history_shows_consent_wording_and_open_confirmations(
     data = office("subscriber", "history", "ana@example.org", "--json").json
     (entry,) = data["entries"]
     assert (entry["act"], entry["basis"]) == ("confirmed", "consent")
-    assert entry["wording"] == {
-        "version": wording.key[:12], "language": "fr", "text": wording.text,
-    }  # fmt: skip
+    assert entry["wording"] == {"version": wording.key[:12], "language": "fr", "text": wording.text}
     (waiting,) = data["waiting"]
     assert (waiting["state"], waiting["wishes"]["lists"]) == ("asked", ["news"])
     personal_data = office("subscriber", "data", "ana@example.org").json
@@ -233,8 +231,9 @@ def test_mailchimp_import_stores_unsubscribed_and_bounced_people(office: Shell) 
     assert (blocked["address"], blocked["reason"]) == ("cy@example.org", "bounce")
     second_import = import_people(office, "email\nbo@example.org\ncy@example.org\n")
     assert [one["reason"] for one in second_import.json["named"]] == [
-        "left the list on 2021-01-02", "must not be mailed (bounce)",
-    ]  # fmt: skip
+        "left the list on 2021-01-02",
+        "must not be mailed (bounce)",
+    ]
 
 
 def test_listmonk_and_mailman_imports_note_what_files_lack(
@@ -257,8 +256,9 @@ def test_listmonk_and_mailman_imports_note_what_files_lack(
     )
     words = ("subscriber", "import", "members.txt", "--from", "mailman", "--list", "news")
     assert "line 3: refused: nonsense" in office(*words, *CONSENT_OPTIONS, code=4).err
-    names = [one["subscriber"]["person"]["name"] for one in office(
-        "subscriber", "list", "--json").json]  # fmt: skip
+    names = [
+        one["subscriber"]["person"]["name"] for one in office("subscriber", "list", "--json").json
+    ]
     assert names == ["Ana", "Cy Quay", "Di, E."]
 
 
@@ -303,9 +303,12 @@ def test_bulk_change_is_previewed_and_applied(office: Shell) -> None:
     counts = {"changed": 1, "unchanged": 0, "skipped": 2}
     assert {key: dry.json[key] for key in counts} == counts
     assert dry.json["sample"] == [
-        {"address": "bo@example.org", "before": "topics: all; tags: vip",
-         "after": "topics: law, work; tags: vip"}
-    ]  # fmt: skip
+        {
+            "address": "bo@example.org",
+            "before": "topics: all; tags: vip",
+            "after": "topics: law, work; tags: vip",
+        }
+    ]
     assert show_membership(office, "bo@example.org")["topics"] == []
     assert office(*words, "--json").json == dry.json
     assert show_membership(office, "bo@example.org")["topics"] == ["law", "work"]
@@ -338,8 +341,9 @@ def test_lists_and_topics_are_edited_and_removed(office: Shell) -> None:
     office("list", "remove", "news")
     assert [one["slug"] for one in office("list", "list", "--json").json] == ["press"]
     assert office("topic", "show", "health", "--json").json["names"] == {
-        "en": "Health", "fr": "Santé",
-    }  # fmt: skip
+        "en": "Health",
+        "fr": "Santé",
+    }
     office("topic", "remove-name", "health", "fr")
     assert "the only name" in office("topic", "remove-name", "health", "en", code=1).err
 
@@ -361,9 +365,12 @@ def test_suppressions_are_imported_and_exported(office: Shell) -> None:
     assert result.json["passed_over"] == {"Colour": 0}
     report = list(csv.reader((office.folder / "r.csv").read_text().splitlines()))
     assert [line[:2] for line in report[1:]] == [
-        ["2", "suppressed"], ["3", "suppressed"], ["4", "unchanged"], ["5", "refused"],
+        ["2", "suppressed"],
+        ["3", "suppressed"],
+        ["4", "unchanged"],
+        ["5", "refused"],
         ["6", "refused"],
-    ]  # fmt: skip
+    ]
     assert report[5][3] == "reason: 'rude' is not one of manual, bounce, complaint"
     (suppression,) = office("suppression", "list", "--reason", "complaint", "--json").json
     assert (suppression["address"], suppression["detail"]) == ("ana@example.org", "by phone")

@@ -71,8 +71,10 @@ def test_contacts_are_listed_by_beat_and_edited(office: Shell) -> None:
     office("contact", "edit", ANA, "--untrusted", "--beat", "boats")
     profile = office("contact", "show", ANA, "--json").json["profile"]
     assert (profile["trust"], profile["beats"], profile["outlet"]) == (
-        "untrusted", ["boats"], "The Example",
-    )  # fmt: skip
+        "untrusted",
+        ["boats"],
+        "The Example",
+    )
     second_import = office("contact", "import", "journalists.csv", "--list", "press", code=4)
     assert "line 5: refused: nobody" in second_import.err
     assert office("contact", "show", ANA, "--json").json["profile"]["trust"] == "trusted"

@@ -74,8 +74,11 @@ def office(mailer: Shell, relay: Relay) -> Shell:
 
 
 def list_subjects(relay: Relay, to: str) -> list[str]:
-    return [str(message_from_bytes(one.data, policy=default)["Subject"])
-            for one in relay.received if one.recipient == to]  # fmt: skip
+    return [
+        str(message_from_bytes(one.data, policy=default)["Subject"])
+        for one in relay.received
+        if one.recipient == to
+    ]
 
 
 @pytest.mark.slow
@@ -169,8 +172,14 @@ def test_digest_policy_is_edited_and_shown(office: Shell, tmp_path: Path) -> Non
            "--remind", "1h", "--remind", "4h", "--send-time", "reader",
            "--approver", "Editor@Example.org", "--watcher", "w@example.org")  # fmt: skip
     digest_text = office("digest", "show", "daily").out
-    for message in ("approval  none", "when late  draft", "grace  30m", "reminders  4h, 1h",
-                 "send time  reader", "approvers  editor@example.org"):  # fmt: skip
+    for message in (
+        "approval  none",
+        "when late  draft",
+        "grace  30m",
+        "reminders  4h, 1h",
+        "send time  reader",
+        "approvers  editor@example.org",
+    ):
         assert message in digest_text
     office("digest", "edit", "daily", "--remind", "")
     assert "reminders" not in office("digest", "show", "daily").out

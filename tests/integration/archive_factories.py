@@ -51,12 +51,17 @@ def create_archived_edition(
     """Add an edition in `state`, as if it had been sent at `sent_at` if the state is a sent one."""
     edition = tx.editions.create_edition(
         NewEdition(
-            name=name, list=list_slug, state=state, archive=archive, kind=kind, language=language,
+            name=name,
+            list=list_slug,
+            state=state,
+            archive=archive,
+            kind=kind,
+            language=language,
             stories=(),
         ),
         sent_at,
         STAFF,
-    )  # fmt: skip
+    )
     edition = tx.editions.freeze_edition(
         edition, bodies or (make_body(subject=name, language=language),), (), "0"
     )

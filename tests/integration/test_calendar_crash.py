@@ -16,13 +16,8 @@ from tests.crash.calendar.database_contents import (
     Occurrence,
     StoryRun,
 )
-from tests.crash.calendar.fixtures import (
-    APPROVER,
-    WATCHER,
-    DigestTrait,
-    Expectations,
-    ExpectedOccurrence,
-)
+from tests.crash.calendar.expectations import DigestTrait, Expectations, ExpectedOccurrence
+from tests.crash.calendar.fixtures import APPROVER, WATCHER
 from tests.crash.calendar.judge import judge_calendar
 from tests.crash.calendar.kill_moments import LOGGED_EVENTS
 from tests.crash.calendar.kill_trial import KillTrial, run_kill_trial

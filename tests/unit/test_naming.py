@@ -22,10 +22,7 @@ VERBS = frozenset((Path(__file__).parent / "verbs.txt").read_text("utf-8").split
 FILLERS = {"do", "handle", "process", "perform"}
 """Verbs that say nothing of what happens."""
 
-PREDICATES = {
-    "contains", "has", "holds", "is", "may", "needs", "was",
-    "from", "to", "with",
-}  # fmt: skip
+PREDICATES = {"contains", "has", "holds", "is", "may", "needs", "was", "from", "to", "with"}
 """First words of questions (`is_notice_due`) and of conversions (`to_office_date`)."""
 
 CONVENTIONAL_METHODS = {

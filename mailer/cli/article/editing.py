@@ -55,11 +55,16 @@ def edit_article(
     changes: dict[str, Any] = {
         key: value
         for key, value in {
-            "title": title, "summary": summary, "kind": kind, "canonical_url": canonical_url,
-            "byline": byline, "dateline": dateline, "lead": lead,
+            "title": title,
+            "summary": summary,
+            "kind": kind,
+            "canonical_url": canonical_url,
+            "byline": byline,
+            "dateline": dateline,
+            "lead": lead,
         }.items()
         if value is not None
-    }  # fmt: skip
+    }
     if topic is not None:
         changes["topics"] = tuple(topic)
     if body is not None:

@@ -28,19 +28,28 @@ def list_articles(
         Output(json).print_table(
             matching_articles,
             {
-                "published": "", "story": "", "language": "", "kind": "", "state": "",
-                "topics": "", "title": "",
+                "published": "",
+                "story": "",
+                "language": "",
+                "kind": "",
+                "state": "",
+                "topics": "",
+                "title": "",
             },
             [
                 (
-                    f"{article.published:%Y-%m-%d}", article.slug, article.language,
-                    article.kind, f"{article.state}{', lead' if article.lead else ''}",
-                    article.topics, article.title,
+                    f"{article.published:%Y-%m-%d}",
+                    article.slug,
+                    article.language,
+                    article.kind,
+                    f"{article.state}{', lead' if article.lead else ''}",
+                    article.topics,
+                    article.title,
                 )
                 for article in matching_articles
             ],
             empty="no such article; to add one: mailer article add FILE",
-        )  # fmt: skip
+        )
 
 
 @app.command("show")

@@ -118,9 +118,12 @@ def edit_edition(
     Example: mailer edition edit 3 --opening "en=Good morning. Three stories today."
     """
     options: dict[str, Any] = {
-        "name": name, "subject": subject, "segment": segment, "in_doubt": in_doubt,
+        "name": name,
+        "subject": subject,
+        "segment": segment,
+        "in_doubt": in_doubt,
         "priority": priority,
-    }  # fmt: skip
+    }
     changes = {key: value for key, value in options.items() if value is not None}
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):

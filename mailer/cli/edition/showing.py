@@ -42,11 +42,23 @@ def list_editions(
         recent_editions = tx.editions.list_recent_editions(state or (), limit)
         Output(json).print_table(
             recent_editions,
-            {"edition": "right", "name": "", "list": "", "state": "", "stories": "right",
-             "made": "", "to be sent": "", "reason": ""},
+            {
+                "edition": "right",
+                "name": "",
+                "list": "",
+                "state": "",
+                "stories": "right",
+                "made": "",
+                "to be sent": "",
+                "reason": "",
+            },
             [
                 (
-                    edition.id, edition.name, edition.list, edition.state, len(edition.stories),
+                    edition.id,
+                    edition.name,
+                    edition.list,
+                    edition.state,
+                    len(edition.stories),
                     edition.created_at,
                     edition.appointment.moment
                     if edition.appointment and edition.state in OPEN_STATES
@@ -56,7 +68,7 @@ def list_editions(
                 for edition in recent_editions
             ],
             empty="no edition yet: mailer digest assemble NAME",
-        )  # fmt: skip
+        )
 
 
 @app.command("show", rich_help_panel=LOOKING)

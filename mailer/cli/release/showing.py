@@ -53,8 +53,13 @@ def show_release(slug: StorySlug, json: JsonOption = False) -> None:
         out.print_table(
             reports,
             {
-                "edition": "right", "is": "", "state": "", "when": "", "list": "",
-                "sent": "right", "of": "right",
+                "edition": "right",
+                "is": "",
+                "state": "",
+                "when": "",
+                "list": "",
+                "sent": "right",
+                "of": "right",
             },
             [
                 (
@@ -68,7 +73,7 @@ def show_release(slug: StorySlug, json: JsonOption = False) -> None:
                 for report in reports
             ],
             empty=f"not sent yet: mailer release send {slug} --to LIST",
-        )  # fmt: skip
+        )
 
 
 def _format_start(edition: Edition) -> str:

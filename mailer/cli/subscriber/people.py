@@ -99,19 +99,30 @@ def print_memberships(out: Output, memberships: Sequence[Membership]) -> None:
     out.print_table(
         memberships,
         {
-            "list": "", "state": "", "topics": "", "language": "", "frequency": "",
-            "paused until": "", "joined": "", "left": "",
+            "list": "",
+            "state": "",
+            "topics": "",
+            "language": "",
+            "frequency": "",
+            "paused until": "",
+            "joined": "",
+            "left": "",
         },
         [
             (
-                membership.list, membership.state, membership.topics or "all",
-                membership.language, membership.frequency, membership.paused_until,
-                membership.joined_at, membership.left_at,
+                membership.list,
+                membership.state,
+                membership.topics or "all",
+                membership.language,
+                membership.frequency,
+                membership.paused_until,
+                membership.joined_at,
+                membership.left_at,
             )
             for membership in memberships
         ],
         empty="on no list",
-    )  # fmt: skip
+    )
 
 
 @app.command("show", rich_help_panel=ONE_PERSON)
@@ -164,9 +175,13 @@ def edit_subscriber(
     Example: mailer subscriber edit ana@example.org --language es"""
     out = Output(json)
     options = {
-        "address": new_address, "name": name, "language": language, "country": country,
-        "time_zone": time_zone, "tags": tuple(tag) if tag is not None else None,
-    }  # fmt: skip
+        "address": new_address,
+        "name": name,
+        "language": language,
+        "country": country,
+        "time_zone": time_zone,
+        "tags": tuple(tag) if tag is not None else None,
+    }
     changes = {key: value for key, value in options.items() if value is not None}
     if not changes:
         raise UsageError("no change was given", hint="see `mailer subscriber edit --help`")

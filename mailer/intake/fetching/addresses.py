@@ -20,9 +20,17 @@ LONGEST = 2_000
 """Maximum length of an address in characters."""
 
 INNER_NAMES = (
-    "localhost", "localdomain", "local", "internal", "home.arpa",
-    "intranet", "private", "corp", "home", "lan",
-)  # fmt: skip
+    "localhost",
+    "localdomain",
+    "local",
+    "internal",
+    "home.arpa",
+    "intranet",
+    "private",
+    "corp",
+    "home",
+    "lan",
+)
 """Names that only mean something inside a network: RFC 6761, 6762, 8375, ICANN's .internal, and
 names that ICANN does not delegate because so many networks use them."""
 

@@ -33,10 +33,23 @@ class Block:
 
 
 MARKS = {
-    "a": "a", "strong": "strong", "b": "strong", "em": "em", "i": "em", "s": "s", "del": "s",
-    "strike": "s", "u": "u", "small": "small", "q": "q", "cite": "cite", "abbr": "abbr",
-    "acronym": "abbr", "sub": "sub", "sup": "sup",
-}  # fmt: skip
+    "a": "a",
+    "strong": "strong",
+    "b": "strong",
+    "em": "em",
+    "i": "em",
+    "s": "s",
+    "del": "s",
+    "strike": "s",
+    "u": "u",
+    "small": "small",
+    "q": "q",
+    "cite": "cite",
+    "abbr": "abbr",
+    "acronym": "abbr",
+    "sub": "sub",
+    "sup": "sup",
+}
 
 _HEADINGS = {"h1": "h2", "h2": "h2", "h3": "h3", "h4": "h4", "h5": "h4", "h6": "h4"}
 _CODE = frozenset({"code", "kbd", "samp", "tt"})

@@ -13,11 +13,23 @@ from mailer.intake.normalise.tree import Node
 from mailer.intake.omissions import OmissionReport
 
 _OMITTED_ELEMENTS = {
-    "applet": "embedded object", "audio": "sound", "button": "button", "canvas": "drawing",
-    "embed": "embedded object", "form": "form", "frame": "frame", "iframe": "frame",
-    "math": "formula", "object": "embedded object", "script": "script", "select": "form",
-    "style": "style", "svg": "drawing", "textarea": "form", "video": "video",
-}  # fmt: skip
+    "applet": "embedded object",
+    "audio": "sound",
+    "button": "button",
+    "canvas": "drawing",
+    "embed": "embedded object",
+    "form": "form",
+    "frame": "frame",
+    "iframe": "frame",
+    "math": "formula",
+    "object": "embedded object",
+    "script": "script",
+    "select": "form",
+    "style": "style",
+    "svg": "drawing",
+    "textarea": "form",
+    "video": "video",
+}
 _TAG = re.compile(rf"<({'|'.join(_OMITTED_ELEMENTS)})\b([^>]{{0,2000}})", re.IGNORECASE)
 _SOURCE = re.compile(r"""(?:src|data|action)\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
 _VIDEOS = ("youtube", "youtu.be", "vimeo", "dailymotion")

@@ -71,7 +71,8 @@ def _render_leaf(leaf: Leaf) -> str:
     if leaf.kind == "br":
         return "<br>"
     if leaf.kind == "img":
-        return render_start_tag("img", (("src", dict(leaf.attributes)["src"]), ("alt", leaf.text),
-                               *leaf.attributes[1:]))  # fmt: skip
+        return render_start_tag(
+            "img", (("src", dict(leaf.attributes)["src"]), ("alt", leaf.text), *leaf.attributes[1:])
+        )
     text = escape(leaf.text, quote=False)
     return f"<code>{text}</code>" if leaf.kind == "code" else text

@@ -41,12 +41,21 @@ _ATTRIBUTES = {
     "b": {"id"},
     "del": {"datetime"},
     "ins": {"datetime"},
-    "img": {"src", "alt", "title", "width", "height", "srcset", "data-src", "data-lazy-src",
-            "data-original"},
+    "img": {
+        "src",
+        "alt",
+        "title",
+        "width",
+        "height",
+        "srcset",
+        "data-src",
+        "data-lazy-src",
+        "data-original",
+    },
     "ol": {"start"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan", "scope"},
-}  # fmt: skip
+}
 
 
 @dataclass(slots=True)

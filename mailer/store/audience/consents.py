@@ -14,9 +14,19 @@ from mailer.tokens import hash_address
 
 # Prepared, as an import logs an entry for each of its rows.
 _LOG = PreparedInsert(
-    schema.consent, "at", "act", "list", "subscriber_id", "address_key", "address", "source",
-    "basis", "wording_id", "detail", "actor_key",
-)  # fmt: skip
+    schema.consent,
+    "at",
+    "act",
+    "list",
+    "subscriber_id",
+    "address_key",
+    "address",
+    "source",
+    "basis",
+    "wording_id",
+    "detail",
+    "actor_key",
+)
 
 _WORDING = select(schema.wording.c.id).where(schema.wording.c.key == bindparam("shown"))
 

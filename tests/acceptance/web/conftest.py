@@ -22,8 +22,14 @@ JOURNEY_VARIANTS = (
 SHORT_VARIANTS = 2
 """Number of variants of each journey in the suite, one after the other; `make proofs` has all."""
 
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-         "--process-per-site", "--disable-site-isolation-trials"]  # fmt: skip
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--process-per-site",
+    "--disable-site-isolation-trials",
+]
 """Builds run as root, and Chromium's sandbox does not work for root; only our own pages are
 opened."""
 

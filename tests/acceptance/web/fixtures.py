@@ -168,13 +168,23 @@ def seed_office(mailer: Mailer) -> None:
             )
         body = "Boats are built again at the harbour."
         for language, title in TITLES.items():
-            articles.add_article(tx, STAFF, Content(
-                    slug=STORY, language=language, kind=ArticleKind.NEWS,
-                    title=title, summary=title,
-                    published=now - timedelta(days=1), body=body, html=to_html(body),
+            articles.add_article(
+                tx,
+                STAFF,
+                Content(
+                    slug=STORY,
+                    language=language,
+                    kind=ArticleKind.NEWS,
+                    title=title,
+                    summary=title,
+                    published=now - timedelta(days=1),
+                    body=body,
+                    html=to_html(body),
                     topics=("integration",),
                     canonical_url=f"https://www.example.org/{language}/boats",
-                ), now)  # fmt: skip
+                ),
+                now,
+            )
 
 
 def build_settings(base_settings: Settings, relay: Relay, url: str) -> Settings:

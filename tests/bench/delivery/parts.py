@@ -98,8 +98,10 @@ class Bench:
         if "source" not in self._runs:
             office = self._get_office(self.scale.n)
             source_options = {
-                "sessions": self.scale.connections, "size": office.size, "count": self.scale.n,
-            }  # fmt: skip
+                "sessions": self.scale.connections,
+                "size": office.size,
+                "count": self.scale.n,
+            }
             runs_by_name: dict[str, list[BenchRun]] = {name: [] for name in names}
             for round_number in range(self.scale.runs):
                 _print_note(f"throughput, round {round_number + 1} of {self.scale.runs}")

@@ -52,9 +52,13 @@ def run_smtp_source(
     many messages."""
     with run_sink(folder) as server:
         bench_run = _run_program(
-            folder, server.port, sessions=sessions, size=size - measure_header_size(), count=count,
+            folder,
+            server.port,
+            sessions=sessions,
+            size=size - measure_header_size(),
+            count=count,
             reuse_links=reuse_links,
-        )  # fmt: skip
+        )
         bench_run.check_count(server.messages, "smtp-source")
         return bench_run
 

@@ -80,10 +80,18 @@ class PageRequests:
         """Generate public traffic like that after a send: mostly reading, some unsubscribing, some
         signing up."""
         shares = {
-            "mail in browser": 20, "issue": 5, "archive": 10, "search": 5, "feed": 5,
-            "sign-up page": 10, "sign-up": 10, "preferences page": 10, "preferences": 5,
-            "unsubscribe page": 5, "one-click": 15,
-        }  # fmt: skip
+            "mail in browser": 20,
+            "issue": 5,
+            "archive": 10,
+            "search": 5,
+            "feed": 5,
+            "sign-up page": 10,
+            "sign-up": 10,
+            "preferences page": 10,
+            "preferences": 5,
+            "unsubscribe page": 5,
+            "one-click": 15,
+        }
         kinds = self.kinds
         for kind in self._chance.choices(list(shares), list(shares.values()), k=count):
             yield kinds[kind]()

@@ -8,9 +8,7 @@ hour here, so that all occurrences have the same date.
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 
 from mailer import articles, config, digests
@@ -26,6 +24,7 @@ from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.store import SqlTransaction, Store
 from tests.actors import STAFF
 from tests.crash import fixtures as plain
+from tests.crash.calendar.expectations import DigestTrait, Expectations, ExpectedOccurrence
 from tests.integration.factories import (
     add_subscriber,
     make_content,
@@ -71,62 +70,6 @@ tick = 0.2
 [delivery]
 lease = {lease}
 """
-
-
-class DigestTrait(StrEnum):
-    """The peculiarity of a digest."""
-
-    READER = "is sent by each reader's time zone"
-    REVIEWED = "needs approval, which comes soon"
-    SLOW = "needs approval, which may come too late"
-    EMPTY = "has no story at first"
-    MOVED = "has a first occurrence that staff moved"
-    MISSED = "has missed two occurrences"
-    LATE = "has missed its first occurrence by more than its grace"
-    CLOSED = "has its first occurrence on a blackout day"
-    DAILY = "recurs daily"
-    SHARED = "shares its stories with the next digest"
-    TWIN = "shares its stories with the digest before it"
-    PLAIN = "has no peculiarity"
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedOccurrence:
-    """One occurrence, and its expected result.
-
-    `rule_time` is the local time that its rule gives, which names it, and `sent_at` the time to
-    which staff moved it. `reason` is the start of its reason. `notice` is the kind of notice that
-    staff get if there is no edition."""
-
-    digest_slug: str
-    rule_time: str
-    expected_state: str = "made"
-    reason: str = ""
-    has_stories: bool = True
-    sent_at: str = ""
-    notice: str = ""
-
-
-@dataclass(slots=True)
-class Expectations:
-    """The expected result of a trial.
-
-    `stories` are those of each digest, by its slug; every reader gets each of them once."""
-
-    zone: str
-    readers: tuple[str, ...]
-    traits: dict[str, DigestTrait]
-    occurrences: list[ExpectedOccurrence] = field(default_factory=list)
-    stories: dict[str, set[str]] = field(default_factory=dict)
-
-    @property
-    def reviewed_digests(self) -> set[str]:
-        """The digests whose editions need approval."""
-        return {
-            slug
-            for slug, trait in self.traits.items()
-            if trait in {DigestTrait.REVIEWED, DigestTrait.SLOW}
-        }
 
 
 class TrialOffice:
@@ -248,14 +191,24 @@ class TrialOffice:
                 self.schedule_occurrence(tx, slug, now - 50 * MINUTE)
             case DigestTrait.LATE:
                 self.schedule_occurrence(
-                    tx, slug, now - 90 * MINUTE, has_stories=False,
-                    expected_state="held", reason="it was missed by ", notice="held",
-                )  # fmt: skip
+                    tx,
+                    slug,
+                    now - 90 * MINUTE,
+                    has_stories=False,
+                    expected_state="held",
+                    reason="it was missed by ",
+                    notice="held",
+                )
             case DigestTrait.CLOSED:
                 self.schedule_occurrence(
-                    tx, slug, now - DAY, has_stories=False,
-                    expected_state="skipped", reason=CLOSED, notice="skipped",
-                )  # fmt: skip
+                    tx,
+                    slug,
+                    now - DAY,
+                    has_stories=False,
+                    expected_state="skipped",
+                    reason=CLOSED,
+                    notice="skipped",
+                )
             case DigestTrait.DAILY:
                 self.schedule_occurrence(tx, slug, now - 55 * MINUTE, rule="daily")
             case DigestTrait.TWIN:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.crash.calendar.database_contents import DatabaseContents, Edition
-from tests.crash.calendar.fixtures import Expectations, ExpectedOccurrence
+from tests.crash.calendar.expectations import Expectations, ExpectedOccurrence
 from tests.crash.calendar.notice_checks import check_notices
 from tests.crash.judge import Verdict as Messages
 from tests.crash.judge import Witness

@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from tests.crash.calendar.database_contents import DatabaseContents, Edition
-from tests.crash.calendar.fixtures import APPROVER, WATCHER, Expectations
+from tests.crash.calendar.expectations import Expectations
+from tests.crash.calendar.fixtures import APPROVER, WATCHER
 
 _KIND_BY_SUBJECT = {
     "Approve ": "review",

@@ -15,7 +15,8 @@ from mailer.actor import create_local_actor
 from mailer.app import open_mailer
 from mailer.errors import BadTransition
 from mailer.model.edition_states import EditionState
-from tests.crash.calendar.fixtures import PERSON, DigestTrait, TrialOffice
+from tests.crash.calendar.expectations import DigestTrait
+from tests.crash.calendar.fixtures import PERSON, TrialOffice
 
 STEP_SECONDS = 0.05
 """Seconds between two steps of their work."""

@@ -15,20 +15,19 @@ INTERVAL = 0.1
 """Seconds between two samples."""
 
 
-class StallMeter:
-    """Sampler of one process, from its start until `stop`."""
+class WaitRecord:
+    """The waiting time of one process, sample by sample. `processes` is the folder /proc."""
 
-    def __init__(self, pid: int) -> None:
-        self._tasks = Path(f"/proc/{pid}/task")
+    def __init__(self, pid: int, start: float, processes: Path = Path("/proc")) -> None:
+        self._tasks = processes / str(pid) / "task"
         self._times: list[float] = []
         self._waited: list[float] = []
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._take_samples)
-        self._thread.start()
+        self._overslept, self._sampled_at = 0.0, start
 
-    def stop(self) -> None:
-        self._ended.set()
-        self._thread.join()
+    def was_starved(self, moment: float, lease: float) -> bool:
+        """Check that the process waited for a processor for half of its lease or longer, in the
+        time of three leases before the moment."""
+        return self.measure_wait(moment - 3 * lease, moment) >= lease / 2
 
     def measure_wait(self, start: float, end: float) -> float:
         """Return the seconds that the process waited for a processor between two moments of the
@@ -37,15 +36,14 @@ class StallMeter:
         first, last = bisect_left(times, start), min(bisect_left(times, end), len(waited) - 1)
         return waited[last] - waited[max(first - 1, 0)] if waited else 0.0
 
-    def _take_samples(self) -> None:
-        overslept, last = 0.0, time.monotonic()
-        while not self._ended.wait(INTERVAL):
-            now = time.monotonic()
-            # If the whole machine stood still, so did this thread.
-            overslept += max(now - last - INTERVAL, 0.0)
-            last = now
-            self._waited.append(max(overslept + self._read_run_delay(), *self._waited[-1:], 0.0))
-            self._times.append(now)
+    def take_sample(self, now: float) -> None:
+        """Add a sample, about `INTERVAL` after the one before."""
+        # If the whole machine stood still, so did the thread that takes the samples.
+        self._overslept += max(now - self._sampled_at - INTERVAL, 0.0)
+        self._sampled_at = now
+        # A thread that ends takes its waiting time along.
+        self._waited.append(max(self._overslept + self._read_run_delay(), *self._waited[-1:], 0.0))
+        self._times.append(now)
 
     def _read_run_delay(self) -> float:
         """Return the time that the process's threads were ready to run and did not, in seconds:
@@ -57,3 +55,21 @@ class StallMeter:
             except (OSError, IndexError, ValueError):
                 continue  # the thread has ended
         return nanoseconds / 1e9
+
+
+class StallMeter(WaitRecord):
+    """Sampler of one process, from its start until `stop`."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(pid, time.monotonic())
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._take_samples)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _take_samples(self) -> None:
+        while not self._ended.wait(INTERVAL):
+            self.take_sample(time.monotonic())

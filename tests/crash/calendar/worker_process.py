@@ -111,7 +111,7 @@ class WorkerProcess:
     def _is_excused(self, line: LogLine, *, was_frozen: bool) -> bool:
         text = f"{line.event} {dict(line.fields)}"
         return any(words in text for words in SESSION_ENDED) and (
-            was_frozen or self._stalls.measure_wait(line.at - 3 * LEASE, line.at) >= LEASE / 2
+            was_frozen or self._stalls.was_starved(line.at, LEASE)
         )
 
     # ---- signals --------------------------------------------------------------------------------

@@ -122,13 +122,24 @@ def complete_words(line: str, folder: Path) -> list[str]:
     ("line", "offers"),
     [
         ("mailer top", ["topic"]),
-        ("mailer s", ["source", "subscriber", "segment", "suppression", "send", "schedule",
-                      "status", "serve"]),
+        (
+            "mailer s",
+            [
+                "source",
+                "subscriber",
+                "segment",
+                "suppression",
+                "send",
+                "schedule",
+                "status",
+                "serve",
+            ],
+        ),
         ("mailer topic re", ["remove-name", "remove"]),
         ("mailer delivery in-doubt r", ["resend"]),
         ("mailer edition list --st", ["--state"]),
     ],
-)  # fmt: skip
+)
 def test_shell_completes_commands_and_options(
     line: str, offers: list[str], office_folder: Path
 ) -> None:

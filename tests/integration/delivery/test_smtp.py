@@ -62,8 +62,10 @@ def test_one_connection_sends_many_messages_and_quits(relay: Relay) -> None:
             )
     assert relay.connections == 1
     assert [command.split(" ")[0].upper() for command in relay.commands] == [
-        "EHLO", *["MAIL", "RCPT", "DATA"] * 3, "QUIT",
-    ]  # fmt: skip
+        "EHLO",
+        *["MAIL", "RCPT", "DATA"] * 3,
+        "QUIT",
+    ]
 
 
 def test_550_recipient_is_followed_by_rset(relay: Relay) -> None:

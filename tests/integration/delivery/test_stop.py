@@ -110,8 +110,10 @@ def test_second_sigterm_stops_at_once(
     in_doubt = [item for item in deliveries.values() if item.state is _S.IN_DOUBT]
     assert 0 < len(in_doubt) <= CONNECTIONS * WINDOW
     assert {(item.state, item.attempt) for item in deliveries.values()} == {
-        (_S.SENT, 1), (_S.QUEUED, 0), (_S.IN_DOUBT, 1),
-    }  # fmt: skip
+        (_S.SENT, 1),
+        (_S.QUEUED, 0),
+        (_S.IN_DOUBT, 1),
+    }
 
     relay.reset_script()
     mailer.deliver_editions([edition], threading.Event())

@@ -37,10 +37,14 @@ ANA = READERS[0]
 @pytest.mark.parametrize(
     ("step", "response"),
     [
-        (Step.MAIL, CLOSE), (Step.RCPT, CLOSE), (Step.DATA, CLOSE), (Step.RCPT, SILENCE),
-        (Step.MAIL, "421 4.3.2 going down"), (Step.MAIL, "451 4.3.0 busy"),
+        (Step.MAIL, CLOSE),
+        (Step.RCPT, CLOSE),
+        (Step.DATA, CLOSE),
+        (Step.RCPT, SILENCE),
+        (Step.MAIL, "421 4.3.2 going down"),
+        (Step.MAIL, "451 4.3.0 busy"),
     ],
-)  # fmt: skip
+)
 def test_link_lost_before_message_is_reopened(
     mailer: Mailer, relay: Relay, step: Step, response: Response
 ) -> None:

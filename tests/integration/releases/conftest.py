@@ -7,12 +7,15 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.log import create_logger
+from mailer.model.contacts import Trust
 from mailer.model.editions import Edition
 from mailer.web.public import create_public_app, response_cache
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.releases.factories import (
+    CONTACTS,
     PressScenario,
+    add_contact,
     begin_release,
     create_office,
     create_sent_digest,
@@ -37,4 +40,14 @@ def release(mailer: Mailer) -> Edition:
     """The release, begun: nothing of it is sent yet."""
     with mailer.store.begin() as tx:
         create_office(tx)
+        return begin_release(mailer, tx)
+
+
+@pytest.fixture
+def wide_release(mailer: Mailer) -> Edition:
+    """A release to twelve more contacts, begun."""
+    with mailer.store.begin() as tx:
+        create_office(tx)
+        for address in CONTACTS:
+            add_contact(tx, address, Trust.UNTRUSTED)
         return begin_release(mailer, tx)

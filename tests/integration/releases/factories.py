@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mailer import digests, editions, embargoes, releases, tokens
+from mailer import articles, digests, editions, embargoes, releases, tokens
+from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.audience import contacts, lists
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
@@ -15,10 +16,11 @@ from mailer.errors import Embargoed
 from mailer.model.articles import ArticleKind
 from mailer.model.contacts import ContactProfile, FollowUp, Trust
 from mailer.model.edition_states import EditionRole, EditionState
-from mailer.model.editions import Edition, NewEdition
+from mailer.model.editions import ChangeNote, Edition, NewEdition
 from mailer.model.embargoes import Embargo, EmbargoTerms
 from mailer.model.lists import Visibility
 from mailer.model.press_release import Asset, AssetKind, Quote, Release
+from mailer.releases import CorrectionResult
 from mailer.store import SqlTransaction
 from tests.actors import AMINA, STAFF
 from tests.fake_relay import Relay
@@ -73,12 +75,16 @@ def create_office(tx: SqlTransaction) -> None:
             quotes=(Quote("We lit them.", "Mara Vell"),),
             assets=(
                 Asset(
-                    AssetKind.DOCUMENT, f"{WORD} in figures", file=FILE, name="figures.csv",
-                    media_type="text/csv", size=8,
+                    AssetKind.DOCUMENT,
+                    f"{WORD} in figures",
+                    file=FILE,
+                    name="figures.csv",
+                    media_type="text/csv",
+                    size=8,
                 ),
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def create_sent_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
@@ -260,3 +266,47 @@ def begin_release(mailer: Mailer, tx: SqlTransaction, **fields: Any) -> Edition:
     return releases.begin_release(
         tx, AMINA, release_editions, mailer.renderer, mailer.clock()
     ).release
+
+
+# ---- corrections and kills ---------------------------------------------------------------------
+
+CHANGE = ChangeNote({"": "Ten towns, not twelve."}, {"": "We had counted two twice."})
+WHAT, WHY = CHANGE.what[""], CHANGE.why[""]
+CONTACTS = [f"press{number:02}@example.org" for number in range(12)]
+
+
+def deliver_mails(mailer: Mailer) -> None:
+    mailer.deliver_editions([], threading.Event(), follow_new=True)
+
+
+def correct_release(mailer: Mailer, title: str = "Lanterns, corrected") -> CorrectionResult:
+    with mailer.store.begin() as tx:
+        articles.edit_article(tx, STAFF, SLUG, "en", {"title": title}, mailer.clock())
+        return releases.correct_release(tx, AMINA, SLUG, CHANGE, mailer.renderer, mailer.clock())
+
+
+def list_recipients(relay: Relay, word: str) -> list[str]:
+    """Return the addresses that mails with this word in their subject were accepted for."""
+    return sorted(
+        mail.recipient
+        for mail in relay.received
+        if mail.accepted and word in str(mail.message["Subject"])
+    )
+
+
+def list_all_recipients() -> list[str]:
+    return sorted(["ana@example.org", "ben@example.org", *CONTACTS])
+
+
+def request_kill(mailer: Mailer, actor_name: str = "Amina") -> tuple[Edition, ...]:
+    with mailer.store.begin() as tx:
+        return releases.request_kill(
+            tx, create_local_actor(actor_name), SLUG, {"": "It is not true."}, mailer.clock()
+        )[0]
+
+
+def confirm_kill(mailer: Mailer, actor_name: str = "Bela") -> CorrectionResult:
+    with mailer.store.begin() as tx:
+        return releases.confirm_kill(
+            tx, create_local_actor(actor_name), SLUG, mailer.renderer, mailer.clock()
+        )

@@ -35,24 +35,22 @@ from tests.actors import AMINA, STAFF
 from tests.fake_relay import Relay, Step
 from tests.integration import factories
 from tests.integration.releases.factories import (
+    CHANGE,
     MINUTE,
     SLUG,
     TRUSTED,
     UNTRUSTED,
+    WHAT,
     PressScenario,
     add_contact,
     begin_release,
-    create_office,
-    get_current_minute,
-    make_terms,
-)
-from tests.integration.releases.test_corrections import (
-    CHANGE,
-    WHAT,
     confirm_kill,
     correct_release,
+    create_office,
     deliver_mails,
+    get_current_minute,
     list_recipients,
+    make_terms,
     request_kill,
 )
 

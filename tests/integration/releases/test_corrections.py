@@ -1,23 +1,16 @@
-"""A correction or kill reaches exactly the recipients of the release, once; a kill takes two
-people."""
-
-import threading
+"""A correction reaches exactly the recipients of the release, once."""
 
 import pytest
 from sqlalchemy import update
 
-from mailer import articles, editions, embargoes, releases, tokens
-from mailer.actor import create_local_actor
+from mailer import articles, editions, releases
 from mailer.app import Mailer
 from mailer.audience import lists, preferences
-from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
 from mailer.errors import Refused
-from mailer.model.articles import ArticleKind, ArticleQuery, ArticleState
-from mailer.model.contacts import Trust
+from mailer.model.articles import ArticleKind
 from mailer.model.deliveries import DeliveryState, Settlement
 from mailer.model.edition_states import EditionRole, EditionState, InDoubtPolicy
 from mailer.model.editions import ChangeNote, Edition, NewEdition
-from mailer.model.embargoes import EmbargoEventType
 from mailer.releases import CorrectionResult
 from mailer.store.schema import edition as edition_table
 from tests.actors import AMINA, STAFF
@@ -29,64 +22,30 @@ from tests.integration.delivery.delivery_runs import (
 )
 from tests.integration.factories import read_deliveries, read_delivery_states
 from tests.integration.releases.factories import (
-    MINUTE,
+    CHANGE,
+    CONTACTS,
     SLUG,
-    TRUSTED,
+    WHAT,
+    WHY,
     PressScenario,
-    add_contact,
     begin_release,
+    correct_release,
     create_office,
-    get_current_minute,
-    make_terms,
+    deliver_mails,
+    list_all_recipients,
+    list_recipients,
 )
-
-CHANGE = ChangeNote({"": "Ten towns, not twelve."}, {"": "We had counted two twice."})
-WHAT, WHY = CHANGE.what[""], CHANGE.why[""]
-CONTACTS = [f"press{number:02}@example.org" for number in range(12)]
-
-
-@pytest.fixture
-def release(mailer: Mailer) -> Edition:
-    """A release to twelve more contacts, begun."""
-    with mailer.store.begin() as tx:
-        create_office(tx)
-        for address in CONTACTS:
-            add_contact(tx, address, Trust.UNTRUSTED)
-        return begin_release(mailer, tx)
-
-
-def deliver_mails(mailer: Mailer) -> None:
-    mailer.deliver_editions([], threading.Event(), follow_new=True)
-
-
-def correct_release(mailer: Mailer, title: str = "Lanterns, corrected") -> CorrectionResult:
-    with mailer.store.begin() as tx:
-        articles.edit_article(tx, STAFF, SLUG, "en", {"title": title}, mailer.clock())
-        return releases.correct_release(tx, AMINA, SLUG, CHANGE, mailer.renderer, mailer.clock())
-
-
-def list_recipients(relay: Relay, word: str) -> list[str]:
-    """Return the addresses that mails with this word in their subject were accepted for."""
-    return sorted(
-        mail.recipient
-        for mail in relay.received
-        if mail.accepted and word in str(mail.message["Subject"])
-    )
-
-
-def list_all_recipients() -> list[str]:
-    return sorted(["ana@example.org", "ben@example.org", *CONTACTS])
 
 
 def test_correction_reaches_recipients_and_new_version_the_rest(
-    mailer: Mailer, relay: Relay, release: Edition
+    mailer: Mailer, relay: Relay, wide_release: Edition
 ) -> None:
     """The first send is stopped after a few recipients, in the middle of a message."""
     created: list[CorrectionResult] = []
     run_during_first_message(relay, lambda: created.append(correct_release(mailer)))
     deliver_mails(with_single_connection(mailer))
     with mailer.store.read() as tx:
-        assert factories.reload_edition(tx, release).state is EditionState.CANCELLED
+        assert factories.reload_edition(tx, wide_release).state is EditionState.CANCELLED
     deliver_mails(mailer)
     old = list_recipients(relay, "Press release: Lanterns on")
     assert 0 < len(old) < len(list_all_recipients())
@@ -94,7 +53,7 @@ def test_correction_reaches_recipients_and_new_version_the_rest(
     new = list_recipients(relay, "Press release: Lanterns, corrected")
     assert sorted([*old, *new]) == list_all_recipients()
     (stopped,) = created[0].stopped
-    assert stopped.id == release.id
+    assert stopped.id == wide_release.id
     assert [edition.role for edition, _ in created[0].begun] == [
         EditionRole.CORRECTION,
         EditionRole.RELEASE,
@@ -102,12 +61,12 @@ def test_correction_reaches_recipients_and_new_version_the_rest(
 
 
 def test_correction_after_resumed_release_reaches_all_recipients(
-    mailer: Mailer, relay: Relay, release: Edition
+    mailer: Mailer, relay: Relay, wide_release: Edition
 ) -> None:
     def pause() -> None:
         with mailer.store.begin() as tx:
             editions.pause_edition(
-                tx, STAFF, factories.reload_edition(tx, release), mailer.clock(), reason="look"
+                tx, STAFF, factories.reload_edition(tx, wide_release), mailer.clock(), reason="look"
             )
 
     run_during_first_message(relay, pause)
@@ -115,7 +74,9 @@ def test_correction_after_resumed_release_reaches_all_recipients(
     before = len(relay.accepted)
     assert 0 < before < len(list_all_recipients())
     with mailer.store.begin() as tx:
-        editions.resume_edition(tx, STAFF, factories.reload_edition(tx, release), mailer.clock())
+        editions.resume_edition(
+            tx, STAFF, factories.reload_edition(tx, wide_release), mailer.clock()
+        )
     deliver_mails(mailer)
     correct_release(mailer)
     deliver_mails(mailer)
@@ -126,12 +87,14 @@ def test_correction_after_resumed_release_reaches_all_recipients(
     )
 
 
-def test_late_settlement_adds_recipient_to_correction(mailer: Mailer, release: Edition) -> None:
+def test_late_settlement_adds_recipient_to_correction(
+    mailer: Mailer, wide_release: Edition
+) -> None:
     """The outcome of a message on the wire is unknown. If the message turns out to have arrived,
     its recipient gets the correction too; if it did not, the new version."""
     with mailer.store.begin() as tx:
         sleeper = factories.register_worker(tx)
-        first, second, *_ = tx.outbox.claim_deliveries(release.id, sleeper, 3)
+        first, second, *_ = tx.outbox.claim_deliveries(wide_release.id, sleeper, 3)
         assert tx.outbox.gate_deliveries(sleeper, [first.id, second.id]) == {first.id, second.id}
     created = correct_release(mailer)
     plans = {edition.role: plan for edition, plan in created.begun}
@@ -145,7 +108,7 @@ def test_late_settlement_adds_recipient_to_correction(mailer: Mailer, release: E
                 Settlement(second.id, sleeper, DeliveryState.QUEUED, "450 later", 60.0),
             ]
         )
-        tx.outbox.cancel_unsent_deliveries(release.id)
+        tx.outbox.cancel_unsent_deliveries(wide_release.id)
     deliver_mails(mailer)
     assert read_delivery_states(mailer.store, correction) == {first.address: DeliveryState.SENT}
     reached = read_delivery_states(mailer.store, rest)
@@ -157,16 +120,16 @@ def test_late_settlement_adds_recipient_to_correction(mailer: Mailer, release: E
 
 
 def test_in_doubt_delivery_gets_the_correction(
-    mailer: Mailer, relay: Relay, release: Edition
+    mailer: Mailer, relay: Relay, wide_release: Edition
 ) -> None:
     relay.answer_once(Step.DOT, CLOSE)
     with mailer.store.begin() as tx:
-        statement = update(edition_table).where(edition_table.c.id == release.id)
+        statement = update(edition_table).where(edition_table.c.id == wide_release.id)
         tx.connection.execute(statement.values(in_doubt=InDoubtPolicy.KEEP_IN_DOUBT.value))
     deliver_mails(with_single_connection(mailer))
     doubted = [
         address
-        for address, state in read_delivery_states(mailer.store, release).items()
+        for address, state in read_delivery_states(mailer.store, wide_release).items()
         if state is DeliveryState.IN_DOUBT
     ]
     assert len(doubted) == 1
@@ -176,7 +139,7 @@ def test_in_doubt_delivery_gets_the_correction(
 
 
 def test_second_correction_reaches_recipients_of_any_version(
-    mailer: Mailer, relay: Relay, release: Edition
+    mailer: Mailer, relay: Relay, wide_release: Edition
 ) -> None:
     deliver_mails(mailer)
     correct_release(mailer)
@@ -187,7 +150,7 @@ def test_second_correction_reaches_recipients_of_any_version(
 
 
 def test_correction_skips_unsubscribed_and_suppressed_contacts(
-    mailer: Mailer, relay: Relay, release: Edition
+    mailer: Mailer, relay: Relay, wide_release: Edition
 ) -> None:
     deliver_mails(mailer)
     with mailer.store.begin() as tx:
@@ -201,7 +164,7 @@ def test_correction_skips_unsubscribed_and_suppressed_contacts(
 
 
 def test_correction_of_unsent_or_unchanged_release_is_refused(
-    mailer: Mailer, release: Edition
+    mailer: Mailer, wide_release: Edition
 ) -> None:
     with mailer.store.begin() as tx, pytest.raises(Refused, match="has not changed"):
         releases.correct_release(tx, AMINA, SLUG, CHANGE, mailer.renderer, mailer.clock())
@@ -211,7 +174,7 @@ def test_correction_of_unsent_or_unchanged_release_is_refused(
             releases.correct_release(tx, AMINA, "boats", CHANGE, mailer.renderer, mailer.clock())
 
 
-def test_changed_release_is_refused_as_new_release(mailer: Mailer, release: Edition) -> None:
+def test_changed_release_is_refused_as_new_release(mailer: Mailer, wide_release: Edition) -> None:
     with mailer.store.begin() as tx:
         articles.edit_article(tx, STAFF, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
         with pytest.raises(Refused, match="was changed after it was sent"):
@@ -278,156 +241,6 @@ def test_correction_states_the_change_in_readers_language(mailer: Mailer, relay:
     assert "We miscounted." in french
 
 
-# ---- kills ------------------------------------------------------------------------------------
-
-
-def request_kill(mailer: Mailer, actor_name: str = "Amina") -> tuple[Edition, ...]:
-    with mailer.store.begin() as tx:
-        return releases.request_kill(
-            tx, create_local_actor(actor_name), SLUG, {"": "It is not true."}, mailer.clock()
-        )[0]
-
-
-def confirm_kill(mailer: Mailer, actor_name: str = "Bela") -> CorrectionResult:
-    with mailer.store.begin() as tx:
-        return releases.confirm_kill(
-            tx, create_local_actor(actor_name), SLUG, mailer.renderer, mailer.clock()
-        )
-
-
-def test_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
-    with pytest.raises(Refused, match="nobody has asked for"):
-        confirm_kill(mailer)
-    (paused,) = request_kill(mailer)
-    with (
-        mailer.store.begin() as tx,
-        pytest.raises(Refused, match="Amina asked for lanterns to be killed"),
-    ):
-        editions.check_not_killed(tx, editions.get_edition(tx, paused.id))
-    assert (paused.id, paused.state) == (release.id, EditionState.PAUSED)
-    with pytest.raises(Refused, match="takes two people"):
-        confirm_kill(mailer, "  amina ")
-    confirm_kill(mailer)
-    with pytest.raises(Refused, match="was killed by Amina and Bela"):
-        confirm_kill(mailer, "Chidi")
-
-
-def test_kill_request_can_be_withdrawn(mailer: Mailer, relay: Relay, release: Edition) -> None:
-    request_kill(mailer)
-    deliver_mails(mailer)
-    assert relay.received == []
-    with mailer.store.begin() as tx:
-        (again,) = releases.withdraw_kill(tx, AMINA, SLUG, mailer.clock())
-    assert again.state is EditionState.SENDING
-    deliver_mails(mailer)
-    assert sorted(relay.accepted) == list_all_recipients()
-
-
-def test_kill_stops_waiting_mails_and_notifies_recipients(
-    mailer: Mailer, relay: Relay, release: Edition
-) -> None:
-    run_during_first_message(relay, lambda: bool(request_kill(mailer)))
-    deliver_mails(with_single_connection(mailer))
-    confirm_kill(mailer)
-    deliver_mails(mailer)
-    old = list_recipients(relay, "Press release")
-    assert 0 < len(old) < len(list_all_recipients())
-    assert list_recipients(relay, "DO NOT USE") == old
-    with mailer.store.read() as tx:
-        assert factories.reload_edition(tx, release).state is EditionState.CANCELLED
-        (article,) = tx.articles.find_articles(ArticleQuery(slugs=(SLUG,)))
-    assert article.state is ArticleState.KILLED
-
-
-def test_killed_story_leaves_every_edition_and_never_comes_back(desk: PressScenario) -> None:
-    mailer = desk.mailer
-    with mailer.store.begin() as tx:
-        factories.add_story(tx, "boats")
-        approved = editions.create_edition(
-            tx, STAFF, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
-        )
-        approved = editions.approve_edition(tx, AMINA, approved, mailer.renderer, mailer.clock())
-        running = editions.create_edition(
-            tx, STAFF, NewEdition("This week", "news", stories=("boats", SLUG)), mailer.clock()
-        )
-        running, _ = editions.start_edition(
-            tx,
-            STAFF,
-            editions.approve_edition(tx, AMINA, running, mailer.renderer, mailer.clock()),
-            mailer.renderer,
-            mailer.clock(),
-        )
-    request_kill(mailer)
-    confirm_kill(mailer)
-    with mailer.store.begin() as tx:
-        approved, running = (
-            factories.reload_edition(tx, approved),
-            factories.reload_edition(tx, running),
-        )
-        assert approved.state is EditionState.DRAFT
-        assert approved.approval is None
-        assert running.state is EditionState.PAUSED
-        recomposed, _ = editions.compose_edition(tx, approved, mailer.renderer)
-        assert "Lanterns" not in tx.editions.list_bodies(recomposed)[0].html
-        with pytest.raises(Refused, match="never comes back"):
-            articles.restore_articles(tx, STAFF, SLUG, None, mailer.clock())
-        with pytest.raises(Refused, match="never comes back"):
-            factories.add_story(tx, SLUG)
-    killed_page = desk.pages.get_page(f"/press/{SLUG}")
-    assert killed_page.status == 410
-    assert "Lanterns" not in killed_page.text
-    for path in ("/press", "/press/atom.xml", "/archive/news", "/archive/news/atom.xml"):
-        assert "Lanterns" not in desk.pages.get_page(path).text, path
-    assert desk.pages.get_page(f"/archive/news/{desk.digest.uid}").status == 404
-    token = tokens.sign_token(mailer.store.key, LinkPurpose.VIEW, desk.digest.id, "en", "1")
-    assert desk.pages.get_page(f"/v/{token}").status == 410
-
-
-def test_killed_advance_copy_says_so_only_to_its_recipient(
-    desk: PressScenario,
-) -> None:
-    mailer = desk.mailer
-    with mailer.store.begin() as tx:
-        factories.add_story(tx, "second", kind=ArticleKind.PRESS_RELEASE, canonical_url="")
-        embargoes.set_embargo(
-            tx, STAFF, "second", make_terms(get_current_minute() + 60 * MINUTE), mailer.clock()
-        )
-        release_editions = releases.prepare_release(
-            tx,
-            STAFF,
-            "second",
-            lists.get_list(tx, "press"),
-            mailer.renderer,
-            mailer.clock(),
-            default_language=mailer.settings.defaults.language,
-        )
-        created = releases.begin_release(
-            tx, AMINA, release_editions, mailer.renderer, mailer.clock()
-        )
-        assert created.advance
-        contact = tx.subscribers.find_subscriber(TRUSTED)
-        assert contact
-        link = MemberLink(contact.id, lists.get_list(tx, "press").id, created.advance.id)
-    desk.deliver_mails()
-    own = "/e/" + sign_member_link(mailer.store.key, LinkPurpose.ADVANCE, link)
-    passed_on = "/v/" + tokens.sign_token(
-        mailer.store.key, LinkPurpose.VIEW, created.advance.id, "en", "1"
-    )
-    assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (200, 404)
-    with mailer.store.begin() as tx:
-        releases.request_kill(tx, AMINA, "second", {"": "It is not true."}, mailer.clock())
-    with mailer.store.begin() as tx:
-        releases.confirm_kill(
-            tx, create_local_actor("Bela"), "second", mailer.renderer, mailer.clock()
-        )
-    assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (410, 404)
-    assert desk.pages.get_page("/press/second").status == 404
-    with mailer.store.read() as tx:
-        events = [(event.what, event.who) for event in tx.embargoes.list_events("second")]
-    assert (EmbargoEventType.KILL_REQUESTED, "Amina") in events
-    assert (EmbargoEventType.KILLED, "Bela") in events
-
-
 def test_withdrawing_story_voids_approval_of_its_editions(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
         create_office(tx)
@@ -444,7 +257,7 @@ def test_withdrawing_story_voids_approval_of_its_editions(mailer: Mailer) -> Non
 
 
 def test_merged_subscriber_gets_correction_once_at_current_address(
-    mailer: Mailer, relay: Relay, release: Edition
+    mailer: Mailer, relay: Relay, wide_release: Edition
 ) -> None:
     deliver_mails(mailer)
     with mailer.store.begin() as tx:

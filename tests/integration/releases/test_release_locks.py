@@ -18,8 +18,14 @@ from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
 from mailer.store.schema import topic
 from tests.actors import AMINA, STAFF
-from tests.integration.releases.factories import SLUG, create_office, get_current_minute, make_terms
-from tests.integration.releases.test_corrections import confirm_kill, request_kill
+from tests.integration.releases.factories import (
+    SLUG,
+    confirm_kill,
+    create_office,
+    get_current_minute,
+    make_terms,
+    request_kill,
+)
 
 HOUR = timedelta(hours=1)
 

@@ -317,7 +317,9 @@ def test_page_views_are_exported_and_erased_with_the_contact(
         assert contact is not None
         data = erasure.collect_personal_data(tx, contact)["press"]
         assert (data["outlet"], data["beats"], len(data["looks"])) == (
-            "The Example", ["migration"], 1,
-        )  # fmt: skip
+            "The Example",
+            ["migration"],
+            1,
+        )
         erasure.erase_person(tx, STAFF, TRUSTED, mailer.clock())
         assert TRUSTED not in {event.who for event in tx.embargoes.list_events(SLUG)}

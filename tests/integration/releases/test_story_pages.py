@@ -12,8 +12,7 @@ from mailer.model.lists import Visibility
 from mailer.store import SqlTransaction
 from tests.actors import AMINA, STAFF
 from tests.integration import factories
-from tests.integration.releases.factories import PressScenario
-from tests.integration.releases.test_corrections import request_kill
+from tests.integration.releases.factories import PressScenario, request_kill
 
 
 def send(mailer: Mailer, tx: SqlTransaction, slug: str, to: str = "news") -> str:

@@ -126,9 +126,18 @@ def assert_message_is_valid(raw: bytes, marker: str, language: str) -> None:
     ]
     headers = {name: str(value) for name, value in message.items()}
     for name in (
-        "From", "To", "Subject", "Date", "Message-ID", "List-Id", "List-Unsubscribe",
-        "List-Unsubscribe-Post", "Precedence", "MIME-Version", "Reply-To",
-    ):  # fmt: skip
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "List-Id",
+        "List-Unsubscribe",
+        "List-Unsubscribe-Post",
+        "Precedence",
+        "MIME-Version",
+        "Reply-To",
+    ):
         assert headers[name], name
     assert b"\r\nList-Unsubscribe: <https://mail.example.org/u/" in raw, "in no encoded word"
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"

@@ -32,6 +32,11 @@ READERS = ("amal@example.org", "bela@example.org")
 START = datetime(2027, 3, 1, 6, tzinfo=UTC)
 """A Monday."""
 
+NINE = datetime(2027, 3, 2, 9, tzinfo=UTC)
+"""The time of an occurrence on the next day."""
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
 
 @dataclass
 class WorkerHarness:
@@ -74,9 +79,13 @@ class WorkerHarness:
             )
 
     def add_schedule(
-        self, rule: str, time_text: str = "09:00", slug: str = "weekly", cutoff: str = "1h",
+        self,
+        rule: str,
+        time_text: str = "09:00",
+        slug: str = "weekly",
+        cutoff: str = "1h",
         zone: str = "UTC",
-    ) -> None:  # fmt: skip
+    ) -> None:
         timing = schedules.parse_timing(rule, time_text, zone, self.now.date(), OnFreeDay.SKIP)
         schedule = NewSchedule(slug, timing, durations.parse_duration(cutoff, "cutoff"))
         with self.mailer.store.begin() as tx:
@@ -133,6 +142,3 @@ def office_with_notices(office: Settings) -> Settings:
             "delivery": DeliverySection(patience=0, lease=60),
         }
     )
-
-
-HOUR = timedelta(hours=1)

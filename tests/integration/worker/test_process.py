@@ -93,8 +93,12 @@ def test_systemd_is_notified_of_ready_watchdog_and_stopping(
     assert process.returncode == 0
     events = [json.loads(line)["event"] for line in err.splitlines()]
     assert events == [
-        "worker started", "nobody is told", "lease taken", "worker stopping", "worker stopped",
-    ]  # fmt: skip
+        "worker started",
+        "nobody is told",
+        "lease taken",
+        "worker stopping",
+        "worker stopped",
+    ]
 
 
 def test_two_signals_at_once_count_as_one_stop(office_home: Path) -> None:

@@ -220,8 +220,11 @@ def test_year_has_no_empty_or_duplicate_mail(office_after_year: OfficeSimulation
 def test_year_mails_leave_at_nine_except_for_expected_reasons(
     office_after_year: OfficeSimulation,
 ) -> None:
-    early = {moment.astimezone(LONDON).time().hour for moment, reader, _ in office_after_year.mails
-             if reader in year_simulation.READERS}  # fmt: skip
+    early = {
+        moment.astimezone(LONDON).time().hour
+        for moment, reader, _ in office_after_year.mails
+        if reader in year_simulation.READERS
+    }
     assert min(early) == 9
     late = {
         moment.astimezone(LONDON).date()
@@ -266,8 +269,11 @@ def test_skipped_and_held_occurrences_are_notified_with_reason(
 def test_edition_changed_after_approval_is_requested_again(
     office_after_year: OfficeSimulation,
 ) -> None:
-    subjects = [str(mail["Subject"]).split(":")[0] for _, reader, mail in office_after_year.mails
-             if reader == "approver@example.org"]  # fmt: skip
+    subjects = [
+        str(mail["Subject"]).split(":")[0]
+        for _, reader, mail in office_after_year.mails
+        if reader == "approver@example.org"
+    ]
     assert [subject for subject in subjects if subject.startswith("Approve again")], (
         "approved, then corrected"
     )

@@ -38,9 +38,15 @@ FIRST, LAST = date(2027, 1, 1), date(2027, 12, 31)
 DAY = timedelta(days=1)
 
 HOLIDAYS = {
-    date(2027, 1, 1), date(2027, 3, 26), date(2027, 3, 29), date(2027, 5, 3), date(2027, 5, 31),
-    date(2027, 8, 30), date(2027, 12, 27), date(2027, 12, 28),
-}  # fmt: skip
+    date(2027, 1, 1),
+    date(2027, 3, 26),
+    date(2027, 3, 29),
+    date(2027, 5, 3),
+    date(2027, 5, 31),
+    date(2027, 8, 30),
+    date(2027, 12, 27),
+    date(2027, 12, 28),
+}
 """England's, as its government has published them."""
 
 LATE = date(2027, 2, 15)
@@ -71,8 +77,10 @@ RULES = {
     "run-up": "migrants-day: each weekday from 7 days before, then on the day",
 }
 OF_TOPICS: dict[str, tuple[str, ...]] = {
-    "weekly": (), "bulletin": ("reports",), "run-up": ("migrants-day",),
-}  # fmt: skip
+    "weekly": (),
+    "bulletin": ("reports",),
+    "run-up": ("migrants-day",),
+}
 CUTOFF = timedelta(hours=2)
 
 

@@ -206,10 +206,12 @@ def test_invalid_unsubscribe_token_unsubscribes_no_member(invalid_token: str) ->
     [
         ("leave@example.org", "mailto:leave@example.org?subject=unsubscribe%20"),
         ("list+off@example.org", "mailto:list%2Boff@example.org?subject=unsubscribe%20"),
-        ("a%b/c?d@bücher.example",
-         "mailto:a%25b%2Fc%3Fd@xn--bcher-kva.example?subject=unsubscribe%20"),
+        (
+            "a%b/c?d@bücher.example",
+            "mailto:a%25b%2Fc%3Fd@xn--bcher-kva.example?subject=unsubscribe%20",
+        ),
     ],
-)  # fmt: skip
+)
 def test_mailto_uri_is_percent_encoded(address: str, uri: str) -> None:
     assert build_mailto(address) == uri
 

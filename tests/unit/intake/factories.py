@@ -1,4 +1,4 @@
-"""Make Word files and feeds of articles, as other programs would."""
+"""Make Word files and feeds of articles, as other programs would, and read the drafts of them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +13,21 @@ from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 
+from mailer.intake.drafts import Draft, DraftDefaults
 from mailer.intake.normalise import parse_blocks
 from mailer.intake.normalise.blocks import Block
 from mailer.intake.normalise.inline import Leaf
 from mailer.model.articles import Content
+from tests.unit.samples import NOW
 
 BULLETS, NUMBERS = 90, 91
+
+DEFAULTS = DraftDefaults(NOW, topics_by_category={"harbours": "harbours"})
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8"
+    "cf00000003010100c9fe92ef0000000049454e44ae426082"
+)
+"""A picture of one pixel."""
 
 
 def create_blank_document() -> Any:
@@ -131,6 +140,10 @@ class _WordWriter:
                 link.set(qn("r:id"), relation_id)
                 link.append(run._r)
                 paragraph._p.append(link)
+
+
+def map_omissions(draft: Draft) -> dict[str, str]:
+    return {omission.kind: omission.example for omission in draft.omissions}
 
 
 def choose_address(content: Content) -> str:

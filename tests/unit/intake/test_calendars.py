@@ -115,8 +115,12 @@ def test_calendar_import_of_foreign_file() -> None:
     ]
     assert imported.observances[0].names == {"fr": "Jour de l’arbre", "en": "Jour de l’arbre"}
     assert [event_name.partition(":")[0] for event_name in imported.left_out] == [
-        "Meeting", "an event without a name", "Often", "No date", "Half",
-    ]  # fmt: skip
+        "Meeting",
+        "an event without a name",
+        "Often",
+        "No date",
+        "Half",
+    ]
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xfe", b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT"])

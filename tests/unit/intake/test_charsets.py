@@ -8,12 +8,23 @@ from mailer.intake.charsets import normalise_charset
 @pytest.mark.parametrize(
     ("label", "name"),
     [
-        ("utf-8", "utf-8"), ("UTF8", "utf-8"), (' "utf-8" ', "utf-8"), ("latin1", "iso8859-1"),
-        ("windows-1251", "cp1251"), ("koi8-r", "koi8-r"), ("gb2312", "gb2312"), ("gbk", "gbk"),
-        ("gb18030", "gb18030"), ("big5", "big5"), ("shift_jis", "shift_jis"), ("euc-jp", "euc_jp"),
-        ("euc-kr", "euc_kr"), ("windows-1256", "cp1256"), ("utf-16", "utf-16"),
+        ("utf-8", "utf-8"),
+        ("UTF8", "utf-8"),
+        (' "utf-8" ', "utf-8"),
+        ("latin1", "iso8859-1"),
+        ("windows-1251", "cp1251"),
+        ("koi8-r", "koi8-r"),
+        ("gb2312", "gb2312"),
+        ("gbk", "gbk"),
+        ("gb18030", "gb18030"),
+        ("big5", "big5"),
+        ("shift_jis", "shift_jis"),
+        ("euc-jp", "euc_jp"),
+        ("euc-kr", "euc_kr"),
+        ("windows-1256", "cp1256"),
+        ("utf-16", "utf-16"),
     ],
-)  # fmt: skip
+)
 def test_charset_with_plain_ascii_is_trusted(label: str, name: str) -> None:
     assert normalise_charset(label) == name
 

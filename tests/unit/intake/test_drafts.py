@@ -59,7 +59,7 @@ def test_draft_uses_defaults_for_missing_fields() -> None:
         ({"title": "ضوء", "slug": "ضوء", "key": "3"}, "story-4e074085"),
         ({"title": "2026", "key": "3"}, "story-4e074085"),
     ],
-)  # fmt: skip
+)
 def test_draft_slug_from_words_or_stable_hash(changes: dict[str, str], slug: str) -> None:
     assert make_draft(**changes).content.slug == slug
 

@@ -92,13 +92,18 @@ def test_listmonk_statuses_become_states(folder: Path) -> None:
     assert export.people[0] == Person("ana@example.org", "Ana Quay")
     assert export.states == [S.ACTIVE, S.SUPPRESSED]
     assert (export.rows[1].reason, export.rows[1].evidence) == (
-        SuppressionReason.MANUAL, "blocklisted in listmonk",
-    )  # fmt: skip
+        SuppressionReason.MANUAL,
+        "blocklisted in listmonk",
+    )
     assert export.refusals == [
         (3, RowOutcome.SKIPPED, "off@example.org", "disabled in listmonk"),
-        (5, RowOutcome.REFUSED, "odd@example.org",
-         "status: 'archived' is not a status of listmonk"),
-    ]  # fmt: skip
+        (
+            5,
+            RowOutcome.REFUSED,
+            "odd@example.org",
+            "status: 'archived' is not a status of listmonk",
+        ),
+    ]
     assert export.passed_over == {}
 
 
@@ -139,9 +144,7 @@ def test_listmonk_attributes_become_fields(folder: Path) -> None:
         Person("b@example.org", "Ana Quay", tags=("a, b", "vip")),
         Person("c@example.org", "Ana Quay", time_zone="Asia/Tokyo"),
     ]
-    assert export.passed_over == {
-        "attributes.city": 2, "attributes.country 'United Kingdom'": 1,
-    }  # fmt: skip
+    assert export.passed_over == {"attributes.city": 2, "attributes.country 'United Kingdom'": 1}
     not_json, not_object = (reason for *_, reason in export.refusals)
     assert not_json.startswith("attributes: not JSON: ")
     assert not_object == "attributes: not a JSON object"
@@ -190,11 +193,19 @@ def read_mailchimp(
 
 
 ANA = {
-    "Email Address": "ana@example.org", "First Name": "Ana", "Last Name": "Quay",
-    "Company": "Example Press", "MEMBER_RATING": "4", "OPTIN_TIME": "2020-02-03 04:05:06",
-    "OPTIN_IP": "192.0.2.7", "CONFIRM_TIME": "2020-02-03 04:06:00", "CONFIRM_IP": "192.0.2.8",
-    "CC": "us", "TIMEZONE": "America/New_York", "TAGS": '"Press","Blog, old"',
-}  # fmt: skip
+    "Email Address": "ana@example.org",
+    "First Name": "Ana",
+    "Last Name": "Quay",
+    "Company": "Example Press",
+    "MEMBER_RATING": "4",
+    "OPTIN_TIME": "2020-02-03 04:05:06",
+    "OPTIN_IP": "192.0.2.7",
+    "CONFIRM_TIME": "2020-02-03 04:06:00",
+    "CONFIRM_IP": "192.0.2.8",
+    "CC": "us",
+    "TIMEZONE": "America/New_York",
+    "TAGS": '"Press","Blog, old"',
+}
 
 
 def test_mailchimp_subscribers_have_names_tags_and_evidence(folder: Path) -> None:
@@ -202,10 +213,15 @@ def test_mailchimp_subscribers_have_names_tags_and_evidence(folder: Path) -> Non
     bo = {"Email Address": "bo@example.org", "CC": "UK", "TAGS": "a, b"}
     export = read_mailchimp(file, SUBSCRIBED, ANA, bo)
     assert export.people == [
-        Person("ana@example.org", "Ana Quay", country="US", time_zone="America/New_York",
-               tags=("Blog, old", "Press")),
+        Person(
+            "ana@example.org",
+            "Ana Quay",
+            country="US",
+            time_zone="America/New_York",
+            tags=("Blog, old", "Press"),
+        ),
         Person("bo@example.org", tags=("a", "b")),
-    ]  # fmt: skip
+    ]
     first, second = export.rows
     assert first.joined_at == datetime(2020, 2, 3, 4, 6, tzinfo=UTC)
     assert first.evidence == (
@@ -230,8 +246,9 @@ def test_mailchimp_unsubscribed_and_cleaned_files(folder: Path) -> None:
     assert export.states == [S.SUPPRESSED, S.SUPPRESSED]
     assert {row.reason for row in export.rows} == {SuppressionReason.BOUNCE}
     assert [row.evidence for row in export.rows] == [
-        "cleaned by Mailchimp 2023-01-02 03:04:05", "cleaned by Mailchimp",
-    ]  # fmt: skip
+        "cleaned by Mailchimp 2023-01-02 03:04:05",
+        "cleaned by Mailchimp",
+    ]
 
 
 def test_mailchimp_nonsubscribed_are_skipped(folder: Path) -> None:
@@ -261,8 +278,9 @@ def test_mailchimp_file_without_state_is_refused(folder: Path) -> None:
     export = read_mailchimp(folder / "all.csv", [*SUBSCRIBED, "Status"], *people)
     assert export.states == [S.ACTIVE, S.SUPPRESSED]
     assert [reason for *_, reason in export.refusals] == [
-        "never subscribed, according to Mailchimp", "status: 'vip' is not a status of Mailchimp",
-    ]  # fmt: skip
+        "never subscribed, according to Mailchimp",
+        "status: 'vip' is not a status of Mailchimp",
+    ]
 
 
 def test_mailchimp_columns_in_other_language_are_mapped(folder: Path) -> None:

@@ -286,8 +286,17 @@ def test_front_matter_with_exploding_aliases_is_refused(folder: Path) -> None:
 
 
 def test_folder_gives_all_articles_except_readmes(folder: Path) -> None:
-    for name in ("b.md", "a.markdown", "README.md", "sub/c.MD", "sub/readme.markdown", "notes.txt",
-                 ".hidden.md", ".git/d.md", "sub/.drafts/e.md"):  # fmt: skip
+    for name in (
+        "b.md",
+        "a.markdown",
+        "README.md",
+        "sub/c.MD",
+        "sub/readme.markdown",
+        "notes.txt",
+        ".hidden.md",
+        ".git/d.md",
+        "sub/.drafts/e.md",
+    ):
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(make_text(), "utf-8")

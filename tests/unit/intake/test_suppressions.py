@@ -61,8 +61,10 @@ def test_suppressions_from_table_with_all_columns() -> None:
     )
     assert rows == [(2, complaint), (4, make_suppression("bo@example.org"))]
     assert [(result.line, result.reason.partition(":")[0]) for result in refused] == [
-        (5, "reason"), (6, "since"), (7, "detail"),
-    ]  # fmt: skip
+        (5, "reason"),
+        (6, "since"),
+        (7, "detail"),
+    ]
     assert passed_over == {"Colour": 0}
 
 

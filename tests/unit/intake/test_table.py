@@ -160,9 +160,16 @@ awkward = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=12),
 )
 addresses = st.sampled_from(
-    ["ana@example.org", "=cmd|x!a@example.org", "+44@example.org", "-a@example.org",
-     "'a@example.org", "'=a@example.org", "josé@bücher.example"]
-)  # fmt: skip
+    [
+        "ana@example.org",
+        "=cmd|x!a@example.org",
+        "+44@example.org",
+        "-a@example.org",
+        "'a@example.org",
+        "'=a@example.org",
+        "josé@bücher.example",
+    ]
+)
 
 
 @st.composite

@@ -128,9 +128,16 @@ def test_notice_is_auto_submitted_without_list_headers() -> None:
     assert find_field(raw, "Auto-Submitted") == b"auto-generated\r\n"
     assert find_field(raw, "Message-ID") == b"<5f1d2c.90@example.org>\r\n"
     assert list(parsed) == [
-        "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Language",
-        "MIME-Version", "Content-Type",
-    ]  # fmt: skip
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "Auto-Submitted",
+        "Content-Language",
+        "MIME-Version",
+        "Content-Type",
+    ]
     assert b"mail.example.org/u/" not in raw
 
 

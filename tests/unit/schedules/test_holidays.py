@@ -64,8 +64,10 @@ def test_unknown_holiday_region_is_refused(region: str, hint: str) -> None:
 def test_occurrence_moved_onto_occupied_day_is_skipped() -> None:
     weekdays = Timing(
         RecurringRule("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", date(2026, 1, 1)),
-        time(9), "Europe/London", AFTER,
-    )  # fmt: skip
+        time(9),
+        "Europe/London",
+        AFTER,
+    )
     occurrences = expand_occurrences(
         weekdays,
         datetime(2026, 12, 24, tzinfo=UTC),

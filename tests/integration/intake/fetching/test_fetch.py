@@ -297,8 +297,16 @@ def test_fetch_unpacks_gzip_in_any_pieces(site: LoopbackSite, coding: str) -> No
 
 def test_fetch_refuses_broken_or_trailing_gzip(site: LoopbackSite) -> None:
     packed = gzip.compress(b"news " * 1000)
-    bodies = [packed[:-1], packed[:20], packed + b"x", packed + packed, b"plain", b"",
-              zlib.compress(b"news"), packed[:-8] + bytes(8)]  # fmt: skip
+    bodies = [
+        packed[:-1],
+        packed[:20],
+        packed + b"x",
+        packed + packed,
+        b"plain",
+        b"",
+        zlib.compress(b"news"),
+        packed[:-8] + bytes(8),
+    ]
     for number, body in enumerate(bodies):
         site.answer_with(f"/{number}", build_answer(body, "Content-Encoding: gzip"))
         assert "packed" in check_refusal(site, f"/{number}").message
@@ -335,13 +343,18 @@ def test_fetch_size_limit_is_inclusive(site: LoopbackSite) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [b"220 mail.example.org ESMTP\r\n", b"HTTP/1.1 200\x00OK\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n",
-     b"\x16\x03\x01\x00", b"HTTP/1.1 200 OK\r\nA\x00B: c\r\n\r\n",
-     b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
-     b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\na",
-     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-     b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"],
-)  # fmt: skip
+    [
+        b"220 mail.example.org ESMTP\r\n",
+        b"HTTP/1.1 200\x00OK\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"\x16\x03\x01\x00",
+        b"HTTP/1.1 200 OK\r\nA\x00B: c\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\na",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+    ],
+)
 def test_fetch_of_non_http_answer_is_a_temporary_error(site: LoopbackSite, answer: bytes) -> None:
     site.answer_with("/", answer)
     assert not check_refusal(site).is_permanent

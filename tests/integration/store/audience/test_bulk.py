@@ -76,8 +76,10 @@ def test_bulk_change_applies_to_active_members_of_one_list(
     with seeded_store.read() as tx:
         addresses = [f"{name}@example.org" for name in ("ana", "bo", "cy")]
         assert [get_membership(tx, address).topics for address in addresses] == [
-            ("housing",), ("climate", "housing", "migration"), ("climate", "housing"),
-        ]  # fmt: skip
+            ("housing",),
+            ("climate", "housing", "migration"),
+            ("climate", "housing"),
+        ]
         membership = get_membership(tx, "ana@example.org")
         assert (membership.language, membership.frequency, membership.joined_at) == (
             "ar",

@@ -244,8 +244,10 @@ def test_import_takes_over_suppressions(seeded_store: Store) -> None:
         assert tx.subscribers.find_subscriber(ANA) is None
         (entry,) = tx.subscribers.list_consent_entries(ANA)
     assert (entry.act, entry.source, entry.detail) == (
-        ConsentAction.SUPPRESSED, "a file", "bounce: cleaned",
-    )  # fmt: skip
+        ConsentAction.SUPPRESSED,
+        "a file",
+        "bounce: cleaned",
+    )
 
 
 def test_import_logs_source_basis_and_choices(seeded_store: Store) -> None:

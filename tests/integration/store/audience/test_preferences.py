@@ -150,8 +150,10 @@ def test_address_change_keeps_person_and_logs_both(seeded_store: Store) -> None:
         assert (moved.id, moved.address) == (ana.id, "ana@example.net")
         assert tx.subscribers.list_addresses(moved) == ["ana@example.net", ANA]
         assert [act for act, _ in list_acts(tx, "ana@example.net")] == [
-            "added", "new_address", "new_address",
-        ]  # fmt: skip
+            "added",
+            "new_address",
+            "new_address",
+        ]
         factories.suppress_address(tx, BO)
         with pytest.raises(Refused, match="must not be mailed"):
             preferences.change_address(tx, STAFF, moved, BO, NOW)
@@ -231,8 +233,10 @@ def test_consent_log_stores_each_wording_once(seeded_store: Store) -> None:
             )
         (entry,) = consent.list_consent_entries(tx, ANA)
         assert (entry.act, entry.source, entry.basis) == (
-            ConsentAction.CONFIRMED, "sign-up page", LawfulBasis.CONSENT,
-        )  # fmt: skip
+            ConsentAction.CONFIRMED,
+            "sign-up page",
+            LawfulBasis.CONSENT,
+        )
         assert entry.wording == wording
         assert (
             len({logged_entry.wording for logged_entry in consent.list_consent_entries(tx, BO)})

@@ -81,5 +81,8 @@ def test_many_suppressions_keep_first_reasons(store: Store) -> None:
         assert len(tx.subscribers.list_suppressions(SuppressionReason.BOUNCE, 5)) == 5
         (entry,) = tx.subscribers.list_consent_entries("r9@example.org")
     assert (entry.act, entry.source, entry.detail, entry.at) == (
-        ConsentAction.SUPPRESSED, "a file", "bounce", NOW,
-    )  # fmt: skip
+        ConsentAction.SUPPRESSED,
+        "a file",
+        "bounce",
+        NOW,
+    )

@@ -27,3 +27,11 @@ def other_worker_id(store: Store) -> int:
     """Another worker's id."""
     with store.begin() as tx:
         return factories.register_worker(tx, "two")
+
+
+@pytest.fixture
+def ready_mailer(mailer: Mailer) -> Mailer:
+    """A mailer with a list."""
+    with mailer.store.begin() as tx:
+        factories.add_mailing_list(tx)
+    return mailer

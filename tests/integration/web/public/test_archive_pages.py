@@ -65,9 +65,13 @@ def parse_xml(answer: AsgiResponse) -> etree._Element:
 
 def test_archive_lists_a_public_edition_everywhere(pages: AsgiClient, edition: Edition) -> None:
     for target in (
-        "/archive", "/archive/news", "/archive/news?q=boats+DAWN",
-        "/archive/news/atom.xml", "/archive/news/rss.xml", "/sitemap.xml",
-    ):  # fmt: skip
+        "/archive",
+        "/archive/news",
+        "/archive/news?q=boats+DAWN",
+        "/archive/news/atom.xml",
+        "/archive/news/rss.xml",
+        "/sitemap.xml",
+    ):
         assert get_edition_path(edition) in pages.get_page(target).text, target
     assert get_edition_path(edition) not in pages.get_page("/archive/news?q=boats+giraffe").text
     page = pages.get_page(get_edition_path(edition))
@@ -288,10 +292,16 @@ def test_sitemap_lists_public_pages_and_their_languages(
     assert urls == [
         SITE + path
         for path in (
-            "/", "/archive", "/press", "/subscribe/news", "/archive/news",
-            "/subscribe/press", "/archive/press", get_edition_path(edition),
+            "/",
+            "/archive",
+            "/press",
+            "/subscribe/news",
+            "/archive/news",
+            "/subscribe/press",
+            "/archive/press",
+            get_edition_path(edition),
         )
-    ]  # fmt: skip
+    ]
     alternate_languages = [path.get("hreflang") for path in sitemap[-1] if path.get("hreflang")]
     assert alternate_languages == ["ar", "en"]
 

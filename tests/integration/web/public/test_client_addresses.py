@@ -63,10 +63,11 @@ def test_forged_forwarding_headers_do_not_evade_the_limit(
             "/subscribe",
             {"email": f"reader{number}@example.org", "list": "news"},
             headers=[
-                ("X-Forwarded-For", f"198.51.100.{number}"), ("X-Real-IP", f"198.51.100.{number}"),
+                ("X-Forwarded-For", f"198.51.100.{number}"),
+                ("X-Real-IP", f"198.51.100.{number}"),
                 ("Forwarded", f"for=198.51.100.{number}"),
             ],
         ).status
         for number in range(25)
-    ]  # fmt: skip
+    ]
     assert answers == [200] * 20 + [429] * 5

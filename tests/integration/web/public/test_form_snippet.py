@@ -74,8 +74,9 @@ def test_form_snippet_labels_every_field_in_each_language(language: str) -> None
     assert form.attributes["action"] == "https://mail.example.org/subscribe"
     assert form.attributes["method"] == "post"
     assert (form.attributes["lang"], form.attributes["dir"]) == (
-        language, "rtl" if language == "ar" else "ltr",
-    )  # fmt: skip
+        language,
+        "rtl" if language == "ar" else "ltr",
+    )
     assert form.fields == [
         ("email", "", "email"),
         *sorted(

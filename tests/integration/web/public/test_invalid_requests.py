@@ -50,9 +50,8 @@ def send_generated_requests(pages: AsgiClient, seeded_office: SeededOffice, exam
     covered_routes: set[tuple[str, str]] = set()
 
     @settings(
-        max_examples=examples, database=None, deadline=None,
-        suppress_health_check=[*HealthCheck],
-    )  # fmt: skip
+        max_examples=examples, database=None, deadline=None, suppress_health_check=[*HealthCheck]
+    )
     @given(case=cases, uses_real_token=st.booleans())
     def send_case(case: schemathesis.Case[Any], uses_real_token: bool) -> None:
         page_letter = case.path[1:2]

@@ -134,10 +134,22 @@ FIELDS: tuple[Field, ...] = (
     # A field that no form has.
     ("POST", "/subscribe", "name"),
     ("POST", "{p}", "name"),
-    *[("GET", path, field)
-      for path in ("/", "/subscribe", "/subscribe/news", "/embed/news", "/archive",
-                   "/archive/news", "{p}", "{u}", "{c}", "/nothing")
-      for field in ("lang", "header:Accept-Language")],
+    *[
+        ("GET", path, field)
+        for path in (
+            "/",
+            "/subscribe",
+            "/subscribe/news",
+            "/embed/news",
+            "/archive",
+            "/archive/news",
+            "{p}",
+            "{u}",
+            "{c}",
+            "/nothing",
+        )
+        for field in ("lang", "header:Accept-Language")
+    ],
     ("GET", "/archive/news", "q"),
     ("GET", "/archive/news", "page"),
     ("GET", "/subscribe", "email"),
@@ -151,7 +163,7 @@ FIELDS: tuple[Field, ...] = (
     ("GET", "/archive/news/(path)", "path"),
     ("GET", "/static/(path)", "path"),
     ("GET", "/u/(path)", "path"),
-)  # fmt: skip
+)
 
 
 BASE = {"email": "reader@example.org", "list": "news"}
@@ -231,9 +243,14 @@ def test_markup_in_a_sign_up_does_not_reach_a_mail(
     chosen_payloads = make_payloads()[::step]
     for number, word in enumerate(chosen_payloads):
         fields = {
-            "email": f"reader{number}@example.net", "list": "news", "topic": word, "name": word,
-            "language": word, "frequency": word, "of": word,
-        }  # fmt: skip
+            "email": f"reader{number}@example.net",
+            "list": "news",
+            "topic": word,
+            "name": word,
+            "language": word,
+            "frequency": word,
+            "of": word,
+        }
         pages.send_form("/subscribe", fields)
         pages.send_form("/subscribe", {**fields, "topic": "health"})
         pages.send_form("/subscribe", {"email": word, "list": "news"})

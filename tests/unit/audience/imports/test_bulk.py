@@ -83,8 +83,9 @@ def test_bulk_change_is_idempotent(
 
 def test_bulk_change_sets_only_given_fields() -> None:
     before = make_member("health", tags=("donor",))
-    bulk_change = make_change(add_tags={"vip"}, remove_tags={"donor"}, language="ar",
-                    frequency=Frequency.WEEKLY)  # fmt: skip
+    bulk_change = make_change(
+        add_tags={"vip"}, remove_tags={"donor"}, language="ar", frequency=Frequency.WEEKLY
+    )
     assert apply_change(bulk_change, before, NOW).after == make_member(
         "health", tags=("vip",), language="ar", frequency=Frequency.WEEKLY
     )
@@ -196,8 +197,11 @@ def test_bulk_change_logs_consent_once_per_changed_member() -> None:
         "changed",
     ]
     assert [member.membership.topics for member in member_store.saved_members.values()] == [
-        ("health",), ("work",), ("work",), ("climate", "work"),
-    ]  # fmt: skip
+        ("health",),
+        ("work",),
+        ("work",),
+        ("climate", "work"),
+    ]
     assert [(entry.subscriber_id, entry.detail) for entry in member_store.logged] == [
         (3, "topics: work; language: fr"),
         (4, "topics: climate, work; language: fr"),

@@ -106,8 +106,14 @@ def test_import_of_same_row_is_idempotent(
 
 
 def test_import_adds_new_person_with_fields_of_row() -> None:
-    import_row = make_row(topics=("health",), joined_at=NOW - 50 * DAY, language="ar",
-               frequency=Frequency.WEEKLY, paused_until=NOW + DAY, evidence="a card")  # fmt: skip
+    import_row = make_row(
+        topics=("health",),
+        joined_at=NOW - 50 * DAY,
+        language="ar",
+        frequency=Frequency.WEEKLY,
+        paused_until=NOW + DAY,
+        evidence="a card",
+    )
     decision = decide(import_row)
     assert decision.person == ANA
     assert decision.membership == Membership(

@@ -25,14 +25,20 @@ ALL = dict(enumerate(ImportColumn))
         (["Full Name", "E-Mail Address"], {}, {0: ImportColumn.NAME, 1: ImportColumn.ADDRESS}),
         (["shoe size", "e_mail"], {}, {1: ImportColumn.ADDRESS}),
         (["email", "Time Zone", "country_code"], {}, dict(enumerate(THREE))),
-        (["Adresse", "Nom"], {"Adresse": "address", "Nom": "name"}, dict(enumerate(THREE[:1]))
-         | {1: ImportColumn.NAME}),
+        (
+            ["Adresse", "Nom"],
+            {"Adresse": "address", "Nom": "name"},
+            dict(enumerate(THREE[:1])) | {1: ImportColumn.NAME},
+        ),
         (["email", "work"], {"work": "address"}, {1: ImportColumn.ADDRESS}),
         (["email", "State"], {}, {0: ImportColumn.ADDRESS, 1: ImportColumn.STATE}),
-        (["email", "State", "Left"], {"State": "ignored", "Left": "ignored"},
-         {0: ImportColumn.ADDRESS}),
+        (
+            ["email", "State", "Left"],
+            {"State": "ignored", "Left": "ignored"},
+            {0: ImportColumn.ADDRESS},
+        ),
     ],
-)  # fmt: skip
+)
 def test_import_header_maps_columns(
     header: list[str], mapping: dict[str, str], columns: dict[int, ImportColumn]
 ) -> None:

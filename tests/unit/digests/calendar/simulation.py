@@ -93,12 +93,20 @@ class CalendarSimulation:
 
 
 texts = st.sampled_from(
-    ["daily", "weekdays", "weekly on Sunday", "weekly on Tue and Thu", "every 3 days",
-     "monthly on the 1st and 15th", "monthly on the last Sunday", "monthly on the last day",
-     "spring-day: each day from 3 days before, then on the day",
-     "autumn-day: each weekday from 7 days before to 7 days after",
-     "lost-day: each day from 2 days before to 2 days after"]
-)  # fmt: skip
+    [
+        "daily",
+        "weekdays",
+        "weekly on Sunday",
+        "weekly on Tue and Thu",
+        "every 3 days",
+        "monthly on the 1st and 15th",
+        "monthly on the last Sunday",
+        "monthly on the last day",
+        "spring-day: each day from 3 days before, then on the day",
+        "autumn-day: each weekday from 7 days before to 7 days after",
+        "lost-day: each day from 2 days before to 2 days after",
+    ]
+)
 clock_times = st.sampled_from(["00:00", "02:30", "09:00", "09:00", "23:30"])
 cutoffs = st.sampled_from([timedelta(), HOUR, HOUR, 36 * HOUR, 10 * DAY])
 gaps = st.one_of(

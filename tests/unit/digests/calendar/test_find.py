@@ -91,9 +91,15 @@ def test_ambiguous_date_error_names_each_occurrence(when: str, names: list[str])
 
 @pytest.mark.parametrize(
     "when",
-    ["2026-11-28", "2026-11-27 12:00", "2026-11-27 09:00 Europe/Berlin", "2026-08-03",
-     "2028-06-01", "0001-01-01"],
-)  # fmt: skip
+    [
+        "2026-11-28",
+        "2026-11-27 12:00",
+        "2026-11-27 09:00 Europe/Berlin",
+        "2026-08-03",
+        "2028-06-01",
+        "0001-01-01",
+    ],
+)
 def test_missing_occurrence_raises_not_found(when: str) -> None:
     with pytest.raises(NotFound, match=f"no occurrence {when}") as refused:
         TWICE.find_occurrence(when, NOW)
@@ -102,10 +108,20 @@ def test_missing_occurrence_raises_not_found(when: str) -> None:
 
 @pytest.mark.parametrize(
     "when",
-    ["", "tomorrow", "2026-02-30", "18 December", "2026-12-18 9am", "2026-12-18 25:00",
-     "2026-12-18 09:00:00", "2026-12-18 09:00 or so", "2026-12-18 09:00 London",
-     "2026-12-18 Europe/London", "2026-12-18 09:00 Europe/London GMT"],
-)  # fmt: skip
+    [
+        "",
+        "tomorrow",
+        "2026-02-30",
+        "18 December",
+        "2026-12-18 9am",
+        "2026-12-18 25:00",
+        "2026-12-18 09:00:00",
+        "2026-12-18 09:00 or so",
+        "2026-12-18 09:00 London",
+        "2026-12-18 Europe/London",
+        "2026-12-18 09:00 Europe/London GMT",
+    ],
+)
 def test_invalid_occurrence_date_is_refused(when: str) -> None:
     with pytest.raises(InputError, match="is not a date") as refused:
         TWICE.find_occurrence(when, NOW)

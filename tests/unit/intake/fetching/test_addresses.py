@@ -70,13 +70,17 @@ def test_invalid_web_address_is_refused(written: str) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        "https://ana:secret@example.org/", "https://ana:se@cret@example.org/",
-        "https://ana:s/secret@example.org/", "https:ana:secret@example.org",
+        "https://ana:secret@example.org/",
+        "https://ana:se@cret@example.org/",
+        "https://ana:s/secret@example.org/",
+        "https:ana:secret@example.org",
         "ana:secret@example.org",
-        "https:\\\\ana:secret@example.org/", "https://ana:secret@localhost/",
-        "https://ana:secret\n@example.org/", "https://secret@example.org/",
+        "https:\\\\ana:secret@example.org/",
+        "https://ana:secret@localhost/",
+        "https://ana:secret\n@example.org/",
+        "https://secret@example.org/",
     ],
-)  # fmt: skip
+)
 def test_web_address_with_password_is_refused_and_hidden(written: str) -> None:
     with pytest.raises(FetchError) as caught:
         parse_address(written)
@@ -103,9 +107,18 @@ def test_redirect_location_may_be_relative(location: str, target: str) -> None:
 
 @pytest.mark.parametrize(
     "location",
-    ["file:///etc/passwd", "//localhost/", "\\\\example.com", "/\t/localhost/", "http://[::1/",
-     "//ana:pass@example.com/", "data:,x", "a" * 3000, "http://127.1/"],
-)  # fmt: skip
+    [
+        "file:///etc/passwd",
+        "//localhost/",
+        "\\\\example.com",
+        "/\t/localhost/",
+        "http://[::1/",
+        "//ana:pass@example.com/",
+        "data:,x",
+        "a" * 3000,
+        "http://127.1/",
+    ],
+)
 def test_redirect_to_invalid_location_is_refused(location: str) -> None:
     with pytest.raises(FetchError):
         join_location(parse_address("https://example.org/news/a"), location)

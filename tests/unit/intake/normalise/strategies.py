@@ -23,13 +23,22 @@ glued = st.lists(words, min_size=1, max_size=3).map("".join).map(lambda content:
 
 addresses = st.sampled_from(
     [
-        "https://a.example/", "https://a.example/x_(y)", "https://a.example/?a=1&copy;=2",
-        "mailto:a@b.example", "https://a.example/a b", "https://a.example/)",
-        "https://a.example/é", "https://a.example/*x*_y_", "http://a.example/%20%",
-        "https://a.example/\\", "https://a.example/<x>", "https://bücher.example/",
-        "https://a.example/?q=a&b=c#d", "https://a.example/\"x\"",
+        "https://a.example/",
+        "https://a.example/x_(y)",
+        "https://a.example/?a=1&copy;=2",
+        "mailto:a@b.example",
+        "https://a.example/a b",
+        "https://a.example/)",
+        "https://a.example/é",
+        "https://a.example/*x*_y_",
+        "http://a.example/%20%",
+        "https://a.example/\\",
+        "https://a.example/<x>",
+        "https://bücher.example/",
+        "https://a.example/?q=a&b=c#d",
+        'https://a.example/"x"',
     ]
-)  # fmt: skip
+)
 titles = st.one_of(st.just(""), glued)
 
 
@@ -46,9 +55,11 @@ def _build_inline(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         ),
         st.builds(
             lambda href, title, content: f'<a href="{escape(href)}" title="{title}">{content}</a>',
-            addresses, titles, joined,
+            addresses,
+            titles,
+            joined,
         ),
-    )  # fmt: skip
+    )
 
 
 leaf = st.one_of(

@@ -116,13 +116,19 @@ def test_normalise_deeply_nested_html(depth: int) -> None:
         ("<a href=https://a.b/ title='T'>x</a>", '[x](https://a.b/ "T")'),
         ("<a href=https://a.b/>https://a.b/</a>", "<https://a.b/>"),
         ("<a href=mailto:a@a.example>a@a.example</a>", "<a@a.example>"),
-        ("<a href=https://a.b/><img src=https://a.b/i.png alt=A></a>",
-         "[![A](https://a.b/i.png)](https://a.b/)"),
+        (
+            "<a href=https://a.b/><img src=https://a.b/i.png alt=A></a>",
+            "[![A](https://a.b/i.png)](https://a.b/)",
+        ),
         ("wow!<a href=https://a.b/>x</a>", "wow\\![x](https://a.b/)"),
-        ("<table><tr><th>a<th>b<tr><td>1|2<td><b>x</b><br>y</table>",
-         "| a | b |\n| --- | --- |\n| 1\\|2 | **x**<br>y |"),
-        ("<table><tr><th>a<th>b<tr><td>1</table>",
-         "<table><thead><tr><th>a</th><th>b</th></tr></thead><tbody><tr><td>1</td></tr></tbody></table>"),
+        (
+            "<table><tr><th>a<th>b<tr><td>1|2<td><b>x</b><br>y</table>",
+            "| a | b |\n| --- | --- |\n| 1\\|2 | **x**<br>y |",
+        ),
+        (
+            "<table><tr><th>a<th>b<tr><td>1</table>",
+            "<table><thead><tr><th>a</th><th>b</th></tr></thead><tbody><tr><td>1</td></tr></tbody></table>",
+        ),
         ("<table role=presentation><tr><td>a<td><p>b</table>", "a\n\nb"),
         ("<table><tr><td>a<tr><td>b</table>", "a\n\nb"),
         ("H<sub>2</sub>O", "H<sub>2</sub>O"),
@@ -135,13 +141,15 @@ def test_normalise_deeply_nested_html(depth: int) -> None:
         ("so&shy;ft&#8203;ly\ufeff", "softly"),
         ("می\u200cروم", "می\u200cروم"),
         ("<p>&nbsp;</p><p> </p><p>a</p><p><br></p>", "a"),
-        ("<figure><img src=https://a.b/i.png><figcaption>C</figcaption></figure>",
-         "![](https://a.b/i.png)\n\nC"),
+        (
+            "<figure><img src=https://a.b/i.png><figcaption>C</figcaption></figure>",
+            "![](https://a.b/i.png)\n\nC",
+        ),
         ("<p>{{ x }} <!-- gone -->y", "{{ x }} y"),
         ("", ""),
         ("<p></p>", ""),
     ],
-)  # fmt: skip
+)
 def test_normalised_markdown_is_readable(html: str, expected: str) -> None:
     assert to_markdown(html) == expected
 
@@ -159,10 +167,12 @@ def test_normalised_markdown_is_readable(html: str, expected: str) -> None:
         ("HTTPS://example.org/f", "HTTPS://example.org/f"),
         ("ht\ntps://example.org/g", "https://example.org/g"),
         ("https://www.google.com/url?q=https://example.org/h&sa=D", "https://example.org/h"),
-        ("https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fexample.org%2Fi&data=x",
-         "https://example.org/i"),
+        (
+            "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fexample.org%2Fi&data=x",
+            "https://example.org/i",
+        ),
     ],
-)  # fmt: skip
+)
 def test_normalise_resolves_relative_links(href: str, absolute: str) -> None:
     html = f'<a href="{href}">x</a>'
     assert to_markdown(html, base="https://example.org/news/today") == f"[x]({absolute})"

@@ -1,0 +1,211 @@
+"""Finding editions: by id, state, time, digest or release; and their events."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, or_, select
+
+from mailer.model.edition_states import (
+    ArchiveVisibility,
+    EditionKind,
+    EditionRole,
+    EditionState,
+    InDoubtPolicy,
+    Priority,
+    SendTimeBasis,
+)
+from mailer.model.editions import (
+    Approval,
+    ChangeNote,
+    Edition,
+    EditionEvent,
+    SendAppointment,
+)
+from mailer.model.lists import Frequency
+from mailer.store import schema
+from mailer.store.editions.contents import EditionContentQueries
+
+_SELECT = (
+    select(
+        schema.edition,
+        schema.digest.c.slug.label("digest_slug"),
+        schema.mailing_list.c.slug.label("list_slug"),
+        schema.segment.c.slug.label("segment_slug"),
+    )
+    .join(schema.mailing_list, schema.mailing_list.c.id == schema.edition.c.list_id)
+    .outerjoin(schema.digest, schema.digest.c.id == schema.edition.c.digest_id)
+    .outerjoin(schema.segment, schema.segment.c.id == schema.edition.c.segment_id)
+)
+
+
+class EditionFinder(EditionContentQueries):
+    """The part of ``EditionStore`` that finds editions and changes nothing."""
+
+    def find_edition(self, edition_id: int) -> Edition | None:
+        """Return the edition, or None. In a transaction that writes, its row is locked: on
+        PostgreSQL two transactions would otherwise read the same state, and the second undo what
+        the first did."""
+        statement = _SELECT.where(schema.edition.c.id == edition_id)
+        if self._locks_rows:
+            statement = statement.with_for_update(of=schema.edition)
+        row = self._db.execute(statement).one_or_none()
+        return self._build_edition(row) if row else None
+
+    @property
+    def _locks_rows(self) -> bool:
+        """Check whether rows that are read are locked until the transaction ends."""
+        reading = self._db.get_execution_options().get("reading", False)
+        return self._db.dialect.name == "postgresql" and not reading
+
+    def list_recent_editions(
+        self, states: Sequence[EditionState] = (), limit: int = 50, *, notices: bool = False
+    ) -> list[Edition]:
+        """Return editions in these states, the newest first; with `notices` also those to staff."""
+        statement = _SELECT.order_by(schema.edition.c.id.desc()).limit(limit)
+        if not notices:
+            statement = statement.where(schema.edition.c.kind == EditionKind.MAILING.value)
+        if states:
+            statement = statement.where(
+                schema.edition.c.state.in_([state.value for state in states])
+            )
+        return [self._build_edition(row) for row in self._db.execute(statement).all()]
+
+    def find_unnotified_editions(self, limit: int) -> list[Edition]:
+        """Return mailings whose state, or whose content while in review, differs from what staff
+        were last notified of; the oldest first."""
+        content_changed = and_(
+            schema.edition.c.state == EditionState.IN_REVIEW.value,
+            schema.edition.c.last_notified_hash != schema.edition.c.content_hash,
+        )
+        statement = _SELECT.where(
+            schema.edition.c.kind == EditionKind.MAILING.value,
+            or_(schema.edition.c.last_notified_state != schema.edition.c.state, content_changed),
+        )
+        rows = self._db.execute(statement.order_by(schema.edition.c.id).limit(limit)).all()
+        return [self._build_edition(row) for row in rows]
+
+    def list_scheduled_editions(self, states: Sequence[EditionState]) -> list[Edition]:
+        """Return editions in these states that have a time to be sent, the earliest first."""
+        statement = _SELECT.where(
+            schema.edition.c.state.in_([state.value for state in states]),
+            schema.edition.c.send_at.is_not(None),
+        )
+        rows = self._db.execute(
+            statement.order_by(schema.edition.c.send_at, schema.edition.c.id)
+        ).all()
+        return [self._build_edition(row) for row in rows]
+
+    def list_occurrence_editions(self, slug: str, states: Sequence[EditionState]) -> list[Edition]:
+        """Return a digest's editions in these states that were made of occurrences."""
+        statement = _SELECT.where(
+            schema.digest.c.slug == slug,
+            schema.edition.c.state.in_([state.value for state in states]),
+            schema.edition.c.id.in_(
+                select(schema.occurrence.c.edition_id).where(
+                    schema.occurrence.c.edition_id.is_not(None)
+                )
+            ),
+        )
+        rows = self._db.execute(statement.order_by(schema.edition.c.id)).all()
+        return [self._build_edition(row) for row in rows]
+
+    def list_release_editions(self, slug: str, list_slug: str = "") -> list[Edition]:
+        """Return the editions of a story's release, to one list or to all, the oldest first."""
+        edition_ids = select(schema.edition_story.c.edition_id).where(
+            schema.edition_story.c.slug == slug
+        )
+        statement = _SELECT.where(
+            schema.edition.c.id.in_(edition_ids),
+            schema.edition.c.role != EditionRole.PLAIN.value,
+        )
+        if list_slug:
+            statement = statement.where(schema.mailing_list.c.slug == list_slug)
+        statement = statement.order_by(schema.edition.c.id)
+        if self._locks_rows:
+            statement = statement.with_for_update(of=schema.edition)
+        return [self._build_edition(row) for row in self._db.execute(statement).all()]
+
+    def list_begun_releases(self, since: datetime) -> list[Edition]:
+        """Return editions of releases that began after `since` and were not stopped."""
+        begun_states = [EditionState.SENDING.value, EditionState.SENT.value]
+        statement = _SELECT.where(
+            schema.edition.c.role != EditionRole.PLAIN.value,
+            schema.edition.c.state.in_(begun_states),
+            schema.edition.c.planned_at > since,
+        )
+        return [
+            self._build_edition(row)
+            for row in self._db.execute(statement.order_by(schema.edition.c.id)).all()
+        ]
+
+    def list_events(self, edition: Edition) -> list[EditionEvent]:
+        rows = self._db.execute(
+            select(schema.edition_event)
+            .where(schema.edition_event.c.edition_id == edition.id)
+            .order_by(schema.edition_event.c.id)
+        )
+        return [
+            EditionEvent(row.at, row.what, row.actor, row.detail, row.actor_key) for row in rows
+        ]
+
+    def _build_edition(self, row: Row[Any]) -> Edition:
+        slugs = self._db.scalars(
+            select(schema.edition_story.c.slug)
+            .where(schema.edition_story.c.edition_id == row.id)
+            .order_by(schema.edition_story.c.position)
+        )
+        approval_row = self._db.execute(
+            select(schema.approval)
+            .where(schema.approval.c.edition_id == row.id, schema.approval.c.voided_at.is_(None))
+            .order_by(schema.approval.c.id.desc())
+            .limit(1)
+        ).one_or_none()
+        return Edition(
+            id=row.id,
+            uid=row.uid,
+            name=row.name,
+            digest=row.digest_slug or "",
+            list=row.list_slug,
+            segment=row.segment_slug or "",
+            template=row.template,
+            subject=row.subject,
+            language=row.language,
+            opening=row.opening,
+            state=EditionState(row.state),
+            reason=row.reason,
+            in_doubt=InDoubtPolicy(row.in_doubt),
+            priority=Priority(row.priority),
+            stories=tuple(slugs),
+            content_hash=row.content_hash,
+            approval=Approval(
+                approval_row.approver,
+                approval_row.at,
+                approval_row.content_hash,
+                approval_row.comment,
+                approval_row.approver_key,
+            )
+            if approval_row
+            else None,
+            created_at=row.created_at,
+            planned_at=row.planned_at,
+            finished_at=row.finished_at,
+            kind=EditionKind(row.kind),
+            appointment=SendAppointment(
+                row.send_at,
+                datetime.fromisoformat(row.wall),
+                row.zone,
+                SendTimeBasis(row.send_time),
+            )
+            if row.send_at
+            else None,
+            asked_at=row.asked_at,
+            reminded_at=row.reminded_at,
+            last_notified_state=row.last_notified_state,
+            last_notified_hash=row.last_notified_hash,
+            frequency=Frequency(row.frequency),
+            archive=ArchiveVisibility(row.archive),
+            role=EditionRole(row.role),
+            embargo_until=row.embargo_until,
+            change=ChangeNote(**row.change) if row.change else None,
+        )

@@ -1,0 +1,127 @@
+"""Staff are notified once of each state of an edition, and not of what they did themselves."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mailer import editions
+from mailer.actor import create_local_actor
+from mailer.config import Paths
+from mailer.model.digests import ApprovalRule
+from mailer.model.edition_states import EditionKind
+from tests.actors import STAFF
+from tests.integration import factories
+from tests.integration.worker.conftest import HOUR, MINUTE, NINE, READERS, WorkerHarness
+
+
+def test_edits_are_notified_once_after_editing_pause(harness: WorkerHarness) -> None:
+    harness.add_digest()
+    harness.add_schedule("2027-03-02", cutoff="5h")
+    harness.run_tick(NINE - 5 * HOUR)
+    for minute in range(0, 60, 5):
+        with harness.mailer.store.begin() as tx:
+            edition = tx.editions.list_recent_editions([], 1)[0]
+            editions.edit_edition(
+                tx, create_local_actor("Ben"), edition, {"name": f"Week {minute}"}, harness.now
+            )
+        harness.run_tick(NINE - 5 * HOUR + minute * MINUTE)
+    harness.deliver_editions()
+    assert len(harness.list_mails("approver@example.org")) == 1
+    harness.run_tick(NINE - 3 * HOUR)
+    harness.deliver_editions()
+    assert len(harness.list_mails("approver@example.org")) == 2
+    harness.run_tick(NINE - 2 * HOUR)
+    harness.deliver_editions()
+    assert len(harness.list_mails("approver@example.org")) == 2
+
+
+def test_broken_notice_does_not_stop_the_calendar(harness: WorkerHarness, tmp_path: Path) -> None:
+    broken = tmp_path / "own/email/notice"
+    broken.mkdir(parents=True)
+    (broken / "body.html").write_text("{% if %}")
+    harness.mailer.settings = harness.mailer.settings.model_copy(
+        update={"paths": Paths(templates=tmp_path / "own")}
+    )
+    harness.add_digest(approval=ApprovalRule.NONE)
+    harness.add_schedule("2027-03-02")
+    harness.run_tick(NINE - HOUR)
+    harness.run_tick(NINE)
+    harness.deliver_editions()
+    assert harness.list_readers_reached() == sorted(READERS)
+
+
+def test_paused_edition_is_notified_with_reason(harness: WorkerHarness) -> None:
+    harness.add_digest(approval=ApprovalRule.NONE)
+    harness.add_schedule("2027-03-02")
+    harness.run_tick(NINE - HOUR)
+    harness.run_tick(NINE)
+    with harness.mailer.store.begin() as tx:
+        edition = editions.get_edition(tx, harness.get_edition().id)
+        editions.pause_edition(
+            tx, create_local_actor("Ana"), edition, harness.now, reason="wrong picture"
+        )
+    harness.run_tick()
+    harness.deliver_editions()
+    (notice,) = harness.list_mails("watcher@example.org")
+    assert notice["Subject"] == "Paused: The week (0 of 2)"
+    assert "wrong picture" in str(notice.get_body(("plain",)))
+
+
+@pytest.mark.parametrize(("later", "notice_count"), [(HOUR, 1), (25 * HOUR, 0)])
+def test_edition_sent_by_hand_long_ago_is_not_notified(
+    harness: WorkerHarness, later: timedelta, notice_count: int
+) -> None:
+    with harness.mailer.store.begin() as tx:
+        editions.start_edition(
+            tx,
+            STAFF,
+            factories.approve_without_composing(
+                harness.mailer, tx, factories.create_edition(tx, "boats")
+            ),
+            harness.mailer.renderer,
+            harness.mailer.clock(),
+        )
+    harness.deliver_editions()
+    harness.run_tick(harness.now + later)
+    harness.deliver_editions()
+    assert len(harness.list_mails("watcher@example.org")) == notice_count
+
+
+def test_no_notice_is_sent_without_approvers_and_watchers(harness: WorkerHarness) -> None:
+    whole = harness.mailer.settings
+    harness.mailer.settings = whole.model_copy(update={"notices": type(whole.notices)()})
+    harness.add_digest()
+    harness.add_schedule("2027-03-02")
+    harness.run_tick(NINE - HOUR)
+    with harness.mailer.store.read() as tx:
+        assert [
+            edition.kind for edition in tx.editions.list_recent_editions([], 9, notices=True)
+        ] == [EditionKind.MAILING]
+
+
+def test_recalled_or_edited_edition_is_not_notified_as_late(harness: WorkerHarness) -> None:
+    harness.add_digest()
+    harness.add_schedule("2027-03-02")
+    harness.run_tick(NINE - HOUR)
+    with harness.mailer.store.begin() as tx:
+        editions.reopen_edition(
+            tx, create_local_actor("Ana"), tx.editions.list_recent_editions([], 1)[0], harness.now
+        )
+    harness.run_tick()
+    assert harness.get_edition().appointment is None, "off the calendar"
+    with harness.mailer.store.begin() as tx:
+        new_edition = factories.create_edition(tx, "boats")
+        new_edition, _ = editions.compose_edition(tx, new_edition, harness.mailer.renderer)
+        editions.request_approval(tx, create_local_actor("Ana"), new_edition, harness.now)
+    harness.run_tick()
+    with harness.mailer.store.begin() as tx:
+        edition = editions.get_edition(tx, new_edition.id)
+        editions.edit_edition(
+            tx, create_local_actor("Ana"), edition, {"name": "Other"}, harness.now
+        )
+    harness.run_tick()
+    harness.deliver_editions()
+    subjects = harness.list_subjects("approver@example.org")
+    assert len(subjects) == 2
+    assert all(subject.startswith("Approve") for subject in subjects)
