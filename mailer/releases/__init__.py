@@ -7,8 +7,10 @@ kills.py           taking a release back, by two people
 follow_up.py       recipients that become known late
 stories.py         what these ask of the story
 pages.py           the press pages
+advance_copies.py  who may see a release before its embargo ends
 """
 
+from mailer.releases.advance_copies import AdvanceCopy, AdvanceRefusal, open_advance_copy
 from mailer.releases.article_import import import_article
 from mailer.releases.corrections import (
     CorrectionPreview,
@@ -27,12 +29,21 @@ from mailer.releases.flow import (
     preview_release,
 )
 from mailer.releases.follow_up import extend_releases, needs_follow_up
-from mailer.releases.kills import confirm_kill, preview_kill, request_kill, withdraw_kill
+from mailer.releases.kills import (
+    KillPreview,
+    confirm_kill,
+    preview_kill,
+    request_kill,
+    withdraw_kill,
+)
 from mailer.releases.stories import find_begun_editions, find_queued_articles
 
 __all__ = [
+    "AdvanceCopy",
+    "AdvanceRefusal",
     "CorrectionPreview",
     "CorrectionResult",
+    "KillPreview",
     "ReleaseEditions",
     "ReleasePreview",
     "begin_release",
@@ -46,6 +57,7 @@ __all__ = [
     "find_queued_articles",
     "import_article",
     "needs_follow_up",
+    "open_advance_copy",
     "prepare_release",
     "preview_correction",
     "preview_kill",

@@ -204,7 +204,6 @@ def resume_edition(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        editions.check_not_killed(tx, current_edition)
         edition = editions.resume_edition(
             tx,
             resolve_actor(by),

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mailer import digests, editions, embargoes, releases, tokens
+from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.audience import contacts, lists
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
-from mailer.errors import Embargoed
+from mailer.errors import Embargoed, Refused
 from mailer.model.articles import ArticleKind
 from mailer.model.contacts import ContactProfile, FollowUp, Trust
 from mailer.model.edition_states import EditionRole, EditionState
@@ -19,6 +20,7 @@ from mailer.model.editions import Edition, NewEdition
 from mailer.model.embargoes import Embargo, EmbargoTerms
 from mailer.model.lists import Visibility
 from mailer.model.press_release import Asset, AssetKind, Quote, Release
+from mailer.releases import CorrectionResult
 from mailer.store import SqlTransaction
 from tests.actors import AMINA, STAFF
 from tests.fake_relay import Relay
@@ -260,3 +262,15 @@ def begin_release(mailer: Mailer, tx: SqlTransaction, **fields: Any) -> Edition:
     return releases.begin_release(
         tx, AMINA, release_editions, mailer.renderer, mailer.clock()
     ).release
+
+
+def confirm_kill(
+    mailer: Mailer, tx: SqlTransaction, actor_name: str = "Bela", slug: str = SLUG
+) -> CorrectionResult:
+    """Preview and confirm the kill of a release."""
+    actor, now = create_local_actor(actor_name), mailer.clock()
+    try:
+        fingerprint = releases.preview_kill(tx, actor, slug, mailer.renderer, now).fingerprint
+    except Refused:
+        fingerprint = ""  # confirming has to refuse it too
+    return releases.confirm_kill(tx, actor, slug, mailer.renderer, now, fingerprint=fingerprint)

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import update
 
 from mailer import articles, editions, embargoes, outbox, releases, sources
-from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.audience import contacts, lists, segments, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
@@ -34,6 +33,7 @@ from mailer.worker import Scheduler, jobs
 from tests.actors import AMINA, STAFF
 from tests.fake_relay import Relay, Step
 from tests.integration import factories
+from tests.integration.releases import factories as release_factories
 from tests.integration.releases.factories import (
     MINUTE,
     SLUG,
@@ -287,9 +287,7 @@ def test_kill_of_advance_copy_comes_into_no_archive(desk: PressScenario) -> None
     desk.deliver_mails()
     with mailer.store.begin() as tx:
         releases.request_kill(tx, AMINA, "second", {"": "It is not true."}, mailer.clock())
-        releases.confirm_kill(
-            tx, create_local_actor("Bela"), "second", mailer.renderer, mailer.clock()
-        )
+        release_factories.confirm_kill(mailer, tx, slug="second")
         tx.embargoes.save_embargo(
             Embargo(
                 "second",

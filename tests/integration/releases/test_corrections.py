@@ -28,6 +28,7 @@ from tests.integration.delivery.delivery_runs import (
     with_single_connection,
 )
 from tests.integration.factories import read_deliveries, read_delivery_states
+from tests.integration.releases import factories as release_factories
 from tests.integration.releases.factories import (
     MINUTE,
     SLUG,
@@ -290,9 +291,7 @@ def request_kill(mailer: Mailer, actor_name: str = "Amina") -> tuple[Edition, ..
 
 def confirm_kill(mailer: Mailer, actor_name: str = "Bela") -> CorrectionResult:
     with mailer.store.begin() as tx:
-        return releases.confirm_kill(
-            tx, create_local_actor(actor_name), SLUG, mailer.renderer, mailer.clock()
-        )
+        return release_factories.confirm_kill(mailer, tx, actor_name)
 
 
 def test_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
@@ -417,9 +416,7 @@ def test_killed_advance_copy_says_so_only_to_its_recipient(
     with mailer.store.begin() as tx:
         releases.request_kill(tx, AMINA, "second", {"": "It is not true."}, mailer.clock())
     with mailer.store.begin() as tx:
-        releases.confirm_kill(
-            tx, create_local_actor("Bela"), "second", mailer.renderer, mailer.clock()
-        )
+        release_factories.confirm_kill(mailer, tx, slug="second")
     assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (410, 404)
     assert desk.pages.get_page("/press/second").status == 404
     with mailer.store.read() as tx:

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import insert, text
 
 from mailer import embargoes, releases
-from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.audience import lists
 from mailer.errors import ConcurrencyError, MailerError, Refused
@@ -18,6 +17,7 @@ from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
 from mailer.store.schema import topic
 from tests.actors import AMINA, STAFF
+from tests.integration.releases import factories as release_factories
 from tests.integration.releases.factories import SLUG, create_office, get_current_minute, make_terms
 from tests.integration.releases.test_corrections import confirm_kill, request_kill
 
@@ -87,9 +87,7 @@ def test_kill_is_confirmed_once(mailer: Mailer, release: Edition) -> None:
     request_kill(mailer)
     error = run_during_transaction(
         mailer,
-        lambda tx: releases.confirm_kill(
-            tx, create_local_actor("Bela"), SLUG, mailer.renderer, mailer.clock()
-        ),
+        lambda tx: release_factories.confirm_kill(mailer, tx),
         lambda: confirm_kill(mailer, "Chidi"),
     )
     assert isinstance(error, Refused)
