@@ -4,7 +4,7 @@ article_import.py  importing an article file with its attachments and embargo
 flow.py            the editions of a release: preview, confirm
 corrections.py     a new version for those who have an earlier one
 kills.py           taking a release back, by two people
-follow_up.py       recipients that become known late
+follow_up.py       recipients that become known late, and contacts to ask
 stories.py         what these ask of the story
 pages.py           the press pages
 advance_copies.py  who may see a release before its embargo ends
@@ -28,7 +28,7 @@ from mailer.releases.flow import (
     prepare_release,
     preview_release,
 )
-from mailer.releases.follow_up import extend_releases, needs_follow_up
+from mailer.releases.follow_up import extend_releases, list_contacts_to_ask, needs_follow_up
 from mailer.releases.kills import (
     KillPreview,
     confirm_kill,
@@ -56,6 +56,7 @@ __all__ = [
     "find_last_change",
     "find_queued_articles",
     "import_article",
+    "list_contacts_to_ask",
     "needs_follow_up",
     "open_advance_copy",
     "prepare_release",

@@ -6,16 +6,9 @@ import pytest
 
 from mailer import addresses
 from mailer.audience import subscribers
-from mailer.audience.imports.rows import (
-    ImportColumn,
-    ImportRow,
-    RowOutcome,
-    RowResult,
-    RowState,
-    assign_fields,
-    parse_row,
-)
+from mailer.audience.imports.rows import ImportColumn, assign_fields, parse_row
 from mailer.errors import InputError, Refused
+from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import ConsentAction, LawfulBasis, Membership, MembershipState, Person
 from mailer.model.suppressions import SuppressionReason
