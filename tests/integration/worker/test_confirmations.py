@@ -1,6 +1,7 @@
 """A person who signs up gets one mail, and only the mail that the address should get."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from mailer import editions
-from mailer.actor import create_local_actor
+from mailer.actor import SUBSCRIBER, create_local_actor
 from mailer.audience import links, subscribers
 from mailer.audience.lists import edit_list
 from mailer.audience.signup import confirmations
 from mailer.audience.signup.service_mails import ServiceMail
 from mailer.config import Paths, Settings
+from mailer.errors import ApprovalVoid, InputError
 from mailer.model.edition_states import PER_RECIPIENT_KINDS, EditionKind, EditionState
 from mailer.model.editions import Edition, EditionBody
 from mailer.model.signup import Confirmation, ConfirmationState, SignUpWishes
@@ -253,6 +255,39 @@ def test_lists_deselected_on_the_page_send_no_welcome(harness: WorkerHarness) ->
     run_worker(harness)
     assert len(harness.list_mails(NEW)) == 1
     assert find_state(harness, sign_up.id) is S.DONE
+
+
+def test_confirmation_of_choices_that_were_not_shown_is_refused(harness: WorkerHarness) -> None:
+    add_press_list(harness, "news")
+    sign_up = request_sign_up(harness, lists=("news", "press"))
+    assert sign_up is not None
+    run_worker(harness)
+    limit = harness.mailer.sign_up_limits.per_address
+    with harness.mailer.store.begin() as tx:
+        mailed = tx.sign_ups.find_confirmation(sign_up.id)
+        assert mailed is not None
+        shown_choices = confirmations.compute_choices_fingerprint(
+            replace(mailed, wishes=SignUpWishes(("news",)))
+        )
+        with pytest.raises(ApprovalVoid):
+            confirmations.apply_confirmation(
+                tx, SUBSCRIBER, limit, mailed, harness.now, fingerprint=shown_choices
+            )
+        with pytest.raises(InputError) as caught:
+            confirmations.apply_confirmation(
+                tx, SUBSCRIBER, limit, mailed, harness.now, accepted_lists=()
+            )
+        assert caught.value.code == confirmations.NO_LIST_CHOSEN
+        assert tx.sign_ups.find_confirmation(sign_up.id) == mailed
+        confirmed = confirmations.apply_confirmation(
+            tx,
+            SUBSCRIBER,
+            limit,
+            mailed,
+            harness.now,
+            fingerprint=confirmations.compute_choices_fingerprint(mailed),
+        )
+    assert confirmed.state is S.CONFIRMED
 
 
 def test_welcome_names_all_joined_lists(
