@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 from mailer import zones
 from mailer.actor import Actor
+from mailer.audience.lists import check_line
 from mailer.errors import Embargoed, InputError, NextStep, NotFound, Refused
 from mailer.model.embargoes import (
     Embargo,
@@ -134,8 +135,10 @@ def set_embargo(
     """Put an embargo on a story, or move the one that it has, and stop every mail that states the
     old time.
 
-    Raises InputError for a time that is past or further away than two years, and Refused if the
-    story's embargo has ended: what is public can't be taken back."""
+    Raises InputError for a time that is past or further away than two years, or a reason with
+    control characters, and Refused if the story's embargo has ended: what is public can't be taken
+    back."""
+    reason = check_line(reason, "reason", required=False)
     if not tx.embargoes.has_story(slug):
         raise NotFound(f"there is no story {slug!r}", next_steps=[NextStep("list_articles")])
     tx.lock_releases()
@@ -170,6 +173,7 @@ def lift_embargo(
 ) -> tuple[Embargo, EmbargoEffect]:
     """End an embargo at once: the story's page opens, and editions that wait for the end are sent.
     Raises Refused for an embargo that has ended."""
+    reason = check_line(reason, "reason", required=False)
     tx.lock_releases()
     previous = get_embargo(tx, slug)
     if not previous.is_active(now):

@@ -5,13 +5,18 @@ time zone. The contact's profile adds the outlet and the beats that they write f
 get embargoed releases early, and whether they welcome a call after a release.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from mailer.actor import Actor
-from mailer.audience.lists import check_line
-from mailer.errors import InputError, NextStep, NotFound
+from mailer.audience.lists import check_line, get_list, get_topics
+from mailer.audience.subscribers import check_person, find_membership, subscribe_person
+from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.contacts import Contact, ContactProfile
-from mailer.model.subscribers import Subscriber
+from mailer.model.lists import MailingList, Visibility
+from mailer.model.subscribers import Evidence, Person, Subscriber
 from mailer.model.transaction import Transaction
 
 LONGEST_OUTLET = 200
@@ -40,6 +45,55 @@ def normalise_beat(text: str) -> str:
     return line
 
 
+def get_private_list(tx: Transaction, slug: str) -> MailingList:
+    """Return a list that media contacts may be added to. Raises NotFound, and Refused for a public
+    list."""
+    mailing_list = get_list(tx, slug)
+    if mailing_list.visibility is not Visibility.PRIVATE:
+        raise Refused(
+            f"{slug!r} is a public list, which anybody may join",
+            hint="add media contacts to a private list",
+            next_steps=[NextStep("add_private_list")],
+        )
+    return mailing_list
+
+
+def add_contact(
+    tx: Transaction,
+    actor: Actor,
+    person: Person,
+    mailing_list: MailingList,
+    changes: Mapping[str, Any],
+    now: datetime,
+    *,
+    evidence: Evidence,
+    topics: Sequence[str] = (),
+    language: str = "",
+) -> tuple[Contact, bool]:
+    """Subscribe a person to a list of :func:`get_private_list`, and change fields of their profile
+    as a media contact. Topics that they have chosen on the list stay, unless `topics` are given.
+
+    Returns the contact and whether the profile changed. Raises InputError, and Refused as
+    ``subscribers.subscribe_person`` does."""
+    person = check_person(person)
+    if not topics and (existing := tx.subscribers.find_subscriber(person.address)):
+        membership = find_membership(tx, existing, mailing_list.slug)
+        topics = membership.topics if membership else ()
+    subscriber, _ = subscribe_person(
+        tx,
+        actor,
+        person,
+        mailing_list,
+        get_topics(tx, topics),
+        now,
+        language=language,
+        evidence=evidence,
+    )
+    contact = tx.subscribers.find_contact(subscriber)
+    profile = contact.profile if contact else ContactProfile()
+    return save_contact(tx, actor, subscriber, replace(profile, **changes), now)
+
+
 def save_contact(
     tx: Transaction, actor: Actor, subscriber: Subscriber, profile: ContactProfile, now: datetime
 ) -> tuple[Contact, bool]:
@@ -52,6 +106,15 @@ def save_contact(
     if contact and contact.profile == profile:
         return contact, False
     return tx.subscribers.save_contact(subscriber, profile, now), True
+
+
+def edit_contact(
+    tx: Transaction, actor: Actor, subscriber: Subscriber, changes: Mapping[str, Any], now: datetime
+) -> Contact:
+    """Change fields of a contact's profile. Raises NotFound if the subscriber is not a media
+    contact, and InputError."""
+    profile = replace(get_contact(tx, subscriber).profile, **changes)
+    return save_contact(tx, actor, subscriber, profile, now)[0]
 
 
 def get_contact(tx: Transaction, subscriber: Subscriber) -> Contact:

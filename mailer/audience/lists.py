@@ -8,7 +8,7 @@ from typing import Any
 
 from mailer import languages, zones
 from mailer.actor import Actor
-from mailer.errors import InputError, NextStep, NotFound
+from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.lines import holds_control
 from mailer.model.lists import MailingList, Topic, Visibility
 from mailer.model.transaction import Transaction
@@ -175,3 +175,22 @@ def get_list(tx: Transaction, slug: str) -> MailingList:
         if mailing_list.slug == slug:
             return mailing_list
     raise NotFound(f"there is no list {slug!r}", next_steps=[NextStep("list_lists")])
+
+
+def list_public_lists(tx: Transaction) -> list[MailingList]:
+    """Return the lists that anybody can sign up for."""
+    return [
+        mailing_list
+        for mailing_list in tx.lists.list_mailing_lists()
+        if mailing_list.visibility is Visibility.PUBLIC
+    ]
+
+
+def check_public(mailing_list: MailingList) -> None:
+    """Raise Refused if the list is not public: people cannot join it by themselves."""
+    if mailing_list.visibility is not Visibility.PUBLIC:
+        raise Refused(
+            f"the list {mailing_list.slug!r} is {mailing_list.visibility}: "
+            "people cannot sign up for it",
+            next_steps=[NextStep("make_list_public", list=mailing_list.slug)],
+        )

@@ -8,6 +8,7 @@ from typing import Any
 
 from mailer import addresses, languages
 from mailer.actor import Actor
+from mailer.audience.lists import get_list
 from mailer.audience.subscribers import (
     STAFF_SOURCE,
     describe_membership,
@@ -266,6 +267,25 @@ def _rank_by_last_change(membership: Membership) -> tuple[bool, datetime]:
     return membership.state is not MembershipState.PENDING, max(
         membership.joined_at, membership.left_at or membership.joined_at
     )
+
+
+def get_active_lists(
+    tx: Transaction, subscriber: Subscriber, list_slug: str = ""
+) -> list[MailingList]:
+    """Return the lists whose mails a subscriber gets, or only `list_slug`. Raises NotFound if they
+    get none of them, or if there is no such list."""
+    if list_slug:
+        get_list(tx, list_slug)
+    active_lists = [
+        tx.subscribers.get_list(membership.list)
+        for membership in tx.subscribers.list_memberships(subscriber)
+        if membership.state is MembershipState.ACTIVE
+        and (not list_slug or membership.list == list_slug)
+    ]
+    if not active_lists:
+        list_text = f"the list {list_slug!r}" if list_slug else "any list"
+        raise NotFound(f"{subscriber.address} is not on {list_text}")
+    return active_lists
 
 
 def _get_active_membership(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mailer.audience.imports.rows import RowOutcome, RowResult
 from mailer.cli.output import Output, error_console
 from mailer.errors import InputError, PartlyDone
+from mailer.model.imports import RowOutcome, RowResult
 
 if TYPE_CHECKING:
     from mailer.app import Mailer

@@ -2,27 +2,20 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from mailer.audience import contacts, lists, subscribers
+from mailer.audience import contacts, subscribers
 from mailer.audience.consent import check_basis
-from mailer.audience.imports.rows import RowOutcome, RowResult
 from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
-from mailer.errors import InputError, NextStep, Refused
-from mailer.model.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
-from mailer.model.lists import MailingList, Visibility
-from mailer.model.subscribers import Evidence, LawfulBasis, MembershipState, Person
-
-if TYPE_CHECKING:
-    from mailer.app import Mailer
-    from mailer.intake.contacts import ContactRow
-    from mailer.store import SqlTransaction
+from mailer.model.contacts import Contact, ContactQuery, FollowUp, Trust
+from mailer.model.imports import RowOutcome, RowResult
+from mailer.model.subscribers import Evidence, LawfulBasis, Person
 
 app = CommandGroup(help="Media contacts: journalists and what they cover.")
 
@@ -71,74 +64,42 @@ def add_contact(
     --beat migration --trusted"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        mailing_list = _get_private_list(tx, list_slug)
-        subscriber, _ = subscribers.subscribe_person(
+        contact, _ = contacts.add_contact(
             tx,
             resolve_actor(""),
             Person(address, name, language, country, time_zone),
-            mailing_list,
-            lists.get_topics(tx, _find_chosen_topics(tx, address, list_slug)),
+            contacts.get_private_list(tx, list_slug),
+            _read_changes(outlet, beat, trusted, follow_up, note),
             mailer.clock(),
             evidence=Evidence(source=STAFF_SOURCE, basis=check_basis(basis)),
-        )
-        current_contact = tx.subscribers.find_contact(subscriber)
-        profile = _change_profile(
-            current_contact.profile if current_contact else ContactProfile(),
-            outlet,
-            beat,
-            trusted,
-            follow_up,
-            note,
-        )
-        contact, _ = contacts.save_contact(
-            tx, resolve_actor(""), subscriber, profile, mailer.clock()
         )
         out.print_record(contact, f"{_describe_contact(contact)} is on {list_slug!r}")
 
 
-def _get_private_list(tx: "SqlTransaction", list_slug: str) -> MailingList:
-    mailing_list = lists.get_list(tx, list_slug)
-    if mailing_list.visibility is not Visibility.PRIVATE:
-        raise Refused(
-            f"{list_slug!r} is a public list, which anybody may join",
-            hint="add media contacts to a private list",
-            next_steps=[NextStep("add_private_list")],
-        )
-    return mailing_list
-
-
-def _find_chosen_topics(tx: "SqlTransaction", address: str, list_slug: str) -> tuple[str, ...]:
-    """Return the topics that a subscriber has chosen on a list: they stay."""
-    subscriber = tx.subscribers.find_subscriber(address.strip().lower())
-    if subscriber is None:
-        return ()
-    return next(
-        (
-            membership.topics
-            for membership in tx.subscribers.list_memberships(subscriber)
-            if membership.list == list_slug
-        ),
-        (),
-    )
-
-
-def _change_profile(
-    profile: ContactProfile,
+def _read_changes(
     outlet: str | None,
     beat: list[str] | None,
     trusted: bool | None,
     follow_up: bool | None,
     note: str | None,
-) -> ContactProfile:
-    return ContactProfile(
-        outlet=profile.outlet if outlet is None else outlet,
-        beats=profile.beats if beat is None else tuple(beat),
-        trust=profile.trust if trusted is None else (Trust.TRUSTED if trusted else Trust.UNTRUSTED),
-        follow_up=profile.follow_up
+) -> dict[str, Any]:
+    """Return the fields of a profile that options state."""
+    options = {
+        "outlet": outlet,
+        "beats": None if beat is None else tuple(beat),
+        "trust": _choose_trust(trusted),
+        "follow_up": None
         if follow_up is None
         else (FollowUp.WELCOME if follow_up else FollowUp.NEVER),
-        note=profile.note if note is None else note,
-    )
+        "note": note,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _choose_trust(trusted: bool | None) -> Trust | None:
+    if trusted is None:
+        return None
+    return Trust.TRUSTED if trusted else Trust.UNTRUSTED
 
 
 def _describe_contact(contact: Contact) -> str:
@@ -170,6 +131,7 @@ def import_contacts(
 
     Example: mailer contact import journalists.csv --list press --dry-run"""
     from mailer.app import open_mailer
+    from mailer.audience.imports import contacts as imports
     from mailer.cli.bulk import RowTally, get_file_size, open_progress_bar, open_transactions
     from mailer.intake.contacts import find_unknown_columns, read_contacts
 
@@ -178,7 +140,7 @@ def import_contacts(
     with ExitStack() as stack:
         mailer = stack.enter_context(open_mailer(load_settings()))
         with mailer.store.read() as tx:
-            _get_private_list(tx, list_slug)
+            contacts.get_private_list(tx, list_slug)
             topics = frozenset(topic.slug for topic in tx.lists.list_topics())
         tally = RowTally(
             stack,
@@ -193,19 +155,22 @@ def import_contacts(
         )
         begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
         progress_bar = stack.enter_context(open_progress_bar(get_file_size(file), "reading"))
-        pending_rows: list[ContactRow | RowResult] = []
+        pending_rows: list[imports.ContactRow | RowResult] = []
         tally.add_results([], {f"the column {head!r}": 0 for head in find_unknown_columns(file)})
         lines_by_address: dict[str, int] = {}
 
         def import_pending() -> None:
             with begin_transaction() as tx:
-                tally.add_results(
-                    [
-                        _import_row(mailer, tx, list_slug, parsed_row, evidence, lines_by_address)
-                        for parsed_row in pending_rows
-                    ],
-                    {},
+                results = imports.import_contacts(
+                    tx,
+                    resolve_actor(""),
+                    pending_rows,
+                    list_slug,
+                    mailer.clock(),
+                    evidence=evidence,
+                    lines_by_address=lines_by_address,
                 )
+            tally.add_results(results, {})
             pending_rows.clear()
             progress_bar.update_progress(tally.row_count, f"{tally.row_count} lines")
 
@@ -215,65 +180,6 @@ def import_contacts(
                 import_pending()
         import_pending()
     tally.print_summary(out, file, dry_run=dry_run)
-
-
-def _import_row(
-    mailer: "Mailer",
-    tx: "SqlTransaction",
-    list_slug: str,
-    parsed_row: "ContactRow | RowResult",
-    evidence: Evidence,
-    lines_by_address: dict[str, int],
-) -> RowResult:
-    """Import one line, and return its outcome. `lines_by_address` has the lines before it."""
-    if isinstance(parsed_row, RowResult):
-        return parsed_row
-    row, now = parsed_row.row, mailer.clock()
-    first_line = lines_by_address.setdefault(row.person.address, row.line)
-    if first_line != row.line:
-        return RowResult(
-            row.line, RowOutcome.SKIPPED, row.person.address, f"line {first_line} has this address"
-        )
-    try:
-        with tx.open_savepoint():
-            known_subscriber = tx.subscribers.find_subscriber(row.person.address)
-            memberships_before = (
-                tx.subscribers.list_memberships(known_subscriber) if known_subscriber else ()
-            )
-            chosen_topics = row.topics or _find_chosen_topics(tx, row.person.address, list_slug)
-            subscriber, _ = subscribers.subscribe_person(
-                tx,
-                resolve_actor(""),
-                row.person,
-                lists.get_list(tx, list_slug),
-                lists.get_topics(tx, chosen_topics),
-                now,
-                language=row.language,
-                evidence=evidence,
-            )
-            current_contact = tx.subscribers.find_contact(subscriber)
-            profile = parsed_row.merge_into(current_contact.profile if current_contact else None)
-            _, changed = contacts.save_contact(tx, resolve_actor(""), subscriber, profile, now)
-            memberships_after = tx.subscribers.list_memberships(subscriber)
-    except Refused as error:
-        return RowResult(row.line, RowOutcome.SKIPPED, row.person.address, error.message)
-    except InputError as error:
-        return RowResult(row.line, RowOutcome.REFUSED, row.person.address, str(error))
-    if not any(
-        membership.list == list_slug and membership.state is MembershipState.ACTIVE
-        for membership in memberships_before
-    ):
-        outcome = RowOutcome.ADDED
-    elif (
-        current_contact is None
-        or changed
-        or (known_subscriber and known_subscriber.person != subscriber.person)
-        or memberships_before != memberships_after
-    ):
-        outcome = RowOutcome.UPDATED
-    else:
-        outcome = RowOutcome.UNCHANGED
-    return RowResult(row.line, outcome, row.person.address)
 
 
 @app.command("list")
@@ -287,10 +193,9 @@ def list_contacts(
     """List media contacts, by outlet.
 
     Example: mailer contact list --beat migration"""
-    trust = None if trusted is None else (Trust.TRUSTED if trusted else Trust.UNTRUSTED)
     with open_for_reading() as (_, tx):
         query = ContactQuery(
-            list_slug, outlet, contacts.normalise_beat(beat) if beat else "", trust
+            list_slug, outlet, contacts.normalise_beat(beat) if beat else "", _choose_trust(trusted)
         )
         matching_contacts = tx.subscribers.find_contacts(query)
         Output(json).print_table(
@@ -356,12 +261,14 @@ def edit_contact(
     Example: mailer contact edit ana@example.org --untrusted"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        contact = contacts.get_contact(tx, subscribers.get_subscriber(tx, address))
-        profile = _change_profile(contact.profile, outlet, beat, trusted, follow_up, note)
-        saved_contact, _ = contacts.save_contact(
-            tx, resolve_actor(""), contact.subscriber, profile, mailer.clock()
+        contact = contacts.edit_contact(
+            tx,
+            resolve_actor(""),
+            subscribers.get_subscriber(tx, address),
+            _read_changes(outlet, beat, trusted, follow_up, note),
+            mailer.clock(),
         )
-        out.print_record(saved_contact, _describe_contact(saved_contact).rstrip(","))
+        out.print_record(contact, _describe_contact(contact).rstrip(","))
 
 
 @app.command("remove")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailer import embargoes
-from mailer.audience.lists import check_line
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, StorySlug, resolve_actor
 from mailer.cli.output import Output, format_moment
@@ -46,7 +45,6 @@ def set_embargo(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         terms = embargoes.read_terms(until, zone or mailer.settings.defaults.time_zone)
-        reason = check_line(reason, "--reason", required=False)
         embargo, effect = embargoes.set_embargo(
             tx, resolve_actor(by), slug, terms, mailer.clock(), reason=reason
         )
@@ -96,7 +94,6 @@ def lift_embargo(
     """
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        reason = check_line(reason, "--reason", required=False)
         embargo, effect = embargoes.lift_embargo(
             tx, resolve_actor(by), slug, mailer.clock(), reason=reason
         )

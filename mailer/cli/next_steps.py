@@ -159,7 +159,7 @@ OPTIONS_BY_FIELD = {
 ARGUMENT_FIELDS = frozenset(
     {
         "address", "assets", "contacts", "edition", "embargo", "filter", "first", "html", "last",
-        "number", "occurrence", "rule", "slug", "text", "until",
+        "number", "occurrence", "place", "rule", "slug", "text", "until",
     }
 )  # fmt: skip
 """Fields that commands take as an argument or read from a file: named by their words."""

@@ -6,12 +6,11 @@ from typing import Annotated
 import typer
 
 from mailer import sources
-from mailer.articles import check_web_address
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
-from mailer.errors import InputError, NextStep, PartlyDone, UsageError
+from mailer.errors import InputError, PartlyDone, UsageError
 from mailer.model.articles import ArticleKind
 from mailer.model.sources import OnImport, SourceKind, SourceSettings
 from mailer.schedules.durations import format_duration, parse_duration
@@ -69,21 +68,13 @@ def add_source(
         )
     source_kind, place = locations[0]
     if source_kind is not SourceKind.FOLDER:
-        check_web_address(place, f"--{source_kind}")
         from mailer.intake import extra
 
         extra.import_package("httpcore")
-        from mailer.intake.fetching.guard import PUBLIC_GUARD
-
-        PUBLIC_GUARD.check_url(place)
     elif not Path(place).is_dir():
         raise InputError("there is no such folder", where=place, hint="make it first")
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        if unknown := tx.articles.find_unknown_topics(topic or []):
-            raise InputError(
-                f"there is no topic {unknown[0]!r}", next_steps=[NextStep("list_topics")]
-            )
         source = sources.add_source(
             tx,
             resolve_actor(""),
@@ -99,6 +90,10 @@ def add_source(
             ),
             mailer.clock(),
         )
+        if source_kind is not SourceKind.FOLDER:
+            from mailer.intake.fetching.guard import PUBLIC_GUARD
+
+            PUBLIC_GUARD.check_url(place)
         out.print_record(
             source, f"source {name}: polled every {format_duration(source.settings.every)}"
         )

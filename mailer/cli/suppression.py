@@ -69,9 +69,9 @@ def import_suppressions(
     Example: mailer suppression import bounced.csv --reason bounce"""
     from mailer.app import open_mailer
     from mailer.audience.imports import decisions
-    from mailer.audience.imports.rows import RowOutcome
     from mailer.cli.bulk import RowTally, get_file_size, open_progress_bar, open_transactions
     from mailer.intake import suppressions as files
+    from mailer.model.imports import RowOutcome
 
     if reason not in files.REASONS:
         raise UsageError(

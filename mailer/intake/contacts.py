@@ -5,15 +5,12 @@ trust. Column names that other press databases use are understood."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailer.audience.contacts import check_profile
+from mailer.audience.imports.contacts import ContactRow
 from mailer.audience.imports.rows import (
     ALIASES,
-    ImportRow,
-    RowOutcome,
-    RowResult,
     assign_fields,
     map_columns,
     normalise_header,
@@ -23,6 +20,7 @@ from mailer.audience.imports.rows import (
 from mailer.errors import InputError
 from mailer.intake.csv_reader import CsvLine, open_for_reading, read_table, unescape_formula
 from mailer.model.contacts import ContactProfile, FollowUp, Trust
+from mailer.model.imports import RowOutcome, RowResult
 
 COLUMNS: Mapping[str, str] = {
     "outlet": "outlet", "media": "outlet", "mediaoutlet": "outlet", "publication": "outlet",
@@ -36,26 +34,6 @@ COLUMNS: Mapping[str, str] = {
 
 _YES = {"yes", "y", "true", "1", "x", "trusted", "welcome"}
 _NO = {"no", "n", "false", "0", "", "untrusted", "never"}
-
-
-@dataclass(frozen=True, slots=True)
-class ContactRow:
-    """One line: the person, and the person's profile as a journalist.
-
-    `stated_columns` are the profile's fields that the file has columns for; the others keep the
-    values that are stored."""
-
-    row: ImportRow
-    profile: ContactProfile
-    stated_columns: frozenset[str]
-
-    def merge_into(self, existing_profile: ContactProfile | None) -> ContactProfile:
-        """Return the stored profile with this line's stated columns written over it."""
-        if existing_profile is None:
-            return self.profile
-        return replace(
-            existing_profile, **{name: getattr(self.profile, name) for name in self.stated_columns}
-        )
 
 
 def read_contacts(path: Path, topics: frozenset[str]) -> Iterator[ContactRow | RowResult]:

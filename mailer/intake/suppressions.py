@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TextIO
 
 from mailer import addresses
-from mailer.audience.imports.rows import RowOutcome, RowResult, normalise_header
+from mailer.audience.imports.rows import normalise_header
 from mailer.audience.lists import check_line
 from mailer.errors import InputError
 from mailer.intake.csv_reader import (
@@ -22,6 +22,7 @@ from mailer.intake.csv_reader import (
     read_table_or_lines,
     unescape_formula,
 )
+from mailer.model.imports import RowOutcome, RowResult
 from mailer.model.suppressions import Suppression, SuppressionReason
 
 BATCH = 1000

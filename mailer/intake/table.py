@@ -13,11 +13,7 @@ from typing import IO, Protocol, TextIO
 
 from mailer.audience.imports.rows import (
     ImportColumn,
-    ImportRow,
-    RowOutcome,
-    RowResult,
     RowSkipped,
-    RowState,
     assign_fields,
     join_values,
     map_columns,
@@ -32,6 +28,7 @@ from mailer.intake.csv_reader import (
     read_table,
     unescape_formula,
 )
+from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import Membership, Subscriber
 

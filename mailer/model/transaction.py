@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:  # each verb's module imports this one, and needs few of the nouns
     from contextlib import AbstractContextManager
 
-    from mailer.model.stores.audience import ListStore, SegmentStore, SignUpStore, SubscriberStore
+    from mailer.model.stores.audience import (
+        ImportRowStore,
+        ListStore,
+        SegmentStore,
+        SignUpStore,
+        SubscriberStore,
+    )
     from mailer.model.stores.content import ArticleStore, EmbargoStore, ReleaseStore, SourceStore
     from mailer.model.stores.sending import DigestStore, EditionStore, OutboxStore, ScheduleStore
 
@@ -29,6 +35,8 @@ class Transaction(Protocol):
     def lists(self) -> ListStore: ...
     @property
     def subscribers(self) -> SubscriberStore: ...
+    @property
+    def import_rows(self) -> ImportRowStore: ...
     @property
     def segments(self) -> SegmentStore: ...
     @property

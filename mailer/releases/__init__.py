@@ -4,11 +4,13 @@ article_import.py  importing an article file with its attachments and embargo
 flow.py            the editions of a release: preview, confirm
 corrections.py     a new version for those who have an earlier one
 kills.py           taking a release back, by two people
-follow_up.py       recipients that become known late
+follow_up.py       recipients that become known late, and contacts to ask
 stories.py         what these ask of the story
 pages.py           the press pages
+advance_copies.py  who may see a release before its embargo ends
 """
 
+from mailer.releases.advance_copies import AdvanceCopy, AdvanceRefusal, open_advance_copy
 from mailer.releases.article_import import import_article
 from mailer.releases.corrections import (
     CorrectionPreview,
@@ -26,13 +28,22 @@ from mailer.releases.flow import (
     prepare_release,
     preview_release,
 )
-from mailer.releases.follow_up import extend_releases, needs_follow_up
-from mailer.releases.kills import confirm_kill, preview_kill, request_kill, withdraw_kill
+from mailer.releases.follow_up import extend_releases, list_contacts_to_ask, needs_follow_up
+from mailer.releases.kills import (
+    KillPreview,
+    confirm_kill,
+    preview_kill,
+    request_kill,
+    withdraw_kill,
+)
 from mailer.releases.stories import find_begun_editions, find_queued_articles
 
 __all__ = [
+    "AdvanceCopy",
+    "AdvanceRefusal",
     "CorrectionPreview",
     "CorrectionResult",
+    "KillPreview",
     "ReleaseEditions",
     "ReleasePreview",
     "begin_release",
@@ -45,7 +56,9 @@ __all__ = [
     "find_last_change",
     "find_queued_articles",
     "import_article",
+    "list_contacts_to_ask",
     "needs_follow_up",
+    "open_advance_copy",
     "prepare_release",
     "preview_correction",
     "preview_kill",

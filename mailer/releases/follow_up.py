@@ -1,9 +1,11 @@
-"""Follow-up: recipients whose delivery of a release is confirmed late."""
+"""Follow-up of a release: recipients whose delivery is confirmed late, and contacts to ask."""
 
 from datetime import datetime, timedelta
 
 from mailer import editions
 from mailer.actor import Actor
+from mailer.errors import NextStep, NotFound
+from mailer.model.contacts import Contact, FollowUp
 from mailer.model.deliveries import EXPIRE_AFTER
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
@@ -34,3 +36,15 @@ def needs_follow_up(tx: Transaction, now: datetime) -> bool:
         tx.outbox.has_late_recipients(edition)
         for edition in tx.editions.list_begun_releases(now - FOLLOW_UP_PERIOD)
     )
+
+
+def list_contacts_to_ask(tx: Transaction, slug: str) -> list[Contact]:
+    """Return the contacts to ask about a release: its recipients who may be asked afterwards.
+    Raises NotFound for an unknown story."""
+    if not tx.embargoes.has_story(slug):
+        raise NotFound(f"there is no story {slug!r}", next_steps=[NextStep("list_articles")])
+    return [
+        contact
+        for contact in tx.subscribers.list_release_recipients(slug)
+        if contact.profile.follow_up is FollowUp.WELCOME
+    ]

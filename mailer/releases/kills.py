@@ -1,13 +1,13 @@
 """Kills: two people take a release back, and its recipients are asked not to use it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailer import editions, embargoes
 from mailer.actor import Actor
 from mailer.errors import NextStep, Refused
-from mailer.model.articles import ArticleQuery, ArticleState
+from mailer.model.articles import Article, ArticleQuery, ArticleState
 from mailer.model.deliveries import DeliveryPlan
 from mailer.model.edition_states import OPEN_STATES, EditionRole, EditionState
 from mailer.model.editions import ChangeNote, Edition
@@ -17,6 +17,8 @@ from mailer.model.rendering import Renderer
 from mailer.model.transaction import Transaction
 from mailer.releases.corrections import CorrectionResult, copy_edition
 from mailer.releases.stories import (
+    check_fingerprint,
+    compute_fingerprint,
     discard_changes,
     find_begun_editions,
     find_queued_articles,
@@ -28,6 +30,17 @@ _STOPPED_STATES = (EditionState.SENDING, EditionState.PAUSED, *OPEN_STATES)
 
 MAX_NEWSLETTERS = 1000
 """Newsletters being sent that are searched for a killed story."""
+
+
+@dataclass(frozen=True, slots=True)
+class KillPreview:
+    """The effect that confirming a kill would have. `fingerprint` covers the request, the story's
+    text, the editions that stop, and how many recipients are asked not to use it."""
+
+    request: Kill
+    articles: tuple[Article, ...]
+    result: CorrectionResult
+    fingerprint: str
 
 
 def request_kill(
@@ -106,22 +119,35 @@ def _get_kill_request(tx: Transaction, slug: str) -> Kill:
 
 def preview_kill(
     tx: Transaction, actor: Actor, slug: str, renderer: Renderer, now: datetime
-) -> tuple[Kill, CorrectionResult]:
+) -> KillPreview:
     """Do everything that :func:`confirm_kill` would do, and undo it. Raises as it does."""
     with discard_changes(tx):
-        kill_request = _get_kill_request(tx, slug)
-        result = confirm_kill(tx, actor, slug, renderer, now)
-    return kill_request, result
+        return _kill_release(tx, actor, slug, renderer, now)
 
 
 def confirm_kill(
-    tx: Transaction, actor: Actor, slug: str, renderer: Renderer, now: datetime
+    tx: Transaction,
+    actor: Actor,
+    slug: str,
+    renderer: Renderer,
+    now: datetime,
+    *,
+    fingerprint: str,
 ) -> CorrectionResult:
-    """Confirm, as the second of two people, that a release is taken back.
+    """Confirm, as the second of two people, that a release is taken back as it was previewed.
 
     The story leaves every edition that is not sent, its page and archive entries close, its queued
     deliveries are cancelled, and its recipients are asked not to use it. Raises Refused if the
-    same person asked for it."""
+    same person asked for it, and ApprovalVoid if the preview with this `fingerprint` showed
+    another story or reason, other editions that stop, or other recipients."""
+    preview = _kill_release(tx, actor, slug, renderer, now)
+    check_fingerprint(fingerprint, preview.fingerprint)
+    return preview.result
+
+
+def _kill_release(
+    tx: Transaction, actor: Actor, slug: str, renderer: Renderer, now: datetime
+) -> KillPreview:
     kill_request = _get_kill_request(tx, slug)
     if actor.is_same_person(kill_request.asked_by_key):
         raise Refused(
@@ -129,6 +155,7 @@ def confirm_kill(
             hint="another person has to confirm it",
             next_steps=[NextStep("act_as_another_person")],
         )
+    story_articles = find_queued_articles(tx, slug)
     tx.releases.save_kill(
         replace(kill_request, confirmed_by=actor.name, confirmed_at=now, confirmed_by_key=actor.key)
     )
@@ -153,7 +180,27 @@ def confirm_kill(
         edition = editions.approve_edition(tx, actor, edition, renderer, now, comment=comment)
         edition, plan = editions.start_edition(tx, actor, edition, renderer, now)
         begun_editions.append((edition, plan or DeliveryPlan(0, {})))
-    return CorrectionResult(tuple(stopped), tuple(begun_editions))
+    result = CorrectionResult(tuple(stopped), tuple(begun_editions))
+    return KillPreview(
+        kill_request,
+        tuple(story_articles),
+        result,
+        _compute_kill_fingerprint(kill_request, story_articles, result),
+    )
+
+
+def _compute_kill_fingerprint(
+    kill_request: Kill, story_articles: Sequence[Article], result: CorrectionResult
+) -> str:
+    """Return a hash over the effect of a kill. It leaves out the ids of the editions that the kill
+    creates: PostgreSQL gives out the next ids after a preview."""
+    facts = [
+        kill_request.asked_by_key,
+        dict(kill_request.why),
+        [(edition.id, edition.state) for edition in result.stopped],
+        [(edition.list, plan.planned) for edition, plan in result.begun],
+    ]
+    return compute_fingerprint(story_articles, facts)
 
 
 def _create_kill_editions(

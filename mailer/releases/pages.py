@@ -4,6 +4,10 @@ A release's page shows what its newest edition was approved with, once that has 
 has come: text, quotes, notes, boilerplate, contacts and assets, frozen beside its mails. It opens
 by itself when the story is not, or no longer, embargoed, and closes when the story is withdrawn or
 the edition cancelled.
+
+A story that was never sent as a release gets a page when an edition with it begins, for a list
+whose archive anybody may read. That page shows the queued article, with its latest fixes. An
+embargoed or withdrawn story gets the same answer as one that never existed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from mailer.errors import NextStep, NotFound
-from mailer.model.articles import Article, Image
+from mailer.model.articles import Article, ArticleQuery, ArticleState, Image
+from mailer.model.lists import Topic
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote
 from mailer.model.releases import About, PageTranslation, ReleasePage
 from mailer.model.transaction import Transaction
@@ -81,3 +86,32 @@ def get_page(tx: Transaction, slug: str, now: datetime) -> ReleasePage:
             next_steps=[NextStep("show_release", slug=slug)],
         )
     return page
+
+
+def find_story_pages(tx: Transaction, slug: str) -> ReleasePage | None:
+    """Return the pages of a story that was sent in a newsletter, in all its languages, or None if
+    nobody may read them."""
+    opened_at = tx.editions.find_story_sent_at(slug)
+    story_articles = tx.articles.find_articles(
+        ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))
+    )
+    if opened_at is None or not story_articles:
+        return None
+    topics_by_slug = {topic.slug: topic for topic in tx.lists.list_topics()}
+    return ReleasePage(
+        slug=slug,
+        edition_id=0,
+        language=story_articles[0].language,
+        opened_at=opened_at,
+        updated_at=max(opened_at, *(article.updated_at for article in story_articles)),
+        pages=tuple(_build_story_page(article, topics_by_slug) for article in story_articles),
+    )
+
+
+def _build_story_page(article: Article, topics_by_slug: Mapping[str, Topic]) -> PageTranslation:
+    topics = [
+        topics_by_slug[topic_slug].get_name(article.language)
+        for topic_slug in article.topics
+        if topic_slug in topics_by_slug
+    ]
+    return build_translation(article, topics=topics, contacts=(), about=())

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from mailer import languages
 from mailer.actor import Actor
+from mailer.articles import check_web_address
 from mailer.audience.lists import check_line, check_slug
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.lines import replace_control
-from mailer.model.sources import Source, SourceSettings, SourceState
+from mailer.model.sources import Source, SourceKind, SourceSettings, SourceState
 from mailer.model.transaction import Transaction
 
 MIN_INTERVAL = timedelta(minutes=5)
@@ -28,6 +29,14 @@ def add_source(tx: Transaction, actor: Actor, settings: SourceSettings, now: dat
         )
     if not MIN_INTERVAL <= settings.every <= MAX_INTERVAL:
         raise InputError("it is not between 5m and 7d", field="every", hint="such as 30m or 6h")
+    if settings.kind is not SourceKind.FOLDER:
+        check_web_address(settings.place, "place")
+    if unknown_topics := tx.articles.find_unknown_topics(settings.topics):
+        raise InputError(
+            f"there is no topic {unknown_topics[0]!r}",
+            field="topics",
+            next_steps=[NextStep("list_topics")],
+        )
     return tx.sources.add_source(
         replace(
             settings,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailer import config, editions
 from mailer.app import Mailer, open_mailer
-from mailer.audience.imports.rows import ImportRow
+from mailer.model.imports import ImportRow
 from mailer.model.subscribers import Person
 from mailer.store import Store
 from tests.actors import AMINA, STAFF

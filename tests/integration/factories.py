@@ -7,7 +7,6 @@ from typing import Any
 from mailer import articles, digests, editions
 from mailer.app import Mailer
 from mailer.audience import lists, subscribers, suppressions
-from mailer.audience.imports.rows import ImportRow
 from mailer.delivery.process_identity import create_worker_name
 from mailer.intake.markup import to_html
 from mailer.message import Slot, create_marker, create_slot
@@ -15,6 +14,7 @@ from mailer.model.articles import Article, ArticleKind, Content
 from mailer.model.deliveries import Delivery, DeliveryState
 from mailer.model.digests import Digest, DigestSettings
 from mailer.model.editions import Edition, EditionBody, NewEdition
+from mailer.model.imports import ImportRow
 from mailer.model.lists import MailingList
 from mailer.model.subscribers import MembershipState, Person, Subscriber
 from mailer.model.suppressions import SuppressionReason

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from mailer.actor import Actor
 from mailer.audience import suppressions
-from mailer.audience.imports.rows import ImportRow, RowOutcome, RowResult, RowState
 from mailer.audience.subscribers import describe_membership, merge_persons
+from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
 from mailer.model.lists import Frequency, MailingList
 from mailer.model.subscribers import ConsentAction, Membership, MembershipState, Person
 from mailer.model.suppressions import Suppression

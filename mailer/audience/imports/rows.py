@@ -6,7 +6,6 @@ headers by hand. ``decisions.py`` decides about each row.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import TypeVar
@@ -15,6 +14,7 @@ from mailer import languages
 from mailer.audience.lists import check_line
 from mailer.audience.subscribers import check_person
 from mailer.errors import InputError, NextStep
+from mailer.model.imports import ImportRow, RowState
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import Person
 from mailer.model.suppressions import SuppressionReason
@@ -71,55 +71,6 @@ ALIASES = {
     "left": ImportColumn.LEFT,
     "evidence": ImportColumn.EVIDENCE,
 }
-
-
-class RowState(StrEnum):
-    """The state of a person in a row."""
-
-    ACTIVE = "active"
-    UNSUBSCRIBED = "unsubscribed"
-    """The person unsubscribed, which is recorded."""
-    PENDING = "pending"
-    """The person has not confirmed: nothing may be sent to them."""
-    SUPPRESSED = "suppressed"
-    """The address must not be mailed, by any list."""
-
-
-class RowOutcome(StrEnum):
-    ADDED = "added"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    LEFT = "left"
-    SUPPRESSED = "suppressed"
-    SKIPPED = "skipped"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class ImportRow:
-    """A person on one line of a table. A field that the row leaves out does not change the stored
-    data: `topics`, `joined_at`, `frequency` and `paused_until` are then None, and `language`, which
-    is the language on the list, is empty."""
-
-    line: int
-    person: Person
-    topics: tuple[str, ...] | None = None
-    joined_at: datetime | None = None
-    language: str = ""
-    frequency: Frequency | None = None
-    paused_until: datetime | None = None
-    state: RowState = RowState.ACTIVE
-    left_at: datetime | None = None
-    reason: SuppressionReason = SuppressionReason.MANUAL
-    evidence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RowResult:
-    line: int
-    outcome: RowOutcome
-    address: str
-    reason: str = ""
 
 
 class RowSkipped(Exception):

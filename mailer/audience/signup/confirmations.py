@@ -20,18 +20,19 @@ The page that takes a sign-up does the same work for every address, whether it i
 suppressed or unsubscribed. A stranger can't find out who subscribes to which list.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from mailer import addresses, languages
 from mailer.actor import Actor
 from mailer.audience import preferences, subscribers
-from mailer.audience.lists import get_list
+from mailer.audience.lists import get_list, list_public_lists
 from mailer.audience.signup.rate_limits import use_allowance
-from mailer.errors import BadTransition, InputError, NotFound, Refused
+from mailer.errors import ApprovalVoid, BadTransition, InputError, NotFound, Refused
 from mailer.lines import holds_control
-from mailer.model.lists import Visibility
 from mailer.model.signup import (
     CONFIRMATION_TRANSITIONS,
     NOT_YET,
@@ -54,6 +55,8 @@ from mailer.model.transaction import Transaction
 
 SIGN_UP_PAGE = "sign-up page"
 MOST_LISTS = 50
+NO_LIST_CHOSEN = "no_list_chosen"
+"""The code of the error for a sign-up whose lists were all deselected."""
 
 
 def request_confirmation(
@@ -80,11 +83,7 @@ def build_sign_up(
 ) -> Confirmation:
     """Build a sign-up for :func:`request_confirmation`. Raises InputError naming the field, and
     NotFound for a list that is not public or an unknown topic."""
-    open_lists = {
-        mailing_list.slug
-        for mailing_list in tx.lists.list_mailing_lists()
-        if mailing_list.visibility is Visibility.PUBLIC
-    }
+    open_lists = {public_list.slug for public_list in list_public_lists(tx)}
     if not wishes.lists or len(wishes.lists) > MOST_LISTS:
         raise InputError("no list was chosen", field="lists", hint="choose at least one")
     for slug in wishes.lists:
@@ -210,11 +209,21 @@ def apply_confirmation(
     *,
     wording: Wording | None = None,
     accepted_lists: Sequence[str] | None = None,
+    fingerprint: str = "",
 ) -> Confirmation:
     """Carry out a request that the owner of the address has confirmed. Idempotent.
 
     `wording` is the text that they agreed to, `accepted_lists` the requested lists that they did
-    not deselect. Raises Refused if the address is suppressed."""
+    not deselect, and `fingerprint` identifies the choices that they were shown, if they sent it.
+    Raises ApprovalVoid if the address was signed up again since with other choices, InputError for
+    a sign-up without a list, and Refused if the address is suppressed."""
+    if confirmation.kind is ConfirmationKind.SIGN_UP:
+        if fingerprint not in {"", compute_choices_fingerprint(confirmation)}:
+            raise ApprovalVoid("the choices have changed since they were shown")
+        if accepted_lists is not None and not accepted_lists:
+            raise InputError(
+                "no list was chosen", code=NO_LIST_CHOSEN, field="lists", hint="choose at least one"
+            )
     if confirmation.state is not ConfirmationState.MAILED:
         return confirmation
     if reason := tx.subscribers.find_suppression_reason(confirmation.address):
@@ -231,6 +240,14 @@ def apply_confirmation(
         _join_lists(tx, actor, confirmation, now, accepted_lists)
     tx.sign_ups.forget_allowance(limit.action, addresses.guess_mailbox(confirmation.address))
     return move_confirmation(tx, actor, confirmation, ConfirmationState.CONFIRMED, now)
+
+
+def compute_choices_fingerprint(confirmation: Confirmation) -> str:
+    """Return a short hash of the choices that the page shows, which its form sends back."""
+    shown_choices = json.dumps(
+        [confirmation.language, confirmation.wishes.to_plain()], sort_keys=True
+    )
+    return sha256(shown_choices.encode()).hexdigest()[:16]
 
 
 def _join_lists(

@@ -180,7 +180,7 @@ def pause_edition(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        reason = check_line(reason, "--reason", required=False)
+        reason = check_line(reason, "reason", required=False)
         edition = editions.pause_edition(
             tx,
             resolve_actor(by),
@@ -204,7 +204,6 @@ def resume_edition(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        editions.check_not_killed(tx, current_edition)
         edition = editions.resume_edition(
             tx,
             resolve_actor(by),
@@ -228,7 +227,7 @@ def cancel_edition(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        reason = check_line(reason, "--reason", required=False)
+        reason = check_line(reason, "reason", required=False)
         edition = editions.cancel_edition(
             tx, resolve_actor(by), current_edition, mailer.clock(), reason=reason
         )

@@ -140,21 +140,27 @@ def kill_release(
         return
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
         mailer.check_relays()
-        story = releases.find_queued_articles(tx, slug)
-        kill_request, previewed = releases.preview_kill(
-            tx, actor, slug, mailer.renderer, mailer.clock()
-        )
+        kill_preview = releases.preview_kill(tx, actor, slug, mailer.renderer, mailer.clock())
+        kill_request = kill_preview.request
         out.print_note(
-            f"{format_heading(story)} is killed: {kill_request.reason} ({kill_request.asked_by})"
+            f"{format_heading(list(kill_preview.articles))} is killed: {kill_request.reason} "
+            f"({kill_request.asked_by})"
         )
-        _print_preview(out, previewed)
+        _print_preview(out, kill_preview.result)
         if dry_run and json:
-            out.print_json(previewed)
+            out.print_json(kill_preview.result)
     if dry_run:
         return
-    _confirm_sending(yes, sum(plan.planned for _, plan in previewed.begun))
+    _confirm_sending(yes, sum(plan.planned for _, plan in kill_preview.result.begun))
     with open_for_writing(False, out) as (mailer, tx):
-        correction = releases.confirm_kill(tx, actor, slug, mailer.renderer, mailer.clock())
+        correction = releases.confirm_kill(
+            tx,
+            actor,
+            slug,
+            mailer.renderer,
+            mailer.clock(),
+            fingerprint=kill_preview.fingerprint,
+        )
     deliver_editions([edition for edition, _ in correction.begun], out, progress)
 
 

@@ -1,13 +1,12 @@
 """Showing what became of a release."""
 
-from mailer import editions
+from mailer import editions, releases
 from mailer.cli.options import JsonOption, StorySlug
 from mailer.cli.output import Output, format_moment
 from mailer.cli.release.group import app
 from mailer.cli.transactions import open_for_reading
 from mailer.errors import NextStep, NotFound
 from mailer.model.articles import ArticleQuery
-from mailer.model.contacts import FollowUp
 from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.model.edition_states import OPEN_STATES
 from mailer.model.editions import Edition
@@ -99,13 +98,7 @@ def list_follow_ups(slug: StorySlug, json: JsonOption = False) -> None:
 
     Example: mailer release follow-up open-day"""
     with open_for_reading() as (_, tx):
-        if not tx.embargoes.has_story(slug):
-            raise NotFound(f"there is no story {slug!r}", next_steps=[NextStep("list_articles")])
-        contacts_to_ask = [
-            contact
-            for contact in tx.subscribers.list_release_recipients(slug)
-            if contact.profile.follow_up is FollowUp.WELCOME
-        ]
+        contacts_to_ask = releases.list_contacts_to_ask(tx, slug)
         Output(json).print_table(
             contacts_to_ask,
             {"outlet": "", "name": "", "address": "", "beats": "", "country": ""},

@@ -9,7 +9,8 @@ import typer
 
 from mailer.audience import lists
 from mailer.audience.consent import check_basis
-from mailer.audience.imports.rows import ImportColumn, RowState
+from mailer.audience.imports.people import import_people
+from mailer.audience.imports.rows import ImportColumn
 from mailer.cli.bulk import (
     RowTally,
     get_file_size,
@@ -24,6 +25,7 @@ from mailer.cli.transactions import load_settings, open_for_reading
 from mailer.errors import UsageError
 from mailer.intake import table
 from mailer.intake.exports import ExportOrigin, create_export_opener
+from mailer.model.imports import RowState
 from mailer.model.subscribers import LawfulBasis
 
 
@@ -94,13 +96,14 @@ def import_subscribers(
         )
         for batch in table.read_file(file, open_table):
             with begin_transaction() as tx:
-                results = tx.import_rows.import_people(
+                results = import_people(
+                    tx,
                     resolve_actor(""),
                     batch.rows,
                     mailing_list,
-                    source.strip(),
                     mailer.clock(),
-                    lawful_basis,
+                    source=source,
+                    basis=lawful_basis,
                 )
             tally.add_results([*batch.refused, *results], batch.passed_over)
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} rows")

@@ -1,10 +1,9 @@
 """Unsubscribing people, and pausing and resuming what they get."""
 
 import sys
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, Annotated
 
 import typer
 
@@ -14,12 +13,7 @@ from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_writing
-from mailer.errors import InputError, NotFound
-from mailer.model.lists import MailingList
-from mailer.model.subscribers import MembershipState, Subscriber
-
-if TYPE_CHECKING:
-    from mailer.store import SqlTransaction
+from mailer.errors import InputError
 
 MAX_MESSAGE_BYTES = 1 << 20
 """Bytes of a message that are read: its subject is among the first."""
@@ -110,7 +104,7 @@ def pause_memberships(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
-        paused_lists = _find_active_lists(tx, subscriber, list_slug)
+        paused_lists = preferences.get_active_lists(tx, subscriber, list_slug)
         now = mailer.clock()
         until = preferences.pause_memberships(
             tx, resolve_actor(""), subscriber, paused_lists, timedelta(weeks=weeks), now
@@ -135,27 +129,9 @@ def resume_memberships(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
-        resumed_lists = _find_active_lists(tx, subscriber, list_slug)
+        resumed_lists = preferences.get_active_lists(tx, subscriber, list_slug)
         preferences.pause_memberships(
             tx, resolve_actor(""), subscriber, resumed_lists, None, mailer.clock()
         )
         slugs = [mailing_list.slug for mailing_list in resumed_lists]
         out.print_record({"lists": slugs}, f"{subscriber.address} gets {', '.join(slugs)} again")
-
-
-def _find_active_lists(
-    tx: "SqlTransaction", subscriber: Subscriber, list_slug: str
-) -> Sequence[MailingList]:
-    """Find a subscriber's active lists, or only the given one. Raises NotFound if there is none."""
-    if list_slug:
-        lists.get_list(tx, list_slug)
-    active_lists = [
-        tx.subscribers.get_list(membership.list)
-        for membership in tx.subscribers.list_memberships(subscriber)
-        if membership.state is MembershipState.ACTIVE
-        and (not list_slug or membership.list == list_slug)
-    ]
-    if not active_lists:
-        list_text = f"the list {list_slug!r}" if list_slug else "any list"
-        raise NotFound(f"{subscriber.address} is not on {list_text}")
-    return active_lists

@@ -15,12 +15,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
-from mailer.audience.imports.rows import RowState
 from mailer.intake.csv_reader import CsvTable, read_table, read_table_or_lines
 from mailer.intake.exports.listmonk import ListmonkFormat
 from mailer.intake.exports.mailchimp import MailchimpFormat
 from mailer.intake.exports.mailman import MailmanFormat
 from mailer.intake.table import FileOpener, RowFormat
+from mailer.model.imports import RowState
 
 
 class ExportOrigin(StrEnum):

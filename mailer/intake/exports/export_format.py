@@ -6,10 +6,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from mailer.audience.imports.rows import ImportColumn, RowState, map_columns, normalise_header
+from mailer.audience.imports.rows import ImportColumn, map_columns, normalise_header
 from mailer.audience.subscribers import check_person
 from mailer.errors import InputError
 from mailer.intake.csv_reader import CsvLine
+from mailer.model.imports import RowState
 from mailer.model.subscribers import Person
 
 

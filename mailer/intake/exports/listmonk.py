@@ -10,9 +10,7 @@ from collections.abc import Mapping
 
 from mailer.audience.imports.rows import (
     ImportColumn,
-    ImportRow,
     RowSkipped,
-    RowState,
     assign_fields,
     normalise_header,
     parse_row,
@@ -21,6 +19,7 @@ from mailer.audience.imports.rows import (
 from mailer.errors import InputError
 from mailer.intake.csv_reader import CsvLine
 from mailer.intake.exports.export_format import ExportFormat
+from mailer.model.imports import ImportRow, RowState
 from mailer.model.suppressions import SuppressionReason
 
 _GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?\d* ([+-]\d{4}) \S+")

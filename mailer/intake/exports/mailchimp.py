@@ -8,9 +8,7 @@ from collections.abc import Mapping
 
 from mailer.audience.imports.rows import (
     ImportColumn,
-    ImportRow,
     RowSkipped,
-    RowState,
     assign_fields,
     normalise_header,
     parse_row,
@@ -18,6 +16,7 @@ from mailer.audience.imports.rows import (
 from mailer.errors import InputError
 from mailer.intake.csv_reader import CsvLine
 from mailer.intake.exports.export_format import ExportFormat
+from mailer.model.imports import ImportRow, RowState
 from mailer.model.suppressions import SuppressionReason
 
 _STATE_BY_FILE_PREFIX = {

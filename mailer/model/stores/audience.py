@@ -1,15 +1,18 @@
-"""Stores of lists, subscribers, segments and sign-ups."""
+"""Stores of lists, subscribers, imports, segments and sign-ups."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from mailer.actor import Actor
 from mailer.model.contacts import Contact, ContactProfile, ContactQuery
+from mailer.model.imports import ImportRow, RowResult
 from mailer.model.lists import MailingList, Topic, Visibility
 from mailer.model.segments import BulkMember, Filter, ListMember, Segment
 from mailer.model.signup import Confirmation
 from mailer.model.subscribers import (
     ConsentEntry,
+    LawfulBasis,
     MailedEdition,
     Membership,
     Person,
@@ -70,6 +73,7 @@ class SubscriberStore(Protocol):
     def suppress_address_hash(self, address: str, now: datetime) -> None: ...
     def find_contact(self, subscriber: Subscriber) -> Contact | None: ...
     def find_contacts(self, query: ContactQuery) -> Sequence[Contact]: ...
+    def list_release_recipients(self, slug: str) -> Sequence[Contact]: ...
     def save_contact(
         self, subscriber: Subscriber, profile: ContactProfile, now: datetime
     ) -> Contact: ...
@@ -81,6 +85,20 @@ class SubscriberStore(Protocol):
     def find_suppressed_addresses(self, addresses: Sequence[str]) -> frozenset[str]: ...
     def add_suppressions(self, suppressions: Sequence[Suppression]) -> None: ...
     def remove_suppression(self, address: str) -> bool: ...
+
+
+class ImportRowStore(Protocol):
+    """The import of batches of people."""
+
+    def import_people(
+        self,
+        actor: Actor,
+        rows: Sequence[ImportRow],
+        mailing_list: MailingList,
+        source: str,
+        now: datetime,
+        basis: LawfulBasis | None = None,
+    ) -> list[RowResult]: ...
 
 
 class SegmentStore(Protocol):

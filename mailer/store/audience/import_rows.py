@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, exists, insert, select, update
 from mailer.actor import Actor
 from mailer.audience import suppressions
 from mailer.audience.imports.decisions import ImportDecision, KnownPerson, decide_row
-from mailer.audience.imports.rows import ImportRow, RowResult
+from mailer.model.imports import ImportRow, RowResult
 from mailer.model.lists import MailingList
 from mailer.model.subscribers import ConsentAction, ConsentEntry, LawfulBasis, Person
 from mailer.store import schema

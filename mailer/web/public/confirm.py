@@ -3,9 +3,7 @@
 Opening the link changes nothing, because scanners open links; the page's button confirms.
 """
 
-import json
 from collections.abc import Sequence
-from hashlib import sha256
 
 from fastapi import Request, Response
 
@@ -14,7 +12,8 @@ from mailer.actor import SUBSCRIBER
 from mailer.audience import links
 from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.signup import confirmations
-from mailer.errors import InputError, Refused, TokenError
+from mailer.audience.signup.confirmations import NO_LIST_CHOSEN
+from mailer.errors import ApprovalVoid, InputError, Refused, TokenError
 from mailer.model.lists import MailingList
 from mailer.model.signup import Confirmation, ConfirmationKind, ConfirmationState
 from mailer.store import SqlTransaction
@@ -39,16 +38,8 @@ def submit_confirmation(
     confirmation = _find_confirmation(request, tx, token)
     if confirmation is None:
         return site.refuse_link(request)
-    chosen_lists = form.get_values("list") if "list" in form else None
-    if confirmation.kind is ConfirmationKind.SIGN_UP:
-        if form.get_value("seen") not in {"", _hash_shown_choices(confirmation)}:
-            # The address was signed up again since the page was opened. Readers agree only to
-            # choices that they were shown.
-            return _render_confirmation(request, tx, confirmation, has_changed=True, status=409)
-        if chosen_lists is None and "choice" in form:
-            return _render_confirmation(
-                request, tx, confirmation, is_nothing_chosen=True, status=422
-            )
+    # A form without `choice` is a plain button, which accepts all lists.
+    has_choices = "list" in form or "choice" in form
     language = site.choose_language(request, confirmation.language)
     try:
         confirmed = confirmations.apply_confirmation(
@@ -58,9 +49,17 @@ def submit_confirmation(
             confirmation,
             site.mailer.clock(),
             wording=site.build_wording(language),
-            accepted_lists=chosen_lists,
+            accepted_lists=form.get_values("list") if has_choices else None,
+            fingerprint=form.get_value("seen"),
         )
-    except (Refused, InputError) as error:  # the address was suppressed, or the list removed
+    except ApprovalVoid:
+        return _render_confirmation(request, tx, confirmation, has_changed=True, status=409)
+    except (Refused, InputError) as error:
+        if error.code == NO_LIST_CHOSEN:
+            return _render_confirmation(
+                request, tx, confirmation, is_nothing_chosen=True, status=422
+            )
+        # The address was suppressed, or the list removed.
         raise UndoWrite(lambda _: site.refuse_link(request)) from error
     return _render_confirmation(request, tx, confirmed)
 
@@ -102,7 +101,7 @@ def _render_confirmation(
         status=status,
         is_answered=is_answered,
         problem="lists" if is_nothing_chosen else "changed" if has_changed else "",
-        seen=_hash_shown_choices(confirmation),
+        seen=confirmations.compute_choices_fingerprint(confirmation),
         address=addresses.format_isolated_address(confirmation.address),
         lists=_list_chosen_lists(tx, confirmation),
         topics=[
@@ -123,11 +122,3 @@ def _list_chosen_lists(tx: SqlTransaction, confirmation: Confirmation) -> Sequen
         for mailing_list in tx.lists.list_mailing_lists()
         if mailing_list.slug in confirmation.wishes.lists
     ]
-
-
-def _hash_shown_choices(confirmation: Confirmation) -> str:
-    """Return a short hash of the choices that the page shows, which its form sends back."""
-    shown_choices = json.dumps(
-        [confirmation.language, confirmation.wishes.to_plain()], sort_keys=True
-    )
-    return sha256(shown_choices.encode()).hexdigest()[:16]

@@ -6,8 +6,9 @@ It sends the fields that the page of ``signup.py`` reads.
 from collections.abc import Sequence
 
 from mailer import languages
-from mailer.errors import InputError, NextStep, Refused
-from mailer.model.lists import MailingList, Topic, Visibility
+from mailer.audience.lists import check_public
+from mailer.errors import InputError
+from mailer.model.lists import MailingList, Topic
 from mailer.web.public.page_languages import LANGUAGES
 from mailer.web.public.page_templates import get_environment
 from mailer.web.public.signup import TRAP_FIELD
@@ -29,12 +30,7 @@ def render_form_snippet(
     """Return the form for one list, in one of the pages' languages.
 
     Raises Refused if the list is not public: people cannot join it by themselves."""
-    if mailing_list.visibility is not Visibility.PUBLIC:
-        raise Refused(
-            f"the list {mailing_list.slug!r} is {mailing_list.visibility}: "
-            "people cannot sign up for it",
-            next_steps=[NextStep("make_list_public", list=mailing_list.slug)],
-        )
+    check_public(mailing_list)
     sorted_topics = sorted(
         ((topic.slug, topic.get_name(language)) for topic in topics), key=lambda topic: topic[1]
     )

@@ -2,8 +2,8 @@
 
 from fastapi import Request, Response
 
+from mailer.audience.lists import list_public_lists
 from mailer.web.public.public_site import get_site
-from mailer.web.public.signup import list_public_lists
 
 
 def show_home(request: Request) -> Response:

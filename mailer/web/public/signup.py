@@ -10,12 +10,13 @@ from fastapi import HTTPException, Request, Response
 
 from mailer import addresses
 from mailer.actor import SUBSCRIBER
+from mailer.audience.lists import list_public_lists
 from mailer.audience.preferences import find_common_frequencies
 from mailer.audience.signup import confirmations
 from mailer.audience.signup.confirmations import SIGN_UP_PAGE
 from mailer.audience.signup.rate_limits import use_allowance
 from mailer.errors import InputError, NotFound
-from mailer.model.lists import Frequency, MailingList, Topic, Visibility
+from mailer.model.lists import Frequency, MailingList, Topic
 from mailer.model.signup import SignUpWishes
 from mailer.store import SqlTransaction
 from mailer.web.public.forms import SubmittedForm
@@ -62,15 +63,6 @@ class _SignUpChoices:
             "only_list": self.only,
             "language_tags": LANGUAGES,
         }
-
-
-def list_public_lists(tx: SqlTransaction) -> list[MailingList]:
-    """Return the lists that anybody can sign up for."""
-    return [
-        mailing_list
-        for mailing_list in tx.lists.list_mailing_lists()
-        if mailing_list.visibility is Visibility.PUBLIC
-    ]
 
 
 def show_sign_up(request: Request, of: str = "") -> Response:

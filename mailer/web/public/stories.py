@@ -1,51 +1,15 @@
 """Pages of stories that have no address elsewhere: the targets of a mail's “read more”.
 
-A story gets its page when an edition with it begins, for a list whose archive anybody may read. The
-page shows the queued article, with its latest fixes. An embargoed or withdrawn story gets the same
-answer as one that never existed. A story that was sent as a release has a press page instead
-(``releases/press_pages.py``).
+Which stories have one is decided in ``mailer/releases/pages.py``. A story that was sent as a
+release has a press page instead (``releases/press_pages.py``).
 """
-
-from collections.abc import Mapping
 
 from fastapi import Request, Response
 
 from mailer import languages
-from mailer.model.articles import Article, ArticleQuery, ArticleState
-from mailer.model.lists import Topic
 from mailer.model.releases import PageTranslation, ReleasePage
-from mailer.releases.pages import build_translation
-from mailer.store import SqlTransaction
 from mailer.web.public.public_site import get_site
 from mailer.web.public.releases import structured_data
-
-
-def find_story_pages(tx: SqlTransaction, slug: str) -> ReleasePage | None:
-    """Return a story's pages in all its languages, or None if it may not be read here."""
-    opened_at = tx.editions.find_story_sent_at(slug)
-    story_articles = tx.articles.find_articles(
-        ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))
-    )
-    if opened_at is None or not story_articles:
-        return None
-    topics_by_slug = {topic.slug: topic for topic in tx.lists.list_topics()}
-    return ReleasePage(
-        slug=slug,
-        edition_id=0,
-        language=story_articles[0].language,
-        opened_at=opened_at,
-        updated_at=max(opened_at, *(article.updated_at for article in story_articles)),
-        pages=tuple(_build_page(article, topics_by_slug) for article in story_articles),
-    )
-
-
-def _build_page(article: Article, topics_by_slug: Mapping[str, Topic]) -> PageTranslation:
-    topics = [
-        topics_by_slug[topic_slug].get_name(article.language)
-        for topic_slug in article.topics
-        if topic_slug in topics_by_slug
-    ]
-    return build_translation(article, topics=topics, contacts=(), about=())
 
 
 def render_story(request: Request, story_pages: ReleasePage, page: PageTranslation) -> Response:

@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from mailer.audience.imports.rows import ImportRow
 from mailer.demo.office import FIRST_NAMES, LAST_NAMES
+from mailer.model.imports import ImportRow
 from mailer.model.lists import MailingList
 from mailer.model.subscribers import MembershipState, Person
 from mailer.store import SqlTransaction

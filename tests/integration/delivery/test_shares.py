@@ -11,13 +11,13 @@ import pytest
 
 from mailer import editions
 from mailer.app import Mailer
-from mailer.audience.imports.rows import ImportRow
 from mailer.config import Relay as RelaySettings
 from mailer.config import Throttle
 from mailer.delivery import relay_health
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState, Priority
 from mailer.model.editions import Edition
+from mailer.model.imports import ImportRow
 from mailer.model.subscribers import Person
 from tests.actors import STAFF
 from tests.fake_relay import CLOSE, Envelope, Relay, Response, Step

@@ -12,7 +12,7 @@ from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.audience import contacts, lists
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
-from mailer.errors import Embargoed
+from mailer.errors import Embargoed, Refused
 from mailer.model.articles import ArticleKind
 from mailer.model.contacts import ContactProfile, FollowUp, Trust
 from mailer.model.edition_states import EditionRole, EditionState
@@ -307,6 +307,16 @@ def request_kill(mailer: Mailer, actor_name: str = "Amina") -> tuple[Edition, ..
 
 def confirm_kill(mailer: Mailer, actor_name: str = "Bela") -> CorrectionResult:
     with mailer.store.begin() as tx:
-        return releases.confirm_kill(
-            tx, create_local_actor(actor_name), SLUG, mailer.renderer, mailer.clock()
-        )
+        return confirm_previewed_kill(mailer, tx, actor_name)
+
+
+def confirm_previewed_kill(
+    mailer: Mailer, tx: SqlTransaction, actor_name: str = "Bela", slug: str = SLUG
+) -> CorrectionResult:
+    """Preview and confirm the kill of a release."""
+    actor, now = create_local_actor(actor_name), mailer.clock()
+    try:
+        fingerprint = releases.preview_kill(tx, actor, slug, mailer.renderer, now).fingerprint
+    except Refused:
+        fingerprint = ""  # confirming has to refuse it too
+    return releases.confirm_kill(tx, actor, slug, mailer.renderer, now, fingerprint=fingerprint)

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import update
 
 from mailer import articles, editions, embargoes, outbox, releases, sources
-from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.audience import contacts, lists, segments, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
@@ -45,6 +44,7 @@ from tests.integration.releases.factories import (
     add_contact,
     begin_release,
     confirm_kill,
+    confirm_previewed_kill,
     correct_release,
     create_office,
     deliver_mails,
@@ -285,9 +285,7 @@ def test_kill_of_advance_copy_comes_into_no_archive(desk: PressScenario) -> None
     desk.deliver_mails()
     with mailer.store.begin() as tx:
         releases.request_kill(tx, AMINA, "second", {"": "It is not true."}, mailer.clock())
-        releases.confirm_kill(
-            tx, create_local_actor("Bela"), "second", mailer.renderer, mailer.clock()
-        )
+        confirm_previewed_kill(mailer, tx, slug="second")
         tx.embargoes.save_embargo(
             Embargo(
                 "second",

@@ -3,7 +3,6 @@
 import pytest
 
 from mailer import articles, editions, embargoes, releases, tokens
-from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.audience import lists
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
@@ -25,6 +24,7 @@ from tests.integration.releases.factories import (
     TRUSTED,
     PressScenario,
     confirm_kill,
+    confirm_previewed_kill,
     deliver_mails,
     get_current_minute,
     list_all_recipients,
@@ -156,9 +156,7 @@ def test_killed_advance_copy_says_so_only_to_its_recipient(
     with mailer.store.begin() as tx:
         releases.request_kill(tx, AMINA, "second", {"": "It is not true."}, mailer.clock())
     with mailer.store.begin() as tx:
-        releases.confirm_kill(
-            tx, create_local_actor("Bela"), "second", mailer.renderer, mailer.clock()
-        )
+        confirm_previewed_kill(mailer, tx, slug="second")
     assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (410, 404)
     assert desk.pages.get_page("/press/second").status == 404
     with mailer.store.read() as tx:

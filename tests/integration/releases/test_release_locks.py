@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import insert, text
 
 from mailer import embargoes, releases
-from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.audience import lists
 from mailer.errors import ConcurrencyError, MailerError, Refused
@@ -21,6 +20,7 @@ from tests.actors import AMINA, STAFF
 from tests.integration.releases.factories import (
     SLUG,
     confirm_kill,
+    confirm_previewed_kill,
     create_office,
     get_current_minute,
     make_terms,
@@ -93,9 +93,7 @@ def test_kill_is_confirmed_once(mailer: Mailer, release: Edition) -> None:
     request_kill(mailer)
     error = run_during_transaction(
         mailer,
-        lambda tx: releases.confirm_kill(
-            tx, create_local_actor("Bela"), SLUG, mailer.renderer, mailer.clock()
-        ),
+        lambda tx: confirm_previewed_kill(mailer, tx),
         lambda: confirm_kill(mailer, "Chidi"),
     )
     assert isinstance(error, Refused)

@@ -1,13 +1,16 @@
 """A person who signs up gets one mail, and only the mail that the address should get."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from mailer.actor import SUBSCRIBER
 from mailer.audience import links, subscribers
 from mailer.audience.lists import edit_list
 from mailer.audience.signup import confirmations
+from mailer.errors import ApprovalVoid, InputError
 from mailer.model.signup import ConfirmationState, SignUpWishes
 from mailer.store import SqlTransaction
 from tests.actors import STAFF
@@ -174,6 +177,39 @@ def test_lists_deselected_on_the_page_send_no_welcome(harness: WorkerHarness) ->
     run_worker(harness)
     assert len(harness.list_mails(NEW)) == 1
     assert find_state(harness, sign_up.id) is S.DONE
+
+
+def test_confirmation_of_choices_that_were_not_shown_is_refused(harness: WorkerHarness) -> None:
+    add_press_list(harness, "news")
+    sign_up = request_sign_up(harness, lists=("news", "press"))
+    assert sign_up is not None
+    run_worker(harness)
+    limit = harness.mailer.sign_up_limits.per_address
+    with harness.mailer.store.begin() as tx:
+        mailed = tx.sign_ups.find_confirmation(sign_up.id)
+        assert mailed is not None
+        shown_choices = confirmations.compute_choices_fingerprint(
+            replace(mailed, wishes=SignUpWishes(("news",)))
+        )
+        with pytest.raises(ApprovalVoid):
+            confirmations.apply_confirmation(
+                tx, SUBSCRIBER, limit, mailed, harness.now, fingerprint=shown_choices
+            )
+        with pytest.raises(InputError) as caught:
+            confirmations.apply_confirmation(
+                tx, SUBSCRIBER, limit, mailed, harness.now, accepted_lists=()
+            )
+        assert caught.value.code == confirmations.NO_LIST_CHOSEN
+        assert tx.sign_ups.find_confirmation(sign_up.id) == mailed
+        confirmed = confirmations.apply_confirmation(
+            tx,
+            SUBSCRIBER,
+            limit,
+            mailed,
+            harness.now,
+            fingerprint=confirmations.compute_choices_fingerprint(mailed),
+        )
+    assert confirmed.state is S.CONFIRMED
 
 
 def test_welcome_names_all_joined_lists(

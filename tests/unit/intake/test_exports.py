@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mailer.audience.imports.rows import ImportRow, RowOutcome, RowResult, RowState
 from mailer.errors import InputError
 from mailer.intake import table
 from mailer.intake.exports import ExportOrigin, create_export_opener
+from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
 from mailer.model.subscribers import Person
 from mailer.model.suppressions import SuppressionReason
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.audience.imports.rows import RowResult
 from mailer.errors import InputError
 from mailer.intake import suppressions
+from mailer.model.imports import RowResult
 from mailer.model.suppressions import Suppression, SuppressionReason
 from tests.unit.intake.test_table import awkward
 from tests.unit.samples import NOW

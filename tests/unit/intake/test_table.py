@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.audience.imports.rows import ImportRow, RowOutcome, RowResult, RowState
 from mailer.audience.subscribers import check_person
 from mailer.errors import InputError
 from mailer.intake import csv_reader, table
+from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import Membership, MembershipState, Person, Subscriber
 from tests.unit.samples import NOW

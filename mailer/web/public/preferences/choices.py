@@ -1,17 +1,21 @@
 """The first preferences page: lists, topics, frequency, language and time zone."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from fastapi import Request, Response
 
 from mailer import zones
 from mailer.actor import SUBSCRIBER
-from mailer.audience import preferences, subscribers
+from mailer.audience.own_preferences import (
+    NO_TOPIC_CHOSEN,
+    ListPreferences,
+    OwnPreferences,
+    save_preferences,
+)
 from mailer.errors import InputError, Refused
 from mailer.model.lists import Frequency, MailingList
-from mailer.model.subscribers import ConsentAction, Evidence, LawfulBasis, Membership, Wording
+from mailer.model.subscribers import Membership
 from mailer.store import SqlTransaction
 from mailer.web.public import time_zone_picker
 from mailer.web.public.batched_writes import UndoWrite
@@ -27,7 +31,6 @@ from mailer.web.public.public_site import get_site
 from mailer.web.public.time_zone_picker import TimeZoneCity
 
 FIELDS = ("language", "time_zone", "list", "topic LIST", "frequency LIST")
-NO_TOPIC_CHOSEN = "no_topic_chosen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,15 @@ def submit_preferences(
         return site.refuse_link(request)
     language = site.choose_language(request, form.get_value("language") or reader.language)
     try:
-        _save_preferences(tx, reader, form, site.mailer.clock(), site.build_wording(language))
+        save_preferences(
+            tx,
+            SUBSCRIBER,
+            reader.subscriber,
+            _read_preferences(form),
+            site.mailer.clock(),
+            wording=site.build_wording(language),
+            source=PREFERENCES_SOURCE,
+        )
     except (InputError, Refused) as error:
         problem = f"topics {error.value}" if error.code == NO_TOPIC_CHOSEN else "refused"
 
@@ -124,71 +135,17 @@ def _build_list_choice(
     return _ListChoice.from_membership(reader.find_active_membership(mailing_list))
 
 
-def _save_preferences(
-    tx: SqlTransaction,
-    reader: PreferencesReader,
-    form: SubmittedForm,
-    now: datetime,
-    wording: Wording,
-) -> None:
-    """Save the choices of the form. Raises InputError and Refused."""
-    person = reader.subscriber.person
-    language = form.get_value("language") or person.language
-    person_changes = {"language": language, "time_zone": form.get_value("time_zone")}
-    subscribers.edit_subscriber(tx, SUBSCRIBER, person.address, person_changes)
-    chosen_lists = form.get_values("list")
-    for mailing_list in reader.visible_lists:
-        membership = reader.find_active_membership(mailing_list)
-        if mailing_list.slug not in chosen_lists:
-            if membership:
-                subscribers.unsubscribe_person(
-                    tx, SUBSCRIBER, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
-                )
-            continue
-        membership_changes: dict[str, Any] = {
-            "topics": _read_chosen_topics(tx, form, mailing_list),
-            "language": "",
-        }
-        frequency = form.get_value(f"frequency {mailing_list.slug}")
-        if frequency in mailing_list.frequencies:
-            membership_changes["frequency"] = Frequency(frequency)
-        if membership is None:
-            # Their link has proved that the address is theirs: no confirmation is needed.
-            evidence = Evidence(
-                ConsentAction.CONFIRMED, PREFERENCES_SOURCE, LawfulBasis.CONSENT, wording
+def _read_preferences(form: SubmittedForm) -> OwnPreferences:
+    return OwnPreferences(
+        language=form.get_value("language"),
+        time_zone=form.get_value("time_zone"),
+        lists={
+            slug: ListPreferences(
+                form.get_values(f"topic {slug}"), form.get_value(f"frequency {slug}")
             )
-            subscribers.subscribe_person(
-                tx, SUBSCRIBER, person, mailing_list, (), now, evidence=evidence, rejoin=True
-            )
-        preferences.change_membership(
-            tx,
-            SUBSCRIBER,
-            reader.subscriber,
-            mailing_list,
-            membership_changes,
-            now,
-            source=PREFERENCES_SOURCE,
-        )
-
-
-def _read_chosen_topics(
-    tx: SqlTransaction, form: SubmittedForm, mailing_list: MailingList
-) -> tuple[str, ...]:
-    """Return the topics chosen on a list, or () for all topics, including those added later.
-
-    Raises InputError if the form has no topic."""
-    all_topics = [topic.slug for topic in tx.lists.list_topics()]
-    chosen_topics = tuple(
-        slug for slug in form.get_values(f"topic {mailing_list.slug}") if slug in all_topics
+            for slug in form.get_values("list")
+        },
     )
-    if all_topics and not chosen_topics:
-        raise InputError(
-            "no topic was chosen",
-            code=NO_TOPIC_CHOSEN,
-            field="topics",
-            value=mailing_list.slug,
-        )
-    return () if {*chosen_topics} == {*all_topics} else chosen_topics
 
 
 def _list_language_tags(reader: PreferencesReader) -> list[str]:

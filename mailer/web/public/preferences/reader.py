@@ -8,8 +8,9 @@ from fastapi import Request, Response
 from mailer import addresses
 from mailer.audience import links
 from mailer.audience.links import LinkPurpose
+from mailer.audience.own_preferences import select_visible_lists
 from mailer.errors import TokenError
-from mailer.model.lists import MailingList, Visibility
+from mailer.model.lists import MailingList
 from mailer.model.subscribers import Membership, MembershipState, Subscriber
 from mailer.store import SqlTransaction
 from mailer.web.public.public_site import get_site
@@ -45,16 +46,7 @@ class PreferencesReader:
     @property
     def visible_lists(self) -> list[MailingList]:
         """The lists that they are on, and those that anybody may join."""
-        return [
-            mailing_list
-            for mailing_list in self.all_lists
-            if mailing_list.visibility is Visibility.PUBLIC or self.is_on_list(mailing_list)
-        ]
-
-    def is_on_list(self, mailing_list: MailingList) -> bool:
-        """Check that they are on the list, confirmed or not yet."""
-        membership = self.memberships.get(mailing_list.slug)
-        return membership is not None and membership.state is not MembershipState.UNSUBSCRIBED
+        return select_visible_lists(self.all_lists, self.memberships)
 
     def find_pause_end(self, now: datetime) -> datetime | None:
         """Return the end of the last of their pauses, or None if nothing is paused."""

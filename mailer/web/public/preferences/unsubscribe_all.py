@@ -3,7 +3,7 @@
 from fastapi import Request, Response
 
 from mailer.actor import SUBSCRIBER
-from mailer.audience import subscribers
+from mailer.audience import own_preferences
 from mailer.store import SqlTransaction
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.preferences.reader import (
@@ -26,10 +26,7 @@ def submit_unsubscribe_all(
     reader = find_reader(request, tx, token)
     if reader is None:
         return site.refuse_link(request)
-    now = site.mailer.clock()
-    for mailing_list in reader.all_lists:
-        if reader.is_on_list(mailing_list):
-            subscribers.unsubscribe_person(
-                tx, SUBSCRIBER, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
-            )
+    own_preferences.unsubscribe_from_all(
+        tx, SUBSCRIBER, reader.subscriber, site.mailer.clock(), source=PREFERENCES_SOURCE
+    )
     return render_changed_page(request, tx, token, "unsubscribe-all.html")

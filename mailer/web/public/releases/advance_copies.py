@@ -1,28 +1,21 @@
 """Advance copies: each trusted contact's own page of a release that is still embargoed.
 
-Each request checks again that the contact is still trusted, and records the look at the page before
-it is answered.
+Each request asks again whether the contact may see the copy, and commits the record of it before
+the answer (``mailer/releases/advance_copies.py``).
 """
 
-from collections.abc import Collection
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
 
-from mailer import editions
+from mailer import releases
+from mailer.actor import SUBSCRIBER
 from mailer.audience import links
-from mailer.audience.links import LinkPurpose, MemberLink
-from mailer.audience.subscribers import find_membership
-from mailer.editions import may_send_embargoed
+from mailer.audience.links import LinkPurpose
 from mailer.errors import TokenError
-from mailer.model.contacts import Trust
-from mailer.model.edition_states import EMBARGO_STATING_ROLES, EditionRole, EditionState
 from mailer.model.editions import Edition
-from mailer.model.embargoes import Embargo, EmbargoEvent, EmbargoEventType
-from mailer.model.releases import ReleasePage
-from mailer.model.subscribers import MembershipState, Subscriber
+from mailer.releases import AdvanceCopy, AdvanceRefusal
 from mailer.render.releases import build_embargo_view
-from mailer.store import SqlTransaction
 from mailer.web.public.public_site import get_site
 from mailer.web.public.releases.rendering import (
     build_file_response,
@@ -42,141 +35,77 @@ _PRIVATE_HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex, nofol
 def show_advance_copy(request: Request, token: str) -> Response:
     """Show the advance copy as a page."""
     site = get_site(request)
-    reader = _AdvanceReader(request, token, "the page")
-    if reader.release is None or reader.edition is None:
-        return reader.refuse_request()
-    page = choose_translation(request, reader.release)
+    copy = _open_copy(request, token, "the page")
+    if copy.release is None or copy.edition is None:
+        return _refuse_request(request, copy)
+    page = choose_translation(request, copy.release)
     return site.render_page(
         request,
         "release.html",
         headers=_PRIVATE_HEADERS,
-        **build_release_context(request, reader.release, page, f"/e/{token}"),
+        **build_release_context(request, copy.release, page, f"/e/{token}"),
         json_ld="",
         canonical="",
-        embargo=reader.get_embargo_view(site.choose_language(request)),
+        embargo=_build_active_embargo(request, copy.edition),
     )
 
 
 def download_kit(request: Request, token: str) -> Response:
-    reader = _AdvanceReader(request, token, "the kit")
-    if reader.release is None:
-        return reader.refuse_request()
+    copy = _open_copy(request, token, "the kit")
+    if copy.release is None:
+        return _refuse_request(request, copy)
     with get_site(request).mailer.store.read() as tx:
-        return build_kit_response(request, tx, reader.release, _PRIVATE_HEADERS)
+        return build_kit_response(request, tx, copy.release, _PRIVATE_HEADERS)
 
 
 def download_file(request: Request, token: str, digest: str, name: str) -> Response:
     site = get_site(request)
     if not name.isprintable():
         return site.refuse_link(request)
-    reader = _AdvanceReader(request, token, f"the file {name}"[:100])
-    if reader.release is None:
-        return reader.refuse_request()
+    copy = _open_copy(request, token, f"the file {name}"[:100])
+    if copy.release is None:
+        return _refuse_request(request, copy)
     with site.mailer.store.read() as tx:
-        return build_file_response(tx, reader.release, digest, name, _PRIVATE_HEADERS)
+        return build_file_response(tx, copy.release, digest, name, _PRIVATE_HEADERS)
 
 
-class _AdvanceReader:
-    """The contact whose link asks for an advance copy.
-
-    `release` and `edition` are None if they may not have it: the link is invalid, they have left
-    the list or are no longer trusted, or the edition was stopped."""
-
-    def __init__(self, request: Request, token: str, request_description: str) -> None:
-        self.release: ReleasePage | None = None
-        self.edition: Edition | None = None
-        self._was_withdrawn = False
-        self._request = request
-        self._site = get_site(request)
-        mailer = self._site.mailer
-        try:
-            link = links.verify_member_link(mailer.store.key, LinkPurpose.ADVANCE, token)
-        except TokenError:
-            self._site.log.warning("refused", route="/e/{token}", why="the link is invalid")
-            return
-        agent = request.headers.get("user-agent", "")
-        agent = "".join(character for character in agent if character.isprintable())
-        agent = agent[:MAX_AGENT_LENGTH].strip()
-        description = f"{request_description}, with {agent or 'no name of a browser'}"
-        with mailer.store.begin() as tx:
-            self._load_release(tx, link, description)
-
-    def _load_release(self, tx: SqlTransaction, link: MemberLink, request_description: str) -> None:
-        edition = tx.editions.find_edition(link.edition_id)
-        subscriber = tx.subscribers.find_subscriber_by_id(link.subscriber_id)
-        if edition is None or subscriber is None or edition.role not in EMBARGO_STATING_ROLES:
-            return
-        now = self._site.mailer.clock()
-        active_embargoes = editions.find_embargoed_stories(tx, edition, now)
-        # The link of an earlier version shows the newest, in which corrections are marked.
-        release_editions = tx.editions.list_release_editions(edition.stories[0], edition.list)
-        visible_editions = [
-            release_edition
-            for release_edition in release_editions
-            if release_edition.planned_at
-            and release_edition.state not in _STOPPED_STATES
-            and release_edition.role is not EditionRole.KILL
-        ]
-        edition = visible_editions[-1] if visible_editions else edition
-        release = tx.releases.find_page_of_edition(edition.id)
-        refusal_reason = _explain_refusal(tx, edition, subscriber, active_embargoes.values())
-        self._was_withdrawn = refusal_reason == _WITHDRAWN_REASON
-        if release is not None and not refusal_reason:
-            self.edition, self.release = edition, release
-        for slug in edition.stories:
-            event_type, detail = (
-                (EmbargoEventType.REFUSED, f"{request_description}: {refusal_reason}")
-                if refusal_reason
-                else (EmbargoEventType.VIEWED, request_description)
-            )
-            tx.embargoes.record_event(
-                EmbargoEvent(slug, now, event_type, subscriber.address, detail)
-            )
-
-    def refuse_request(self) -> Response:
-        """Answer a contact who may not have the copy. Raises HTTPException 410 if the release was
-        withdrawn, which they may know."""
-        if self._was_withdrawn:
-            raise HTTPException(410)
-        return self._site.refuse_link(self._request)
-
-    def get_embargo_view(self, language: str) -> Any:
-        """Return the end of the embargo as the page shows it, or None if it has ended."""
-        assert self.edition is not None
-        with self._site.mailer.store.read() as tx:
-            embargo = tx.embargoes.find_embargo(self.edition.stories[0])
-        if embargo is None or not embargo.is_active(self._site.mailer.clock()):
-            return None
-        translate = load_mail_gettext(self._request, language)
-        places = self._site.settings.press.times
-        return build_embargo_view(
-            embargo.terms, places, language, {place: translate(place) for place in places}
-        )
+def _open_copy(request: Request, token: str, part: str) -> AdvanceCopy:
+    """Open the advance copy of a link. `part` is the part of it that is requested."""
+    site = get_site(request)
+    try:
+        link = links.verify_member_link(site.mailer.store.key, LinkPurpose.ADVANCE, token)
+    except TokenError:
+        site.log.warning("refused", route="/e/{token}", why="the link is invalid")
+        return AdvanceCopy(refusal=AdvanceRefusal.INVALID_LINK)
+    description = f"{part}, with {_read_agent(request) or 'no name of a browser'}"
+    with site.mailer.store.begin() as tx:
+        return releases.open_advance_copy(tx, SUBSCRIBER, link, description, site.mailer.clock())
 
 
-_STOPPED_STATES = (EditionState.CANCELLED,)
-_WITHDRAWN_REASON = "the release was withdrawn"
+def _read_agent(request: Request) -> str:
+    agent = request.headers.get("user-agent", "")
+    agent = "".join(character for character in agent if character.isprintable())
+    return agent[:MAX_AGENT_LENGTH].strip()
 
 
-def _explain_refusal(
-    tx: SqlTransaction,
-    edition: Edition,
-    subscriber: Subscriber,
-    active_embargoes: Collection[Embargo],
-) -> str:
-    """Return why a subscriber may not see an advance copy, or "" if they may."""
-    membership = find_membership(tx, subscriber, edition.list)
-    if membership is None or membership.state is not MembershipState.ACTIVE:
-        return "the contact has left the list"
-    if not tx.editions.find_queued_slugs(edition.stories):
-        return _WITHDRAWN_REASON
-    contact = tx.subscribers.find_contact(subscriber)
-    if active_embargoes and (contact is None or contact.profile.trust is not Trust.TRUSTED):
-        return "the contact is not trusted with embargoes"
-    if active_embargoes and not may_send_embargoed(edition, active_embargoes):
-        return "the embargo was moved after the mail"
-    if edition.state in _STOPPED_STATES:
-        return "the edition was cancelled"
-    if edition.planned_at is None:
-        return "the edition has not begun"
-    return ""
+def _refuse_request(request: Request, copy: AdvanceCopy) -> Response:
+    """Answer a contact who may not have the copy. Raises HTTPException 410 if the release was
+    withdrawn, which they may know."""
+    if copy.refusal is AdvanceRefusal.WITHDRAWN:
+        raise HTTPException(410)
+    return get_site(request).refuse_link(request)
+
+
+def _build_active_embargo(request: Request, edition: Edition) -> Any:
+    """Return the end of the embargo as the page shows it, or None if it has ended."""
+    site = get_site(request)
+    with site.mailer.store.read() as tx:
+        embargo = tx.embargoes.find_embargo(edition.stories[0])
+    if embargo is None or not embargo.is_active(site.mailer.clock()):
+        return None
+    language = site.choose_language(request)
+    translate = load_mail_gettext(request, language)
+    places = site.settings.press.times
+    return build_embargo_view(
+        embargo.terms, places, language, {place: translate(place) for place in places}
+    )

@@ -142,7 +142,7 @@ def _find_story(request: Request, slug: str) -> ReleasePage | None:
     if not _is_valid_slug(slug):
         return None
     with get_site(request).mailer.store.read() as tx:
-        return stories.find_story_pages(tx, slug)
+        return pages.find_story_pages(tx, slug)
 
 
 def _is_valid_slug(slug: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from mailer.audience import segments, subscribers
 from mailer.audience.imports import bulk
-from mailer.audience.imports.rows import ImportRow
+from mailer.model.imports import ImportRow
 from mailer.model.lists import Frequency
 from mailer.model.segments import All, BulkChange, BulkOutcome
 from mailer.model.subscribers import ConsentAction, Membership, MembershipState, Person

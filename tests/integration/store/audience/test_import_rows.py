@@ -6,16 +6,10 @@ import pytest
 
 from mailer import addresses
 from mailer.audience import subscribers
-from mailer.audience.imports.rows import (
-    ImportColumn,
-    ImportRow,
-    RowOutcome,
-    RowResult,
-    RowState,
-    assign_fields,
-    parse_row,
-)
+from mailer.audience.imports.people import import_people
+from mailer.audience.imports.rows import ImportColumn, assign_fields, parse_row
 from mailer.errors import InputError, Refused
+from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import ConsentAction, LawfulBasis, Membership, MembershipState, Person
 from mailer.model.suppressions import SuppressionReason
@@ -48,8 +42,14 @@ def build_row(
 
 def import_rows(store: Store, *rows: ImportRow, to: str = "news") -> list[RowResult]:
     with store.begin() as tx:
-        return tx.import_rows.import_people(
-            STAFF, rows, factories.get_mailing_list(tx, to), "a file", NOW, LawfulBasis.CONSENT
+        return import_people(
+            tx,
+            STAFF,
+            rows,
+            factories.get_mailing_list(tx, to),
+            NOW,
+            source="a file",
+            basis=LawfulBasis.CONSENT,
         )
 
 
@@ -284,6 +284,19 @@ def test_import_takes_over_frequency_and_pause(seeded_store: Store) -> None:
         saved_membership.paused_until,
     ) == ("fr", Frequency.WEEKLY, until)
     assert get_membership(seeded_store, "bo@example.org").frequency is Frequency.EVERY
+
+
+def test_import_without_a_source_is_refused(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx, pytest.raises(InputError, match="must name its source"):
+        import_people(
+            tx,
+            STAFF,
+            [build_row(ANA)],
+            factories.get_mailing_list(tx),
+            NOW,
+            source=" ",
+            basis=LawfulBasis.CONSENT,
+        )
 
 
 def test_import_of_a_thousand_rows(seeded_store: Store) -> None:

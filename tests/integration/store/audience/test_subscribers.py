@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mailer.audience import erasure, preferences, subscribers
-from mailer.audience.imports.rows import ImportRow
 from mailer.errors import NotFound, Refused
 from mailer.intake import table
+from mailer.model.imports import ImportRow
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import MembershipState, Person
 from mailer.store import Store

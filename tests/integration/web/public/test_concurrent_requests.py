@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from mailer.audience import preferences, subscribers
-from mailer.audience.imports.rows import ImportRow
 from mailer.audience.signup import confirmations
+from mailer.model.imports import ImportRow
 from mailer.model.signup import ConfirmationState
 from mailer.model.subscribers import MembershipState, Person
 from mailer.store import SqlTransaction, Store

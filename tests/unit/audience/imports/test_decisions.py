@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience.imports.decisions import ImportDecision, KnownPerson, decide_row
-from mailer.audience.imports.rows import ImportRow, RowOutcome, RowState
+from mailer.model.imports import ImportRow, RowOutcome, RowState
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import ConsentAction, Membership, MembershipState, Person
 from mailer.model.suppressions import SuppressionReason

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience.imports import rows
-from mailer.audience.imports.rows import ALIASES, ImportColumn, ImportRow, RowState
+from mailer.audience.imports.rows import ALIASES, ImportColumn
 from mailer.errors import InputError
+from mailer.model.imports import ImportRow, RowState
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import Person
 from mailer.model.suppressions import SuppressionReason

@@ -1,0 +1,105 @@
+"""The import of media contacts from the lines of a file."""
+
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailer.actor import Actor
+from mailer.audience import contacts
+from mailer.errors import InputError, Refused
+from mailer.model.contacts import ContactProfile
+from mailer.model.imports import ImportRow, RowOutcome, RowResult
+from mailer.model.lists import MailingList
+from mailer.model.subscribers import Evidence, MembershipState
+from mailer.model.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """One line: the person, and the person's profile as a journalist.
+
+    `stated_columns` are the profile's fields that the file has columns for; the others keep the
+    values that are stored."""
+
+    row: ImportRow
+    profile: ContactProfile
+    stated_columns: frozenset[str]
+
+
+def import_contacts(
+    tx: Transaction,
+    actor: Actor,
+    rows: Iterable[ContactRow | RowResult],
+    list_slug: str,
+    now: datetime,
+    *,
+    evidence: Evidence,
+    lines_by_address: MutableMapping[str, int],
+) -> list[RowResult]:
+    """Import lines onto a private list, and return the outcome of each line. A line that could not
+    be read is its outcome already.
+
+    Of two lines with one address, the first counts: `lines_by_address` has the earlier lines of the
+    file, and gets these. Raises NotFound for an unknown list and Refused for a public one."""
+    mailing_list = contacts.get_private_list(tx, list_slug)
+    results = []
+    for row in rows:
+        if isinstance(row, RowResult):
+            results.append(row)
+            continue
+        line, address = row.row.line, row.row.person.address
+        first_line = lines_by_address.setdefault(address, line)
+        results.append(
+            _import_row(tx, actor, row, mailing_list, now, evidence)
+            if first_line == line
+            else RowResult(line, RowOutcome.SKIPPED, address, f"line {first_line} has this address")
+        )
+    return results
+
+
+def _import_row(
+    tx: Transaction,
+    actor: Actor,
+    contact_row: ContactRow,
+    mailing_list: MailingList,
+    now: datetime,
+    evidence: Evidence,
+) -> RowResult:
+    row = contact_row.row
+    changes = {name: getattr(contact_row.profile, name) for name in contact_row.stated_columns}
+    try:
+        with tx.open_savepoint():
+            known_subscriber = tx.subscribers.find_subscriber(row.person.address)
+            memberships_before = (
+                tx.subscribers.list_memberships(known_subscriber) if known_subscriber else ()
+            )
+            contact, changed = contacts.add_contact(
+                tx,
+                actor,
+                row.person,
+                mailing_list,
+                changes,
+                now,
+                evidence=evidence,
+                topics=row.topics or (),
+                language=row.language,
+            )
+            memberships_after = tx.subscribers.list_memberships(contact.subscriber)
+    except Refused as error:
+        return RowResult(row.line, RowOutcome.SKIPPED, row.person.address, error.message)
+    except InputError as error:
+        return RowResult(row.line, RowOutcome.REFUSED, row.person.address, str(error))
+    if not any(
+        membership.list == mailing_list.slug and membership.state is MembershipState.ACTIVE
+        for membership in memberships_before
+    ):
+        outcome = RowOutcome.ADDED
+    elif (
+        changed
+        or (known_subscriber and known_subscriber.person != contact.subscriber.person)
+        or memberships_before != memberships_after
+    ):
+        outcome = RowOutcome.UPDATED
+    else:
+        outcome = RowOutcome.UNCHANGED
+    return RowResult(row.line, outcome, row.person.address)

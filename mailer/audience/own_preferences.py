@@ -1,0 +1,145 @@
+"""The preferences that subscribers save by themselves: the lists that they want, and their topics,
+frequency, language and time zone.
+
+Their signed link has proved that the address is theirs, so joining a list needs no confirmation.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mailer.actor import Actor
+from mailer.audience.preferences import change_membership
+from mailer.audience.subscribers import (
+    edit_subscriber,
+    subscribe_person,
+    unsubscribe_person,
+)
+from mailer.errors import InputError
+from mailer.model.lists import Frequency, MailingList, Visibility
+from mailer.model.subscribers import (
+    ConsentAction,
+    Evidence,
+    LawfulBasis,
+    Membership,
+    MembershipState,
+    Subscriber,
+    Wording,
+)
+from mailer.model.transaction import Transaction
+
+NO_TOPIC_CHOSEN = "no_topic_chosen"
+"""The code of the error for a list without a topic; its `value` is the list's slug."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPreferences:
+    """The preferences for one list. `topics` are slugs, of which unknown ones are ignored. A
+    `frequency` that the list does not serve leaves the stored one."""
+
+    topics: tuple[str, ...]
+    frequency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPreferences:
+    """The preferences of one subscriber. `lists` has the lists that they want, by slug. An empty
+    `language` leaves the stored one."""
+
+    language: str
+    time_zone: str
+    lists: Mapping[str, ListPreferences]
+
+
+def is_on_list(membership: Membership | None) -> bool:
+    """Check whether a membership is confirmed, or waits for confirmation."""
+    return membership is not None and membership.state is not MembershipState.UNSUBSCRIBED
+
+
+def select_visible_lists(
+    mailing_lists: Iterable[MailingList], memberships: Mapping[str, Membership]
+) -> list[MailingList]:
+    """Return the lists that a subscriber with these `memberships` may choose: those that they are
+    on, and those that anybody may join."""
+    return [
+        mailing_list
+        for mailing_list in mailing_lists
+        if mailing_list.visibility is Visibility.PUBLIC
+        or is_on_list(memberships.get(mailing_list.slug))
+    ]
+
+
+def save_preferences(
+    tx: Transaction,
+    actor: Actor,
+    subscriber: Subscriber,
+    own_preferences: OwnPreferences,
+    now: datetime,
+    *,
+    wording: Wording,
+    source: str,
+) -> None:
+    """Save a subscriber's preferences: they join and leave lists, of those that they may choose.
+
+    The log of consent records the `wording` that they agreed to. Raises InputError, with the code
+    NO_TOPIC_CHOSEN for a list without a topic, and Refused if the address is suppressed."""
+    person = subscriber.person
+    memberships = _map_memberships(tx, subscriber)
+    person_changes = {
+        "language": own_preferences.language or person.language,
+        "time_zone": own_preferences.time_zone,
+    }
+    edit_subscriber(tx, actor, person.address, person_changes)
+    for mailing_list in select_visible_lists(tx.lists.list_mailing_lists(), memberships):
+        membership = memberships.get(mailing_list.slug)
+        is_active = membership is not None and membership.state is MembershipState.ACTIVE
+        choice = own_preferences.lists.get(mailing_list.slug)
+        if choice is None:
+            if is_active:
+                unsubscribe_person(tx, actor, subscriber, mailing_list, now, source=source)
+            continue
+        changes: dict[str, Any] = {
+            "topics": _check_topics(tx, choice.topics, mailing_list),
+            "language": "",
+        }
+        if choice.frequency in mailing_list.frequencies:
+            changes["frequency"] = Frequency(choice.frequency)
+        if not is_active:
+            evidence = Evidence(ConsentAction.CONFIRMED, source, LawfulBasis.CONSENT, wording)
+            subscribe_person(
+                tx, actor, person, mailing_list, (), now, evidence=evidence, rejoin=True
+            )
+        change_membership(tx, actor, subscriber, mailing_list, changes, now, source=source)
+
+
+def _map_memberships(tx: Transaction, subscriber: Subscriber) -> dict[str, Membership]:
+    """Return a subscriber's memberships by the list's slug."""
+    return {
+        membership.list: membership for membership in tx.subscribers.list_memberships(subscriber)
+    }
+
+
+def _check_topics(
+    tx: Transaction, topics: Iterable[str], mailing_list: MailingList
+) -> tuple[str, ...]:
+    """Return the topics chosen on a list, or () for all topics, including those added later.
+
+    Raises InputError if no topic is chosen."""
+    all_topics = [topic.slug for topic in tx.lists.list_topics()]
+    chosen_topics = tuple(slug for slug in topics if slug in all_topics)
+    if all_topics and not chosen_topics:
+        raise InputError(
+            "no topic was chosen", code=NO_TOPIC_CHOSEN, field="topics", value=mailing_list.slug
+        )
+    return () if {*chosen_topics} == {*all_topics} else chosen_topics
+
+
+def unsubscribe_from_all(
+    tx: Transaction, actor: Actor, subscriber: Subscriber, now: datetime, *, source: str
+) -> None:
+    """Unsubscribe a person from every list that they are on."""
+    memberships = _map_memberships(tx, subscriber)
+    for mailing_list in tx.lists.list_mailing_lists():
+        if is_on_list(memberships.get(mailing_list.slug)):
+            unsubscribe_person(tx, actor, subscriber, mailing_list, now, source=source)
