@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mailer.actor import Actor
 from mailer.audience import contacts, lists, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.imports.rows import RowOutcome, RowResult
 from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import InputError, NextStep, Refused
@@ -62,6 +63,8 @@ def add_contact(
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
     ] = LawfulBasis.LEGITIMATE_INTERESTS,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -70,11 +73,12 @@ def add_contact(
     Example: mailer contact add ana@example.org --list press --outlet "The Example" \\
     --beat migration --trusted"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         mailing_list = _get_private_list(tx, list_slug)
         subscriber, _ = subscribers.subscribe_person(
             tx,
-            resolve_actor(""),
+            actor,
             Person(address, name, language, country, time_zone),
             mailing_list,
             lists.get_topics(tx, _find_chosen_topics(tx, address, list_slug)),
@@ -90,9 +94,7 @@ def add_contact(
             follow_up,
             note,
         )
-        contact, _ = contacts.save_contact(
-            tx, resolve_actor(""), subscriber, profile, mailer.clock()
-        )
+        contact, _ = contacts.save_contact(tx, actor, subscriber, profile, mailer.clock())
         out.print_record(contact, f"{_describe_contact(contact)} is on {list_slug!r}")
 
 
@@ -158,6 +160,8 @@ def import_contacts(
     report: Annotated[
         Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
     ] = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -175,6 +179,7 @@ def import_contacts(
 
     out = Output(json)
     evidence = Evidence(source=source or STAFF_SOURCE, basis=check_basis(basis))
+    actor = resolve_actor(by)
     with ExitStack() as stack:
         mailer = stack.enter_context(open_mailer(load_settings()))
         with mailer.store.read() as tx:
@@ -198,7 +203,9 @@ def import_contacts(
             with begin_transaction() as tx:
                 tally.add_results(
                     [
-                        _import_row(mailer, tx, list_slug, parsed_row, evidence, lines_by_address)
+                        _import_row(
+                            mailer, tx, actor, list_slug, parsed_row, evidence, lines_by_address
+                        )
                         for parsed_row in pending_rows
                     ],
                     {},
@@ -217,6 +224,7 @@ def import_contacts(
 def _import_row(
     mailer: "Mailer",
     tx: "SqlTransaction",
+    actor: Actor,
     list_slug: str,
     parsed_row: "ContactRow | RowResult",
     evidence: Evidence,
@@ -240,7 +248,7 @@ def _import_row(
             chosen_topics = row.topics or _find_chosen_topics(tx, row.person.address, list_slug)
             subscriber, _ = subscribers.subscribe_person(
                 tx,
-                resolve_actor(""),
+                actor,
                 row.person,
                 lists.get_list(tx, list_slug),
                 lists.get_topics(tx, chosen_topics),
@@ -250,7 +258,7 @@ def _import_row(
             )
             current_contact = tx.subscribers.find_contact(subscriber)
             profile = parsed_row.merge_into(current_contact.profile if current_contact else None)
-            _, changed = contacts.save_contact(tx, resolve_actor(""), subscriber, profile, now)
+            _, changed = contacts.save_contact(tx, actor, subscriber, profile, now)
             memberships_after = tx.subscribers.list_memberships(subscriber)
     except Refused as error:
         return RowResult(row.line, RowOutcome.SKIPPED, row.person.address, error.message)
@@ -332,6 +340,8 @@ def edit_contact(
     trusted: TrustedOption = None,
     follow_up: FollowUpOption = None,
     note: Note = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -342,25 +352,25 @@ def edit_contact(
 
     Example: mailer contact edit ana@example.org --untrusted"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         contact = contacts.get_contact(tx, subscribers.get_subscriber(tx, address))
         profile = _change_profile(contact.profile, outlet, beat, trusted, follow_up, note)
         saved_contact, _ = contacts.save_contact(
-            tx, resolve_actor(""), contact.subscriber, profile, mailer.clock()
+            tx, actor, contact.subscriber, profile, mailer.clock()
         )
         out.print_record(saved_contact, _describe_contact(saved_contact).rstrip(","))
 
 
 @app.command("remove")
 def remove_contact(
-    address: Address, json: JsonOption = False, dry_run: DryRunOption = False
+    address: Address, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Remove what is stored about a person as a media contact. They stay on their lists.
 
     Example: mailer contact remove ana@example.org"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (_, tx):
-        contact = contacts.remove_contact(
-            tx, resolve_actor(""), subscribers.get_subscriber(tx, address)
-        )
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (_, tx):
+        contact = contacts.remove_contact(tx, actor, subscribers.get_subscriber(tx, address))
         out.print_record(contact, f"{address} is no longer a media contact")

@@ -126,6 +126,7 @@ def list_in_doubt(
 @in_doubt_app.command("resend")
 def retry_in_doubt(
     number: EditionNumber,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -136,11 +137,12 @@ def retry_in_doubt(
 
     Example: mailer delivery in-doubt resend 3"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
         count = outbox.send_in_doubt_again(
             tx,
-            resolve_actor(by),
+            actor,
             edition,
             mailer.clock(),
         )
@@ -151,6 +153,7 @@ def retry_in_doubt(
 @in_doubt_app.command("assume-sent")
 def mark_as_sent(
     number: EditionNumber,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -161,11 +164,12 @@ def mark_as_sent(
 
     Example: mailer delivery in-doubt assume-sent 3"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
         count = outbox.resolve_in_doubt_as_sent(
             tx,
-            resolve_actor(by),
+            actor,
             edition,
             mailer.clock(),
         )

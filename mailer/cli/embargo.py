@@ -32,6 +32,7 @@ def set_embargo(
     ],
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     reason: ReasonOption = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -44,11 +45,12 @@ def set_embargo(
 
     Example: mailer embargo set open-day '2026-12-18 00:01' --zone Europe/London"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         terms = embargoes.read_terms(until, zone or mailer.settings.defaults.time_zone)
         reason = check_line(reason, "--reason", required=False)
         embargo, effect = embargoes.set_embargo(
-            tx, resolve_actor(by), slug, terms, mailer.clock(), reason=reason
+            tx, actor, slug, terms, mailer.clock(), reason=reason
         )
         message = f"{slug} is embargoed until {embargo.terms}, {format_moment(embargo.until)}"
         out.print_record({"embargo": embargo, "effect": effect}, message)
@@ -86,6 +88,7 @@ def _count_people(count: int) -> str:
 def lift_embargo(
     slug: StorySlug,
     reason: ReasonOption = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -95,11 +98,10 @@ def lift_embargo(
     Example: mailer embargo lift open-day --reason "it is out elsewhere"
     """
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         reason = check_line(reason, "--reason", required=False)
-        embargo, effect = embargoes.lift_embargo(
-            tx, resolve_actor(by), slug, mailer.clock(), reason=reason
-        )
+        embargo, effect = embargoes.lift_embargo(tx, actor, slug, mailer.clock(), reason=reason)
         out.print_record({"embargo": embargo, "effect": effect}, f"{slug} is no longer embargoed")
         _note_effect(out, effect, embargo)
         _note_recipients(tx, out, embargo)

@@ -18,7 +18,8 @@ DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Show what would happen, and save nothing.")
 ]
 ByOption = Annotated[
-    str, typer.Option("--by", help="Who acts; default: MAILER_ACTOR, then the login name.")
+    str,
+    typer.Option("--by", help="The person who acts; default: MAILER_ACTOR, then the login name."),
 ]
 EditionNumber = Annotated[int, typer.Argument(help="The edition's number.", min=1, max=2**63 - 1)]
 StorySlug = Annotated[str, typer.Argument(help="The story's slug.")]

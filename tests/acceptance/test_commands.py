@@ -6,31 +6,11 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mailer.cli.command_groups import LazyCommand
-from mailer.cli.commands import COMMANDS
 from tests.acceptance.conftest import Shell, format_article
-
-
-def list_commands() -> dict[str, Any]:
-    """Every command, by its words."""
-    commands: dict[str, Any] = {}
-
-    def add_command(command: Any, words: str) -> None:
-        subcommands = getattr(command, "commands", None)
-        if subcommands is None:
-            commands[words] = command
-        else:
-            for name, subcommand in subcommands.items():
-                add_command(subcommand, f"{words} {name}")
-
-    for entry in COMMANDS:
-        add_command(LazyCommand(entry).load_command(), entry.name)
-    return commands
-
+from tests.command_tree import list_commands
 
 ALL_COMMANDS = list_commands()
 

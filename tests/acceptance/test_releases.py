@@ -247,9 +247,10 @@ def test_dry_run_under_embargo_records_no_attempt(office: Shell) -> None:
     office("edition", "new", "--list", "press", "--name", "All", "--story", "open-day")
     office("edition", "approve", "1")
     for dry in (("--dry-run",), ()):
-        assert "embargo" in office("send", "1", *dry, code=5).err
+        assert "embargo" in office("send", "1", *dry, "--by", "Ben", code=5).err
     log = office("embargo", "log", "open-day", "--json").json
     assert [one["what"] for one in log] == ["set", "refused"]
+    assert log[-1]["who"] == "Ben"
 
 
 def test_only_embargo_set_moves_an_embargo(office: Shell) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from mailer import editions
 from mailer.cli.edition.group import LOOKING, app
-from mailer.cli.options import EditionNumber, JsonOption
+from mailer.cli.options import ByOption, EditionNumber, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError
@@ -114,13 +114,16 @@ def preview_edition(
     output_file: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write; default: stdout.")
     ] = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
 ) -> None:
     """Show the mail that a reader would get.
 
     Example: mailer edition preview 3 --as ana@example.org --form html -o mail.html"""
     out = Output(json)
-    with open_for_writing(False, out) as (mailer, tx):  # composing freezes the edition
+    actor = resolve_actor(by)
+    with open_for_writing(actor, False, out) as (mailer, tx):  # composing freezes the edition
         edition = editions.get_edition(tx, number)
         rendered = mailer.preview_edition(tx, edition, address=as_, language=language)
         edition = editions.get_edition(tx, number)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests
+from mailer.actor import Actor
 from mailer.cli.options import (
     ByOption,
     DigestSlug,
@@ -38,6 +39,7 @@ def move_occurrence(
     when: When,
     new_time: Annotated[str, typer.Option("--to", help="The new local time: '2026-12-17 16:00'.")],
     reason: Reason = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -54,7 +56,7 @@ def move_occurrence(
         occurrences.move_occurrence,
         (wall_time,),
         reason,
-        by,
+        resolve_actor(by),
         Output(json),
         dry_run=dry_run,
     )
@@ -65,6 +67,7 @@ def skip_occurrence(
     digest: DigestSlug,
     when: When,
     reason: Reason = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -73,7 +76,14 @@ def skip_occurrence(
 
     Example: mailer schedule skip weekly 2026-12-25 --reason 'the office is closed'"""
     _change_occurrence(
-        digest, when, occurrences.skip_occurrence, (), reason, by, Output(json), dry_run=dry_run
+        digest,
+        when,
+        occurrences.skip_occurrence,
+        (),
+        reason,
+        resolve_actor(by),
+        Output(json),
+        dry_run=dry_run,
     )
 
 
@@ -81,6 +91,7 @@ def skip_occurrence(
 def restore_occurrence(
     digest: DigestSlug,
     when: When,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -89,7 +100,14 @@ def restore_occurrence(
 
     Example: mailer schedule restore weekly 2026-12-25"""
     _change_occurrence(
-        digest, when, occurrences.restore_occurrence, (), "", by, Output(json), dry_run=dry_run
+        digest,
+        when,
+        occurrences.restore_occurrence,
+        (),
+        "",
+        resolve_actor(by),
+        Output(json),
+        dry_run=dry_run,
     )
 
 
@@ -98,6 +116,7 @@ def send_occurrence_now(
     digest: DigestSlug,
     when: When,
     reason: Reason = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -108,7 +127,14 @@ def send_occurrence_now(
 
     Example: mailer schedule send-now weekly 2026-12-18"""
     _change_occurrence(
-        digest, when, occurrences.send_now, (), reason, by, Output(json), dry_run=dry_run
+        digest,
+        when,
+        occurrences.send_now,
+        (),
+        reason,
+        resolve_actor(by),
+        Output(json),
+        dry_run=dry_run,
     )
 
 
@@ -118,16 +144,16 @@ def _change_occurrence(
     change: Callable[..., SavedOccurrence],
     arguments: tuple[Any, ...],
     reason: str,
-    by: str,
+    actor: Actor,
     out: Output,
     *,
     dry_run: bool,
 ) -> None:
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         digest = digests.get_digest(tx, digest_slug)
         now = mailer.clock()
         planned = mailer.build_calendar(tx, digest).find_occurrence(when, now)
-        saved_occurrence = change(tx, resolve_actor(by), planned, *arguments, now, reason=reason)
+        saved_occurrence = change(tx, actor, planned, *arguments, now, reason=reason)
         local_time = saved_occurrence.moved_to or saved_occurrence.rule_time
         out.print_record(
             _to_json(tx, saved_occurrence),

@@ -17,7 +17,7 @@ from mailer.cli.bulk import (
     open_transactions,
     write_file_atomically,
 )
-from mailer.cli.options import DryRunOption, JsonOption, parse_pairs, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, parse_pairs, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.subscriber.group import MANY_PEOPLE, app
 from mailer.cli.transactions import load_settings, open_for_reading
@@ -48,6 +48,8 @@ def import_subscribers(
     report: Annotated[
         Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
     ] = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -78,6 +80,7 @@ def import_subscribers(
 
     lawful_basis = check_basis(basis)
     out = Output(json)
+    actor = resolve_actor(by)
     with ExitStack() as stack:
         with open_for_reading() as (_, tx):
             mailing_list = lists.get_list(tx, list_slug)
@@ -95,7 +98,7 @@ def import_subscribers(
         for batch in table.read_file(file, open_table):
             with begin_transaction() as tx:
                 results = tx.import_rows.import_people(
-                    resolve_actor(""),
+                    actor,
                     batch.rows,
                     mailing_list,
                     source.strip(),
