@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, check_number, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.schedule.rules import parse_day
 from mailer.cli.transactions import open_for_reading, open_for_writing
@@ -14,7 +14,9 @@ from mailer.schedules.holidays import Blackout
 
 app = CommandGroup(help="Blackouts: days on which no digest is sent.")
 
-BlackoutNumber = Annotated[int, typer.Argument(help="The blackout's number.", min=1, max=2**63 - 1)]
+BlackoutNumber = Annotated[
+    int, typer.Argument(help="The blackout's number.", min=1, callback=check_number)
+]
 
 
 @app.command("add")

@@ -9,7 +9,15 @@ import typer
 
 from mailer import editions, outbox
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import ByOption, DryRunOption, EditionNumber, JsonOption, resolve_actor
+from mailer.cli.options import (
+    ByOption,
+    DryRunOption,
+    EditionNumber,
+    JsonOption,
+    LimitOption,
+    check_number,
+    resolve_actor,
+)
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.model.deliveries import Delivery, DeliveryState
@@ -30,7 +38,7 @@ def list_deliveries(
     state: Annotated[
         list[DeliveryState] | None, typer.Option(help="Only deliveries in this state; repeatable.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 100,
+    limit: LimitOption = 100,
     csv: Annotated[bool, typer.Option("--csv", help="Print all of them as CSV on stdout.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -86,9 +94,11 @@ def _write_csv(deliveries: Iterator[Delivery]) -> None:
 def list_in_doubt(
     number: Annotated[
         int | None,
-        typer.Argument(help="An edition's number; default: all editions.", min=1, max=2**63 - 1),
+        typer.Argument(
+            help="An edition's number; default: all editions.", min=1, callback=check_number
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 100,
+    limit: LimitOption = 100,
     json: JsonOption = False,
 ) -> None:
     """List deliveries in doubt, and why.

@@ -13,7 +13,7 @@ import typer
 from mailer import editions
 from mailer.actor import Actor
 from mailer.cli.edition.reports import print_report
-from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, check_numbers, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.signals import stop_on_signal
 from mailer.cli.transactions import load_settings, open_for_writing
@@ -45,7 +45,8 @@ ProgressOption = Annotated[
 
 def send_editions(
     numbers: Annotated[
-        list[int] | None, typer.Argument(help="The editions' numbers.", min=1, max=2**63 - 1)
+        list[int] | None,
+        typer.Argument(help="The editions' numbers.", min=1, callback=check_numbers),
     ] = None,
     all_: Annotated[
         bool,

@@ -9,7 +9,7 @@ import typer
 
 from mailer.audience import suppressions
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import UsageError
@@ -106,7 +106,7 @@ def list_suppressions(
     reason: Annotated[
         SuppressionReason | None, typer.Option(help="Only addresses suppressed for this reason.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    limit: LimitOption = 50,
     json: JsonOption = False,
 ) -> None:
     """List suppressed addresses with their reasons, newest first.

@@ -8,7 +8,7 @@ import typer
 
 from mailer import editions
 from mailer.cli.edition.group import LOOKING, app
-from mailer.cli.options import ByOption, EditionNumber, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, EditionNumber, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError
@@ -32,7 +32,7 @@ def list_editions(
     state: Annotated[
         list[EditionState] | None, typer.Option(help="Only editions in this state; repeatable.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    limit: LimitOption = 50,
     json: JsonOption = False,
 ) -> None:
     """List editions, newest first.

@@ -12,6 +12,7 @@ from mailer.cli.options import (
     DigestSlug,
     DryRunOption,
     JsonOption,
+    LimitOption,
     parse_local_time,
     resolve_actor,
 )
@@ -165,7 +166,7 @@ def _change_occurrence(
 @app.command("history", rich_help_panel=OCCURRENCES)
 def show_history(
     digest: DigestSlug,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
+    limit: LimitOption = 20,
     json: JsonOption = False,
 ) -> None:
     """Show what became of a digest's occurrences, latest first, and what staff moved or skipped.

@@ -6,7 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests, zones
-from mailer.cli.options import ByOption, DigestSlug, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import (
+    ByOption,
+    DigestSlug,
+    DryRunOption,
+    JsonOption,
+    check_number,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.cli.schedule.group import RULES, app
 from mailer.cli.transactions import open_for_reading, open_for_writing
@@ -16,7 +23,9 @@ from mailer.model.schedules import NewSchedule, Schedule
 from mailer.schedules import durations, observances, rule_syntax
 from mailer.schedules.holidays import OnFreeDay
 
-ScheduleNumber = Annotated[int, typer.Argument(help="The schedule's number.", min=1, max=2**63 - 1)]
+ScheduleNumber = Annotated[
+    int, typer.Argument(help="The schedule's number.", min=1, callback=check_number)
+]
 
 
 @app.command("add", rich_help_panel=RULES)

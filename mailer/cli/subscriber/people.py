@@ -8,7 +8,7 @@ import typer
 from mailer.audience import lists, preferences, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
-from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_reading, open_for_writing
@@ -69,7 +69,7 @@ def add_subscriber(
 @app.command("list", rich_help_panel=ONE_PERSON)
 def list_subscribers(
     list_slug: Annotated[str, typer.Option("--list", help="Only members of this list.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    limit: LimitOption = 50,
     json: JsonOption = False,
 ) -> None:
     """List subscribers, oldest first.
