@@ -111,7 +111,7 @@ def list_in_doubt(
         deliveries = tx.outbox.list_deliveries(edition, [DeliveryState.IN_DOUBT], limit)
         Output(json).print_table(
             deliveries,
-            {"edition": "right", "address": "", "tries": "right", "since": "", "why": ""},
+            {"edition": "right", "address": "", "tries": "right", "since": "", "reason": ""},
             [
                 (
                     delivery.edition_id, delivery.address, delivery.attempt, delivery.updated_at,

@@ -158,12 +158,12 @@ def show_log(slug: StorySlug, json: JsonOption = False) -> None:
         events = tx.embargoes.list_events(slug)
         Output(json).print_table(
             events,
-            {"when": "", "what": "", "who": "", "detail": ""},
+            {"time": "", "event": "", "actor": "", "detail": ""},
             [
                 (
                     format_moment(event.at),
-                    event.what,
-                    event.who,
+                    event.event_type,
+                    event.actor,
                     shorten(event.detail, DETAIL_LENGTH, placeholder=" …"),
                 )
                 for event in events

@@ -65,7 +65,7 @@ def request_kill(
         for edition in begun_editions
         if edition.state is EditionState.SENDING
     )
-    return paused, tuple(warn_of_missing_languages(kill_request.why, story_articles, "why"))
+    return paused, tuple(warn_of_missing_languages(kill_request.reasons, story_articles, "why"))
 
 
 def _describe_kill_request(kill_request: Kill) -> str:
@@ -175,7 +175,7 @@ def _create_kill_editions(
                 role=EditionRole.KILL,
                 archive=edition.archive,  # public only if the release itself was
                 template="press-kill",
-                change=ChangeNote({}, kill_request.why),
+                change=ChangeNote({}, kill_request.reasons),
             ),
             now,
         )

@@ -117,7 +117,7 @@ def test_import_reports_each_line_and_export_matches(mailer: Shell) -> None:
     counts = {key: result.json[key] for key in ("added", "unchanged", "refused")}
     assert counts == {"added": 2, "unchanged": 1, "refused": 2}
     assert sum(value for value in result.json.values() if isinstance(value, int)) == 5
-    assert [one["line"] for one in result.json["named"]] == [4, 6]
+    assert [one["line"] for one in result.json["rows"]] == [4, 6]
     assert (mailer.folder / "r.csv").read_text().count("\n") == 6
     exported = mailer("subscriber", "export", "--list", "news").out
     assert "a@example.org,Äda,fr" in exported

@@ -98,8 +98,8 @@ def test_occurrence_sent_early_waits_for_approval(office: Shell, relay: Relay) -
         wait_until(lambda: "Sent: The day (2)" in list_subjects(relay, "press@example.org"))
     assert {"amal@example.org", "bela@example.org"} < set(relay.accepted)
     (past,) = office("schedule", "history", "daily", "--json").json
-    assert past["became"] == "sent"
-    assert past["named"].startswith(TOMORROW)
+    assert past["outcome"] == "sent"
+    assert past["rule_time"].startswith(TOMORROW)
     edition_list = office("edition", "list").out
     assert "sent" in edition_list
     assert "Approve" not in edition_list, "notices are no editions of a list"

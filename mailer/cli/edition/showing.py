@@ -92,8 +92,8 @@ def show_edition(number: EditionNumber, json: JsonOption = False) -> None:
         out.print_record(fields)
         out.print_table(
             events,
-            {"when": "", "what": "", "who": "", "detail": ""},
-            [(event.at, event.what, event.actor, event.detail) for event in events],
+            {"time": "", "event": "", "actor": "", "detail": ""},
+            [(event.at, event.event_type, event.actor, event.detail) for event in events],
         )
 
 

@@ -53,7 +53,7 @@ def show_release(slug: StorySlug, json: JsonOption = False) -> None:
         out.print_table(
             reports,
             {
-                "edition": "right", "is": "", "state": "", "when": "", "list": "",
+                "edition": "right", "role": "", "state": "", "start": "", "list": "",
                 "sent": "right", "of": "right",
             },
             [

@@ -169,7 +169,7 @@ def show_history(
     limit: LimitOption = 20,
     json: JsonOption = False,
 ) -> None:
-    """Show what became of a digest's occurrences, latest first, and what staff moved or skipped.
+    """Show the outcome of a digest's occurrences, latest first, with the changes that staff made.
 
     Example: mailer schedule history weekly"""
     with open_for_reading() as (_, tx):
@@ -178,20 +178,20 @@ def show_history(
         Output(json).print_table(
             records,
             {
-                "named": "",
-                "sent at": "",
+                "occurrence": "",
+                "moved to": "",
                 "zone": "",
-                "what": "",
+                "outcome": "",
                 "edition": "right",
-                "who": "",
-                "why": "",
+                "actor": "",
+                "reason": "",
             },
             [
                 (
-                    f"{record['named']:%a %d %b %Y %H:%M}",
+                    f"{record['rule_time']:%a %d %b %Y %H:%M}",
                     f"{record['moved_to']:%a %d %b %Y %H:%M}" if record["moved_to"] else "",
                     record["zone"],
-                    record["became"],
+                    record["outcome"],
                     record["edition"],
                     record["actor"],
                     record["reason"],
@@ -203,7 +203,7 @@ def show_history(
 
 
 def _to_json(tx: SqlTransaction, saved_occurrence: SavedOccurrence) -> dict[str, Any]:
-    """Describe an occurrence for scripts; `became` is the state of its edition, if it has one."""
+    """Describe an occurrence for scripts; `outcome` is the state of its edition, if it has one."""
     edition = (
         tx.editions.find_edition(saved_occurrence.edition_id)
         if saved_occurrence.edition_id
@@ -219,10 +219,10 @@ def _to_json(tx: SqlTransaction, saved_occurrence: SavedOccurrence) -> dict[str,
         reason = edition.reason
     return {
         "digest": saved_occurrence.digest_slug,
-        "named": saved_occurrence.rule_time,
+        "rule_time": saved_occurrence.rule_time,
         "zone": saved_occurrence.zone,
         "state": saved_occurrence.state,
-        "became": current_state,
+        "outcome": current_state,
         "moved_to": saved_occurrence.moved_to,
         "edition": saved_occurrence.edition_id,
         "reason": reason,

@@ -53,7 +53,7 @@ def show_history(address: Address, json: JsonOption = False) -> None:
         return
     out.print_table(
         entries,
-        {"when": "", "act": "", "list": "", "source": "", "basis": "", "wording": "", "detail": ""},
+        {"time": "", "act": "", "list": "", "source": "", "basis": "", "wording": "", "detail": ""},
         [
             (
                 entry.at,
