@@ -212,7 +212,7 @@ def _record_event(
     detail: str,
 ) -> None:
     tx.embargoes.record_event(
-        EmbargoEvent(slug, now, event_type, actor.name, detail, who_key=actor.key)
+        EmbargoEvent(slug, now, event_type, actor.name, detail, actor_key=actor.key)
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, check_number, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.schedule.rules import parse_day
 from mailer.cli.transactions import open_for_reading, open_for_writing
@@ -14,7 +14,9 @@ from mailer.schedules.holidays import Blackout
 
 app = CommandGroup(help="Blackouts: days on which no digest is sent.")
 
-BlackoutNumber = Annotated[int, typer.Argument(help="The blackout's number.", min=1, max=2**63 - 1)]
+BlackoutNumber = Annotated[
+    int, typer.Argument(help="The blackout's number.", min=1, callback=check_number)
+]
 
 
 @app.command("add")
@@ -22,6 +24,8 @@ def add_blackout(
     first: Annotated[str, typer.Argument(help="The first day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Argument(help="The last day; default: the first.")] = "",
     reason: Annotated[str, typer.Option(help="The reason shown to staff.")] = "",
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -29,12 +33,13 @@ def add_blackout(
 
     Example: mailer blackout add 2026-12-24 2027-01-03 --reason 'the office is closed'"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         first_day = parse_day(first, "FIRST")
         blackout_days = Blackout(
             first_day, parse_day(last, "LAST") if last else first_day, " ".join(reason.split())
         )
-        blackout = schedules.add_blackout(tx, resolve_actor(""), blackout_days, mailer.clock())
+        blackout = schedules.add_blackout(tx, actor, blackout_days, mailer.clock())
         out.print_record(
             blackout, f"blackout {blackout.id}: {blackout_days.first} to {blackout_days.last}"
         )
@@ -60,12 +65,17 @@ def list_blackouts(json: JsonOption = False) -> None:
 
 @app.command("remove")
 def remove_blackout(
-    number: BlackoutNumber, json: JsonOption = False, dry_run: DryRunOption = False
+    number: BlackoutNumber,
+    *,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Remove a blackout.
 
     Example: mailer blackout remove 1"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (_, tx):
-        blackout = schedules.lift_blackout(tx, resolve_actor(""), number)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (_, tx):
+        blackout = schedules.lift_blackout(tx, actor, number)
         out.print_record(blackout, f"removed blackout {blackout.id}")

@@ -9,7 +9,7 @@ import typer
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError
@@ -32,6 +32,8 @@ def set_boilerplate(
     language: LanguageOption = "",
     organisation: OrganisationOption = OWN_ORGANISATION,
     name: Annotated[str, typer.Option(help="A partner's full name.")] = "",
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -47,12 +49,11 @@ def set_boilerplate(
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the file can't be read ({error})", where=str(file)) from error
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
         boilerplate = Boilerplate(organisation, tag, name, text, to_html(text), mailer.clock())
-        saved_boilerplate, changed = boilerplates.save_boilerplate(
-            tx, resolve_actor(""), boilerplate
-        )
+        saved_boilerplate, changed = boilerplates.save_boilerplate(tx, actor, boilerplate)
         outcome = "saved" if changed else "unchanged"
         out.print_record(
             saved_boilerplate,
@@ -106,6 +107,8 @@ def show_boilerplate(
 def remove_boilerplate(
     language: LanguageOption = "",
     organisation: OrganisationOption = OWN_ORGANISATION,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -113,9 +116,10 @@ def remove_boilerplate(
 
     Example: mailer boilerplate remove --language fr --organisation partner"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
-        boilerplate = boilerplates.remove_boilerplate(tx, resolve_actor(""), organisation, tag)
+        boilerplate = boilerplates.remove_boilerplate(tx, actor, organisation, tag)
         out.print_record(
             boilerplate, f"boilerplate of {organisation} in {boilerplate.language}: removed"
         )

@@ -125,7 +125,7 @@ class RowTally:
     def print_summary(self, out: Output, file: Path, *, dry_run: bool) -> None:
         """Print the outcomes. Raises PartlyDone if rows were refused."""
         data: dict[str, Any] = {outcome.value: count for outcome, count in self.counts.items()}
-        data["named"] = self._listed_results
+        data["rows"] = self._listed_results
         data["passed_over"] = dict(self.passed_over)
         summary = ", ".join(f"{outcome} {count}" for outcome, count in self.counts.items())
         out.print_record(data, summary)

@@ -10,7 +10,7 @@ from mailer.audience import contacts, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.model.contacts import Contact, ContactQuery, FollowUp, Trust
@@ -55,6 +55,8 @@ def add_contact(
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
     ] = LawfulBasis.LEGITIMATE_INTERESTS,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -63,10 +65,11 @@ def add_contact(
     Example: mailer contact add ana@example.org --list press --outlet "The Example" \\
     --beat migration --trusted"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         contact, _ = contacts.add_contact(
             tx,
-            resolve_actor(""),
+            actor,
             Person(address, name, language, country, time_zone),
             contacts.get_private_list(tx, list_slug),
             _read_changes(outlet, beat, trusted, follow_up, note),
@@ -119,6 +122,8 @@ def import_contacts(
     report: Annotated[
         Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
     ] = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -137,6 +142,7 @@ def import_contacts(
 
     out = Output(json)
     evidence = Evidence(source=source or STAFF_SOURCE, basis=check_basis(basis))
+    actor = resolve_actor(by)
     with ExitStack() as stack:
         mailer = stack.enter_context(open_mailer(load_settings()))
         with mailer.store.read() as tx:
@@ -163,7 +169,7 @@ def import_contacts(
             with begin_transaction() as tx:
                 results = imports.import_contacts(
                     tx,
-                    resolve_actor(""),
+                    actor,
                     pending_rows,
                     list_slug,
                     mailer.clock(),
@@ -250,6 +256,8 @@ def edit_contact(
     trusted: TrustedOption = None,
     follow_up: FollowUpOption = None,
     note: Note = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -260,10 +268,11 @@ def edit_contact(
 
     Example: mailer contact edit ana@example.org --untrusted"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         contact = contacts.edit_contact(
             tx,
-            resolve_actor(""),
+            actor,
             subscribers.get_subscriber(tx, address),
             _read_changes(outlet, beat, trusted, follow_up, note),
             mailer.clock(),
@@ -273,14 +282,13 @@ def edit_contact(
 
 @app.command("remove")
 def remove_contact(
-    address: Address, json: JsonOption = False, dry_run: DryRunOption = False
+    address: Address, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Remove what is stored about a person as a media contact. They stay on their lists.
 
     Example: mailer contact remove ana@example.org"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (_, tx):
-        contact = contacts.remove_contact(
-            tx, resolve_actor(""), subscribers.get_subscriber(tx, address)
-        )
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (_, tx):
+        contact = contacts.remove_contact(tx, actor, subscribers.get_subscriber(tx, address))
         out.print_record(contact, f"{address} is no longer a media contact")

@@ -9,7 +9,15 @@ import typer
 
 from mailer import editions, outbox
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import ByOption, DryRunOption, EditionNumber, JsonOption, resolve_actor
+from mailer.cli.options import (
+    ByOption,
+    DryRunOption,
+    EditionNumber,
+    JsonOption,
+    LimitOption,
+    check_number,
+    resolve_actor,
+)
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.model.deliveries import Delivery, DeliveryState
@@ -30,7 +38,7 @@ def list_deliveries(
     state: Annotated[
         list[DeliveryState] | None, typer.Option(help="Only deliveries in this state; repeatable.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 100,
+    limit: LimitOption = 100,
     csv: Annotated[bool, typer.Option("--csv", help="Print all of them as CSV on stdout.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -89,9 +97,11 @@ def _write_csv(deliveries: Iterator[Delivery]) -> None:
 def list_in_doubt(
     number: Annotated[
         int | None,
-        typer.Argument(help="An edition's number; default: all editions.", min=1, max=2**63 - 1),
+        typer.Argument(
+            help="An edition's number; default: all editions.", min=1, callback=check_number
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 100,
+    limit: LimitOption = 100,
     json: JsonOption = False,
 ) -> None:
     """List deliveries in doubt, and why.
@@ -104,7 +114,7 @@ def list_in_doubt(
         deliveries = tx.outbox.list_deliveries(edition, [DeliveryState.IN_DOUBT], limit)
         Output(json).print_table(
             deliveries,
-            {"edition": "right", "address": "", "tries": "right", "since": "", "why": ""},
+            {"edition": "right", "address": "", "tries": "right", "since": "", "reason": ""},
             [
                 (
                     delivery.edition_id,
@@ -132,6 +142,7 @@ def list_in_doubt(
 @in_doubt_app.command("resend")
 def retry_in_doubt(
     number: EditionNumber,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -142,11 +153,12 @@ def retry_in_doubt(
 
     Example: mailer delivery in-doubt resend 3"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
         count = outbox.send_in_doubt_again(
             tx,
-            resolve_actor(by),
+            actor,
             edition,
             mailer.clock(),
         )
@@ -157,6 +169,7 @@ def retry_in_doubt(
 @in_doubt_app.command("assume-sent")
 def mark_as_sent(
     number: EditionNumber,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -167,11 +180,12 @@ def mark_as_sent(
 
     Example: mailer delivery in-doubt assume-sent 3"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
         count = outbox.resolve_in_doubt_as_sent(
             tx,
-            resolve_actor(by),
+            actor,
             edition,
             mailer.clock(),
         )

@@ -7,7 +7,7 @@ import typer
 
 from mailer import digests, editions
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DigestSlug, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DigestSlug, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
@@ -76,6 +76,8 @@ def add_digest(
     send_time: Annotated[SendTimeBasis, typer.Option(help=SEND_TIME_HELP)] = SendTimeBasis.OFFICE,
     approver: Approvers = None,
     watcher: Watchers = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -83,10 +85,11 @@ def add_digest(
 
     Example: mailer digest add weekly --list news --name "The week" --most 8"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         digest = digests.add_digest(
             tx,
-            resolve_actor(""),
+            actor,
             DigestSettings(
                 slug=slug,
                 name=name or slug.replace("-", " ").capitalize(),
@@ -194,6 +197,8 @@ def edit_digest(
     send_time: Annotated[SendTimeBasis | None, typer.Option(help=SEND_TIME_HELP)] = None,
     approver: Approvers = None,
     watcher: Watchers = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -225,14 +230,15 @@ def edit_digest(
     if not changes:
         raise UsageError("no change was given", hint="see `mailer digest edit --help`")
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        digest = digests.edit_digest(tx, resolve_actor(""), slug, changes, mailer.clock())
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        digest = digests.edit_digest(tx, actor, slug, changes, mailer.clock())
         out.print_record(digest, f"digest {slug} changed")
 
 
 @app.command("assemble")
 def assemble_edition(
-    slug: DigestSlug, json: JsonOption = False, dry_run: DryRunOption = False
+    slug: DigestSlug, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Make an edition of the stories that this digest has not run yet.
 
@@ -240,8 +246,9 @@ def assemble_edition(
 
     Example: mailer digest assemble weekly"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        edition, choice = digests.assemble_edition(tx, resolve_actor(""), slug, mailer.clock())
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        edition, choice = digests.assemble_edition(tx, actor, slug, mailer.clock())
         warnings: tuple[str, ...] = ()
         if edition.stories and not choice.too_few:
             edition, composition = editions.compose_edition(tx, edition, mailer.renderer)

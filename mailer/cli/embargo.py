@@ -31,6 +31,7 @@ def set_embargo(
     ],
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     reason: ReasonOption = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -43,10 +44,11 @@ def set_embargo(
 
     Example: mailer embargo set open-day '2026-12-18 00:01' --zone Europe/London"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         terms = embargoes.read_terms(until, zone or mailer.settings.defaults.time_zone)
         embargo, effect = embargoes.set_embargo(
-            tx, resolve_actor(by), slug, terms, mailer.clock(), reason=reason
+            tx, actor, slug, terms, mailer.clock(), reason=reason
         )
         message = f"{slug} is embargoed until {embargo.terms}, {format_moment(embargo.until)}"
         out.print_record({"embargo": embargo, "effect": effect}, message)
@@ -84,6 +86,7 @@ def _count_people(count: int) -> str:
 def lift_embargo(
     slug: StorySlug,
     reason: ReasonOption = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -93,10 +96,9 @@ def lift_embargo(
     Example: mailer embargo lift open-day --reason "it is out elsewhere"
     """
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        embargo, effect = embargoes.lift_embargo(
-            tx, resolve_actor(by), slug, mailer.clock(), reason=reason
-        )
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        embargo, effect = embargoes.lift_embargo(tx, actor, slug, mailer.clock(), reason=reason)
         out.print_record({"embargo": embargo, "effect": effect}, f"{slug} is no longer embargoed")
         _note_effect(out, effect, embargo)
         _note_recipients(tx, out, embargo)
@@ -153,12 +155,12 @@ def show_log(slug: StorySlug, json: JsonOption = False) -> None:
         events = tx.embargoes.list_events(slug)
         Output(json).print_table(
             events,
-            {"when": "", "what": "", "who": "", "detail": ""},
+            {"time": "", "event": "", "actor": "", "detail": ""},
             [
                 (
                     format_moment(event.at),
-                    event.what,
-                    event.who,
+                    event.event_type,
+                    event.actor,
                     shorten(event.detail, DETAIL_LENGTH, placeholder=" …"),
                 )
                 for event in events

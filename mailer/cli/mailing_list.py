@@ -7,7 +7,7 @@ import typer
 
 from mailer.audience import lists
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import ConfigError, InputError
@@ -44,6 +44,8 @@ def add_list(
     welcome: Annotated[
         bool, typer.Option("--welcome", help="Send new members a welcome mail.")
     ] = False,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -52,10 +54,11 @@ def add_list(
     Example: mailer list add news --name News"""
     out = Output(json)
     _check_name(name)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         mailing_list = lists.add_list(
             tx,
-            resolve_actor(""),
+            actor,
             slug,
             name,
             mailer.clock(),
@@ -129,6 +132,8 @@ def edit_list(
         bool | None,
         typer.Option("--welcome/--no-welcome", help="Send new members a welcome mail."),
     ] = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -147,8 +152,9 @@ def edit_list(
     }
     _check_name(name or "")
     changes = {key: value for key, value in options.items() if value is not None}
-    with open_for_writing(dry_run, out) as (_, tx):
-        mailing_list = lists.edit_list(tx, resolve_actor(""), slug, changes)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (_, tx):
+        mailing_list = lists.edit_list(tx, actor, slug, changes)
         out.print_record(mailing_list, f"list {mailing_list.slug}: {mailing_list.name}")
 
 
@@ -182,10 +188,13 @@ def print_form(
 
 
 @app.command("remove")
-def remove_list(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def remove_list(
+    slug: Slug, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
     """Remove a list that never had members, digests or editions.
 
     Example: mailer list remove news"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (_, tx):
-        out.print_record(lists.remove_list(tx, resolve_actor(""), slug), f"list {slug} removed")
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (_, tx):
+        out.print_record(lists.remove_list(tx, actor, slug), f"list {slug} removed")

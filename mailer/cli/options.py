@@ -11,6 +11,27 @@ import typer
 from mailer.actor import Actor, create_local_actor
 from mailer.errors import InputError
 
+MAX_NUMBER = 2**63 - 1
+"""The largest number that a database column or a LIMIT holds."""
+
+
+def check_number(number: int | None) -> int | None:
+    """Check that the database can hold a number, and return it. Raises BadParameter.
+
+    Typer's own `max` would print all 19 digits of the limit in the help."""
+    if number is not None and number > MAX_NUMBER:
+        raise typer.BadParameter("the number is too large")
+    return number
+
+
+def check_numbers(numbers: list[int] | None) -> list[int] | None:
+    """Check that the database can hold each of the numbers, and return them. Raises
+    BadParameter."""
+    for number in numbers or []:
+        check_number(number)
+    return numbers
+
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout; notes go to stderr.")
 ]
@@ -18,9 +39,15 @@ DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Show what would happen, and save nothing.")
 ]
 ByOption = Annotated[
-    str, typer.Option("--by", help="Who acts; default: MAILER_ACTOR, then the login name.")
+    str,
+    typer.Option("--by", help="The person who acts; default: MAILER_ACTOR, then the login name."),
 ]
-EditionNumber = Annotated[int, typer.Argument(help="The edition's number.", min=1, max=2**63 - 1)]
+EditionNumber = Annotated[
+    int, typer.Argument(help="The edition's number.", min=1, callback=check_number)
+]
+LimitOption = Annotated[
+    int, typer.Option("--limit", help="At most this many.", min=1, callback=check_number)
+]
 StorySlug = Annotated[str, typer.Argument(help="The story's slug.")]
 DigestSlug = Annotated[str, typer.Argument(help="The digest's slug.")]
 

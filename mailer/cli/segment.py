@@ -6,7 +6,7 @@ import typer
 
 from mailer.audience import lists, segments
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.model.segments import All, Segment
@@ -26,6 +26,8 @@ def save_segment(
     slug: Slug,
     where: Annotated[str, typer.Argument(help="The filter.")],
     name: Annotated[str, typer.Option(help="The name that staff see; default: the slug.")] = "",
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -33,10 +35,9 @@ def save_segment(
 
     Example: mailer segment save uk 'country = GB and not tag = staff'"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        segment = segments.save_segment(
-            tx, resolve_actor(""), slug, name or slug, where, mailer.clock()
-        )
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        segment = segments.save_segment(tx, actor, slug, name or slug, where, mailer.clock())
         out.print_record(
             _to_json(segment), f"{segment.slug}: {segments.format_filter(segment.filter)}"
         )
@@ -127,13 +128,16 @@ def sample_members(
 
 
 @app.command("remove")
-def remove_segment(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def remove_segment(
+    slug: Slug, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
     """Remove a segment that is not in use.
 
     Example: mailer segment remove uk"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (_, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (_, tx):
         out.print_record(
-            _to_json(segments.remove_segment(tx, resolve_actor(""), slug)),
+            _to_json(segments.remove_segment(tx, actor, slug)),
             f"segment {slug} removed",
         )

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailer import editions
+from mailer.actor import Actor
 from mailer.cli.edition.reports import print_report
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, check_numbers, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.signals import stop_on_signal
 from mailer.cli.transactions import load_settings, open_for_writing
@@ -44,7 +45,8 @@ ProgressOption = Annotated[
 
 def send_editions(
     numbers: Annotated[
-        list[int] | None, typer.Argument(help="The editions' numbers.", min=1, max=2**63 - 1)
+        list[int] | None,
+        typer.Argument(help="The editions' numbers.", min=1, callback=check_numbers),
     ] = None,
     all_: Annotated[
         bool,
@@ -56,6 +58,8 @@ def send_editions(
         bool, typer.Option("--now", help="Also try deferred deliveries at once.")
     ] = False,
     progress: ProgressOption = ProgressStyle.BAR,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -76,9 +80,10 @@ def send_editions(
     from mailer.app import MAX_ACTIVE_EDITIONS
 
     out = Output(json or progress is ProgressStyle.LINES)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         mailer.check_relays()
-        started_editions = _start_editions(mailer, tx, numbers or [], out, dry_run=dry_run)
+        started_editions = _start_editions(mailer, tx, actor, numbers or [], out, dry_run=dry_run)
         if all_:
             started_editions += tx.editions.list_recent_editions(
                 [EditionState.SENDING], MAX_ACTIVE_EDITIONS
@@ -151,7 +156,13 @@ def _note_waiting_editions(tx: "SqlTransaction", out: Output) -> None:
 
 
 def _start_editions(
-    mailer: "Mailer", tx: "SqlTransaction", edition_ids: list[int], out: Output, *, dry_run: bool
+    mailer: "Mailer",
+    tx: "SqlTransaction",
+    actor: Actor,
+    edition_ids: list[int],
+    out: Output,
+    *,
+    dry_run: bool,
 ) -> list[Edition]:
     """Start each edition that has not started yet, and return all of them."""
     started_editions: list[Edition] = []
@@ -159,7 +170,7 @@ def _start_editions(
     for edition_id in dict.fromkeys(edition_ids):
         edition, plan = editions.start_edition(
             tx,
-            resolve_actor(""),
+            actor,
             editions.get_edition(tx, edition_id),
             mailer.renderer,
             mailer.clock(),

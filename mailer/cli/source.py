@@ -7,7 +7,7 @@ import typer
 
 from mailer import sources
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import InputError, PartlyDone, UsageError
@@ -46,6 +46,8 @@ def add_source(
     topic: Annotated[
         list[str] | None, typer.Option(help="A topic of all its articles; repeatable.")
     ] = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -74,10 +76,11 @@ def add_source(
     elif not Path(place).is_dir():
         raise InputError("there is no such folder", where=place, hint="make it first")
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         source = sources.add_source(
             tx,
-            resolve_actor(""),
+            actor,
             SourceSettings(
                 name,
                 source_kind,
@@ -157,7 +160,9 @@ def show_source(name: Name, json: JsonOption = False) -> None:
 
 
 @app.command("poll")
-def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def poll_source(
+    name: Name, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
     """Poll a source now. A dry run fetches it and shows what it would bring, but saves nothing.
 
     Example: mailer source poll our-site"""
@@ -168,12 +173,13 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
     from mailer.intake.source_reader import SourceReader
 
     out = Output(json)
+    actor = resolve_actor(by)
     with open_mailer(load_settings()) as mailer:
         with mailer.store.read() as tx:
             source = sources.get_source(tx, name)
         poll_result = sources.poll_source(
             mailer.store,
-            resolve_actor(""),
+            actor,
             source,
             SourceReader(mailer.settings),
             mailer.clock,
@@ -224,24 +230,28 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
 
 
 @app.command("resume")
-def resume_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def resume_source(
+    name: Name, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
     """Resume polling a source that failed or was gone.
 
     Example: mailer source resume our-site"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        source = sources.resume_source(
-            tx, resolve_actor(""), sources.get_source(tx, name), mailer.clock()
-        )
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        source = sources.resume_source(tx, actor, sources.get_source(tx, name), mailer.clock())
         out.print_record(source, f"source {name} is polled next")
 
 
 @app.command("remove")
-def remove_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def remove_source(
+    name: Name, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
     """Remove a source. Its articles stay.
 
     Example: mailer source remove our-site"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (_, tx):
-        source = sources.remove_source(tx, resolve_actor(""), name)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (_, tx):
+        source = sources.remove_source(tx, actor, name)
         out.print_record(source, f"source {name}: removed")

@@ -134,7 +134,7 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
         rows.append(("failed", label, format_moment(report.edition.finished_at), counts))
     out.print_table(
         rows,
-        {"": "", "what": "", "when": "", "note": ""},
+        {"": "", "item": "", "time": "", "note": ""},
         rows,
         empty="nothing is due, sending, waiting or failed",
     )

@@ -9,7 +9,7 @@ import typer
 
 from mailer.audience import suppressions
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import UsageError
@@ -27,6 +27,8 @@ def suppress_address(
         SuppressionReason, typer.Option(help="Why the address must not be mailed.")
     ] = SuppressionReason.MANUAL,
     detail: Annotated[str, typer.Option(help="Details for colleagues.")] = "",
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -35,9 +37,10 @@ def suppress_address(
     Example: mailer suppression add ana@example.org --detail "asked by phone"
     """
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         suppression, is_new = suppressions.suppress_address(
-            tx, resolve_actor(""), address, reason, detail, mailer.clock()
+            tx, actor, address, reason, detail, mailer.clock()
         )
         message = "suppressed" if is_new else "suppressed already"
         out.print_record(suppression, f"{suppression.address}: {message} ({suppression.reason})")
@@ -58,6 +61,8 @@ def import_suppressions(
     report: Annotated[
         Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
     ] = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -79,6 +84,7 @@ def import_suppressions(
         )
     out = Output(json)
     outcomes = (RowOutcome.SUPPRESSED, RowOutcome.UNCHANGED, RowOutcome.REFUSED)
+    actor = resolve_actor(by)
     with ExitStack() as stack:
         mailer = stack.enter_context(open_mailer(load_settings()))
         tally = RowTally(stack, report, outcomes)
@@ -88,7 +94,7 @@ def import_suppressions(
         for batch in files.read_suppressions(file, reason, mailer.clock()):
             with begin_transaction() as tx:
                 results = decisions.suppress_rows(
-                    tx, resolve_actor(""), batch.rows, mailer.clock(), source=import_source
+                    tx, actor, batch.rows, mailer.clock(), source=import_source
                 )
             tally.add_results([*batch.refused, *results], batch.passed_over)
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} lines")
@@ -100,7 +106,7 @@ def list_suppressions(
     reason: Annotated[
         SuppressionReason | None, typer.Option(help="Only addresses suppressed for this reason.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    limit: LimitOption = 50,
     json: JsonOption = False,
 ) -> None:
     """List suppressed addresses with their reasons, newest first.
@@ -135,16 +141,15 @@ def list_suppressions(
 
 @app.command("remove")
 def release_address(
-    address: Address, json: JsonOption = False, dry_run: DryRunOption = False
+    address: Address, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Let an address be mailed again.
 
     Example: mailer suppression remove ana@example.org"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        freed_address = suppressions.lift_suppression(
-            tx, resolve_actor(""), address, mailer.clock()
-        )
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        freed_address = suppressions.lift_suppression(tx, actor, address, mailer.clock())
         out.print_record({"address": freed_address}, f"{freed_address} may be mailed again")
 
 

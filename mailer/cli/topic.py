@@ -6,7 +6,7 @@ import typer
 
 from mailer.audience import lists
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption, parse_pairs, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, parse_pairs, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 
@@ -22,6 +22,8 @@ def add_topic(
         list[str] | None,
         typer.Option("--name", help="LANGUAGE=NAME, or the English name; repeatable."),
     ] = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -33,8 +35,9 @@ def add_topic(
     out = Output(json)
     options = [text if "=" in text else f"en={text}" for text in name or []]
     names = parse_pairs(options, "--name", languages.normalise_tag)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        topic = lists.add_topic(tx, resolve_actor(""), slug, names, mailer.clock())
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        topic = lists.add_topic(tx, actor, slug, names, mailer.clock())
         out.print_record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
 
 
@@ -66,6 +69,8 @@ def show_topic(slug: Slug, json: JsonOption = False) -> None:
 def remove_name(
     slug: Slug,
     language: Annotated[str, typer.Argument(help="The language of the name, such as fr.")],
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -73,16 +78,20 @@ def remove_name(
 
     Example: mailer topic remove-name health fr"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (_, tx):
-        topic = lists.remove_topic_name(tx, resolve_actor(""), slug, language)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (_, tx):
+        topic = lists.remove_topic_name(tx, actor, slug, language)
         out.print_record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
 
 
 @app.command("remove")
-def remove_topic(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def remove_topic(
+    slug: Slug, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
     """Remove a topic that is not in use.
 
     Example: mailer topic remove health"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (_, tx):
-        out.print_record(lists.remove_topic(tx, resolve_actor(""), slug), f"topic {slug} removed")
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (_, tx):
+        out.print_record(lists.remove_topic(tx, actor, slug), f"topic {slug} removed")

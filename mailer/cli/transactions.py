@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mailer.actor import Actor
 from mailer.cli.global_options import GLOBALS
-from mailer.cli.options import resolve_actor
 from mailer.cli.output import Output
 from mailer.errors import Embargoed
 
@@ -37,12 +37,12 @@ class _DryRunRollbackError(Exception):
 
 @contextmanager
 def open_for_writing(
-    dry_run: bool, out: Output | None
+    actor: Actor, dry_run: bool, out: Output | None
 ) -> "Iterator[tuple[Mailer, SqlTransaction]]":
     """Open the mailer and a transaction that is committed at the end.
 
     A dry run is undone instead, and noted on `out` if one is given. An action that an embargo
-    refuses is undone as well, but the attempt is recorded."""
+    refuses is undone as well, but the actor's attempt is recorded."""
     from mailer.app import open_mailer
 
     with open_mailer(load_settings()) as mailer:
@@ -60,5 +60,5 @@ def open_for_writing(
             from mailer import embargoes
 
             with mailer.store.begin() as tx:  # the action is undone; the attempt is recorded
-                embargoes.record_attempt(tx, resolve_actor(""), error, mailer.clock())
+                embargoes.record_attempt(tx, actor, error, mailer.clock())
             raise

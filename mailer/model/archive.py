@@ -25,11 +25,11 @@ class ArchivedVersion:
 @dataclass(frozen=True, slots=True)
 class StoryCorrection:
     """A correction of a story after its edition was sent. `slug` names the story's press page.
-    `what` describes the change, by language."""
+    `descriptions` describe the change, by language."""
 
     slug: str
     at: datetime
-    what: Mapping[str, str]
+    descriptions: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ class ChangeNote:
     """The change that a correction makes, or the reason for a kill, as recipients read it, by
     language."""
 
-    what: Mapping[str, str]
-    why: Mapping[str, str]
+    descriptions: Mapping[str, str]
+    reasons: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ class EditionEvent:
     actor."""
 
     at: datetime
-    what: str
+    event_type: str
     actor: str
     detail: str
     actor_key: str = ""

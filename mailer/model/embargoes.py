@@ -67,15 +67,15 @@ class EmbargoEventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EmbargoEvent:
-    """A line of the log: `who` did, or tried, `what`; `detail` says where or why. `who_key`
-    identifies the actor."""
+    """A line of the log. `actor` is the name of the person who acted or tried to; `actor_key`
+    identifies them. `detail` gives the place or the reason."""
 
     slug: str
     at: datetime
-    what: EmbargoEventType
-    who: str
+    event_type: EmbargoEventType
+    actor: str
     detail: str
-    who_key: str = ""
+    actor_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,11 @@ class PageTranslation:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseCorrection:
-    """A correction of a release: when, what has changed, and why, by language."""
+    """A correction of a release: its time, and its descriptions and reasons by language."""
 
     at: datetime
-    what: Mapping[str, str]
-    why: Mapping[str, str]
+    descriptions: Mapping[str, str]
+    reasons: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,11 @@ class ReleasePage:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A request to kill a story, with its reason as recipients read it, by language, and its
+    """A request to kill a story, with its `reasons` as recipients read them, by language, and its
     confirmation. The keys identify the two actors, the names are for people to read."""
 
     slug: str
-    why: Mapping[str, str]
+    reasons: Mapping[str, str]
     asked_by: str
     asked_at: datetime
     confirmed_by: str = ""
@@ -110,4 +110,4 @@ class Kill:
     @property
     def reason(self) -> str:
         """The reason in the first language given, for staff."""
-        return next(iter(self.why.values()), "")
+        return next(iter(self.reasons.values()), "")

@@ -65,7 +65,7 @@ def open_advance_copy(
     )
     for slug in edition.stories:
         tx.embargoes.record_event(
-            EmbargoEvent(slug, now, event_type, subscriber.address, detail, who_key=actor.key)
+            EmbargoEvent(slug, now, event_type, subscriber.address, detail, actor_key=actor.key)
         )
     if refusal:
         return AdvanceCopy(refusal=refusal)

@@ -116,15 +116,15 @@ def correct_release(
     story = find_queued_articles(tx, slug)
     release_language = begun[-1].language
     change = ChangeNote(
-        normalise_texts(change.what, story, release_language, "changed"),
-        normalise_texts(change.why, story, release_language, "why"),
+        normalise_texts(change.descriptions, story, release_language, "changed"),
+        normalise_texts(change.reasons, story, release_language, "why"),
     )
     stopped: list[Edition] = []
     started: list[tuple[Edition, DeliveryPlan]] = []
     wait: list[Edition] = []
     warnings = [
-        *warn_of_missing_languages(change.what, story, "changed"),
-        *warn_of_missing_languages(change.why, story, "why"),
+        *warn_of_missing_languages(change.descriptions, story, "changed"),
+        *warn_of_missing_languages(change.reasons, story, "why"),
     ]
     for list_slug in dict.fromkeys(edition.list for edition in begun):
         list_editions = tx.editions.list_release_editions(slug, list_slug)
@@ -148,7 +148,7 @@ def correct_release(
             for edition in list_editions
             if edition.state in OPEN_STATES and edition.role is EditionRole.RELEASE
         ]
-    summary, _ = languages.choose_text(change.what, release_language)
+    summary, _ = languages.choose_text(change.descriptions, release_language)
     embargoes.record_release_event(tx, actor, slug, EmbargoEventType.CORRECTED, now, summary)
     return CorrectionResult(
         tuple(stopped), tuple(started), tuple(wait), tuple(dict.fromkeys(warnings))

@@ -78,7 +78,7 @@ def request_kill(
         for edition in begun_editions
         if edition.state is EditionState.SENDING
     )
-    return paused, tuple(warn_of_missing_languages(kill_request.why, story_articles, "why"))
+    return paused, tuple(warn_of_missing_languages(kill_request.reasons, story_articles, "why"))
 
 
 def _describe_kill_request(kill_request: Kill) -> str:
@@ -196,7 +196,7 @@ def _compute_kill_fingerprint(
     creates: PostgreSQL gives out the next ids after a preview."""
     facts = [
         kill_request.asked_by_key,
-        dict(kill_request.why),
+        dict(kill_request.reasons),
         [(edition.id, edition.state) for edition in result.stopped],
         [(edition.list, plan.planned) for edition, plan in result.begun],
     ]
@@ -222,7 +222,7 @@ def _create_kill_editions(
                 role=EditionRole.KILL,
                 archive=edition.archive,  # public only if the release itself was
                 template="press-kill",
-                change=ChangeNote({}, kill_request.why),
+                change=ChangeNote({}, kill_request.reasons),
             ),
             now,
         )

@@ -170,10 +170,12 @@ def _compose_body(
             language=language,
             dir=languages.get_direction(language),
             role=edition.role.value,
-            changed=languages.choose_text(edition.change.what, language)[0]
+            changed=languages.choose_text(edition.change.descriptions, language)[0]
             if edition.change
             else "",
-            why=languages.choose_text(edition.change.why, language)[0] if edition.change else "",
+            why=languages.choose_text(edition.change.reasons, language)[0]
+            if edition.change
+            else "",
             opening=Markup(opening_html),  # noqa: S704  (sanitised by to_html)
             opening_text=text_part.to_plain_text(opening_html),
             opening_language=opening_language,

@@ -169,7 +169,7 @@ class ArchiveQueries(SqlStore):
             .order_by(correcting_edition.c.planned_at, correcting_edition.c.id)
         ):
             corrected = StoryCorrection(
-                row.slug, row.planned_at, row.change["what"] if row.change else {}
+                row.slug, row.planned_at, row.change["descriptions"] if row.change else {}
             )
             corrections.setdefault(row.edition_id, []).append(corrected)
         return corrections

@@ -181,7 +181,9 @@ def _may_resume(tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
     """Check that delivery itself paused the edition, long enough ago. An edition that a person
     paused stays paused."""
     pause_events = [
-        event for event in tx.editions.list_events(edition) if event.what == EditionState.PAUSED
+        event
+        for event in tx.editions.list_events(edition)
+        if event.event_type == EditionState.PAUSED
     ]
     return (
         bool(pause_events)

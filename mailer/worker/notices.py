@@ -188,7 +188,9 @@ def _collect_remarks(tx: SqlTransaction, edition: Edition, kind: NoticeKind) -> 
     """Return what an approver should know of an edition in review: why they are asked again, and
     what composing has warned of since it was last a draft."""
     events = tx.editions.list_events(edition)
-    draft_positions = [position for position, event in enumerate(events) if event.what == _S.DRAFT]
+    draft_positions = [
+        position for position, event in enumerate(events) if event.event_type == _S.DRAFT
+    ]
     changed = (
         events[draft_positions[-1]].detail
         if edition.last_notified_state and draft_positions
@@ -197,7 +199,7 @@ def _collect_remarks(tx: SqlTransaction, edition: Edition, kind: NoticeKind) -> 
     warnings = [
         event.detail
         for event in events[draft_positions[-1] if draft_positions else 0 :]
-        if event.what == CHECKED_EVENT
+        if event.event_type == CHECKED_EVENT
     ]
     introduction = "it has changed since you were asked: " if kind is NoticeKind.REVIEW else ""
     remarks = [introduction + changed] if changed else []
@@ -210,7 +212,7 @@ def _find_actor(tx: SqlTransaction, edition: Edition, approver: str) -> str:
     if edition.state in {_S.APPROVED, _S.SCHEDULED, _S.SENDING}:
         return approver
     matching_events = [
-        event for event in tx.editions.list_events(edition) if event.what == edition.state
+        event for event in tx.editions.list_events(edition) if event.event_type == edition.state
     ]
     if not matching_events or matching_events[-1].actor_key in _PROGRAM_KEYS:
         return ""

@@ -6,31 +6,11 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mailer.cli.command_groups import LazyCommand
-from mailer.cli.commands import COMMANDS
 from tests.acceptance.conftest import Shell, format_article
-
-
-def list_commands() -> dict[str, Any]:
-    """Every command, by its words."""
-    commands: dict[str, Any] = {}
-
-    def add_command(command: Any, words: str) -> None:
-        subcommands = getattr(command, "commands", None)
-        if subcommands is None:
-            commands[words] = command
-        else:
-            for name, subcommand in subcommands.items():
-                add_command(subcommand, f"{words} {name}")
-
-    for entry in COMMANDS:
-        add_command(LazyCommand(entry).load_command(), entry.name)
-    return commands
-
+from tests.command_tree import list_commands
 
 ALL_COMMANDS = list_commands()
 
@@ -149,7 +129,7 @@ def test_import_reports_each_line_and_export_matches(mailer: Shell) -> None:
     counts = {key: result.json[key] for key in ("added", "unchanged", "refused")}
     assert counts == {"added": 2, "unchanged": 1, "refused": 2}
     assert sum(value for value in result.json.values() if isinstance(value, int)) == 5
-    assert [one["line"] for one in result.json["named"]] == [4, 6]
+    assert [one["line"] for one in result.json["rows"]] == [4, 6]
     assert (mailer.folder / "r.csv").read_text().count("\n") == 6
     exported = mailer("subscriber", "export", "--list", "news").out
     assert "a@example.org,Äda,fr" in exported

@@ -230,7 +230,7 @@ def test_mailchimp_import_stores_unsubscribed_and_bounced_people(office: Shell) 
     (blocked,) = office("suppression", "list", "--json").json
     assert (blocked["address"], blocked["reason"]) == ("cy@example.org", "bounce")
     second_import = import_people(office, "email\nbo@example.org\ncy@example.org\n")
-    assert [one["reason"] for one in second_import.json["named"]] == [
+    assert [one["reason"] for one in second_import.json["rows"]] == [
         "left the list on 2021-01-02",
         "must not be mailed (bounce)",
     ]

@@ -249,9 +249,10 @@ def test_dry_run_under_embargo_records_no_attempt(office: Shell) -> None:
     office("edition", "new", "--list", "press", "--name", "All", "--story", "open-day")
     office("edition", "approve", "1")
     for dry in (("--dry-run",), ()):
-        assert "embargo" in office("send", "1", *dry, code=5).err
+        assert "embargo" in office("send", "1", *dry, "--by", "Ben", code=5).err
     log = office("embargo", "log", "open-day", "--json").json
-    assert [one["what"] for one in log] == ["set", "refused"]
+    assert [one["event_type"] for one in log] == ["set", "refused"]
+    assert log[-1]["actor"] == "Ben"
 
 
 def test_only_embargo_set_moves_an_embargo(office: Shell) -> None:
@@ -265,7 +266,7 @@ def test_only_embargo_set_moves_an_embargo(office: Shell) -> None:
     office("article", "add", "open-day.md")
     office("embargo", "lift", "open-day", "--reason", "it is out", "--by", "Ana")
     log = office("embargo", "log", "open-day", "--json").json
-    assert [one["what"] for one in log] == ["set", "moved", "lifted"]
+    assert [one["event_type"] for one in log] == ["set", "moved", "lifted"]
     assert "ended" in office("embargo", "lift", "open-day", code=5).err
 
 

@@ -101,8 +101,8 @@ def test_occurrence_sent_early_waits_for_approval(office: Shell, relay: Relay) -
         wait_until(lambda: "Sent: The day (2)" in list_subjects(relay, "press@example.org"))
     assert {"amal@example.org", "bela@example.org"} < set(relay.accepted)
     (past,) = office("schedule", "history", "daily", "--json").json
-    assert past["became"] == "sent"
-    assert past["named"].startswith(TOMORROW)
+    assert past["outcome"] == "sent"
+    assert past["rule_time"].startswith(TOMORROW)
     edition_list = office("edition", "list").out
     assert "sent" in edition_list
     assert "Approve" not in edition_list, "notices are no editions of a list"
@@ -184,7 +184,7 @@ def test_digest_policy_is_edited_and_shown(office: Shell, tmp_path: Path) -> Non
     office("digest", "edit", "daily", "--remind", "")
     assert "reminders" not in office("digest", "show", "daily").out
     for words, message in (
-        (("--grace", "soon"), "is no length of time"),
+        (("--grace", "soon"), "is not a length of time"),
         (("--grace", "30d"), "not between 0m and 14d"),
         (("--remind", "0m"), "not between 1m and 14d"),
         (("--approver", "nobody"), "is not a mail address"),

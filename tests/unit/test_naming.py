@@ -45,9 +45,6 @@ _SMTPLIB = "overrides a method of smtplib.SMTP"
 _AIOSMTPD = "aiosmtpd calls it by this name"
 _SQLALCHEMY = "overrides a method of SQLAlchemy"
 _TEMPLATE_WORD = "templates say it: {% if parts.any %}"
-_CORRECTION = "what a correction changed, beside `why`, in every layer"
-_COLUMN = "the name of the table's column, and of the key in --json"
-_ARGUMENT = "the name of the command's argument, as --help shows it"
 
 EXCEPTIONS = {
     "mailer.cli.command_groups.CommandGroup.command": "overrides a method of typer.Typer",
@@ -62,11 +59,6 @@ EXCEPTIONS = {
     "mailer.store.prepared_statements.among.self_group": _SQLALCHEMY,
     "mailer.store.schema.base.Utc.process_bind_param": _SQLALCHEMY,
     "mailer.store.schema.base.Utc.process_result_value": _SQLALCHEMY,
-    "mailer.model.archive what": _CORRECTION,
-    "mailer.model.editions what": _COLUMN,
-    "mailer.model.embargoes what": _COLUMN,
-    "mailer.model.embargoes who": _COLUMN,
-    "mailer.model.releases what": _CORRECTION,
 }
 """A function by its qualified name, or a variable by its module and name, with the reason."""
 

@@ -44,6 +44,7 @@ def edit_article(
     lead: Annotated[
         bool | None, typer.Option("--lead/--no-lead", help="Put it first in digests, or not.")
     ] = None,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -72,7 +73,8 @@ def edit_article(
 
         text = read_text(body)
         changes |= {"body": text, "html": to_html(text)}
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         language = language or mailer.settings.defaults.language
         current_article = articles.get_article(tx, slug, language)
         if published is not None:
@@ -83,7 +85,7 @@ def edit_article(
             raise UsageError("no change was given", hint="see `mailer article edit --help`")
         article, outcome = articles.edit_article(
             tx,
-            resolve_actor(by),
+            actor,
             slug,
             language,
             changes,

@@ -33,6 +33,7 @@ def add_articles(
     kind: Annotated[
         ArticleKind, typer.Option(help="The kind of articles from Word files.")
     ] = ArticleKind.NEWS,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -50,11 +51,12 @@ def add_articles(
     out = Output(json)
     results: list[dict[str, Any]] = []
     refused_count = 0
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         now, defaults = mailer.clock(), mailer.settings.defaults
         for path in [file_path for file_path in paths if file_path.suffix.lower() == WORD_SUFFIX]:
             try:
-                results.append(_add_word_file(mailer, tx, path, kind, resolve_actor(by), out))
+                results.append(_add_word_file(mailer, tx, path, kind, actor, out))
             except InputError as wrong:
                 refused_count += 1
                 reason = describe_error(wrong)
@@ -69,7 +71,7 @@ def add_articles(
                 try:
                     article, outcome = releases.import_article(
                         tx,
-                        resolve_actor(by),
+                        actor,
                         source_file,
                         mailer.clock(),
                         create_topics=create_topics,

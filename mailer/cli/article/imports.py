@@ -24,6 +24,7 @@ def fetch_article(
     address: Annotated[str, typer.Argument(help="The web page of an article.")],
     kind: KindOption = ArticleKind.NEWS,
     topic: TopicsOption = None,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -57,6 +58,7 @@ def paste_article(
     kind: KindOption = ArticleKind.NEWS,
     language: LanguageOption = "",
     topic: TopicsOption = None,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -86,7 +88,7 @@ def _add_draft(draft: "Draft", out: Output, actor: Actor, *, dry_run: bool) -> N
     from mailer.intake.source_reader import build_entry
 
     entry = build_entry(draft)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         article, outcome = sources.import_draft(tx, actor, entry, mailer.clock())
         message = f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
         out.print_record(

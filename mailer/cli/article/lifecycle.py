@@ -6,7 +6,7 @@ import typer
 
 from mailer import articles
 from mailer.cli.article.group import app
-from mailer.cli.options import DryRunOption, JsonOption, StorySlug, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, StorySlug, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_writing
 from mailer.model.articles import ArticleQuery
@@ -20,6 +20,8 @@ OnlyLanguageOption = Annotated[
 def queue_article(
     slug: StorySlug,
     language: OnlyLanguageOption = "",
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -27,10 +29,9 @@ def queue_article(
 
     Example: mailer article queue open-day"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        queued = articles.queue_articles(
-            tx, resolve_actor(""), slug, language or None, mailer.clock()
-        )
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        queued = articles.queue_articles(tx, actor, slug, language or None, mailer.clock())
         translations = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
         states = ", ".join(dict.fromkeys(article.state for article in translations))
         message = f"{len(queued)} queued" if queued else f"it is no draft, but {states}"
@@ -41,6 +42,8 @@ def queue_article(
 def withdraw_article(
     slug: StorySlug,
     language: OnlyLanguageOption = "",
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -48,10 +51,9 @@ def withdraw_article(
 
     Example: mailer article withdraw open-day"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        withdrawn = articles.withdraw_articles(
-            tx, resolve_actor(""), slug, language or None, mailer.clock()
-        )
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        withdrawn = articles.withdraw_articles(tx, actor, slug, language or None, mailer.clock())
         out.print_record(withdrawn, f"{slug}: {len(withdrawn)} withdrawn")
 
 
@@ -59,6 +61,8 @@ def withdraw_article(
 def restore_article(
     slug: StorySlug,
     language: OnlyLanguageOption = "",
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -66,8 +70,7 @@ def restore_article(
 
     Example: mailer article restore open-day"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        restored = articles.restore_articles(
-            tx, resolve_actor(""), slug, language or None, mailer.clock()
-        )
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        restored = articles.restore_articles(tx, actor, slug, language or None, mailer.clock())
         out.print_record(restored, f"{slug}: {len(restored)} queued again")

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mailer import archive, editions
+from mailer.actor import Actor
 from mailer.cli.edition.group import ARCHIVE, app
 from mailer.cli.options import ByOption, DryRunOption, EditionNumber, JsonOption, resolve_actor
 from mailer.cli.output import Output
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @app.command("publish", rich_help_panel=ARCHIVE)
 def publish_edition(
     number: EditionNumber,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -29,14 +31,16 @@ def publish_edition(
 
     Example: mailer edition publish 3"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        edition = _set_visibility(mailer, tx, number, ArchiveVisibility.PUBLIC, by)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        edition = _set_visibility(mailer, tx, actor, number, ArchiveVisibility.PUBLIC)
         out.print_record(edition, _describe_publication(mailer, tx, edition))
 
 
 @app.command("unpublish", rich_help_panel=ARCHIVE)
 def hide_edition(
     number: EditionNumber,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -48,22 +52,23 @@ def hide_edition(
 
     Example: mailer edition unpublish 3"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        edition = _set_visibility(mailer, tx, number, ArchiveVisibility.PRIVATE, by)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        edition = _set_visibility(mailer, tx, actor, number, ArchiveVisibility.PRIVATE)
         out.print_record(edition, f"edition {number} is private: no archive shows it")
 
 
 def _set_visibility(
     mailer: "Mailer",
     tx: "SqlTransaction",
+    actor: Actor,
     number: int,
     visibility: ArchiveVisibility,
-    actor_name: str,
 ) -> Edition:
     edition = editions.get_edition(tx, number)
     return editions.set_archive_visibility(
         tx,
-        resolve_actor(actor_name),
+        actor,
         edition,
         visibility,
         mailer.clock(),

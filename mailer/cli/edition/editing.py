@@ -49,6 +49,7 @@ def create_edition(
     archive: Annotated[
         ArchiveVisibility, typer.Option(help="Show it in its list's public archive, or not.")
     ] = ArchiveVisibility.PUBLIC,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -58,10 +59,11 @@ def create_edition(
     Example: mailer edition new --list press --story open-day --name "Press release"
     """
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition = editions.create_edition(
             tx,
-            resolve_actor(by),
+            actor,
             NewEdition(
                 name=name,
                 list=list_slug,
@@ -109,6 +111,7 @@ def edit_edition(
         Priority | None,
         typer.Option(help="Priority among the editions being sent."),
     ] = None,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -126,15 +129,14 @@ def edit_edition(
     }
     changes = {key: value for key, value in options.items() if value is not None}
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         if opening is not None:
             changes["opening"] = {**current_edition.opening, **parse_pairs(opening, "--opening")}
         if not changes:
             raise UsageError("no change was given", hint="see `mailer edition edit --help`")
-        edition = editions.edit_edition(
-            tx, resolve_actor(by), current_edition, changes, mailer.clock()
-        )
+        edition = editions.edit_edition(tx, actor, current_edition, changes, mailer.clock())
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {number} changed")
 
@@ -143,6 +145,7 @@ def edit_edition(
 def arrange_stories(
     number: EditionNumber,
     stories: Annotated[list[str], typer.Argument(help="The slugs of all its stories, in order.")],
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -151,11 +154,10 @@ def arrange_stories(
 
     Example: mailer edition arrange 3 open-day new-report"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        edition = editions.arrange_stories(
-            tx, resolve_actor(by), current_edition, stories, mailer.clock()
-        )
+        edition = editions.arrange_stories(tx, actor, current_edition, stories, mailer.clock())
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")
 
@@ -166,6 +168,7 @@ def move_stories_first(
     first: Annotated[
         list[str], typer.Argument(help="The slugs of the stories that go first, in order.")
     ],
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -174,11 +177,12 @@ def move_stories_first(
 
     Example: mailer edition reorder 3 new-report"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         ordered_slugs = editions.move_stories_first(current_edition, first)
         edition = editions.arrange_stories(
-            tx, resolve_actor(by), current_edition, ordered_slugs, mailer.clock()
+            tx, actor, current_edition, ordered_slugs, mailer.clock()
         )
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")

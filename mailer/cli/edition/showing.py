@@ -8,7 +8,7 @@ import typer
 
 from mailer import editions
 from mailer.cli.edition.group import LOOKING, app
-from mailer.cli.options import EditionNumber, JsonOption
+from mailer.cli.options import ByOption, EditionNumber, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError
@@ -32,7 +32,7 @@ def list_editions(
     state: Annotated[
         list[EditionState] | None, typer.Option(help="Only editions in this state; repeatable.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    limit: LimitOption = 50,
     json: JsonOption = False,
 ) -> None:
     """List editions, newest first.
@@ -104,8 +104,8 @@ def show_edition(number: EditionNumber, json: JsonOption = False) -> None:
         out.print_record(fields)
         out.print_table(
             events,
-            {"when": "", "what": "", "who": "", "detail": ""},
-            [(event.at, event.what, event.actor, event.detail) for event in events],
+            {"time": "", "event": "", "actor": "", "detail": ""},
+            [(event.at, event.event_type, event.actor, event.detail) for event in events],
         )
 
 
@@ -126,13 +126,16 @@ def preview_edition(
     output_file: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write; default: stdout.")
     ] = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
 ) -> None:
     """Show the mail that a reader would get.
 
     Example: mailer edition preview 3 --as ana@example.org --form html -o mail.html"""
     out = Output(json)
-    with open_for_writing(False, out) as (mailer, tx):  # composing freezes the edition
+    actor = resolve_actor(by)
+    with open_for_writing(actor, False, out) as (mailer, tx):  # composing freezes the edition
         edition = editions.get_edition(tx, number)
         rendered = mailer.preview_edition(tx, edition, address=as_, language=language)
         edition = editions.get_edition(tx, number)

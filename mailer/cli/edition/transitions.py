@@ -24,6 +24,7 @@ from mailer.model.edition_states import SendTimeBasis
 @app.command("submit", rich_help_panel=SENDING)
 def request_approval(
     number: EditionNumber,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -32,13 +33,14 @@ def request_approval(
 
     Example: mailer edition submit 3"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition, composition = editions.compose_edition(
             tx, editions.get_edition(tx, number), mailer.renderer
         )
         edition = editions.request_approval(
             tx,
-            resolve_actor(by),
+            actor,
             edition,
             mailer.clock(),
         )
@@ -55,6 +57,7 @@ def approve_edition(
         typer.Option("--hash", help="The hash that the preview showed, or the beginning of it."),
     ] = "",
     comment: Annotated[str, typer.Option(help="A comment, for the log.")] = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -63,11 +66,12 @@ def approve_edition(
 
     Example: mailer edition approve 3 --hash 4be1c09d22fa"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.approve_edition(
             tx,
-            resolve_actor(by),
+            actor,
             current_edition,
             mailer.renderer,
             mailer.clock(),
@@ -88,6 +92,7 @@ def schedule_edition(
         SendTimeBasis,
         typer.Option(help="By the clock of that zone, or by each reader's own."),
     ] = SendTimeBasis.OFFICE,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -96,14 +101,15 @@ def schedule_edition(
 
     Example: mailer edition schedule 3 --at '2026-12-18 09:00'"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         zone_name = zone or mailer.settings.defaults.time_zone
         wall_time = parse_local_time(at, "--at")
         appointment = editions.make_appointment(tx, wall_time, zone_name, send_time, mailer.clock())
         edition = editions.set_send_time(
             tx,
-            resolve_actor(by),
+            actor,
             current_edition,
             appointment,
             mailer.clock(),
@@ -115,6 +121,7 @@ def schedule_edition(
 @app.command("unschedule", rich_help_panel=SENDING)
 def clear_send_time(
     number: EditionNumber,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -123,11 +130,12 @@ def clear_send_time(
 
     Example: mailer edition unschedule 3"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.set_send_time(
             tx,
-            resolve_actor(by),
+            actor,
             current_edition,
             None,
             mailer.clock(),
@@ -138,6 +146,7 @@ def clear_send_time(
 @app.command("reopen", rich_help_panel=SENDING)
 def reopen_edition(
     number: EditionNumber,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -149,11 +158,12 @@ def reopen_edition(
 
     Example: mailer edition reopen 3"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.reopen_edition(
             tx,
-            resolve_actor(by),
+            actor,
             current_edition,
             mailer.clock(),
         )
@@ -169,6 +179,7 @@ def reopen_edition(
 def pause_edition(
     number: EditionNumber,
     reason: Annotated[str, typer.Option(help="The reason, for the log.")] = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -178,12 +189,13 @@ def pause_edition(
     Example: mailer edition pause 3 --reason "wrong picture"
     """
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         reason = check_line(reason, "reason", required=False)
         edition = editions.pause_edition(
             tx,
-            resolve_actor(by),
+            actor,
             current_edition,
             mailer.clock(),
             reason=reason,
@@ -194,6 +206,7 @@ def pause_edition(
 @app.command("resume", rich_help_panel=SENDING)
 def resume_edition(
     number: EditionNumber,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -202,11 +215,12 @@ def resume_edition(
 
     Example: mailer edition resume 3"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.resume_edition(
             tx,
-            resolve_actor(by),
+            actor,
             current_edition,
             mailer.clock(),
         )
@@ -217,6 +231,7 @@ def resume_edition(
 def cancel_edition(
     number: EditionNumber,
     reason: Annotated[str, typer.Option(help="The reason, for the log.")] = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -225,12 +240,11 @@ def cancel_edition(
 
     Example: mailer edition cancel 3 --reason superseded"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         reason = check_line(reason, "reason", required=False)
-        edition = editions.cancel_edition(
-            tx, resolve_actor(by), current_edition, mailer.clock(), reason=reason
-        )
+        edition = editions.cancel_edition(tx, actor, current_edition, mailer.clock(), reason=reason)
         out.print_record(edition, f"edition {number} is cancelled")
 
 
@@ -241,6 +255,7 @@ def retry_deliveries(
         bool,
         typer.Option("--failed", help="The deliveries that the relay refused or that expired."),
     ] = False,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -254,11 +269,12 @@ def retry_deliveries(
             hint="for deliveries in doubt, use `mailer delivery in-doubt resend`",
         )
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
         count = outbox.retry_failed_deliveries(
             tx,
-            resolve_actor(by),
+            actor,
             edition,
             mailer.clock(),
         )

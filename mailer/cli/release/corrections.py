@@ -41,6 +41,7 @@ def correct_release(
     ],
     yes: YesOption = False,
     progress: ProgressOption = ProgressStyle.BAR,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -55,7 +56,7 @@ def correct_release(
     out = Output(json or progress is ProgressStyle.LINES)
     change = ChangeNote(parse_by_language(changed, "--changed"), parse_by_language(why, "--why"))
     actor = resolve_actor(by)
-    with open_for_writing(True, out if dry_run else None) as (mailer, tx):
+    with open_for_writing(actor, True, out if dry_run else None) as (mailer, tx):
         mailer.check_relays()
         slug = import_story(mailer, tx, paths, actor, create_topics=False)[0].slug
         preview = releases.preview_correction(
@@ -68,7 +69,7 @@ def correct_release(
     if dry_run:
         return
     _confirm_sending(yes, sum(plan.planned for _, plan in preview.result.begun))
-    with open_for_writing(False, out) as (mailer, tx):
+    with open_for_writing(actor, False, out) as (mailer, tx):
         slug = import_story(mailer, tx, paths, actor, create_topics=False)[0].slug
         correction = releases.confirm_correction(
             tx,
@@ -97,6 +98,7 @@ def kill_release(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Confirm the kill without asking.")] = False,
     progress: ProgressOption = ProgressStyle.BAR,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -117,7 +119,7 @@ def kill_release(
     out = Output(json or progress is ProgressStyle.LINES)
     actor = resolve_actor(by)
     if why or take_back:
-        with open_for_writing(dry_run, out) as (mailer, tx):
+        with open_for_writing(actor, dry_run, out) as (mailer, tx):
             if why:
                 reasons = parse_by_language(why, "--why")
                 changed_editions, warnings = releases.request_kill(
@@ -138,7 +140,7 @@ def kill_release(
             for warning in warnings:
                 out.print_note(f"note: {warning}")
         return
-    with open_for_writing(True, out if dry_run else None) as (mailer, tx):
+    with open_for_writing(actor, True, out if dry_run else None) as (mailer, tx):
         mailer.check_relays()
         kill_preview = releases.preview_kill(tx, actor, slug, mailer.renderer, mailer.clock())
         kill_request = kill_preview.request
@@ -152,7 +154,7 @@ def kill_release(
     if dry_run:
         return
     _confirm_sending(yes, sum(plan.planned for _, plan in kill_preview.result.begun))
-    with open_for_writing(False, out) as (mailer, tx):
+    with open_for_writing(actor, False, out) as (mailer, tx):
         correction = releases.confirm_kill(
             tx,
             actor,

@@ -48,6 +48,7 @@ def send_release(
     ] = False,
     yes: YesOption = False,
     progress: ProgressOption = ProgressStyle.BAR,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -78,7 +79,7 @@ def send_release(
         }
 
     # The preview is undone: no other writer waits while a person reads it.
-    with open_for_writing(True, out if dry_run else None) as (mailer, tx):
+    with open_for_writing(actor, True, out if dry_run else None) as (mailer, tx):
         mailer.check_relays()
         story_articles, request = read_request(mailer, tx)
         preview = releases.preview_release(tx, actor, **request)
@@ -89,7 +90,7 @@ def send_release(
         return
     if not yes:
         _confirm_sending(preview.editions)
-    with open_for_writing(False, out) as (mailer, tx):
+    with open_for_writing(actor, False, out) as (mailer, tx):
         _, request = read_request(mailer, tx)
         release_plan = releases.confirm_release(
             tx, actor, **request, fingerprint=preview.fingerprint

@@ -53,9 +53,9 @@ def show_release(slug: StorySlug, json: JsonOption = False) -> None:
             reports,
             {
                 "edition": "right",
-                "is": "",
+                "role": "",
                 "state": "",
-                "when": "",
+                "start": "",
                 "list": "",
                 "sent": "right",
                 "of": "right",

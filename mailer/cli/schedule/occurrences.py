@@ -6,11 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests
+from mailer.actor import Actor
 from mailer.cli.options import (
     ByOption,
     DigestSlug,
     DryRunOption,
     JsonOption,
+    LimitOption,
     parse_local_time,
     resolve_actor,
 )
@@ -38,6 +40,7 @@ def move_occurrence(
     when: When,
     new_time: Annotated[str, typer.Option("--to", help="The new local time: '2026-12-17 16:00'.")],
     reason: Reason = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -54,7 +57,7 @@ def move_occurrence(
         occurrences.move_occurrence,
         (wall_time,),
         reason,
-        by,
+        resolve_actor(by),
         Output(json),
         dry_run=dry_run,
     )
@@ -65,6 +68,7 @@ def skip_occurrence(
     digest: DigestSlug,
     when: When,
     reason: Reason = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -73,7 +77,14 @@ def skip_occurrence(
 
     Example: mailer schedule skip weekly 2026-12-25 --reason 'the office is closed'"""
     _change_occurrence(
-        digest, when, occurrences.skip_occurrence, (), reason, by, Output(json), dry_run=dry_run
+        digest,
+        when,
+        occurrences.skip_occurrence,
+        (),
+        reason,
+        resolve_actor(by),
+        Output(json),
+        dry_run=dry_run,
     )
 
 
@@ -81,6 +92,7 @@ def skip_occurrence(
 def restore_occurrence(
     digest: DigestSlug,
     when: When,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -89,7 +101,14 @@ def restore_occurrence(
 
     Example: mailer schedule restore weekly 2026-12-25"""
     _change_occurrence(
-        digest, when, occurrences.restore_occurrence, (), "", by, Output(json), dry_run=dry_run
+        digest,
+        when,
+        occurrences.restore_occurrence,
+        (),
+        "",
+        resolve_actor(by),
+        Output(json),
+        dry_run=dry_run,
     )
 
 
@@ -98,6 +117,7 @@ def send_occurrence_now(
     digest: DigestSlug,
     when: When,
     reason: Reason = "",
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -108,7 +128,14 @@ def send_occurrence_now(
 
     Example: mailer schedule send-now weekly 2026-12-18"""
     _change_occurrence(
-        digest, when, occurrences.send_now, (), reason, by, Output(json), dry_run=dry_run
+        digest,
+        when,
+        occurrences.send_now,
+        (),
+        reason,
+        resolve_actor(by),
+        Output(json),
+        dry_run=dry_run,
     )
 
 
@@ -118,16 +145,16 @@ def _change_occurrence(
     change: Callable[..., SavedOccurrence],
     arguments: tuple[Any, ...],
     reason: str,
-    by: str,
+    actor: Actor,
     out: Output,
     *,
     dry_run: bool,
 ) -> None:
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         digest = digests.get_digest(tx, digest_slug)
         now = mailer.clock()
         planned = mailer.build_calendar(tx, digest).find_occurrence(when, now)
-        saved_occurrence = change(tx, resolve_actor(by), planned, *arguments, now, reason=reason)
+        saved_occurrence = change(tx, actor, planned, *arguments, now, reason=reason)
         local_time = saved_occurrence.moved_to or saved_occurrence.rule_time
         out.print_record(
             _to_json(tx, saved_occurrence),
@@ -139,10 +166,10 @@ def _change_occurrence(
 @app.command("history", rich_help_panel=OCCURRENCES)
 def show_history(
     digest: DigestSlug,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
+    limit: LimitOption = 20,
     json: JsonOption = False,
 ) -> None:
-    """Show what became of a digest's occurrences, latest first, and what staff moved or skipped.
+    """Show the outcome of a digest's occurrences, latest first, with the changes that staff made.
 
     Example: mailer schedule history weekly"""
     with open_for_reading() as (_, tx):
@@ -151,20 +178,20 @@ def show_history(
         Output(json).print_table(
             records,
             {
-                "named": "",
-                "sent at": "",
+                "occurrence": "",
+                "moved to": "",
                 "zone": "",
-                "what": "",
+                "outcome": "",
                 "edition": "right",
-                "who": "",
-                "why": "",
+                "actor": "",
+                "reason": "",
             },
             [
                 (
-                    f"{record['named']:%a %d %b %Y %H:%M}",
+                    f"{record['rule_time']:%a %d %b %Y %H:%M}",
                     f"{record['moved_to']:%a %d %b %Y %H:%M}" if record["moved_to"] else "",
                     record["zone"],
-                    record["became"],
+                    record["outcome"],
                     record["edition"],
                     record["actor"],
                     record["reason"],
@@ -176,7 +203,7 @@ def show_history(
 
 
 def _to_json(tx: SqlTransaction, saved_occurrence: SavedOccurrence) -> dict[str, Any]:
-    """Describe an occurrence for scripts; `became` is the state of its edition, if it has one."""
+    """Describe an occurrence for scripts; `outcome` is the state of its edition, if it has one."""
     edition = (
         tx.editions.find_edition(saved_occurrence.edition_id)
         if saved_occurrence.edition_id
@@ -192,10 +219,10 @@ def _to_json(tx: SqlTransaction, saved_occurrence: SavedOccurrence) -> dict[str,
         reason = edition.reason
     return {
         "digest": saved_occurrence.digest_slug,
-        "named": saved_occurrence.rule_time,
+        "rule_time": saved_occurrence.rule_time,
         "zone": saved_occurrence.zone,
         "state": saved_occurrence.state,
-        "became": current_state,
+        "outcome": current_state,
         "moved_to": saved_occurrence.moved_to,
         "edition": saved_occurrence.edition_id,
         "reason": reason,

@@ -116,7 +116,7 @@ def describe_occurrence(planned: PlannedOccurrence, policy: DigestPolicy) -> dic
     return {
         "schedule": planned.schedule.id,
         "day": occurrence.day,
-        "named": occurrence.rule_time,
+        "rule_time": occurrence.rule_time,
         "local": occurrence.wall,
         "weekday": f"{occurrence.wall:%A}",
         "zone": occurrence.zone,

@@ -6,7 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests, zones
-from mailer.cli.options import DigestSlug, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import (
+    ByOption,
+    DigestSlug,
+    DryRunOption,
+    JsonOption,
+    check_number,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.cli.schedule.group import RULES, app
 from mailer.cli.transactions import open_for_reading, open_for_writing
@@ -16,7 +23,9 @@ from mailer.model.schedules import NewSchedule, Schedule
 from mailer.schedules import durations, observances, rule_syntax
 from mailer.schedules.holidays import OnFreeDay
 
-ScheduleNumber = Annotated[int, typer.Argument(help="The schedule's number.", min=1, max=2**63 - 1)]
+ScheduleNumber = Annotated[
+    int, typer.Argument(help="The schedule's number.", min=1, callback=check_number)
+]
 
 
 @app.command("add", rich_help_panel=RULES)
@@ -41,6 +50,8 @@ def add_schedule(
     start: Annotated[
         str, typer.Option(help="The schedule's first day, YYYY-MM-DD; default: today.")
     ] = "",
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -48,7 +59,8 @@ def add_schedule(
 
     Example: mailer schedule add weekly 'weekly on Thu' --at 09:00 --holidays GB"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         digests.get_digest(tx, digest)
         zone = zone or mailer.settings.defaults.time_zone
         now = mailer.clock()
@@ -62,9 +74,7 @@ def add_schedule(
             holidays,
         )
         known_observances = observances.parse_observances(mailer.settings.read_observances())
-        schedule = schedules.add_schedule(
-            tx, resolve_actor(""), new_schedule, known_observances, now
-        )
+        schedule = schedules.add_schedule(tx, actor, new_schedule, known_observances, now)
         calendar = mailer.build_calendar(tx, digests.get_digest(tx, digest))
         upcoming = [
             planned
@@ -146,14 +156,19 @@ def list_schedules(json: JsonOption = False) -> None:
 
 @app.command("remove", rich_help_panel=RULES)
 def remove_schedule(
-    number: ScheduleNumber, json: JsonOption = False, dry_run: DryRunOption = False
+    number: ScheduleNumber,
+    *,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Remove a schedule. Editions that were made by it stay.
 
     Example: mailer schedule remove 2"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (_, tx):
-        schedule = schedules.remove_schedule(tx, resolve_actor(""), number)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (_, tx):
+        schedule = schedules.remove_schedule(tx, actor, number)
         out.print_record(
             _to_json(schedule), f"removed schedule {schedule.id}: {_describe_schedule(schedule)}"
         )

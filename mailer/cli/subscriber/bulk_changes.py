@@ -8,7 +8,7 @@ import typer
 from mailer.audience import lists, segments
 from mailer.audience.imports import bulk
 from mailer.audience.subscribers import STAFF_SOURCE, describe_membership
-from mailer.cli.options import JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.subscriber.group import MANY_PEOPLE, app
 from mailer.cli.transactions import load_settings
@@ -49,10 +49,10 @@ def change_members(
         bool, typer.Option("--unsubscribe", help="Unsubscribe them from the list.")
     ] = False,
     source: Annotated[str, typer.Option(help="The reason, for the log of consent.")] = STAFF_SOURCE,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would happen, and save nothing.")
-    ] = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Change many members of a list at once, two thousand in each transaction.
 
@@ -71,6 +71,7 @@ def change_members(
     counts = dict.fromkeys(BulkOutcome, 0)
     sample: list[BulkResult] = []
     skipped: list[BulkResult] = []
+    actor = resolve_actor(by)
     with ExitStack() as stack:
         mailer = stack.enter_context(open_mailer(load_settings()))
         with mailer.store.read() as tx:
@@ -102,7 +103,7 @@ def change_members(
                 with mailer.store.read() if dry_run else mailer.store.begin() as tx:
                     for bulk_result in bulk.change_members(
                         tx,
-                        resolve_actor(""),
+                        actor,
                         mailing_list,
                         member_ids,
                         bulk_change,

@@ -18,7 +18,7 @@ from mailer.cli.bulk import (
     open_transactions,
     write_file_atomically,
 )
-from mailer.cli.options import DryRunOption, JsonOption, parse_pairs, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, parse_pairs, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.subscriber.group import MANY_PEOPLE, app
 from mailer.cli.transactions import load_settings, open_for_reading
@@ -50,6 +50,8 @@ def import_subscribers(
     report: Annotated[
         Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
     ] = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -80,6 +82,7 @@ def import_subscribers(
 
     lawful_basis = check_basis(basis)
     out = Output(json)
+    actor = resolve_actor(by)
     with ExitStack() as stack:
         with open_for_reading() as (_, tx):
             mailing_list = lists.get_list(tx, list_slug)
@@ -98,7 +101,7 @@ def import_subscribers(
             with begin_transaction() as tx:
                 results = import_people(
                     tx,
-                    resolve_actor(""),
+                    actor,
                     batch.rows,
                     mailing_list,
                     mailer.clock(),

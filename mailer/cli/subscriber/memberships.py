@@ -8,8 +8,9 @@ from typing import IO, Annotated
 import typer
 
 from mailer import addresses
+from mailer.actor import SUBSCRIBER
 from mailer.audience import lists, preferences, subscribers, unsubscribe_mail
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_writing
@@ -27,6 +28,8 @@ OnlyListOption = Annotated[
 def unsubscribe_member(
     address: Address,
     list_slug: Annotated[str, typer.Option("--list", help="The list to unsubscribe them from.")],
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -34,11 +37,12 @@ def unsubscribe_member(
 
     Example: mailer subscriber unsubscribe ana@example.org --list news"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
         mailing_list = lists.get_list(tx, list_slug)
         membership = subscribers.unsubscribe_person(
-            tx, resolve_actor(""), subscriber, mailing_list, mailer.clock()
+            tx, actor, subscriber, mailing_list, mailer.clock()
         )
         out.print_record(membership, f"{subscriber.address} is off {mailing_list.slug!r}")
 
@@ -46,6 +50,7 @@ def unsubscribe_member(
 @app.command("unsubscribe-mail", rich_help_panel=ONE_PERSON)
 def unsubscribe_by_mail(
     file: Annotated[Path | None, typer.Argument(help="The message; default: stdin.")] = None,
+    *,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -58,9 +63,10 @@ def unsubscribe_by_mail(
     Example: mailer subscriber unsubscribe-mail message.eml"""
     out = Output(json)
     message = _read_message(file)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = SUBSCRIBER  # a mail server runs this command: the sender of the message acts
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         subscriber, mailing_list, was_unsubscribed = unsubscribe_mail.unsubscribe_by_mail(
-            tx, resolve_actor(""), mailer.store.key, message, mailer.clock()
+            tx, actor, mailer.store.key, message, mailer.clock()
         )
         masked_address = addresses.mask_address(subscriber.address) if subscriber else ""
         slug = mailing_list.slug if mailing_list else ""
@@ -95,6 +101,8 @@ def pause_memberships(
     address: Address,
     weeks: Annotated[int, typer.Option(min=1, max=52, help="How many weeks.")],
     list_slug: OnlyListOption = "",
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -102,12 +110,13 @@ def pause_memberships(
 
     Example: mailer subscriber pause ana@example.org --weeks 4"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
         paused_lists = preferences.get_active_lists(tx, subscriber, list_slug)
         now = mailer.clock()
         until = preferences.pause_memberships(
-            tx, resolve_actor(""), subscriber, paused_lists, timedelta(weeks=weeks), now
+            tx, actor, subscriber, paused_lists, timedelta(weeks=weeks), now
         )
         slugs = [mailing_list.slug for mailing_list in paused_lists]
         message = (
@@ -120,6 +129,8 @@ def pause_memberships(
 def resume_memberships(
     address: Address,
     list_slug: OnlyListOption = "",
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -127,11 +138,10 @@ def resume_memberships(
 
     Example: mailer subscriber resume ana@example.org"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
         resumed_lists = preferences.get_active_lists(tx, subscriber, list_slug)
-        preferences.pause_memberships(
-            tx, resolve_actor(""), subscriber, resumed_lists, None, mailer.clock()
-        )
+        preferences.pause_memberships(tx, actor, subscriber, resumed_lists, None, mailer.clock())
         slugs = [mailing_list.slug for mailing_list in resumed_lists]
         out.print_record({"lists": slugs}, f"{subscriber.address} gets {', '.join(slugs)} again")

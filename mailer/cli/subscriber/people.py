@@ -8,7 +8,7 @@ import typer
 from mailer.audience import lists, preferences, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_reading, open_for_writing
@@ -36,6 +36,8 @@ def add_subscriber(
         bool,
         typer.Option("--rejoin", help="Add them although they left, because they asked to rejoin."),
     ] = False,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -43,12 +45,13 @@ def add_subscriber(
 
     Example: mailer subscriber add ana@example.org --list news --topic health"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         mailing_list = lists.get_list(tx, list_slug)
         chosen_topics = lists.get_topics(tx, topic or [])
         subscriber, membership = subscribers.subscribe_person(
             tx,
-            resolve_actor(""),
+            actor,
             Person(address, name, language, country, time_zone, tuple(tag or ())),
             mailing_list,
             chosen_topics,
@@ -66,7 +69,7 @@ def add_subscriber(
 @app.command("list", rich_help_panel=ONE_PERSON)
 def list_subscribers(
     list_slug: Annotated[str, typer.Option("--list", help="Only members of this list.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    limit: LimitOption = 50,
     json: JsonOption = False,
 ) -> None:
     """List subscribers, oldest first.
@@ -167,6 +170,8 @@ def edit_subscriber(
     tag: Annotated[
         list[str] | None, typer.Option(help="A tag; replaces all earlier tags; repeatable.")
     ] = None,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -185,17 +190,18 @@ def edit_subscriber(
     changes = {key: value for key, value in options.items() if value is not None}
     if not changes:
         raise UsageError("no change was given", hint="see `mailer subscriber edit --help`")
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_subscriber = subscribers.get_subscriber(tx, address)
         has_moved = new_address is not None and new_address.strip() != current_subscriber.address
         if new_address is not None:
             del changes["address"]
             now = mailer.clock()
             current_subscriber = preferences.change_address(
-                tx, resolve_actor(""), current_subscriber, new_address, now
+                tx, actor, current_subscriber, new_address, now
             )
         subscriber, changed = subscribers.edit_subscriber(
-            tx, resolve_actor(""), current_subscriber.address, changes
+            tx, actor, current_subscriber.address, changes
         )
         changed = changed or has_moved
         out.print_record(

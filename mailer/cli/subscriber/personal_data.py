@@ -9,7 +9,7 @@ import typer
 from mailer import addresses
 from mailer.audience import consent, erasure, preferences, subscribers
 from mailer.cli.bulk import write_file_atomically
-from mailer.cli.options import DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.subscriber.group import STORED_DATA, Address, app
 from mailer.cli.subscriber.people import print_memberships
@@ -53,7 +53,7 @@ def show_history(address: Address, json: JsonOption = False) -> None:
         return
     out.print_table(
         entries,
-        {"when": "", "act": "", "list": "", "source": "", "basis": "", "wording": "", "detail": ""},
+        {"time": "", "act": "", "list": "", "source": "", "basis": "", "wording": "", "detail": ""},
         [
             (
                 entry.at,
@@ -133,6 +133,8 @@ def export_data(
 def merge_subscribers(
     unused_address: Annotated[str, typer.Argument(help="The address that is no longer used.")],
     remaining_address: Annotated[str, typer.Argument(help="The address that stays.")],
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -143,7 +145,8 @@ def merge_subscribers(
 
     Example: mailer subscriber merge ana@old.example ana@example.org"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         gone_subscriber, remaining_subscriber = (
             subscribers.get_subscriber(tx, unused_address),
             subscribers.get_subscriber(tx, remaining_address),
@@ -158,7 +161,7 @@ def merge_subscribers(
         }
         suppression_reason = tx.subscribers.find_suppression_reason(gone_subscriber.address)
         merged_subscriber = preferences.merge_subscribers(
-            tx, resolve_actor(""), gone_subscriber, remaining_subscriber, mailer.clock()
+            tx, actor, gone_subscriber, remaining_subscriber, mailer.clock()
         )
         merged_memberships = {
             membership.list: membership
@@ -215,6 +218,8 @@ def erase_subscriber(
     may_return: Annotated[
         bool, typer.Option("--may-return", help="Keep no hash, so that they may sign up again.")
     ] = False,
+    *,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -224,9 +229,10 @@ def erase_subscriber(
 
     Example: mailer subscriber erase ana@example.org"""
     out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         now = mailer.clock()
-        was_known = erasure.erase_person(tx, resolve_actor(""), address, now, may_return=may_return)
+        was_known = erasure.erase_person(tx, actor, address, now, may_return=may_return)
         message = (
             "everything stored about the address is erased"
             if was_known

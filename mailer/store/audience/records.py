@@ -114,9 +114,11 @@ class PersonalDataQueries(ConsentQueries):
         ).one_or_none()
         looks = self._db.execute(
             select(
-                schema.embargo_event.c.at, schema.embargo_event.c.slug, schema.embargo_event.c.what
+                schema.embargo_event.c.at,
+                schema.embargo_event.c.slug,
+                schema.embargo_event.c.event_type,
             )
-            .where(schema.embargo_event.c.who == subscriber.address)
+            .where(schema.embargo_event.c.actor == subscriber.address)
             .order_by(schema.embargo_event.c.id)
         ).all()
         if row is None and not looks:
@@ -170,8 +172,8 @@ class PersonalDataQueries(ConsentQueries):
         if subscriber is None:
             self._db.execute(
                 update(schema.embargo_event)
-                .where(schema.embargo_event.c.who == address)
-                .values(who=f"{schema.ERASED}{key}")
+                .where(schema.embargo_event.c.actor == address)
+                .values(actor=f"{schema.ERASED}{key}")
             )
         if not address.isascii():
             erase_wire_address(self._db, delivery_ids, address)

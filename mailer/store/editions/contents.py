@@ -123,7 +123,7 @@ class EditionContentQueries(SqlStore):
         edition_editors = self._db.scalars(
             select(schema.edition_event.c.actor_key).where(
                 schema.edition_event.c.edition_id == edition.id,
-                schema.edition_event.c.what == EDITED_EVENT,
+                schema.edition_event.c.event_type == EDITED_EVENT,
             )
         )
         article_authors = self._db.scalars(

@@ -59,7 +59,7 @@ def insert_event(
         insert(schema.edition_event).values(
             edition_id=edition_id,
             at=now,
-            what=event_type,
+            event_type=event_type,
             actor=actor.name if actor else "",
             actor_key=actor.key if actor else "",
             detail=detail,

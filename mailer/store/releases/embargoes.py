@@ -101,9 +101,9 @@ class SqlEmbargoStore(SqlStore):
             insert(schema.embargo_event).values(
                 slug=event.slug,
                 at=event.at,
-                what=event.what.value,
-                who=event.who,
-                who_key=event.who_key,
+                event_type=event.event_type.value,
+                actor=event.actor,
+                actor_key=event.actor_key,
                 detail=event.detail,
             )
         )
@@ -120,10 +120,10 @@ class SqlEmbargoStore(SqlStore):
             EmbargoEvent(
                 row.slug,
                 row.at,
-                EmbargoEventType(row.what),
-                row.who,
+                EmbargoEventType(row.event_type),
+                row.actor,
                 row.detail,
-                row.who_key,
+                row.actor_key,
             )
             for row in reversed(rows)
         ]

@@ -85,7 +85,7 @@ class KillQueries(SqlStore):
 
     def save_kill(self, kill: Kill) -> None:
         values = {
-            "why": dict(kill.why),
+            "reasons": dict(kill.reasons),
             "asked_by": kill.asked_by,
             "asked_by_key": kill.asked_by_key,
             "asked_at": kill.asked_at,

@@ -103,7 +103,9 @@ class ReleasePageQueries(SqlStore):
             updated_at=_get_opened_at(last_row),
             pages=tuple({one.language: one for one in parsed_pages}.values()),
             corrections=tuple(
-                ReleaseCorrection(_get_opened_at(row), row.change["what"], row.change["why"])
+                ReleaseCorrection(
+                    _get_opened_at(row), row.change["descriptions"], row.change["reasons"]
+                )
                 for row in rows
                 if row.role == EditionRole.CORRECTION.value and row.planned_at and row.change
             ),

@@ -68,7 +68,7 @@ def _select_editions_begun_after(edition: Edition) -> Select[tuple[int]]:
     """Select editions of these stories that began after this one, which may not have begun. They
     are compared by the order of their events: the clocks of two machines differ."""
     first_event_id = func.min(schema.edition_event.c.id)
-    began = schema.edition_event.c.what == EditionState.SENDING.value
+    began = schema.edition_event.c.event_type == EditionState.SENDING.value
     own_first_event_id = (
         select(first_event_id)
         .where(schema.edition_event.c.edition_id == edition.id, began)

@@ -171,7 +171,7 @@ edition_event = Table(
     build_id_column(),
     build_reference_column("edition", index=True, on_delete="CASCADE"),
     build_required_column("at", Utc),
-    build_required_column("what", String(40)),
+    build_required_column("event_type", String(40)),
     build_required_column("actor", Text),
     build_required_column("actor_key", Text, server_default=""),
     build_required_column("detail", Text),

@@ -25,8 +25,8 @@ embargo_event = Table(
     build_id_column(),
     build_required_column("slug", String(80), index=True),
     build_required_column("at", Utc),
-    build_required_column("what", String(20)),
-    build_required_column("who", Text),
-    build_required_column("who_key", Text, server_default=""),
+    build_required_column("event_type", String(20)),
+    build_required_column("actor", Text),
+    build_required_column("actor_key", Text, server_default=""),
     build_required_column("detail", Text),
 )

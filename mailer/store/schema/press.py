@@ -50,7 +50,7 @@ kill = Table(
     "kill",
     metadata,
     Column("slug", String(80), primary_key=True),
-    build_required_column("why", JSON),
+    build_required_column("reasons", JSON),
     build_required_column("asked_by", Text),
     build_required_column("asked_by_key", Text, server_default=""),
     build_required_column("asked_at", Utc),

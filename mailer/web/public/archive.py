@@ -223,7 +223,7 @@ def _describe_entries(request: Request, entries: Sequence[ArchiveEntry]) -> list
                     (
                         site.to_office_date(correction.at),
                         correction.slug,
-                        *languages.choose_text(correction.what, version.language),
+                        *languages.choose_text(correction.descriptions, version.language),
                     )
                     for correction in entry.corrections
                 ],

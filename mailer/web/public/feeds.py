@@ -138,7 +138,7 @@ def build_press_atom_feed(
             )
         for name in page.topics:
             _add_element(entry_element, "category", "", ATOM, term=name)
-        changes = [correction.what for correction in release.corrections]
+        changes = [correction.descriptions for correction in release.corrections]
         correction_lines = _format_corrections(changes, page.language, correction_pattern)
         if summary := "\n".join(filter(None, [*correction_lines, page.summary])):
             _add_element(entry_element, "summary", summary, ATOM)
@@ -217,7 +217,9 @@ def _build_summary(entry: ArchiveEntry, version: ArchivedVersion, correction_pat
     other_titles = version.titles[1:] if version.summary else version.titles
     summary_text = "\n".join(filter(None, (version.summary, *other_titles))) or version.subject
     correction_lines = _format_corrections(
-        [correction.what for correction in entry.corrections], version.language, correction_pattern
+        [correction.descriptions for correction in entry.corrections],
+        version.language,
+        correction_pattern,
     )
     return "\n".join([*correction_lines, summary_text])
 

@@ -111,7 +111,9 @@ SELECT e.id, e.uid, coalesce(d.slug, ''), e.kind, e.state, e.last_notified_state
 FROM edition e LEFT JOIN digest d ON d.id = e.digest_id ORDER BY e.id
 """
 _DELIVERIES = "SELECT id, edition_id, address, state, attempt FROM delivery ORDER BY id"
-_NOTIFICATIONS = "SELECT edition_id, detail FROM edition_event WHERE what = 'notified' ORDER BY id"
+_NOTIFICATIONS = """
+SELECT edition_id, detail FROM edition_event WHERE event_type = 'notified' ORDER BY id
+"""
 _RUNS = """
 SELECT d.slug, s.slug, s.edition_id FROM digest_story s JOIN digest d ON d.id = s.digest_id
 """

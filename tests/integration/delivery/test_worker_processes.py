@@ -46,7 +46,7 @@ def test_dead_workers_deliveries_are_reclaimed_and_sent(mailer: Mailer, relay: R
     assert attempts.pop(claims[0].address) == 2
     assert set(attempts.values()) == {1}
     with mailer.store.read() as tx:
-        assert any(event.what == "in doubt" for event in tx.editions.list_events(edition))
+        assert any(event.event_type == "in doubt" for event in tx.editions.list_events(edition))
         assert tx.outbox.list_workers() == []
 
 

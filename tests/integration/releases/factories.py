@@ -271,7 +271,7 @@ def begin_release(mailer: Mailer, tx: SqlTransaction, **fields: Any) -> Edition:
 # ---- corrections and kills ---------------------------------------------------------------------
 
 CHANGE = ChangeNote({"": "Ten towns, not twelve."}, {"": "We had counted two twice."})
-WHAT, WHY = CHANGE.what[""], CHANGE.why[""]
+WHAT, WHY = CHANGE.descriptions[""], CHANGE.reasons[""]
 CONTACTS = [f"press{number:02}@example.org" for number in range(12)]
 
 

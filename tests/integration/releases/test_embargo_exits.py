@@ -151,7 +151,10 @@ def test_gate_records_refusal_under_embargo(desk: PressScenario) -> None:
     desk.deliver_mails()
     with desk.mailer.store.read() as tx:
         events = tx.embargoes.list_events(SLUG)
-    assert [event.what for event in events] == [EmbargoEventType.SET, EmbargoEventType.REFUSED]
+    assert [event.event_type for event in events] == [
+        EmbargoEventType.SET,
+        EmbargoEventType.REFUSED,
+    ]
     assert events[-1].detail == f"gate: 2 messages of edition {desk.release.id} wait until it ends"
 
 

@@ -160,6 +160,6 @@ def test_killed_advance_copy_says_so_only_to_its_recipient(
     assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (410, 404)
     assert desk.pages.get_page("/press/second").status == 404
     with mailer.store.read() as tx:
-        events = [(event.what, event.who) for event in tx.embargoes.list_events("second")]
+        events = [(event.event_type, event.actor) for event in tx.embargoes.list_events("second")]
     assert (EmbargoEventType.KILL_REQUESTED, "Amina") in events
     assert (EmbargoEventType.KILLED, "Bela") in events

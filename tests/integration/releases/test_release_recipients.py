@@ -220,8 +220,8 @@ def test_private_page_is_open_only_to_its_reader_and_logs_views(
     assert pages.get_page(path).status == 404
     assert pages.get_page(f"{path}/kit.zip").status == 404
     with mailer.store.read() as tx:
-        events = [event for event in tx.embargoes.list_events(SLUG) if event.who == TRUSTED]
-    assert [event.what for event in events] == [
+        events = [event for event in tx.embargoes.list_events(SLUG) if event.actor == TRUSTED]
+    assert [event.event_type for event in events] == [
         EmbargoEventType.VIEWED,
         EmbargoEventType.VIEWED,
         EmbargoEventType.REFUSED,
@@ -322,4 +322,4 @@ def test_page_views_are_exported_and_erased_with_the_contact(
             1,
         )
         erasure.erase_person(tx, STAFF, TRUSTED, mailer.clock())
-        assert TRUSTED not in {event.who for event in tx.embargoes.list_events(SLUG)}
+        assert TRUSTED not in {event.actor for event in tx.embargoes.list_events(SLUG)}

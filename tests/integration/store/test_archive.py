@@ -93,7 +93,8 @@ def test_archive_visibility_change_is_immediate(store: Store) -> None:
         assert public == edition
         assert get_names(list_entries(tx)) == ["The week"]
         events = [
-            (event.what, event.actor, event.detail) for event in tx.editions.list_events(edition)
+            (event.event_type, event.actor, event.detail)
+            for event in tx.editions.list_events(edition)
         ]
         assert events[-2:] == [("archive", "ana", "private"), ("archive", "ben", "public")]
 

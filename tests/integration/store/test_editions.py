@@ -102,7 +102,7 @@ def test_content_change_voids_approval(
         again, _ = editions.compose_edition(tx, now, mailer.renderer)
         assert again.content_hash != approved_edition.content_hash
         last = tx.editions.list_events(now)[-1]
-        assert last.what == "draft"
+        assert last.event_type == "draft"
         assert last.detail
 
 
@@ -145,7 +145,7 @@ def test_approval_records_approver_comment_and_hash(
     )
     assert approved_edition.approval.content_hash == approved_edition.content_hash
     with mailer.store.read() as tx:
-        assert [one.what for one in tx.editions.list_events(approved_edition)] == [
+        assert [one.event_type for one in tx.editions.list_events(approved_edition)] == [
             "draft",
             "edited",
             "approved",

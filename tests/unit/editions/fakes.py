@@ -136,7 +136,9 @@ class FakeEditionStore:
 
     def find_author_keys(self, edition: Edition) -> frozenset[str]:
         return self.article_authors | frozenset(
-            event.actor_key for event in self.recorded_events if event.what == editions.EDITED_EVENT
+            event.actor_key
+            for event in self.recorded_events
+            if event.event_type == editions.EDITED_EVENT
         )
 
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None:

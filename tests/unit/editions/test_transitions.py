@@ -162,7 +162,7 @@ def test_archive_visibility_changes_in_any_state_and_keeps_approval(
         NOW,
     )
     assert back == before
-    noted = [(one.what, one.actor, one.detail) for one in press.recorded_events]
+    noted = [(one.event_type, one.actor, one.detail) for one in press.recorded_events]
     assert noted == [("archive", "ana", "private"), ("archive", "ben", "public")]
 
 

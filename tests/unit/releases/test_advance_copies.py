@@ -110,7 +110,7 @@ def assert_refused(office: FakePressOffice, refusal: AdvanceRefusal) -> None:
             EmbargoEventType.REFUSED,
             ANA.address,
             f"{DESCRIPTION}: {refusal}",
-            who_key=SUBSCRIBER.key,
+            actor_key=SUBSCRIBER.key,
         )
     ]
 
@@ -125,7 +125,7 @@ def test_trusted_contact_opens_advance_copy_and_it_is_recorded(office: FakePress
             EmbargoEventType.VIEWED,
             ANA.address,
             DESCRIPTION,
-            who_key=SUBSCRIBER.key,
+            actor_key=SUBSCRIBER.key,
         )
     ]
 

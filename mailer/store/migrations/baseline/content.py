@@ -61,9 +61,9 @@ def create_content_tables() -> None:
         require_column("id", ID),
         require_column("slug", sa.String(length=80)),
         require_column("at", MOMENT),
-        require_column("what", sa.String(length=20)),
-        require_column("who", sa.Text()),
-        require_column("who_key", sa.Text(), server_default=""),
+        require_column("event_type", sa.String(length=20)),
+        require_column("actor", sa.Text()),
+        require_column("actor_key", sa.Text(), server_default=""),
         require_column("detail", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_embargo_event"),
     )
@@ -81,7 +81,7 @@ def create_content_tables() -> None:
     op.create_table(
         "kill",
         require_column("slug", sa.String(length=80)),
-        require_column("why", sa.JSON()),
+        require_column("reasons", sa.JSON()),
         require_column("asked_by", sa.Text()),
         require_column("asked_by_key", sa.Text(), server_default=""),
         require_column("asked_at", MOMENT),

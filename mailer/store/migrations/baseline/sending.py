@@ -221,7 +221,7 @@ def create_sending_tables() -> None:
         require_column("id", ID),
         require_column("edition_id", ID),
         require_column("at", MOMENT),
-        require_column("what", sa.String(length=40)),
+        require_column("event_type", sa.String(length=40)),
         require_column("actor", sa.Text()),
         require_column("actor_key", sa.Text(), server_default=""),
         require_column("detail", sa.Text()),

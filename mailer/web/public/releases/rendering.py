@@ -39,8 +39,8 @@ def build_release_context(
         "corrections": [
             (
                 site.to_office_date(correction.at),
-                languages.choose_text(correction.what, page.language),
-                languages.choose_text(correction.why, page.language),
+                languages.choose_text(correction.descriptions, page.language),
+                languages.choose_text(correction.reasons, page.language),
             )
             for correction in reversed(release.corrections)
         ],

@@ -92,7 +92,7 @@ def build_json_ld(
             "correction": [
                 {
                     "@type": "CorrectionComment",
-                    "text": languages.choose_text(correction.what, page.language)[0],
+                    "text": languages.choose_text(correction.descriptions, page.language)[0],
                     "dateCreated": _format_moment(correction.at),
                 }
                 for correction in release.corrections
@@ -181,7 +181,7 @@ def _list_editor_notes(release: ReleasePage, page: PageTranslation) -> Iterator[
     for correction in reversed(release.corrections):
         (what_changed, _), (reason, _) = (
             languages.choose_text(texts, page.language)
-            for texts in (correction.what, correction.why)
+            for texts in (correction.descriptions, correction.reasons)
         )
         yield f"CORRECTION {_format_moment(correction.at)}: {what_changed} {reason}"
     if page.notes:

@@ -48,7 +48,7 @@ def test_resend_rule_requeues_in_doubt_delivery(
             "a delivery to send again is unfinished"
         )
         assert tx.outbox.apply_in_doubt_rule(edition, get_utc_now()) == 1
-        assert any(event.what == "in doubt" for event in tx.editions.list_events(edition))
+        assert any(event.event_type == "in doubt" for event in tx.editions.list_events(edition))
     row = read_deliveries(store, edition)[in_doubt_address]
     assert (row.state, row.attempt) == (QUEUED, 1)
 
@@ -80,7 +80,9 @@ def test_retry_failed_requeues_and_resumes_edition(
         )
         resumed_edition = factories.reload_edition(tx, edition)
         assert (resumed_edition.state, resumed_edition.finished_at) == (EditionState.SENDING, None)
-        events = [event for event in tx.editions.list_events(edition) if event.what == "retry"]
+        events = [
+            event for event in tx.editions.list_events(edition) if event.event_type == "retry"
+        ]
         assert [(event.actor, event.detail) for event in events] == [
             ("Amina", "2 failed and expired queued again")
         ]
