@@ -146,7 +146,8 @@ class EditionFinder(EditionContentQueries):
             .order_by(schema.edition_event.c.id)
         )
         return [
-            EditionEvent(row.at, row.event_type, row.actor, row.detail, row.actor_key) for row in rows
+            EditionEvent(row.at, row.event_type, row.actor, row.detail, row.actor_key)
+            for row in rows
         ]
 
     def _build_edition(self, row: Row[Any]) -> Edition:
