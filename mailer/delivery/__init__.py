@@ -16,7 +16,12 @@
     process_identity.py    a worker's name, which shows another worker that it has died
     smtp.py                one conversation with a relay, phase by phase
     smtp_socket.py         the socket beneath it, and the reader of replies
+    relay_errors.py        the errors of a relay in words
     replies.py             the only judge of a reply
+    refusals.py            judges about which party a refusal speaks
+    refusal_codes.py       codes and phrases of refusals, their meanings and advice
+    refusal_tracker.py     counts refusals alike, and decides when an edition pauses
+    reply_report.py        explains the replies of an edition's report
     options.py             the settings of one run
 
 A run needs no article and no template, and compares no clock with another machine's.

@@ -12,6 +12,7 @@ connect, EHLO, goes on       relay rests   relay rests,  relay rests   relay res
 STARTTLS, AUTH                             for long
 MAIL           goes on       relay rests   relay rests,  relay rests   lost: sent over a new link
                                            for long
+                                           (552: refused)
 RCPT           goes on       deferred      refused       deferred      lost
                              (552 too)
 DATA           goes on       deferred      refused       deferred      lost
@@ -114,6 +115,8 @@ def _judge_code(phase: Phase, code_class: int, code: int) -> Verdict:
         is_expected = code_class == 2
     if is_expected:
         return Verdict.ACCEPTED
+    if phase is Phase.MAIL and code == 552:  # RFC 1870 §6.1: this message is too large
+        return Verdict.REFUSED
     if phase in _PROTOCOL_PHASES:
         did_answer = code_class in (4, 5) or phase is not Phase.MAIL
         return Verdict.RELAY if did_answer else Verdict.LOST

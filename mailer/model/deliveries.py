@@ -109,14 +109,26 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyGroup:
+    """Deliveries in the same state whose replies are alike: with the same `signature`. `reply` is
+    one of the replies, as it was recorded."""
+
+    state: DeliveryState
+    signature: str
+    reply: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """The numbers of an edition: deliveries by state, exclusions by reason, replies by text."""
+    """The numbers of an edition: deliveries by state, exclusions by reason, replies that are alike,
+    except those of accepted messages."""
 
     edition: Edition
     states: Mapping[DeliveryState, int]
     excluded: Mapping[Exclusion, int]
     by_language: Mapping[str, int]
-    refusals: Mapping[str, int]
+    replies: tuple[ReplyGroup, ...]
 
     @property
     def total(self) -> int:
@@ -147,7 +159,7 @@ class RecipientStatus:
 
 class Claim(NamedTuple):
     """A delivery as its worker has claimed it, with all that a connection needs. `attempt` counts
-    this one."""
+    this one. `requeued_for` is the signature of the refusals for which it was queued again."""
 
     id: int
     edition_id: int
@@ -157,11 +169,13 @@ class Claim(NamedTuple):
     language: str
     stories: int
     attempt: int
+    requeued_for: str = ""
 
 
 class Settlement(NamedTuple):
     """The outcome of a message that passed the gate of worker `worker_id`. `retry_after` is in
-    seconds; without `counts_as_attempt` the recipient's attempt is not spent."""
+    seconds; without `counts_as_attempt` the recipient's attempt is not spent. Replies that are
+    alike have the same `signature`; an empty one leaves the earlier one in place."""
 
     delivery_id: int
     worker_id: int
@@ -169,6 +183,7 @@ class Settlement(NamedTuple):
     reply: str = ""
     retry_after: float = 0.0
     counts_as_attempt: bool = True
+    signature: str = ""
 
 
 class EmbargoBlock(NamedTuple):

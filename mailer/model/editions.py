@@ -97,7 +97,8 @@ class Edition:
     `opening` is the editor's, by language, in Markdown. `asked_at` is when approval was last
     requested; `last_notified_state` and `last_notified_hash` are the state and the content that
     staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
-    state, if they state one."""
+    state, if they state one. `pause_signatures` identify the refusals alike that delivery paused it
+    for."""
 
     id: int
     uid: str
@@ -130,6 +131,7 @@ class Edition:
     role: EditionRole = EditionRole.PLAIN
     embargo_until: datetime | None = None
     change: ChangeNote | None = None
+    pause_signatures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from mailer.app import Mailer
 from mailer.delivery.process_identity import is_dead
+from mailer.delivery.refusal_codes import RefusalSubject
+from mailer.delivery.refusals import judge_recorded_reply
 from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
 from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
@@ -20,6 +22,14 @@ FAILURES_SHOWN_FOR = timedelta(days=7)
 
 OVERDUE_AFTER = timedelta(minutes=1)
 """Time after its cut-off at which an occurrence that no worker has made counts as overdue."""
+
+MIN_REFUSED_SERVICE_MAILS = 5
+"""Mails about sign-ups refused for our reasons, none accepted since, that a person should see."""
+
+MAX_SERVICE_REPLIES = 100
+"""Replies to mails about sign-ups that are looked at, the latest first."""
+
+_OUR_SUBJECTS = frozenset({RefusalSubject.SENDER, RefusalSubject.MESSAGE})
 
 MAX_EDITIONS = 100
 """Editions shown of each kind."""
@@ -52,7 +62,9 @@ class WorkerStatus:
     `waiting` editions are in review. `stranded` ones are approved, or were put up for approval and
     are drafts again, and have no time: only a person sends them. `stopped` ones are paused or on
     hold. `failed` are those of the last days with a delivery that failed, expired or is in
-    doubt."""
+    doubt. `refused_service_mails` are the replies to the last mails about sign-ups, the latest
+    first, if at least :data:`MIN_REFUSED_SERVICE_MAILS` were refused for reasons that speak of this
+    office and none was accepted since."""
 
     worker: SchedulerHealth
     now: datetime
@@ -65,6 +77,7 @@ class WorkerStatus:
     stopped: tuple[Edition, ...]
     held_occurrences: tuple[SavedOccurrence, ...]
     failed: tuple[DeliveryReport, ...]
+    refused_service_mails: tuple[str, ...] = ()
 
     @property
     def problems(self) -> Iterator[str]:
@@ -88,10 +101,16 @@ class WorkerStatus:
                 reason = edition.reason or "it has no time to be sent"
                 yield f"edition {edition.id} is {edition.state}: {reason}"
         for edition in self.stopped:
-            yield f"edition {edition.id} is {edition.state}"
+            reason = f": {edition.reason}" if edition.reason else ""
+            yield f"edition {edition.id} is {edition.state}{reason}"
         for held_occurrence in self.held_occurrences:
             slug = held_occurrence.digest_slug
             yield f"{slug} of {held_occurrence.rule_time:%a %d %b %H:%M} is on hold"
+        if self.refused_service_mails:
+            yield (
+                f"the last {len(self.refused_service_mails)} mails about sign-ups were refused for"
+                f" our reasons, the latest with {self.refused_service_mails[0]}"
+            )
         for report in self.failed:
             counts = ", ".join(f"{count} {word}" for word, count in count_failures(report).items())
             yield f"edition {report.edition.id}: {counts}"
@@ -152,7 +171,22 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
         ),
         held_occurrences=tuple(tx.schedules.list_occurrences_on_hold()),
         failed=tuple(one for one in reports if count_failures(one)),
+        refused_service_mails=_list_refused_service_mails(tx),
     )
+
+
+def _list_refused_service_mails(tx: SqlTransaction) -> tuple[str, ...]:
+    """Return the replies to the last mails about sign-ups that were refused for our reasons, up to
+    the last one that was accepted; none if there are too few."""
+    refused_replies = []
+    for state, reply in tx.outbox.list_service_replies(MAX_SERVICE_REPLIES):
+        if state is DeliveryState.SENT:
+            break
+        judgement = judge_recorded_reply(reply)
+        if judgement is not None and judgement.subject in _OUR_SUBJECTS:
+            refused_replies.append(reply)
+    is_enough = len(refused_replies) >= MIN_REFUSED_SERVICE_MAILS
+    return tuple(refused_replies) if is_enough else ()
 
 
 def _read_sending(tx: SqlTransaction, report: DeliveryReport) -> SendingEdition:

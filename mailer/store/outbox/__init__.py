@@ -5,6 +5,7 @@
     statements.py     the statements of these moves
     embargo_gate.py   what the gate stops because of embargoes and kills
     workers.py        the workers that deliver, and taking over from dead ones
+    refused.py        deliveries that were refused for our reasons
     reports.py        what people ask afterwards
     notices.py        mails to staff
     service_mails.py  mails about sign-ups, in rolling editions

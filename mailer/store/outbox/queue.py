@@ -33,6 +33,7 @@ from mailer.store import schema
 from mailer.store.editions import revert
 from mailer.store.outbox import statements
 from mailer.store.outbox.embargo_gate import GateBlockQueries
+from mailer.store.outbox.refused import RefusedQueries
 from mailer.store.outbox.statements import (
     claimed,
     in_flight,
@@ -44,7 +45,7 @@ from mailer.store.outbox.statements import (
 from mailer.store.prepared_statements import encode_numbers, encode_rows
 
 
-class QueueQueries(GateBlockQueries):
+class QueueQueries(GateBlockQueries, RefusedQueries):
     """The moves that the ledger makes with deliveries of editions."""
 
     # ---- a ledger batch -------------------------------------------------------------------------
@@ -139,13 +140,14 @@ class QueueQueries(GateBlockQueries):
         """Write what became of messages. If a worker has lost a row in the meantime, only the
         relay's acceptance counts, whatever state the row is in."""
         accepted: list[tuple[int, str]] = []
-        others: list[tuple[int, int, str, str, int, float]] = []
-        for delivery_id, worker_id, state, reply, delay, spend in settlements:
+        others: list[tuple[int, int, str, str, int, float, str]] = []
+        for delivery_id, worker_id, state, reply, delay, spend, signature in settlements:
             if state is DeliveryState.SENT:
                 accepted.append((delivery_id, reply))
             else:
+                unspent = 0 if spend else 1
                 others.append(
-                    (delivery_id, worker_id, state.value, reply, 0 if spend else 1, delay)
+                    (delivery_id, worker_id, state.value, reply, unspent, delay, signature)
                 )
         if accepted:
             statements.ACCEPTED.run(self._db, {"news": encode_rows(accepted)})
@@ -184,15 +186,21 @@ class QueueQueries(GateBlockQueries):
     ) -> int:
         """Queue an edition's deliveries in these states again (only `delivery_ids`, if given), and
         return their number. A failed delivery gets its attempt back. Raises BadTransition for a
-        state that does not lead back to the queue."""
+        state that does not lead back to the queue.
+
+        If a failed delivery is refused alike again, it fails at once (`requeued_for`)."""
         for state in states:
             if DeliveryState.QUEUED not in DELIVERY_TRANSITIONS[state]:
                 raise BadTransition(f"a delivery that is {state} can't be queued again")
         spent_states = [state for state in states if state is not DeliveryState.FAILED]
         total = 0
-        for group_states, attempt in (
-            (spent_states, schema.delivery.c.attempt),
-            ([one for one in states if one not in spent_states], schema.delivery.c.attempt - 1),
+        for group_states, attempt, requeued_for in (
+            (spent_states, schema.delivery.c.attempt, schema.delivery.c.requeued_for),
+            (
+                [state for state in states if state not in spent_states],
+                schema.delivery.c.attempt - 1,
+                schema.delivery.c.signature,
+            ),
         ):
             if not group_states:
                 continue
@@ -207,6 +215,7 @@ class QueueQueries(GateBlockQueries):
                     **released_values,
                     state=DeliveryState.QUEUED.value,
                     attempt=attempt,
+                    requeued_for=requeued_for,
                     next_attempt_at=schema.database_now(),
                 )
             ).rowcount
