@@ -157,7 +157,7 @@ _CODES: dict[RefusalMeaning, str] = {
     ),
     REPUTATION: "5.7.28 5.7.510 5.7.512 5.7.514 5.7.606 5.7.607 5.7.608",
     TOO_LARGE: "5.3.4 5.2.3",
-    CONTENT: "5.6.0 5.6.1 5.6.2 5.6.3 5.6.5 5.6.6 5.6.8 5.6.11",
+    CONTENT: "5.6.1 5.6.2 5.6.3 5.6.5 5.6.6 5.6.8 5.6.11",
 }
 
 MEANINGS_BY_CODE: dict[str, RefusalMeaning] = {
@@ -218,6 +218,7 @@ PHRASES: tuple[tuple[re.Pattern[str], RefusalMeaning], ...] = (
     (_compile(r"reverse (?:dns|hostname|lookup)|\bptr\b|helo (?:command )?rejected|\behlo\b"),
      NO_REVERSE_DNS),
     (_compile(r"starttls|must (?:issue|use) tls|encryption (?:is )?required"), TLS_REQUIRED),
+    (_compile(r"(?:message|mail) size|size limit"), TOO_LARGE),
     (_compile(r"(?:daily|hourly|sending|message|recipient|rate|account)[\w ]{0,20}"
               r"(?:limit|quota)|(?:limit|quota)[\w ]{0,20}per (?:day|hour|minute)"
               r"|too many (?:messages|recipients|mails|e-?mails)|rate[- ]?limit"
@@ -261,8 +262,8 @@ PHRASES: tuple[tuple[re.Pattern[str], RefusalMeaning], ...] = (
     (_compile(r"recipient (?:only accepts|has not|does not accept)|not accepting (?:mail|messages)"
               r"|restricted (?:to|recipient)"),
      NOT_ALLOWED_TO_WRITE),
-    (_compile(r"(?:message|mail|data|content)\b.{0,30}(?:too (?:large|big|long)|exceeds|size limit)"
-              r"|(?:message|mail) size|size (?:limit )?exceed|maximum (?:message )?size|too large"
+    (_compile(r"(?:message|mail|data|content)\b.{0,30}(?:too (?:large|big|long)|exceeds)"
+              r"|size exceed|maximum (?:message )?size|too large"
               r"|exceeds? (?:\w+ )?(?:maximum|fixed|size)"),
      TOO_LARGE),
     (_compile(r"virus|malware|attachment|malicious|phish|message (?:header|content|format)"
