@@ -2,7 +2,7 @@
 
 The table follows RFC 5321 §4.2 and §4.3.2, and the practice of relays: RCPT 452 means "too many
 recipients for now", and 552 is often sent for the same (RFC 5321 §4.5.3.1.10 asks clients to treat
-both as temporary).
+both as temporary). MAIL 552 refuses this message for its size (RFC 1870 §6.1).
 
 ============== ============= ============= ============= ============= =============================
 phase          2xx (DATA:    4xx           5xx           421           silence, a closed link,
@@ -12,7 +12,6 @@ connect, EHLO, goes on       relay rests   relay rests,  relay rests   relay res
 STARTTLS, AUTH                             for long
 MAIL           goes on       relay rests   relay rests,  relay rests   lost: sent over a new link
                                            for long
-                                           (552: refused)
 RCPT           goes on       deferred      refused       deferred      lost
                              (552 too)
 DATA           goes on       deferred      refused       deferred      lost

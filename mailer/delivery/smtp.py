@@ -319,9 +319,13 @@ class RelayConnection:
     def _breaks_pipelining(self, reply: Reply, *, is_later: bool = False) -> bool:
         """Check whether a relay that offers PIPELINING objects to commands that it read ahead, or
         has lost one of them, so that the next one is out of order."""
-        if not self.supports_pipelining or reply.code // 100 not in (4, 5):
+        if not self.supports_pipelining:
             return False
-        return bool(_PIPELINING_WORDS.search(reply.text)) or (reply.code == 503 and is_later)
+        if reply.verdict is Verdict.LOST and reply.code // 100 in (2, 3):
+            return True  # the reply to another command
+        is_failure = reply.code // 100 in (4, 5)  # an accepted message stays accepted
+        has_words = is_failure and bool(_PIPELINING_WORDS.search(reply.text))
+        return has_words or (reply.code == 503 and is_later)
 
     def _close_after_break(self, reply: Reply) -> Reply:
         """Close the connection: the message was not accepted, and is sent over a new one."""
