@@ -34,9 +34,7 @@ def add_source(
     every: Annotated[str, typer.Option(help="How often the worker polls it: 5m to 7d.")] = "30m",
     queue: Annotated[
         bool,
-        typer.Option(
-            "--queue", help="Queue its articles; default: they are drafts until staff queue them."
-        ),
+        typer.Option("--queue", help="Queue its articles at once; default: make drafts."),
     ] = False,
     kind: Annotated[
         ArticleKind, typer.Option(help="Kind of articles that state none.")
@@ -52,7 +50,7 @@ def add_source(
 ) -> None:
     """Add a source, which `mailer worker` polls.
 
-    Articles arrive as drafts, for staff to queue with `mailer article queue`; --queue queues them
+    Its articles become drafts, which staff queue with `mailer article queue`; --queue queues them
     at once. Only addresses on the public internet are fetched.
 
     Example: mailer source add our-site --wordpress https://www.example.org/ --every 15m"""
@@ -163,7 +161,7 @@ def show_source(name: Name, json: JsonOption = False) -> None:
 
 @app.command("poll")
 def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Poll a source now. A dry run fetches it and shows what it would bring, but saves nothing.
+    """Poll a source now. A dry run shows what would be imported, and saves nothing.
 
     Example: mailer source poll our-site"""
     from mailer.intake import extra
@@ -215,7 +213,7 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
             out.print_note(f"  {omission}")
     for queued_article in poll_result.unchanged_queued:
         out.print_note(
-            f"changed at the source, but queued already, so it stays as it is: {queued_article}"
+            f"changed at the source, but already queued here, so not updated: {queued_article}"
         )
     for problem in poll_result.problems:
         out.print_note(f"refused: {problem}")
@@ -230,7 +228,7 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
 
 @app.command("resume")
 def resume_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Resume polling a source that failed or was gone.
+    """Resume polling a source that failed or was reported as gone.
 
     Example: mailer source resume our-site"""
     out = Output(json)

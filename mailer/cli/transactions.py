@@ -1,4 +1,4 @@
-"""Opening the mailer with a transaction, to read or to write."""
+"""Opening the mailer together with a transaction for reading or writing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ def open_for_reading() -> "Iterator[tuple[Mailer, SqlTransaction]]":
 
 
 class _DryRunRollbackError(Exception):
-    """Leaves a transaction of a dry run."""
+    """Ends a dry run's transaction, so that it is rolled back."""
 
 
 @contextmanager
@@ -41,8 +41,8 @@ def open_for_writing(
 ) -> "Iterator[tuple[Mailer, SqlTransaction]]":
     """Open the mailer and a transaction that is committed at the end.
 
-    A dry run is undone instead, and noted on `out` if one is given. An action that an embargo
-    refuses is undone as well, but the attempt is recorded."""
+    A dry run is rolled back instead, with a note on `out` if one is given. An action that an
+    embargo refuses is rolled back too, but the attempt is recorded."""
     from mailer.app import open_mailer
 
     with open_mailer(load_settings()) as mailer:
@@ -59,6 +59,6 @@ def open_for_writing(
                 raise
             from mailer import embargoes
 
-            with mailer.store.begin() as tx:  # the action is undone; the attempt is recorded
+            with mailer.store.begin() as tx:  # the action is rolled back; the attempt is recorded
                 embargoes.record_attempt(tx, resolve_actor(""), error, mailer.clock())
             raise

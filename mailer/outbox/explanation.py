@@ -92,8 +92,8 @@ def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
 
 _EXCLUSION_REASONS = {
     Exclusion.UNTRUSTED: "it is an advance copy, and they are not trusted with embargoes",
-    Exclusion.HAS_IT: "they have got the release by another of its editions",
-    Exclusion.HAS_NOTHING: "they have got no earlier version of what it is about",
+    Exclusion.HAS_IT: "they got the release in another of its editions",
+    Exclusion.HAS_NOTHING: "they have no earlier version of the release",
 }
 
 
@@ -128,9 +128,8 @@ def _describe_delivery(
             )
         case DeliveryState.SUPPRESSED if delivery.reply == UNTRUSTED_REPLY:
             return (
-                f"{address} did not get {edition_label}: between planning and sending they "
-                "were trusted with "
-                f"embargoes no more ({updated_on})."
+                f"{address} did not get {edition_label}: after planning and before sending, the "
+                f"contact was marked as untrusted with embargoes ({updated_on})."
             )
         case DeliveryState.SUPPRESSED:
             return (
@@ -151,8 +150,8 @@ def _describe_delivery(
             )
         case DeliveryState.QUEUED if delivery.reply == KILLED_REPLY:
             return (
-                f"{address} has not got {edition_label}, and won't: a story of it was killed, or "
-                "is to be."
+                f"{address} has not got {edition_label}, and will not get it: one of its stories "
+                f"was killed, or someone requested its kill."
             )
         case DeliveryState.QUEUED if delivery.reply == EMBARGOED_REPLY:
             return (

@@ -56,7 +56,7 @@ def _queue_again(
 
 def _check_begun(edition: Edition) -> None:
     if edition.planned_at is None or edition.state is EditionState.CANCELLED:
-        word = "was cancelled" if edition.planned_at else "has not begun to be sent"
+        word = "was cancelled" if edition.planned_at else "has not started"
         raise Refused(
             f"edition {edition.id} {word}",
             next_steps=[NextStep("show_edition", edition=edition.id)],

@@ -44,7 +44,7 @@ def request_kill(
         if existing.confirmed_at:
             raise Refused(f"{slug} was killed")
         raise Refused(
-            f"{existing.asked_by} asked already for {slug} to be killed",
+            f"{existing.asked_by} has already asked for {slug} to be killed",
             next_steps=[NextStep("confirm_kill", slug=slug)],
         )
     story_articles = find_queued_articles(tx, slug)

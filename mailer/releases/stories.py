@@ -62,8 +62,8 @@ def check_fingerprint(previewed: str, current: str) -> None:
     """Raise ApprovalVoid unless what would be sent now is what was previewed."""
     if previewed != current:
         raise ApprovalVoid(
-            "it is not what it was a moment ago: its text, or who gets it, has changed",
-            hint="look at it once more",
+            "its text or its recipients have changed since you looked at it",
+            hint="look at it again",
         )
 
 

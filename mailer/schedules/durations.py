@@ -13,7 +13,7 @@ def parse_duration(text: str, option: str) -> timedelta:
     match = _DURATION.fullmatch(text.strip().lower())
     if match is None or not any(match.groups()):
         raise InputError(
-            f"{text!r} is no length of time", where=option, hint="such as 90m, 2h or 1d 12h"
+            f"{text!r} is not a duration", where=option, hint="such as 90m, 2h or 1d 12h"
         )
     days, hours, minutes = (int(part or 0) for part in match.groups())
     if max(days, hours, minutes) > 100_000:

@@ -143,7 +143,7 @@ def _prepare_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition, log: 
         available = len(tx.editions.find_queued_slugs(edition.stories))
         if available < settings.fewest:
             reason = (
-                f"only {available} of its stories are left, and this digest wants {settings.fewest}"
+                f"only {available} of its stories are left, and this digest needs {settings.fewest}"
             )
             if settings.when_empty is WhenEmpty.PUT_ON_HOLD:
                 edition = editions.put_on_hold(tx, WORKER, edition, now, reason=reason)
@@ -238,7 +238,7 @@ def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction)
     grace = editions.get_policy(tx, edition).grace
     if now - earliest_start >= grace + _MINUTE:
         lateness, allowed_lateness = format_duration(now - earliest_start), format_duration(grace)
-        reason = f"it was to be sent {lateness} ago, and may be late by {allowed_lateness}"
+        reason = f"it is {lateness} late; its grace is {allowed_lateness}"
         editions.put_on_hold(tx, WORKER, edition, now, reason=reason)
         log.warning("on hold", edition=edition.id, why=reason)
         return

@@ -119,7 +119,8 @@ class Worker:
             self._log.warning("no mail can be composed", error=str(error))
         if not (settings.notices.approvers or settings.notices.watchers):
             self._log.warning(
-                "nobody is told", hint="name somebody in [notices], or in each digest"
+                "no member of staff is notified",
+                hint="name approvers or watchers in [notices], or in each digest",
             )
 
     def _is_alive(self) -> bool:

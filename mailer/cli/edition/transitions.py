@@ -86,7 +86,7 @@ def schedule_edition(
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     send_time: Annotated[
         SendTimeBasis,
-        typer.Option(help="By the clock of that zone, or by each reader's own."),
+        typer.Option(help="Use the clock of that zone, or each reader's own."),
     ] = SendTimeBasis.OFFICE,
     by: ByOption = "",
     json: JsonOption = False,
@@ -198,7 +198,7 @@ def resume_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Resume a paused edition; then `mailer send` it.
+    """Resume a paused edition. `mailer send` or the worker continues it.
 
     Example: mailer edition resume 3"""
     out = Output(json)
@@ -240,18 +240,20 @@ def retry_deliveries(
     number: EditionNumber,
     failed: Annotated[
         bool,
-        typer.Option("--failed", help="The deliveries that the relay refused or that expired."),
+        typer.Option(
+            "--failed", help="Retry the deliveries that the relay refused or that expired."
+        ),
     ] = False,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue failed deliveries again; then `mailer send` the edition.
+    """Queue failed deliveries again. `mailer send` or the worker sends them.
 
     Example: mailer edition retry 3 --failed"""
     if not failed:
         raise UsageError(
-            "give --failed, to say which deliveries",
+            "say which deliveries to retry: give --failed",
             hint="for deliveries in doubt, use `mailer delivery in-doubt resend`",
         )
     out = Output(json)

@@ -1,4 +1,5 @@
-"""Moving, skipping and sending early single occurrences of a digest; its rule stays."""
+"""Changing single occurrences of a digest (moving, skipping, sending early), without changing the
+rule."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -25,7 +26,7 @@ from mailer.store import SqlTransaction
 When = Annotated[
     str,
     typer.Argument(
-        help="The occurrence's date by the rule; add the time if there are several that day: "
+        help="The occurrence's original date; add the time if there are several that day: "
         "2026-12-18, '2026-12-18 09:00'."
     ),
 ]
@@ -44,7 +45,7 @@ def move_occurrence(
 ) -> None:
     """Move an occurrence to another time in its zone, even if it was skipped or is on hold.
 
-    Its edition moves along, and keeps its approval.
+    If its edition exists already, it moves too and keeps its approval.
 
     Example: mailer schedule move weekly 2026-12-25 --to '2026-12-24 12:00'"""
     wall_time = parse_local_time(new_time, "--to")
@@ -69,7 +70,7 @@ def skip_occurrence(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Skip an occurrence. Its edition is cancelled, and the next edition may have its stories.
+    """Skip an occurrence. Its edition is cancelled, and its stories are free for the next edition.
 
     Example: mailer schedule skip weekly 2026-12-25 --reason 'the office is closed'"""
     _change_occurrence(
@@ -85,7 +86,7 @@ def restore_occurrence(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Undo moving or skipping an occurrence: it is due at its original time again.
+    """Undo moving or skipping an occurrence, so that it is due at its original time again.
 
     Example: mailer schedule restore weekly 2026-12-25"""
     _change_occurrence(
@@ -142,7 +143,8 @@ def show_history(
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """Show what became of a digest's occurrences, latest first, and what staff moved or skipped.
+    """Show the outcomes of a digest's occurrences, latest first, and which ones staff moved or
+    skipped.
 
     Example: mailer schedule history weekly"""
     with open_for_reading() as (_, tx):

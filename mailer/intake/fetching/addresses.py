@@ -97,7 +97,7 @@ def _parse_parts(url: str) -> WebAddress:
     if len(url) > LONGEST:
         raise _create_error(f"the address is longer than {LONGEST:,} characters")
     if holds_control(url) or "\\" in url:
-        raise _create_error("the address holds a character that no web address has")
+        raise _create_error("the address holds a character that is not allowed in web addresses")
     parts = _PARTS.fullmatch(url)
     if parts is None:
         raise _create_error(

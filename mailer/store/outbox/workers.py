@@ -16,7 +16,7 @@ from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.prepared_statements import PreparedStatement
 
-DIED = "the sender died after the message was let out"
+DIED = "the worker died after the message passed the gate"
 
 _worker_id = bindparam("one", type_=BigInteger)
 _HEARTBEAT = PreparedStatement(
