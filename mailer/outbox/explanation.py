@@ -1,4 +1,4 @@
-"""Explain in one sentence why an address got an edition, or did not."""
+"""Explain in one sentence why an address got an edition or did not get it."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ def _format_moment(moment: datetime | None) -> str:
 
 
 def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
-    """Explain in one sentence why this address did, or did not, get this edition."""
+    """Explain in one sentence why this address got this edition or did not get it."""
     address = addresses.normalise_address(address)
     status = tx.outbox.get_recipient_status(edition, address)
     edition_label = f"edition {edition.id} ({edition.name})"

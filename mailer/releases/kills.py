@@ -1,4 +1,4 @@
-"""Kills: two people take a release back, and its recipients are asked not to use it."""
+"""Kills: two people withdraw a release, and its recipients are asked not to use it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,8 +33,8 @@ MAX_NEWSLETTERS = 1000
 def request_kill(
     tx: Transaction, actor: Actor, slug: str, reasons: Mapping[str, str], now: datetime
 ) -> tuple[tuple[Edition, ...], tuple[str, ...]]:
-    """Ask, as the first of two people, for a release to be taken back. Until the second person
-    confirms, its editions being sent are paused.
+    """Request, as the first of two people, that a release is killed. Its editions that are being
+    sent are paused until the second person confirms.
 
     Returns the paused editions and the warnings. Raises Refused if nothing was sent or a kill was
     requested already, and InputError as ``correct_release`` does."""
@@ -86,7 +86,7 @@ def withdraw_kill(tx: Transaction, actor: Actor, slug: str, now: datetime) -> tu
 
 
 def _get_kill_request(tx: Transaction, slug: str) -> Kill:
-    """Return the request to kill a release that is unconfirmed. Raises Refused and NotFound."""
+    """Return the unconfirmed request to kill a release. Raises Refused and NotFound."""
     tx.lock_releases()
     kill_request = tx.releases.find_kill(slug)
     if kill_request is None:
@@ -107,7 +107,8 @@ def _get_kill_request(tx: Transaction, slug: str) -> Kill:
 def preview_kill(
     tx: Transaction, actor: Actor, slug: str, renderer: Renderer, now: datetime
 ) -> tuple[Kill, CorrectionResult]:
-    """Do everything that :func:`confirm_kill` would do, and undo it. Raises as it does."""
+    """Do everything that :func:`confirm_kill` would do, and roll it back. Raises the same
+    errors."""
     with discard_changes(tx):
         kill_request = _get_kill_request(tx, slug)
         result = confirm_kill(tx, actor, slug, renderer, now)
@@ -117,11 +118,11 @@ def preview_kill(
 def confirm_kill(
     tx: Transaction, actor: Actor, slug: str, renderer: Renderer, now: datetime
 ) -> CorrectionResult:
-    """Confirm, as the second of two people, that a release is taken back.
+    """Confirm, as the second of two people, that a release is killed.
 
     The story leaves every edition that is not sent, its page and archive entries close, its queued
-    deliveries are cancelled, and its recipients are asked not to use it. Raises Refused if the
-    same person asked for it."""
+    deliveries are cancelled, and its recipients are asked not to use it. Raises Refused if the same
+    person requested the kill."""
     kill_request = _get_kill_request(tx, slug)
     if actor.is_same_person(kill_request.asked_by_key):
         raise Refused(
@@ -163,8 +164,8 @@ def _create_kill_editions(
     kill_request: Kill,
     now: datetime,
 ) -> list[Edition]:
-    """Create an edition for each list that the release was sent to. The story is still queued: no
-    edition can be made of a killed one."""
+    """Create an edition for each list that the release was sent to. This happens while the story is
+    still queued, since no edition can be made of a killed story."""
     last_by_list = {edition.list: edition for edition in release_editions if edition.planned_at}
     return [
         editions.create_edition(
@@ -186,7 +187,7 @@ def _create_kill_editions(
 def _pause_newsletters(
     tx: Transaction, actor: Actor, kill_request: Kill, now: datetime
 ) -> Iterator[Edition]:
-    """Pause newsletters with the story that are being sent: a person decides about the rest."""
+    """Pause newsletters with the story that are being sent, so that a person decides about them."""
     slug = kill_request.slug
     reason = f"it holds {slug}, which was killed: {kill_request.reason}"
     for edition in tx.editions.list_recent_editions([EditionState.SENDING], MAX_NEWSLETTERS):

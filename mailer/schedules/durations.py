@@ -9,7 +9,8 @@ _DURATION = re.compile(r"(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?")
 
 
 def parse_duration(text: str, option: str) -> timedelta:
-    """``90m``, ``2h``, ``1d 12h``. Raises InputError naming the option."""
+    """Parse a duration such as ``90m``, ``2h`` or ``1d 12h``. Raises InputError naming the
+    option."""
     match = _DURATION.fullmatch(text.strip().lower())
     if match is None or not any(match.groups()):
         raise InputError(
@@ -22,7 +23,7 @@ def parse_duration(text: str, option: str) -> timedelta:
 
 
 def format_duration(length: timedelta) -> str:
-    """As :func:`parse_duration` reads it; to the minute."""
+    """Format a duration to the minute, so that :func:`parse_duration` can read it."""
     minutes = int(length.total_seconds()) // 60
     parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "m"))
     return " ".join(f"{count}{unit}" for count, unit in parts if count) or "0m"

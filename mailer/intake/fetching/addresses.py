@@ -1,8 +1,8 @@
 """Parse web addresses, and accept them in one spelling only.
 
-Attackers bypass a guard with a host that one program reads as a name and another as a number:
-``127.1``, ``0x7f000001``, ``127。0。0。1``, a backslash, a user name before an @. Only plain
-spellings pass.
+Attackers bypass checks with a host that one program reads as a name and another as a number:
+``127.1``, ``0x7f000001``, ``127。0。0。1``, a backslash, a user name before an @. Only plain spellings
+pass.
 """
 
 import re
@@ -23,7 +23,7 @@ INNER_NAMES = (
     "localhost", "localdomain", "local", "internal", "home.arpa",
     "intranet", "private", "corp", "home", "lan",
 )  # fmt: skip
-"""Names that only mean something inside a network: RFC 6761, 6762, 8375, ICANN's .internal, and
+"""Names that have a meaning only inside a network: RFC 6761, 6762, 8375, ICANN's .internal, and
 names that ICANN does not delegate because so many networks use them."""
 
 _PORTS = {"http": 80, "https": 443}
@@ -33,14 +33,14 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _QUAD = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _UNESCAPED = "!$%&'()*+,-./:;=?@[]_~"
-"""Characters beside letters and digits that a path and a query may hold unescaped (RFC 3986 §3.3).
-Brackets are among them, as many sites write them."""
+"""Characters, apart from letters and digits, that a path and a query may hold unescaped (RFC 3986
+§3.3). Brackets are among them, as many sites write them."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebAddress:
     """A checked address. `host` is an ASCII name in lower case or an IP address without brackets;
-    `target` is path and query as they go over the wire."""
+    `target` is the path and query in the form that is sent."""
 
     scheme: str
     host: str
@@ -59,7 +59,7 @@ class WebAddress:
 
 
 def parse_address(url: str) -> WebAddress:
-    """Parse `url` into the one accepted spelling, without its fragment.
+    """Parse `url` into the single accepted spelling, without its fragment.
 
     Raises a permanent FetchError for any other address. The error shows no password."""
     try:
@@ -146,8 +146,8 @@ def _normalise_host_name(text: str) -> str:
     name = name.removesuffix(".")
     labels = name.split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        # inet_aton and browsers take such hosts for IPv4 (WHATWG URL, "ends in a number"), while
-        # other programs take some spellings for names.
+        # inet_aton and browsers read such hosts as IPv4 (WHATWG URL, "ends in a number"), while
+        # other programs read some of the spellings as names.
         if not _QUAD.fullmatch(text) or parse_ip(text) is None:
             raise _create_error(
                 "the address's host looks like a number but is not a plain IPv4 address"

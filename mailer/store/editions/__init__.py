@@ -1,3 +1,3 @@
-"""Editions: their records, their contents, and how they return to draft.
+"""Editions: their records, their contents, and their return to draft.
 
 This package imports nothing: the stores of other nouns import its parts."""

@@ -55,9 +55,9 @@ class EditionQueries(EditionContentQueries):
     """The part of ``EditionStore`` about states, approvals, times and events."""
 
     def find_edition(self, edition_id: int) -> Edition | None:
-        """Return the edition, or None. In a transaction that writes, its row is locked: on
-        PostgreSQL two transactions would otherwise read the same state, and the second undo what
-        the first did."""
+        """Return the edition, or None. A transaction that writes locks its row. Otherwise, two
+        transactions on PostgreSQL could read the same state, and the second would undo the change
+        of the first."""
         statement = _SELECT.where(schema.edition.c.id == edition_id)
         if self._locks_rows:
             statement = statement.with_for_update(of=schema.edition)

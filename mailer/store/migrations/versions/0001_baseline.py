@@ -1,6 +1,6 @@
 """The baseline: the schema of the first release.
 
-It repeats the tables instead of importing them, as the schema of today's code may change while this
+It repeats the tables instead of importing them, since the schema in the code may change, but this
 revision must not. A migration test compares the result with the schema.
 
 Revision: 1, the first.
@@ -803,7 +803,7 @@ _TRIGGERS = {
         BEGIN SELECT RAISE(ABORT, 'the log of consent is append-only'); END""",
         """CREATE TRIGGER consent_is_kept BEFORE DELETE ON consent WHEN OLD.address IS NOT NULL
         BEGIN SELECT RAISE(ABORT, 'the log of consent is append-only'); END""",
-        # REPLACE takes a row away without asking the triggers of DELETE (SQLite, lang_replace).
+        # REPLACE removes a row without running the triggers of DELETE (SQLite, lang_replace).
         """CREATE TRIGGER consent_is_not_replaced BEFORE INSERT ON consent
         WHEN EXISTS (SELECT 1 FROM consent WHERE id = NEW.id)
         BEGIN SELECT RAISE(ABORT, 'the log of consent is append-only'); END""",
