@@ -261,7 +261,7 @@ def _build_source_article(
 
 def _choose_body(entry: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """Return the body's HTML and its construct. The body is the longest of the contents, as that is
-    the whole text, or else the summary."""
+    the whole text. Without contents, it is the summary."""
     contents = [
         content for content in entry.get("content", ()) if str(content.get("value", "")).strip()
     ]

@@ -150,5 +150,5 @@ class Priority(StrEnum):
 
     @property
     def weight(self) -> int:
-        """How many messages are sent for each message of an edition with low priority."""
+        """Number of messages that are sent for each message of an edition with low priority."""
         return {"urgent": 64, "normal": 8, "low": 1}[self.value]

@@ -169,7 +169,7 @@ class EditionBody:
         parts: list[Any] = [
             self.language, self.subject, self.text, self.html, self.marker, self.stories,
         ]  # fmt: skip
-        if self.attachments:  # included only if there are any, so that approvals from before attachments existed stay valid
+        if self.attachments:  # approvals from before attachments existed stay valid
             parts.append(
                 [
                     (attachment.name, attachment.media_type, attachment.sha256)

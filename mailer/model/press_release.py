@@ -16,7 +16,7 @@ class AssetKind(StrEnum):
 
 
 class Carriage(StrEnum):
-    """How an asset comes with the mail: as a link or attached."""
+    """The way in which an asset comes with the mail: as a link or attached."""
 
     LINK = "link"
     ATTACH = "attach"

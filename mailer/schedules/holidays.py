@@ -18,7 +18,7 @@ _MAX_SHIFT_DAYS = 14
 
 
 class OnFreeDay(StrEnum):
-    """What happens to a date on a free day."""
+    """The rule for a date on a free day."""
 
     SKIP = "skip"
     BEFORE = "before"

@@ -12,7 +12,7 @@ _UNDATED_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class ImportAction(StrEnum):
-    """What to do with an entry."""
+    """An action for an entry."""
 
     IMPORT = "import"
     """Add its article, or revise it."""

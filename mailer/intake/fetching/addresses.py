@@ -1,8 +1,8 @@
 """Parse web addresses, and accept them in one spelling only.
 
 Attackers bypass checks with a host that one program reads as a name and another as a number:
-``127.1``, ``0x7f000001``, ``127。0。0。1``, a backslash, a user name before an @. Only plain spellings
-pass.
+``127.1``, ``0x7f000001``, ``127。0。0。1``, a backslash, a user name before an @. Only plain
+spellings are accepted.
 """
 
 import re

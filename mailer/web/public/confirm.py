@@ -1,6 +1,6 @@
-"""Confirmation of a sign-up or of a new address: the page that asks "was it you?".
+"""The page on which people confirm a sign-up or a new address ("was it you?").
 
-Opening the link changes nothing, because scanners open links; the page's button confirms.
+Opening the link changes nothing, because scanners open links. The button on the page confirms.
 """
 
 import json
@@ -42,8 +42,8 @@ def submit_confirmation(
     chosen_lists = form.get_values("list") if "list" in form else None
     if confirmation.kind is ConfirmationKind.SIGN_UP:
         if form.get_value("seen") not in {"", _hash_shown_choices(confirmation)}:
-            # The address was signed up again since the page was opened. Readers agree only to
-            # choices that they were shown.
+            # The address was signed up again after the page was opened. Readers must agree only to
+            # choices that the page showed.
             return _render_confirmation(request, tx, confirmation, has_changed=True, status=409)
         if chosen_lists is None and "choice" in form:
             return _render_confirmation(
@@ -60,7 +60,7 @@ def submit_confirmation(
             wording=site.build_wording(language),
             accepted_lists=chosen_lists,
         )
-    except (Refused, InputError) as error:  # the address was suppressed, or the list removed
+    except (Refused, InputError) as error:  # the address was suppressed, or the list was removed
         raise UndoWrite(lambda _: site.refuse_link(request)) from error
     return _render_confirmation(request, tx, confirmed)
 
@@ -126,7 +126,7 @@ def _list_chosen_lists(tx: SqlTransaction, confirmation: Confirmation) -> Sequen
 
 
 def _hash_shown_choices(confirmation: Confirmation) -> str:
-    """Return a short hash of the choices that the page shows, which its form sends back."""
+    """Return a short hash of the choices that the page shows. The form sends this hash back."""
     shown_choices = json.dumps(
         [confirmation.language, confirmation.wishes.to_plain()], sort_keys=True
     )

@@ -1,8 +1,8 @@
-"""Pages of stories that have no address elsewhere: the targets of a mail's “read more”.
+"""Pages of stories that have no canonical address: the targets of "read more" in mails.
 
-A story gets its page when an edition with it begins, for a list whose archive anybody may read. The
-page shows the queued article, with its latest fixes. An embargoed or withdrawn story gets the same
-answer as one that never existed. A story that was sent as a release has a press page instead
+A story gets its page when an edition with it starts for a public list. The page shows the queued
+article in its latest revision. For an embargoed or withdrawn story, the answer is the same as if it
+never existed. A story that was sent as a release has a press page instead
 (``releases/press_pages.py``).
 """
 
@@ -21,7 +21,7 @@ from mailer.web.public.releases import structured_data
 
 
 def find_story_pages(tx: SqlTransaction, slug: str) -> ReleasePage | None:
-    """Return a story's pages in all its languages, or None if it may not be read here."""
+    """Return a story's pages in all its languages, or None if the story has no public page."""
     opened_at = tx.editions.find_story_sent_at(slug)
     story_articles = tx.articles.find_articles(
         ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))

@@ -153,7 +153,7 @@ def _save_preferences(
         if frequency in mailing_list.frequencies:
             membership_changes["frequency"] = Frequency(frequency)
         if membership is None:
-            # Their link has proved that the address is theirs: no confirmation is needed.
+            # Their link proves that the address is theirs, so no confirmation is needed.
             evidence = Evidence(
                 ConsentAction.CONFIRMED, PREFERENCES_SOURCE, LawfulBasis.CONSENT, wording
             )
@@ -174,7 +174,7 @@ def _save_preferences(
 def _read_chosen_topics(
     tx: SqlTransaction, form: SubmittedForm, mailing_list: MailingList
 ) -> tuple[str, ...]:
-    """Return the topics chosen on a list, or () for all topics, including those added later.
+    """Return the topics chosen on a list, or () for all topics, including future ones.
 
     Raises InputError if the form has no topic."""
     all_topics = [topic.slug for topic in tx.lists.list_topics()]

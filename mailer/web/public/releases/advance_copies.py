@@ -1,7 +1,8 @@
-"""Advance copies: each trusted contact's own page of a release that is still embargoed.
+"""Advance copies: the private pages of a release that is still embargoed, one for each trusted
+contact.
 
-Each request checks again that the contact is still trusted, and records the look at the page before
-it is answered.
+Each request checks again that the contact is still trusted, and records the visit before it is
+answered.
 """
 
 from collections.abc import Collection
@@ -33,10 +34,10 @@ from mailer.web.public.releases.rendering import (
 )
 
 MAX_AGENT_LENGTH = 200
-"""Characters of a browser's name that the embargo's log keeps."""
+"""Maximum length of a browser's name in the embargo's log, in characters."""
 
 _PRIVATE_HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex, nofollow"}
-"""Headers of a page that belongs to one person: no cache stores it, no search engine lists it."""
+"""Headers of a private page, which caches must not store and search engines must not list."""
 
 
 def show_advance_copy(request: Request, token: str) -> Response:
@@ -79,8 +80,8 @@ def download_file(request: Request, token: str, digest: str, name: str) -> Respo
 class _AdvanceReader:
     """The contact whose link asks for an advance copy.
 
-    `release` and `edition` are None if they may not have it: the link is invalid, they have left
-    the list or are no longer trusted, or the edition was stopped."""
+    `release` and `edition` are None if the contact may not have it, because the link is invalid,
+    they have left the list or are no longer trusted, or the edition was stopped."""
 
     def __init__(self, request: Request, token: str, request_description: str) -> None:
         self.release: ReleasePage | None = None
@@ -108,7 +109,7 @@ class _AdvanceReader:
             return
         now = self._site.mailer.clock()
         active_embargoes = editions.find_embargoed_stories(tx, edition, now)
-        # The link of an earlier version shows the newest, in which corrections are marked.
+        # The link of an earlier version shows the newest version, in which corrections are marked.
         release_editions = tx.editions.list_release_editions(edition.stories[0], edition.list)
         visible_editions = [
             release_edition
@@ -135,13 +136,14 @@ class _AdvanceReader:
 
     def refuse_request(self) -> Response:
         """Answer a contact who may not have the copy. Raises HTTPException 410 if the release was
-        withdrawn, which they may know."""
+        withdrawn, which contacts may know."""
         if self._was_withdrawn:
             raise HTTPException(410)
         return self._site.refuse_link(self._request)
 
     def get_embargo_view(self, language: str) -> Any:
-        """Return the end of the embargo as the page shows it, or None if it has ended."""
+        """Return the end of the embargo in the form for the page, or None if the embargo has
+        ended."""
         assert self.edition is not None
         with self._site.mailer.store.read() as tx:
             embargo = tx.embargoes.find_embargo(self.edition.stories[0])
