@@ -7,14 +7,15 @@
     ├── UsageError              2: the options of the command contradict each other
     ├── ConfigError             3: configuration, secret key or database is invalid
     │   └── SchemaError         3: the database is older or newer than this program
-    ├── PartlyDone              4: some of it was done; the message says what was not ├── Refused
-    5: understood, but a rule forbids it │   ├── BadTransition       5: the state does not lead to
-    the requested one │   ├── ApprovalVoid        5: the approval does not cover what would be sent
-    │   ├── Embargoed           5: an embargo forbids it until it ends │ └── ConcurrencyError    5:
-    another process changed the same record first ├── TokenError 1: a link that this office did not
-    sign, or that has expired ├── FetchError              1: an address that cannot be fetched, or
-    must not be └── RelayError              1: the relay cannot be used at all (no recipient's
-    attempt is spent)
+    ├── PartlyDone              4: some of it was done; the message says what was not
+    ├── Refused                 5: understood, but a rule forbids it
+    │   ├── BadTransition       5: the state does not lead to the requested one
+    │   ├── ApprovalVoid        5: the approval does not cover what would be sent
+    │   ├── Embargoed           5: an embargo forbids it until it ends
+    │   └── ConcurrencyError    5: another process changed the same record first
+    ├── TokenError              1: a link that this office did not sign, or that has expired
+    ├── FetchError              1: an address that cannot be fetched, or must not be
+    └── RelayError              1: the relay cannot be used at all (no recipient's attempt is spent)
 
 An error carries facts, not commands: a `code` that programs can rely on, the wrong `field` and
 `value`, and `next_steps` that are possible, as data. Each interface puts them into words: the

@@ -72,7 +72,7 @@ class Notice:
     occurrence: str = ""
 
 
-_SEND_NOW = "Send it now all the same"
+_SEND_NOW = "Send it now anyway"
 
 
 def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
@@ -99,7 +99,7 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
         case NoticeKind.APPROVED:
             of_edition = (
                 ("Look at it", f"mailer edition preview {number}"),
-                ("Take the approval back", f"mailer edition reopen {number}"),
+                ("Withdraw the approval", f"mailer edition reopen {number}"),
             )
             if notice.send_at is None:  # an edition without a time is sent only by a person
                 of_edition += ((_SEND_NOW, f"mailer send {number}"),)
@@ -111,7 +111,7 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
         case NoticeKind.PAUSED:
             of_edition = (
                 ("See the figures", f"mailer edition report {number}"),
-                ("Let it go on", f"mailer edition resume {number}"),
+                ("Resume it", f"mailer edition resume {number}"),
             )
         case NoticeKind.ON_HOLD:
             of_edition = (

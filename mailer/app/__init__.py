@@ -1,7 +1,8 @@
 """The wiring: builds a :class:`Mailer` from the settings.
 
-    mailer.py     the class that joins settings, database and clock messages.py   messages of an
-    edition, and previews rendering.py  the renderer for verbs
+    mailer.py     the class that joins settings, database and clock
+    messages.py   messages of an edition, and previews
+    rendering.py  the renderer for verbs
 
 Rules stand beside their nouns (``mailer.editions``, ``mailer.releases`` …), as functions that take
 an open transaction.

@@ -237,8 +237,10 @@ def _stop_if_requested(
         )
         edition = editions.get_edition(tx, edition_id)
         refusal_count = len(repeated_refusals.delivery_ids)
-        reason = f"{refusal_count} recipients were refused with the same reply "
-        f"({repeated_refusals.refusal_text})"
+        reason = (
+            f"{refusal_count} recipients were refused with the same reply "
+            f"({repeated_refusals.refusal_text})"
+        )
         editions.pause_edition(
             tx,
             DELIVERY,

@@ -3,8 +3,8 @@
 settings.py      the settings of a digest, and their checks
 story_choice.py  the choice of stories for the next edition
 schedules.py     schedules and blackouts
-calendar.py      occurrences with the decisions of staff, and the steps that are due occurrences.py
-move, skip or restore an occurrence, or send it now
+calendar.py      occurrences with the decisions of staff, and the steps that are due
+occurrences.py   move, skip or restore an occurrence, or send it now
 """
 
 from mailer.digests.settings import add_digest, check_settings, edit_digest, get_digest

@@ -65,9 +65,8 @@ def _apply_move(
     moment = local_time.to_utc(wall_time, zones.get_zone(zone))
     edition = _find_open_edition(tx, planned)
     if edition is not None:
-        if (
-            edition.state is EditionState.ON_HOLD
-        ):  # moving the occurrence is the decision that it was on hold for
+        # Moving the occurrence is the decision for which the edition was on hold.
+        if edition.state is EditionState.ON_HOLD:
             edition = editions.reopen_edition(tx, actor, edition, now)
         send_time = SendTimeBasis.READER if planned.reader_zones else SendTimeBasis.OFFICE
         if moment <= now:

@@ -2,11 +2,12 @@
 
     editing.py         making an edition and changing it
     composing.py       records to frozen bodies
-    approval.py        approvals, each bound to a hash policy.py          the rules that a digest
-    sets for its editions send_times.py      setting and clearing a send time, reopening, visibility
-    in the archive embargo_checks.py  checks that no embargo or kill forbids sending sending.py
-    starting an edition, and marking it as sent transitions.py     changes of state: pause, resume,
-    cancel …
+    approval.py        approvals, each bound to a hash
+    policy.py          the rules that a digest sets for its editions
+    send_times.py      setting and clearing a send time, reopening, visibility in the archive
+    embargo_checks.py  checks that no embargo or kill forbids sending
+    sending.py         starting an edition, and marking it as sent
+    transitions.py     changes of state: pause, resume, cancel …
 
 An approval covers a hash over the mails and their audience. Any later change to the edition or to
 one of its articles returns the edition to draft.

@@ -25,10 +25,8 @@ reads them, since expat takes 3 µs and 200 bytes for each distinct name."""
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (
-        codecs.BOM_UTF32_LE,
-        "utf-32-le",
-    ),  # checked before UTF-16, whose mark is the beginning of this one
+    # Checked before UTF-16, whose mark is the beginning of this one.
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-if (
-    TYPE_CHECKING
-):  # imported only for types: every verb's module imports this one, and needs few of the nouns
+# Imported only for types: every verb's module imports this one, and needs few of the nouns.
+if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from mailer.model.stores.audience import ListStore, SegmentStore, SignUpStore, SubscriberStore

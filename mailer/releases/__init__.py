@@ -2,9 +2,11 @@
 
 article_import.py  importing an article file with its attachments and embargo
 flow.py            the editions of a release: preview, confirm
-corrections.py     sending a new version to those who have an earlier one kills.py
-withdrawing a release, by two people follow_up.py       recipients that become known late stories.py
-the articles, editions and texts of a release's story pages.py           the press pages
+corrections.py     sending a new version to those who have an earlier one
+kills.py           withdrawing a release, by two people
+follow_up.py       recipients that become known late
+stories.py         the articles, editions and texts of a release's story
+pages.py           the press pages
 """
 
 from mailer.releases.article_import import import_article

@@ -161,9 +161,8 @@ def _check_changed(tx: Transaction, slug: str, begun: Sequence[Edition], now: da
     changed_at = find_last_change(tx, slug)
     embargo = tx.embargoes.find_embargo(slug)
     if embargo is not None and embargo.is_active(now):
-        changed_at = max(
-            changed_at, embargo.set_at
-        )  # contacts who have a copy with the old embargo must be told
+        # Contacts who have a copy with the old embargo must be told.
+        changed_at = max(changed_at, embargo.set_at)
     last_planned_at = max(edition.planned_at for edition in begun if edition.planned_at)
     if changed_at <= last_planned_at:
         raise Refused(

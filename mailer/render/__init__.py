@@ -2,13 +2,16 @@
 or a service mail.
 
     compose.py       an edition -> its frozen bodies
-    notices.py       a notice to staff -> its frozen body service_mails.py a service mail (about a
-    sign-up) -> its body views.py         records -> the plain data that templates see releases.py
-    a press release -> the plain data that templates see environment.py   the sandboxed Jinja2, its
-    filters, and personal fields translations.py  words of a mail's frame, from .po files
-    text_part.py     sanitised HTML -> the text part inline.py        CSS -> style attributes; the
-    only import of premailer colours.py       contrast (WCAG 2.2) checks.py        requirements that
-    every mail must meet
+    notices.py       a notice to staff -> its frozen body
+    service_mails.py a service mail (about a sign-up) -> its body
+    views.py         records -> the plain data that templates see
+    releases.py      a press release -> the plain data that templates see
+    environment.py   the sandboxed Jinja2, its filters, and personal fields
+    translations.py  words of a mail's frame, from .po files
+    text_part.py     sanitised HTML -> the text part
+    inline.py        CSS -> style attributes; the only import of premailer
+    colours.py       contrast (WCAG 2.2)
+    checks.py        requirements that every mail must meet
 
 Rendering is pure: it uses no database, no network and no clock.
 """

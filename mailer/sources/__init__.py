@@ -1,8 +1,8 @@
 """Sources: feeds, WordPress sites and folders that articles are imported from automatically.
 
-    settings.py    add, find and resume sources, and record the results of reading them decisions.py
-    decide what to do with an entry or a file (pure code) importing.py   apply the decisions, and
-    poll a source from reading to saving
+    settings.py    add, find and resume sources, and record the results of reading them
+    decisions.py   decide what to do with an entry or a file (pure code)
+    importing.py   apply the decisions, and poll a source from reading to saving
 
 An imported article is a draft until staff queue it, unless the source may queue articles itself. An
 entry is recognised by its key in the source and by its content: an unchanged entry changes nothing,

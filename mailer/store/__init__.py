@@ -3,12 +3,14 @@
     transaction.py          the transaction, with the store of each noun
     engine.py               the engine, its transactions, and the revision of the schema
     schema/                 the tables
-    migrations/             Alembic's migrations, starting from an empty database articles.py,
-    audience/, digests.py, schedules.py, editions/, archive.py, sources.py, releases/, outbox/
-    the stores of the nouns leases.py               the lease that decides which worker ticks
+    migrations/             Alembic's migrations, starting from an empty database
+    articles.py, audience/, digests.py, schedules.py, editions/, archive.py, sources.py,
+    releases/, outbox/      the stores of the nouns
+    leases.py               the lease that decides which worker ticks
     locks.py                the lock for changes to stories, embargoes, releases and sources
-    retention.py            the removal of data whose retention has ended upsert.py
-    INSERT … ON CONFLICT on both databases slug_lookup.py          the id of a record by its slug
+    retention.py            the removal of data whose retention has ended
+    upsert.py               INSERT … ON CONFLICT on both databases
+    slug_lookup.py          the id of a record by its slug
     prepared_statements.py  statements that run thousands of times a minute
 
 Commands, pages and the worker open a transaction (:meth:`Store.begin`), which commits when the

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if (
-    TYPE_CHECKING
-):  # a command needs few nouns, so the transaction imports a store only when it is used
+# A command needs few nouns, so the transaction imports a store only when it is used.
+if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mailer.store.article_store import SqlArticleStore

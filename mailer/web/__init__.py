@@ -6,8 +6,10 @@ nothing from other hosts. SQL, SMTP and the rules of nouns do not belong here.
 
     public/         the subscribers' pages, the archive and the press pages: `mailer serve`
     inbox.py        a local mail client over a folder of .eml files: `mailer inbox`
-    mail_folder.py  the folder of the inbox: an index of its messages, and parsing a message for
-    display mail_frame.py   prepares a mail's HTML for a frame without network access sockets.py
-    opens the socket for the pages templates/      templates, with a folder for each group of pages
-    static/ style sheets and icons locale/         the translations of the public pages
+    mail_folder.py  the folder of the inbox: an index of messages, and one message parsed
+    mail_frame.py   prepares a mail's HTML for a frame without network access
+    sockets.py      opens the socket for the pages
+    templates/      templates, with a folder for each group of pages
+    static/         style sheets and icons
+    locale/         the translations of the public pages
 """

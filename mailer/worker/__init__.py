@@ -1,13 +1,16 @@
 """The worker: the process that keeps the calendar. It assembles editions at their cut-off, takes
 them to the outbox, notifies staff, and delivers.
 
-    process.py        the process: starting and ending its threads clock.py          the tick: the
-    only import of APScheduler scheduler.py      the work of a tick, and the lease that decides
-    which worker ticks jobs.py the jobs of editions and occurrences, each in its own transaction
-    notices.py        notices to staff confirmations.py  answers to sign-ups and changes of address,
-    and welcomes sources.py polling sources retention.py      deleting data whose retention has
-    ended status.py         the state of the office: due, being sent, waiting, failed systemd.py
-    readiness and watchdog (sd_notify)
+    process.py        the process: starting and ending its threads
+    clock.py          the tick: the only import of APScheduler
+    scheduler.py      the work of a tick, and the lease that decides which worker ticks
+    jobs.py           the jobs of editions and occurrences, each in its own transaction
+    notices.py        notices to staff
+    confirmations.py  answers to sign-ups and changes of address, and welcomes
+    sources.py        polling sources
+    retention.py      deleting data whose retention has ended
+    status.py         the state of the office: due, being sent, waiting, failed
+    systemd.py        readiness and watchdog (sd_notify)
 
 Any number of workers may run. All deliver; the one that holds the lease ticks. The lease does not
 prevent an occurrence from being made twice: the unique row of each occurrence does.

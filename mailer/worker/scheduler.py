@@ -74,9 +74,8 @@ class Scheduler:
         self._calendar_read_at: datetime | None = None
         self._followed_up_at = datetime.min.replace(tzinfo=UTC)
         self._last_errors: dict[str, str] = {}
-        self._conflicted: set[str] = (
-            set()
-        )  # jobs that failed last time because another process was first
+        # Jobs that failed last time because another process was first.
+        self._conflicted: set[str] = set()
         self._retention = RetentionRounds(mailer, log)
 
     @property

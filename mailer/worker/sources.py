@@ -78,9 +78,8 @@ class SourcePoller:
             message = replace_control(str(error))
             self._log.warning("source", source=source.settings.name, error=message)
             return
-        except (
-            Exception
-        ) as error:  # the error is recorded in the source; the next sources are still polled
+        # The error is recorded in the source, and the next sources are still polled.
+        except Exception as error:
             self._log.error("internal error", while_doing="polling a source", exc_info=error)
             return
         if poll_result is None:

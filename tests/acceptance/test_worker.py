@@ -175,7 +175,7 @@ def test_digest_policy_is_edited_and_shown(office: Shell, tmp_path: Path) -> Non
     office("digest", "edit", "daily", "--remind", "")
     assert "reminders" not in office("digest", "show", "daily").out
     for words, message in (
-        (("--grace", "soon"), "is no length of time"),
+        (("--grace", "soon"), "is not a duration"),
         (("--grace", "30d"), "not between 0m and 14d"),
         (("--remind", "0m"), "not between 1m and 14d"),
         (("--approver", "nobody"), "is not a mail address"),

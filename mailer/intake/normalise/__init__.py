@@ -1,11 +1,12 @@
 """Normalise HTML from any source: return equivalent Markdown, its rendering, and the omissions.
 
 tree.py      HTML -> a tree, as a browser would build it
-clean.py     the tree -> a tree with only the article's text, and with absolute addresses pasted.py
-interprets HTML that word processors put on the clipboard blocks.py    the tree -> blocks, which are
-equal for articles with the same meaning inline.py    the content of a block: text with marks
-markdown.py  blocks -> Markdown that reads back as the same blocks html.py blocks -> HTML, for
-formatting that Markdown lacks
+clean.py     the tree -> a tree with only the article's text, and with absolute addresses
+pasted.py    interprets HTML that word processors put on the clipboard
+blocks.py    the tree -> blocks, which are equal for articles with the same meaning
+inline.py    the content of a block: text with marks
+markdown.py  blocks -> Markdown that reads back as the same blocks
+html.py      blocks -> HTML, for formatting that Markdown lacks
 """
 
 from dataclasses import dataclass

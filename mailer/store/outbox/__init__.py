@@ -1,11 +1,14 @@
 """The outbox: planning an edition's deliveries, and moving them through their states.
 
-    plan.py           the plan of deliveries: one INSERT … SELECT queue.py          claim, gate,
-    settle: the changes of state that the ledger makes statements.py     the SQL statements for
-    these changes embargo_gate.py   messages that the gate stops because of embargoes and kills
-    workers.py the workers that deliver, and taking over from dead workers reports.py        reports
-    and explanations for people notices.py        mails to staff service_mails.py  mails about
-    sign-ups, in rolling editions story_masks.py    the bits of stories for each topic
+    plan.py           the plan of deliveries: one INSERT … SELECT
+    queue.py          claim, gate, settle: the changes of state that the ledger makes
+    statements.py     the SQL statements for these changes
+    embargo_gate.py   messages that the gate stops because of embargoes and kills
+    workers.py        the workers that deliver, and taking over from dead workers
+    reports.py        reports and explanations for people
+    notices.py        mails to staff
+    service_mails.py  mails about sign-ups, in rolling editions
+    story_masks.py    the bits of stories for each topic
 
 Each method runs one or a few statements, which the ledger puts into short transactions. The allowed
 changes of state are in ``DELIVERY_TRANSITIONS``; every statement names the states from which it

@@ -7,22 +7,27 @@ POST: from a form, or as a mail provider's one-click request (RFC 8058).
     app.py               building the application, and serving it
     routes.py            the route table: every address, its handler and its form's fields
     public_site.py       code that handlers share: rendering a page, common refusals
-    page_languages.py    the language of a page, and its translations page_templates.py    the Jinja
-    environments middleware.py        headers of every answer, limits on requests, the log
-    error_pages.py       answers to requests that failed static_files.py      style sheets and icons
-    forms.py             reading a submitted form batched_writes.py    one thread for the writes of
-    all pages response_cache.py    a cache, for a second, of answers that are the same for all
-    readers
+    page_languages.py    the language of a page, and its translations
+    page_templates.py    the Jinja environments
+    middleware.py        headers of every answer, limits on requests, the log
+    error_pages.py       answers to requests that failed
+    static_files.py      style sheets and icons
+    forms.py             reading a submitted form
+    batched_writes.py    one thread for the writes of all pages
+    response_cache.py    a cache, for a second, of answers that are the same for all readers
 
     home.py              the lists to sign up for
     signup.py            sign-up, also in a frame of another site
     form_snippet.py      a sign-up form to paste into another site
-    confirm.py           confirming a sign-up or a new address unsubscribe.py       unsubscribing
-    from one list preferences/         lists, topics, language, pause, address, personal data
-    time_zone_picker.py  time zones, as cities to choose from archive.py           a mail in the
-    browser, earlier editions feeds.py             Atom, RSS, the sitemap stories.py
-    stories that have no address elsewhere releases/            press pages, press kits, advance
-    copies health.py            the health check
+    confirm.py           confirming a sign-up or a new address
+    unsubscribe.py       unsubscribing from one list
+    preferences/         lists, topics, language, pause, address, personal data
+    time_zone_picker.py  time zones, as cities to choose from
+    archive.py           a mail in the browser, earlier editions
+    feeds.py             Atom, RSS, the sitemap
+    stories.py           stories that have no address elsewhere
+    releases/            press pages, press kits, advance copies
+    health.py            the health check
 """
 
 from mailer.web.public.app import create_public_app, serve_public_pages

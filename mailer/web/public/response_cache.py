@@ -75,9 +75,8 @@ class ResponseCache:
             task.add_done_callback(
                 lambda finished_task: self._store_response(key, expires_at, finished_task)
             )
-        return await asyncio.shield(
-            task
-        )  # a client that disconnects must not cancel the task for others
+        # A client that disconnects must not cancel the task for others.
+        return await asyncio.shield(task)
 
     def _store_response(
         self, key: CacheKey, expires_at: float, finished_task: asyncio.Task[Response]

@@ -93,7 +93,8 @@ def test_systemd_is_notified_of_ready_watchdog_and_stopping(
     assert process.returncode == 0
     events = [json.loads(line)["event"] for line in err.splitlines()]
     assert events == [
-        "worker started", "nobody is told", "lease taken", "worker stopping", "worker stopped",
+        "worker started", "no member of staff is notified", "lease taken", "worker stopping",
+        "worker stopped",
     ]  # fmt: skip
 
 
