@@ -100,7 +100,7 @@ def _get_private_list(tx: "SqlTransaction", list_slug: str) -> MailingList:
     mailing_list = lists.get_list(tx, list_slug)
     if mailing_list.visibility is not Visibility.PRIVATE:
         raise Refused(
-            f"{list_slug!r} is a public list, which anybody may join",
+            f"{list_slug!r} is a public list, which anyone may join",
             hint="add media contacts to a private list",
             next_steps=[NextStep("add_private_list")],
         )

@@ -79,7 +79,7 @@ class Reply(NamedTuple):
 
     @property
     def is_answer(self) -> bool:
-        """True if the relay has answered for a message; a reply that is not SMTP is no answer."""
+        """True if the relay has answered for a message. A reply that is not SMTP does not count."""
         return self.verdict in _ANSWER_VERDICTS
 
     def __str__(self) -> str:

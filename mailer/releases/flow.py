@@ -187,7 +187,7 @@ def prepare_release(
     is_embargoed = embargo is not None and embargo.is_active(now)
     warnings: list[str] = []
     if mailing_list.visibility is Visibility.PUBLIC:
-        warnings.append(f"{mailing_list.slug} is a public list, which anybody may join")
+        warnings.append(f"{mailing_list.slug} is a public list, which anyone may join")
     composed_editions: list[Edition] = []
     base_edition = NewEdition(
         name=next(

@@ -92,7 +92,7 @@ def _get_kill_request(tx: Transaction, slug: str) -> Kill:
     if kill_request is None:
         find_begun_editions(tx, slug)
         raise Refused(
-            f"nobody has asked for {slug} to be killed",
+            f"no one has asked for {slug} to be killed",
             hint="one person asks for it first",
             next_steps=[NextStep("request_kill", slug=slug)],
         )

@@ -82,10 +82,10 @@ class WorkerStatus:
             yield f"{slug} of {occurrence.wall:%a %d %b %H:%M} is overdue"
         for edition in self.waiting:
             if edition.appointment and edition.appointment.moment <= self.now:
-                yield f"edition {edition.id} is late: nobody has approved it"
+                yield f"edition {edition.id} is late: it has not been approved"
         for edition in self.stranded:
             if edition.digest:  # a person sends an edition that belongs to no digest
-                reason = edition.reason or "it has no time to be sent"
+                reason = edition.reason or "it has no send time"
                 yield f"edition {edition.id} is {edition.state}: {reason}"
         for edition in self.stopped:
             yield f"edition {edition.id} is {edition.state}"

@@ -64,8 +64,8 @@ def apply_change(change: BulkChange, member: BulkMember, now: datetime) -> BulkR
     """Return the result of the change for one member.
 
     A member who follows all topics still follows all when a topic is added, and follows all other
-    topics when a topic is removed. A change that would leave no topic is skipped, as no chosen
-    topic means all topics."""
+    topics when a topic is removed. A change that would remove the last topic is skipped, because
+    choosing no topic means all topics."""
     membership = member.membership
     if change.unsubscribe:
         unsubscribed = replace(membership, state=MembershipState.UNSUBSCRIBED, left_at=now)

@@ -44,9 +44,7 @@ def create_edition(
     ] = "",
     language: Annotated[
         str,
-        typer.Option(
-            help="Fallback language for readers in whose language there is no translation."
-        ),
+        typer.Option(help="Fallback language for readers in languages without a translation."),
     ] = "",
     priority: Annotated[
         Priority, typer.Option(help="Priority among the editions being sent.")

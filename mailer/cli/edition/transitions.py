@@ -108,7 +108,7 @@ def schedule_edition(
             appointment,
             mailer.clock(),
         )
-        message = f"edition {number} ({edition.state}) is to be sent {wall_time:%a %d %b %Y %H:%M}"
+        message = f"edition {number} ({edition.state}) will be sent {wall_time:%a %d %b %Y %H:%M}"
         out.print_record(edition, f"{message} {zone_name}, {format_moment(appointment.moment)}")
 
 
@@ -132,7 +132,7 @@ def clear_send_time(
             None,
             mailer.clock(),
         )
-        out.print_record(edition, f"edition {number} ({edition.state}) has no time to be sent")
+        out.print_record(edition, f"edition {number} ({edition.state}) has no send time")
 
 
 @app.command("reopen", rich_help_panel=SENDING)

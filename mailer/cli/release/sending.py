@@ -39,9 +39,7 @@ def send_release(
     ] = "",
     language: Annotated[
         str,
-        typer.Option(
-            help="Fallback language for readers in whose language there is no translation."
-        ),
+        typer.Option(help="Fallback language for readers in languages without a translation."),
     ] = "",
     create_topics: Annotated[
         bool, typer.Option("--create-topics", help="Add topics that do not exist yet.")

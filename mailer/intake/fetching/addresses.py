@@ -105,7 +105,7 @@ def _parse_parts(url: str) -> WebAddress:
         )
     if "@" in parts[2]:
         raise _create_error(
-            "the address holds a user name or a password", "use an address that anybody may open"
+            "the address holds a user name or a password", "use an address that anyone may open"
         )
     authority = _AUTHORITY.fullmatch(parts[2])
     if authority is None:
@@ -157,7 +157,7 @@ def _normalise_host_name(text: str) -> str:
         raise _create_error("the address's host can't be looked up")
     if len(labels) == 1 or any(f".{name}".endswith(f".{inner}") for inner in INNER_NAMES):
         raise _create_error(
-            "the address's host is a name inside a network", "use an address that anybody may open"
+            "the address's host is a name inside a network", "use an address that anyone may open"
         )
     return name
 

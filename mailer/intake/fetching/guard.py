@@ -93,7 +93,7 @@ class FetchGuard:
             # about the network.
             raise FetchError(
                 "the address leads into a network that is not public",
-                hint="use an address that anybody may open",
+                hint="use an address that anyone may open",
                 is_permanent=True,
             )
 

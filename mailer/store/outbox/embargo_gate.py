@@ -96,7 +96,7 @@ class GateBlockQueries(SqlStore):
                 select(schema.kill.c.slug).where(schema.kill.c.slug.in_(edition.stories)).limit(1)
             )
             if slug := self._db.scalar(statement):
-                return f"{slug} was killed, or is to be"
+                return f"{slug} was killed, or a kill was requested"
         if edition.role is EditionRole.PLAIN:
             return ""
         later_edition_id = self._db.scalar(

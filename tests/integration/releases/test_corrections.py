@@ -296,7 +296,7 @@ def confirm_kill(mailer: Mailer, actor_name: str = "Bela") -> CorrectionResult:
 
 
 def test_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
-    with pytest.raises(Refused, match="nobody has asked for"):
+    with pytest.raises(Refused, match="no one has asked for"):
         confirm_kill(mailer)
     (paused,) = request_kill(mailer)
     with (
