@@ -27,7 +27,7 @@ def _load_rules() -> tuple[re.Pattern[str], frozenset[str], int]:
 def normalise_address(address: str, field: str = "address") -> str:
     """Return the canonical spelling of `address`. Raises InputError, which says what is wrong.
 
-    Only the form is checked. Whether the domain accepts mail shows only at the relay."""
+    Only the form is checked. Only the relay can tell whether the domain accepts mail."""
     plain, any_case, max_length = _load_rules()
     address = address.strip()
     try:

@@ -37,8 +37,8 @@ from typing import Any, ClassVar
 class NextStep:
     """A possible next step after an error: the name of an `action`, and its `facts`.
 
-    `NextStep("reopen_edition", edition=3)`. Every interface has words for every action. A test
-    compares the command line's words with the actions in the code."""
+    For example, `NextStep("reopen_edition", edition=3)`. Every interface has words for every
+    action. A test compares the command line's words with the actions in the code."""
 
     action: str
     facts: Mapping[str, Any]

@@ -127,7 +127,7 @@ class RelayHealth:
         return permit.incident != self._incident
 
     def return_permit(self, permit: ConnectionPermit) -> None:
-        """Return a permit that is not used or no longer used."""
+        """Return a permit that was not used or is no longer used."""
         with self._lock:
             if permit.incident == self._incident:
                 self._is_probing = False

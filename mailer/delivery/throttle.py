@@ -81,8 +81,8 @@ class DomainThrottle:
 
 
 class DomainThrottles:
-    """The limits by domain, in its wire form. The entry ``*`` holds for each domain without its own
-    entry."""
+    """The limits of each domain, by the domain's wire form. The entry ``*`` is for every other
+    domain."""
 
     def __init__(self, limits: Mapping[str, Throttle]) -> None:
         self._limits = dict(limits)

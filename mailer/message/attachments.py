@@ -21,7 +21,7 @@ class AttachedFile(NamedTuple):
 
 def encode_attachments(files: Sequence[AttachedFile], boundary: bytes) -> bytes:
     """Encode the files as parts of a multipart/mixed, from the delimiter after the text to the
-    closing delimiter. Return nothing if there are no files."""
+    closing delimiter. Return no bytes if there are no files."""
     if not files:
         return b""
     parts = []

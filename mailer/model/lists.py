@@ -41,9 +41,9 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class MailingList:
-    """A list, which people subscribe to separately. `language` and `time_zone` apply to members who
-    gave none; an empty `time_zone` means the office's. `welcome`: new members get a mail.
-    `frequencies` are the ones that members can choose: every edition, and those that a digest
+    """A mailing list. People subscribe to each list separately. `language` and `time_zone` apply to
+    members who gave none; an empty `time_zone` means the office's. `welcome`: new members get a
+    mail. `frequencies` are the ones that members can choose: every edition, and those that a digest
     serves. `members` is 0 if the members were not counted."""
 
     id: int

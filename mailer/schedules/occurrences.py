@@ -17,8 +17,7 @@ _REACH = 15 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a schedule's occurrences are: the rule's dates, at a time of day (to the minute) in an
-    IANA zone."""
+    """The timing of a schedule: a rule, a time of day (to the minute), and an IANA zone."""
 
     rule: Rule
     at: time
