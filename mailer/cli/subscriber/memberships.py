@@ -70,7 +70,9 @@ def unsubscribe_by_mail(
         )
         masked_address = addresses.mask_address(subscriber.address) if subscriber else ""
         slug = mailing_list.slug if mailing_list else ""
-        summary = f"{masked_address} is off {slug!r}" + (" already" if was_unsubscribed else "")
+        summary = f"{masked_address} is no longer on {slug!r}" + (
+            " already" if was_unsubscribed else ""
+        )
         if not masked_address or not slug:
             summary = "the subscriber no longer exists" if slug else "there is no such list"
         out.print_record(

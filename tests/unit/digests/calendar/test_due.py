@@ -149,7 +149,7 @@ def test_lateness_is_measured_in_minutes(grace: timedelta) -> None:
 
 
 def test_lateness_counts_from_office_time_not_reader_time() -> None:
-    """By then it is the day after on Kiritimati, since hours."""
+    """At that time it has been the next day on Kiritimati for hours."""
     made = parse_utc("2026-11-23 06:00")
     calendar = make_calendar(
         make_schedule("2026-11-23", created_at=made), reader_zones=[KIRITIMATI], grace=HOUR
