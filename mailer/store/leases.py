@@ -1,10 +1,10 @@
-"""Leases: the row that decides which worker ticks, with an epoch that grows when its holder
+"""Leases: a lease is the row that decides which worker ticks. Its epoch grows when its holder
 changes.
 
 Each transaction of the holder begins with :meth:`SqlLeaseStore.update_heartbeat`. A worker that
-takes the lease over changes the same row, so one of the two transactions comes first and the other
-sees it: no machine's clock decides. An observer measures with its own stopwatch how long a
-heartbeat stands still, as for delivering workers (``outbox/workers.py``).
+takes over the lease changes the same row, so one of the two transactions comes first and the other
+sees it; machines' clocks are not compared. An observer measures with its own monotonic clock how
+long a heartbeat has been unchanged, as for delivering workers (``outbox/workers.py``).
 """
 
 from datetime import datetime
@@ -41,11 +41,10 @@ class SqlLeaseStore(SqlStore):
     def take_lease(
         self, name: str, holder: str, last_lease: Lease | None, now: datetime
     ) -> int | None:
-        """Take a lease that is free (`last_lease` is None), or that has not changed since it was
-        read as `last_lease`.
+        """Take a lease that is free (`last_lease` is None), or one that has not changed since
+        `last_lease` was read.
 
-        Returns the new holder's epoch, or None if another worker was first or the holder is
-        alive."""
+        Returns the new epoch, or None if another worker was first or the holder is alive."""
         if last_lease is None:
             inserted_epoch = self._db.execute(
                 build_upsert(self._db.dialect.name, schema.lease)
@@ -66,8 +65,8 @@ class SqlLeaseStore(SqlStore):
         return last_lease.epoch + 1 if result.rowcount else None
 
     def update_heartbeat(self, name: str, epoch: int, now: datetime) -> bool:
-        """Show that the holder of this epoch is alive. Returns False if it is no longer the
-        holder."""
+        """Show that the holder of this epoch is alive. Returns False if another worker holds the
+        lease now."""
         result = self._db.execute(
             update(schema.lease)
             .where(

@@ -304,7 +304,7 @@ def test_missing_delivery_of_release_is_explained(
             tx, factories.reload_edition(tx, release_editions.release), TRUSTED
         )
     assert "not trusted with embargoes" in advance
-    assert "by another of its editions" in release
+    assert "in another of its editions" in release
 
 
 def test_page_views_are_exported_and_erased_with_the_contact(
