@@ -152,7 +152,7 @@ class TokenError(MailerError):
 
 
 class RelayError(MailerError):
-    """The relay cannot be used at all. Deliveries lose no attempt.
+    """The relay cannot be used at all. This does not count as an attempt of any delivery.
 
     If `is_permanent`, waiting will not help (the relay refuses the password or the sender, or its
     certificate is invalid)."""

@@ -98,5 +98,6 @@ class LazyCommand(TyperCommand):
         return command
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
-        """Make the context of the loaded command, with which the group continues."""
+        """Load the real command and make its context, so that the group runs the real command
+        instead of this stand-in."""
         return self.load_command().make_context(info_name, args, parent, **extra)

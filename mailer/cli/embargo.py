@@ -145,7 +145,7 @@ def list_embargoes(json: JsonOption = False) -> None:
 
 @app.command("log")
 def show_log(slug: StorySlug, json: JsonOption = False) -> None:
-    """Show an embargo's log: who set or moved it, what it refused, and who opened a private page.
+    """Show an embargo's log: who changed it, what it held back, and who opened an advance copy.
 
     --json shows long details in full.
 

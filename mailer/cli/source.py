@@ -201,7 +201,7 @@ def poll_source(
                 for outcome, article, omissions in poll_result.imported
             ],
             "unchanged": poll_result.unchanged,
-            "kept": poll_result.unchanged_queued,
+            "kept": poll_result.changed_after_queueing,
             "problems": poll_result.problems,
         },
         f"{name}: {poll_result}",
@@ -212,7 +212,7 @@ def poll_source(
         )
         for omission in sources.describe_omissions(omissions):
             out.print_note(f"  {omission}")
-    for queued_article in poll_result.unchanged_queued:
+    for queued_article in poll_result.changed_after_queueing:
         out.print_note(
             f"changed at the source, but already queued here, so not updated: {queued_article}"
         )

@@ -32,7 +32,7 @@ from mailer.sources.settings import record_failure, record_success, reload_sourc
 @dataclass(slots=True)
 class ImportResult:
     """The result of an import. `imported` are the articles that were added or revised;
-    `unchanged_queued` names articles that stay as staff left them although their entry has changed.
+    `changed_after_queueing` names articles that stay as staff left them although their entry has changed.
     `has_internal_errors`: a bug prevented the import of some entries, so all entries are fetched
     again next time."""
 
@@ -40,7 +40,7 @@ class ImportResult:
         default_factory=list
     )
     unchanged: int = 0
-    unchanged_queued: list[str] = field(default_factory=list)
+    changed_after_queueing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     has_internal_errors: bool = False
 
@@ -50,7 +50,7 @@ class ImportResult:
             "added": added_count,
             "revised": len(self.imported) - added_count,
             "unchanged": self.unchanged,
-            "changed in the source but left as staff queued them": len(self.unchanged_queued),
+            "changed in the source but left as staff queued them": len(self.changed_after_queueing),
             "refused": len(self.problems),
         }
         summary = ", ".join(f"{count} {label}" for label, count in counts.items() if count)
@@ -251,7 +251,7 @@ def apply_import(
     elif decision.action is ImportAction.LEAVE_UNCHANGED:
         result.unchanged += 1
     elif decision.action is ImportAction.KEEP_QUEUED:
-        result.unchanged_queued.append(decision.label)
+        result.changed_after_queueing.append(decision.label)
     else:
         assert decision.article is not None
         article, outcome = _import_content(

@@ -21,7 +21,8 @@ TICK = "tick"
 
 
 class Lease(NamedTuple):
-    """A lease and its holder. `beaten_at` is by the holder's clock, for people to read."""
+    """A lease and its holder. `heartbeat_at` is the time on the holder's clock, for people to
+    read."""
 
     epoch: int
     holder: str
@@ -36,7 +37,7 @@ class SqlLeaseStore(SqlStore):
         row = self._db.execute(
             select(schema.lease).where(schema.lease.c.name == name)
         ).one_or_none()
-        return Lease(row.epoch, row.holder, row.beat, row.beaten_at) if row else None
+        return Lease(row.epoch, row.holder, row.beat, row.heartbeat_at) if row else None
 
     def take_lease(
         self, name: str, holder: str, last_lease: Lease | None, now: datetime
@@ -48,7 +49,7 @@ class SqlLeaseStore(SqlStore):
         if last_lease is None:
             inserted_epoch = self._db.execute(
                 build_upsert(self._db.dialect.name, schema.lease)
-                .values(name=name, epoch=1, holder=holder, beat=0, beaten_at=now)
+                .values(name=name, epoch=1, holder=holder, beat=0, heartbeat_at=now)
                 .on_conflict_do_nothing()
                 .returning(schema.lease.c.epoch)
             ).scalar_one_or_none()
@@ -60,7 +61,7 @@ class SqlLeaseStore(SqlStore):
                 schema.lease.c.epoch == last_lease.epoch,
                 schema.lease.c.beat == last_lease.heartbeat,
             )
-            .values(epoch=last_lease.epoch + 1, holder=holder, beat=0, beaten_at=now)
+            .values(epoch=last_lease.epoch + 1, holder=holder, beat=0, heartbeat_at=now)
         )
         return last_lease.epoch + 1 if result.rowcount else None
 
@@ -74,7 +75,7 @@ class SqlLeaseStore(SqlStore):
                 schema.lease.c.epoch == epoch,
                 schema.lease.c.holder != "",
             )
-            .values(beat=schema.lease.c.beat + 1, beaten_at=now)
+            .values(beat=schema.lease.c.beat + 1, heartbeat_at=now)
         )
         return bool(result.rowcount)
 

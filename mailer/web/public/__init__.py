@@ -14,7 +14,7 @@ POST: from a form, or as a mail provider's one-click request (RFC 8058).
     static_files.py      style sheets and icons
     forms.py             reading a submitted form
     batched_writes.py    one thread for the writes of all pages
-    response_cache.py    a cache, for a second, of answers that are the same for all readers
+    response_cache.py    a one-second cache of answers that are the same for all readers
 
     home.py              the lists to sign up for
     signup.py            sign-up, also in a frame of another site

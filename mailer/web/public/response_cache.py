@@ -1,4 +1,4 @@
-"""A cache, for a second, of answers that are the same for all readers.
+"""A one-second cache of answers that are the same for all readers.
 
 When an edition is sent, many people open the same few pages at once. Rendering one of them takes 2
 to 9 ms of processor time; answering from the cache takes almost none.
