@@ -21,8 +21,8 @@ from mailer.model.deliveries import Claim, DeliveryState, Settlement
 class ActiveEditions:
     """The editions of a run. Only the ledger's thread writes here; other threads may read.
 
-    `delivering` holds the editions that are being delivered. `stopped` holds those that were
-    paused or cancelled: connections return the messages that they still have of them."""
+    `delivering` holds the editions that are being delivered. `stopped` holds those that were paused
+    or cancelled, whose remaining messages the connections return."""
 
     def __init__(self, scheduler: DispatchScheduler, clock: Callable[[], datetime]) -> None:
         self._scheduler = scheduler
@@ -53,7 +53,7 @@ class ActiveEditions:
     ) -> tuple[list[Settlement], set[int]]:
         """Turn outcomes into settlements and count them.
 
-        Returns (settlements, the ids of stopped editions that some settlements belong to)."""
+        Returns (settlements, ids of the stopped editions among them)."""
         moment = self._clock()
         settlements: list[Settlement] = []
         stopped_edition_ids: set[int] = set()
@@ -70,7 +70,7 @@ class ActiveEditions:
             if active_edition is None:
                 stopped_edition_ids.add(claim.edition_id)
             if reply.verdict is Verdict.ACCEPTED:
-                accepted_count += 1  # nearly every outcome is this one, so it has a short way
+                accepted_count += 1  # a shortcut for the most frequent outcome
                 accepted_by_relay[slot.relay] += 1
                 settlements.append(Settlement(claim.id, worker_id, DeliveryState.SENT, str(reply)))
             else:
@@ -83,7 +83,7 @@ class ActiveEditions:
         return settlements, stopped_edition_ids & self.stopped.keys()
 
     def _settle_outcome(self, outcome: MessageOutcome, moment: datetime, now: float) -> Settlement:
-        """Derive one settlement, and note what follows from it for the run."""
+        """Derive one settlement, and note its consequences for the run."""
         claim, reply = outcome.message.claim, outcome.reply
         active_edition = self.find_active_edition(claim)
         is_stuck = reply.verdict is Verdict.LOST and self._lost_links.is_stuck(
@@ -114,7 +114,7 @@ class ActiveEditions:
         self.progress.failed = max(self.progress.failed - count, 0)
 
     def remove_in_flight(self, slot: ConnectionSlot, claim: Claim) -> None:
-        """Count a message as no longer in flight: it is settled, or was never sent."""
+        """Count a message as no longer in flight, since it was settled or never sent."""
         slot.in_flight_count -= 1
         if self._scheduler.has_throttles:
             self._scheduler.release_throttle(slot, claim)

@@ -15,11 +15,12 @@ from mailer.delivery.replies import Reply, Verdict
 from mailer.model.deliveries import EXPIRE_AFTER, Claim, DeliveryState, Settlement
 
 MAX_LOST_LINKS = 3
-"""Lost links, each while the relay answered for other messages, after which a message is deferred:
-otherwise a message that breaks a relay's connections would be tried forever."""
+"""Number of lost links after which a message is deferred, if the relay answered for other messages
+in between. Otherwise a message that breaks connections would be tried forever."""
 
 STUCK_DELAY = 1.0
-"""Seconds for which a message that lost the link twice in a row waits, so that others go first."""
+"""Seconds for which a message waits after it lost the link twice in a row, so that others are sent
+first."""
 
 RATE_WINDOW = 10.0
 """Seconds over which the rate of messages is measured."""
@@ -28,8 +29,8 @@ RATE_WINDOW = 10.0
 class GatedMessage(NamedTuple):
     """A message that has passed the gate and that a connection may send.
 
-    It passed for the worker `worker_id` at `gated_at`, and must not be sent before `not_before`
-    (both in seconds of the monotonic clock)."""
+    The worker `worker_id` let it pass at `gated_at`. It must not be sent before `not_before` (both
+    in seconds of the monotonic clock)."""
 
     claim: Claim
     worker_id: int
@@ -38,7 +39,7 @@ class GatedMessage(NamedTuple):
 
 
 class MessageOutcome(NamedTuple):
-    """A message, and the reply by which a connection reports its outcome."""
+    """A connection's report about a message: the relay's reply."""
 
     message: GatedMessage
     reply: Reply
@@ -49,8 +50,8 @@ class DeliveryProgress:
     """The progress of a run, counted in deliveries.
 
     `turned_away` counts deliveries suppressed or cancelled at the gate. `waiting` names the reason
-    if the run waits. `rate` is messages a second over the last :data:`RATE_WINDOW` seconds, `left`
-    the number of deliveries still to be tried, `seconds_left` the time that they need at this rate
+    if the run waits. `rate` is messages a second over the last :data:`RATE_WINDOW` seconds. `left`
+    is the number of deliveries still to be tried, and `seconds_left` the time for them at this rate
     (None if unknown). `relays` counts the messages that each relay accepted; `troubles` says why a
     relay rests. `paused` holds the reasons of editions that were paused, `notes` other news of
     relays by their names."""
@@ -95,20 +96,21 @@ class RateMeter:
 
 
 class LostLinkTracker:
-    """Counts, for each message, the links lost before it was sent."""
+    """Counts for each message how many links were lost before it was sent."""
 
     def __init__(self) -> None:
         self._losses: dict[int, tuple[int, int]] = {}
 
     def is_stuck(self, claim: Claim, answered_count: int) -> bool:
-        """Check whether this message also lost the previous link: then others should go first."""
+        """Check whether the previous link was lost on the same message, so that others should be
+        sent first."""
         return self._losses.get(claim.id, (0, -1))[1] == answered_count
 
     def is_poison(self, claim: Claim, answered_count: int) -> bool:
         """Note a lost link, and check whether this message should now be deferred.
 
-        `answered_count` is the number of messages that relays have answered for so far: if they
-        answer for none, the message is not the cause."""
+        `answered_count` is the number of messages that relays have answered for so far. If it does
+        not rise, the message is not the cause."""
         loss_count, earlier_count = self._losses.get(claim.id, (0, -1))
         if answered_count > earlier_count:
             loss_count += 1

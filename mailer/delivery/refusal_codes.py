@@ -64,7 +64,8 @@ ADDRESS_RECYCLED = RefusalMeaning(
 SENDER_ADDRESS = RefusalMeaning(
     _S,
     "the sender's address or its domain is not accepted",
-    "check that sender.address and sender.envelope_from exist, and that their domain has MX records",
+    "check that sender.address and sender.envelope_from exist, and that their domain has MX"
+    " records",
 )
 SEND_AS_DENIED = RefusalMeaning(
     _S,

@@ -1,4 +1,4 @@
-"""Relays that offer PIPELINING and break it get messages step by step, none lost and none doubled."""
+"""Relays that offer PIPELINING and break it get messages step by step, none lost or doubled."""
 
 import socket
 import threading
@@ -84,7 +84,9 @@ class BrokenRelay:
             match command[:4].upper():
                 case "EHLO":
                     recipient = ""
-                    connection.sendall(b"250-relay.example.net\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
+                    connection.sendall(
+                        b"250-relay.example.net\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
+                    )
                 case "MAIL":
                     if self.fault == "554" and buffer:
                         connection.sendall(b"554 5.5.0 Error: SMTP protocol synchronization\r\n")

@@ -9,11 +9,13 @@ from mailer import editions
 from mailer.actor import create_local_actor
 from mailer.audience.signup.service_mails import ServiceMail
 from mailer.config import Paths, Settings
+from mailer.errors import RelayError
 from mailer.model.edition_states import EditionKind, EditionState
 from mailer.model.editions import EditionBody
 from mailer.model.signup import ConfirmationState
 from mailer.render import compose_service_mail
 from mailer.worker import confirmations as confirmations_module
+from mailer.worker.status import read_status
 from tests.fake_relay import Step
 from tests.integration.factories import DAY, HOUR
 from tests.integration.worker.conftest import WorkerHarness
