@@ -92,7 +92,7 @@ class Ledger:
         return (
             message.worker_id == self.worker_id
             and active_edition is not None
-            and active_edition.refusals.pause is None
+            and not active_edition.refusals.is_suspicious
         )
 
     # ---- for the delivery run -------------------------------------------------------------------

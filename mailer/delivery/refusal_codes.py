@@ -180,7 +180,7 @@ MEANINGS_BY_DETAIL: tuple[tuple[re.Pattern[str], RefusalMeaning], ...] = (
     (re.compile(r"5\.2\.(?!0$)\d+$"), MAILBOX_UNAVAILABLE),
     (re.compile(r"5\.4\.(?!0$)\d+$"), NO_ROUTE),
 )
-"""What other codes of a class mean, if the words say nothing better (RFC 3463 §3)."""
+"""The meaning of other codes of a class, if the words say nothing better (RFC 3463 §3)."""
 
 SMTPUTF8_WORDS = re.compile(
     r"smtputf8|internationali[sz]ed address|non-ascii address", re.IGNORECASE

@@ -107,6 +107,11 @@ class RefusalTracker:
         self._our_signatures: dict[str, None] = {}
         self._unjudged: dict[str, _AlikeRefusals] = {}
 
+    @property
+    def is_suspicious(self) -> bool:
+        """True if the edition is about to pause, or its ledger has to decide that first."""
+        return self.pause is not None or bool(self.single_domain)
+
     # ---- for connections ------------------------------------------------------------------------
 
     def note_refusal(self, claim: Claim, reply: Reply) -> None:

@@ -69,7 +69,7 @@ def judge_refusal(reply: Reply, address: str) -> RefusalJudgement:
 def judge_recorded_reply(recorded_reply: str) -> RefusalJudgement | None:
     """Judge a reply as a delivery records it, ``550 5.1.1 no such user (to RCPT)``.
 
-    Returns None if it is no refusal."""
+    Returns None if it is not a refusal."""
     match = _RECORDED_REPLY.fullmatch(recorded_reply)
     if match is None or match["code"][0] != "5":
         return None

@@ -11,7 +11,7 @@ from mailer.model.edition_states import EditionState
 
 @dataclass(frozen=True, slots=True)
 class ExplainedReplies:
-    """Deliveries whose replies are alike. `subject` is empty for a reply that is no refusal."""
+    """Deliveries whose replies are alike. `subject` is empty for a reply that is not a refusal."""
 
     state: DeliveryState
     count: int
