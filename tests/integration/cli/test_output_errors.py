@@ -13,7 +13,7 @@ FULL = Path("/dev/full")
 @pytest.mark.parametrize("words", [("--help",), ("topic", "--help")])
 def test_full_disk_under_stdout_is_reported(words: tuple[str, ...]) -> None:
     with FULL.open("w") as out:
-        outcome = subprocess.run(  # noqa: S603
+        outcome = subprocess.run(
             [sys.executable, "-m", "mailer", *words],
             stdout=out,
             stderr=subprocess.PIPE,
