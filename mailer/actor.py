@@ -44,13 +44,9 @@ class Actor:
 
 
 def create_local_actor(name: str) -> Actor:
-<<<<<<< HEAD
-    """Create the actor of a local command. The command line knows people by name only: names that
-    differ in case, width, spaces, punctuation or invisible characters identify the same person."""
-=======
     """Create the actor of a local command. The command line knows people only by name, so names
-    that differ only in case, width or spaces identify the same person."""
->>>>>>> main
+    that differ only in case, width, spaces, punctuation or invisible characters identify the same
+    person."""
     return Actor(ActorKind.LOCAL, fold_name(name), name)
 
 

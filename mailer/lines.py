@@ -25,7 +25,6 @@ _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
     "\U00016fe4\U000e0000-\U000e0fff]"
 )
-<<<<<<< HEAD
 """Invisible letters and marks beside format characters (Unicode: Default_Ignorable_Code_Point; and
 the filler of Khitan script)."""
 
@@ -51,17 +50,6 @@ def fold_name(name: str) -> str:
         if all(ord(letter) in _LOOK_ALIKES for letter in word)
         else word
         for word in words
-=======
-"""Invisible characters that are not format characters (Unicode: Default_Ignorable_Code_Point)."""
-
-
-def fold_name(name: str) -> str:
-    """Fold a person's name for comparison: capitals, spaces, invisible characters and composition
-    (NFKC) make no difference. Similar letters of different alphabets stay different."""
-    composed = unicodedata.normalize("NFKC", name)
-    visible = "".join(
-        character for character in composed if unicodedata.category(character) != "Cf"
->>>>>>> main
     )
 
 

@@ -39,18 +39,11 @@ class Catcher:
     """Listens during its ``with`` block, and saves messages in `folder`, which is created if
     missing.
 
-<<<<<<< HEAD
-    Every accepted message is at ``<folder>/<ADDRESS>.eml`` before the client reads 250, complete
-    and byte for byte as sent: CRLF, dots unstuffed, no header added. The second message to an
-    address is ``ADDRESS-2.eml``. Each catcher needs a folder of its own. `port` 0 asks the system
-    for a free port, which ``port`` then states. Raises MailerError if it can't listen or write."""
-=======
     Every accepted message is at ``<folder>/<ADDRESS>.eml`` before the client reads 250. The file
     has the bytes as sent, with CRLF, dots unstuffed and no header added. The second message to an
     address is ``ADDRESS-2.eml``. Each catcher needs a folder of its own. With `port` 0, the system
     chooses a free port, and the attribute ``port`` then holds it. Raises MailerError if it can't
-    listen."""
->>>>>>> main
+    listen or write."""
 
     def __init__(self, folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.folder = folder

@@ -10,7 +10,7 @@ from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.editions.transitions import change_state, check_transition
 from mailer.errors import InputError, NextStep, NotFound
-from mailer.model.edition_states import OPEN_STATES, EditionState
+from mailer.model.edition_states import BEGUN_STATES, OPEN_STATES, EditionState
 from mailer.model.editions import MAX_STORIES, Edition, NewEdition
 from mailer.model.transaction import Transaction
 
@@ -80,7 +80,11 @@ def edit_edition(
     tx: Transaction, actor: Actor, edition: Edition, changes: Mapping[str, Any], now: datetime
 ) -> Edition:
     """Change an edition's name, subject, opening, segment, priority or rule for deliveries in
-    doubt."""
+    doubt. The rule alone can also change while the edition is sent or paused: no mail says it."""
+    if changes.keys() == {"in_doubt"} and edition.state in BEGUN_STATES:
+        policy = changes["in_doubt"]
+        tx.editions.add_event(edition, EDITED_EVENT, f"in doubt: {policy}", now, actor)
+        return tx.editions.set_in_doubt_policy(edition, policy)
     edition = _revert_to_draft(tx, actor, edition, f"{', '.join(sorted(changes))} edited", now)
     changed = replace(edition, **changes)
     return tx.editions.update_edition(

@@ -60,14 +60,9 @@ def read_source(
 ) -> SourceContent:
     """Read a source's present content.
 
-<<<<<<< HEAD
-    `previous_validators` are those of the content that was fetched last. `guard` decides which
-    addresses may be fetched: by default public ones. Raises FetchError if the source can't be
-    fetched, InputError if its content can't be read, ConfigError if packages are missing."""
-=======
-    `previous_validators` belong to the content of the last fetch. Raises FetchError if the source
-    can't be fetched, InputError if its content can't be read."""
->>>>>>> main
+    `previous_validators` belong to the content of the last fetch. `guard` decides which addresses
+    may be fetched: by default public ones. Raises FetchError if the source can't be fetched,
+    InputError if its content can't be read, ConfigError if packages are missing."""
     if source_settings.kind is SourceKind.FOLDER:
         return _read_folder(Path(source_settings.place), defaults)
     is_feed = source_settings.kind is SourceKind.FEED

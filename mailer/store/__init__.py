@@ -75,14 +75,8 @@ class Store:
         return _schema_revision.check_upgradable(self.engine)
 
     def upgrade_schema(self) -> tuple[str | None, str]:
-<<<<<<< HEAD
-        """Upgrade the database to this program's schema. Returns (revision before, revision
-        after)."""
-        return _schema_revision.upgrade_schema(self.engine)
-=======
         """Upgrade the database to this program's schema. Returns (old revision, new revision)."""
-        return _engine.upgrade_schema(self.engine)
->>>>>>> main
+        return _schema_revision.upgrade_schema(self.engine)
 
     def close(self) -> None:
         self.engine.dispose()

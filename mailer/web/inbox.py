@@ -363,17 +363,13 @@ def serve_inbox(
     mails are for the person at this computer. Raises MailerError if the server cannot listen at
     `host` and `port`.
 
-<<<<<<< HEAD
-    The socket is bound here because uvicorn would log a failure and exit with code 1."""
+    The socket is opened here because uvicorn would log a failure and exit with code 1."""
     if host not in LOOPBACK_ADDRESSES:
         raise UsageError(
             f"{host!r} is not a loopback address: caught mails are shown on this computer only",
             field="host",
             hint=f"use {', '.join(sorted(LOOPBACK_ADDRESSES))}",
         )
-=======
-    The socket is opened here because uvicorn would log a failure and exit with code 1."""
->>>>>>> main
     with (
         open_listening_socket(host, port) as listening_socket,
         contextlib.suppress(KeyboardInterrupt),

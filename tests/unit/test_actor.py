@@ -1,4 +1,4 @@
-"""Who may act under which name."""
+"""The names under which people may act."""
 
 import pytest
 

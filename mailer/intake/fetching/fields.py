@@ -12,31 +12,6 @@ from mailer.intake.request_fields import Validators, is_valid_validator
 LONGEST_WAIT = 86_400.0
 """Maximum seconds that a server can ask the mailer to wait."""
 
-<<<<<<< HEAD
-=======
-_VALIDATOR_PATTERN = re.compile(r"[\x20-\x7e]{0,500}")
-
-
-@dataclass(frozen=True, slots=True)
-class Validators:
-    """Validators (RFC 9110 §8.8) from the server, which show whether content has changed."""
-
-    etag: str = ""
-    last_modified: str = ""
-
-    def to_request_fields(self) -> dict[str, str]:
-        """Return the fields of a conditional request (RFC 9110 §13.1).
-
-        A stored validator that is not valid in a field is left out; at worst, the content is sent
-        again."""
-        request_fields = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {
-            name: value
-            for name, value in request_fields.items()
-            if value and _is_valid_validator(value)
-        }
-
->>>>>>> main
 
 class ResponseFields:
     """The fields of one response, by names in any case."""
