@@ -2,6 +2,7 @@
 
 import shlex
 
+from mailer.cli.global_options import GLOBALS
 from mailer.errors import MailerError, NextStep
 
 COMMANDS_BY_ACTION = {
@@ -203,7 +204,10 @@ def describe_step(step: NextStep) -> str:
         words = step.action.replace("_", " ")
         return f"{words} ({facts})" if facts else words
     values = {name: shlex.quote(str(value)) for name, value in step.facts.items()}
-    return f"`{template.format_map(_Facts(values))}`"
+    command = template.format_map(_Facts(values))
+    if step.action == "create_database" and GLOBALS.database:
+        command = command.replace("mailer ", f"mailer --database {shlex.quote(GLOBALS.database)} ")
+    return f"`{command}`"
 
 
 class _Facts(dict[str, str]):

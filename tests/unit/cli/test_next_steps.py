@@ -9,6 +9,7 @@ import pytest
 import mailer
 from mailer.cli.command_groups import LazyCommand
 from mailer.cli.commands import COMMANDS
+from mailer.cli.global_options import GLOBALS
 from mailer.cli.next_steps import (
     COMMANDS_BY_ACTION,
     OPTIONS_BY_ACTION,
@@ -118,6 +119,12 @@ def test_fact_with_spaces_is_quoted_for_shell() -> None:
     assert describe_steps((step,)) == (
         "use `mailer edition schedule 3 --at '2026-12-18 09:00' --zone Europe/Paris`"
     )
+
+
+def test_new_database_is_the_one_that_the_command_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GLOBALS, "database", "my office.db")
+    steps = describe_steps((NextStep("create_database"),))
+    assert steps == "use `mailer --database 'my office.db' init`"
 
 
 def test_unknown_action_falls_back_to_its_words() -> None:

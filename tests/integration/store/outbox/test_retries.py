@@ -9,8 +9,7 @@ from mailer import editions, outbox
 from mailer.app import Mailer, get_utc_now
 from mailer.errors import Refused
 from mailer.model.deliveries import DeliveryState, Settlement
-from mailer.model.edition_states import EditionState
-from mailer.model.edition_states import InDoubtPolicy
+from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.model.editions import Edition
 from mailer.store import Store
 from tests.actors import AMINA, STAFF
