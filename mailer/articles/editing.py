@@ -118,7 +118,9 @@ def withdraw_articles(
 def queue_articles(
     tx: Transaction, actor: Actor, slug: str, language: str | None, now: datetime
 ) -> list[Article]:
-    """Queue the drafts of a story, so that digests may choose them. Returns the queued articles."""
+    """Queue the drafts of a story, so that digests may choose them. Returns the queued articles.
+    Raises Refused if the story was killed."""
+    _check_not_killed(tx, slug)
     queued = [
         tx.articles.set_state(article, ArticleState.QUEUED, now)
         for article in _find_story_articles(tx, slug, language)

@@ -115,6 +115,7 @@ def add_digest(
                 ),
             ),
             mailer.clock(),
+            templates=mailer.settings.template_names,
         )
         out.print_record(digest, f"digest {slug}: {digest.settings.name}, to {list_slug!r}")
 
@@ -232,7 +233,14 @@ def edit_digest(
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
-        digest = digests.edit_digest(tx, actor, slug, changes, mailer.clock())
+        digest = digests.edit_digest(
+            tx,
+            actor,
+            slug,
+            changes,
+            mailer.clock(),
+            templates=mailer.settings.template_names,
+        )
         out.print_record(digest, f"digest {slug} changed")
 
 

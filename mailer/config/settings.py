@@ -117,6 +117,15 @@ class Settings(BaseSettings):
         )
 
     @property
+    def template_names(self) -> frozenset[str]:
+        """The names of the mails' templates, the organisation's and the shipped ones."""
+        return frozenset(
+            file.parent.name
+            for folder in self.template_path
+            for file in folder.glob("email/*/body.html")
+        )
+
+    @property
     def own_observances_file(self) -> Path:
         """The organisation's own file of observances, which may be missing."""
         return self.home / OBSERVANCES_FILE

@@ -34,7 +34,7 @@ _WORDS = {
     "string_type": "is not a text in quotes",
     "string_unicode": "is not valid text",
 }
-"""What is wrong, by pydantic's type of error. A test holds them against all settings."""
+"""Words for the fault, by pydantic's type of error."""
 
 
 def describe_detail(detail: ErrorDetails) -> str:

@@ -9,7 +9,7 @@ from mailer import languages
 from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.editions.transitions import change_state, check_transition
-from mailer.errors import InputError, NextStep, NotFound
+from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.edition_states import BEGUN_STATES, OPEN_STATES, EditionState
 from mailer.model.editions import MAX_STORIES, Edition, NewEdition
 from mailer.model.transaction import Transaction
@@ -48,6 +48,9 @@ def _check_stories(tx: Transaction, slugs: Sequence[str]) -> None:
     if len(slugs) > MAX_STORIES:
         raise InputError(f"{len(slugs)} stories are more than {MAX_STORIES}", field="stories")
     if missing := set(slugs) - tx.editions.find_queued_slugs(slugs):
+        kill = tx.releases.find_kill(min(missing))
+        if kill and kill.confirmed_at:
+            raise Refused(f"{kill.slug} was killed by {kill.asked_by} and {kill.confirmed_by}")
         raise InputError(
             f"there is no queued story {min(missing)!r}", next_steps=[NextStep("list_articles")]
         )
