@@ -67,6 +67,8 @@ def check_person_name(name: str) -> str:
     belongs to a process, or mixes scripts within a word: "Аna" with a Cyrillic А would pass as a
     second person."""
     line = " ".join(name.split())
+    if not line:
+        raise InputError("it is empty", field="by", hint="give it some text")
     if holds_control(line):
         raise InputError("it holds control characters", field="by", hint="remove them")
     if len(line) > MAX_NAME_LENGTH:

@@ -18,6 +18,7 @@ where, and what to do.
 import errno
 import gc
 import io
+import json
 import os
 import re
 import sys
@@ -93,8 +94,11 @@ def main() -> None:
     except MailerError as error:
         if GLOBALS.debug:
             raise
-        from mailer.cli.next_steps import describe_error
+        from mailer.cli.next_steps import describe_error, to_json_error
 
+        if "--json" in sys.argv:
+            sys.stderr.write(json.dumps(to_json_error(error), ensure_ascii=False) + "\n")
+            sys.exit(error.exit_code)
         _exit_with_error(describe_error(error), error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

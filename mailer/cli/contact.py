@@ -108,8 +108,10 @@ def _choose_trust(trusted: bool | None) -> Trust | None:
 
 def _describe_contact(contact: Contact) -> str:
     beats = f" ({', '.join(contact.profile.beats)})" if contact.profile.beats else ""
+    is_trusted = contact.profile.trust is Trust.TRUSTED
+    trust = "trusted with embargoes" if is_trusted else "not trusted with embargoes"
     outlet = f" of {contact.profile.outlet}" if contact.profile.outlet else ""
-    return f"{contact.subscriber.address}{outlet}{beats}, {contact.profile.trust} with embargoes,"
+    return f"{contact.subscriber.address}{outlet}{beats}, {trust},"
 
 
 @app.command("import")

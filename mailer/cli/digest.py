@@ -261,7 +261,8 @@ def assemble_edition(
         if edition.stories and not choice.too_few:
             edition, composition = editions.compose_edition(tx, edition, mailer.renderer)
             warnings = composition.warnings if composition else ()
-        message = f"edition {edition.id} ({edition.state}): {len(edition.stories)} stories"
+        message = f"edition {edition.id} ({edition.state}): {len(edition.stories)} "
+        message += "story" if len(edition.stories) == 1 else "stories"
         if choice.too_few:
             message += f"; {choice.too_few}"
         if choice.waiting:

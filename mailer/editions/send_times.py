@@ -32,7 +32,7 @@ def make_appointment(
         raise InputError(
             f"{wall:%Y-%m-%d %H:%M} in {zone} is past",
             field="send_at",
-            next_steps=[NextStep("send_now")],
+            hint="give a time that is to come, or send the edition now",
         )
     return refresh_appointment(tx, SendAppointment(now, wall, zone, send_time))
 

@@ -43,7 +43,7 @@ def build_engine(url: str, lease: float = 60.0) -> Engine:
             raise ConfigError(
                 f"{backend} is not a supported database",
                 where="database.url",
-                hint="use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
+                hint="use sqlite:///FILE or postgresql://USER@HOST/NAME",
             )
         # A process that freezes within a transaction would keep its locks forever.
         timeout_option = f"-c idle_in_transaction_session_timeout={round(lease * 1000)}"

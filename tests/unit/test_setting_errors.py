@@ -88,3 +88,11 @@ def test_missing_key_without_settings_says_where_it_looked(
     settings = config.load_settings(environ={})
     with pytest.raises(ConfigError, match="no settings were found: there is no config/mailer"):
         settings.read_secret_key()
+
+
+def test_invalid_environment_setting_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    with pytest.raises(
+        ConfigError, match=r"^the environment, MAILER_RELAY_PORT: 'many' is not a whole number"
+    ):
+        config.load_settings(environ={"MAILER_RELAY_PORT": "many"})

@@ -1,5 +1,6 @@
 """Looking at editions, and previewing their mails."""
 
+import dataclasses
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,6 @@ from mailer.model.edition_states import OPEN_STATES, EditionState, SendTimeBasis
 
 if TYPE_CHECKING:
     from mailer.app.messages import Preview
-from mailer.plain_data import to_plain_data
 
 
 class PreviewFormat(StrEnum):
@@ -67,7 +67,9 @@ def list_editions(
                 )
                 for edition in recent_editions
             ],
-            empty="no edition yet: mailer digest assemble NAME",
+            empty="no edition in this state"
+            if state
+            else "no edition yet: mailer digest assemble NAME",
         )
 
 
@@ -83,7 +85,7 @@ def show_edition(number: EditionNumber, json: JsonOption = False) -> None:
         if json:
             out.print_json({"edition": edition, "events": events})
             return
-        fields = to_plain_data(edition)
+        fields = {field.name: getattr(edition, field.name) for field in dataclasses.fields(edition)}
         for hidden_field in (
             "kind",
             "last_notified_state",

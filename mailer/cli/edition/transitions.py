@@ -47,6 +47,13 @@ def request_approval(
         for warning in composition.warnings if composition else ():
             out.print_note(f"note: {warning}")
         out.print_record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
+        policy, notices = editions.get_policy(tx, edition), mailer.settings.notices
+        if policy.approvers or policy.watchers or notices.approvers or notices.watchers:
+            out.print_note("the worker sends a mail to the approvers")
+        else:
+            out.print_note(
+                "no mail asks for the approval: neither the digest nor [notices] names approvers"
+            )
 
 
 @app.command("approve", rich_help_panel=SENDING)

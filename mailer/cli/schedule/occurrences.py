@@ -128,6 +128,7 @@ def send_occurrence_now(
     The worker assembles its edition at once, and sends it when it is approved.
 
     Example: mailer schedule send-now weekly 2026-12-18"""
+    out = Output(json)
     _change_occurrence(
         digest,
         when,
@@ -135,9 +136,10 @@ def send_occurrence_now(
         (),
         reason,
         resolve_actor(by),
-        Output(json),
+        out,
         dry_run=dry_run,
     )
+    out.print_note("the worker assembles the edition at its next check and sends it when approved")
 
 
 def _change_occurrence(

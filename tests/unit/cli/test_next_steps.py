@@ -17,6 +17,7 @@ from mailer.cli.next_steps import (
     describe_error,
     describe_steps,
     spell_field,
+    to_json_error,
 )
 from mailer.errors import InputError, NextStep, Refused
 
@@ -67,6 +68,25 @@ def test_every_step_names_an_existing_command(template: str) -> None:
 def test_error_without_steps_names_place_and_hint() -> None:
     error = InputError("it is empty", where="a.md, line 3", hint="write a text")
     assert describe_error(error) == "a.md, line 3: it is empty; write a text"
+
+
+def test_error_for_programs_has_code_and_commands() -> None:
+    error = Refused(
+        "no", field="send_at", value=3, next_steps=[NextStep("send_edition", edition=4)]
+    )
+    assert to_json_error(error) == {
+        "error": {
+            "code": "refused",
+            "message": "no",
+            "where": "",
+            "field": "send_at",
+            "value": 3,
+            "hint": "",
+            "next_steps": [
+                {"action": "send_edition", "facts": {"edition": 4}, "command": "mailer send 4"}
+            ],
+        }
+    }
 
 
 def test_error_words_field_as_option() -> None:
