@@ -189,4 +189,6 @@ def get_file_size(file: Path) -> int | None:
 
 def _describe_row(address: str, reason: str) -> str:
     """Describe a row by its address and the reason, which often quotes the address already."""
-    return reason if address and address in reason else f"{address} {reason}".strip()
+    if address and address in reason:
+        return reason.removeprefix("address: ")
+    return f"{address} {reason}".strip()

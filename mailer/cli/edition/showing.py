@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailer import editions
+from mailer import editions, zones
 from mailer.cli.edition.group import LOOKING, app
 from mailer.cli.options import ByOption, EditionNumber, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError
 from mailer.model.edition_states import OPEN_STATES, EditionState, SendTimeBasis
+from mailer.schedules.local_time import describe_wall_time
 
 if TYPE_CHECKING:
     from mailer.app.messages import Preview
@@ -101,7 +102,8 @@ def show_edition(number: EditionNumber, json: JsonOption = False) -> None:
                 if appointment.send_time is SendTimeBasis.READER
                 else ""
             )
-            local_time = f"{appointment.wall:%a %d %b %Y %H:%M} {appointment.zone}{clock_note}"
+            wall = describe_wall_time(appointment.wall, zones.get_zone(appointment.zone))
+            local_time = f"{wall} {appointment.zone}{clock_note}"
             fields["to_be_sent"] = f"{local_time} ({format_moment(appointment.moment)})"
         out.print_record(fields)
         out.print_table(

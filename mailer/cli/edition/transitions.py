@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mailer import editions, outbox
+from mailer import editions, outbox, zones
 from mailer.audience.lists import check_line
 from mailer.cli.edition.group import SENDING, app
 from mailer.cli.options import (
@@ -19,6 +19,7 @@ from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_writing
 from mailer.errors import UsageError
 from mailer.model.edition_states import SendTimeBasis
+from mailer.schedules import local_time
 
 
 @app.command("submit", rich_help_panel=SENDING)
@@ -121,7 +122,8 @@ def schedule_edition(
             appointment,
             mailer.clock(),
         )
-        message = f"edition {number} ({edition.state}) will be sent {wall_time:%a %d %b %Y %H:%M}"
+        local_text = local_time.describe_wall_time(wall_time, zones.get_zone(zone_name))
+        message = f"edition {number} ({edition.state}) will be sent {local_text}"
         out.print_record(edition, f"{message} {zone_name}, {format_moment(appointment.moment)}")
 
 
