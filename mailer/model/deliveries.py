@@ -108,6 +108,7 @@ class Delivery:
     next_attempt_at: datetime
     reply: str
     updated_at: datetime
+    requeued_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,4 +269,5 @@ def build_delivery(row: Row[Any]) -> Delivery:
         next_attempt_at=row.next_attempt_at,
         reply=row.reply,
         updated_at=row.updated_at,
+        requeued_for=row.requeued_for,
     )
