@@ -150,10 +150,18 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+_state_numbers = count(1)
+
+
 @pytest.fixture(autouse=True)
-def _clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clear_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     for name in [name for name in os.environ if name.startswith("MAILER_")]:
         monkeypatch.delenv(name)
+    # Each test is a host of its own: it has no marker of a database.
+    state_home = tmp_path_factory.getbasetemp() / f"state{next(_state_numbers)}"
+    monkeypatch.setenv("XDG_STATE_HOME", str(state_home))
 
 
 # ---- databases --------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ class WorkerStatus:
     `waiting` editions are in review. `stranded` ones are approved, or were put up for approval and
     are drafts again, and have no time: only a person sends them. `stopped` ones are paused or on
     hold. `failed` are those of the last days with a delivery that failed, expired or is in
-    doubt."""
+    doubt. `refusal` says why nothing is sent from this database; it is empty if mails are sent."""
 
     worker: SchedulerHealth
     now: datetime
@@ -65,10 +65,13 @@ class WorkerStatus:
     stopped: tuple[Edition, ...]
     held_occurrences: tuple[SavedOccurrence, ...]
     failed: tuple[DeliveryReport, ...]
+    refusal: str = ""
 
     @property
     def problems(self) -> Iterator[str]:
         """Yield the problems that a person should look at, in words."""
+        if self.refusal:
+            yield f"nothing is sent from this database: {self.refusal}"
         if not self.worker.alive:
             last_beat = self.worker.last_beat
             yield (
@@ -152,6 +155,7 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
         ),
         held_occurrences=tuple(tx.schedules.list_occurrences_on_hold()),
         failed=tuple(one for one in reports if count_failures(one)),
+        refusal=mailer.guard.find_trouble(tx),
     )
 
 
