@@ -104,7 +104,7 @@ class MarkerFolder:
             raise ConfigError(
                 f"the marker of the database can't be kept ({error.strerror or error})",
                 where=str(self.folder),
-                hint="set paths.state to a folder that this user may write, apart from the database",
+                hint="set paths.state to another folder, which this user may write",
             ) from error
 
 

@@ -19,7 +19,8 @@ from mailer.store.backup.files import build_not_empty_error
 from mailer.store.engine import begin_transaction
 
 _TABLE_DATA = re.compile(r"^\d+; \d+ \d+ TABLE DATA \S+ (\S+)", re.MULTILINE)
-_DAMAGED = ("not appear to be a valid archive", "unsupported version", "unexpected end of file")
+_MAGIC = b"PGDMP"
+"""The beginning of a dump in the custom format."""
 
 
 def dump_database(store: Store, target: Path) -> dict[str, int]:
@@ -65,7 +66,11 @@ def _count_rows(connection: Connection) -> dict[str, int]:
 
 
 def _check_contents(dump: Path) -> None:
-    """Check that a dump can be read and holds all tables of the mailer. Raises InputError."""
+    """Check that a dump can be read to its end and holds all tables of the mailer. Raises
+    InputError."""
+    with dump.open("rb") as dump_file:
+        if dump_file.read(len(_MAGIC)) != _MAGIC:
+            raise InputError("this is not a backup that pg_dump wrote", where=str(dump))
     contents = _run_tool(None, "pg_restore", ["--list", str(dump)])
     tables = set(_TABLE_DATA.findall(contents))
     if missing := {table.name for table in schema.metadata.sorted_tables} - tables:
@@ -74,13 +79,14 @@ def _check_contents(dump: Path) -> None:
             "is missing",
             where=str(dump),
         )
+    _run_tool(None, "pg_restore", ["--file", os.devnull, str(dump)])  # reads all rows
 
 
 def _run_tool(
     store: Store | None, name: str, arguments: list[str], output: Path | None = None
 ) -> str:
     """Run one of PostgreSQL's tools, and return what it prints. Raises ConfigError if it is not
-    installed or fails, and InputError if it calls the file damaged."""
+    installed or the server refuses, and InputError for a file that it can't read."""
     program = shutil.which(name)
     if program is None:
         raise ConfigError(
@@ -102,11 +108,9 @@ def _run_tool(
     if result.returncode == 0:
         return result.stdout
     message = "; ".join(result.stderr.strip().splitlines()[:3])
-    if any(words in message for words in _DAMAGED):
-        raise InputError(f"this is not a backup of the mailer ({message})", where=arguments[-1])
+    if store is None:
+        raise InputError(f"the backup is damaged ({message})", where=arguments[-1])
     hint = "check that the server runs and that the URL is right"
     if "version mismatch" in message:
         hint = "install PostgreSQL's client tools of the server's version"
-    raise ConfigError(
-        f"{name} failed ({message})", where=store.display_url if store else "", hint=hint
-    )
+    raise ConfigError(f"{name} failed ({message})", where=store.display_url, hint=hint)
