@@ -28,7 +28,7 @@ ReplaceOption = Annotated[
 
 @app.command("status")
 def show_revision(json: JsonOption = False) -> None:
-    """Show where the database is, its schema's revision, and whether mails are sent from it.
+    """Show the place of the database, the revision of its schema, and whether it may send mails.
 
     Example: mailer database status"""
     from mailer.store import Store
@@ -67,7 +67,7 @@ def show_revision(json: JsonOption = False) -> None:
 
 @app.command("upgrade")
 def upgrade_database(json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Upgrade the schema to this program's, in one transaction. Back the database up first.
+    """Upgrade the schema to this program's version, in one transaction. Back up the database first.
 
     Example: mailer database upgrade"""
     from mailer.store import Store

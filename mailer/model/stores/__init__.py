@@ -5,6 +5,6 @@
     sending.py   digests, schedules, editions, deliveries
     recovery.py  the database's identity, the keys of links
 
-The stores of `mailer/store` implement them; a verb reaches them through
+The stores of `mailer/store` implement these Protocols; a verb reaches them through
 :class:`mailer.model.transaction.Transaction`. Stores never commit.
 """
