@@ -5,7 +5,7 @@ All processes of the office read the salts again within :data:`REFRESH_SECONDS`,
 needs no restart and no file on each host. The first key is the secret key itself.
 
 The secret key also hashes the addresses of suppressions and of the log of consent. These hashes
-outlive the addresses, so nobody could compute them again with another key: a rotation leaves them
+outlive the addresses, so they can't be computed again with another key: a rotation leaves them
 alone.
 """
 

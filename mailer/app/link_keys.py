@@ -33,7 +33,7 @@ class LinkKeySource:
     @property
     def ring(self) -> KeyRing:
         """The present keys, at most :data:`REFRESH_SECONDS` old."""
-        self.refresh(REFRESH_SECONDS)
+        self.refresh_keys(REFRESH_SECONDS)
         assert self._ring is not None
         return self._ring
 
@@ -53,7 +53,7 @@ class LinkKeySource:
             self._ring.replace_keys(keys)
         return self._ring
 
-    def refresh(self, max_age: float = REFRESH_SECONDS) -> None:
+    def refresh_keys(self, max_age: float = REFRESH_SECONDS) -> None:
         """Read the keys again if they are older than `max_age` seconds. While the database can't be
         used, the present ones stay. Raises ConfigError if there are none yet."""
         if self._ring is not None and time.monotonic() - self._read_at < max_age:
@@ -76,7 +76,7 @@ class LinkKeySource:
         try:
             return verify(ring)
         except TokenError:
-            self.refresh(RETRY_SECONDS)
+            self.refresh_keys(RETRY_SECONDS)
             if ring.keys == keys:
                 raise
             return verify(ring)

@@ -169,7 +169,7 @@ class Mailer:
 
         wanted_ids = {edition.id for edition in begun_editions}
 
-        self.guard.check()
+        self.guard.check_database()
         with self.store.read() as tx:
             is_follow_up_due = releases.needs_follow_up(tx, self.clock())
         if is_follow_up_due:
@@ -177,8 +177,8 @@ class Mailer:
                 releases.extend_releases(tx, WORKER, self.clock())
 
         def find_new_editions(known_ids: Sequence[int]) -> list[ActiveEdition]:
-            self.guard.confirm(SENDING_INTERVAL)
-            self.link_keys.refresh()
+            self.guard.confirm_database(SENDING_INTERVAL)
+            self.link_keys.refresh_keys()
             if not follow_new and wanted_ids <= {*known_ids}:
                 return []
             with self.store.read() as tx:

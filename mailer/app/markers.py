@@ -54,7 +54,7 @@ class MarkerFolder:
         return replace(marker, heartbeats=heartbeats)
 
     def save_marker(self, marker: Marker) -> None:
-        """Save a marker on the disk, within :meth:`lock`. The marker of another database at the
+        """Save a marker on the disk, within :meth:`lock_folder`. The marker of another database at the
         same place is removed. Raises ConfigError."""
         with self._wrap_errors():
             file = self.folder / f"{marker.identity}.json"
@@ -83,7 +83,7 @@ class MarkerFolder:
             (self.folder / f"{marker.identity}.{worker_id}.beat").unlink(missing_ok=True)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock_folder(self) -> Iterator[None]:
         """Keep other processes of this host from comparing a database with its marker between the
         commit and the marker. Raises ConfigError."""
         with self._wrap_errors():

@@ -43,7 +43,7 @@ class RecognitionGuard:
 
     def find_trouble(self, tx: SqlTransaction) -> str:
         """Describe why nothing may be sent, in words for people; empty if it may. A host of
-        PostgreSQL that does not deliver has no marker, which is no trouble."""
+        PostgreSQL that does not deliver has no marker, as it needs none."""
         recognition, identity, _ = self._judge(tx, self._folder.read_markers())
         if recognition is Recognition.NO_MARKER and self._is_shared:
             return ""
@@ -55,11 +55,11 @@ class RecognitionGuard:
         recognition, _, _ = self._judge(tx, self._folder.read_markers())
         return recognition is Recognition.NO_MARKER and self._is_shared
 
-    def check(self) -> None:
+    def check_database(self) -> None:
         """Check that mails may be sent, and write nothing. Raises DatabaseUnrecognised."""
         deadline = time.monotonic() + JOIN_WAIT
         while True:
-            with self._folder.lock(), self._store.read() as tx:
+            with self._folder.lock_folder(), self._store.read() as tx:
                 recognition, identity, _ = self._judge(tx, self._folder.read_markers())
             if recognition.may_deliver:
                 return
@@ -68,7 +68,7 @@ class RecognitionGuard:
                 raise self._build_refusal(recognition, identity)
             time.sleep(0.5)
 
-    def confirm(self, max_age: float = 0.0) -> None:
+    def confirm_database(self, max_age: float = 0.0) -> None:
         """Check that mails may be sent, and note on both sides that this process may. Nothing is
         done if that was done within `max_age` seconds. Raises DatabaseUnrecognised."""
         with self._lock:
@@ -76,7 +76,7 @@ class RecognitionGuard:
             if self._confirmed_at is not None and now - self._confirmed_at < max_age:
                 return
             self._confirmed_at = None
-            with self._folder.lock():
+            with self._folder.lock_folder():
                 marker = self._save_generation()
                 self._folder.save_marker(marker)
                 if not marker.generation:  # the marker exists before the first generation does
@@ -150,7 +150,7 @@ class RecognitionGuard:
             yield heartbeats
         finally:
             try:
-                self.confirm()
+                self.confirm_database()
                 heartbeats.remove_files()
             finally:
                 heartbeats.close()
@@ -158,18 +158,18 @@ class RecognitionGuard:
     def confirm_joining(self) -> None:
         """Confirm that mails may be sent; a host without a marker waits for another one's
         process."""
-        self.check()
-        self.confirm()
+        self.check_database()
+        self.confirm_database()
 
-    def adopt_database(self) -> None:
+    def save_accepted_marker(self) -> None:
         """Save the marker of a database that a person has just accepted."""
-        with self._folder.lock():
+        with self._folder.lock_folder():
             with self._store.read() as tx:
                 identity = tx.recovery.find_identity()
                 location = tx.recovery.read_location()
             assert identity is not None
             self._folder.save_marker(Marker(identity.identity, identity.generation, location))
-        self.confirm()
+        self.confirm_database()
 
 
 def _exists(location: str) -> bool:

@@ -84,9 +84,10 @@ def upgrade_database(json: JsonOption = False, dry_run: DryRunOption = False) ->
 
 
 @app.command("backup")
-def back_up_database(
+def write_backup_file(
     file: Annotated[str, typer.Argument(help="The backup's file, or - for stdout.")],
     replace: ReplaceOption = False,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
 ) -> None:
@@ -135,7 +136,7 @@ def _stream_backup(mailer: "Mailer") -> "BackupSummary":
 def _note_generation(mailer: "Mailer", out: Output) -> None:
     """Go on to the next generation: the state in the backup is an older one from now on."""
     try:
-        mailer.guard.confirm()
+        mailer.guard.confirm_database()
     except DatabaseUnrecognised as error:
         out.print_note(f"the backup is written, but {error.message}")
     except ConfigError as error:
@@ -155,6 +156,7 @@ def _describe_backup(file: str, summary: "BackupSummary") -> str:
 def restore_database(
     file: Annotated[Path, typer.Argument(help="A file that `mailer database backup` wrote.")],
     replace: ReplaceOption = False,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
 ) -> None:
@@ -188,6 +190,7 @@ def accept_restored(
         bool,
         typer.Option("--anyway", help="Apply the rule although nothing was noticed."),
     ] = False,
+    *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -215,7 +218,7 @@ def accept_restored(
         report = accept_database(tx, actor, mailer.build_calendars(tx), mailer.clock())
         out.print_record({"changed": True, **_report_to_plain(report)}, _describe_report(report))
     if not dry_run:
-        _adopt_database()
+        _save_accepted_marker()
 
 
 def _build_join_error(mailer: "Mailer") -> Refused:
@@ -228,12 +231,12 @@ def _build_join_error(mailer: "Mailer") -> Refused:
     )
 
 
-def _adopt_database() -> None:
+def _save_accepted_marker() -> None:
     """Save the marker of the database as it is after the commit."""
     from mailer.app import open_mailer
 
     with open_mailer(load_settings()) as mailer:
-        mailer.guard.adopt_database()
+        mailer.guard.save_accepted_marker()
 
 
 def _report_to_plain(report: "RecoveryReport") -> dict[str, Any]:
@@ -265,7 +268,7 @@ def _describe_report(report: "RecoveryReport") -> str:
 
 @app.command("clone")
 def declare_clone(
-    by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
+    *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Say that this database is a copy, for trying things out. Nothing is sent from it.
 

@@ -85,7 +85,7 @@ def _mark_new_database(settings: "Settings", store: "Store", out: Output) -> Non
     from mailer.app import Mailer
 
     try:
-        Mailer(settings, store).guard.confirm()
+        Mailer(settings, store).guard.confirm_database()
     except ConfigError as error:
         out.print_note(f"mails can't be sent yet: {error}")
 

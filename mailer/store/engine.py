@@ -80,7 +80,7 @@ def _make_private(_dialect: Any, _record: Any, arguments: Any, _options: Any) ->
 
 def make_file_private(file: Path) -> None:
     """Create a SQLite database's file with mode 0600 if it is missing, and take rights from it that
-    others have. A group that may write keeps its rights: somebody chose that.
+    others have. A group that may write keeps its rights, as they were given on purpose.
 
     A file of another user stays as it is, and ``mailer database status`` reports it."""
     with suppress(OSError):  # opening the database raises the error, with its own words

@@ -149,7 +149,7 @@ class Worker:
         """Tick, unless the database was restored or copied: then nothing is assembled, started or
         answered until a person has decided."""
         try:
-            self._mailer.guard.confirm(IDLE_INTERVAL)
+            self._mailer.guard.confirm_database(IDLE_INTERVAL)
         except DatabaseUnrecognised as error:
             self._log_refusal(error)
             return
@@ -187,7 +187,7 @@ class Worker:
                 self._activity.last_delivery = time.monotonic()
                 delay = POLL_INTERVAL
                 try:
-                    self._mailer.guard.confirm(IDLE_INTERVAL)
+                    self._mailer.guard.confirm_database(IDLE_INTERVAL)
                     with self._mailer.store.read() as tx:
                         is_ready = tx.outbox.has_work()
                     if is_ready:

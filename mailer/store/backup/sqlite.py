@@ -76,7 +76,7 @@ def restore_database(
 
 @contextmanager
 def _create_work_file(folder: Path) -> Iterator[Path]:
-    """Give a private file beside the database, where there is room for a second one."""
+    """Give a private file in the folder of the database."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".restoring-") as work_file:
             yield Path(work_file.name)

@@ -92,7 +92,7 @@ def test_rotation_leaves_hashes_of_addresses_alone(store: Store) -> None:
 
 
 def test_keys_are_not_in_the_database(store: Store) -> None:
-    """The database has salts only: without the secret key nobody can sign."""
+    """The database has salts only: they sign nothing without the secret key."""
     rotate(store)
     with store.read() as tx:
         salts = [key.salt for key in tx.signing_keys.list_signing_keys()]
@@ -174,7 +174,7 @@ def test_rotation_during_a_run_changes_the_links_of_later_mails(
     single = Mailer(
         mailer.settings.model_copy(update={"relay": settings}), mailer.store, mailer.clock
     )
-    single.link_keys.refresh = lambda *_: single.link_keys._read_keys()  # type: ignore[method-assign]
+    single.link_keys.refresh_keys = lambda *_: single.link_keys._read_keys()  # type: ignore[method-assign]
     single.deliver_editions([edition], threading.Event())
     tokens = [find_unsubscribe_token(mail.message) for mail in relay.received if mail.accepted]
     assert len(tokens) == 40

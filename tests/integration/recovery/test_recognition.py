@@ -64,7 +64,7 @@ def test_begun_database_without_marker_is_not_recognised(
 def test_older_file_in_place_is_not_recognised(recovery_office: RecoveryOffice) -> None:
     mailer = recovery_office.open_mailer()
     begin_edition(mailer, 2)
-    mailer.guard.confirm()
+    mailer.guard.confirm_database()
     copy = recovery_office.folder / "copy.db"
     recovery_office.copy_file(copy)
     assert deliver_due(mailer) == 2
@@ -94,7 +94,7 @@ def test_copied_folder_sends_nothing_but_a_moved_one_does(
 ) -> None:
     mailer = recovery_office.open_mailer()
     begin_edition(mailer, 2)
-    mailer.guard.confirm()
+    mailer.guard.confirm_database()
     mailer.close()
     copy = tmp_path / "copy.db"
     shutil.copy(recovery_office.database_file, copy)
@@ -110,7 +110,7 @@ def test_copied_folder_sends_nothing_but_a_moved_one_does(
 def test_heartbeat_behind_the_marker_is_noticed(recovery_office: RecoveryOffice) -> None:
     """The generation grows each second; the heartbeat with each commit."""
     mailer = recovery_office.open_mailer()
-    mailer.guard.confirm()
+    mailer.guard.confirm_database()
     with mailer.store.begin() as tx:
         worker_id = factories.register_worker(tx)
         tx.outbox.update_heartbeat(worker_id)
@@ -135,15 +135,15 @@ def test_second_host_joins_while_the_first_delivers(
 
     def keep_confirming() -> None:
         while not stop.wait(0.2):
-            mailer.guard.confirm()
+            mailer.guard.confirm_database()
 
-    mailer.guard.check()
+    mailer.guard.check_database()
     thread = threading.Thread(target=keep_confirming)
     thread.start()
     try:
         other_mailer = change_host(mailer, monkeypatch, tmp_path)
-        other_mailer.guard.check()
-        other_mailer.guard.confirm()
+        other_mailer.guard.check_database()
+        other_mailer.guard.confirm_database()
     finally:
         stop.set()
         thread.join()
@@ -167,14 +167,14 @@ def test_second_host_does_not_join_a_silent_database(
 def test_suspended_database_sends_nothing_until_accepted(recovery_office: RecoveryOffice) -> None:
     mailer = recovery_office.open_mailer()
     edition = begin_edition(mailer, 3)
-    mailer.guard.confirm()
+    mailer.guard.confirm_database()
     with mailer.store.begin() as tx:
         recovery.suspend_deliveries(tx, STAFF, "its history went back", factories.NOW)
     error = expect_refusal(mailer, "restored")
     assert "its history went back" in error.message
     with mailer.store.begin() as tx:
         report = recovery.accept_database(tx, STAFF, [], factories.NOW)
-    mailer.guard.adopt_database()
+    mailer.guard.save_accepted_marker()
     assert report.in_doubt == {edition.id: 3}
     assert deliver_due(recovery_office.open_mailer()) == 0
     states = factories.read_delivery_states(mailer.store, edition)

@@ -31,7 +31,7 @@ def accept_restored(office: RecoveryOffice) -> None:
     mailer = office.open_mailer()
     with mailer.store.begin() as tx:
         recovery.accept_database(tx, STAFF, [], factories.NOW)
-    mailer.guard.adopt_database()
+    mailer.guard.save_accepted_marker()
 
 
 def take_backup_during_run(
@@ -63,7 +63,7 @@ def take_backup_during_run(
 
 
 def check_restoration(office: RecoveryOffice, edition: Edition, backup: Path) -> None:
-    """Restore, and check that nobody gets a second copy until a person says so."""
+    """Restore, and check that no reader gets a second copy until a person says so."""
     accepted = list(office.relay.accepted)
     office.restore(backup).close()
     with pytest.raises(DatabaseUnrecognised):
@@ -102,7 +102,7 @@ def run_restorations(office: RecoveryOffice, count: int, seed: int) -> None:
             with mailer.store.begin() as tx:
                 identity = recovery.create_identity(tx, factories.NOW)  # as if it were new
                 assert identity
-            mailer.guard.adopt_database()
+            mailer.guard.save_accepted_marker()
         office.relay.received.clear()
         after_count = randomness.randrange(1, READERS - 10)
         stop_count = randomness.randrange(after_count, READERS)
