@@ -54,8 +54,8 @@ class MarkerFolder:
         return replace(marker, heartbeats=heartbeats)
 
     def save_marker(self, marker: Marker) -> None:
-        """Save a marker on the disk, within :meth:`lock_folder`. The marker of another database at the
-        same place is removed. Raises ConfigError."""
+        """Save a marker on the disk, within :meth:`lock_folder`. The marker of another database at
+        the same place is removed. Raises ConfigError."""
         with self._wrap_errors():
             file = self.folder / f"{marker.identity}.json"
             for other in self.read_markers():

@@ -70,8 +70,8 @@ class Recognition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What accepting a restored database has changed: the numbers of editions with their deliveries
-    put in doubt, editions put on hold, occurrences put on hold, and sign-ups that get no mail."""
+    """The changes that accepting a restored database has made: `in_doubt` has the deliveries put in
+    doubt of each edition, by its id; `sign_ups` counts those that get no mail."""
 
     in_doubt: dict[int, int]
     editions_on_hold: tuple[int, ...]
