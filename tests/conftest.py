@@ -8,6 +8,7 @@ import gc
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -47,6 +48,8 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 ROOT = Path(__file__).parent.parent
 KEY = bytes(range(32))
+os.environ["XDG_STATE_HOME"] = str(Path(tempfile.gettempdir()) / "mailer-tests-state")
+"""Fixtures of the session keep no marker in the home of the person who runs the tests."""
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 """Commands that tests run keep their compiled modules: compiling them again would double the time
 that a command takes to start."""

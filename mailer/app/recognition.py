@@ -56,13 +56,20 @@ class RecognitionGuard:
         return recognition is Recognition.NO_MARKER and self._is_shared
 
     def check_database(self) -> None:
-        """Check that mails may be sent, and write nothing. Raises DatabaseUnrecognised."""
+        """Check that mails may be sent. Only a marker is written, if there is none yet: an edition
+        that is started next would make a database without a marker one that has sent elsewhere.
+        Raises DatabaseUnrecognised."""
         deadline = time.monotonic() + JOIN_WAIT
         while True:
             with self._folder.lock_folder(), self._store.read() as tx:
-                recognition, identity, _ = self._judge(tx, self._folder.read_markers())
-            if recognition.may_deliver:
-                return
+                markers = self._folder.read_markers()
+                recognition, identity, location = self._judge(tx, markers)
+                if recognition.may_deliver:
+                    identities = {marker.identity for marker in markers}
+                    if identity and identity.identity not in identities:
+                        marker = Marker(identity.identity, identity.generation, location)
+                        self._folder.save_marker(marker)
+                    return
             may_join = recognition is Recognition.NO_MARKER and self._is_shared
             if not may_join or time.monotonic() >= deadline:
                 raise self._build_refusal(recognition, identity)

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class DatabaseState(StrEnum):
-    """The state of a database, as the database has it. ``restored``: it was restored from a backup, or its
-    history went back, and a person has not decided yet. ``clone``: a person said that it is a
-    copy, from which nothing is sent."""
+    """The state of a database, as the database has it. ``restored``: it was restored from a
+    backup, or its history went back, and a person has not decided yet. ``clone``: a person said
+    that it is a copy, from which nothing is sent."""
 
     ACTIVE = "active"
     RESTORED = "restored"

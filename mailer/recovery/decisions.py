@@ -12,12 +12,13 @@ have been sent after the backup.
 
 import secrets
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mailer import editions
 from mailer.actor import WORKER, Actor
 from mailer.audience.signup.confirmations import move_confirmation
 from mailer.digests.calendar import DigestCalendar
+from mailer.model.deliveries import EXPIRE_AFTER
 from mailer.model.edition_states import EditionKind, EditionState
 from mailer.model.recovery import DatabaseState, RecoveryReport
 from mailer.model.schedules import OccurrenceState
@@ -26,6 +27,10 @@ from mailer.model.transaction import Transaction
 
 IN_DOUBT_REPLY = "the database was restored: it may have been sent after the backup"
 HOLD_REASON = "the database was restored: it may have been sent after the backup"
+
+
+FOLLOW_UP_PERIOD = EXPIRE_AFTER + timedelta(days=1)
+"""The time for which a started correction gets recipients by itself."""
 
 
 def create_identity(tx: Transaction, now: datetime) -> str:
@@ -100,6 +105,10 @@ def _stop_begun_editions(tx: Transaction, actor: Actor, now: datetime) -> dict[i
         if edition.kind is EditionKind.MAILING and edition.state is EditionState.SENDING:
             reason = f"the database was restored: {count} deliveries are in doubt"
             editions.pause_edition(tx, actor, edition, now, reason=reason)
+    # A correction follows the recipients of its release, some of whom are in doubt only now.
+    for edition in tx.editions.list_begun_releases(now - FOLLOW_UP_PERIOD):
+        if tx.outbox.extend_plan(edition):
+            in_doubt[edition.id] = tx.recovery.put_unsent_in_doubt(edition.id, IN_DOUBT_REPLY)
     return in_doubt
 
 

@@ -188,6 +188,7 @@ class Worker:
                 delay = POLL_INTERVAL
                 try:
                     self._mailer.guard.confirm_database(IDLE_INTERVAL)
+                    self._log_recognition()
                     with self._mailer.store.read() as tx:
                         is_ready = tx.outbox.has_work()
                     if is_ready:

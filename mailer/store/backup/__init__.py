@@ -51,8 +51,8 @@ def restore_backup(
     """Restore a backup into an empty database, or with `replaces` over any. The database is marked
     as restored: nothing is sent from it until a person has accepted it.
 
-    Raises InputError for a file that is not a backup of this database, ConfigError, and Refused for a
-    database that holds tables."""
+    Raises InputError for a file that is not a backup of this database, ConfigError, and Refused if
+    the database holds tables."""
     from mailer.store.backup import files
 
     files.check_source(source)
