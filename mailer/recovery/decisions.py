@@ -105,7 +105,7 @@ def _stop_begun_editions(tx: Transaction, actor: Actor, now: datetime) -> dict[i
         if edition.kind is EditionKind.MAILING and edition.state is EditionState.SENDING:
             reason = f"the database was restored: {count} deliveries are in doubt"
             editions.pause_edition(tx, actor, edition, now, reason=reason)
-    # A correction follows the recipients of its release, some of whom are in doubt only now.
+    # A correction follows the recipients of its release, and some are in doubt only now.
     for edition in tx.editions.list_begun_releases(now - FOLLOW_UP_PERIOD):
         if tx.outbox.extend_plan(edition):
             in_doubt[edition.id] = tx.recovery.put_unsent_in_doubt(edition.id, IN_DOUBT_REPLY)

@@ -1,4 +1,4 @@
-"""What accepting a restored database changes, and that a worker waits for it."""
+"""Accepting a restored database stops what may have been sent, and a worker waits for it."""
 
 import io
 import json
