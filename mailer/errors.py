@@ -12,7 +12,8 @@
     │   ├── BadTransition       5: the state does not lead to the requested one
     │   ├── ApprovalVoid        5: the approval does not cover what would be sent
     │   ├── Embargoed           5: an embargo forbids it until it ends
-    │   └── ConcurrencyError    5: another process changed the same record first
+    │   ├── ConcurrencyError    5: another process changed the same record first
+    │   └── DatabaseUnrecognised 5: the database was restored or copied, and nothing is sent
     ├── TokenError              1: a link that this office did not sign, or that has expired
     ├── FetchError              1: an address that cannot be fetched, or must not be
     └── RelayError              1: the relay cannot be used at all (no recipient's attempt is spent)
@@ -145,6 +146,11 @@ class ConcurrencyError(Refused):
     """Another process changed the same record first, so nothing of this transaction is saved.
 
     Trying again may succeed."""
+
+
+class DatabaseUnrecognised(Refused):
+    """The database was restored, is a copy, or is an older state: nothing is sent until a person
+    has decided. `value` is the outcome of the comparison with this host's marker."""
 
 
 class TokenError(MailerError):

@@ -12,7 +12,9 @@ from mailer.store import Store
 if TYPE_CHECKING:  # most commands need only a part of these: each method imports what it uses
     import threading
 
+    from mailer.app.link_keys import LinkKeySource
     from mailer.app.messages import Preview
+    from mailer.app.recognition import RecognitionGuard
     from mailer.config import Settings
     from mailer.delivery.ledger_transaction import ActiveEdition
     from mailer.delivery.options import DeliveryOptions
@@ -45,6 +47,26 @@ class Mailer:
         self.store = store
         self.clock = clock
         self._observances: tuple[object, Mapping[str, Observance]] = (None, {})
+        self._guard: RecognitionGuard | None = None
+        self._link_keys: LinkKeySource | None = None
+
+    @property
+    def guard(self) -> RecognitionGuard:
+        """The guard that says whether this process may deliver from the database."""
+        from mailer.app.recognition import RecognitionGuard
+
+        if self._guard is None:
+            self._guard = RecognitionGuard(self.store, self.settings.state_folder, self.clock)
+        return self._guard
+
+    @property
+    def link_keys(self) -> LinkKeySource:
+        """The keys that sign and verify links, read again while this process runs."""
+        from mailer.app.link_keys import LinkKeySource
+
+        if self._link_keys is None:
+            self._link_keys = LinkKeySource(self.store, self.clock)
+        return self._link_keys
 
     @property
     def renderer(self) -> Renderer:
@@ -97,7 +119,9 @@ class Mailer:
         """Return a message template for each of the edition's frozen bodies, by language."""
         from mailer.app import messages
 
-        return messages.build_message_templates(self.settings, tx, edition)
+        return messages.build_message_templates(
+            self.settings, tx, edition, self.link_keys.load_keys(tx)
+        )
 
     def preview_edition(
         self, tx: SqlTransaction, edition: Edition, *, address: str = "", language: str = ""
@@ -108,7 +132,13 @@ class Mailer:
 
         edition, _ = editions.compose_edition(tx, edition, self.renderer)
         return messages.build_preview(
-            self.settings, tx, edition, self.clock(), address=address, language=language
+            self.settings,
+            tx,
+            edition,
+            self.link_keys.load_keys(tx),
+            self.clock(),
+            address=address,
+            language=language,
         )
 
     def check_relays(self) -> None:
@@ -128,15 +158,18 @@ class Mailer:
         edition. With `follow_new`, all other started editions, and those that start while this
         runs, are sent too. With `at_once`, deferred deliveries are tried at once.
 
-        Raises RelayError and ConfigError. In every case, the state of each row is on disk."""
+        Raises RelayError and ConfigError, and DatabaseUnrecognised if the database was restored or
+        copied. In every case, the state of each row is on disk."""
         from mailer import editions, releases
         from mailer.actor import WORKER
+        from mailer.app.recognition import SENDING_INTERVAL
         from mailer.delivery.ledger_transaction import ActiveEdition
         from mailer.delivery.run import DeliveryRun
         from mailer.model.edition_states import EditionState
 
         wanted_ids = {edition.id for edition in begun_editions}
 
+        self.guard.check_database()
         with self.store.read() as tx:
             is_follow_up_due = releases.needs_follow_up(tx, self.clock())
         if is_follow_up_due:
@@ -144,6 +177,8 @@ class Mailer:
                 releases.extend_releases(tx, WORKER, self.clock())
 
         def find_new_editions(known_ids: Sequence[int]) -> list[ActiveEdition]:
+            self.guard.confirm_database(SENDING_INTERVAL)
+            self.link_keys.refresh_keys()
             if not follow_new and wanted_ids <= {*known_ids}:
                 return []
             with self.store.read() as tx:
@@ -166,10 +201,15 @@ class Mailer:
             return active_editions
 
         seen_ids: set[int] = set()
-        delivery_run = DeliveryRun(
-            self.store, self._build_delivery_options(), self.clock, find_new_editions
-        )
-        progress = delivery_run.run(stop, on_progress)
+        with self.guard.watch_run() as heartbeats:
+            delivery_run = DeliveryRun(
+                self.store,
+                self._build_delivery_options(),
+                self.clock,
+                find_new_editions,
+                heartbeats.save_heartbeat,
+            )
+            progress = delivery_run.run(stop, on_progress)
         with self.store.read() as tx:
             edition_ids = sorted(wanted_ids | seen_ids)
             return progress, [

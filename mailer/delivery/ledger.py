@@ -58,14 +58,18 @@ class Ledger:
         clock: Callable[[], datetime],
         lease: float,
         find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
+        note_heartbeat: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         """`find_new_editions` takes the ids of the editions being delivered, and returns other
-        editions to deliver. It is called at the start and every second. `lease` is in seconds."""
+        editions to deliver. It is called at the start and every second. `note_heartbeat` gets the
+        worker's id and its heartbeats after each commit. `lease` is in seconds."""
         self._store = store
         self._scheduler = scheduler
         self._clock = clock
         self._lease = lease
         self._find_new_editions = find_new_editions
+        self._note_heartbeat = note_heartbeat
+        self._heartbeat_count = 0
         self._worker_name = create_worker_name()
         self.mailbox = Mailbox()
         self._heartbeat_at = self._refreshed_at = 0.0
@@ -179,6 +183,7 @@ class Ledger:
         with self._store.begin() as tx:
             self.worker_id = tx.outbox.register_worker(self._worker_name, self._clock())
         self._worker_monitor.worker_id = self.worker_id
+        self._heartbeat_count = 0
 
     def _refresh_editions(self, now: float) -> None:
         """Add the editions that have been started in the meantime."""
@@ -235,6 +240,8 @@ class Ledger:
             return
         self._write_batch(batch)
         self._heartbeat_at = now
+        self._heartbeat_count += not batch.is_fenced
+        self._note_heartbeat(self.worker_id, self._heartbeat_count)
         if batch.is_fenced:
             self._restart_as_new_worker(batch)
         else:

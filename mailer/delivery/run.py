@@ -39,11 +39,15 @@ class DeliveryRun:
         options: DeliveryOptions,
         clock: Callable[[], datetime],
         find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
+        note_heartbeat: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
-        """`find_new_editions` is passed to :class:`Ledger`, where it is described."""
+        """`find_new_editions` and `note_heartbeat` are passed to :class:`Ledger`, where they are
+        described."""
         self._options = options
         scheduler = DispatchScheduler(options.relays, DomainThrottles(options.throttles))
-        self._ledger = Ledger(store, scheduler, clock, options.lease, find_new_editions)
+        self._ledger = Ledger(
+            store, scheduler, clock, options.lease, find_new_editions, note_heartbeat
+        )
         self._stop_event = threading.Event()
         self._started_at = time.monotonic()
         self._rate_meter = RateMeter(self._started_at)
