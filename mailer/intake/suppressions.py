@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TextIO
 
 from mailer import addresses
-from mailer.audience.imports.rows import normalise_header
+from mailer.audience.imports.columns import normalise_header
 from mailer.audience.lists import check_line
 from mailer.errors import InputError
 from mailer.intake.csv_reader import (

@@ -65,7 +65,8 @@ class Membership:
 
 
 class LawfulBasis(StrEnum):
-    """Lawful bases for processing: GDPR Article 6(1)(a) to (f), in its order."""
+    """Lawful bases for processing: GDPR Article 6(1)(a) to (f), in its order; and `unknown`, if
+    no basis was stated."""
 
     CONSENT = "consent"
     CONTRACT = "contract"
@@ -73,6 +74,7 @@ class LawfulBasis(StrEnum):
     VITAL_INTERESTS = "vital_interests"
     PUBLIC_TASK = "public_task"
     LEGITIMATE_INTERESTS = "legitimate_interests"
+    UNKNOWN = "unknown"
 
 
 class ConsentAction(StrEnum):

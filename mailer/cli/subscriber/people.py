@@ -31,7 +31,7 @@ def add_subscriber(
     source: Annotated[str, typer.Option(help="Where they agreed to get mail, for the log.")] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
-    ] = "consent",
+    ] = LawfulBasis.UNKNOWN,
     rejoin: Annotated[
         bool,
         typer.Option("--rejoin", help="Add them although they left, because they asked to rejoin."),
@@ -46,6 +46,7 @@ def add_subscriber(
     Example: mailer subscriber add ana@example.org --list news --topic health"""
     out = Output(json)
     actor = resolve_actor(by)
+    lawful_basis = check_basis(basis)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         mailing_list = lists.get_list(tx, list_slug)
         chosen_topics = lists.get_topics(tx, topic or [])
@@ -56,7 +57,7 @@ def add_subscriber(
             mailing_list,
             chosen_topics,
             mailer.clock(),
-            evidence=Evidence(source=source or STAFF_SOURCE, basis=check_basis(basis)),
+            evidence=Evidence(source=source or STAFF_SOURCE, basis=lawful_basis),
             rejoin=rejoin,
         )
         topics = ", ".join(membership.topics) or "all topics"
@@ -64,6 +65,15 @@ def add_subscriber(
             f"{subscriber.address} is on {mailing_list.slug!r} ({membership.state}) with {topics}"
         )
         out.print_record({"subscriber": subscriber, "membership": membership}, message)
+        print_basis_note(out, lawful_basis)
+
+
+def print_basis_note(out: Output, basis: LawfulBasis) -> None:
+    """Say that no lawful basis was stated, if none was."""
+    if basis is LawfulBasis.UNKNOWN:
+        out.print_note(
+            "the log of consent records the lawful basis as unknown; `--basis` states it"
+        )
 
 
 @app.command("list", rich_help_panel=ONE_PERSON)
