@@ -161,9 +161,12 @@ def find_language(text: str) -> str:
     several languages, such as ``Französisch`` or ``English (UK)``.
 
     Raises InputError if no language is called this."""
+    from babel.core import get_global
+
     text = text.strip()
     try:
-        return normalise_tag(text)
+        # Babel would add the country where most people speak the language: de-DE for deu.
+        return normalise_tag(get_global("language_aliases").get(text.lower(), text))
     except InputError:
         name, _, region = text.partition("(")
         tag = _index_language_names().get(_fold_word(name))

@@ -200,6 +200,7 @@ def import_contacts(
             if len(pending_rows) == BATCH_SIZE:
                 import_pending()
         import_pending()
+    print_basis_note(out, lawful_basis)
     tally.print_summary(out, file, dry_run=dry_run)
 
 

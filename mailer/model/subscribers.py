@@ -77,6 +77,9 @@ class LawfulBasis(StrEnum):
     UNKNOWN = "unknown"
 
 
+STATED_BASES = tuple(basis for basis in LawfulBasis if basis is not LawfulBasis.UNKNOWN)
+
+
 class ConsentAction(StrEnum):
     """An action of a person, or an action of staff about their address."""
 

@@ -82,8 +82,8 @@ ALIASES = _index_headers(
         "adressemail adresseemail adressedemessagerie adressedecourriel courriel correo "
         "correoelectronico direcciondecorreo direcciondecorreoelectronico direcciondeemail "
         "emailendereco enderecodeemail indirizzoemail subscriberemail contactemail workemail "
-        "email1 email1value email1address primaryemail почта электроннаяпочта адресэлектроннойпочты "
-        "имейл البريدالإلكتروني بريد البريد 邮箱 电子邮件 电子邮箱 邮件地址",
+        "email1 email1value email1address primaryemail почта электроннаяпочта "
+        "адресэлектроннойпочты имейл البريدالإلكتروني بريد البريد 邮箱 电子邮件 电子邮箱 邮件地址",
         ImportColumn.NAME: "name fullname displayname realname nomcomplet vollstandigername "
         "nombrecompleto nomecompleto имяифамилия полноеимя фио الاسمالكامل الاسم 姓名 全名",
         ImportColumn.FIRST_NAME: "firstname fname givenname forename vorname prenom имя "

@@ -7,6 +7,7 @@ staff must say it.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -31,6 +32,7 @@ _TIME = (
 )
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}")
 _YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}}|\d\d){_TIME}")
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _WORDS = re.compile(
@@ -90,6 +92,9 @@ def parse_date(value: str, order: DateOrder | None) -> datetime | None:
 
     Returns None if it is no date, or if it depends on an order that is not known."""
     text = " ".join(value.replace("\u202f", " ").split())
+    if _ISO_DATE.match(text):
+        with suppress(ValueError, OverflowError):
+            return _to_utc(datetime.fromisoformat(text))
     try:
         if match := _YEAR_FIRST.fullmatch(text):
             return _build_moment(int(match[1]), int(match[3]), int(match[4]), match.groups()[4:9])
@@ -113,10 +118,13 @@ def parse_date(value: str, order: DateOrder | None) -> datetime | None:
             return _build_moment(
                 int(match[5]), month_number, int(match[1] or match[4]), match.groups()[5:10]
             )
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return _to_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
+
+
+def _to_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _expand_year(digits: str) -> int:

@@ -292,6 +292,8 @@ def _parse_moment(value: str, order: DateOrder | None) -> datetime | None:
     if is_nothing(value):
         return None
     moment = parse_date(value, order)
+    if moment is None and parse_date(value, DateOrder.DAY_FIRST):
+        raise InputError(f"{value!r} may have the day or the month first: the file has both")
     if moment is None:
         raise InputError(f"{value!r} is not a date", hint="write it as 2026-12-18")
     return moment

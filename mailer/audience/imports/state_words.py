@@ -92,36 +92,14 @@ UNMISTAKABLE_WORDS = _index_words(_UNMISTAKABLE)
 STATE_WORDS = _index_words(_WORDS) | UNMISTAKABLE_WORDS
 """The state by word, folded."""
 
-YES = frozenset(
-    map(normalise_header, ["1", "true", "yes", "y", "ja", "j", "oui", "o", "si", "sí", "s", "sim", "x", "on", "t", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "да", "д", "是", "نعم"])
-)  # fmt: skip
-NO = frozenset(
-    map(
-        normalise_header,
-        [
-            "0",
-            "false",
-            "no",
-            "n",
-            "nein",
-            "non",
-            "não",
-            "off",
-            "f",
-            "falsch",
-            "faux",
-            "falso",
-            "нет",
-            "н",
-            "否",
-            "لا",
-        ],
-    )
+_YES_WORDS = (
+    "1 true yes y ja j oui o si s sim x on t wahr vrai verdadero verdadeiro vero да д 是 نعم"
 )
-NOTHING = frozenset(
-    map(normalise_header, ["", "null", "none", "nil", "n/a", "na", "nan", "\\N", "never", "nie",
-                           "jamais", "nunca", "undefined"])
-)  # fmt: skip
+_NO_WORDS = "0 false no n nein non não off f falsch faux falso нет н 否 لا"
+_EMPTY_WORDS = "null none nil n/a na nan \\N never nie jamais nunca undefined"
+YES = frozenset(map(normalise_header, _YES_WORDS.split()))
+NO = frozenset(map(normalise_header, _NO_WORDS.split()))
+NOTHING = frozenset(map(normalise_header, _EMPTY_WORDS.split()))
 _TICKS = frozenset("✓✔☑✅")
 
 NAMED_STATES = {

@@ -36,7 +36,7 @@ from mailer.errors import UsageError
 from mailer.intake import table
 from mailer.intake.exports import ExportOrigin, create_export_opener
 from mailer.model.imports import RowState
-from mailer.model.subscribers import LawfulBasis
+from mailer.model.subscribers import STATED_BASES, LawfulBasis
 
 
 @app.command("import", rich_help_panel=MANY_PEOPLE)
@@ -90,7 +90,7 @@ def import_subscribers(
         raise UsageError(
             "an import must name its lawful basis",
             where="--basis",
-            hint=f"one of {', '.join(LawfulBasis)} (GDPR Article 6(1)(a) to (f))",
+            hint=f"one of {', '.join(STATED_BASES)} (GDPR Article 6(1)(a) to (f)), or unknown",
         )
     from mailer.app import open_mailer
 
