@@ -6,6 +6,7 @@ guess, which the import shows with a line of the file, so that people can correc
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -23,10 +24,18 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_OLD_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1256", "cp1253", "cp1254", "mac_roman",
+_OLD_ENCODINGS = ["cp1250", "cp1251", "cp1256", "cp1253", "cp1254", "mac_roman",
                   "shift_jis", "gb18030", "big5", "euc_kr"]  # fmt: skip
-_OFFICE_ENCODING = "cp1252"
-"""The encoding of Windows in Western Europe and America; other encodings often give the same."""
+OFFICE_ENCODING = "cp1252"
+"""The encoding of Windows in Western Europe and America. charset-normalizer often takes a few
+names in it for Mac Roman or Central European text, so it is tried first."""
+_BETWEEN_WORDS = re.compile(r"[\s\d!-/:-@\[-`{-~\xa0\xad‘’“”„«»–—…·º°ª§€]+")
+_ODD = re.compile(
+    r"[^\W\d_]*[^\w\s][^\s]*|.*[^\x00-\x7f]{3}.*|.*[a-zß-öø-ÿ][ŠŒŽŸÀ-ÖØ-Þ].*|.*[ƒˆ˜†‡‰¢-±´-¹¼-¿×÷].*"
+)
+"""Words that no Western language has: with signs in them, three accented letters in a row, or a
+capital after a small letter."""
+MAX_ODD_SHARE = 0.1
 
 
 class TextEncoding(NamedTuple):
@@ -115,18 +124,30 @@ def _guess_old_encoding(path: Path, raw: IO[bytes]) -> TextEncoding:
             hint="save the file in one encoding, or name its encoding",
             next_steps=[NextStep("state_encoding")],
         )
-    best = from_bytes(bytes(sample), cp_isolation=_OLD_ENCODINGS).best()
-    if best is None:
+    if _fits_office_encoding(bytes(sample)):
+        name = OFFICE_ENCODING
+    elif best := from_bytes(bytes(sample), cp_isolation=_OLD_ENCODINGS).best():
+        name = best.encoding
+    else:
         raise InputError(
             f"byte 0x{bad_byte:02x} is not UTF-8, and no other encoding fits",
             where=f"{path}, line {old_line}",
             hint="save the file as UTF-8, or name its encoding",
             next_steps=[NextStep("state_encoding")],
         )
-    names = {best.encoding, *best.could_be_from_charset}
-    name = _OFFICE_ENCODING if _OFFICE_ENCODING in names else best.encoding
     example = bytes(sample).decode(name, "replace").splitlines()[0].strip()[:80]
     return TextEncoding(name, f"read as {name}, which gives {example!r} on line {old_line}")
+
+
+def _fits_office_encoding(sample: bytes) -> bool:
+    """Check whether the text makes sense in the encoding of Western Windows."""
+    try:
+        text = sample.decode(OFFICE_ENCODING)
+    except UnicodeDecodeError:
+        return False
+    words = [word for word in _BETWEEN_WORDS.split(text) if not word.isascii()]
+    odd = sum(_ODD.fullmatch(word) is not None for word in words)
+    return odd <= MAX_ODD_SHARE * len(words)
 
 
 def decode_lines(path: Path, raw: IO[bytes], encoding: str) -> Iterator[str]:

@@ -98,10 +98,11 @@ ALIASES = _index_headers(
         ImportColumn.TOPICS: "topics topic interests themen thema interessen sujets sujet themes "
         "theme temas tema intereses interets темы тема интересы المواضيع الموضوع 主题",
         ImportColumn.TAGS: "tags etiquettes etiquetas schlagworte метки",
-        ImportColumn.JOINED: "joined joinedat subscribedat subscribedon subscribeddate "
-        "subscriptiondate subscribedate datesubscribed dateinscription datedinscription "
-        "anmeldedatum angemeldetam fechadealta fechadesuscripcion dataadesao датаподписки "
-        "تاريخالاشتراك 订阅时间 订阅日期",
+        ImportColumn.JOINED: "joined joinedat joinedon datejoined subscribedat subscribedon "
+        "subscribeddate subscriptiondate subscribedate datesubscribed dateinscription "
+        "datedinscription since membersince seit mitgliedseit depuis desde eintritt beitritt "
+        "eintrittsdatum datumderanmeldung anmeldedatum angemeldetam fechadealta fechadesuscripcion "
+        "dataadesao датаподписки تاريخالاشتراك 订阅时间 订阅日期",
         ImportColumn.LIST_LANGUAGE: "listlanguage",
         ImportColumn.FREQUENCY: "frequency",
         ImportColumn.PAUSED_UNTIL: "pauseduntil",
