@@ -160,7 +160,7 @@ def subscribe_person(
 
 
 def _get_unstated_basis(act: ConsentAction) -> LawfulBasis | None:
-    """Return the basis to record if none was stated: unknown for a person whom staff add."""
+    """Return the basis to record if none was stated: unknown if staff add the person."""
     return LawfulBasis.UNKNOWN if act is ConsentAction.ADDED else None
 
 

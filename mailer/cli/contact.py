@@ -9,10 +9,10 @@ import typer
 from mailer.audience import contacts, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
+from mailer.cli.basis import print_basis_note
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
-from mailer.cli.subscriber.people import print_basis_note
 from mailer.cli.table_options import (
     DatesOption,
     EncodingOption,

@@ -1,7 +1,7 @@
 """Options of commands that import tables of people."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,10 @@ from mailer.audience.imports.dates import DateOrder
 from mailer.audience.imports.state_words import NAMED_STATES
 from mailer.audience.imports.topic_names import TopicNames
 from mailer.cli.options import parse_pairs
-from mailer.intake.csv_reader import FileChoices
-from mailer.intake.row_format import ImportChoices
 from mailer.model.imports import RowState
+
+if TYPE_CHECKING:
+    from mailer.intake.row_format import ImportChoices
 
 TableFileArgument = Annotated[
     Path, typer.Argument(help="A CSV file with a header, or a spreadsheet (.xlsx, .ods).")
@@ -57,8 +58,11 @@ def build_choices(
     encoding: str,
     topics: TopicNames,
     state: RowState | None = None,
-) -> ImportChoices:
+) -> "ImportChoices":
     """Build the choices for an import from the options. Raises InputError."""
+    from mailer.intake.csv_reader import FileChoices
+    from mailer.intake.row_format import ImportChoices
+
     columns = parse_pairs(mapping, "--map")
     columns |= {head.strip(): ImportColumn.IGNORED.value for head in ignored or ()}
     return ImportChoices(

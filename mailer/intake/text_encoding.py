@@ -65,14 +65,14 @@ def detect_encoding(path: Path, raw: IO[bytes], stated: str = "") -> TextEncodin
 
 def _check_encoding(name: str) -> str:
     try:
-        found = codecs.lookup(name.strip())
+        codec = codecs.lookup(name.strip())
     except LookupError as error:
         raise InputError(
             f"{name!r} is not an encoding",
             field="encoding",
             hint="use a name such as utf-8, windows-1252 or utf-16",
         ) from error
-    return "utf-8-sig" if found.name == "utf-8" else found.name
+    return "utf-8-sig" if codec.name == "utf-8" else codec.name
 
 
 def _detect_wide(head: bytes) -> str:

@@ -19,6 +19,8 @@ class AddressInCell(NamedTuple):
 def trim_invisible(text: str) -> str:
     """Return `text` without spaces, format characters (such as U+200B, U+FEFF and the direction
     marks) and soft hyphens around it."""
+    if text.isascii():
+        return text.strip()
     start, end = 0, len(text)
     while start < end and _is_invisible(text[start]):
         start += 1

@@ -147,7 +147,7 @@ def _choose_order(
 
 
 @lru_cache(maxsize=8192)
-def looks_like_date(value: str) -> bool:
+def is_plausible_date(value: str) -> bool:
     """Check whether a value is a date in any order, and not a small number."""
     return len(value) >= 5 and parse_date(value, DateOrder.DAY_FIRST) is not None
 

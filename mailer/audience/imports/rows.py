@@ -172,8 +172,8 @@ def _parse_fields(
     def parse_optional(
         column: ImportColumn, parse: Callable[[str], _Value], empty: _Value
     ) -> _Value:
-        value = trim_invisible(fields.get(column, ""))
-        if not value:
+        value = fields.get(column, "")
+        if not value or not (value := trim_invisible(value)):
             return empty
         try:
             return parse(value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from mailer.audience.imports import state_words
 from mailer.audience.imports.columns import STATE_COLUMNS, ImportColumn, normalise_header
-from mailer.audience.imports.dates import looks_like_date
+from mailer.audience.imports.dates import is_plausible_date
 from mailer.audience.imports.state_words import NAMED_STATES, StatedState
 from mailer.errors import InputError, NextStep
 
@@ -95,12 +95,12 @@ class _SeenValues:
             self.others += 1
 
     def describe_values(self, values: Iterable[str]) -> str:
-        shown = list(values)
+        listed = list(values)
         parts = [
             f"{value[:40]!r} ({self.counts[value]} rows, first on line {self.first_lines[value]})"
-            for value in shown[:SHOWN_VALUES]
+            for value in listed[:SHOWN_VALUES]
         ]
-        if len(shown) > SHOWN_VALUES or self.others:
+        if len(listed) > SHOWN_VALUES or self.others:
             parts.append("…")
         return ", ".join(parts)
 
@@ -263,7 +263,7 @@ class StateReader:
         is_yes = state_words.parse_yes(value)
         if head == _BREVO_DOUBLE_OPT_IN and value == "2":
             is_yes = False
-        if is_yes is None and (looks_like_date(value) or head == _SUBSTACK_SECTIONS):
+        if is_yes is None and (is_plausible_date(value) or head == _SUBSTACK_SECTIONS):
             is_yes = True
         if is_yes is None:
             return None
@@ -304,7 +304,7 @@ class StateReader:
                 raise InputError(f"{value!r} is not understood", where=head)
             if state is state_words.ACTIVE and column not in _STATING_ACTIVE:
                 continue
-            if state is state_words.LEFT and looks_like_date(value):
+            if state is state_words.LEFT and is_plausible_date(value):
                 left = value
             if strictest is None or state.rank > strictest.state.rank:
                 strictest = PersonState(state, f"{head}: {value[:80]}" if value else "")

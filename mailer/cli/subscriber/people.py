@@ -8,6 +8,7 @@ import typer
 from mailer.audience import lists, preferences, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
+from mailer.cli.basis import print_basis_note
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
@@ -66,14 +67,6 @@ def add_subscriber(
         )
         out.print_record({"subscriber": subscriber, "membership": membership}, message)
         print_basis_note(out, lawful_basis)
-
-
-def print_basis_note(out: Output, basis: LawfulBasis) -> None:
-    """Say that no lawful basis was stated, if none was."""
-    if basis is LawfulBasis.UNKNOWN:
-        out.print_note(
-            "the log of consent records the lawful basis as unknown; `--basis` states it"
-        )
 
 
 @app.command("list", rich_help_panel=ONE_PERSON)
