@@ -32,7 +32,8 @@ from mailer.model.suppressions import Suppression, SuppressionReason
 BATCH = 1000
 EXPORT_HEADER = ("address", "reason", "detail", "since")
 REASONS = (SuppressionReason.MANUAL, SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT)
-"""Reasons that a file can give. Erasure is not among them: an erased person has no address."""
+"""Reasons that a file can give. Erasure is not among them, since the address of an erased person is
+not stored."""
 
 _ALIASES = {
     "address": "address",
@@ -165,8 +166,8 @@ def _parse_reason(text: str) -> SuppressionReason | None:
 def write_suppressions(suppressions: Iterable[Suppression], out: TextIO) -> tuple[int, int]:
     """Write suppressions as CSV that :func:`read_suppressions` reads back.
 
-    Returns (written, hashes): the number of suppressions written, and of those of erased people,
-    which are left out as only their hash exists, and no other program could use it."""
+    Returns (written, hashes): the number of suppressions written, and the number that are left out
+    because only a hash is stored (of erased people), which other programs could not use."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)
     written = hashes = 0

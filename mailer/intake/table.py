@@ -25,8 +25,8 @@ BATCH = 1000
 class RowBatch:
     """A batch of a file: rows that can be imported, and results for lines that can't.
 
-    `bytes_read` counts from the file's beginning; `passed_over` counts values and columns that were
-    not understood, by name. `notes` say how the file was read, in its first batch."""
+    `bytes_read` counts from the file's beginning; `passed_over` counts ignored columns and values
+    by name. `notes` say how the file was read, in its first batch."""
 
     rows: tuple[ImportRow, ...]
     refused: tuple[RowResult, ...]
@@ -120,7 +120,7 @@ def write_subscribers(
 ) -> int:
     """Write people as CSV that :func:`read_table_file` reads back, and return their number.
 
-    Addresses, names and tags that a spreadsheet would take for formulas get an apostrophe before
+    Addresses, names and tags that a spreadsheet would run as formulas get an apostrophe before
     them. `on_progress` is called with the number of people written, every thousand."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)

@@ -1,4 +1,4 @@
-"""Rows of a table of people, parsed without the I/O of reading the table.
+"""Parsing the rows of a table of people. Reading the file is done elsewhere.
 
 A row without a valid address is refused. Any other value that can't be read is left out of its row
 and reported. ``decisions.py`` decides about each row.
@@ -32,7 +32,7 @@ _Default = TypeVar("_Default")
 
 
 class RowSkipped(Exception):
-    """A row is readable but must not be imported. The message is the reason."""
+    """Raised for a readable row that must not be imported. The message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*(?=[;,|]|$)|([^;,|]*))(?:[;,|]|$)'
 
 def split_values(value: str) -> list[str]:
     """Split a field at semicolons, commas and bars. A value in double quotes may contain these
-    signs, as in Mailchimp's tags and in the result of :func:`join_values`."""
+    separators, as in Mailchimp's tags and in the result of :func:`join_values`."""
     if '"' not in value:
         return [part.strip() for part in re.split(r"[;,|]", value) if part.strip()]
     parts = (
@@ -284,7 +284,7 @@ def _parse_word(value: str, words: type[_Word]) -> _Word:
     try:
         return words(value.lower())
     except ValueError as error:
-        raise InputError(f"{value!r} is none of {', '.join(words)}") from error
+        raise InputError(f"{value!r} is not one of {', '.join(words)}") from error
 
 
 @lru_cache(maxsize=8192)

@@ -44,7 +44,10 @@ def import_subscribers(
     file: TableFileArgument,
     list_slug: Annotated[str, typer.Option("--list", help="The list to add them to.")],
     source: Annotated[
-        str, typer.Option(help="Where these people agreed, or how you know them.  [required]")
+        str,
+        typer.Option(
+            help="Where these people agreed to get mail, or how you know them.  [required]"
+        ),
     ] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.  [required]")
@@ -67,11 +70,11 @@ def import_subscribers(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Import people from a file onto a list, a thousand rows in each transaction.
+    """Add people from a file to a list, a thousand rows in each transaction.
 
-    People who are stored already are updated if the file says more. People who left or must not be
-    mailed are not added again. People marked as unsubscribed in the file are stored as such, and
-    addresses that bounced or complained are never mailed. A file is refused if a column looks like
+    Existing subscribers are updated with the fields that the file has. People who left or must not
+    be mailed are not added again. People who unsubscribed, bounced or complained according to the
+    file are stored in that state, and get no mail. A file is refused if a column looks like
     a status and is not understood, until the column is mapped or ignored. Source and basis go into
     the log of consent. Rows without a valid address are refused and listed by line (exit code 4);
     other values that can't be read are left out and listed. The state of people in a Mailchimp
@@ -134,7 +137,10 @@ def import_subscribers(
 def export_subscribers(
     file: Annotated[Path | None, typer.Argument(help="The file to write; default: stdout.")] = None,
     list_slug: Annotated[
-        str, typer.Option("--list", help="Only this list, with topics and people who left.")
+        str,
+        typer.Option(
+            "--list", help="Only people on this list and people who left it, with their topics."
+        ),
     ] = "",
 ) -> None:
     """Export people as CSV that `mailer subscriber import` reads.

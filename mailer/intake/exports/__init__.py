@@ -1,9 +1,10 @@
 """Read files that other programs export (listmonk, Mailchimp, Mailman) as rows.
 
 Nothing is guessed: a row with an unknown state is refused, and columns and values that can't be
-used are counted by name. If neither the file nor its name gives its people's state, the importer
-must. A file with the columns of listmonk or Mailchimp is read as theirs although staff did not
-say so. The exports of further programs are tables whose columns ``audience/imports`` understands.
+used are counted by name. If neither the file nor its name gives the state of its people, the person
+who imports it must give the state. A file with the columns of listmonk or Mailchimp is read as
+theirs although staff did not say so. ``audience/imports`` understands the columns of the tables
+that further programs export.
 
 export_format.py  the code that the formats share
 listmonk.py       listmonk's file of subscribers

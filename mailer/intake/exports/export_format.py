@@ -10,8 +10,8 @@ from mailer.intake.row_format import ImportChoices, RowFormat
 class ExportFormat(RowFormat):
     """The base of all formats.
 
-    `own_heads` are columns that only this program writes, by the letters of their names;
-    `ignored_heads` are those that only this program has a use for."""
+    `own_heads` are the columns that only this program writes, given by the letters of their names.
+    `ignored_heads` are columns that only this program can use."""
 
     def __init__(
         self,

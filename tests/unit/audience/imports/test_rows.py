@@ -165,8 +165,8 @@ def test_missing_import_fields_stay_unset() -> None:
         (ImportColumn.JOINED, "2026-02-30", "is not a date"),
         (ImportColumn.LEFT, "yesterday", "'yesterday' is not a date"),
         (ImportColumn.PAUSED_UNTIL, "soon", "is not a date"),
-        (ImportColumn.FREQUENCY, "daily", "'daily' is none of every, weekly, monthly"),
-        (ImportColumn.REASON, "rude", "is none of manual, bounce, complaint, erased"),
+        (ImportColumn.FREQUENCY, "daily", "'daily' is not one of every, weekly, monthly"),
+        (ImportColumn.REASON, "rude", "is not one of manual, bounce, complaint, erased"),
         (ImportColumn.LIST_LANGUAGE, "frenchlike", "is not a language tag"),
         (ImportColumn.EVIDENCE, "a\x1bb", "control characters"),
     ],
@@ -189,7 +189,11 @@ def test_unreadable_field_is_left_out_and_named(
     [
         (ImportColumn.ADDRESS, "", "is not a mail address"),
         (ImportColumn.ADDRESS, "ana", "is not a mail address"),
-        (ImportColumn.STATE, "CA", "'CA' is none of active, unsubscribed, pending, suppressed; if"),
+        (
+            ImportColumn.STATE,
+            "CA",
+            "'CA' is not one of active, unsubscribed, pending, suppressed",
+        ),
     ],
 )
 def test_invalid_address_or_state_refuses_row(
