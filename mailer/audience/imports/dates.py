@@ -90,7 +90,7 @@ def _parse_number(text: str) -> datetime | None:
 def parse_date(value: str, order: DateOrder | None) -> datetime | None:
     """Return the moment that a value states, in UTC; a value without a zone is UTC.
 
-    Returns None if it is no date, or if it depends on an order that is not known."""
+    Returns None if it is not a date, or if it depends on an order that is not known."""
     text = " ".join(value.replace("\u202f", " ").split())
     if _ISO_DATE.match(text):
         with suppress(ValueError, OverflowError):

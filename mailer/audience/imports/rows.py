@@ -266,7 +266,7 @@ def _parse_tags(tags: Sequence[str], omitted: list[OmittedValue]) -> tuple[str, 
 
 
 def _parse_state(value: str, default: RowState) -> RowState:
-    """Return the state. Raises InputError for an unknown one, so that no one is mailed by mistake."""
+    """Return the state. Raises InputError for an unknown one: it could be a refusal of mails."""
     if not value:
         return default
     try:
