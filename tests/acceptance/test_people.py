@@ -236,9 +236,7 @@ def test_mailchimp_import_stores_unsubscribed_and_bounced_people(office: Shell) 
     ]
 
 
-def test_listmonk_and_mailman_imports_note_what_files_lack(
-    office: Shell,
-) -> None:
+def test_listmonk_and_mailman_imports_note_what_files_lack(office: Shell) -> None:
     office.write_file(
         "subscribers.csv",
         "uuid,email,name,attributes,status,created_at,updated_at\n"
