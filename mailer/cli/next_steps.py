@@ -130,10 +130,16 @@ COMMANDS_BY_ACTION = {
 
 OPTIONS_BY_ACTION = {
     "act_as_another_person": "--by NAME",
+    "choose_sheet": "--sheet NAME",
     "create_topics": "--create-topics",
+    "explain_state_word": "--status {word}=active",
+    "ignore_column": "--ignore {header}",
     "leave_out_all_topics": "--all-topics",
     "map_column": "--map HEADER={content}",
+    "map_state_column": "--map {header}=status",
     "rejoin": "--rejoin",
+    "state_date_order": "--dates {order}",
+    "state_encoding": "--encoding NAME",
 }
 """Actions that are done with an option of the command that failed."""
 
