@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+MAX_CATALOGUE_BYTES = 5_000_000
+"""Maximum size of a catalogue of translations."""
+
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from mailer.errors import InputError
+from mailer.regular_files import open_regular_file
 
 LONGEST_FIELD = 100_000
+LONGEST_LINE = 1_000_000
 
 
 class CsvLine(NamedTuple):
@@ -36,7 +38,7 @@ class CsvTable(NamedTuple):
 def open_for_reading(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading. Raises InputError if that fails, or if reading it does."""
     try:
-        with path.open("rb") as raw:
+        with open_regular_file(path) as raw:
             yield raw
     except OSError as error:
         raise InputError(
@@ -46,7 +48,13 @@ def open_for_reading(path: Path) -> Iterator[IO[bytes]]:
 
 def decode_lines(path: Path, raw: IO[bytes]) -> Iterator[str]:
     """Yield the file's lines as text. Raises InputError for a line that is not UTF-8."""
-    for number, line in enumerate(raw, 1):
+    for number, line in enumerate(iter(lambda: raw.readline(LONGEST_LINE + 1), b""), 1):
+        if len(line) > LONGEST_LINE:
+            raise InputError(
+                f"the line is longer than {LONGEST_LINE:,} bytes",
+                where=f"{path}, line {number}",
+                hint="save the file as CSV with the line ends of Windows or Unix",
+            )
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:

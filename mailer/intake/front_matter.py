@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import yaml
-from yaml.composer import Composer
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
@@ -107,13 +106,14 @@ def _fail(line: int, message: str, hint: str = "", cause: Exception | None = Non
     raise _Problem(line, message, hint) from cause
 
 
-class _Scanner(Scanner):
+class _Scanner(Reader, Scanner):
     """PyYAML's scanner, which keeps text that YAML would take for something else.
 
     `comments` maps the place where a plain value begins to a comment behind it."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
         self.comments: dict[int, str] = {}
 
     def fetch_anchor(self) -> None:
@@ -149,7 +149,7 @@ class _Scanner(Scanner):
                 column, comment = self.column, self._skip_comment()
                 if is_first_line or (follows_sign and column > self.indent):
                     self.comments.setdefault(start, comment)
-            if not self.scan_line_break():
+            if not self.scan_line_break():  # type: ignore[no-untyped-call]
                 return
             is_first_line = False
             if not self.flow_level:
@@ -187,7 +187,7 @@ class _Scanner(Scanner):
                 self.comments[start_mark.index] = self._skip_comment()
                 break
             chunks += spaces
-        text = "".join(chunks).rstrip(" ")
+        text = "".join(chunks).rstrip(" \n")
         return yaml.ScalarToken(text, True, start_mark, end_mark)
 
     def _measure_word(self) -> int:
@@ -202,37 +202,34 @@ class _Scanner(Scanner):
             length += 1
 
 
-class _Builder(Reader, _Scanner, Parser, Composer):
+class _Builder(_Scanner, Parser):
     """Builds values from the parser's events."""
 
     def __init__(self, text: str, comment_keys: frozenset[str]) -> None:
-        Reader.__init__(self, text)
-        _Scanner.__init__(self)
+        _Scanner.__init__(self, text)
         Parser.__init__(self)
         self.lines: dict[str, int] = {}
         self._comment_keys = comment_keys
         self._node_count = 0
 
     def build_document(self) -> dict[str, Value]:
-        self.get_event()  # the stream starts
+        self._next_event()  # the stream starts
         if self.check_event(yaml.StreamEndEvent):
             return {}
-        self.get_event()  # the document starts
-        start = self.peek_event()
+        self._next_event()  # the document starts
+        line = self._peek_line()
         values = self._build_value((), "")
-        self.get_event()  # the document ends
+        self._next_event()  # the document ends
         if not self.check_event(yaml.StreamEndEvent):
-            line = self.peek_event().start_mark.line + 1
-            _fail(line, "a second document begins here", "remove the line")
+            _fail(self._peek_line(), "a second document begins here", "remove the line")
         if values == "":
             return {}
         if not isinstance(values, dict):
-            line = start.start_mark.line + 1
             _fail(line, "the front matter is not a list of keys", "write title: and the title")
         return values
 
     def _build_value(self, path: tuple[str, ...], key: str) -> Value:
-        event = self.get_event()
+        event = self._next_event()
         line = event.start_mark.line + 1
         self._node_count += 1
         if self._node_count > MAX_NODES:
@@ -245,7 +242,7 @@ class _Builder(Reader, _Scanner, Parser, Composer):
             return self._build_list(path, key)
         return self._build_table(path)
 
-    def _read_scalar(self, event: yaml.ScalarEvent, line: int, key: str) -> str:
+    def _read_scalar(self, event: Any, line: int, key: str) -> str:
         text: str = event.value
         if event.style is not None or not event.implicit[0]:
             return text
@@ -268,18 +265,18 @@ class _Builder(Reader, _Scanner, Parser, Composer):
         return text
 
     def _build_list(self, path: tuple[str, ...], key: str) -> list[Value]:
-        items = []
+        items: list[Value] = []
         while not self.check_event(yaml.SequenceEndEvent):
             item_path = (*path, str(len(items) + 1))
-            self._note_line(item_path, self.peek_event().start_mark.line + 1)
+            self._note_line(item_path, self._peek_line())
             items.append(self._build_value(item_path, key))
-        self.get_event()
+        self._next_event()
         return items
 
     def _build_table(self, path: tuple[str, ...]) -> dict[str, Value]:
         table: dict[str, Value] = {}
         while not self.check_event(yaml.MappingEndEvent):
-            line = self.peek_event().start_mark.line + 1
+            line = self._peek_line()
             key = self._build_value(path, "") if self.check_event(yaml.ScalarEvent) else None
             if not isinstance(key, str):
                 _fail(line, "a key is not text", _QUOTES_HINT)
@@ -288,8 +285,15 @@ class _Builder(Reader, _Scanner, Parser, Composer):
             key_path = (*path, key)
             self._note_line(key_path, line)
             table[key] = self._build_value(key_path, key)
-        self.get_event()
+        self._next_event()
         return table
+
+    def _next_event(self) -> Any:
+        return self.get_event()  # type: ignore[no-untyped-call]
+
+    def _peek_line(self) -> int:
+        """Return the line in which the next event begins."""
+        return int(self.peek_event().start_mark.line) + 1  # type: ignore[no-untyped-call]
 
     def _note_line(self, path: tuple[str, ...], line: int) -> None:
         self.lines[".".join(path)] = line

@@ -3,9 +3,10 @@
 import re
 from urllib.parse import urlsplit
 
+from mailer.articles import is_svg
+
 _TEL = re.compile(r"tel:\+?[0-9().*#-]{3,30}(?:;[\w.=+-]{1,40})*", re.IGNORECASE)
 _MAILTO = re.compile(r"mailto:[^\s?@]+@[^\s?@]+(?:\?\S*)?", re.IGNORECASE)
-_SVG = re.compile(r"\.svgz?$", re.IGNORECASE)
 _DOMAIN = re.compile(
     r"[\w-]+(?:\.[\w-]+)*\.(?!(?:html?|php|aspx?|pdf|docx?|png|jpe?g|gif|webp|md)(?:[/?#]|$))"
     r"[a-z]{2,}(?:[/?#]|$)",
@@ -63,14 +64,6 @@ def describe_picture_problem(address: str, alt: str) -> Problem | None:
     if not alt.strip():
         return f"{quoted} has no alt text", "describe it for readers who can't see it: ![…]"
     return None
-
-
-def is_svg(address: str) -> bool:
-    """Check by its name whether a picture is an SVG. Mail programs show none (Gmail, Outlook)."""
-    try:
-        return bool(_SVG.search(urlsplit(address).path))
-    except ValueError:
-        return False
 
 
 def _suggest(address: str) -> str:

@@ -134,10 +134,11 @@ def _find_block_problems(tokens: list[Token], lines: list[str]) -> Iterator[Mark
             column_count += 1
         elif token.type == "tr_open" and column_count and token.map:
             # The parser leaves out cells beyond the head's.
-            if _count_cells(lines[token.map[0]]) > column_count:
+            cell_count = _count_cells(lines[token.map[0]])
+            if cell_count > column_count:
                 yield MarkdownProblem(
                     line,
-                    f"the row has more cells than the table's head ({column_count})",
+                    f"the row has {cell_count} cells, and the table's head {column_count}",
                     "add a column to the head, or write \\| for a bar in the text",
                 )
 

@@ -18,6 +18,7 @@ from mailer.intake.fetching import FetchGuard, Validators, fetch_url
 from mailer.intake.fetching.guard import PUBLIC_GUARD
 from mailer.intake.files import ArticleFile
 from mailer.model.sources import SourceKind, SourceSettings
+from mailer.regular_files import FileTooLarge, read_regular_file
 
 SETTLING_SECONDS = 2.0
 """Seconds without a change after which a file in a watched folder counts as complete."""
@@ -120,13 +121,13 @@ def fetch_page(
 def load_word_file(path: Path, defaults: DraftDefaults) -> Draft:
     """Read a Word file as a draft. Raises InputError if it can't be read or is unsafe."""
     try:
-        if path.stat().st_size > MAX_WORD_BYTES:
-            raise InputError(
-                f"the file is larger than {MAX_WORD_BYTES // 1_000_000} MB",
-                where=str(path),
-                hint="remove its pictures",
-            )
-        data = path.read_bytes()
+        data = read_regular_file(path, MAX_WORD_BYTES)
+    except FileTooLarge as error:
+        raise InputError(
+            f"the file is larger than {MAX_WORD_BYTES // 1_000_000} MB",
+            where=str(path),
+            hint="remove its pictures",
+        ) from error
     except OSError as error:
         raise InputError(f"the file can't be read ({error.strerror})", where=str(path)) from error
     if data[:2] == b"PK":
@@ -176,7 +177,11 @@ def _find_settled_files(folder: Path) -> Iterator[Path]:
         is_hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
         if is_hidden or path.suffix.lower() not in {*files.SUFFIXES, WORD_SUFFIX}:
             continue
-        if path.stem.lower() == "readme" or not path.is_file():
+        if path.stem.lower() == "readme" or path.is_dir():
             continue
-        if now - path.stat().st_mtime >= SETTLING_SECONDS:
+        try:
+            modified_at = path.stat().st_mtime
+        except OSError:
+            modified_at = 0.0  # a link without a target: its reader says so
+        if now - modified_at >= SETTLING_SECONDS:
             yield path

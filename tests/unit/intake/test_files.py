@@ -214,7 +214,12 @@ def test_article_file_with_picture_in_text(folder: Path, picture: str) -> None:
         ("---\ntitle: 移民\n---\nText\n", 1, "'' can't be a slug", "write slug: some-words"),
         ("---\ntitle: a: b\n---\nText\n", 2, "front matter is not YAML", "double quotes"),
         ("---\ntitle: x\nbyline: 'open\n---\nText\n", 3, "front matter is not YAML", ""),
-        ("---\ntitle: x\nlead: !!python/name:os.system\n---\nText\n", 3, "is a tag in YAML", "quotes"),
+        (
+            "---\ntitle: x\nlead: !!python/name:os.system\n---\nText\n",
+            3,
+            "is a tag in YAML",
+            "quotes",
+        ),
         ("---\n- title\n---\nText\n", 2, "front matter is not a list of keys", ""),
         (make_text(published="0001-01-02"), 3, "can't be a date of publication", "2026-12-18"),
         (make_text(published="9999-12-31T23:59:00Z"), 3, "can't be a date of publication", ""),
