@@ -109,10 +109,15 @@ def read_files(
     A date without a time means the beginning of that day in `time_zone`. Raises InputError as
     :func:`find_files` does."""
     for path in find_files(paths):
-        try:
-            yield _read_file(path, now, language, ZoneInfo(time_zone))
-        except MailerError as error:
-            yield ArticleFile(path, None, error=error)
+        yield read_file(path, now, language=language, time_zone=time_zone)
+
+
+def read_file(path: Path, now: datetime, *, language: str, time_zone: str) -> ArticleFile:
+    """Return a file with its content or its error, such as that it is gone."""
+    try:
+        return _read_file(path, now, language, ZoneInfo(time_zone))
+    except MailerError as error:
+        return ArticleFile(path, None, error=error)
 
 
 def read_article(path: Path, now: datetime, *, language: str, time_zone: str) -> Content:

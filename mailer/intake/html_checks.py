@@ -21,7 +21,8 @@ _ALLOWED = ELEMENTS | {"h1", "h5", "h6"}
 
 _TAG = re.compile(
     r"""<!--(?P<comment>.*?)(?P<end>-->|$)
-      | <(?P<close>/?)(?P<name>[A-Za-z][\w:-]*)(?P<attributes>(?:"[^"]*"|'[^']*'|[^'">])*)>
+      | <(?P<close>/?)(?P<name>[A-Za-z][\w:-]*)(?P<attributes>(?:"[^"]*"|'[^']*'|[^'"<>])*+)>
+      | <(?P<broken>/?[A-Za-z][\w:-]{0,20})
       | <(?P<other>[!?][^>]{0,40})""",
     re.VERBOSE | re.DOTALL,
 )
@@ -67,6 +68,8 @@ def _check_piece(
                 yield line, "a comment has no end, and hides the text below it", "end it with -->"
             elif match["comment"].lstrip().startswith("[if"):
                 yield line, "a comment for Outlook hides its text", "remove it"
+        elif match["broken"] is not None:
+            yield line, f"the tag {match[0]!r} has no end", "end it with >, or write &lt; for <"
         elif match["other"] is not None:
             yield line, f"{match[0][:20]!r} is not read in a mail", "remove it"
         else:

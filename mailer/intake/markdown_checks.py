@@ -21,6 +21,7 @@ from mailer.intake.html_checks import find_html_problems
 from mailer.intake.link_checks import describe_link_problem, describe_picture_problem
 from mailer.intake.markdown_dialects import find_foreign_markup
 from mailer.intake.markup import to_html
+from mailer.intake.normalise.tree import check_nesting
 
 LONGEST = 300_000
 """Maximum length of a text in characters: some fifty thousand words."""
@@ -28,10 +29,13 @@ LONGEST = 300_000
 MAX_BRACKETS = 3_000
 """Maximum number of opening brackets. The parser (markdown-it-py 4) takes up to 40 µs for each."""
 
-MAX_SIGNS = 20_000
-"""Maximum number of signs of emphasis and code."""
+MAX_SIGNS = 15_000
+"""Maximum number of signs that may be markup. The parser takes up to 30 µs for each."""
 
-MAX_CELLS = 20_000
+MAX_LINES = 6_000
+"""Maximum number of lines with text, as each may be a block."""
+
+MAX_CELLS = 10_000
 """Maximum number of table cells, which the parser fills up to the width of the table's head."""
 
 DEEPEST_LEVEL = 16
@@ -103,11 +107,17 @@ def _find_size_problem(markdown: str) -> MarkdownProblem | None:
         return MarkdownProblem(1, f"the text is longer than {LONGEST:,} characters", hint)
     if markdown.count("[") > MAX_BRACKETS:
         return MarkdownProblem(1, f"the text has more than {MAX_BRACKETS:,} brackets", hint)
-    if sum(map(markdown.count, "*_~`")) > MAX_SIGNS:
-        return MarkdownProblem(1, f"the text has more than {MAX_SIGNS:,} signs of emphasis", hint)
+    if sum(map(markdown.count, "!$&*:<=\\^_`{~")) > MAX_SIGNS:
+        return MarkdownProblem(1, f"the text has more than {MAX_SIGNS:,} signs of markup", hint)
+    if sum(map(bool, map(str.strip, markdown.split("\n")))) > MAX_LINES:
+        return MarkdownProblem(1, f"the text has more than {MAX_LINES:,} lines", hint)
     counts = [line.count("|") for line in markdown.split("\n") if "|" in line]
     if len(counts) * max(counts, default=0) > MAX_CELLS:
         return MarkdownProblem(1, f"the tables have more than {MAX_CELLS:,} cells", hint)
+    try:
+        check_nesting(markdown)
+    except InputError as error:
+        return MarkdownProblem(1, error.message, error.hint)
     return None
 
 

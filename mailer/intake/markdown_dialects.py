@@ -28,7 +28,7 @@ _ANYWHERE = (
     ),
     _compile(r"\^\[[^\]]", "a mail has no footnotes", "write the note in brackets"),
     _compile(
-        r"\{\{[<%]?|[%>]?\}\}|\{%|%\}|\{#[^}]{0,200}#\}|<%|%>",
+        r"\{\{|\{%|\{#[^}]{0,200}#\}|<%",
         "a shortcode or a template's field would go out as it stands",
         "write what it stands for",
     ),

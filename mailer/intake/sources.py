@@ -26,6 +26,9 @@ SETTLING_SECONDS = 2.0
 WORD_SUFFIX = ".docx"
 MAX_WORD_BYTES = 25_000_000
 
+MAX_WORD_TAGS = 100_000
+"""Maximum number of tags of a Word file's text. mammoth takes some 100 µs for each paragraph."""
+
 _ACCEPT_FEEDS = (
     "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
 )
@@ -141,7 +144,14 @@ def _check_xml_parts(data: bytes, path: Path) -> None:
     with ZipFile(BytesIO(data)) as archive:
         for name in archive.namelist():
             if name.endswith((".xml", ".rels")):
-                documents.check_xml(archive.read(name), f"{path}, {name}")
+                part = archive.read(name)
+                documents.check_xml(part, f"{path}, {name}")
+                if name.startswith("word/document") and part.count(b"<") > MAX_WORD_TAGS:
+                    raise InputError(
+                        "the file is longer than any article",
+                        where=str(path),
+                        hint="import a part of it, and link to the rest",
+                    )
 
 
 def _read_folder(folder: Path, defaults: DraftDefaults) -> SourceContent:
@@ -157,12 +167,10 @@ def _read_folder(folder: Path, defaults: DraftDefaults) -> SourceContent:
     problems: list[DraftProblem] = []
     for path in _find_settled_files(folder):
         if path.suffix.lower() != WORD_SUFFIX:
-            article_files += files.read_files(
-                [path],
-                defaults.now,
-                language=defaults.language,
-                time_zone=defaults.time_zone,
+            article_file = files.read_file(
+                path, defaults.now, language=defaults.language, time_zone=defaults.time_zone
             )
+            article_files.append(article_file)
             continue
         try:
             drafts.append(load_word_file(path, defaults))
