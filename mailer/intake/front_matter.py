@@ -96,9 +96,9 @@ def _parse_yaml(
         _fail(line, f"the front matter is not YAML ({problem})", hint, error)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        _fail(line, f"it holds U+{error.character:04X}, which is no text", "remove it", error)
+        _fail(line, f"it holds U+{error.character:04X}, which is not text", "remove it", error)
     except (ValueError, OverflowError, RecursionError) as error:
-        # Such as the escape "\UFFFFFFFF", which is no character.
+        # Such as the escape "\UFFFFFFFF", which is not a character.
         _fail(1, f"the front matter can't be read ({error})", _QUOTES_HINT, error)
 
 

@@ -39,7 +39,7 @@ def describe_link_problem(address: str) -> Problem | None:
         return None
     if scheme == "tel":
         if not _TEL.fullmatch(address):
-            return f"{quoted} is no telephone number", (
+            return f"{quoted} is not a telephone number", (
                 "write it without spaces, as tel:+442079460018"
             )
         return None

@@ -3,7 +3,7 @@
 Markdown has many dialects. Text in another dialect's markup (a footnote, a shortcode, a task list)
 would go out as literal text, a relative link as dead blue text, an unused definition not at all.
 :func:`read_markdown` converts what a mail can show, and names the line of everything else. A
-backslash before a sign makes it plain text: ``\\[^1]`` is no footnote.
+backslash before a sign makes it plain text: ``\\[^1]`` is not a footnote.
 """
 
 import re

@@ -1,8 +1,9 @@
 """Parse HTML from any source into a tree, as a browser would build it.
 
-nh3 contains an HTML5 parser (html5ever). Here it makes well-formed markup and lets through every
-attribute that says something about the text; Python's own parser then has nothing to repair. The
-tree is not safe: all HTML of an article passes :func:`mailer.intake.markup.sanitise_html` later.
+nh3 contains an HTML5 parser (html5ever). Here it makes well-formed markup, which Python's own
+parser can read without repairs, and keeps every attribute that says something about the text. The
+tree is not safe: all HTML of an article is sanitised later, by
+:func:`mailer.intake.markup.sanitise_html`.
 """
 
 import re
@@ -15,7 +16,7 @@ import nh3
 from mailer.errors import InputError
 
 DEEPEST = 60
-"""Maximum depth of nested elements. The content of deeper elements goes into the sixtieth."""
+"""Maximum depth of nested elements. The content of deeper elements moves up to this depth."""
 
 MAX_OPEN = 3_000
 """Maximum depth of elements in a page. html5ever goes through all open elements for each new one,

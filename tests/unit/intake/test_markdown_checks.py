@@ -69,7 +69,7 @@ REFUSED = {
     "link to a server of files": ("[a](ftp://a.example)", 1, "does not lead to a web page"),
     "mail address without scheme": ("[a](ana@a.example)", 1, "leads nowhere"),
     "empty mail address": ("[a](mailto:)", 1, "has no mail address"),
-    "empty telephone": ("[a](tel:)", 1, "is no telephone number"),
+    "empty telephone": ("[a](tel:)", 1, "is not a telephone number"),
     "link with a space": ("[a](tel:+44 20)", 1, "a link is not read"),
     "link that is open": ("[a](https://a.example", 1, "a link is not read"),
     "undefined name": ("a\n- [b][c]", 2, "a link's name is not defined"),

@@ -186,7 +186,6 @@ def test_normalise_resolves_relative_links(href: str, absolute: str) -> None:
         ("<a href=#a>x</a>", "link within the page"),
         ("<a href=sms:+1>x</a>", "link to no web address"),
         ("x<img src=https://a.b/c.svg alt=d>", "SVG picture, which mail programs don't show"),
-        ("x<img src=https://a.b/c.png>", "nothing, but a picture has no alt text"),
         ("<a href=javascript:y()>x</a>", "link to no web address"),
         ("<a href=https://>x</a>", "link to no web address"),
         ("x<img src=/a.png>", "picture with a relative address"),
@@ -240,3 +239,10 @@ def test_plain_text_of_html_has_no_marks() -> None:
 def test_normalise_refuses_html_that_is_too_long(html: str) -> None:
     with pytest.raises(InputError, match="the text is longer than"):
         normalise_html(html)
+
+
+def test_normalise_reports_picture_without_alt_text() -> None:
+    normalised = normalise_html("<p>x</p><img src=https://a.b/c.png>")
+    assert [omission.kind for omission in normalised.dropped] == [
+        "nothing, but a picture has no alt text"
+    ]
