@@ -23,6 +23,7 @@ from mailer.articles import (
     TITLE_LENGTH,
     check_content,
     check_web_address,
+    is_svg,
     make_slug,
 )
 from mailer.errors import InputError, MailerError
@@ -279,6 +280,9 @@ def _check_picture(image: Image | None, report: OmissionReport) -> Image | None:
         return None
     if not _validate_address(image.url):
         report.add_omission("picture without address", image.url)
+        return None
+    if is_svg(image.url):
+        report.add_omission("SVG picture, which mail programs don't show", image.url)
         return None
     if not (alt := to_one_line(image.alt)):
         report.add_omission("picture without alt text", image.url)

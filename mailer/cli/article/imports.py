@@ -1,6 +1,5 @@
 """Importing articles as drafts: from web pages and from pasted text."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,7 +67,7 @@ def paste_article(
     from mailer.intake.source_reader import SourceReader
 
     out = Output(json)
-    text = read_text(file) if file else sys.stdin.read()
+    text = read_text(file)
     with open_for_reading() as (mailer, tx):
         reader = SourceReader(mailer.settings)
         defaults = reader.make_defaults(tx.lists.list_topics(), mailer.clock())

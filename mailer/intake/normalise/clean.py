@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from mailer import languages
+from mailer.articles import is_svg
 from mailer.intake.normalise import pasted
 from mailer.intake.normalise.tree import Node
 from mailer.intake.omissions import OmissionReport
@@ -117,7 +118,7 @@ class TreeCleaner:
                 self._report.add_omission("link to no web address", node.get_text())
         elif href.startswith("#"):
             self._report.add_omission("link within the page", href)
-        elif re.match(r"mailto:[^?]", href, re.IGNORECASE):
+        elif re.match(r"mailto:[^?]|tel:\+?\d", href, re.IGNORECASE):
             attributes["href"] = href
             return
         elif absolute := self._resolve_address(href):
@@ -157,7 +158,11 @@ class TreeCleaner:
             self._report.add_omission("picture without address", alt)
         elif source.startswith(("data:", "cid:")):
             self._report.add_omission("embedded picture", alt)
+        elif is_svg(source):
+            self._report.add_omission("SVG picture, which mail programs don't show", alt or source)
         elif absolute := self._resolve_address(source):
+            if not alt.strip():
+                self._report.add_omission("nothing, but a picture has no alt text", source)
             node.attributes = {"src": absolute, "alt": alt, "title": attributes.get("title", "")}
             return [node]
         else:
