@@ -14,10 +14,10 @@ from mailer.cli.article.text_files import read_text
 from mailer.config import load_settings
 from mailer.errors import ConfigError, InputError
 from mailer.intake import files
-from mailer.intake.csv_reader import LONGEST_LINE, open_for_reading, read_table
-from mailer.intake.drafts import DraftDefaults
+from mailer.intake.csv_reader import open_for_reading, read_table
 from mailer.intake.releases import read_release
 from mailer.intake.sources import load_word_file, read_source
+from mailer.intake.text_encoding import LONGEST_LINE
 from mailer.model.sources import SourceKind, SourceSettings
 from mailer.regular_files import FileTooLarge, read_bounded, read_regular_file
 from tests.unit.samples import NOW
