@@ -5,8 +5,8 @@ checks the file for zip bombs first; this module unpacks no more than :data:`LAR
 """
 
 import re
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from html import escape
 from io import BytesIO
 from typing import Any
@@ -15,6 +15,7 @@ from zipfile import BadZipFile, ZipFile
 from lxml import etree
 
 from mailer.errors import InputError, MailerError
+from mailer.intake.dates import parse_date
 from mailer.intake.drafts import Draft, DraftDefaults, EmbeddedPicture, SourceArticle, build_draft
 from mailer.intake.extra import import_package
 from mailer.intake.normalise import find_title, to_plain_text
@@ -36,22 +37,6 @@ p[style-name='caption'] => p:fresh
 r[style-name='Emphasis'] => em
 r[style-name='Intense Emphasis'] => em > strong
 """
-_PLACEHOLDER_AUTHORS = frozenset(
-    {
-        "admin",
-        "administrator",
-        "author",
-        "microsoft office user",
-        "microsoft user",
-        "office",
-        "python-docx",
-        "unknown",
-        "user",
-        "windows user",
-    }
-)
-"""Names that programs fill in if a file has no author."""
-
 _OTHER_FORMATS = (
     (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
@@ -84,9 +69,9 @@ def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
         summary=escape(subtitle, quote=False),
         body=html,
         key=name,
-        published=_parse_moment(properties.get("modified") or properties.get("created") or ""),
+        published=_find_date(properties),
         language=properties.get("language", ""),
-        authors=() if author.lower() in _PLACEHOLDER_AUTHORS else (author,),
+        authors=(author,),
         categories=tuple(re.split(r"[,;]", properties.get("keywords", ""))),
     )
     return build_draft(article, defaults, report, tuple(pictures))
@@ -185,12 +170,13 @@ def _iterate_texts(element: Any) -> Iterable[str]:
             yield text_element.text.strip()
 
 
-def _parse_moment(written: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _find_date(properties: Mapping[str, str]) -> datetime | None:
+    """Return the moment at which the article was saved last, or None.
+
+    A file that was never saved after its creation may have the date of its template."""
+    created = parse_date(properties.get("created", ""), "UTC")
+    modified = parse_date(properties.get("modified", ""), "UTC")
+    return modified if modified and created and modified > created else None
 
 
 # ---- the text -----------------------------------------------------------------------------------
