@@ -25,10 +25,12 @@ def rewrite_tables(root: Any, report: OmissionReport) -> None:
             remove_element(row)
             continue
         _merge_cells(row)
-        for name, position in (("gridBefore", 0), ("gridAfter", len(row))):
-            width = min(parse_number(get_value(properties, name)), MOST_COLUMNS)
-            if width > 0:
-                row.insert(position, _make_empty_cell(width))
+        before = min(parse_number(get_value(properties, "gridBefore")), MOST_COLUMNS)
+        after = min(parse_number(get_value(properties, "gridAfter")), MOST_COLUMNS)
+        if before > 0:
+            row.insert(row.index(properties) + 1, _make_empty_cell(before))
+        if after > 0:
+            row.append(_make_empty_cell(after))
     for table in root.iter(f"{W}tbl"):
         properties = table.find(f"{W}tblPr")
         if properties is not None and is_on(properties.find(f"{W}bidiVisual")):
