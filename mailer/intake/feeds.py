@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 
 from mailer.errors import InputError, MailerError
 from mailer.intake.characters import decode_text
+from mailer.intake.clipboard import convert_plain_text, is_html
 from mailer.intake.dates import infer_day_first, is_order_needed, parse_date
 from mailer.intake.drafts import (
     Draft,
@@ -210,7 +211,8 @@ def _choose_body(entry: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
     detail = entry.get("summary_detail") or {}
     if _is_film_description(entry):
         # YouTube describes its films in media:description alone.
-        detail = {"type": "text/plain", "value": str(entry.get("media_alt") or "")}
+        text = str(entry.get("media_alt") or "")
+        return convert_plain_text(text), {"type": "text/plain", "value": text}
     return _convert_to_html(detail), detail
 
 
@@ -245,6 +247,9 @@ def _convert_to_html(detail: Mapping[str, Any] | None) -> str:
     if detail and detail.get("type") == "application/xhtml+xml":
         # feedparser writes <br></br>, which HTML parsers take for two line breaks.
         return re.sub(r"</(?:br|hr|img)>", "", value)
+    if re.search(r"\S\n[ \t]*\n", value) and not is_html(value) and not _ESCAPED.search(value):
+        # Plain text in place of HTML: its empty lines separate paragraphs.
+        return "".join(f"<p>{part}</p>" for part in re.split(r"\n\s*\n", value))
     if _ESCAPED.search(value) and not re.search("<[a-zA-Z]", value):
         return unescape(value)
     return value

@@ -18,6 +18,12 @@ from mailer.intake.normalise.clean import count_elements, get_host
 from mailer.intake.normalise.html import render_start_tag
 from mailer.intake.omissions import OmissionReport
 from mailer.intake.page_dates import find_publication_time
+from mailer.intake.page_region import (
+    count_paragraphs,
+    find_region,
+    render_region,
+    report_lost_text,
+)
 from mailer.model.articles import Image
 
 SHORTEST = 20
@@ -39,6 +45,10 @@ def read_page(
         if extracted is not None and extracted.body is not None
         else ""
     )
+    root = parse_tree(page)
+    region = find_region(root)
+    if extracted is not None and region is not None and _is_run_together(extracted, region):
+        body = render_region(region)
     # A page that holds only links is a table of contents.
     if len(to_plain_text(re.sub(r"<a\b.*?</a>", "", body, flags=re.DOTALL))) < SHORTEST:
         raise InputError(
@@ -54,6 +64,9 @@ def read_page(
     report.add_omissions(
         omission for omission in page_report.list_omissions() if omission.kind in _REPORTED_KINDS
     )
+    if region is not None:
+        title = extracted.title if extracted is not None else ""
+        report_lost_text(region, to_plain_text(body), title or "", report)
     metas = _find_metas(page)
     language = _find_language(page)
     link = extracted.url if get_host(extracted.url or "") else address
@@ -68,7 +81,7 @@ def read_page(
         key=link,
         address=link,
         published=find_publication_time(
-            parse_tree(page),
+            root,
             metas,
             address,
             language or defaults.language,
@@ -81,6 +94,12 @@ def read_page(
         picture=Image(picture, alt) if picture else None,
     )
     return build_draft(article, defaults, report)
+
+
+def _is_run_together(extracted: Any, region: Any) -> bool:
+    """Check that trafilatura gave up on a short page, and returned its text as one paragraph."""
+    blocks = 0 if extracted.body is None else len(extracted.body)
+    return blocks <= 1 and count_paragraphs(region) > 0
 
 
 def parse_tree(page: str) -> Any:

@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from datetime import datetime
-from html import escape
+from html import escape, unescape
 from io import BytesIO
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -17,6 +17,7 @@ from lxml import etree
 
 from mailer.errors import InputError, MailerError
 from mailer.intake import archives, documents
+from mailer.intake.clipboard import convert_plain_text, is_html, read_clipboard
 from mailer.intake.dates import parse_date
 from mailer.intake.drafts import Draft, DraftDefaults, EmbeddedPicture, SourceArticle, build_draft
 from mailer.intake.extra import import_package
@@ -98,16 +99,43 @@ def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
     return build_draft(article, defaults, report, tuple(pictures))
 
 
+def read_pasted(data: bytes, defaults: DraftDefaults, *, origin: str, title: str = "") -> Draft:
+    """Read what a program put on the clipboard as a draft: HTML, or plain text.
+
+    Raises InputError if there is no text."""
+    pasted = read_clipboard(data)
+    return from_html(
+        pasted.html,
+        defaults,
+        origin=origin,
+        title=title,
+        base=pasted.base,
+        encoding_problem=pasted.problem,
+    )
+
+
 def from_html(
-    text: str, defaults: DraftDefaults, *, origin: str, title: str = "", base: str = ""
+    text: str,
+    defaults: DraftDefaults,
+    *,
+    origin: str,
+    title: str = "",
+    base: str = "",
+    encoding_problem: str = "",
 ) -> Draft:
     """Read HTML that was pasted from Word, Outlook, Google Docs, LibreOffice or a page as a draft.
 
-    The first heading replaces a missing `title`. Raises InputError if there is no text."""
+    The first heading replaces a missing `title`. Text that is not HTML keeps its paragraphs.
+    Raises InputError if there is no text."""
+    if not is_html(text):
+        text = convert_plain_text(unescape(text))
+    report = OmissionReport()
+    if encoding_problem:
+        report.add_omission("doubtful characters", encoding_problem)
     article = SourceArticle(
         origin=origin, title=escape(title or find_title(text), quote=False), body=text, base=base
     )
-    return build_draft(article, defaults, OmissionReport())
+    return build_draft(article, defaults, report)
 
 
 # ---- the file's parts ---------------------------------------------------------------------------
