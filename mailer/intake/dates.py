@@ -132,12 +132,11 @@ def parse_date(written: str, time_zone: str, *, day_first: bool | None = None) -
         year = int(groups["year"])
         if len(groups["year"]) == 2:
             year += 2000 if year < 50 else 1900  # RFC 5322 §4.3
-        if year < 1000:
+        if year < 1000 and form != "iso":
             return None
         moment = datetime(year, day_and_month[1], day_and_month[0], tzinfo=zone)
         moment = _add_time(moment, groups)
-        # A program writes the beginning of its clock if it has no date.
-        return None if moment == datetime(1970, 1, 1, tzinfo=UTC) else moment
+        return None if _is_epoch(moment) else moment
     except (ValueError, OverflowError):
         return None
 
@@ -232,6 +231,11 @@ def _load_month_names() -> dict[str, int]:
                 for number, name in forms[width].items():
                     months.setdefault(name.rstrip(".").casefold(), set()).add(number)
     return {name: min(numbers) for name, numbers in months.items() if len(numbers) == 1}
+
+
+def _is_epoch(moment: datetime) -> bool:
+    """Check for the beginning of a computer's clock, which programs write if they have no date."""
+    return moment.year in {1969, 1970} and moment == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _add_time(moment: datetime, groups: dict[str, Any]) -> datetime:

@@ -304,6 +304,7 @@ def _find_publication_time(
     try:
         return moment.astimezone(UTC)
     except OverflowError:
+        report.add_omission("impossible date", written)
         return None
 
 
