@@ -16,7 +16,7 @@ from mailer.schedules import observances
 from mailer.schedules.observances import CODES, MONTHS, ORDINALS, WEEKDAYS, Observance
 
 _YEARS = 20
-"""Number of years for which the dates of a feast that depends on Easter are written out."""
+"""Number of years for which the dates of an observance that depends on Easter are written out."""
 
 
 def export_calendar(
@@ -85,8 +85,8 @@ def read_calendar(data: bytes, language: str) -> ImportedCalendar:
     """Read the all-day events of a calendar: yearly events by their rule, others for one year.
 
     Single events of one name in following years become one observance if one rule gives their days.
-    Names are taken to be in `language`; if that is not English, the same name serves as the
-    English one. Raises InputError if `data` is not an iCalendar file."""
+    `language` is the language of the names. If it is not English, each name is also used as the
+    English name. Raises InputError if `data` is not an iCalendar file."""
     days, left_out = read_events(data)
     observances_by_slug: dict[str, Observance] = {}
     notes: list[str] = []

@@ -23,7 +23,7 @@ def repair_xml(text: str) -> str:
     """Return the XML without forbidden characters, with HTML's entities expanded, and with bare
     ampersands as ``&amp;``.
 
-    Feeds use those entities, and few declare them."""
+    Feeds use these entities, and few feeds declare them."""
     text = _FORBIDDEN_CHARACTER.sub("", text).lstrip()
     first, *parts = text.split("<![CDATA[")
     repaired = [_repair_markup(first)]
@@ -42,8 +42,8 @@ _MEDIA_TEXT_ELEMENT = re.compile(r"<(/?)media:(description|title)\b[^>]{0,500}?(
 
 
 def _rename_media_element(match: re.Match[str]) -> str:
-    """Return the tag under another name: feedparser (6.0) takes a picture's own title and
-    description for those of its entry."""
+    """Return the tag under another name, because feedparser (6.0) would use a picture's title and
+    description for the entry."""
     name = {"description": "alt", "title": "name"}[match[2]]
     return f"<{match[1]}media:{name}{match[3]}>"
 
@@ -51,13 +51,13 @@ def _rename_media_element(match: re.Match[str]) -> str:
 def _expand_entity(match: re.Match[str]) -> str:
     if match[1] in _XML_NAMES:
         return match[0]
-    # An unknown entity is text, as in browsers.
+    # An unknown entity stays as text, as in browsers.
     return html5.get(f"{match[1]};", f"&amp;{match[1]};")
 
 
 def close_truncated_feed(text: str) -> tuple[str, str]:
-    """Return (text, problem): a truncated feed ends after its last whole entry, and `problem`
-    reports that. Any other feed is unchanged, and `problem` is empty."""
+    """Return (text, problem): a truncated feed is ended after its last whole entry, and `problem`
+    reports this. Any other feed is unchanged, and `problem` is empty."""
     root = re.search(
         r"<([A-Za-z][\w:.-]*)", re.sub(r"<\?.*?\?>|<!--.*?-->", "", text[:5000], flags=re.DOTALL)
     )

@@ -1,8 +1,8 @@
-"""Read feeds as drafts: RSS 0.91, 0.92, 1.0 and 2.0, Atom 0.3 and 1.0, as sites really write them.
+"""Read feeds as drafts: RSS 0.91, 0.92, 1.0 and 2.0, Atom 0.3 and 1.0, including faulty ones.
 
-feedparser parses the feed; this module chooses which of its values make an article. Half of all
+feedparser parses the feed, and this module chooses the values that make an article. Half of all
 feeds are broken in some way, so a feed is read as far as possible, and its faults are reported
-beside the drafts.
+together with the drafts.
 """
 
 import re
@@ -33,7 +33,7 @@ from mailer.intake.omissions import OmissionReport
 from mailer.model.articles import Image
 
 MAX_ENTRIES = 100
-"""Maximum number of entries that are read of one feed."""
+"""Maximum number of entries that are read from one feed."""
 
 
 def read_feed(
@@ -44,7 +44,8 @@ def read_feed(
     content_type: str = "",
     max_entries: int = MAX_ENTRIES,
 ) -> DraftBatch:
-    """Read the entries of a feed, each as a draft or a problem: a bad entry excludes no other.
+    """Read the entries of a feed, each as a draft or a problem. A bad entry does not exclude the
+    others.
 
     `address` is the feed's address, `content_type` the header field that the server sent with it.
     Raises InputError if `data` is not a feed."""
@@ -98,13 +99,13 @@ def find_feed_addresses(page: str, base: str) -> list[str]:
 def _parse_feed(text: str, origin: str) -> Any:
     """Parse the feed with feedparser. Raises InputError if feedparser fails.
 
-    feedparser gets UTF-8 declared as such: it would guess the charset by rules that RFC 7303 has
-    replaced."""
+    feedparser gets text that is declared as UTF-8, since it would guess the charset by rules that
+    RFC 7303 has replaced."""
     plain = re.sub(r"^<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL)
-    # feedparser must not know the feed's address: it would make a link of every id.
+    # feedparser must not know the feed's address, or it would make a link of every id.
     headers = {"content-type": "application/xml; charset=utf-8"}
     try:
-        # feedparser gets a file: it would open a string as an address or a path.
+        # feedparser gets a file object, since it would open a string as an address or a path.
         return import_package("feedparser").parse(
             BytesIO(plain.encode("utf-8", "replace")),
             response_headers=headers,
@@ -199,8 +200,8 @@ def _build_source_article(
 
 
 def _choose_body(entry: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Return the body's HTML and its construct: the longest of the contents, as that is the whole
-    text, otherwise the summary."""
+    """Return the body's HTML and its construct. The body is the longest of the contents, as that is
+    the whole text. Without contents, it is the summary."""
     contents = [
         content for content in entry.get("content", ()) if str(content.get("value", "")).strip()
     ]
@@ -245,7 +246,7 @@ def _convert_to_html(detail: Mapping[str, Any] | None) -> str:
     if detail and detail.get("type") == "text/plain":
         return "".join(f"<p>{escape(part)}</p>" for part in re.split(r"\n\s*\n", value))
     if detail and detail.get("type") == "application/xhtml+xml":
-        # feedparser writes <br></br>, which HTML parsers take for two line breaks.
+        # feedparser writes <br></br>, which HTML parsers read as two line breaks.
         return re.sub(r"</(?:br|hr|img)>", "", value)
     if re.search(r"\S\n[ \t]*\n", value) and not is_html(value) and not _ESCAPED.search(value):
         # Plain text in place of HTML: its empty lines separate paragraphs.
@@ -264,7 +265,7 @@ def _find_link(entry: dict[str, Any], base: str) -> str:
         and "html" in str(candidate.get("type") or "text/html")
     ]
     link = next(filter(None, pages), "") or str(entry.get("link") or "")
-    # RSS 2.0 takes an id for a link unless the feed says otherwise, and most feeds forget to.
+    # In RSS 2.0 an id is a link unless the feed says otherwise, which most feeds forget.
     if link == entry.get("id") and not re.match("https?:", link):
         return ""
     return _join_address(base, link)
@@ -339,7 +340,7 @@ def _find_picture(entry: dict[str, Any], base: str) -> Image | None:
 
 
 def _report_attachments(entry: dict[str, Any]) -> OmissionReport:
-    """Report the entry's attachments that an article cannot have: all but pictures."""
+    """Report the entry's attachments, except pictures, as omissions."""
     report = OmissionReport()
     for attachment in (*entry.get("enclosures", ()), *entry.get("media_content", ())):
         kind = str(attachment.get("type") or attachment.get("medium") or "image").partition("/")[0]

@@ -1,6 +1,6 @@
 """Extract the article from a web page as a draft, without the site's navigation and frame.
 
-trafilatura finds the article. It guesses, and guesses well; staff paste articles that it misses.
+trafilatura finds the article by heuristics that work well. Staff paste articles that it misses.
 """
 
 import re
@@ -49,7 +49,7 @@ def read_page(
     region = find_region(root)
     if extracted is not None and region is not None and _is_run_together(extracted, region):
         body = render_region(region)
-    # A page that holds only links is a table of contents.
+    # A page with only links is a table of contents.
     if len(to_plain_text(re.sub(r"<a\b.*?</a>", "", body, flags=re.DOTALL))) < SHORTEST:
         raise InputError(
             "no article was found on the page",
@@ -149,7 +149,7 @@ _RENDERED = {"#b": "strong", "#i": "em", "#u": "u", "#t": "code", "#sub": "sub",
 
 
 def _convert_to_html(element: Any) -> Iterator[str]:
-    """Yield the HTML of an element that trafilatura returns: it uses TEI's elements."""
+    """Yield the HTML of an element that trafilatura returns, which uses TEI's elements."""
     if not isinstance(element.tag, str):
         return
     tag, attributes = _map_tag(element)

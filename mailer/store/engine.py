@@ -1,8 +1,8 @@
 """The engine of a database, its transactions, and the revision of its schema.
 
-SQLite is set to WAL, ``synchronous=FULL`` (an acknowledged commit survives a power cut), foreign
-keys, and ``BEGIN IMMEDIATE`` for writers: a deferred transaction that upgrades to a write fails at
-once if another process is writing, whatever the busy timeout. PostgreSQL keeps its own settings.
+SQLite uses WAL, ``synchronous=FULL`` (an acknowledged commit survives a power cut), foreign keys,
+and ``BEGIN IMMEDIATE`` for writers. A deferred transaction that begins to write later would fail at
+once if another process is writing, whatever the busy timeout is. PostgreSQL keeps its own settings.
 """
 
 import random
@@ -29,7 +29,7 @@ from mailer.store import schema
 BUSY_TIMEOUT_MS = 5000
 _CONFLICT_SQLSTATES = {"40001", "40P01", "23505"}
 """PostgreSQL's SQLSTATE codes for two transactions that change the same rows: a serialisation
-failure, a deadlock, and a row that the other transaction added first."""
+failure, a deadlock, and a row that another transaction added first."""
 
 LOCK_RETRY_DELAY = (0.0005, 0.003)
 """The shortest and the longest wait between two attempts to get the write lock, in seconds."""
@@ -47,7 +47,7 @@ def build_engine(url: str, lease: float = 60.0) -> Engine:
                 where="database.url",
                 hint="use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
             )
-        # A process that freezes within a transaction would keep its locks for ever.
+        # A process that freezes within a transaction would keep its locks forever.
         timeout_option = f"-c idle_in_transaction_session_timeout={round(lease * 1000)}"
         engine_options = (
             {"connect_args": {"options": timeout_option}} if backend == "postgresql" else {}
@@ -78,10 +78,11 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Begin a transaction; a writer tries to get the write lock every few milliseconds.
+    """Begin a transaction. A writer tries to get the write lock every few milliseconds.
 
-    SQLite's own busy handler sleeps longer each time, up to 100 ms. Beside a worker that sends at
-    full speed and soon locks again, one in a hundred writes of a page took 900 ms with it."""
+    SQLite's own busy handler is not used, since it sleeps longer each time, up to 100 ms. While a
+    worker sent at full speed and locked again and again, one in a hundred writes of a page took 900
+    ms with it."""
     if connection.get_execution_options().get("reading", False):
         connection.exec_driver_sql("BEGIN")
         return
@@ -105,7 +106,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def begin_transaction(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
-    """Open a transaction: it commits at the end of the block, and rolls back on an error.
+    """Open a transaction, which commits at the end of the block and rolls back on an error.
 
     Raises ConfigError if the database can't be reached, is not a database, or stays locked, and
     ConcurrencyError if another process changed the same rows."""
@@ -129,7 +130,7 @@ def begin_transaction(engine: Engine, *, reading: bool = False) -> Iterator[Conn
             raise build_unreachable_error(engine, error) from error
         if error.connection_invalidated:  # PostgreSQL ended a silent session
             raise build_unreachable_error(engine, error) from error
-        # SQLite raises the base class for a file that is not a database, or is damaged.
+        # SQLite raises the base class for a file that is damaged or not a database.
         if type(error) is not DatabaseError:
             raise
         raise build_unreachable_error(engine, error) from error
@@ -140,7 +141,8 @@ def _split_error_lines(error: Exception) -> list[str]:
 
 
 def build_unreachable_error(engine: Engine, error: Exception) -> ConfigError:
-    """Build the error for a database that can't be reached. It hides the password of the URL."""
+    """Build the error for a database that can't be reached. The error hides the password in the
+    URL."""
     error_lines = _split_error_lines(error)
     hint = "check the path and its permissions"
     if "locked" in error_lines[0]:
@@ -208,7 +210,7 @@ def check_schema(engine: Engine) -> None:
 def upgrade_schema(engine: Engine) -> tuple[str | None, str]:
     """Upgrade the database to this program's schema in one transaction.
 
-    Returns (revision before, revision after). Raises SchemaError if the database is newer than the
+    Returns (old revision, new revision). Raises SchemaError if the database is newer than the
     program, or from before the first release."""
     previous_revision = read_revision(engine)
     if previous_revision is not None and previous_revision not in schema.REVISIONS:
