@@ -51,7 +51,7 @@ def read_clipboard(data: bytes) -> ClipboardText:
 
 
 def is_html(text: str) -> bool:
-    """Check that `text` has a tag of HTML, and is no plain text with a sign such as <."""
+    """Check that `text` has a tag of HTML: a sign such as < alone is plain text."""
     return _TAG.search(text) is not None
 
 

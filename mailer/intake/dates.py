@@ -141,7 +141,7 @@ def parse_date(written: str, time_zone: str, *, day_first: bool | None = None) -
         return None
 
 
-def infer_day_first(dates: Iterable[str]) -> bool | None:
+def find_date_order(dates: Iterable[str]) -> bool | None:
     """Return the order in which all of `dates` write day and month; None if they leave it open.
 
     25/01/2026 shows that the day comes first. Dates that contradict each other show nothing."""

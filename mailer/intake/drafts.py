@@ -155,7 +155,7 @@ def build_draft(
     summary = shorten_text(to_one_line(article.summary), SUMMARY_LENGTH)
     address = _validate_address(article.address)
     if article.address.strip() and not address:
-        report.add_omission("article's address that is no web address", article.address)
+        report.add_omission("article's address, which is not a web address", article.address)
     published = article.published
     if published and not EARLIEST <= published.replace(tzinfo=None) <= LATEST:
         report.add_omission("impossible date", str(published))

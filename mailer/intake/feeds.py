@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 from mailer.errors import InputError, MailerError
 from mailer.intake.characters import decode_text
 from mailer.intake.clipboard import convert_plain_text, is_html
-from mailer.intake.dates import infer_day_first, is_order_needed, parse_date
+from mailer.intake.dates import find_date_order, is_order_needed, parse_date
 from mailer.intake.drafts import (
     Draft,
     DraftBatch,
@@ -64,7 +64,7 @@ def read_feed(
         raise _create_no_feed_error(text, address, origin)
     if len(parsed["entries"]) > max_entries:
         problems.append(_create_limit_problem(len(parsed["entries"]), max_entries, origin))
-    day_first = infer_day_first(_get_written_date(entry) for entry in parsed["entries"])
+    day_first = find_date_order(_get_written_date(entry) for entry in parsed["entries"])
     drafts: dict[str, Draft] = {}
     for entry in parsed["entries"][:max_entries]:
         report = _report_attachments(entry)

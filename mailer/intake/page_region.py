@@ -15,7 +15,7 @@ _OTHER_TAGS = frozenset(
         "noscript", "script", "select", "style", "svg", "template", "textarea", "time",
     }
 )  # fmt: skip
-"""Elements that are no text of an article."""
+"""Elements that are not part of an article's text."""
 
 _OTHER_CLASS = re.compile(
     r"(?:^|[\s_-])(?:ad|advert\w*|author|authors|banner|breadcrumbs?|byline|comments?|cookies?"
@@ -76,7 +76,7 @@ def find_region(root: Any) -> Any:
 
 
 def render_region(region: Any) -> str:
-    """Return the region's HTML without its headline, and without what is no text of an article."""
+    """Return the region's HTML without its headline and elements that are not part of its text."""
     copied = deepcopy(region)
     copied.tail = None
     for element in list(_iterate_elements(copied)):

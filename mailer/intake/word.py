@@ -144,7 +144,7 @@ _PAGE_EDGES = {"header": "hdr", "footer": "ftr"}
 
 
 def _open_package(data: bytes, name: str) -> WordPackage:
-    """Open a .docx. Raises InputError for a file that is no .docx, or is damaged or too large."""
+    """Open a .docx. Raises InputError for another file, or one that is damaged or too large."""
     try:
         with ZipFile(BytesIO(data)) as file:
             if sum(part.file_size for part in file.infolist()) > LARGEST:

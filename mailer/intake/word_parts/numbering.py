@@ -37,18 +37,18 @@ NUMBERING_XML = _build_numbering_xml()
 
 @dataclass(frozen=True, slots=True)
 class ListItem:
-    """The place of a paragraph in a list. `shown` is its number as Word writes it, such as
+    """The place of a paragraph in a list. `label` is its number as Word writes it, such as
     ``(b)`` or ``1.2.``; `number` counts the items of its level."""
 
     level: int
     is_ordered: bool
     number: int = 0
-    shown: str = ""
+    label: str = ""
 
     @property
     def is_plain(self) -> bool:
         """Check that readers of ``<ol>`` see the same number as those of Word."""
-        return not self.is_ordered or self.shown.strip().rstrip(".)").lstrip("(") == str(
+        return not self.is_ordered or self.label.strip().rstrip(".)").lstrip("(") == str(
             self.number
         )
 
@@ -111,7 +111,7 @@ class ListCounter:
             level_number,
             is_ordered=True,
             number=number,
-            shown=self._format_number(instance, level_number, level),
+            label=self._format_number(instance, level_number, level),
         )
 
     def _find_numbering(self, paragraph: Any) -> tuple[str, int]:

@@ -38,7 +38,7 @@ class WordPackage:
     """The parts of one Word file.
 
     Raises KeyError if the file has no main document, XMLSyntaxError if a part is not XML, and
-    zipfile's errors for a file that is no archive."""
+    zipfile's errors for a file that is not an archive."""
 
     def __init__(self, data: bytes) -> None:
         with ZipFile(BytesIO(data)) as file:

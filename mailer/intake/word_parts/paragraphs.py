@@ -44,9 +44,9 @@ def rewrite_paragraphs(
             for element in paragraph.iter(*_CONTENT)
         )
         if item is not None and _is_heading(style):
-            if has_content and item.shown.strip():
+            if has_content and item.label.strip():
                 report.add_omission(
-                    "number before a heading", f"{item.shown} {get_text(paragraph)}"
+                    "number before a heading", f"{item.label} {get_text(paragraph)}"
                 )
             item = None
         depth = _find_depth(open_levels, item)
@@ -58,7 +58,7 @@ def rewrite_paragraphs(
             if not item.is_plain:
                 report.add_omission(
                     "nothing, but a list's letters or marks became plain numbers",
-                    f"{item.shown} {get_text(paragraph)}",
+                    f"{item.label} {get_text(paragraph)}",
                 )
         if facts:
             mark_paragraph(paragraph, **facts)

@@ -1,4 +1,4 @@
-"""iCalendar files as Google, Outlook and others write them: bad events keep no good one out."""
+"""iCalendar files as Google, Outlook and others write them: good events come in beside bad ones."""
 
 import pytest
 

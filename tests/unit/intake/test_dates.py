@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.intake.dates import find_day_first, infer_day_first, parse_date
+from mailer.intake.dates import find_date_order, find_day_first, parse_date
 
 ZONE = "Europe/Zurich"
 
@@ -84,10 +84,10 @@ def test_date_with_no_or_several_meanings_is_none(written: str) -> None:
 
 
 def test_date_order_is_inferred_from_other_dates() -> None:
-    assert infer_day_first(["03/04/2026", "2026-01-01", "13/04/2026"]) is True
-    assert infer_day_first(["03/04/2026", "04/13/2026 10:00"]) is False
-    assert infer_day_first(["03/04/2026", "13/04/2026", "04/13/2026"]) is None
-    assert infer_day_first(["03/04/2026", "", "soon", "13.04.2026"]) is None
+    assert find_date_order(["03/04/2026", "2026-01-01", "13/04/2026"]) is True
+    assert find_date_order(["03/04/2026", "04/13/2026 10:00"]) is False
+    assert find_date_order(["03/04/2026", "13/04/2026", "04/13/2026"]) is None
+    assert find_date_order(["03/04/2026", "", "soon", "13.04.2026"]) is None
     assert parse_date("03/04/2026", "UTC", day_first=True) == datetime(2026, 4, 3, tzinfo=UTC)
     assert parse_date("03/04/2026", "UTC", day_first=False) == datetime(2026, 3, 4, tzinfo=UTC)
 

@@ -71,7 +71,7 @@ def test_feed_link_that_is_no_address_is_reported() -> None:
     (draft,) = read_items(make_item(extra="<link>javascript:alert(1)</link>"))
     assert draft.content.canonical_url == ""
     assert map_omissions(draft) == {
-        "article's address that is no web address": "javascript:alert(1)"
+        "article's address, which is not a web address": "javascript:alert(1)"
     }
 
 
