@@ -33,7 +33,11 @@ def replace_chunks(
     """Replace each part of another format by a marked paragraph. Returns their HTML."""
     texts: list[str] = []
     for chunk in list(part.root.iter(f"{W}altChunk")):
-        html = _read_chunk(part, package, chunk.get(f"{R}id") or "", report, read_word)
+        if first_number + len(texts) >= MOST_CHUNKS:
+            report.add_omission(f"part of another format beyond the first {MOST_CHUNKS}")
+            html = ""
+        else:
+            html = _read_chunk(part, package, chunk.get(f"{R}id") or "", report, read_word)
         paragraph = make_element("p")
         chunk.getparent().replace(chunk, paragraph)
         if html:

@@ -44,13 +44,13 @@ class ListItem:
     is_ordered: bool
     number: int = 0
     label: str = ""
+    is_decimal: bool = True
 
     @property
     def is_plain(self) -> bool:
         """Check that readers of ``<ol>`` see the same number as those of Word."""
-        return not self.is_ordered or self.label.strip().rstrip(".)").lstrip("(") == str(
-            self.number
-        )
+        number = self.label.strip().rstrip(".)").lstrip("(")
+        return not self.is_ordered or (self.is_decimal and number == str(self.number))
 
 
 @dataclass(slots=True)
@@ -112,6 +112,7 @@ class ListCounter:
             is_ordered=True,
             number=number,
             label=self._format_number(instance, level_number, level),
+            is_decimal=level.number_format == "decimal",
         )
 
     def _find_numbering(self, paragraph: Any) -> tuple[str, int]:

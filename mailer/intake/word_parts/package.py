@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZipFile
 
 from lxml import etree
 
@@ -164,7 +164,7 @@ class WordPackage:
                 part.root, encoding="UTF-8", xml_declaration=True
             )
         out = BytesIO()
-        with ZipFile(out, "w", ZIP_DEFLATED, compresslevel=1) as file:
+        with ZipFile(out, "w") as file:
             for name, content in self._contents.items():
                 file.writestr(name, content)
         return out.getvalue()

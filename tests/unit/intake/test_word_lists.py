@@ -67,6 +67,14 @@ def test_word_list_with_letters_is_reported() -> None:
     }
 
 
+def test_word_list_with_numbers_in_other_signs_is_reported() -> None:
+    draft = read_body(make_item("a", 8))
+    assert draft.content.body == "1. a"
+    assert list(map_omissions(draft)) == [
+        "nothing, but a list's letters or marks became plain numbers"
+    ]
+
+
 def test_word_text_that_looks_like_a_mark_is_harmless() -> None:
     draft = read_body(make_paragraph("a \U000f5aa5chunk=0\U000f5aa6 b"))
     assert draft.content.body == "a chunk=0 b"

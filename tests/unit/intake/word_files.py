@@ -60,6 +60,7 @@ NUMBERING = (
     + make_levels(1, "bullet", "•")
     + make_levels(2, "lowerLetter", "(%1)")
     + make_levels(3, "none", "")
+    + make_levels(4, "chineseCounting", "%1、")
     + "".join(
         f'<w:num w:numId="{number}"><w:abstractNumId w:val="{abstract}"/>{override}</w:num>'
         for number, abstract, override in (
@@ -69,6 +70,7 @@ NUMBERING = (
             (4, 3, ""),
             (5, 0, ""),
             (6, 0, '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="1"/></w:lvlOverride>'),
+            (8, 4, ""),
             (7, 0, '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="8"/></w:lvlOverride>'),
         )
     )
