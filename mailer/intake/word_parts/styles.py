@@ -15,6 +15,7 @@ class StyleSheet:
 
     def __init__(self, root: Any) -> None:
         self._styles: dict[tuple[str, str], Any] = {}
+        self._toggles: dict[tuple[str, str, str], bool | None] = {}
         self._default_paragraph_style = ""
         self._default_properties = None
         if root is None:
@@ -50,26 +51,30 @@ class StyleSheet:
     def is_run_set(self, run: Any, paragraph: Any, name: str, *, by_paragraph: bool = True) -> bool:
         """Check that a toggle property, such as "vanish", is on for a run."""
         properties = run.find(f"{W}rPr")
-        for source in self._iterate_run_properties(properties, paragraph, by_paragraph):
-            element = source.find(f"{W}{name}")
+        if properties is not None:
+            element = properties.find(f"{W}{name}")
             if element is not None:
                 return is_on(element)
-        return False
+            inherited = self._find_toggle("character", get_value(properties, "rStyle"), name)
+            if inherited is not None:
+                return inherited
+        if not by_paragraph:
+            return False
+        inherited = self._find_toggle("paragraph", self.get_paragraph_style(paragraph), name)
+        if inherited is None and self._default_properties is not None:
+            return is_on(self._default_properties.find(f"{W}{name}"))
+        return bool(inherited)
 
-    def _iterate_run_properties(
-        self, properties: Any, paragraph: Any, by_paragraph: bool
-    ) -> Iterator[Any]:
-        if properties is not None:
-            yield properties
-            yield from _iterate_properties(
-                self.iterate_styles("character", get_value(properties, "rStyle"))
+    def _find_toggle(self, kind: str, style_id: str, name: str) -> bool | None:
+        """Return a toggle property of a style or its ancestors, or None if they don't set it."""
+        key = (kind, style_id, name)
+        if key not in self._toggles:
+            elements = (
+                style.find(f"{W}rPr/{W}{name}") for style in self.iterate_styles(kind, style_id)
             )
-        if by_paragraph:
-            yield from _iterate_properties(
-                self.iterate_styles("paragraph", self.get_paragraph_style(paragraph))
-            )
-            if self._default_properties is not None:
-                yield self._default_properties
+            element = next((element for element in elements if element is not None), None)
+            self._toggles[key] = None if element is None else is_on(element)
+        return self._toggles[key]
 
     def find_paragraph_property(self, paragraph: Any, name: str) -> Any:
         """Return a paragraph's property by direct formatting or style, or None."""
@@ -95,10 +100,3 @@ class StyleSheet:
         for style in self.iterate_styles("numbering", style_id):
             return get_value(style.find(f"{W}pPr/{W}numPr"), "numId")
         return ""
-
-
-def _iterate_properties(styles: Iterator[Any]) -> Iterator[Any]:
-    for style in styles:
-        properties = style.find(f"{W}rPr")
-        if properties is not None:
-            yield properties
