@@ -91,6 +91,8 @@ def import_observances(
     imported = calendars.read_calendar(data, languages.normalise_tag(language))
     for reason in imported.left_out:
         out.print_note(f"left out: {reason}")
+    for note in imported.notes:
+        out.print_note(note)
     known_observances = _read_observances(settings)
     new_observances = [
         observance

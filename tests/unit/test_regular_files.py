@@ -15,6 +15,7 @@ from mailer.config import load_settings
 from mailer.errors import ConfigError, InputError
 from mailer.intake import files
 from mailer.intake.csv_reader import open_for_reading, read_table
+from mailer.intake.drafts import DraftDefaults
 from mailer.intake.releases import read_release
 from mailer.intake.sources import load_word_file, read_source
 from mailer.intake.text_encoding import LONGEST_LINE

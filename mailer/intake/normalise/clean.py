@@ -73,7 +73,7 @@ class TreeCleaner:
                 cleaned.append(child)
             elif child.tag == "img":
                 cleaned += self._clean_picture(child)
-            elif (kind := _describe_hidden(child)) is not None:
+            elif (kind := _describe_hidden(child) or _describe_site_line(child)) is not None:
                 if child.get_text().strip():
                     self._report.add_omission(kind, child.get_text())
             else:
@@ -211,6 +211,17 @@ def _describe_hidden(node: Node) -> str | None:
         or style.get("font-size") in {"0", "0px", "0pt"}
     )
     return "hidden text" if is_hidden else None
+
+
+_SITE_FIELD = re.compile(r"\bfield--name-(?:title|uid|created)\b")
+
+
+def _describe_site_line(node: Node) -> str | None:
+    """Return the kind of a line that Drupal's feeds put before the text: the title, the author and
+    the date, which the feed states in fields of their own."""
+    if _SITE_FIELD.search(node.attributes.get("class", "")):
+        return "title, author or date that the site repeats in the text"
+    return None
 
 
 def _is_tiny(node: Node) -> bool:
