@@ -146,7 +146,7 @@ def build_draft(
             where=article.origin,
             hint="write the article by hand, or import it from a source that has its text",
         )
-    text = to_plain_text(normalised.html)
+    text = normalised.text
     if not title:
         title = shorten_text(text, FIRST_WORDS) or "Untitled"
         report.add_omission("nothing, but the title was missing: the first words replace it", title)

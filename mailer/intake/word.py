@@ -50,11 +50,11 @@ def _build_style_map() -> str:
     }
     lines = [f"p.{make_style_id(name)} => {html}" for name, html in paragraph_elements.items()]
     lines += ["r[style-name='Emphasis'] => em", "r[style-name='Intense Emphasis'] => em > strong"]
-    lines += ["u => u"]
-    for level in range(6, 10):  # mammoth maps five levels of lists
-        outer = " > ".join(["ul|ol > li"] * (level - 1))
-        lines.append(f"p:unordered-list({level}) => {outer} > ul > li:fresh")
-        lines.append(f"p:ordered-list({level}) => {outer} > ol > li:fresh")
+    lines += ["r[style-name='Strong'] => strong", "u => u"]
+    for level in range(1, 10):
+        outer = "ul|ol > li > " * (level - 1)
+        lines.append(f"p:unordered-list({level}) => {outer}ul > li:fresh")
+        lines.append(f"p:ordered-list({level}) => {outer}ol > li:fresh")
     return "\n".join(lines)
 
 
@@ -268,6 +268,8 @@ def _convert_to_html(
         result = import_package("mammoth").convert_to_html(
             BytesIO(package.to_bytes()),
             style_map=_STYLE_MAP,
+            # mammoth's own map names styles that the rewritten file no longer has.
+            include_default_style_map=False,
             convert_image=collect_picture,
             include_embedded_style_map=False,
             external_file_access=False,

@@ -12,15 +12,15 @@ html.py      blocks -> HTML, for formatting that Markdown lacks
 from dataclasses import dataclass
 
 from mailer.errors import InputError
-from mailer.intake.markup import to_html
 from mailer.intake.normalise.blocks import Block, build_blocks, extract_text
 from mailer.intake.normalise.clean import (
     TreeCleaner,
     count_elements,
     find_first_heading,
     lower_headings,
+    may_hold_heading,
 )
-from mailer.intake.normalise.markdown import write_markdown
+from mailer.intake.normalise.markdown import render_markdown
 from mailer.intake.normalise.tree import parse_html
 from mailer.intake.omissions import Omission, OmissionReport
 
@@ -36,10 +36,12 @@ __all__ = ["NormalisedHtml", "find_title", "normalise_html", "parse_blocks", "to
 
 @dataclass(frozen=True, slots=True)
 class NormalisedHtml:
-    """Markdown, and its sanitised rendering `html`; `dropped` are the omissions."""
+    """Markdown, its sanitised rendering `html`, and its `text` as one line; `dropped` are the
+    omissions."""
 
     markdown: str
     html: str
+    text: str
     dropped: tuple[Omission, ...]
 
 
@@ -61,13 +63,11 @@ def normalise_html(
     count_elements(html, report)
     cleaned = TreeCleaner(report, base, language).clean_tree(parse_html(html))
     content_blocks = build_blocks(lower_headings(cleaned, title))
-    if (
-        sum(map(_count_blocks, content_blocks)) > MOST_BLOCKS
-        or len(extract_text(content_blocks)) > LONGEST_TEXT
-    ):
+    text = extract_text(content_blocks)
+    if sum(map(_count_blocks, content_blocks)) > MOST_BLOCKS or len(text) > LONGEST_TEXT:
         raise _create_length_error()
-    markdown = write_markdown(content_blocks)
-    return NormalisedHtml(markdown, to_html(markdown), report.list_omissions())
+    markdown, rendered_html = render_markdown(content_blocks)
+    return NormalisedHtml(markdown, rendered_html, text, report.list_omissions())
 
 
 def _count_blocks(block: Block) -> int:
@@ -94,5 +94,7 @@ def to_plain_text(html: str) -> str:
 
 def find_title(html: str) -> str:
     """Return the first heading of the text as its title, or ""."""
+    if not may_hold_heading(html):
+        return ""
     node = find_first_heading(TreeCleaner(OmissionReport(), "", "").clean_tree(parse_html(html)))
     return " ".join(node.get_text().split()) if node else ""

@@ -239,6 +239,14 @@ def _walk_nodes(node: Node) -> Iterator[Node]:
             yield from _walk_nodes(child)
 
 
+_HEADING = re.compile(r"<h[1-6]\b|MsoTitle", re.IGNORECASE)
+
+
+def may_hold_heading(html: str) -> bool:
+    """Check that a heading may be in `html`, before it is parsed."""
+    return _HEADING.search(html) is not None
+
+
 def find_first_heading(root: Node) -> Node | None:
     """Return the heading that may be a title: the first h1, or a heading that begins the text."""
     headings = [node for node in _walk_nodes(root) if re.fullmatch("h[1-6]", node.tag)]

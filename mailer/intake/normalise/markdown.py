@@ -1,8 +1,8 @@
 """Write blocks as Markdown that people can edit, and that reads back as the same blocks.
 
 Formatting that Markdown lacks (a subscript, a cell over two columns) is written as HTML. The
-guarantee holds by construction: each block is read back, and if it comes back changed, it is
-written as HTML.
+guarantee holds by construction: the text is read back, and if it comes back changed, each block is
+read back by itself, and written as HTML if it changes.
 """
 
 import re
@@ -30,23 +30,36 @@ def write_markdown(article_blocks: Iterable[Block]) -> str:
     """Write the blocks as Markdown.
 
     ``build_blocks(parse_html(to_html(write_markdown(blocks)))) == blocks`` always holds."""
+    return render_markdown(article_blocks)[0]
+
+
+def render_markdown(article_blocks: Iterable[Block]) -> tuple[str, str]:
+    """Return (markdown, html): the blocks as Markdown, and the HTML of this Markdown."""
     article_blocks = tuple(article_blocks)
-    text = _join_blocks(article_blocks, [_write_block(block) for block in article_blocks])
-    if _read_back(text) != article_blocks:  # pragma: no cover - no such case is known
-        text = _join_blocks(article_blocks, [render_block(block) for block in article_blocks])
-    return text
+    html = ""
+    for write_block in (_write_block, _write_checked_block, render_block):
+        text = _join_blocks(article_blocks, [write_block(block) for block in article_blocks])
+        html = to_html(text)
+        if _build_from_html(html) == article_blocks:
+            break
+    return text, html
 
 
 def _write_block(block: Block) -> str:
     try:
-        text = _format_block(block)
+        return _format_block(block)
     except _Unwritable:
         return render_block(block)
-    return text if _read_back(text) == (block,) else render_block(block)
 
 
-def _read_back(markdown: str) -> tuple[Block, ...]:
-    return build_blocks(parse_html(to_html(markdown)))
+def _write_checked_block(block: Block) -> str:
+    """Write a block as Markdown that reads back as the same block, or as HTML."""
+    text = _write_block(block)
+    return text if _build_from_html(to_html(text)) == (block,) else render_block(block)
+
+
+def _build_from_html(html: str) -> tuple[Block, ...]:
+    return build_blocks(parse_html(html))
 
 
 def _join_blocks(joined_blocks: tuple[Block, ...], texts: list[str]) -> str:

@@ -13,6 +13,7 @@ numbering.py   lists: their level, kind and number
 paragraphs.py  headings by style, drop caps, direction and language
 tables.py      hidden rows, merged and skipped cells
 drawings.py    text boxes, pictures, charts and embedded objects
+slimming.py    properties that mammoth ignores, and runs that can be joined
 chunks.py      parts of another format (altChunk) as HTML
 markers.py     facts that HTML states and mammoth can't pass on, such as a list's first number
 """
@@ -26,6 +27,7 @@ from mailer.intake.word_parts import (
     numbering,
     paragraphs,
     runs,
+    slimming,
     structure,
     tables,
 )
@@ -57,5 +59,6 @@ def rewrite_package(
         )
         structure.remove_unknown_elements(part.root, report)
         paragraphs.rewrite_paragraphs(part.root, styles, counter, report)
+        slimming.slim_text(part.root)
     package.replace_numbering(numbering.NUMBERING_XML)
     return chunk_texts
