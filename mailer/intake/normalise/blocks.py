@@ -99,6 +99,8 @@ class _BlockBuilder:
                 self.add_children(child.children, marks)
 
     def end_paragraph(self, attributes: Attributes = ()) -> None:
+        if not self._run:
+            return
         self.blocks += [
             Block("p", run, attributes=attributes) for run in split_paragraphs(self._run)
         ]

@@ -8,6 +8,7 @@ from mailer.intake.omissions import OmissionReport
 from mailer.intake.word_parts.markers import mark_paragraph
 from mailer.intake.word_parts.names import (
     W,
+    find_child,
     get_text,
     get_value,
     is_deleted,
@@ -91,7 +92,7 @@ def _choose_style(paragraph: Any, styles: StyleSheet) -> str:
         level = get_value(style.find(f"{W}pPr"), "outlineLvl")
         if level.isdigit() and int(level) < 9:
             return f"heading {int(level) + 1}"
-    style_id = get_value(paragraph.find(f"{W}pPr"), "pStyle")
+    style_id = get_value(find_child(paragraph, "pPr"), "pStyle")
     if match := re.fullmatch(r"Heading([1-9])", style_id):
         return f"heading {match[1]}"
     return ""
@@ -142,12 +143,14 @@ def _describe_language(paragraph: Any, styles: StyleSheet) -> dict[str, str]:
         facts["dir"] = "rtl"
     tags = set()
     for run in paragraph.iter(f"{W}r"):
+        if len(tags) > 1:
+            break
         if not get_text(run):
             continue
-        properties = run.find(f"{W}rPr")
-        language = None if properties is None else properties.find(f"{W}lang")
+        properties = find_child(run, "rPr")
+        language = None if properties is None else find_child(properties, "lang")
         attribute = (
-            "bidi" if properties is not None and is_on(properties.find(f"{W}rtl")) else "val"
+            "bidi" if properties is not None and is_on(find_child(properties, "rtl")) else "val"
         )
         tags.add("" if language is None else language.get(f"{W}{attribute}") or "")
     if len(tags) == 1 and re.fullmatch("[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", tag := tags.pop()):

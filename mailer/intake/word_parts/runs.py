@@ -13,6 +13,7 @@ from mailer.intake.omissions import OmissionReport
 from mailer.intake.word_parts.markers import strip_marks
 from mailer.intake.word_parts.names import (
     W,
+    find_child,
     get_text,
     get_value,
     is_deleted,
@@ -66,13 +67,13 @@ def rewrite_runs(root: Any, styles: StyleSheet, report: OmissionReport) -> None:
 
 def _list_lost_properties(run: Any, paragraph: Any, styles: StyleSheet) -> list[str]:
     kinds: list[str] = []
-    if run.find(f"{W}t") is None:
+    if find_child(run, "t") is None:
         return kinds
     if styles.is_run_set(run, paragraph, "caps", by_paragraph=False):
         kinds.append("nothing, but text that Word shows in capitals is as it was typed")
     if styles.is_run_set(run, paragraph, "smallCaps", by_paragraph=False):
         kinds.append("small capitals of a text, which stays")
-    if get_value(run.find(f"{W}rPr"), "highlight") not in {"", "none"}:
+    if get_value(find_child(run, "rPr"), "highlight") not in {"", "none"}:
         kinds.append("highlighting of a text, which stays")
     return kinds
 
@@ -86,30 +87,30 @@ def _rewrite_properties(
             styles.is_run_set(run, paragraph, source, by_paragraph=by_paragraph)
             for source in sources
         )
-        properties = run.find(f"{W}rPr")
+        properties = find_child(run, "rPr")
         if properties is None:
             if not is_set:
                 continue
             properties = make_element("rPr")
             run.insert(0, properties)
-        for element in properties.findall(f"{W}{name}"):
+        for element in list(properties.iterchildren(W + name)):
             properties.remove(element)
         if is_set:
             properties.append(make_element(name))
-    properties = run.find(f"{W}rPr")
+    properties = find_child(run, "rPr")
     if properties is None:
         return
     _inherit_alignment(properties, styles)
-    underline = properties.find(f"{W}u")
+    underline = find_child(properties, "u")
     if underline is not None and (
-        not is_on(underline) or any(True for _ in run.iterancestors(f"{W}hyperlink"))
+        not is_on(underline) or next(run.iterancestors(f"{W}hyperlink"), None) is not None
     ):
         properties.remove(underline)
 
 
 def _inherit_alignment(properties: Any, styles: StyleSheet) -> None:
     """Write the raised or lowered position that the run's character style sets."""
-    if properties.find(f"{W}vertAlign") is not None:
+    if find_child(properties, "vertAlign") is not None:
         return
     for style in styles.iterate_styles("character", get_value(properties, "rStyle")):
         position = get_value(style.find(f"{W}rPr"), "vertAlign")
@@ -121,8 +122,8 @@ def _inherit_alignment(properties: Any, styles: StyleSheet) -> None:
 
 def _rewrite_texts(run: Any, report: OmissionReport) -> None:
     """Write symbols as characters of Unicode."""
-    properties = run.find(f"{W}rPr")
-    fonts = None if properties is None else properties.find(f"{W}rFonts")
+    properties = find_child(run, "rPr")
+    fonts = None if properties is None else find_child(properties, "rFonts")
     font = "" if fonts is None else fonts.get(f"{W}ascii") or fonts.get(f"{W}hAnsi") or ""
     for symbol in list(run.iter(f"{W}sym")):
         name, code = symbol.get(f"{W}font", ""), symbol.get(f"{W}char", "")
@@ -159,9 +160,14 @@ def find_symbol(font: str, code: int) -> str:
     number = _load_symbols().get((font, code))
     if number is not None:
         return chr(number)
-    is_symbol_font = any(font == name for name, _ in _load_symbols())
+    is_symbol_font = font in _load_symbol_fonts()
     is_letter = 0x20 <= code < 0xD800 and not is_symbol_font
     return chr(code) if is_letter and chr(code).isprintable() else ""
+
+
+@lru_cache(maxsize=1)
+def _load_symbol_fonts() -> frozenset[str]:
+    return frozenset(name for name, _ in _load_symbols())
 
 
 @lru_cache(maxsize=1)

@@ -241,4 +241,4 @@ def remove_unknown_elements(root: Any, report: OmissionReport) -> None:
 
 
 def _is_in_properties(element: Any) -> bool:
-    return any(parent.tag in _PROPERTIES for parent in element.iterancestors())
+    return next(element.iterancestors(*_PROPERTIES), None) is not None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mailer.intake.word_parts.names import W, get_value, is_on
+from mailer.intake.word_parts.names import W, find_child, get_value, is_on
 
 _DEEPEST = 20
 """Maximum length of a chain of styles. Word allows 10; damaged files have circles."""
@@ -16,6 +16,8 @@ class StyleSheet:
     def __init__(self, root: Any) -> None:
         self._styles: dict[tuple[str, str], Any] = {}
         self._toggles: dict[tuple[str, str, str], bool | None] = {}
+        self._chains: dict[str, list[tuple[str, str, Any]]] = {}
+        self._inherited: dict[tuple[str, str], Any] = {}
         self._default_paragraph_style = ""
         self._default_properties = None
         if root is None:
@@ -29,7 +31,7 @@ class StyleSheet:
 
     def get_paragraph_style(self, paragraph: Any) -> str:
         """Return the id of the paragraph's style, or of the default style."""
-        properties = None if paragraph is None else paragraph.find(f"{W}pPr")
+        properties = None if paragraph is None else find_child(paragraph, "pPr")
         return get_value(properties, "pStyle") or self._default_paragraph_style
 
     def iterate_styles(self, kind: str, style_id: str) -> Iterator[Any]:
@@ -43,16 +45,19 @@ class StyleSheet:
 
     def list_paragraph_styles(self, paragraph: Any) -> list[tuple[str, str, Any]]:
         """Return (id, name in lower case, element) of the paragraph's style and its ancestors."""
-        return [
-            (style.get(f"{W}styleId", ""), get_value(style, "name").lower(), style)
-            for style in self.iterate_styles("paragraph", self.get_paragraph_style(paragraph))
-        ]
+        style_id = self.get_paragraph_style(paragraph)
+        if style_id not in self._chains:
+            self._chains[style_id] = [
+                (style.get(f"{W}styleId", ""), get_value(style, "name").lower(), style)
+                for style in self.iterate_styles("paragraph", style_id)
+            ]
+        return self._chains[style_id]
 
     def is_run_set(self, run: Any, paragraph: Any, name: str, *, by_paragraph: bool = True) -> bool:
         """Check that a toggle property, such as "vanish", is on for a run."""
-        properties = run.find(f"{W}rPr")
-        if properties is not None:
-            element = properties.find(f"{W}{name}")
+        properties = find_child(run, "rPr")
+        if properties is not None and len(properties):
+            element = find_child(properties, name)
             if element is not None:
                 return is_on(element)
             inherited = self._find_toggle("character", get_value(properties, "rStyle"), name)
@@ -62,7 +67,7 @@ class StyleSheet:
             return False
         inherited = self._find_toggle("paragraph", self.get_paragraph_style(paragraph), name)
         if inherited is None and self._default_properties is not None:
-            return is_on(self._default_properties.find(f"{W}{name}"))
+            return is_on(find_child(self._default_properties, name))
         return bool(inherited)
 
     def _find_toggle(self, kind: str, style_id: str, name: str) -> bool | None:
@@ -78,14 +83,18 @@ class StyleSheet:
 
     def find_paragraph_property(self, paragraph: Any, name: str) -> Any:
         """Return a paragraph's property by direct formatting or style, or None."""
-        direct = paragraph.find(f"{W}pPr/{W}{name}")
+        properties = find_child(paragraph, "pPr")
+        direct = None if properties is None else find_child(properties, name)
         if direct is not None:
             return direct
-        for _, _, style in self.list_paragraph_styles(paragraph):
-            inherited = style.find(f"{W}pPr/{W}{name}")
-            if inherited is not None:
-                return inherited
-        return None
+        key = (self.get_paragraph_style(paragraph), name)
+        if key not in self._inherited:
+            elements = (
+                style.find(f"{W}pPr/{W}{name}")
+                for _, _, style in self.list_paragraph_styles(paragraph)
+            )
+            self._inherited[key] = next((item for item in elements if item is not None), None)
+        return self._inherited[key]
 
     def find_list_style(self, paragraph: Any) -> tuple[str, int] | None:
         """Return (kind, level) of a paragraph in one of Word's own list styles, such as List
