@@ -18,7 +18,7 @@ LARGEST = 50_000_000
 
 MOST_ENTRIES = 2_000
 
-_ENTRY = b"PK\x01\x02"
+ENTRY_SIGNATURE = b"PK\x01\x02"
 _LOCAL = struct.Struct("<4s5H3L2H")
 _PIECE = 1 << 16
 _LOCKED = 0x1
@@ -42,7 +42,7 @@ def check_zip(data: bytes, where: str) -> None:
         )
     # Entries are counted before zipfile makes an object for each, since zipfile ignores the count
     # in the directory.
-    if data.count(_ENTRY) > MOST_ENTRIES:
+    if data.count(ENTRY_SIGNATURE) > MOST_ENTRIES:
         raise _create_error(f"the archive holds more than {MOST_ENTRIES:,} files", where)
     try:
         with ZipFile(BytesIO(data)) as archive:

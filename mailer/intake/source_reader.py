@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailer.config import Settings
+from mailer.errors import InputError
 from mailer.intake.drafts import Draft, DraftDefaults
 from mailer.intake.embedded_images import convert_to_assets
 from mailer.intake.files import ArticleFile
 from mailer.intake.request_fields import Validators, build_user_agent
 from mailer.intake.sources import read_source
+from mailer.intake.word_process import WordFileReading
 from mailer.model.articles import ArticleKind
 from mailer.model.lists import Topic
 from mailer.model.sources import Source, SourceEntry, SourceReading, SourceSettings
@@ -71,7 +74,40 @@ class SourceReader:
             last_modified=content.validators.last_modified,
             permanent_url=content.permanent_url,
             unchanged=content.unchanged,
+            long_files=tuple(map(str, content.long_files)),
         )
+
+    def start_file(
+        self, source: Source, topics: Iterable[Topic], now: datetime, path: str
+    ) -> "LongFileReading":
+        """Begin to read a long Word file of a folder in another process."""
+        defaults = self.make_defaults(topics, now, source.settings)
+        return LongFileReading(WordFileReading(Path(path), defaults))
+
+
+class LongFileReading:
+    """Implements :class:`mailer.model.sources.FileReading`."""
+
+    def __init__(self, reading: WordFileReading) -> None:
+        self._reading = reading
+
+    def poll(self) -> SourceReading | None:
+        """Return the file's entry or its problem, or None while the file is being read."""
+        try:
+            draft = self._reading.poll()
+        except InputError as error:
+            return SourceReading(problems=(str(error),))
+        return None if draft is None else SourceReading((build_entry(draft),))
+
+    def wait(self) -> SourceReading:
+        """Return the file's entry or its problem once it is read."""
+        try:
+            return SourceReading((build_entry(self._reading.wait()),))
+        except InputError as error:
+            return SourceReading(problems=(str(error),))
+
+    def stop(self) -> None:
+        self._reading.stop()
 
 
 def build_entry(draft: Draft) -> SourceEntry:

@@ -123,7 +123,8 @@ class SourceEntry:
 @dataclass(frozen=True, slots=True)
 class SourceReading:
     """The result of reading a source. `unchanged`: the source is the same as when it was last read,
-    and no entries were read. `permanent_url` is the address to which it has moved permanently."""
+    and no entries were read. `permanent_url` is the address to which it has moved permanently.
+    `long_files` are the paths of files that were not read yet, since each may take seconds."""
 
     entries: tuple[SourceEntry, ...] = ()
     problems: tuple[str, ...] = ()
@@ -131,6 +132,20 @@ class SourceReading:
     last_modified: str = ""
     permanent_url: str = ""
     unchanged: bool = False
+    long_files: tuple[str, ...] = ()
+
+
+class FileReading(Protocol):
+    """A long file of a folder that is being read in another process."""
+
+    def poll(self) -> SourceReading | None:
+        """Return the file's entry, or None while the file is being read."""
+
+    def wait(self) -> SourceReading:
+        """Return the file's entry once it is read."""
+
+    def stop(self) -> None:
+        """End the reading."""
 
 
 class Reader(Protocol):
@@ -139,3 +154,8 @@ class Reader(Protocol):
 
     def read_source(self, source: Source, topics: Iterable[Topic], now: datetime) -> SourceReading:
         """Read the entries that a source has now. Raises FetchError and InputError."""
+
+    def start_file(
+        self, source: Source, topics: Iterable[Topic], now: datetime, path: str
+    ) -> FileReading:
+        """Begin to read a long file of a source."""

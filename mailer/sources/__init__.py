@@ -27,6 +27,7 @@ from mailer.sources.importing import (
     describe_omissions,
     import_draft,
     poll_source,
+    save_file,
 )
 from mailer.sources.settings import (
     add_source,
@@ -59,4 +60,5 @@ __all__ = [
     "reload_source",
     "remove_source",
     "resume_source",
+    "save_file",
 ]

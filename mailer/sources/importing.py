@@ -26,7 +26,12 @@ from mailer.sources.decisions import (
     StoredEntry,
     decide_import,
 )
-from mailer.sources.settings import record_failure, record_success, reload_source
+from mailer.sources.settings import (
+    record_failure,
+    record_file_result,
+    record_success,
+    reload_source,
+)
 
 
 @dataclass(slots=True)
@@ -35,7 +40,7 @@ class ImportResult:
     `changed_after_queueing` names articles that stay as staff left them although their entry has
     changed.
     `has_internal_errors`: a bug prevented the import of some entries, so all entries are fetched
-    again next time."""
+    again next time. `long_files` are the paths of files that are still to be read."""
 
     imported: list[tuple[ArticleOutcome, Article, Sequence[ReadOmission]]] = field(
         default_factory=list
@@ -44,6 +49,15 @@ class ImportResult:
     changed_after_queueing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     has_internal_errors: bool = False
+    long_files: tuple[str, ...] = ()
+
+    def add_result(self, result: "ImportResult") -> None:
+        """Add the result of another part of the source."""
+        self.imported += result.imported
+        self.unchanged += result.unchanged
+        self.changed_after_queueing += result.changed_after_queueing
+        self.problems += result.problems
+        self.has_internal_errors |= result.has_internal_errors
 
     def __str__(self) -> str:
         added_count = sum(outcome is ArticleOutcome.ADDED for outcome, _, _ in self.imported)
@@ -53,6 +67,7 @@ class ImportResult:
             "unchanged": self.unchanged,
             "changed in the source but left as staff queued them": len(self.changed_after_queueing),
             "refused": len(self.problems),
+            "still being read": len(self.long_files),
         }
         summary = ", ".join(f"{count} {label}" for label, count in counts.items() if count)
         return summary or "no entries"
@@ -70,20 +85,54 @@ def poll_source(
     clock: Callable[[], datetime],
     *,
     save: bool = True,
+    waits: bool = True,
 ) -> ImportResult | None:
     """Read a source and import its entries. No transaction is open while the source is read.
 
-    Returns None if the source has not changed since it was last read. Raises the error of reading
-    or importing, after recording it in the source. Without `save`, nothing is written."""
+    Long files are read and imported one by one after all other entries; unless the caller `waits`
+    for them, they are left to it in the result's `long_files`. Returns None if the source has not
+    changed since it was last read. Raises the error of reading or importing, after recording it in
+    the source. Without `save`, nothing is written."""
     with database.read() as tx:
         topics = tx.lists.list_topics()
     try:
         reading = reader.read_source(source, topics, clock())
-        return _save_reading(database, actor, source, reading, clock, save=save)
+        result = _save_reading(database, actor, source, reading, clock, save=save)
+        if result is not None and waits:
+            for path in result.long_files:
+                file_reading = reader.start_file(source, topics, clock(), path).wait()
+                result.add_result(
+                    save_file(database, actor, source, path, file_reading, clock, save=save)
+                )
+            result.long_files = ()
+        return result
     except Exception as error:
         if save:
             _save_failure(database, actor, source, error, clock())
         raise
+
+
+def save_file(
+    database: Database,
+    actor: Actor,
+    source: Source,
+    path: str,
+    reading: SourceReading,
+    clock: Callable[[], datetime],
+    *,
+    save: bool = True,
+) -> ImportResult:
+    """Import the entry of a long file that was read by itself, and record its result in the
+    source."""
+    result = ImportResult()
+    with suppress(_DiscardImport), database.begin() as tx:
+        tx.lock_releases()
+        source = reload_source(tx, source)
+        result = import_entries(tx, source, reading, clock())
+        record_file_result(tx, actor, source, path, str(result))
+        if not save:
+            raise _DiscardImport
+    return result
 
 
 def _save_failure(
@@ -144,7 +193,7 @@ def import_entries(
     tx: Transaction, source: Source, reading: SourceReading, now: datetime
 ) -> ImportResult:
     """Import all entries of a reading. An entry that fails does not block the others."""
-    result = ImportResult(problems=list(reading.problems))
+    result = ImportResult(problems=list(reading.problems), long_files=reading.long_files)
     for entry in _refuse_duplicate_files(reading.entries):
         try:
             with tx.open_savepoint():

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import PurePath
 
 from mailer import languages
 from mailer.actor import Actor
@@ -16,6 +17,8 @@ MIN_INTERVAL = timedelta(minutes=5)
 MAX_INTERVAL = timedelta(days=7)
 MAX_BACK_OFF = timedelta(days=1)
 """The longest wait after a failure."""
+
+_FILE_SEPARATOR = "; long file "
 
 
 def add_source(tx: Transaction, actor: Actor, settings: SourceSettings, now: datetime) -> Source:
@@ -111,6 +114,21 @@ def record_success(
         last_result=replace_control(result),
         last_read_at=now,
         next_at=now + source.settings.every,
+    )
+    tx.sources.save_source(updated_source)
+    return updated_source
+
+
+def record_file_result(
+    tx: Transaction, actor: Actor, source: Source, path: str, result: str
+) -> Source:
+    """Add the result of a long file, which was read after the others, to the source's result."""
+    earlier_result, _, _ = source.last_result.partition(_FILE_SEPARATOR)
+    updated_source = replace(
+        source,
+        last_result=replace_control(
+            f"{earlier_result}{_FILE_SEPARATOR}{PurePath(path).name}: {result}"
+        ),
     )
     tx.sources.save_source(updated_source)
     return updated_source

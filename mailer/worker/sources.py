@@ -1,12 +1,16 @@
 """Polling due sources, in a separate thread, because a site may be slow and the calendar must not
 wait for it. Only the worker that ticks polls sources.
 
+A long file of a folder is read in a process of its own, one at a time, while the other sources are
+polled: no entry waits for it.
+
 The modules that fetch and read are imported only when there is a source to poll. They need
 ``pressmail[intake]``, which an office without sources need not install.
 """
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailer import sources
@@ -15,10 +19,20 @@ from mailer.app import Mailer
 from mailer.errors import ConcurrencyError, ConfigError, MailerError
 from mailer.lines import replace_control
 from mailer.log import Log
-from mailer.model.sources import Source
+from mailer.model.sources import FileReading, Source
+from mailer.sources import ImportResult
 
 if TYPE_CHECKING:
     from mailer.intake.fetching import FetchGuard
+
+
+@dataclass(frozen=True, slots=True)
+class _LongFile:
+    """A long file that is being read."""
+
+    source: Source
+    path: str
+    reading: FileReading
 
 
 class SourcePoller:
@@ -37,15 +51,22 @@ class SourcePoller:
         self._may_poll = may_poll
         self._guard = guard
         self._config_errors: list[str] = []
+        self._long_files: dict[tuple[int, str], Source] = {}
+        self._long_file: _LongFile | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Poll due sources again and again, until `stop` is set."""
-        while not stop.wait(self._mailer.settings.worker.tick):
-            if self._may_poll():
-                self.poll_due_sources(stop)
+        try:
+            while not stop.wait(self._mailer.settings.worker.tick):
+                if self._may_poll():
+                    self.poll_due_sources(stop)
+                else:
+                    self.stop_reading()
+        finally:
+            self.stop_reading()
 
     def poll_due_sources(self, stop: threading.Event) -> None:
-        """Poll each due source once."""
+        """Poll each due source once, and import the long file that was read in the meantime."""
         self._config_errors, previous_errors = [], self._config_errors
         try:
             with self._mailer.store.read() as tx:
@@ -54,6 +75,8 @@ class SourcePoller:
                 if stop.is_set():
                     return
                 self._poll_source(source)
+                self._advance_long_files()
+            self._advance_long_files()
         except (ConfigError, ConcurrencyError) as error:
             self._config_errors.append(str(error))
         except Exception as error:
@@ -68,7 +91,7 @@ class SourcePoller:
         try:
             reader = SourceReader(self._mailer.settings, self._guard)
             poll_result = sources.poll_source(
-                self._mailer.store, WORKER, source, reader, self._mailer.clock
+                self._mailer.store, WORKER, source, reader, self._mailer.clock, waits=False
             )
         except ConfigError as error:  # packages are missing: a folder needs none of them
             self._config_errors.append(str(error))
@@ -86,10 +109,64 @@ class SourcePoller:
         if poll_result is None:
             self._log.info("source", source=source.settings.name, result="unchanged")
             return
+        for path in poll_result.long_files:
+            self._long_files.setdefault((source.id, path), source)
+        self._log_result(source, poll_result)
+
+    def _log_result(self, source: Source, result: ImportResult, **facts: str) -> None:
         self._log.info(
             "source",
             source=source.settings.name,
-            said=str(poll_result),
-            articles=[article.slug for _, article, _ in poll_result.imported],
-            problems=poll_result.problems,
+            **facts,
+            said=str(result),
+            articles=[article.slug for _, article, _ in result.imported],
+            problems=result.problems,
         )
+
+    # ---- long files ---------------------------------------------------------------------------
+
+    def stop_reading(self) -> None:
+        """End the reading of long files. The next poll of their folders begins it again."""
+        self._long_files.clear()
+        if self._long_file is not None:
+            self._long_file.reading.stop()
+            self._long_file = None
+
+    def _advance_long_files(self) -> None:
+        """Import the long file that was read, if it was, and begin to read the next one."""
+        if self._long_file is not None and not self._import_long_file(self._long_file):
+            return
+        self._long_file = None
+        if not self._long_files:
+            return
+        from mailer.intake.source_reader import SourceReader
+
+        (_, path), source = next(iter(self._long_files.items()))
+        del self._long_files[source.id, path]
+        with self._mailer.store.read() as tx:
+            topics = tx.lists.list_topics()
+        reader = SourceReader(self._mailer.settings, self._guard)
+        reading = reader.start_file(source, topics, self._mailer.clock(), path)
+        self._long_file = _LongFile(source, path, reading)
+
+    def _import_long_file(self, file: "_LongFile") -> bool:
+        """Import a long file. Returns False while it is being read."""
+        try:
+            reading = file.reading.poll()
+            if reading is None:
+                return False
+            result = sources.save_file(
+                self._mailer.store, WORKER, file.source, file.path, reading, self._mailer.clock
+            )
+        except ConfigError as error:
+            self._config_errors.append(str(error))
+        except ConcurrencyError:
+            self._long_files.setdefault((file.source.id, file.path), file.source)
+        except MailerError as error:
+            message = replace_control(str(error))
+            self._log.warning("source", source=file.source.settings.name, error=message)
+        except Exception as error:
+            self._log.error("internal error", while_doing="reading a long file", exc_info=error)
+        else:
+            self._log_result(file.source, result, file=replace_control(file.path))
+        return True

@@ -69,16 +69,21 @@ def _join_drop_caps(root: Any) -> None:
     """Join a large first letter, which is a paragraph of its own, to the text that it begins."""
     for frame in list(root.iter(f"{W}framePr")):
         paragraph = frame.getparent().getparent()
-        if frame.get(f"{W}dropCap") not in {"drop", "margin"} or paragraph is None:
+        if paragraph is None or not _is_drop_cap(paragraph):
             continue
         following = paragraph.getnext()
-        if following is None or following.tag != f"{W}p":
+        if following is None or following.tag != f"{W}p" or _is_drop_cap(following):
             continue
         properties = following.find(f"{W}pPr")
         position = 0 if properties is None else following.index(properties) + 1
         for child in reversed([child for child in paragraph if child.tag != f"{W}pPr"]):
             following.insert(position, child)
         paragraph.getparent().remove(paragraph)
+
+
+def _is_drop_cap(paragraph: Any) -> bool:
+    frame = paragraph.find(f"{W}pPr/{W}framePr")
+    return frame is not None and frame.get(f"{W}dropCap") in {"drop", "margin"}
 
 
 def _choose_style(paragraph: Any, styles: StyleSheet) -> str:
@@ -141,7 +146,7 @@ def _describe_language(paragraph: Any, styles: StyleSheet) -> dict[str, str]:
     facts = {}
     if is_on(styles.find_paragraph_property(paragraph, "bidi")):
         facts["dir"] = "rtl"
-    tags = set()
+    tags: set[str] = set()
     for run in paragraph.iter(f"{W}r"):
         if len(tags) > 1:
             break

@@ -40,7 +40,8 @@ def slim_text(root: Any) -> None:
 
 def _join_runs(parent: Any) -> None:
     """Join the adjacent runs of text of a paragraph or a link if they have the same properties."""
-    first, first_key = None, None
+    first: Any = None
+    first_key: tuple[tuple[str, str], ...] | None = None
     emptied = []
     for run in parent:
         key = _describe_run(run)
@@ -60,11 +61,11 @@ def _join_runs(parent: Any) -> None:
         parent.remove(run)
 
 
-def _describe_run(run: Any) -> tuple[tuple[str, str | None], ...] | None:
+def _describe_run(run: Any) -> tuple[tuple[str, str], ...] | None:
     """Return the properties of a run that holds only text, or None for any other element."""
     if run.tag != f"{W}r":
         return None
-    key: tuple[tuple[str, str | None], ...] = ()
+    key: tuple[tuple[str, str], ...] = ()
     for child in run:
         if child.tag not in _JOINED_TAGS:
             return None

@@ -154,10 +154,13 @@ def _resolve_breaks(root: Any) -> None:
     for element in list(root.iter(f"{W}ptab")):
         element.tag = f"{W}tab"
         element.attrib.clear()
+    inner_breaks: dict[Any, set[Any]] = {}
     for element in list(root.iter(f"{W}br")):
         if element.get(f"{W}type") in {"page", "column"}:
             paragraph = next(element.iterancestors(f"{W}p"), None)
-            if paragraph is not None and _has_text_around(paragraph, element):
+            if paragraph is not None and paragraph not in inner_breaks:
+                inner_breaks[paragraph] = _find_inner_breaks(paragraph)
+            if paragraph is not None and element in inner_breaks[paragraph]:
                 element.attrib.clear()  # a line break: the words around it must not join
             else:
                 remove_element(element)
@@ -165,15 +168,20 @@ def _resolve_breaks(root: Any) -> None:
             element.attrib.clear()
 
 
-def _has_text_around(paragraph: Any, place: Any) -> bool:
-    before = after = False
-    is_behind = False
-    for element in paragraph.iter():
-        if element is place:
-            is_behind = True
-        elif element.tag == f"{W}t" and (element.text or "").strip():
-            before, after = before or not is_behind, after or is_behind
-    return before and after
+def _find_inner_breaks(paragraph: Any) -> set[Any]:
+    """Return the breaks of a paragraph that have text before and behind them."""
+    inner_breaks: set[Any] = set()
+    waiting_breaks: list[Any] = []
+    has_text = False
+    for element in paragraph.iter(f"{W}br", f"{W}t"):
+        if element.tag == f"{W}br":
+            if has_text:
+                waiting_breaks.append(element)
+        elif (element.text or "").strip():
+            has_text = True
+            inner_breaks.update(waiting_breaks)
+            waiting_breaks.clear()
+    return inner_breaks
 
 
 def repair_references(part: BodyPart, package: WordPackage, report: OmissionReport) -> None:
