@@ -76,6 +76,8 @@ $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'mailer needs Python 3.11 or newer: make PYTHON=/path/to/python3' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@# Before 23.3, pip warned of extras spelled with "_", such as jusText's lxml[html_clean].
+	$(PIP) install 'pip>=23.3'
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml requirements.lock
