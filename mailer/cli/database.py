@@ -66,8 +66,18 @@ def show_revision(json: JsonOption = False) -> None:
 
 
 @app.command("upgrade")
-def upgrade_database(json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def upgrade_database(
+    create: Annotated[
+        bool, typer.Option("--create", help="Create a SQLite database that does not exist.")
+    ] = False,
+    *,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
     """Upgrade the schema to this program's version, in one transaction. Back up the database first.
+
+    A database that does not exist is refused, since its path may be misspelt; `mailer init` creates
+    one.
 
     Example: mailer database upgrade"""
     from mailer.store import Store
@@ -75,9 +85,9 @@ def upgrade_database(json: JsonOption = False, dry_run: DryRunOption = False) ->
 
     store = Store(load_settings().database_url, b"")
     if dry_run:
-        before, after = store.check_upgradable(), REVISIONS[-1]
+        before, after = store.check_upgradable(may_create=create), REVISIONS[-1]
     else:
-        before, after = store.upgrade_schema()
+        before, after = store.upgrade_schema(may_create=create)
     data = {"before": before, "after": after}
     Output(json).print_record(data, f"revision {before or 'none'} -> {after}")
     store.close()

@@ -77,14 +77,16 @@ class Store:
         """Return the schema's revision, or None if there is no database of the mailer."""
         return _schema_revision.read_revision(self.engine)
 
-    def check_upgradable(self) -> str | None:
+    def check_upgradable(self, *, may_create: bool = True) -> str | None:
         """Check that an upgrade may change the database, and return its revision: None for an empty
-        or new one. Raises SchemaError."""
-        return _schema_revision.check_upgradable(self.engine)
+        or new one. Raises SchemaError, also for a file that does not exist unless the caller
+        `may_create` it."""
+        return _schema_revision.check_upgradable(self.engine, may_create=may_create)
 
-    def upgrade_schema(self) -> tuple[str | None, str]:
-        """Upgrade the database to this program's schema. Returns (old revision, new revision)."""
-        return _schema_revision.upgrade_schema(self.engine)
+    def upgrade_schema(self, *, may_create: bool = True) -> tuple[str | None, str]:
+        """Upgrade the database to this program's schema. Returns (old revision, new revision).
+        Raises SchemaError as :meth:`check_upgradable` does."""
+        return _schema_revision.upgrade_schema(self.engine, may_create=may_create)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -81,13 +81,7 @@ def check_schema(engine: Engine) -> None:
     where = engine.url.render_as_string(hide_password=True)
     contents = _read_contents(engine)
     if not contents.exists:
-        raise SchemaError(
-            "there is no such file",
-            where=where,
-            hint="check its path, or create a new database",
-            code="database_missing",
-            next_steps=[NextStep("create_database")],
-        )
+        raise _create_missing_error(where)
     if contents.is_empty:
         raise SchemaError(
             "this is not a database of the mailer: it is empty",
@@ -104,6 +98,16 @@ def check_schema(engine: Engine) -> None:
         where=where,
         hint="make a copy of the database, then upgrade it",
         next_steps=[NextStep("upgrade_database")],
+    )
+
+
+def _create_missing_error(where: str) -> SchemaError:
+    return SchemaError(
+        "there is no such file",
+        where=where,
+        hint="check its path, or create a new database",
+        code="database_missing",
+        next_steps=[NextStep("create_database")],
     )
 
 
@@ -160,25 +164,28 @@ def _check_tables(contents: _Contents, where: str) -> None:
         )
 
 
-def check_upgradable(engine: Engine) -> str | None:
+def check_upgradable(engine: Engine, *, may_create: bool = True) -> str | None:
     """Check that an upgrade may change the database, and return its revision: None for an empty or
     new one. Raises SchemaError for a database of another program, a damaged one, one that is newer
-    than this program, or one from before the first release."""
+    than this program, or one from before the first release; unless the caller `may_create` it, also
+    for a file that does not exist, whose path may be misspelt."""
     contents = _read_contents(engine)
+    where = engine.url.render_as_string(hide_password=True)
+    if not contents.exists and not may_create:
+        raise _create_missing_error(where)
     if contents.is_empty:
         return None
-    where = engine.url.render_as_string(hide_password=True)
     _check_own_schema(contents, where)
     if contents.revisions[0] == schema.REVISIONS[-1]:
         _check_tables(contents, where)
     return contents.revisions[0]
 
 
-def upgrade_schema(engine: Engine) -> tuple[str | None, str]:
+def upgrade_schema(engine: Engine, *, may_create: bool = True) -> tuple[str | None, str]:
     """Upgrade the database to this program's schema in one transaction.
 
     Returns (revision before, revision after). Raises SchemaError as ``check_upgradable`` does."""
-    previous_revision = check_upgradable(engine)
+    previous_revision = check_upgradable(engine, may_create=may_create)
     from alembic import command
     from alembic.config import Config
 

@@ -106,6 +106,17 @@ def test_missing_file_is_not_created(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_upgrade_creates_missing_file_only_if_it_may(tmp_path: Path) -> None:
+    opened_store = Store(f"sqlite:///{tmp_path / 'typo.db'}", KEY)
+    for check in (opened_store.check_upgradable, opened_store.upgrade_schema):
+        with pytest.raises(SchemaError, match="there is no such file"):
+            check(may_create=False)
+    assert not list(tmp_path.iterdir())
+    assert opened_store.upgrade_schema(may_create=True) == (None, schema.REVISIONS[-1])
+    assert opened_store.upgrade_schema(may_create=False)[0] == schema.REVISIONS[-1]
+    opened_store.close()
+
+
 def test_copy_without_wal_is_set_to_wal(tmp_path: Path) -> None:
     path = tmp_path / "office.db"
     for mode in ("delete", "wal"):
