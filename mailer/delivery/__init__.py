@@ -24,6 +24,7 @@ to disk.
     refusal_codes.py       codes and phrases of refusals, their meanings and advice
     refusal_tracker.py     counts refusals alike, and decides when an edition pauses
     reply_report.py        explains the replies of an edition's report
+    retries.py             retries failed deliveries, without addresses that are known to be dead
     options.py             the settings of one run
 
 A run reads no articles and no templates, and never compares its clock with another machine's.

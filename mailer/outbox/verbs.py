@@ -1,6 +1,6 @@
 """Verbs of staff for deliveries that failed, expired or are in doubt."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from mailer import editions
@@ -11,11 +11,24 @@ from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
 
+MAX_IDS = 10_000
+"""Maximum number of deliveries in one statement. SQLite takes 32,766 parameters."""
 
-def retry_failed_deliveries(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> int:
-    """Queue an edition's failed and expired deliveries again, and return their number. An edition
-    in the state sent returns to sending. Raises Refused if it has not started or was cancelled."""
-    return _queue_again(tx, actor, edition, (DeliveryState.FAILED, DeliveryState.EXPIRED), now)
+
+def retry_failed_deliveries(
+    tx: Transaction,
+    actor: Actor,
+    edition: Edition,
+    now: datetime,
+    *,
+    left_ids: Collection[int] = (),
+) -> int:
+    """Queue an edition's failed and expired deliveries again, except those with `left_ids`, and
+    return their number. An edition in the state sent returns to sending. Raises Refused if it has
+    not started or was cancelled."""
+    return _queue_again(
+        tx, actor, edition, (DeliveryState.FAILED, DeliveryState.EXPIRED), now, left_ids
+    )
 
 
 def send_in_doubt_again(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> int:
@@ -41,14 +54,29 @@ def _queue_again(
     edition: Edition,
     states: Sequence[DeliveryState],
     now: datetime,
+    left_ids: Collection[int] = (),
 ) -> int:
     _check_begun(edition)
     if supersession := tx.outbox.explain_supersession(edition):
         raise Refused(f"edition {edition.id} is not sent again: {supersession}")
-    count = tx.outbox.return_to_queue(edition.id, states)
+    if left_ids:
+        chosen_ids = [
+            delivery_id
+            for delivery_id, _ in tx.outbox.list_failed_replies(edition.id)
+            if delivery_id not in left_ids
+        ]
+        count = sum(
+            tx.outbox.return_to_queue(edition.id, states, chosen_ids[start : start + MAX_IDS])
+            for start in range(0, len(chosen_ids), MAX_IDS)
+        )
+    else:
+        count = tx.outbox.return_to_queue(edition.id, states)
     if count:
         words = " and ".join(state.replace("_", " ") for state in states)
-        tx.editions.add_event(edition, "retry", f"{count} {words} queued again", now, actor)
+        detail = f"{count} {words} queued again"
+        if left_ids:
+            detail += f", {len(left_ids)} left whose refusals speak of the recipients"
+        tx.editions.add_event(edition, "retry", detail, now, actor)
         if edition.state is EditionState.SENT:
             editions.change_state(tx, actor, edition, EditionState.SENDING, now)
     return count

@@ -78,7 +78,9 @@ def test_refused_deliveries_are_listed_and_retried(office: Shell, relay: Relay) 
     assert relay.accepted == [ANA], "it is not due"
     office("send", "1", "--now", code=4, env=make_relay_env(relay.port))
     assert relay.accepted == [ANA, BO]
-    assert "1 queued again" in office("edition", "retry", "1", "--failed").out
+    left = office("edition", "retry", "1", "--failed").out
+    assert "0 queued again\n1 left, since their refusals speak of the recipients" in left
+    assert "1 queued again" in office("edition", "retry", "1", "--failed", "--all").out
 
 
 def test_send_all_notes_the_editions_that_it_leaves_out(office: Shell, relay: Relay) -> None:

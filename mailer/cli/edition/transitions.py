@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mailer import editions, outbox, zones
+from mailer import editions, zones
 from mailer.audience.lists import check_line
 from mailer.cli.edition.group import SENDING, app
 from mailer.cli.options import (
@@ -17,6 +17,7 @@ from mailer.cli.options import (
 )
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_writing
+from mailer.delivery.retries import retry_failed
 from mailer.errors import UsageError
 from mailer.model.edition_states import SendTimeBasis
 from mailer.schedules import local_time
@@ -266,12 +267,19 @@ def retry_deliveries(
             "--failed", help="Retry the deliveries that the relay refused or that expired."
         ),
     ] = False,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Also retry addresses whose refusals speak of the recipients."),
+    ] = False,
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Queue failed deliveries again. `mailer send` or the worker sends them.
+
+    Deliveries whose refusals speak of the recipients, such as a mailbox that does not exist, stay
+    failed unless --all is given.
 
     Example: mailer edition retry 3 --failed"""
     if not failed:
@@ -283,11 +291,13 @@ def retry_deliveries(
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
-        count = outbox.retry_failed_deliveries(
-            tx,
-            actor,
-            edition,
-            mailer.clock(),
+        result = retry_failed(tx, actor, edition, mailer.clock(), includes_refused_recipients=every)
+        message = f"{result.queued} queued again" + (
+            f": mailer send {number}" if result.queued else ""
         )
-        message = f"{count} queued again" + (f": mailer send {number}" if count else "")
-        out.print_record({"edition": number, "queued": count}, message)
+        if result.left:
+            message += (
+                f"\n{result.left} left, since their refusals speak of the recipients: "
+                "--all retries them too"
+            )
+        out.print_record({"edition": number, "queued": result.queued, "left": result.left}, message)

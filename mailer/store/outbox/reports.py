@@ -58,6 +58,16 @@ class ReportQueries(SqlStore):
             replies=self._group_replies(edition),
         )
 
+    def list_failed_replies(self, edition_id: int) -> list[tuple[int, str]]:
+        """Return (delivery id, reply) of an edition's failed and expired deliveries."""
+        rows = self._db.execute(
+            select(schema.delivery.c.id, schema.delivery.c.reply).where(
+                schema.delivery.c.edition_id == edition_id,
+                schema.is_in_state(DeliveryState.FAILED.value, DeliveryState.EXPIRED.value),
+            )
+        )
+        return [(delivery_id, reply or "") for delivery_id, reply in rows]
+
     def _group_replies(self, edition: Edition) -> tuple[ReplyGroup, ...]:
         """Group the replies of an edition's deliveries that were not accepted, the most first."""
         signature = func.coalesce(

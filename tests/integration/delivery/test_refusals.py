@@ -8,6 +8,7 @@ import pytest
 from mailer import outbox
 from mailer.app import Mailer
 from mailer.delivery.reply_report import explain_replies, list_next_steps
+from mailer.delivery.retries import RetryResult, retry_failed
 from mailer.model.deliveries import DeliveryReport
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
@@ -211,3 +212,27 @@ def test_552_to_mail_pauses_edition_as_too_large(mailer: Mailer, relay: Relay) -
     assert report.edition.state is EditionState.PAUSED
     assert "too large" in report.edition.reason
     assert has_no_attempts(mailer.store, edition)
+
+
+def test_retry_leaves_refused_recipients_unless_all(mailer: Mailer, relay: Relay) -> None:
+    readers = make_readers(20)
+    replies_by_reader = dict.fromkeys(readers[:2], "550 5.1.1 no such mailbox")
+    replies_by_reader |= dict.fromkeys(readers[2:4], "550 5.7.1 not today")
+    relay.answer_always(
+        Step.RCPT, lambda envelope: replies_by_reader.get(envelope.recipient, "250 2.1.5 ok")
+    )
+    edition = begin_edition(mailer, *readers)
+    deliver_edition(mailer, edition)
+    with mailer.store.begin() as tx:
+        current_edition = factories.reload_edition(tx, edition)
+        replies = [reply for _, reply in tx.outbox.list_failed_replies(edition.id)]
+        assert len(replies) == 4
+        result = retry_failed(tx, STAFF, current_edition, mailer.clock())
+        assert result == RetryResult(queued=2, left=2)
+        (event,) = [e for e in tx.editions.list_events(edition) if e.event_type == "retry"]
+        assert event.detail.endswith("2 left whose refusals speak of the recipients")
+        current_edition = factories.reload_edition(tx, edition)
+        result = retry_failed(
+            tx, STAFF, current_edition, mailer.clock(), includes_refused_recipients=True
+        )
+        assert result == RetryResult(queued=2)
