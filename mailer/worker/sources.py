@@ -1,5 +1,5 @@
-"""Polling due sources, in a separate thread, because a site may be slow and the calendar must not
-wait for it. Only the worker that ticks polls sources.
+"""Polling due sources, in separate threads, because a site may be slow, and neither the calendar
+nor another source must wait for it. Only the worker that ticks polls sources.
 
 A long file of a folder is read in a process of its own, one at a time, while the other sources are
 polled: no entry waits for it.
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from mailer.intake.fetching import FetchGuard
 
 
+MAX_POLLS = 4
+"""Maximum number of sources that are polled at once."""
+
+_NO_SOURCE = 0
+"""The key of an error that concerns no single source."""
+
+
 @dataclass(frozen=True, slots=True)
 class _LongFile:
     """A long file that is being read."""
@@ -50,7 +57,8 @@ class SourcePoller:
         self._log = log
         self._may_poll = may_poll
         self._guard = guard
-        self._config_errors: list[str] = []
+        self._config_errors: dict[int, str] = {}
+        self._polls: dict[int, threading.Thread] = {}
         self._long_files: dict[tuple[int, str], Source] = {}
         self._long_file: _LongFile | None = None
 
@@ -59,45 +67,64 @@ class SourcePoller:
         try:
             while not stop.wait(self._mailer.settings.worker.tick):
                 if self._may_poll():
-                    self.poll_due_sources(stop)
+                    self.start_polls(stop)
                 else:
                     self.stop_reading()
         finally:
             self.stop_reading()
 
     def poll_due_sources(self, stop: threading.Event) -> None:
-        """Poll each due source once, and import the long file that was read in the meantime."""
-        self._config_errors, previous_errors = [], self._config_errors
+        """Poll due sources, at most :data:`MAX_POLLS`, and wait for the polls."""
+        self.start_polls(stop)
+        for thread in list(self._polls.values()):
+            thread.join()
+        self._advance_long_files()
+
+    def start_polls(self, stop: threading.Event) -> None:
+        """Begin to poll due sources, at most :data:`MAX_POLLS` at once, and import the long file
+        that was read in the meantime. A poll may end with the process, since each import is saved
+        whole or not at all."""
+        self._polls = {key: thread for key, thread in self._polls.items() if thread.is_alive()}
         try:
             with self._mailer.store.read() as tx:
                 due_sources = sources.list_due_sources(tx, self._mailer.clock())
-            for source in due_sources:
-                if stop.is_set():
-                    return
-                self._poll_source(source)
-                self._advance_long_files()
-            self._advance_long_files()
         except (ConfigError, ConcurrencyError) as error:
-            self._config_errors.append(str(error))
+            self._note_config_error(_NO_SOURCE, error)
+            return
         except Exception as error:
             self._log.error("internal error", while_doing="polling sources", exc_info=error)
-        for message in dict.fromkeys(self._config_errors):
-            if message not in previous_errors:
-                self._log.error("sources can't be polled", error=message)
+            return
+        self._config_errors.pop(_NO_SOURCE, None)
+        for source in due_sources:
+            if stop.is_set() or len(self._polls) >= MAX_POLLS:
+                break
+            if source.id not in self._polls:
+                thread = threading.Thread(
+                    target=self._poll_source, args=(source,), name="polling", daemon=True
+                )
+                self._polls[source.id] = thread
+                thread.start()
+        self._advance_long_files()
+
+    def _note_config_error(self, source_id: int, error: MailerError) -> None:
+        """Log an error that a person must fix, unless it was logged already."""
+        is_new = str(error) not in self._config_errors.values()
+        self._config_errors[source_id] = str(error)
+        if is_new:
+            self._log.error("sources can't be polled", error=str(error))
 
     def _poll_source(self, source: Source) -> None:
-        from mailer.intake.source_reader import SourceReader
-
         try:
+            from mailer.intake.source_reader import SourceReader
+
             reader = SourceReader(self._mailer.settings, self._guard)
             poll_result = sources.poll_source(
                 self._mailer.store, WORKER, source, reader, self._mailer.clock, waits=False
             )
-        except ConfigError as error:  # packages are missing: a folder needs none of them
-            self._config_errors.append(str(error))
+        except (ConfigError, ConcurrencyError) as error:
+            # Packages are missing: a folder needs none of them.
+            self._note_config_error(source.id, error)
             return
-        except ConcurrencyError:
-            raise
         except MailerError as error:
             message = replace_control(str(error))
             self._log.warning("source", source=source.settings.name, error=message)
@@ -106,6 +133,7 @@ class SourcePoller:
         except Exception as error:
             self._log.error("internal error", while_doing="polling a source", exc_info=error)
             return
+        self._config_errors.pop(source.id, None)
         if poll_result is None:
             self._log.info("source", source=source.settings.name, result="unchanged")
             return
@@ -133,6 +161,12 @@ class SourcePoller:
             self._long_file = None
 
     def _advance_long_files(self) -> None:
+        try:
+            self._import_and_start()
+        except Exception as error:
+            self._log.error("internal error", while_doing="reading a long file", exc_info=error)
+
+    def _import_and_start(self) -> None:
         """Import the long file that was read, if it was, and begin to read the next one."""
         if self._long_file is not None and not self._import_long_file(self._long_file):
             return
@@ -159,7 +193,7 @@ class SourcePoller:
                 self._mailer.store, WORKER, file.source, file.path, reading, self._mailer.clock
             )
         except ConfigError as error:
-            self._config_errors.append(str(error))
+            self._note_config_error(file.source.id, error)
         except ConcurrencyError:
             self._long_files.setdefault((file.source.id, file.path), file.source)
         except MailerError as error:

@@ -5,6 +5,7 @@ import threading
 import time
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
@@ -18,7 +19,7 @@ from mailer.intake.drafts import DraftDefaults
 from mailer.intake.source_reader import SourceReader
 from mailer.intake.word_process import WordFileReading
 from mailer.log import create_logger
-from mailer.model.sources import SourceKind
+from mailer.model.sources import SourceKind, SourceReading
 from mailer.worker.sources import SourcePoller
 from tests.actors import STAFF
 from tests.integration import factories
@@ -127,3 +128,32 @@ def test_file_that_takes_too_long_is_refused(
     with pytest.raises(InputError, match="takes more than 20 seconds"):
         reading.wait()
     assert reading._process.returncode is not None
+
+
+def test_slow_source_holds_up_no_other(
+    mailer: Mailer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "good.md").write_text(GOOD, "utf-8")
+    make_settled(folder)
+    add_source(mailer, "https://slow.example/feed")
+    add_source(mailer, str(folder), SourceKind.FOLDER, name="office")
+    read_source = SourceReader.read_source
+    release = threading.Event()
+
+    def read_slowly(*arguments: Any) -> SourceReading:
+        if arguments[1].settings.kind is SourceKind.FEED:
+            release.wait(30)
+            return SourceReading(unchanged=True)
+        return read_source(*arguments)
+
+    monkeypatch.setattr(SourceReader, "read_source", read_slowly)
+    poller = SourcePoller(mailer, create_logger(StringIO()), lambda: True)
+    stop = threading.Event()
+    poller.start_polls(stop)
+    deadline = time.monotonic() + 20
+    while not map_articles(mailer) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert set(map_articles(mailer)) == {"the-ferry-sails-again"}
+    assert len(poller._polls) == 2
+    release.set()
+    poller.poll_due_sources(stop)
