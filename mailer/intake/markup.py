@@ -26,6 +26,10 @@ ATTRIBUTES = {
     "th": {"colspan", "rowspan", "scope"},
 }
 
+_ALIGNMENTS = {"align": {"left", "center", "right"}}
+_CELL_STYLE = re.compile('<(t[dh]) style="text-align:(left|center|right)">')
+"""Matches a cell as markdown-it writes its alignment."""
+
 SCHEMES = {"https", "http", "mailto"}
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]+")
@@ -45,6 +49,7 @@ def _create_cleaner() -> nh3.Cleaner:
         attributes=ATTRIBUTES,
         url_schemes=SCHEMES,
         link_rel=None,
+        tag_attribute_values={"td": _ALIGNMENTS, "th": _ALIGNMENTS},
         set_tag_attribute_values={"table": {"role": "table"}},
         strip_comments=True,
         url_relative="deny",
@@ -56,6 +61,7 @@ def to_html(markdown: str) -> str:
 
     Headings of level 1 become level 2, as the mail's own headline has level 1."""
     html = _create_markdown_parser().render(markdown)
+    html = _CELL_STYLE.sub(r'<\1 align="\2">', html)
     return sanitise_html(html.replace("<h1>", "<h2>").replace("</h1>", "</h2>"))
 
 

@@ -93,7 +93,8 @@ def encode_quoted_printable(text: str) -> bytes:
     ends with a line break, a soft one if `text` ends with none.
 
     Lines end in CRLF, have at most 76 characters, and none begins with a dot, so the result needs
-    no dot stuffing (RFC 5321 §4.5.2)."""
+    no dot stuffing (RFC 5321 §4.5.2). None begins with ``From ``, which programs that store mails in
+    mbox files would change to ``>From`` (RFC 4155, RFC 2049 §3)."""
     if _PLAIN_SEGMENT.fullmatch(text):
         return text.encode() + b"=\r\n"
     if not text:
@@ -111,6 +112,8 @@ def encode_quoted_printable(text: str) -> bytes:
         encoded = b"\n".join(map(_fit_line, encoded.split(b"\n")))
     if encoded.startswith(b".") or b"\n." in encoded:
         encoded = b"\n".join(map(_escape_leading_dot, encoded.split(b"\n")))
+    if encoded.startswith(b"From ") or b"\nFrom " in encoded:
+        encoded = b"\n".join(map(_escape_leading_from, encoded.split(b"\n")))
     return encoded.replace(b"\n", b"\r\n")
 
 
@@ -126,3 +129,10 @@ def _escape_leading_dot(line: bytes) -> bytes:
     if len(line) <= 74:
         return b"=2E" + line[1:]
     return b"=2E=\n" + _escape_leading_dot(line[1:])
+
+
+def _escape_leading_from(line: bytes) -> bytes:
+    """Encode the F of ``From`` at the start of a line of quoted-printable."""
+    if not line.startswith(b"From "):
+        return line
+    return b"=46" + line[1:] if len(line) <= 74 else b"=46=\n" + line[1:]

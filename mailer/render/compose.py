@@ -24,7 +24,7 @@ from mailer.model.press_release import Carriage
 from mailer.model.releases import About
 from mailer.model.rendering import Composition
 from mailer.releases import pages
-from mailer.render import checks, text_part, translations, views
+from mailer.render import checks, prose, text_part, translations, views
 from mailer.render.environment import (
     ConditionalParts,
     PersonalField,
@@ -153,6 +153,9 @@ def _compose_body(
                 article, manuscript.boilerplates, settings, language, edition.language
             ),
             embargo=_build_embargo_view(manuscript, story, settings, language, gettext),
+            run_in=gettext(prose.DATELINE_PATTERN) % {"dateline": article.dateline}
+            if article.dateline
+            else "",
         )
         for bit, story, article in chosen_stories
     )
@@ -160,7 +163,9 @@ def _compose_body(
         language, sorted(edition.opening), edition.language
     )
     opening = edition.opening.get(opening_language, "")
-    opening_html = to_html(opening)
+    opening_html = prose.prepare_prose(
+        to_html(opening), direction=languages.get_direction(opening_language)
+    )
     context: dict[str, Any] = {
         "organisation": views.build_organisation_view(settings),
         "edition": views.EditionView(

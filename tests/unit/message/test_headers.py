@@ -7,6 +7,7 @@ from dataclasses import replace
 from email.headerregistry import AddressHeader
 from email.message import EmailMessage
 
+import pytest
 from hypothesis import assume, example, given
 
 from mailer import message
@@ -19,6 +20,7 @@ from tests.unit.message.factories import (
     build_message,
     decode_phrase,
     find_field,
+    get_part,
     make_body,
     normalise_text,
 )
@@ -123,3 +125,33 @@ def test_quoted_printable_segments_can_be_joined(text: str) -> None:
     )
     assert isinstance(parsed, EmailMessage)
     assert parsed.get_content().replace("\r\n", "\n") == normalise_text(text) * 2
+
+
+# ---- lines that begin with From ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "From Tuesday on, boats leave at six.\n",
+        "Dear all,\nFrom Tuesday on, boats leave at six.\n",
+        "From " + "x" * 200 + "\n",
+        "From " + "Dakar to Saint-Louis and back " * 9,
+        "Boats " * 12 + "From Dakar\n",
+    ],
+)
+def test_body_line_beginning_with_from_is_encoded(text: str) -> None:
+    raw, parsed = build_message(make_body(text=text, html=f"<p>\n{text}</p>\n"))
+    body_lines = raw.partition(b"\r\n\r\n")[2].split(b"\r\n")
+    assert not [line for line in body_lines if line.startswith(b"From ")]
+    assert_well_formed(raw, parsed)
+    assert get_part(parsed, "plain") == normalise_text(text)
+    assert text in get_part(parsed, "html")
+
+
+@given(generate_texts())
+def test_encoded_segment_never_begins_with_from(text: str) -> None:
+    encoded = encode_quoted_printable(f"From {text}\nFrom {text}")
+    assert not encoded.startswith(b"From ")
+    assert b"\nFrom " not in encoded
+    assert all(len(line) <= 76 for line in encoded.split(b"\r\n"))
