@@ -28,7 +28,10 @@ class Preview:
 
 
 def build_sender_profile(
-    settings: Settings, edition: Edition, mailing_list: MailingList
+    settings: Settings,
+    edition: Edition,
+    mailing_list: MailingList,
+    now: datetime | None = None,
 ) -> MessageProfile:
     """Return what the settings and the list put into each message of an edition."""
     return MessageProfile(
@@ -42,14 +45,17 @@ def build_sender_profile(
         key=settings.read_secret_key(),
         edition=edition,
         unsubscribe_address=settings.sender.unsubscribe_address,
+        send_day=edition.get_send_day(now) if now else None,
     )
 
 
 def build_message_templates(
-    settings: Settings, tx: SqlTransaction, edition: Edition
+    settings: Settings, tx: SqlTransaction, edition: Edition, now: datetime | None = None
 ) -> dict[str, MessageTemplate]:
-    """Return a message template for each of the edition's frozen bodies, by language."""
-    profile = build_sender_profile(settings, edition, tx.editions.load_mailing_list(edition))
+    """Return a message template for each of the edition's frozen bodies, by language. A preview of
+    an edition that has not begun shows the day of its appointment, or of `now`."""
+    mailing_list = tx.editions.load_mailing_list(edition)
+    profile = build_sender_profile(settings, edition, mailing_list, now)
     return {
         body.language: MessageTemplate(body, profile, _load_attachments(tx, body))
         for body in tx.editions.list_bodies(edition)
@@ -81,7 +87,7 @@ def build_preview(
     """Return a composed edition's mail as the subscriber of `address` would get it. Without an
     address it is for a reader without a name who gets every story, in `language` or the edition's
     own. Raises ComposeError, and Refused if the edition does not go to that address."""
-    templates = build_message_templates(settings, tx, edition)
+    templates = build_message_templates(settings, tx, edition, now)
     if not templates:
         raise ComposeError(
             f"edition {edition.id} is {edition.state} and was never composed",

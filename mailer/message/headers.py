@@ -93,8 +93,8 @@ def encode_quoted_printable(text: str) -> bytes:
     ends with a line break, a soft one if `text` ends with none.
 
     Lines end in CRLF, have at most 76 characters, and none begins with a dot, so the result needs
-    no dot stuffing (RFC 5321 §4.5.2). None begins with ``From ``, which programs that store mails in
-    mbox files would change to ``>From`` (RFC 4155, RFC 2049 §3)."""
+    no dot stuffing (RFC 5321 §4.5.2). None begins with ``From ``, which programs that store mails
+    in mbox files would change to ``>From`` (RFC 4155, RFC 2049 §3)."""
     if _PLAIN_SEGMENT.fullmatch(text):
         return text.encode() + b"=\r\n"
     if not text:

@@ -19,9 +19,10 @@ from mailer.message.headers import (
     format_mailbox_header,
     format_unstructured_header,
 )
+from mailer.message.send_day import fill_send_day
 from mailer.message.slots import Piece, Slot, choose_pieces, split_body
 from mailer.model.edition_states import EditionKind
-from mailer.model.editions import Edition, EditionBody
+from mailer.model.editions import Edition, EditionBody, SendDay
 
 CACHED_MASKS = 512
 """The number of story masks whose joined static parts a template caches."""
@@ -52,7 +53,8 @@ class MessageProfile:
     unsubscribe.
 
     `key` signs links, and `list_id` is the id of the list's record. If the office reads the mails
-    to `unsubscribe_address`, a list's messages offer that address too. All values were checked
+    to `unsubscribe_address`, a list's messages offer that address too. `send_day` is that of the
+    edition when it began, if it is None. All values were checked
     before, so nothing here raises an error."""
 
     sender_name: str
@@ -65,6 +67,7 @@ class MessageProfile:
     key: bytes
     edition: Edition
     unsubscribe_address: str = ""
+    send_day: SendDay | None = None
 
     def create_unsubscribe_url(self, recipient: Recipient) -> str:
         return self._sign_url("u", "unsubscribe", self._format_token_fields(recipient))
@@ -131,6 +134,8 @@ class MessageTemplate:
     def __init__(
         self, body: EditionBody, profile: MessageProfile, files: Sequence[AttachedFile] = ()
     ) -> None:
+        edition = profile.edition
+        body = fill_send_day(body, profile.send_day or edition.get_send_day(edition.created_at))
         self.body = body
         self.profile = profile
         self._text = tuple(split_body(body.text, body.marker))

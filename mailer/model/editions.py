@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from mailer import zones
@@ -43,6 +43,32 @@ class SendAppointment:
         """When clocks in `zone` show `wall`: lateness is counted from there, even if readers
         further east are sent it earlier."""
         return max(self.moment, local_time.to_utc(self.wall, zones.get_zone(self.zone)))
+
+
+@dataclass(frozen=True, slots=True)
+class SendDay:
+    """The day on which an edition is sent, as its mails print it.
+
+    `begun_at` is when sending began; until then it is None, and `now` stands for it in previews."""
+
+    appointment: SendAppointment | None
+    begun_at: datetime | None
+    now: datetime
+
+    def to_date(self, zone: str) -> date:
+        """Return the day in the appointment's zone, or in `zone` if there is no appointment.
+
+        An edition that readers get by their own clocks has the day of its appointment, although the
+        first of them get it earlier. A day that is late is the day on which sending began."""
+        moment = self.begun_at or self.now
+        if self.appointment is None:
+            return moment.astimezone(zones.get_zone(zone)).date()
+        own_zone = zones.get_zone(self.appointment.zone)
+        appointed_day = local_time.to_utc(self.appointment.wall, own_zone).astimezone(own_zone)
+        day = moment.astimezone(own_zone).date()
+        if self.begun_at and self.appointment.send_time is SendTimeBasis.OFFICE:
+            return day
+        return max(appointed_day.date(), day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +156,10 @@ class Edition:
     role: EditionRole = EditionRole.PLAIN
     embargo_until: datetime | None = None
     change: ChangeNote | None = None
+
+    def get_send_day(self, now: datetime) -> SendDay:
+        """Return the day on which the edition is or was sent."""
+        return SendDay(self.appointment, self.planned_at, now)
 
 
 @dataclass(frozen=True, slots=True)

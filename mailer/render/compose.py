@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
@@ -170,7 +169,11 @@ def _compose_body(
         "organisation": views.build_organisation_view(settings),
         "edition": views.EditionView(
             name=edition.name,
-            date=edition.created_at.astimezone(ZoneInfo(settings.defaults.time_zone)).date(),
+            date=PersonalField(
+                marker,
+                message.Slot.DAY,
+                message.build_day_argument(frame, settings.defaults.time_zone, "full"),
+            ),
             list_name=manuscript.list.name,
             language=language,
             dir=languages.get_direction(language),

@@ -41,7 +41,19 @@ class PersonalField:
 
     def with_default(self, text: str) -> "PersonalField":
         """Return the field with `text` for people whose value is unknown."""
+        if self._slot is message.Slot.DAY:  # the day of sending is always known
+            return self
         return PersonalField(self._marker, self._slot, text)
+
+    def with_pattern(self, language: str, pattern: str) -> "PersonalField":
+        """Return the field of the day of sending with another pattern. Raises TypeError for a field
+        that is no date."""
+        if self._slot is not message.Slot.DAY:
+            raise TypeError(f"the personal field {self._slot.name.lower()!r} is not a date")
+        zone = self._argument.split("|")[1]
+        return PersonalField(
+            self._marker, self._slot, message.build_day_argument(language, zone, pattern)
+        )
 
     def _refuse(self, *_: object) -> NoReturn:
         raise ComposeError(
@@ -147,7 +159,11 @@ def _build_environment(
     )
     locale = languages.get_format_locale(language)
 
-    def format_date_value(value: date | datetime, style: str = "full") -> str:
+    def format_date_value(
+        value: date | datetime | PersonalField, style: str = "full"
+    ) -> str | PersonalField:
+        if isinstance(value, PersonalField):
+            return value.with_pattern(language, style)
         if not isinstance(value, date):
             raise TypeError(f"{value!r} is not a date")
         return str(format_date(value, style, locale=locale))

@@ -40,15 +40,6 @@ def prepare_prose(html: str, *, direction: str, run_in: str = "") -> str:
     return _serialise_inside(root)
 
 
-def isolate_html_numbers(html: str, direction: str) -> str:
-    """Return HTML with isolates around the phone numbers of a right-to-left text."""
-    if direction != "rtl" or not html.strip():
-        return html
-    root = lxml_html.fragment_fromstring(str(html), create_parent="div")
-    _isolate_numbers(root)
-    return _serialise_inside(root)
-
-
 def _serialise_inside(root: HtmlElement) -> str:
     text = str(lxml_html.tostring(root, encoding="unicode"))
     return text.removeprefix("<div>").removesuffix("</div>").strip()

@@ -28,7 +28,7 @@ otherwise None.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -60,7 +60,7 @@ class OrganisationView:
 @dataclass(frozen=True, slots=True)
 class EditionView:
     name: str
-    date: date
+    date: PersonalField
     list_name: str
     language: str
     dir: str

@@ -13,6 +13,7 @@ from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError
 from mailer.model.edition_states import OPEN_STATES, EditionState, SendTimeBasis
+from mailer.schedules import local_time
 
 if TYPE_CHECKING:
     from mailer.app.messages import Preview
@@ -99,8 +100,8 @@ def show_edition(number: EditionNumber, json: JsonOption = False) -> None:
                 if appointment.send_time is SendTimeBasis.READER
                 else ""
             )
-            local_time = f"{appointment.wall:%a %d %b %Y %H:%M} {appointment.zone}{clock_note}"
-            fields["to_be_sent"] = f"{local_time} ({format_moment(appointment.moment)})"
+            clock_text = local_time.describe_local_time(appointment.wall, appointment.zone)
+            fields["to_be_sent"] = f"{clock_text}{clock_note} ({format_moment(appointment.moment)})"
         out.print_record(fields)
         out.print_table(
             events,

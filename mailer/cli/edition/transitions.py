@@ -19,6 +19,7 @@ from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_writing
 from mailer.errors import UsageError
 from mailer.model.edition_states import SendTimeBasis
+from mailer.schedules import local_time
 
 
 @app.command("submit", rich_help_panel=SENDING)
@@ -114,8 +115,14 @@ def schedule_edition(
             appointment,
             mailer.clock(),
         )
-        message = f"edition {number} ({edition.state}) is to be sent {wall_time:%a %d %b %Y %H:%M}"
-        out.print_record(edition, f"{message} {zone_name}, {format_moment(appointment.moment)}")
+        skipped_time = local_time.explain_skipped_time(wall_time, zone_name)
+        message = (
+            f"edition {number} ({edition.state}): {skipped_time}; to be sent "
+            if skipped_time
+            else f"edition {number} ({edition.state}) is to be sent "
+        )
+        message += local_time.describe_local_time(wall_time, zone_name)
+        out.print_record(edition, f"{message}, {format_moment(appointment.moment)}")
 
 
 @app.command("unschedule", rich_help_panel=SENDING)

@@ -32,7 +32,7 @@ def preview_schedule(
         out = Output(json)
         for step in calendar.list_due_steps(now):
             if step.action is not OccurrenceAction.SKIP:
-                local_time = f"{step.planned.occurrence.wall:%a %d %b %Y %H:%M}"
+                local_time = f"{step.planned.occurrence.clock_time:%a %d %b %Y %H:%M}"
                 out.print_note(
                     f"overdue: {local_time}; `mailer status` shows whether a worker runs"
                 )
@@ -53,7 +53,7 @@ def print_occurrences(
         {"local time": "", "zone": "", "sent (UTC)": "", "what happens": "", "note": ""},
         [
             (
-                f"{planned.occurrence.wall:%a %d %b %Y %H:%M}",
+                f"{planned.occurrence.clock_time:%a %d %b %Y %H:%M}",
                 planned.occurrence.zone,
                 "" if planned.occurrence.skipped else _format_utc(planned.starts_at),
                 describe_outcome(planned, policy),

@@ -192,14 +192,7 @@ class EditionFinder(EditionContentQueries):
             planned_at=row.planned_at,
             finished_at=row.finished_at,
             kind=EditionKind(row.kind),
-            appointment=SendAppointment(
-                row.send_at,
-                datetime.fromisoformat(row.wall),
-                row.zone,
-                SendTimeBasis(row.send_time),
-            )
-            if row.send_at
-            else None,
+            appointment=build_appointment(row),
             asked_at=row.asked_at,
             reminded_at=row.reminded_at,
             last_notified_state=row.last_notified_state,
@@ -210,3 +203,11 @@ class EditionFinder(EditionContentQueries):
             embargo_until=row.embargo_until,
             change=ChangeNote(**row.change) if row.change else None,
         )
+
+
+def build_appointment(row: Row[Any]) -> SendAppointment | None:
+    """Build the appointment of a row of ``edition``, if it has one."""
+    if not row.send_at:
+        return None
+    wall_time = datetime.fromisoformat(row.wall)
+    return SendAppointment(row.send_at, wall_time, row.zone, SendTimeBasis(row.send_time))
