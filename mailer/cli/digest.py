@@ -11,7 +11,16 @@ from mailer.cli.options import ByOption, DigestSlug, DryRunOption, JsonOption, r
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
-from mailer.model.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenEmpty, WhenLate
+from mailer.model.articles import ArticleKind
+from mailer.model.digests import (
+    DEFAULT_KINDS,
+    ApprovalRule,
+    DigestPolicy,
+    DigestSettings,
+    StoryChoice,
+    WhenEmpty,
+    WhenLate,
+)
 from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
 from mailer.model.lists import Frequency
 from mailer.plain_data import to_plain_data
@@ -33,6 +42,11 @@ Watchers = Annotated[
 ]
 Topics = Annotated[
     list[str] | None, typer.Option("--topic", help="A topic; repeatable; default: all topics.")
+]
+
+Kinds = Annotated[
+    list[ArticleKind] | None,
+    typer.Option("--kind", help="A kind of article; repeatable; default: all but press releases."),
 ]
 
 NAME_HELP = "The name that readers see."
@@ -59,6 +73,7 @@ def add_digest(
     name: Annotated[str, typer.Option(help=NAME_HELP)] = "",
     segment: Annotated[str, typer.Option(help=SEGMENT_HELP)] = "",
     topic: Topics = None,
+    kind: Kinds = None,
     template: Annotated[str, typer.Option(help=TEMPLATE_HELP)] = "digest",
     subject: Annotated[str, typer.Option(help=SUBJECT_HELP)] = "",
     language: Annotated[str, typer.Option(help=LANGUAGE_HELP)] = "",
@@ -96,6 +111,7 @@ def add_digest(
                 list=list_slug,
                 segment=segment,
                 topics=tuple(topic or ()),
+                kinds=tuple(kind or DEFAULT_KINDS),
                 template=template,
                 subject=subject,
                 language=language or mailer.settings.defaults.language,
@@ -170,6 +186,14 @@ def show_digest(slug: DigestSlug, json: JsonOption = False) -> None:
         fields["reminders"] = [durations.format_duration(interval) for interval in policy.reminders]
         out.print_record(fields)
         out.print_record({"next": slugs, "waiting": waiting, "too_few": choice.too_few})
+        _print_other_kinds(choice, out)
+
+
+def _print_other_kinds(choice: StoryChoice, out: Output) -> None:
+    """Name the stories that the digest leaves out because of their kind."""
+    for story in choice.other_kinds:
+        kinds = ", ".join(dict.fromkeys(article.kind.value for article in story.articles))
+        out.print_note(f"note: {story.slug} ({kinds}) is of a kind that this digest does not take")
 
 
 @app.command("edit")
@@ -182,6 +206,7 @@ def edit_digest(
     all_topics: Annotated[
         bool, typer.Option("--all-topics", help="Choose stories of any topic.")
     ] = False,
+    kind: Kinds = None,
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
     subject: Annotated[str | None, typer.Option(help=SUBJECT_HELP)] = None,
     language: Annotated[str | None, typer.Option(help=LANGUAGE_HELP)] = None,
@@ -216,6 +241,7 @@ def edit_digest(
         "most": most,
         "when_empty": when_empty,
         "topics": () if all_topics else tuple(topic) if topic else None,
+        "kinds": tuple(kind) if kind else None,
         "frequency": frequency,
         "archive": archive,
         "approval": approval,
@@ -259,6 +285,7 @@ def assemble_edition(
         if choice.waiting:
             message += f"; {len(choice.waiting)} wait for the next edition"
         out.print_record({"edition": edition, "waiting": len(choice.waiting)}, message)
+        _print_other_kinds(choice, out)
         for warning in warnings:
             out.print_note(f"note: {warning}")
         if edition.content_hash:

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mailer.model.articles import Story
+from mailer.model.articles import ArticleKind, Story
 from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
 from mailer.model.lists import Frequency
+
+DEFAULT_KINDS = tuple(kind for kind in ArticleKind if kind is not ArticleKind.PRESS_RELEASE)
+"""The kinds that a digest takes unless it is told: a press release goes to journalists, and into a
+newsletter only on purpose."""
 
 
 class WhenEmpty(StrEnum):
@@ -53,7 +57,8 @@ class DigestPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DigestSettings:
-    """The settings of a digest. Without `topics` it takes stories of any topic. An edition with
+    """The settings of a digest. Without `topics` it takes stories of any topic. All articles of a
+    story must be of its `kinds`. An edition with
     fewer than `fewest` stories is empty; stories beyond `most` wait for the next edition. The
     digest is sent to the members of the list who chose its `frequency`: a weekly digest serves
     those who asked for one mail a week."""
@@ -63,6 +68,7 @@ class DigestSettings:
     list: str
     segment: str = ""
     topics: tuple[str, ...] = ()
+    kinds: tuple[ArticleKind, ...] = DEFAULT_KINDS
     template: str = "digest"
     subject: str = ""
     language: str = "en"
@@ -86,9 +92,11 @@ class Digest:
 @dataclass(frozen=True, slots=True)
 class StoryChoice:
     """The stories for an edition in their order, the stories that wait for the next edition, the
-    stories left out because they are embargoed, and the reason if there are too few."""
+    stories left out because they are embargoed or of a kind that the digest does not take, and the
+    reason if there are too few."""
 
     stories: tuple[Story, ...]
     waiting: tuple[Story, ...]
     too_few: str = ""
     embargoed: tuple[Story, ...] = ()
+    other_kinds: tuple[Story, ...] = ()

@@ -221,14 +221,24 @@ class ArchiveQueries(SqlStore):
         if self._db.scalar(select(schema.kill.c.slug).where(schema.kill.c.slug == slug)):
             return None
         first_sent_at: datetime | None = self._db.scalar(
+            self._select_sent_times(slug).order_by(schema.edition.c.planned_at).limit(1)
+        )
+        return first_sent_at
+
+    def find_story_last_sent_at(self, slug: str) -> datetime | None:
+        """Return the moment at which a story was last sent to a list with a public archive."""
+        last_sent_at: datetime | None = self._db.scalar(
+            self._select_sent_times(slug).order_by(schema.edition.c.planned_at.desc()).limit(1)
+        )
+        return last_sent_at
+
+    def _select_sent_times(self, slug: str) -> Select[Any]:
+        return (
             select(schema.edition.c.planned_at)
             .join(schema.mailing_list, schema.mailing_list.c.id == schema.edition.c.list_id)
             .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
             .where(self._visible_condition, schema.edition_story.c.slug == slug)
-            .order_by(schema.edition.c.planned_at)
-            .limit(1)
         )
-        return first_sent_at
 
     def was_taken_back(self, edition_id: int) -> bool:
         """Check whether an edition has a story that was killed after anybody could read it. A

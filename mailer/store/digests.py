@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from mailer import embargoes
 from mailer.actor import Actor
 from mailer.articles import group_stories
-from mailer.model.articles import ArticleQuery, ArticleState, Story
+from mailer.model.articles import ArticleKind, ArticleQuery, ArticleState, Story
 from mailer.model.digests import (
     ApprovalRule,
     Digest,
@@ -145,6 +145,7 @@ class SqlDigestStore(SqlStore):
             "template": settings.template,
             "subject": settings.subject,
             "language": settings.language,
+            "kinds": [kind.value for kind in settings.kinds],
             "fewest": settings.fewest,
             "most": settings.most,
             "when_empty": settings.when_empty.value,
@@ -186,6 +187,7 @@ def _build_digest(row: Row[Any], topics: Sequence[str], stories_run: int) -> Dig
         template=row.template,
         subject=row.subject,
         language=row.language,
+        kinds=tuple(ArticleKind(kind) for kind in row.kinds),
         fewest=row.fewest,
         most=row.most,
         when_empty=WhenEmpty(row.when_empty),

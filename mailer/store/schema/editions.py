@@ -33,6 +33,7 @@ digest = Table(
     build_required_column("template", String(60)),
     build_required_column("subject", Text),
     build_required_column("language", String(35)),
+    build_required_column("kinds", JSON),
     build_required_column("fewest", Integer),
     build_required_column("most", Integer),
     build_required_column("when_empty", String(20)),

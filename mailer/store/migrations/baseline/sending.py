@@ -27,6 +27,7 @@ def create_sending_tables() -> None:
         require_column("template", sa.String(length=60)),
         require_column("subject", sa.Text()),
         require_column("language", sa.String(length=35)),
+        require_column("kinds", sa.JSON()),
         require_column("fewest", sa.Integer()),
         require_column("most", sa.Integer()),
         require_column("when_empty", sa.String(length=20)),
