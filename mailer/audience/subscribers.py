@@ -14,7 +14,7 @@ from mailer import addresses, languages, zones
 from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.errors import InputError, NextStep, NotFound, Refused
-from mailer.lines import holds_control
+from mailer.lines import holds_control, holds_visible
 from mailer.model.lists import Frequency, MailingList, Topic
 from mailer.model.subscribers import (
     ConsentAction,
@@ -36,7 +36,7 @@ STAFF_EVIDENCE = Evidence(source=STAFF_SOURCE)
 
 def check_person(person: Person) -> Person:
     """Return the person with every field in canonical form. Raises InputError naming the field."""
-    name = " ".join(person.name.split())
+    name = " ".join(person.name.split()) if holds_visible(person.name) else ""
     if holds_control(name):
         raise InputError("it holds control characters", field="name", hint="remove them")
     if len(name) > LONGEST_NAME:

@@ -7,7 +7,14 @@ import typer
 
 from mailer import digests, editions
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import ByOption, DigestSlug, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import (
+    ByOption,
+    DigestSlug,
+    DryRunOption,
+    JsonOption,
+    parse_pairs,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
@@ -49,6 +56,15 @@ Kinds = Annotated[
     typer.Option("--kind", help="A kind of article; repeatable; default: all but press releases."),
 ]
 
+NamesIn = Annotated[
+    list[str] | None,
+    typer.Option("--name-in", help="LANGUAGE=the name in that language; repeatable."),
+]
+SubjectsIn = Annotated[
+    list[str] | None,
+    typer.Option("--subject-in", help="LANGUAGE=the subject in that language; repeatable."),
+]
+
 NAME_HELP = "The name that readers see."
 SEGMENT_HELP = "Only members in this segment; empty: the whole list."
 TEMPLATE_HELP = "A folder of templates/email."
@@ -76,6 +92,8 @@ def add_digest(
     kind: Kinds = None,
     template: Annotated[str, typer.Option(help=TEMPLATE_HELP)] = "digest",
     subject: Annotated[str, typer.Option(help=SUBJECT_HELP)] = "",
+    name_in: NamesIn = None,
+    subject_in: SubjectsIn = None,
     language: Annotated[str, typer.Option(help=LANGUAGE_HELP)] = "",
     fewest: Annotated[int, typer.Option(help=FEWEST_HELP)] = 1,
     most: Annotated[int, typer.Option(help=MOST_HELP)] = 20,
@@ -114,6 +132,8 @@ def add_digest(
                 kinds=tuple(kind or DEFAULT_KINDS),
                 template=template,
                 subject=subject,
+                names=parse_pairs(name_in, "--name-in"),
+                subjects=parse_pairs(subject_in, "--subject-in"),
                 language=language or mailer.settings.defaults.language,
                 fewest=fewest,
                 most=most,
@@ -209,6 +229,8 @@ def edit_digest(
     kind: Kinds = None,
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
     subject: Annotated[str | None, typer.Option(help=SUBJECT_HELP)] = None,
+    name_in: NamesIn = None,
+    subject_in: SubjectsIn = None,
     language: Annotated[str | None, typer.Option(help=LANGUAGE_HELP)] = None,
     fewest: Annotated[int | None, typer.Option(help=FEWEST_HELP)] = None,
     most: Annotated[int | None, typer.Option(help=MOST_HELP)] = None,
@@ -241,6 +263,8 @@ def edit_digest(
         "most": most,
         "when_empty": when_empty,
         "topics": () if all_topics else tuple(topic) if topic else None,
+        "names": None if name_in is None else parse_pairs(name_in, "--name-in"),
+        "subjects": None if subject_in is None else parse_pairs(subject_in, "--subject-in"),
         "kinds": tuple(kind) if kind else None,
         "frequency": frequency,
         "archive": archive,

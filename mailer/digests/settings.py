@@ -7,7 +7,7 @@ from typing import Any
 
 from mailer import addresses, languages
 from mailer.actor import Actor
-from mailer.audience.lists import check_line, check_slug
+from mailer.audience.lists import check_line, check_slug, check_translations
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.articles import ArticleKind
 from mailer.model.digests import Digest, DigestPolicy, DigestSettings
@@ -33,6 +33,8 @@ def check_settings(settings: DigestSettings) -> DigestSettings:
         settings,
         name=check_line(settings.name, "name"),
         subject=check_line(settings.subject, "subject", required=False),
+        names=check_translations(settings.names, "names"),
+        subjects=check_translations(settings.subjects, "subjects"),
         language=languages.normalise_tag(settings.language),
         topics=tuple(dict.fromkeys(settings.topics)),
         kinds=_check_kinds(settings.kinds),

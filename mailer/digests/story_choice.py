@@ -101,6 +101,8 @@ def assemble_edition(
             segment=digest.settings.segment,
             template=digest.settings.template,
             subject=digest.settings.subject,
+            names=digest.settings.names,
+            subjects=digest.settings.subjects,
             language=digest.settings.language,
             state=state,
             reason=choice.too_few,

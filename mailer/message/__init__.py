@@ -52,7 +52,9 @@ from mailer.message.slots import (
     create_marker,
     create_slot,
     extract_visible_text,
+    fill_slots,
     find_printed_slots,
+    has_empty_default,
 )
 
 __all__ = [
@@ -75,11 +77,13 @@ __all__ = [
     "encode_quoted_printable",
     "extract_visible_text",
     "fill_send_day",
+    "fill_slots",
     "find_printed_slots",
     "format_angled_header",
     "format_disposition",
     "format_mailbox_header",
     "format_unstructured_header",
+    "has_empty_default",
     "render_heading",
     "render_page",
     "render_plain_text",

@@ -6,7 +6,7 @@ No value ever brings a control character into a header.
 import binascii
 import re
 
-from mailer import addresses
+from mailer import addresses, lines
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _PLAIN_SEGMENT = re.compile(r"(?![.])[!-<>-~]{1,74}")
@@ -20,6 +20,11 @@ def clean_header_text(value: str) -> str:
     if value.isascii() and value.isprintable() and "  " not in value:
         return value.strip(" ")
     return " ".join(_CONTROL_CHARACTERS.sub(" ", value).split())
+
+
+def clean_name(name: str) -> str:
+    """Return a display name as a header may contain it, or "" if it has no visible character."""
+    return clean_header_text(name) if lines.holds_visible(name) else ""
 
 
 def _encode_words(value: str, first_length: int) -> list[bytes]:
@@ -80,7 +85,7 @@ def format_mailbox_header(name: str, display_name: str, address: str) -> bytes:
     if len(wire_address) < 40 and _SHORT_WORDS.fullmatch(display_name):
         phrase = display_name if "." not in display_name else f'"{display_name}"'
         return f"{name}: {phrase} <{wire_address}>\r\n".encode()
-    if not clean_header_text(display_name):
+    if not clean_name(display_name):
         return f"{name}: {wire_address}\r\n".encode()
     return format_angled_header(name, display_name, wire_address.encode())
 

@@ -14,6 +14,7 @@ from mailer.audience.links import LinkPurpose
 from mailer.message.attachments import AttachedFile, encode_attachments
 from mailer.message.headers import (
     clean_header_text,
+    clean_name,
     encode_quoted_printable,
     format_angled_header,
     format_mailbox_header,
@@ -260,7 +261,7 @@ class MessageTemplate:
         def get_value(slot: Slot, argument: str) -> str:
             match slot:
                 case Slot.NAME:
-                    return clean_header_text(recipient.name) or argument
+                    return clean_name(recipient.name) or argument
                 case Slot.ADDRESS:
                     return recipient.address
                 case Slot.UNSUBSCRIBE:
@@ -337,7 +338,7 @@ class MessageTemplate:
             else:
                 filled = recipient.address
                 if slot is Slot.NAME:
-                    filled = clean_header_text(recipient.name) or argument
+                    filled = clean_name(recipient.name) or argument
                 if is_html:
                     filled = html.escape(filled)
             encoded = encode_quoted_printable(filled)

@@ -162,6 +162,11 @@ def fill_slots(text: str, marker: str, slot: Slot, get_value: Callable[[str], st
     return pattern.sub(lambda match: get_value(bytes.fromhex(match[1]).decode()), text)
 
 
+def has_empty_default(text: str, marker: str, slot: Slot) -> bool:
+    """Check whether `text` has a slot of this kind without a default text."""
+    return f"{marker}{slot.value}z" in text
+
+
 def extract_visible_text(text: str, marker: str, stories: int) -> str:
     """Return the part of `text` that a person with these stories sees in a mail, without the values
     of personal slots."""

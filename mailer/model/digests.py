@@ -1,6 +1,7 @@
 """The records of digests: their settings, and the stories chosen for an edition."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -58,8 +59,8 @@ class DigestPolicy:
 @dataclass(frozen=True, slots=True)
 class DigestSettings:
     """The settings of a digest. Without `topics` it takes stories of any topic. All articles of a
-    story must be of its `kinds`. An edition with
-    fewer than `fewest` stories is empty; stories beyond `most` wait for the next edition. The
+    story must be of its `kinds`. `names` and `subjects` are translations, by language. An edition
+    with fewer than `fewest` stories is empty; stories beyond `most` wait for the next edition. The
     digest is sent to the members of the list who chose its `frequency`: a weekly digest serves
     those who asked for one mail a week."""
 
@@ -71,6 +72,8 @@ class DigestSettings:
     kinds: tuple[ArticleKind, ...] = DEFAULT_KINDS
     template: str = "digest"
     subject: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    subjects: Mapping[str, str] = field(default_factory=dict)
     language: str = "en"
     fewest: int = 1
     most: int = 20

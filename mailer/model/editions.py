@@ -103,6 +103,8 @@ class NewEdition:
     archive: ArchiveVisibility = ArchiveVisibility.PUBLIC
     role: EditionRole = EditionRole.PLAIN
     change: ChangeNote | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    subjects: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,12 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One edition. `reason` says why it was skipped, put on hold, paused or put back to draft.
-    `opening` is the editor's, by language, in Markdown. `asked_at` is when approval was last
-    requested; `last_notified_state` and `last_notified_hash` are the state and the content that
-    staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
-    state, if they state one."""
+    """One edition. `names` and `subjects` are translations of its name and subject, by language.
+    `reason` says why it was skipped, put on hold, paused or put back to draft. `opening` is the
+    editor's, by language, in Markdown. `asked_at` is when approval was last requested;
+    `last_notified_state` and `last_notified_hash` are the state and the content that staff were
+    last notified of. `embargo_until` is the end of the embargo that its composed mails state, if
+    they state one."""
 
     id: int
     uid: str
@@ -156,6 +159,8 @@ class Edition:
     role: EditionRole = EditionRole.PLAIN
     embargo_until: datetime | None = None
     change: ChangeNote | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    subjects: Mapping[str, str] = field(default_factory=dict)
 
     def get_send_day(self, now: datetime) -> SendDay:
         """Return the day on which the edition is or was sent."""
@@ -220,7 +225,8 @@ class EditionBody:
 class Manuscript:
     """Everything that composing needs, as plain records: the edition, its stories in their order,
     the topics, the languages that its readers want (the default's among them), the embargoes that
-    are active on its stories, by slug, and all boilerplates."""
+    are active on its stories, by slug, all boilerplates, and the number of active members of its
+    list who gave no name."""
 
     edition: Edition
     stories: tuple[Story, ...]
@@ -230,6 +236,7 @@ class Manuscript:
     languages: tuple[str, ...]
     embargoes: Mapping[str, Embargo] = field(default_factory=dict)
     boilerplates: tuple[Boilerplate, ...] = ()
+    nameless_readers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

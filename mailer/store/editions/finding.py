@@ -173,6 +173,8 @@ class EditionFinder(EditionContentQueries):
             subject=row.subject,
             language=row.language,
             opening=row.opening,
+            names=row.names,
+            subjects=row.subjects,
             state=EditionState(row.state),
             reason=row.reason,
             in_doubt=InDoubtPolicy(row.in_doubt),
