@@ -6,6 +6,7 @@ keeps the order: ``dir="ltr"`` in HTML, U+2066 and U+2069 in plain text.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 LTR_ISOLATE = "\u2066"
@@ -42,6 +43,15 @@ def _needs_isolate(number: str) -> bool:
     if _SPAN_OF_YEARS.fullmatch(number) or sum(map(str.isdigit, number)) < _MIN_DIGITS:
         return False
     return not number.isdigit()
+
+
+def is_right_to_left(text: str) -> bool:
+    """Check that the first letter with a direction runs from right to left (UAX #9, P2)."""
+    for character in text:
+        direction = unicodedata.bidirectional(character)
+        if direction in {"L", "R", "AL"}:
+            return direction != "L"
+    return False
 
 
 def isolate_numbers(text: str, direction: str = "rtl") -> str:

@@ -34,7 +34,7 @@ def count_editions_left(calendar: DigestCalendar, planned: PlannedOccurrence) ->
     return max(1, count)
 
 
-def forecast_choices(
+def plan_choices(
     tx: Transaction,
     calendar: DigestCalendar,
     planned_occurrences: Sequence[PlannedOccurrence],

@@ -176,7 +176,8 @@ def _format_table(table: HtmlElement, width: int, indent: str) -> str:
     cells. Addresses of links follow the table."""
     rows: list[list[str]] = []
     links: list[str] = []
-    is_right: dict[int, bool] = {}
+    is_at_end: dict[int, bool] = {}
+    is_rtl = bidi.is_right_to_left(table.text_content())
     head_rows = 0
     for row in table.iter("tr"):
         cells = []
@@ -184,7 +185,7 @@ def _format_table(table: HtmlElement, width: int, indent: str) -> str:
             text, cell_links = _flatten_line(cell)
             cells.append(text)
             links += cell_links
-            is_right[number] = cell.get("align") == "right"
+            is_at_end[number] = cell.get("align") == ("left" if is_rtl else "right")
         if any(cells):
             rows.append(cells)
             head_rows += row.getparent().tag == "thead"
@@ -192,7 +193,7 @@ def _format_table(table: HtmlElement, width: int, indent: str) -> str:
     if len(indent) + sum(widths) + len(_CELL_GAP) * (len(widths) - 1) > width:
         lines = [wrap_text(_CELL_BAR.join(cells), width, f"{indent}  ", indent) for cells in rows]
     else:
-        lines = [indent + _align_cells(cells, widths, is_right) for cells in rows]
+        lines = [indent + _align_cells(cells, widths, is_at_end) for cells in rows]
         if 0 < head_rows < len(rows):
             rule = _CELL_GAP.join("-" * column_width for column_width in widths)
             lines.insert(head_rows, indent + rule)
@@ -207,9 +208,9 @@ def _measure_table(rows: list[list[str]]) -> list[int]:
     ]
 
 
-def _align_cells(cells: list[str], widths: list[int], is_right: dict[int, bool]) -> str:
+def _align_cells(cells: list[str], widths: list[int], is_at_end: dict[int, bool]) -> str:
     padded_cells = []
     for number, text in enumerate(cells):
         padding = " " * (widths[number] - measure_columns(text))
-        padded_cells.append(padding + text if is_right[number] else text + padding)
+        padded_cells.append(padding + text if is_at_end[number] else text + padding)
     return _CELL_GAP.join(padded_cells).rstrip()

@@ -44,7 +44,7 @@ def preview_schedule(
                 out.print_note(
                     f"overdue: {local_time}; `mailer status` shows whether a worker runs"
                 )
-        choices = run_ups.forecast_choices(tx, calendar, occurrences, now)
+        choices = run_ups.plan_choices(tx, calendar, occurrences, now)
         print_occurrences(
             occurrences,
             stored_digest.settings.policy,

@@ -186,3 +186,10 @@ def test_line_ends_of_chinese_source_give_no_spaces() -> None:
 def test_isolated_number_stays_on_one_line() -> None:
     html = "<p>" + "كلمة " * 13 + '<span dir="ltr">+221 33 889 00 00</span> نهاية</p>'
     assert "\u2066+221 33 889 00 00\u2069" in to_plain_text(html)
+
+
+def test_arabic_table_pads_cells_at_their_end() -> None:
+    rows = "<tr><td align='right'>داكار</td><td align='right'>7</td></tr>"
+    rows += "<tr><td align='right'>تونس الخضراء</td><td align='right'>8</td></tr>"
+    lines = to_plain_text(f"<table>{rows}</table>").split("\n")
+    assert lines[0].startswith("داكار  ")
