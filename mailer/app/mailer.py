@@ -1,4 +1,4 @@
-"""The office's mailer: settings, database and clock, and what is built from them."""
+"""The office's mailer: joins settings, database and clock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # most commands need only a part of these: each method import
     from mailer.store import SqlTransaction
 
 MAX_ACTIVE_EDITIONS = 1000
-"""Editions that one run delivers side by side."""
+"""Editions that one run delivers at the same time."""
 
 
 def get_utc_now() -> datetime:
@@ -48,7 +48,7 @@ class Mailer:
 
     @property
     def renderer(self) -> Renderer:
-        """The renderer that verbs get, with the current settings."""
+        """The renderer for verbs, with the current settings."""
         from mailer.app.rendering import SettingsRenderer
 
         return SettingsRenderer(self.settings)
@@ -67,7 +67,7 @@ class Mailer:
         return timedelta(days=self.settings.retention.unconfirmed_days)
 
     def build_calendar(self, tx: SqlTransaction, digest: Digest) -> DigestCalendar:
-        """Return the calendar of one digest, by the office's observances and clock."""
+        """Return the calendar of one digest, with the office's observances and clock."""
         from mailer.digests.loading import load_calendar
 
         return load_calendar(tx, digest, self.read_observances(), self.clock())
@@ -102,7 +102,7 @@ class Mailer:
     def preview_edition(
         self, tx: SqlTransaction, edition: Edition, *, address: str = "", language: str = ""
     ) -> Preview:
-        """Compose a draft and return its mail; the arguments are those of ``build_preview``."""
+        """Compose a draft and return its mail. The arguments are those of ``build_preview``."""
         from mailer import editions
         from mailer.app import messages
 
@@ -124,11 +124,11 @@ class Mailer:
         follow_new: bool = False,
         at_once: bool = False,
     ) -> tuple[DeliveryProgress, list[DeliveryReport]]:
-        """Send what is due of editions that have begun, and return a report of each. With
-        `follow_new` other editions that have begun, or begin while this runs, are sent too; with
-        `at_once` deferred deliveries are tried at once.
+        """Send the due deliveries of editions that have started, and return a report of each
+        edition. With `follow_new`, all other started editions, and those that start while this
+        runs, are sent too. With `at_once`, deferred deliveries are tried at once.
 
-        Raises RelayError and ConfigError; whatever happens, every row is on disk in its state."""
+        Raises RelayError and ConfigError. In every case, the state of each row is on disk."""
         from mailer import editions, releases
         from mailer.actor import WORKER
         from mailer.delivery.ledger_transaction import ActiveEdition

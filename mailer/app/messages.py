@@ -13,7 +13,7 @@ from mailer.model.lists import MailingList
 from mailer.store import SqlTransaction
 
 EXAMPLE_ADDRESS = "nobody@example.org"
-"""The address of a preview that is made for no subscriber (RFC 2606)."""
+"""The address in a preview for no particular subscriber (RFC 2606)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def build_sender_profile(
     mailing_list: MailingList,
     now: datetime | None = None,
 ) -> MessageProfile:
-    """Return what the settings and the list put into each message of an edition."""
+    """Return the data from the settings and the list that each message of an edition carries."""
     return MessageProfile(
         sender_name=settings.sender.name,
         sender_address=settings.sender.address,
@@ -114,7 +114,7 @@ def build_preview(
 
 
 def _find_recipient(tx: SqlTransaction, edition: Edition, address: str) -> tuple[Recipient, str]:
-    """Return the recipient at an address, and the language in which they get the edition."""
+    """Return the recipient with an address, and the language in which they get the edition."""
     address = addresses.normalise_address(address)
     status = tx.outbox.get_recipient_status(edition, address)
     if status.delivery:

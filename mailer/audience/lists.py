@@ -17,7 +17,7 @@ SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 def check_slug(slug: str, noun: str) -> str:
-    """Return `slug` if it can name a record and stand in a List-Id (RFC 2919 §2). Raises
+    """Return `slug` if it can name a record and be part of a List-Id (RFC 2919 §2). Raises
     InputError."""
     if not SLUG.fullmatch(slug) or len(slug) > 60:
         raise InputError(
@@ -69,7 +69,7 @@ def add_topic(
 
 def remove_topic_name(tx: Transaction, actor: Actor, slug: str, language: str) -> Topic:
     """Remove a topic's name in one language. Raises NotFound if there is no such name, InputError
-    for the last name."""
+    if it is the topic's only name."""
     topic = get_topic(tx, slug)
     tag = languages.normalise_tag(language)
     if tag not in topic.names:
@@ -94,19 +94,17 @@ def get_topic(tx: Transaction, slug: str) -> Topic:
 
 
 def get_topics(tx: Transaction, slugs: Sequence[str]) -> tuple[Topic, ...]:
-    """Return topics by slug, without repetition. Raises NotFound for the first unknown slug."""
+    """Return topics by slug, each once. Raises NotFound for the first unknown slug."""
     return tuple(get_topic(tx, slug) for slug in dict.fromkeys(slugs))
 
 
 def remove_topic(tx: Transaction, actor: Actor, slug: str) -> Topic:
-    """Remove a topic that nothing uses. Raises InputError, which counts the uses."""
+    """Remove a topic that nothing uses. Raises Refused, which counts the uses."""
     topic = get_topic(tx, slug)
     uses = {kind: count for kind, count in tx.lists.count_topic_uses(topic).items() if count}
     if uses:
         summary = ", ".join(f"{count} {kind}" for kind, count in uses.items())
-        raise InputError(
-            f"the topic {slug!r} is used by {summary}", hint="remove it from those first"
-        )
+        raise Refused(f"the topic {slug!r} is used by {summary}", hint="remove it from those first")
     tx.lists.remove_topic(topic)
     return topic
 
@@ -160,12 +158,12 @@ def edit_list(tx: Transaction, actor: Actor, slug: str, changes: Mapping[str, An
 
 
 def remove_list(tx: Transaction, actor: Actor, slug: str) -> MailingList:
-    """Remove a list that nothing depends on. Raises InputError, which counts its dependents."""
+    """Remove a list that nothing depends on. Raises Refused, which counts its dependents."""
     mailing_list = get_list(tx, slug)
     uses = {kind: count for kind, count in tx.lists.count_list_uses(mailing_list).items() if count}
     if uses:
         summary = ", ".join(f"{kind}: {count}" for kind, count in uses.items())
-        raise InputError(
+        raise Refused(
             f"the list {slug!r} can't be removed ({summary})",
             hint="people agreed to this list; make it private instead",
             next_steps=[NextStep("make_list_private", list=slug)],
@@ -187,7 +185,7 @@ def get_list(tx: Transaction, slug: str) -> MailingList:
 
 
 def list_public_lists(tx: Transaction) -> list[MailingList]:
-    """Return the lists that anybody can sign up for."""
+    """Return the lists that anyone can sign up for."""
     return [
         mailing_list
         for mailing_list in tx.lists.list_mailing_lists()

@@ -1,4 +1,4 @@
-"""The command line: thin commands, a file or package for each noun.
+"""The command line: thin commands, with a file or package for each noun.
 
 Exit codes: 0 done · 1 failed · 2 usage error · 3 configuration · 4 partly done · 5 refused. Data
 goes to stdout, notes and errors go to stderr. An error is one sentence that says what is wrong,
@@ -15,8 +15,11 @@ where, and what to do.
     signals.py         stopping on SIGINT and SIGTERM
 """
 
+import errno
 import gc
 import io
+import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -30,14 +33,17 @@ from mailer.cli.global_options import GLOBALS
 from mailer.errors import MailerError
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-"""The surrogates that Python makes of bytes of the command line that are not UTF-8 (PEP 383)."""
+"""Surrogates, which Python makes of bytes of the command line that are not UTF-8 (PEP 383)."""
+
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Reasons why stdout can't be written, such as a file on a full disk."""
 
 app = typer.Typer(
     name="mailer",
     cls=RootGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # importing Rich's help takes longer than all of `mailer --help`
+    rich_markup_mode=None,  # importing Rich's help takes longer than the rest of `mailer --help`
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Newsletters and press releases: composed once, approved, delivered without loss.\n\n"
     "Exit codes: 0 done, 1 failed, 2 usage error, 3 configuration, 4 partly done, 5 refused.",
@@ -75,16 +81,24 @@ def _set_globals(
 
 def main() -> None:
     """Run the command line, and exit with the code that says how the command ended."""
+    if sys.stdout is None:  # closed by the caller; otherwise the database could get its number
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that isn't UTF-8
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except MailerError as error:
         if GLOBALS.debug:
             raise
-        from mailer.cli.next_steps import describe_error
+        from mailer.cli.next_steps import describe_error, to_json_error
 
+        if "--json" in sys.argv:
+            sys.stderr.write(json.dumps(to_json_error(error), ensure_ascii=False) + "\n")
+            sys.exit(error.exit_code)
         _exit_with_error(describe_error(error), error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -93,12 +107,15 @@ def main() -> None:
             raise
         _exit_with_error("a word of this command is not UTF-8; write it again in UTF-8", 2)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _WRITE_ERRORS and not error.filename:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter would flush the rest
+            _exit_with_error(f"the output can't be written ({error.strerror})", 1)
         if GLOBALS.debug:
             raise
         first_line = f"{type(error).__name__}: {error}".splitlines()[0]
         _exit_with_error(f"{first_line}; internal error; run with --debug for a traceback", 1)
     finally:
-        gc.freeze()  # collecting once more as the process ends takes a fifth of `topic list`
+        gc.freeze()  # garbage collection at exit takes a fifth of the time of `topic list`
 
 
 def _exit_with_error(message: str, exit_code: int) -> None:

@@ -13,6 +13,7 @@ from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
+from mailer.errors import UsageError
 from mailer.model.contacts import Contact, ContactQuery, FollowUp, Trust
 from mailer.model.imports import RowOutcome, RowResult
 from mailer.model.subscribers import Evidence, LawfulBasis, Person
@@ -26,17 +27,17 @@ Beats = Annotated[
 ]
 TrustedOption = Annotated[
     bool | None,
-    typer.Option("--trusted/--untrusted", help="They get embargoed releases early, or not."),
+    typer.Option("--trusted/--untrusted", help="Trust them with embargoed releases, or not."),
 ]
 FollowUpOption = Annotated[
     bool | None,
     typer.Option(
-        "--follow-up/--no-follow-up", help="They may be asked about a release afterwards, or not."
+        "--follow-up/--no-follow-up", help="Allow asking them about a release afterwards, or not."
     ),
 ]
 Note = Annotated[str | None, typer.Option(help="A note for colleagues.")]
 BATCH_SIZE = 200
-"""Rows of one transaction of an import."""
+"""Rows that an import saves in one transaction."""
 
 
 @app.command("add")
@@ -107,8 +108,10 @@ def _choose_trust(trusted: bool | None) -> Trust | None:
 
 def _describe_contact(contact: Contact) -> str:
     beats = f" ({', '.join(contact.profile.beats)})" if contact.profile.beats else ""
+    is_trusted = contact.profile.trust is Trust.TRUSTED
+    trust = "trusted with embargoes" if is_trusted else "not trusted with embargoes"
     outlet = f" of {contact.profile.outlet}" if contact.profile.outlet else ""
-    return f"{contact.subscriber.address}{outlet}{beats}, {contact.profile.trust} with embargoes,"
+    return f"{contact.subscriber.address}{outlet}{beats}, {trust},"
 
 
 @app.command("import")
@@ -131,8 +134,8 @@ def import_contacts(
 
     Columns: email, name, outlet, beats, country, language, time zone, trusted, do not follow up,
     note. Separate beats by semicolons: health; work. The columns trusted and do not follow up hold
-    yes or no; empty means no. Fields without a column stay as they are. Of two lines with one
-    address, the first counts. People who left the list stay off it.
+    yes or no; empty means no. If the file lacks a column, that field stays as it is. If two lines
+    have the same address, the first counts. People who left the list stay off it.
 
     Example: mailer contact import journalists.csv --list press --dry-run"""
     from mailer.app import open_mailer
@@ -263,18 +266,20 @@ def edit_contact(
 ) -> None:
     """Change a media contact.
 
-    A contact who is no longer trusted gets no advance copy from now on, not even of one that is
-    being sent.
+    A contact who is no longer trusted gets no advance copy from now on, even if one is being sent.
 
     Example: mailer contact edit ana@example.org --untrusted"""
     out = Output(json)
+    changes = _read_changes(outlet, beat, trusted, follow_up, note)
+    if not changes:
+        raise UsageError("no change was given", hint="see `mailer contact edit --help`")
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         contact = contacts.edit_contact(
             tx,
             actor,
             subscribers.get_subscriber(tx, address),
-            _read_changes(outlet, beat, trusted, follow_up, note),
+            changes,
             mailer.clock(),
         )
         out.print_record(contact, _describe_contact(contact).rstrip(","))

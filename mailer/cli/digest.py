@@ -38,7 +38,7 @@ app = CommandGroup(help="Digests: standing orders for editions.")
 Approvers = Annotated[
     list[str] | None,
     typer.Option(
-        help="An address to ask for approval; repeatable; default: those of the settings."
+        help="An address to ask for approval; repeatable; default: the addresses in the settings."
     ),
 ]
 Watchers = Annotated[
@@ -67,19 +67,19 @@ SubjectsIn = Annotated[
 
 NAME_HELP = "The name that readers see."
 SEGMENT_HELP = "Only members in this segment; empty: the whole list."
-TEMPLATE_HELP = "A folder of templates/email."
-SUBJECT_HELP = "A template, such as '{{ edition.name }}: {{ lead_title }}'."
-LANGUAGE_HELP = "Fallback language for readers in whose language there is no translation."
+TEMPLATE_HELP = "The template: a folder below templates/email."
+SUBJECT_HELP = "The subject, as a template: '{{ edition.name }}: {{ lead_title }}'."
+LANGUAGE_HELP = "Fallback language for readers in languages without a translation."
 FEWEST_HELP = "Minimum stories; with fewer, the edition counts as empty."
-MOST_HELP = "Maximum stories; others wait for the next edition."
-WHEN_EMPTY_HELP = "Skip an empty edition, or hold it for a person."
+MOST_HELP = "Maximum stories; the rest wait for the next edition."
+WHEN_EMPTY_HELP = "Skip an empty edition, or put it on hold for a person."
 FREQUENCY_HELP = "Only members who chose this frequency get it."
-ARCHIVE_HELP = "Show its editions in the public archive, or not."
+ARCHIVE_HELP = "Show its editions in the list's archive, or keep them private."
 APPROVAL_HELP = "Required approval: none, anyone, or someone who is not an author."
-WHEN_LATE_HELP = "If the approval comes too late: wait for it, or return to draft."
+WHEN_LATE_HELP = "Without approval in time, wait for it, or return the edition to draft."
 REMIND_HELP = "Remind approvers this long before the send time: 4h; repeatable; empty: never."
 GRACE_HELP = "How late an edition may still be sent after the worker was down."
-SEND_TIME_HELP = "Use the office's clock, or each reader's."
+SEND_TIME_HELP = "Send by the office's clock, or by each reader's own."
 
 
 @app.command("add")
@@ -151,6 +151,7 @@ def add_digest(
                 ),
             ),
             mailer.clock(),
+            templates=mailer.settings.template_names,
         )
         out.print_record(digest, f"digest {slug}: {digest.settings.name}, to {list_slug!r}")
 
@@ -249,7 +250,7 @@ def edit_digest(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Change a digest. Editions that it has made stay as they are.
+    """Change a digest. Its existing editions stay as they are.
 
     Example: mailer digest edit weekly --most 10"""
     options = {
@@ -282,7 +283,14 @@ def edit_digest(
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
-        digest = digests.edit_digest(tx, actor, slug, changes, mailer.clock())
+        digest = digests.edit_digest(
+            tx,
+            actor,
+            slug,
+            changes,
+            mailer.clock(),
+            templates=mailer.settings.template_names,
+        )
         out.print_record(digest, f"digest {slug} changed")
 
 
@@ -292,7 +300,7 @@ def assemble_edition(
 ) -> None:
     """Make an edition of the stories that this digest has not run yet.
 
-    If there are too few, the edition is recorded as skipped or on hold, with the reason.
+    If there are too few stories, the edition is recorded as skipped or on hold, with the reason.
 
     Example: mailer digest assemble weekly"""
     out = Output(json)
@@ -303,7 +311,8 @@ def assemble_edition(
         if edition.stories and not choice.too_few:
             edition, composition = editions.compose_edition(tx, edition, mailer.renderer)
             warnings = composition.warnings if composition else ()
-        message = f"edition {edition.id} ({edition.state}): {len(edition.stories)} stories"
+        message = f"edition {edition.id} ({edition.state}): {len(edition.stories)} "
+        message += "story" if len(edition.stories) == 1 else "stories"
         if choice.too_few:
             message += f"; {choice.too_few}"
         if choice.waiting:

@@ -1,8 +1,11 @@
-"""Errors as the command line words them: options for fields, commands for next steps."""
+"""Wording of errors for the command line: options instead of fields, commands for next steps."""
 
 import shlex
+from typing import Any
 
+from mailer.cli.global_options import GLOBALS
 from mailer.errors import MailerError, NextStep
+from mailer.plain_data import to_plain_data
 
 COMMANDS_BY_ACTION = {
     # Looking something up
@@ -87,7 +90,6 @@ COMMANDS_BY_ACTION = {
     "schedule_edition": "mailer edition schedule {edition} --at {time} --zone {zone}",
     "send_edition": "mailer send {edition}",
     "send_editions": "mailer send {editions}",
-    "send_now": "mailer send {edition}",
     # Calendar
     "add_blackout": "mailer blackout add {first}",
     "add_observance": "mailer observance add {observance} --rule {rule} --name {name}",
@@ -118,7 +120,7 @@ COMMANDS_BY_ACTION = {
     "upgrade_database": "mailer database upgrade",
     "upgrade_program": "pip install --upgrade pressmail",
 }
-"""The command of each action. A word in braces is a fact of the step."""
+"""The command for each action. Words in braces are replaced by the step's facts."""
 
 OPTIONS_BY_ACTION = {
     "act_as_another_person": "--by NAME",
@@ -127,10 +129,11 @@ OPTIONS_BY_ACTION = {
     "map_column": "--map HEADER={content}",
     "rejoin": "--rejoin",
 }
-"""Actions that are an option of the command that failed."""
+"""Actions that are done with an option of the command that failed."""
 
 LOOKING_UP = ("list_", "preview_", "show_")
-"""Beginnings of actions that change nothing: the command line says "see", not "use"."""
+"""Beginnings of the names of actions that change nothing. For these the hint says "see", not
+"use"."""
 
 OPTIONS_BY_FIELD = {
     "approvers": "--approver",
@@ -154,7 +157,7 @@ OPTIONS_BY_FIELD = {
     "topics": "--topic",
     "watchers": "--watcher",
 }
-"""Options that are spelled differently from their field."""
+"""Options whose names differ from the name of their field."""
 
 ARGUMENT_FIELDS = frozenset(
     {
@@ -162,7 +165,7 @@ ARGUMENT_FIELDS = frozenset(
         "number", "occurrence", "place", "rule", "slug", "text", "until",
     }
 )  # fmt: skip
-"""Fields that commands take as an argument or read from a file: named by their words."""
+"""Fields that are arguments or come from a file. Errors name them in words, not as options."""
 
 
 def describe_error(error: MailerError) -> str:
@@ -173,6 +176,27 @@ def describe_error(error: MailerError) -> str:
     if steps := describe_steps(error.next_steps):
         advice.append(steps)
     return "; ".join([sentence, *advice])
+
+
+def to_json_error(error: MailerError) -> dict[str, Any]:
+    """Return an error for programs: its facts, and each next step with its command."""
+    facts = {
+        "code": error.code,
+        "message": error.message,
+        "where": error.where,
+        "field": error.field,
+        "value": error.value,
+        "hint": error.hint,
+        "next_steps": [
+            {
+                "action": step.action,
+                "facts": step.facts,
+                "command": describe_step(step).strip("`"),
+            }
+            for step in error.next_steps
+        ],
+    }
+    return {"error": to_plain_data(facts)}
 
 
 def spell_field(field: str) -> str:
@@ -202,11 +226,14 @@ def describe_step(step: NextStep) -> str:
         words = step.action.replace("_", " ")
         return f"{words} ({facts})" if facts else words
     values = {name: shlex.quote(str(value)) for name, value in step.facts.items()}
-    return f"`{template.format_map(_Facts(values))}`"
+    command = template.format_map(_Facts(values))
+    if step.action == "create_database" and GLOBALS.database:
+        command = command.replace("mailer ", f"mailer --database {shlex.quote(GLOBALS.database)} ")
+    return f"`{command}`"
 
 
 class _Facts(dict[str, str]):
-    """The facts of a step. A missing fact is written as the word for it, in capitals."""
+    """The facts of a step. For a missing fact, the command shows its name in capitals."""
 
     def __missing__(self, name: str) -> str:
         return name.upper()

@@ -1,9 +1,10 @@
 """Output of commands: data on stdout, as tables or as JSON; notes and errors on stderr."""
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Console
@@ -11,15 +12,16 @@ from rich.markup import escape
 
 from mailer.lines import replace_control
 from mailer.plain_data import to_plain_data
+from mailer.schedules.durations import format_duration
 
 PIPE_WIDTH = 200
-"""Columns of a table that goes into a file or a pipe."""
+"""Width in characters of a table that is written to a file or a pipe."""
 
 error_console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def format_moment(value: datetime | None) -> str:
-    """Format a moment for people, with its weekday and zone; no moment gives no text."""
+    """Format a moment for people, with its weekday and zone. Return an empty string for None."""
     return f"{value:%a %d %b %Y %H:%M} UTC" if value else ""
 
 
@@ -29,7 +31,7 @@ def print_error(message: str) -> None:
 
 
 class Output:
-    """Prints data as people or as scripts read it."""
+    """Prints data in a form for people, or as JSON for scripts."""
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
@@ -48,8 +50,8 @@ class Output:
         *,
         empty: str = "nothing yet",
     ) -> None:
-        """Print `data` as JSON, or `rows` under `columns` (title to side: left or right). If there
-        is no data, `empty` tells people what to do."""
+        """Print `data` as JSON, or `rows` as a table. `columns` maps each title to its alignment,
+        left or right. If there is no data, `empty` tells people what to do."""
         if self.as_json:
             self.print_json(data)
             return
@@ -67,14 +69,15 @@ class Output:
         self._console.print(table)
 
     def print_record(self, data: Any, message: str = "") -> None:
-        """Print a record as JSON, or `message`, or without one its fields line by line."""
+        """Print a record as JSON, or print `message`; without a message, print the fields line by
+        line."""
         message = replace_control(message)
         if self.as_json:
             self.print_json(data)
         elif message:
             self._console.print(escape(message))
         else:
-            for key, value in to_plain_data(data).items():
+            for key, value in _to_readable(data).items():
                 if value not in ("", None, [], {}):
                     self._console.print(
                         f"[bold]{key.replace('_', ' ')}[/]  {escape(_format_cell(value))}"
@@ -89,8 +92,26 @@ class Output:
         error_console.print(escape(replace_control(message)))
 
 
+def _to_readable(value: Any) -> Any:
+    """Convert `value` as ``to_plain_data`` does, but with moments and durations for people."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            data_field.name: _to_readable(getattr(value, data_field.name))
+            for data_field in dataclasses.fields(value)
+        }
+    if isinstance(value, datetime):
+        return format_moment(value) if value.tzinfo else f"{value:%a %d %b %Y %H:%M}"
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, Mapping):
+        return {str(to_plain_data(key)): _to_readable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_readable(item) for item in value]
+    return to_plain_data(value)
+
+
 def _format_cell(value: Any) -> str:
-    """Format `value` for a terminal, which would obey control characters."""
+    """Format `value` for a terminal, without control characters, which the terminal would obey."""
     if isinstance(value, datetime):
         return format_moment(value)
     if value is None:

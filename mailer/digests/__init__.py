@@ -1,4 +1,4 @@
-"""Digests: recurring editions, each made of the queued stories that its digest has not run yet.
+"""Digests: recurring editions, each with queued stories that the digest has not run yet.
 
 settings.py      the settings of a digest, and their checks
 story_choice.py  the choice of stories for the next edition

@@ -1,8 +1,8 @@
 """The choice of stories for a digest's next edition.
 
-A digest records the stories that it has run in a ledger, one row a story, instead of choosing "the
-last seven days": late articles roll over to the next edition, and no story runs twice. The choice
-is a pure function of records and `now`."""
+Instead of choosing the stories of "the last seven days", a digest records the stories that it has
+run in a ledger, one row for each story. So late articles are in the next edition, and no story runs
+twice. The choice is a pure function of records and `now`."""
 
 from collections.abc import Container, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Starting an edition, and marking it sent."""
+"""Starting an edition, and marking it as sent."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from mailer.editions.approval import check_approval
 from mailer.editions.embargo_checks import check_may_send
 from mailer.editions.transitions import change_state, check_transition
 from mailer.errors import NextStep, Refused
-from mailer.model.deliveries import DeliveryPlan
+from mailer.model.deliveries import DeliveryPlan, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.model.rendering import Renderer
@@ -17,13 +17,13 @@ from mailer.model.transaction import Transaction
 def start_edition(
     tx: Transaction, actor: Actor, edition: Edition, renderer: Renderer, now: datetime
 ) -> tuple[Edition, DeliveryPlan | None]:
-    """Begin to send: check the approval and freeze the audience.
+    """Start sending an edition: check the approval and freeze the audience.
 
-    An edition that is being sent already is returned as it is, with no plan. Raises Refused,
+    An edition that is being sent already is returned unchanged, without a plan. Raises Refused,
     Embargoed or ApprovalVoid for an edition that may not be sent."""
     if edition.state is EditionState.SENDING:
         return edition, None
-    _check_startable(edition)
+    _check_startable(tx, edition)
     check_transition(edition, EditionState.SENDING)
     check_may_send(tx, edition, now)
     check_approval(tx, edition, renderer.sender_details)
@@ -31,8 +31,9 @@ def start_edition(
     return change_state(tx, actor, edition, EditionState.SENDING, now), plan
 
 
-def _check_startable(edition: Edition) -> None:
-    """Raise Refused with the way out for the states that people most often try to send from."""
+def _check_startable(tx: Transaction, edition: Edition) -> None:
+    """Raise Refused with a next step if the edition is in a state in which people often try to send
+    it."""
     reason = edition.reason
     if edition.state is EditionState.PAUSED:
         raise Refused(
@@ -47,16 +48,18 @@ def _check_startable(edition: Edition) -> None:
             next_steps=[NextStep("approve_edition", edition=edition.id)],
         )
     if edition.state is EditionState.SENT:
+        states = tx.outbox.build_report(edition).states
+        has_failures = states.get(DeliveryState.FAILED) or states.get(DeliveryState.EXPIRED)
+        action = "retry_failed_deliveries" if has_failures else "show_report"
         raise Refused(
-            f"edition {edition.id} was sent",
-            next_steps=[NextStep("retry_failed_deliveries", edition=edition.id)],
+            f"edition {edition.id} was sent", next_steps=[NextStep(action, edition=edition.id)]
         )
 
 
 def mark_sent_if_finished(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime
 ) -> Edition:
-    """Mark an edition sent if it is being sent and none of its deliveries is unfinished."""
+    """Mark an edition as sent if it is being sent and all its deliveries are finished."""
     if edition.state is not EditionState.SENDING or tx.outbox.has_unfinished_deliveries(edition):
         return edition
     return change_state(tx, actor, edition, EditionState.SENT, now)

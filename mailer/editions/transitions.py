@@ -9,16 +9,47 @@ from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
 from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
 
+_S = EditionState
 
-def check_transition(edition: Edition, state: EditionState) -> None:
-    """Raise BadTransition unless the table lets `edition` go to `state`."""
+_VERBS = {
+    _S.DRAFT: "be edited",
+    _S.IN_REVIEW: "be submitted for approval",
+    _S.APPROVED: "be approved",
+    _S.SCHEDULED: "be scheduled",
+    _S.SENDING: "be sent",
+    _S.PAUSED: "be paused",
+    _S.SENT: "be marked sent",
+    _S.ON_HOLD: "be put on hold",
+    _S.SKIPPED: "be skipped",
+    _S.EXPIRED: "expire",
+    _S.CANCELLED: "be cancelled",
+}
+"""The verb that leads to each state."""
+
+_STEPS_BY_STATE = {
+    _S.DRAFT: ("approve_edition",),
+    _S.IN_REVIEW: ("approve_edition",),
+    _S.APPROVED: ("send_edition",),
+    _S.SCHEDULED: ("clear_send_time",),
+    _S.PAUSED: ("resume_edition", "cancel_edition"),
+    _S.ON_HOLD: ("reopen_edition",),
+}
+"""The steps that most often come next in each state."""
+
+
+def check_transition(edition: Edition, state: EditionState, verb: str = "") -> None:
+    """Raise BadTransition unless the table lets `edition` go to `state`. `verb` is the action that
+    was asked for, such as "be resumed", if it is not the usual one that leads to `state`."""
     if state in EDITION_TRANSITIONS[edition.state]:
         return
-    message = f"edition {edition.id} is {edition.state}, which can't become {state}"
-    if edition.state is EditionState.ON_HOLD:
-        raise BadTransition(message, next_steps=[NextStep("reopen_edition", edition=edition.id)])
-    allowed_states = ", ".join(sorted(EDITION_TRANSITIONS[edition.state])) or "nothing else"
-    raise BadTransition(message, hint=f"from there it can become {allowed_states}")
+    words = edition.state.words
+    message = (
+        f"edition {edition.id} is {words} already"
+        if state is edition.state
+        else f"edition {edition.id} is {words}, and can't {verb or _VERBS[state]}"
+    )
+    steps = _STEPS_BY_STATE.get(edition.state, ("show_edition",))
+    raise BadTransition(message, next_steps=[NextStep(step, edition=edition.id) for step in steps])
 
 
 def change_state(
@@ -32,8 +63,8 @@ def change_state(
 ) -> Edition:
     """Move an edition to `state` and record who did it and why.
 
-    Raises BadTransition if the table forbids it, and ConcurrencyError if another process moved the
-    edition first."""
+    Raises BadTransition if the table forbids it, and ConcurrencyError if another process changed
+    the state first."""
     check_transition(edition, state)
     return tx.editions.set_state(edition, state, now, actor, reason=reason)
 
@@ -41,24 +72,29 @@ def change_state(
 def pause_edition(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str = ""
 ) -> Edition:
-    """Stop an edition at the gate: after the commit no further message of it goes out."""
+    """Pause an edition. Once this is committed, no further message of the edition passes the
+    gate."""
     return change_state(tx, actor, edition, EditionState.PAUSED, now, reason=reason)
 
 
 def resume_edition(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> Edition:
-    """Continue a paused edition. Raises Refused if a story of it was killed, or is to be."""
+    """Continue a paused edition. Raises Refused if one of its stories was killed, or if a kill was
+    requested."""
     check_not_killed(tx, edition)
     if edition.state is not EditionState.PAUSED:
-        check_transition(edition, EditionState.PAUSED)
-        raise BadTransition(f"edition {edition.id} is {edition.state}, not paused")
+        steps = _STEPS_BY_STATE.get(edition.state, ("show_edition",))
+        raise BadTransition(
+            f"edition {edition.id} is {edition.state.words}, not paused, and can't be resumed",
+            next_steps=[NextStep(step, edition=edition.id) for step in steps],
+        )
     return change_state(tx, actor, edition, EditionState.SENDING, now)
 
 
 def cancel_edition(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str = ""
 ) -> Edition:
-    """Stop an edition permanently, and cancel its deliveries that have not passed the gate. If it
-    was never sent, its stories go back to the digest."""
+    """Cancel an edition permanently, with its deliveries that have not passed the gate. If the
+    edition was never sent, its stories go back to the digest."""
     check_transition(edition, EditionState.CANCELLED)
     if edition.planned_at is None:
         tx.editions.release_stories(edition, edition.stories)
@@ -70,14 +106,14 @@ def cancel_edition(
 def put_on_hold(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str
 ) -> Edition:
-    """Keep an edition for a person to decide. Reopening it voids its approval, if it had one."""
+    """Put an edition on hold for a person to decide. Reopening it voids an approval."""
     return change_state(tx, actor, edition, EditionState.ON_HOLD, now, reason=reason)
 
 
 def skip_edition(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str
 ) -> Edition:
-    """Send nothing of an edition; its stories go back to the digest."""
+    """Skip an edition. Its stories go back to the digest."""
     check_transition(edition, EditionState.SKIPPED)
     tx.editions.release_stories(edition, edition.stories)
     return change_state(tx, actor, edition, EditionState.SKIPPED, now, reason=reason)

@@ -1,26 +1,29 @@
-"""Reading a source for the verbs of `mailer/sources`: feeds, sites and folders as entries."""
+"""Reading feeds, sites and folders as entries, for the verbs of `mailer/sources`."""
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mailer.config import Settings
 from mailer.intake.drafts import Draft, DraftDefaults
 from mailer.intake.embedded_images import convert_to_assets
-from mailer.intake.fetching import FetchGuard, Validators, build_user_agent
-from mailer.intake.fetching.guard import PUBLIC_GUARD
 from mailer.intake.files import ArticleFile
+from mailer.intake.request_fields import Validators, build_user_agent
 from mailer.intake.sources import read_source
 from mailer.model.articles import ArticleKind
 from mailer.model.lists import Topic
 from mailer.model.sources import Source, SourceEntry, SourceReading, SourceSettings
 from mailer.sources import compute_fingerprint
 
+if TYPE_CHECKING:
+    from mailer.intake.fetching import FetchGuard
+
 
 class SourceReader:
     """Implements :class:`mailer.model.sources.Reader` with an office's settings. `guard` decides
-    which addresses may be fetched."""
+    which addresses may be fetched: by default public ones."""
 
-    def __init__(self, settings: Settings, guard: FetchGuard = PUBLIC_GUARD) -> None:
+    def __init__(self, settings: Settings, guard: "FetchGuard | None" = None) -> None:
         self._settings = settings
         self._guard = guard
 
@@ -30,8 +33,8 @@ class SourceReader:
         now: datetime,
         source_settings: SourceSettings | None = None,
     ) -> DraftDefaults:
-        """Make the defaults for content that a source does not state. A category that has the name
-        or the slug of a topic becomes that topic."""
+        """Make the defaults for fields that a source does not state. A category with the name or
+        the slug of a topic becomes that topic."""
         default_settings = self._settings.defaults
         return DraftDefaults(
             now=now,
@@ -48,7 +51,8 @@ class SourceReader:
         )
 
     def read_source(self, source: Source, topics: Iterable[Topic], now: datetime) -> SourceReading:
-        """Read what a source has now, oldest entries first. Raises FetchError and InputError."""
+        """Read the entries that a source has now, oldest first. Raises FetchError and
+        InputError."""
         content = read_source(
             source.settings,
             self.make_defaults(topics, now, source.settings),
@@ -58,7 +62,7 @@ class SourceReader:
         )
         return SourceReading(
             entries=(
-                # Sources list the newest first.
+                # Sources list the newest entries first.
                 *(build_entry(draft) for draft in reversed(content.batch.drafts)),
                 *(_build_file_entry(file) for file in content.files),
             ),

@@ -31,8 +31,8 @@ class ApprovalRule(StrEnum):
 
 
 class WhenLate(StrEnum):
-    """The action for an edition that is not approved when its time comes: it waits and is sent as
-    soon as it is approved, or it becomes a draft again, without a time."""
+    """The action for an edition that is not approved at its send time. Either it waits and is sent
+    as soon as it is approved, or it becomes a draft again, without a time."""
 
     WAIT = "wait"
     DRAFT = "draft"
@@ -42,10 +42,10 @@ class WhenLate(StrEnum):
 class DigestPolicy:
     """The rules by which a digest's editions are approved and sent.
 
-    `reminders` are times before sending at which approvers are reminded. `grace` is the longest
-    delay with which an edition may still be sent if the mailer was not running at its time.
-    `approvers` are asked to approve, `watchers` get all other notices; both are mail addresses, and
-    the settings apply if there are none."""
+    `reminders` say how long before sending the approvers are reminded. `grace` is the longest delay
+    with which an edition may still be sent if no worker was running at its time. `approvers` are
+    asked to approve, and `watchers` get all other notices. Both are mail addresses; if there are
+    none, those in the settings are used."""
 
     approval: ApprovalRule = ApprovalRule.ANYONE
     when_late: WhenLate = WhenLate.WAIT

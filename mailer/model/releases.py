@@ -12,7 +12,7 @@ from mailer.model.press_release import Asset, PressContact, Quote
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """An organisation's text about itself; `language` is the text's."""
+    """An organisation's text about itself, and the language of the text."""
 
     name: str
     html: str
@@ -21,7 +21,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class PageTranslation:
-    """A release in one language, as anybody may read it. HTML is sanitised."""
+    """The public text of a release in one language. HTML is sanitised."""
 
     language: str
     kind: str
@@ -42,11 +42,11 @@ class PageTranslation:
     canonical_url: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
+        """Return the translation as a dictionary for JSON."""
         return asdict(self) | {"published": self.published.astimezone(UTC).isoformat()}
 
     def find_asset(self, file_hash: str, name: str) -> Asset | None:
-        """Return the asset with this name whose file has this hash, or a beginning of it."""
+        """Return the asset with this name, whose file's hash begins with the given text."""
         return next(
             (
                 asset

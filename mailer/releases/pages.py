@@ -1,4 +1,4 @@
-"""Press pages: what everybody may read of releases, and journalists use.
+"""Press pages: the public pages of releases.
 
 A release's page shows what its newest edition was approved with, once that has begun or its time
 has come: text, quotes, notes, boilerplate, contacts and assets, frozen beside its mails. It opens
@@ -26,7 +26,7 @@ from mailer.model.transaction import Transaction
 
 
 def from_dict(values: Mapping[str, Any]) -> PageTranslation:
-    """Rebuild what :meth:`PageTranslation.to_dict` gave."""
+    """Rebuild a page from the result of :meth:`PageTranslation.to_dict`."""
     image = values["image"]
     return PageTranslation(
         **dict(values)
@@ -55,7 +55,7 @@ def build_translation(
     contacts: Sequence[PressContact],
     about: Sequence[About],
 ) -> PageTranslation:
-    """Build an article's page, with the names of its topics, its press contacts and its
+    """Build an article's page, given the names of its topics, its press contacts and its
     organisations."""
     release = article.release
     return PageTranslation(
@@ -80,7 +80,7 @@ def build_translation(
 
 
 def get_page(tx: Transaction, slug: str, now: datetime) -> ReleasePage:
-    """Return a release's page. Raises NotFound, the same for an embargoed release and an unknown
+    """Return a release's page. Raises the same NotFound for an embargoed release as for an unknown
     one."""
     page = tx.releases.find_page(slug, now)
     if page is None:

@@ -1,8 +1,8 @@
-"""Check that a composed mail is reachable, readable and lawful.
+"""Check that a composed mail is complete, accessible and lawful.
 
-:func:`check_reader_mail` raises ComposeError for a mail that may not go to readers, and returns
-warnings that staff should see before they approve. A notice to staff has to pass only
-:func:`check_mail_structure`: it must be composable even if settings are wrong, to report that.
+:func:`check_reader_mail` raises ComposeError for a mail that must not be sent to readers, and
+ returns warnings that staff should see before they approve. A notice to staff must pass only
+ :func:`check_mail_structure`, so that it can report wrong settings.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ LONG_SUBJECT = 90
 def check_organisation(settings: Settings) -> None:
     """Check the settings that every mail needs.
 
-    Raises ComposeError if the postal address is missing, or the accent colour is too pale."""
+    Raises ComposeError if the postal address is missing or if the accent colour is too pale."""
     where = str(settings.config_file or "config/mailer.toml")
     organisation = settings.organisation
     if not organisation.postal_address.strip():
@@ -69,7 +69,7 @@ def check_reader_mail(body: EditionBody, where: str, nameless_readers: int = 0) 
 
 def check_mail_structure(body: EditionBody, where: str) -> None:
     """Raise ComposeError unless slots and marks are intact, the subject is not empty, and the HTML
-    is accessible: the rules for every mail, including notices to staff."""
+    is accessible. These rules hold for every mail, including notices to staff."""
     for name, part in (
         ("subject.txt", body.subject),
         ("body.txt", body.text),

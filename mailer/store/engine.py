@@ -1,8 +1,8 @@
-"""The engine of a database, its transactions, and the revision of its schema.
+"""The engine of a database, and its transactions.
 
-SQLite is set to WAL, ``synchronous=FULL`` (an acknowledged commit survives a power cut), foreign
-keys, and ``BEGIN IMMEDIATE`` for writers: a deferred transaction that upgrades to a write fails at
-once if another process is writing, whatever the busy timeout. PostgreSQL keeps its own settings.
+SQLite uses WAL, ``synchronous=FULL`` (an acknowledged commit survives a power cut), foreign keys,
+and ``BEGIN IMMEDIATE`` for writers. A deferred transaction that begins to write later would fail at
+once if another process is writing, whatever the busy timeout is. PostgreSQL keeps its own settings.
 """
 
 import random
@@ -10,10 +10,9 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -23,13 +22,12 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 
-from mailer.errors import ConcurrencyError, ConfigError, NextStep, SchemaError
-from mailer.store import schema
+from mailer.errors import ConcurrencyError, ConfigError
 
 BUSY_TIMEOUT_MS = 5000
 _CONFLICT_SQLSTATES = {"40001", "40P01", "23505"}
 """PostgreSQL's SQLSTATE codes for two transactions that change the same rows: a serialisation
-failure, a deadlock, and a row that the other transaction added first."""
+failure, a deadlock, and a row that another transaction added first."""
 
 LOCK_RETRY_DELAY = (0.0005, 0.003)
 """The shortest and the longest wait between two attempts to get the write lock, in seconds."""
@@ -45,9 +43,9 @@ def build_engine(url: str, lease: float = 60.0) -> Engine:
             raise ConfigError(
                 f"{backend} is not a supported database",
                 where="database.url",
-                hint="use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
+                hint="use sqlite:///FILE or postgresql://USER@HOST/NAME",
             )
-        # A process that freezes within a transaction would keep its locks for ever.
+        # A process that freezes within a transaction would keep its locks forever.
         timeout_option = f"-c idle_in_transaction_session_timeout={round(lease * 1000)}"
         engine_options = (
             {"connect_args": {"options": timeout_option}} if backend == "postgresql" else {}
@@ -71,17 +69,40 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # _begin_sqlite sends BEGIN
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    if _needs_wal(cursor):
+        cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    """Begin a transaction; a writer tries to get the write lock every few milliseconds.
+def _needs_wal(cursor: Any) -> bool:
+    """Check whether this is a database of the mailer without WAL, such as a copy. The journal mode
+    is stored in the file, and a file of another program must stay as it is."""
+    cursor.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name IN ('alembic_version', 'edition')"
+    )
+    return int(cursor.fetchone()[0]) == 2 and not _uses_wal(cursor)
 
-    SQLite's own busy handler sleeps longer each time, up to 100 ms. Beside a worker that sends at
-    full speed and soon locks again, one in a hundred writes of a page took 900 ms with it."""
+
+def _uses_wal(cursor: Any) -> bool:
+    cursor.execute("PRAGMA journal_mode")
+    return str(cursor.fetchone()[0]) == "wal"
+
+
+def set_wal(engine: Engine) -> None:
+    """Set the journal mode of a new SQLite database, outside of a transaction."""
+    with engine.connect() as connection:
+        driver_connection: Any = connection.connection.driver_connection
+        driver_connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin a transaction. A writer tries to get the write lock every few milliseconds.
+
+    SQLite's own busy handler is not used, since it sleeps longer each time, up to 100 ms. While a
+    worker sent at full speed and locked again and again, one in a hundred writes of a page took 900
+    ms with it."""
     if connection.get_execution_options().get("reading", False):
         connection.exec_driver_sql("BEGIN")
         return
@@ -105,7 +126,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def begin_transaction(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
-    """Open a transaction: it commits at the end of the block, and rolls back on an error.
+    """Open a transaction, which commits at the end of the block and rolls back on an error.
 
     Raises ConfigError if the database can't be reached, is not a database, or stays locked, and
     ConcurrencyError if another process changed the same rows."""
@@ -129,7 +150,7 @@ def begin_transaction(engine: Engine, *, reading: bool = False) -> Iterator[Conn
             raise build_unreachable_error(engine, error) from error
         if error.connection_invalidated:  # PostgreSQL ended a silent session
             raise build_unreachable_error(engine, error) from error
-        # SQLite raises the base class for a file that is not a database, or is damaged.
+        # SQLite raises the base class for a file that is damaged or not a database.
         if type(error) is not DatabaseError:
             raise
         raise build_unreachable_error(engine, error) from error
@@ -140,7 +161,8 @@ def _split_error_lines(error: Exception) -> list[str]:
 
 
 def build_unreachable_error(engine: Engine, error: Exception) -> ConfigError:
-    """Build the error for a database that can't be reached. It hides the password of the URL."""
+    """Build the error for a database that can't be reached. The error hides the password in the
+    URL."""
     error_lines = _split_error_lines(error)
     hint = "check the path and its permissions"
     if "locked" in error_lines[0]:
@@ -154,71 +176,3 @@ def build_unreachable_error(engine: Engine, error: Exception) -> ConfigError:
         where=engine.url.render_as_string(hide_password=True),
         hint=hint,
     )
-
-
-def read_revision(engine: Engine) -> str | None:
-    """Return the schema's revision, or None if the database has no schema of the mailer."""
-    file = engine.url.database
-    if engine.dialect.name == "sqlite" and file and not Path(file).exists():
-        return None
-    with begin_transaction(engine, reading=True) as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        result = connection.execute(
-            select(text("version_num")).select_from(text("alembic_version"))
-        )
-        return str(result.scalar_one_or_none() or "")
-
-
-def check_schema(engine: Engine) -> None:
-    """Check that the database has this program's schema. Raises SchemaError with the next step."""
-    where = engine.url.render_as_string(hide_password=True)
-    current_revision = read_revision(engine)
-    if current_revision is None:
-        raise SchemaError(
-            "this is not a database of the mailer",
-            where=where,
-            next_steps=[NextStep("create_database")],
-        )
-    if current_revision == schema.REVISIONS[-1]:
-        return
-    if current_revision in schema.REVISIONS:
-        raise SchemaError(
-            f"its schema is {current_revision}, and this program needs {schema.REVISIONS[-1]}",
-            where=where,
-            hint="make a copy of the database, then upgrade it",
-            next_steps=[NextStep("upgrade_database")],
-        )
-    if current_revision in schema.UNRELEASED_REVISIONS:
-        raise SchemaError(
-            f"its schema {current_revision} is from before the first release and can't be upgraded",
-            where=where,
-            hint="create a new database; export subscribers and articles with the program that "
-            "made this one, and import them",
-            next_steps=[NextStep("create_database")],
-        )
-    raise SchemaError(
-        f"its schema is {current_revision or 'unknown'}, which this program does not know",
-        where=where,
-        hint="install the newer version of the mailer that made it",
-        next_steps=[NextStep("upgrade_program")],
-    )
-
-
-def upgrade_schema(engine: Engine) -> tuple[str | None, str]:
-    """Upgrade the database to this program's schema in one transaction.
-
-    Returns (revision before, revision after). Raises SchemaError if the database is newer than the
-    program, or from before the first release."""
-    previous_revision = read_revision(engine)
-    if previous_revision is not None and previous_revision not in schema.REVISIONS:
-        check_schema(engine)
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", "mailer.store:migrations")
-    with begin_transaction(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    return previous_revision, schema.REVISIONS[-1]

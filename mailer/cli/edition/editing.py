@@ -17,7 +17,7 @@ from mailer.cli.options import (
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_writing
 from mailer.errors import UsageError
-from mailer.model.edition_states import ArchiveVisibility, InDoubtPolicy, Priority
+from mailer.model.edition_states import BEGUN_STATES, ArchiveVisibility, InDoubtPolicy, Priority
 from mailer.model.editions import Edition, NewEdition
 
 if TYPE_CHECKING:
@@ -30,12 +30,17 @@ def create_edition(
     list_slug: Annotated[str, typer.Option("--list", help="The list that gets it.")],
     story: Annotated[list[str], typer.Option(help="A story's slug; repeatable, in order.")],
     name: Annotated[str, typer.Option(help="The name that readers see.")],
-    template: Annotated[str, typer.Option(help="A folder of templates/email.")] = "press-release",
+    template: Annotated[
+        str, typer.Option(help="The template: a folder below templates/email.")
+    ] = "press-release",
     segment: Annotated[
         str, typer.Option(help="Only members in this segment; default: the whole list.")
     ] = "",
     subject: Annotated[
-        str, typer.Option(help="A template; default: that of the mail's template.")
+        str,
+        typer.Option(
+            help="The subject, as a template; default: the subject of the mail's template."
+        ),
     ] = "",
     name_in: Annotated[
         list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
@@ -45,15 +50,13 @@ def create_edition(
     ] = None,
     language: Annotated[
         str,
-        typer.Option(
-            help="Fallback language for readers in whose language there is no translation."
-        ),
+        typer.Option(help="Fallback language for readers in languages without a translation."),
     ] = "",
     priority: Annotated[
         Priority, typer.Option(help="Priority among the editions being sent.")
     ] = Priority.URGENT,
     archive: Annotated[
-        ArchiveVisibility, typer.Option(help="Show it in its list's public archive, or not.")
+        ArchiveVisibility, typer.Option(help="Show it in the list's archive, or keep it private.")
     ] = ArchiveVisibility.PUBLIC,
     *,
     by: ByOption = "",
@@ -103,7 +106,8 @@ def edit_edition(
     number: EditionNumber,
     name: Annotated[str | None, typer.Option(help="The name that readers see.")] = None,
     subject: Annotated[
-        str | None, typer.Option(help="A template; empty: that of the mail's template.")
+        str | None,
+        typer.Option(help="The subject, as a template; empty: the subject of the mail's template."),
     ] = None,
     name_in: Annotated[
         list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
@@ -116,7 +120,9 @@ def edit_edition(
     ] = None,
     opening: Annotated[
         list[str] | None,
-        typer.Option(help="LANGUAGE=one to three sentences in Markdown; repeatable."),
+        typer.Option(
+            help="LANGUAGE=TEXT, the opening: one to three sentences in Markdown; repeatable."
+        ),
     ] = None,
     in_doubt: Annotated[
         InDoubtPolicy | None, typer.Option(help="What happens to deliveries in doubt.")
@@ -131,6 +137,8 @@ def edit_edition(
     dry_run: DryRunOption = False,
 ) -> None:
     """Change an edition that is not yet sent. An approval becomes void.
+
+    --in-doubt alone can also change while the edition is sent or paused.
 
     Example: mailer edition edit 3 --opening "en=Good morning. Three stories today."
     """
@@ -156,6 +164,9 @@ def edit_edition(
         if not changes:
             raise UsageError("no change was given", hint="see `mailer edition edit --help`")
         edition = editions.edit_edition(tx, actor, current_edition, changes, mailer.clock())
+        if edition.state in BEGUN_STATES:
+            out.print_record(edition, f"edition {number}: in doubt: {edition.in_doubt}")
+            return
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {number} changed")
 
@@ -169,7 +180,7 @@ def arrange_stories(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Replace the stories of an edition by these, in this order. An approval becomes void.
+    """Replace an edition's stories with these, in this order. An approval becomes void.
 
     Example: mailer edition arrange 3 open-day new-report"""
     out = Output(json)
@@ -192,7 +203,7 @@ def move_stories_first(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Move stories to the top; the others follow as they were. An approval becomes void.
+    """Move stories to the top; the others keep their order. An approval becomes void.
 
     Example: mailer edition reorder 3 new-report"""
     out = Output(json)

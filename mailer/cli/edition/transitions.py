@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mailer import editions, outbox
+from mailer import editions, outbox, zones
 from mailer.audience.lists import check_line
 from mailer.cli.edition.group import SENDING, app
 from mailer.cli.options import (
@@ -48,6 +48,13 @@ def request_approval(
         for warning in composition.warnings if composition else ():
             out.print_note(f"note: {warning}")
         out.print_record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
+        policy, notices = editions.get_policy(tx, edition), mailer.settings.notices
+        if policy.approvers or policy.watchers or notices.approvers or notices.watchers:
+            out.print_note("the worker sends a mail to the approvers")
+        else:
+            out.print_note(
+                "no mail asks for the approval: neither the digest nor [notices] names approvers"
+            )
 
 
 @app.command("approve", rich_help_panel=SENDING)
@@ -93,7 +100,7 @@ def schedule_edition(
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     send_time: Annotated[
         SendTimeBasis,
-        typer.Option(help="By the clock of that zone, or by each reader's own."),
+        typer.Option(help="Use the clock of that zone, or each reader's own."),
     ] = SendTimeBasis.OFFICE,
     *,
     by: ByOption = "",
@@ -117,14 +124,9 @@ def schedule_edition(
             appointment,
             mailer.clock(),
         )
-        skipped_time = local_time.explain_skipped_time(wall_time, zone_name)
-        message = (
-            f"edition {number} ({edition.state}): {skipped_time}; to be sent "
-            if skipped_time
-            else f"edition {number} ({edition.state}) is to be sent "
-        )
-        message += local_time.describe_local_time(wall_time, zone_name)
-        out.print_record(edition, f"{message}, {format_moment(appointment.moment)}")
+        local_text = local_time.describe_wall_time(wall_time, zones.get_zone(zone_name))
+        message = f"edition {number} ({edition.state}) will be sent {local_text}"
+        out.print_record(edition, f"{message} {zone_name}, {format_moment(appointment.moment)}")
 
 
 @app.command("unschedule", rich_help_panel=SENDING)
@@ -149,7 +151,7 @@ def clear_send_time(
             None,
             mailer.clock(),
         )
-        out.print_record(edition, f"edition {number} ({edition.state}) has no time to be sent")
+        out.print_record(edition, f"edition {number} ({edition.state}) has no send time")
 
 
 @app.command("reopen", rich_help_panel=SENDING)
@@ -220,7 +222,7 @@ def resume_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Resume a paused edition; then `mailer send` it.
+    """Resume a paused edition. `mailer send` or the worker continues it.
 
     Example: mailer edition resume 3"""
     out = Output(json)
@@ -262,19 +264,21 @@ def retry_deliveries(
     number: EditionNumber,
     failed: Annotated[
         bool,
-        typer.Option("--failed", help="The deliveries that the relay refused or that expired."),
+        typer.Option(
+            "--failed", help="Retry the deliveries that the relay refused or that expired."
+        ),
     ] = False,
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue failed deliveries again; then `mailer send` the edition.
+    """Queue failed deliveries again. `mailer send` or the worker sends them.
 
     Example: mailer edition retry 3 --failed"""
     if not failed:
         raise UsageError(
-            "give --failed, to say which deliveries",
+            "say which deliveries to retry: give --failed",
             hint="for deliveries in doubt, use `mailer delivery in-doubt resend`",
         )
     out = Output(json)

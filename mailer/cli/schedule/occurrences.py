@@ -1,11 +1,12 @@
-"""Moving, skipping and sending early single occurrences of a digest; its rule stays."""
+"""Changing single occurrences of a digest (moving, skipping, sending early), without changing the
+rule."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from mailer import digests
+from mailer import digests, zones
 from mailer.actor import Actor
 from mailer.cli.options import (
     ByOption,
@@ -22,12 +23,13 @@ from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.digests import occurrences
 from mailer.model.edition_states import EditionState
 from mailer.model.schedules import SavedOccurrence
+from mailer.schedules.local_time import describe_wall_time
 from mailer.store import SqlTransaction
 
 When = Annotated[
     str,
     typer.Argument(
-        help="The occurrence's date by the rule; add the time if there are several that day: "
+        help="The occurrence's original date; add the time if there are several that day: "
         "2026-12-18, '2026-12-18 09:00'."
     ),
 ]
@@ -47,7 +49,7 @@ def move_occurrence(
 ) -> None:
     """Move an occurrence to another time in its zone, even if it was skipped or is on hold.
 
-    Its edition moves along, and keeps its approval.
+    If its edition exists already, it moves too and keeps its approval.
 
     Example: mailer schedule move weekly 2026-12-25 --to '2026-12-24 12:00'"""
     wall_time = parse_local_time(new_time, "--to")
@@ -73,7 +75,7 @@ def skip_occurrence(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Skip an occurrence. Its edition is cancelled, and the next edition may have its stories.
+    """Skip an occurrence. Its edition is cancelled, and its stories are free for the next edition.
 
     Example: mailer schedule skip weekly 2026-12-25 --reason 'the office is closed'"""
     _change_occurrence(
@@ -97,7 +99,7 @@ def restore_occurrence(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Undo moving or skipping an occurrence: it is due at its original time again.
+    """Undo moving or skipping an occurrence, so that it is due at its original time again.
 
     Example: mailer schedule restore weekly 2026-12-25"""
     _change_occurrence(
@@ -127,6 +129,7 @@ def send_occurrence_now(
     The worker assembles its edition at once, and sends it when it is approved.
 
     Example: mailer schedule send-now weekly 2026-12-18"""
+    out = Output(json)
     _change_occurrence(
         digest,
         when,
@@ -134,9 +137,10 @@ def send_occurrence_now(
         (),
         reason,
         resolve_actor(by),
-        Output(json),
+        out,
         dry_run=dry_run,
     )
+    out.print_note("the worker assembles the edition at its next check and sends it when approved")
 
 
 def _change_occurrence(
@@ -155,11 +159,11 @@ def _change_occurrence(
         now = mailer.clock()
         planned = mailer.build_calendar(tx, digest).find_occurrence(when, now)
         saved_occurrence = change(tx, actor, planned, *arguments, now, reason=reason)
-        local_time = saved_occurrence.moved_to or saved_occurrence.rule_time
+        wall_time = saved_occurrence.moved_to or saved_occurrence.rule_time
+        local_text = describe_wall_time(wall_time, zones.get_zone(saved_occurrence.zone))
         out.print_record(
             _to_json(tx, saved_occurrence),
-            f"{digest_slug}, {local_time:%a %d %b %Y %H:%M} {saved_occurrence.zone}: "
-            f"{saved_occurrence.state}",
+            f"{digest_slug}, {local_text} {saved_occurrence.zone}: {saved_occurrence.state}",
         )
 
 

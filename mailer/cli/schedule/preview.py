@@ -94,7 +94,7 @@ def print_occurrences(
 
 
 def describe_outcome(planned: PlannedOccurrence, policy: DigestPolicy) -> str:
-    """Describe what was made of an occurrence, or when it will be assembled, approved and sent, by
+    """Describe the outcome of an occurrence, or when it will be assembled, approved and sent, by
     the clocks of its zone."""
     saved_occurrence = planned.saved
     if planned.occurrence.skipped:
@@ -134,7 +134,8 @@ def _describe_move(planned: PlannedOccurrence) -> str:
     if moved_by_staff:
         return occurrence.note
     if planned.original.day != occurrence.wall.date():
-        return f"moved from {planned.original.day:%a %d %b}: {occurrence.note}"
+        moved = "" if occurrence.skipped else f"moved from {planned.original.day:%a %d %b}: "
+        return f"{moved}{occurrence.note}"
     return occurrence.note
 
 

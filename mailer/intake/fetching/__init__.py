@@ -6,13 +6,13 @@ addresses.py  web addresses, in one spelling
 guard.py      look up a name, check its addresses, connect to a checked one
 deadline.py   one deadline for all steps of a fetch
 fields.py     header fields of responses
-bodies.py     a body within its maximum size, packed or not
+bodies.py     a body within its maximum size, compressed or not
 chain.py      fetch an address along its redirects
 """
 
-from mailer.intake.fetching.chain import FetchLimits, FetchResult, build_user_agent, fetch_url
-from mailer.intake.fetching.fields import Validators
+from mailer.intake.fetching.chain import FetchLimits, FetchResult, fetch_url
 from mailer.intake.fetching.guard import FetchGuard
+from mailer.intake.request_fields import Validators, build_user_agent
 
 __all__ = [
     "FetchGuard",

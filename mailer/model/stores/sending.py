@@ -11,6 +11,7 @@ from mailer.model.deliveries import (
     EMBARGOED_REPLY,
     Claim,
     DeliveryPlan,
+    DeliveryReport,
     DeliveryState,
     DeliveryWorker,
     EmbargoBlock,
@@ -24,6 +25,7 @@ from mailer.model.digests import (
 from mailer.model.edition_states import (
     ArchiveVisibility,
     EditionState,
+    InDoubtPolicy,
 )
 from mailer.model.editions import (
     Approval,
@@ -101,7 +103,7 @@ class ScheduleStore(Protocol):
 
 
 class EditionStore(Protocol):
-    """Editions, and those of them that stand in the archive."""
+    """Editions, including those in the archive."""
 
     def find_edition(self, edition_id: int) -> Edition | None: ...
     def list_recent_editions(
@@ -111,6 +113,7 @@ class EditionStore(Protocol):
     def list_release_editions(self, slug: str, list_slug: str = "") -> list[Edition]: ...
     def list_begun_releases(self, since: datetime) -> list[Edition]: ...
     def update_edition(self, edition: Edition, changed: Edition) -> Edition: ...
+    def set_in_doubt_policy(self, edition: Edition, policy: InDoubtPolicy) -> Edition: ...
     def set_state(
         self,
         edition: Edition,
@@ -164,6 +167,7 @@ class OutboxStore(Protocol):
     def plan_deliveries(self, edition: Edition, now: datetime) -> DeliveryPlan: ...
     def extend_plan(self, edition: Edition) -> int: ...
     def has_late_recipients(self, edition: Edition) -> bool: ...
+    def build_report(self, edition: Edition) -> DeliveryReport: ...
     def register_worker(self, name: str, now: datetime) -> int: ...
     def update_heartbeat(self, worker_id: int) -> bool: ...
     def list_workers(self) -> Sequence[DeliveryWorker]: ...

@@ -1,10 +1,10 @@
-"""Workers: the processes that deliver, each with a row that changes while it is alive.
+"""Workers: the processes that deliver. Each has a row that changes as long as it is alive.
 
 Each transaction of a worker begins with :meth:`WorkerQueries.update_heartbeat`, which locks the
-worker's own row; :meth:`WorkerQueries.reclaim_deliveries` deletes that row. A worker and the one
-that takes it for dead cannot both come first, and the second sees what the first did: a worker's
-deliveries are its own until it finds its row gone. No clock is involved; how long a heartbeat must
-stand still is measured by the observer's own stopwatch.
+worker's own row; :meth:`WorkerQueries.reclaim_deliveries`, called by another worker, deletes that
+row. One of the two transactions comes first, and the other sees its changes. So a worker owns its
+deliveries until it finds that its row is gone. No clocks are compared: the observer measures with
+its own monotonic clock how long the heartbeat has been unchanged.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.prepared_statements import PreparedStatement
 
-DIED = "the sender died after the message was let out"
+DIED = "the worker died after the message passed the gate"
 
 _worker_id = bindparam("one", type_=BigInteger)
 _HEARTBEAT = PreparedStatement(
@@ -36,8 +36,8 @@ class WorkerQueries(SqlStore):
         return int(result.inserted_primary_key[0])
 
     def update_heartbeat(self, worker_id: int) -> bool:
-        """Show that this worker is alive. Returns False if it was taken for dead and has lost its
-        deliveries."""
+        """Show that this worker is alive. Returns False if another worker has declared it dead, so
+        that it has lost its deliveries."""
         return _HEARTBEAT.run(self._db, {"one": worker_id}) == 1
 
     def list_workers(self) -> list[DeliveryWorker]:
@@ -47,9 +47,9 @@ class WorkerQueries(SqlStore):
         return [DeliveryWorker(row.id, row.name, row.beat) for row in rows]
 
     def reclaim_deliveries(self, dead_worker: DeliveryWorker) -> tuple[int, int] | None:
-        """Take back the deliveries of a worker whose heartbeat has not changed: claimed ones go to
-        the queue, those on the wire are in doubt. Returns (requeued, in_doubt), or None if the
-        heartbeat has changed."""
+        """Reclaim the deliveries of a worker whose heartbeat has not changed. Claimed deliveries go
+        back to the queue; those on the wire are marked as in doubt. Returns (requeued, in_doubt),
+        or None if the heartbeat has changed."""
         result = self._db.execute(
             delete(schema.worker).where(
                 schema.worker.c.id == dead_worker.id, schema.worker.c.beat == dead_worker.heartbeat
@@ -58,7 +58,7 @@ class WorkerQueries(SqlStore):
         return self._release_deliveries(dead_worker.id) if result.rowcount else None
 
     def remove_worker(self, worker_id: int) -> None:
-        """Remove a worker. Deliveries that it still has are treated as a dead worker's."""
+        """Remove a worker. Its remaining deliveries are treated like those of a dead worker."""
         self._db.execute(delete(schema.worker).where(schema.worker.c.id == worker_id))
         self._release_deliveries(worker_id)
 

@@ -1,4 +1,4 @@
-"""Boilerplate, the files that releases carry, and kills."""
+"""Boilerplate, files of releases, and kills."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -68,7 +68,7 @@ class FileQueries(SqlStore):
         return content
 
     def find_missing_hashes(self, hashes: Iterable[str]) -> set[str]:
-        """Return those of these hashes that are not stored."""
+        """Return the given hashes for which no file is stored."""
         wanted_hashes = {*hashes}
         present_hashes = self._db.scalars(
             select(schema.file.c.sha256).where(schema.file.c.sha256.in_(wanted_hashes))
@@ -82,6 +82,15 @@ class KillQueries(SqlStore):
     def find_kill(self, slug: str) -> Kill | None:
         row = self._db.execute(select(schema.kill).where(schema.kill.c.slug == slug)).one_or_none()
         return Kill(**row._mapping) if row else None
+
+    def list_kill_requests(self) -> list[Kill]:
+        """Return the requests that wait for the second person, the oldest first."""
+        statement = (
+            select(schema.kill)
+            .where(schema.kill.c.confirmed_at.is_(None))
+            .order_by(schema.kill.c.asked_at)
+        )
+        return [Kill(**row._mapping) for row in self._db.execute(statement)]
 
     def save_kill(self, kill: Kill) -> None:
         values = {

@@ -100,7 +100,7 @@ def test_invalid_field_in_opening_is_refused(opening: str) -> None:
 )
 def test_greeting_without_default_counts_readers_without_name(fields: dict[str, object]) -> None:
     names = {"es": "La semana"}
-    warnings = compose(names=names, nameless_readers=12, **fields).warnings  # type: ignore[arg-type]
+    warnings = compose(names=names, nameless_readers=12, **fields).warnings
     assert any("12 of the list's readers have no name" in warning for warning in warnings)
     assert not any("no name, and" in w for w in compose(names=names, **fields).warnings)  # type: ignore[arg-type]
 

@@ -126,3 +126,11 @@ def test_skipped_time_is_described_as_what_happens() -> None:
     assert local_time.explain_skipped_time(day_in_samoa, "Pacific/Apia") == (
         "Fri 30 Dec 2011 does not exist in Pacific/Apia"
     )
+
+
+def test_skipped_time_is_described_by_the_time_that_clocks_show() -> None:
+    london = zones.get_zone("Europe/London")
+    skipped = local_time.describe_wall_time(datetime(2027, 3, 28, 1, 30), london)
+    assert skipped == "Sun 28 Mar 2027 02:00 (the clocks skip 01:30 that day)"
+    usual = local_time.describe_wall_time(datetime(2027, 3, 28, 3, 30), london)
+    assert usual == "Sun 28 Mar 2027 03:30"
