@@ -1,7 +1,7 @@
 """Fill in the day of sending.
 
 A body is frozen before its day is certain: an edition may be moved or sent late. So it holds a slot
-for the day, an approval covers everything but the day, and a move asks nobody to approve again.
+for the day, an approval covers everything but the day, and a move needs no new approval.
 """
 
 import html

@@ -40,7 +40,7 @@ class Slot(StrEnum):
     ACTION = "t"
     """The link that confirms the request of a service mail."""
     DAY = "y"
-    """The day of sending, the same for everybody. Its argument is ``LANGUAGE|ZONE|PATTERN``."""
+    """The day of sending, the same for all readers. Its argument is ``LANGUAGE|ZONE|PATTERN``."""
 
 
 # ---- writing marks and slots: for composing ---------------------------------------------------

@@ -6,7 +6,7 @@ by itself when the story is not, or no longer, embargoed, and closes when the st
 the edition cancelled.
 
 A story that was never sent as a release gets a page when an edition with it begins, for a list
-whose archive anybody may read. That page shows the text that its newest edition was approved with.
+whose archive anyone may read. That page shows the text that its newest edition was approved with.
 If an article was changed afterwards, its page says so, and shows the new text when an edition with
 it was approved and has begun. An embargoed or withdrawn story gets the same answer as one that
 never existed.
@@ -110,7 +110,7 @@ def _was_changed(page: PageTranslation, article: Content) -> bool:
 
 def find_story_pages(tx: Transaction, slug: str) -> ReleasePage | None:
     """Return the pages of a story that was sent in a newsletter, in all its languages, or None if
-    nobody may read them. They have the text that was sent last."""
+    no one may read them. They have the text that was sent last."""
     opened_at = tx.editions.find_story_sent_at(slug)
     sent_at = tx.editions.find_story_last_sent_at(slug)
     story_articles = tx.articles.find_articles(

@@ -47,7 +47,7 @@ class PersonalField:
 
     def with_pattern(self, language: str, pattern: str) -> "PersonalField":
         """Return the field of the day of sending with another pattern. Raises TypeError for a field
-        that is no date."""
+        other than a date."""
         if self._slot is not message.Slot.DAY:
             raise TypeError(f"the personal field {self._slot.name.lower()!r} is not a date")
         zone = self._argument.split("|")[1]
