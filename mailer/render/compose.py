@@ -180,7 +180,9 @@ def _compose_body(
     context: dict[str, Any] = {
         "organisation": views.build_organisation_view(settings),
         "edition": views.EditionView(
-            name=localisation.choose_name(edition, language),
+            name=localisation.choose_name(edition, language)
+            if edition.role is EditionRole.PLAIN
+            else stories[0].title,
             date=PersonalField(
                 marker,
                 message.Slot.DAY,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mailer import languages
 from mailer.model.articles import Story
+from mailer.model.edition_states import EditionRole
 from mailer.model.editions import Edition
 from mailer.model.lists import Topic
 
@@ -39,6 +40,8 @@ def find_gaps(
         ("name", edition.name, edition.names),
         ("subject", edition.subject, edition.subjects),
     ):
+        if field == "name" and edition.role is not EditionRole.PLAIN:
+            continue  # the mail of a release is named by its title
         if text and not _has_translation(language, [edition.language, *translations]):
             yield (
                 f"readers of {language} get the edition's {field} in {edition.language}, "
