@@ -59,8 +59,8 @@ def _describe_stories(choice: StoryChoice | None, settings: DigestSettings) -> s
     if choice is None:
         return ""
     if choice.too_few:
-        outcome = "held for a person" if settings.when_empty is WhenEmpty.PUT_ON_HOLD else "skipped"
-        return f"{outcome} unless more come: {choice.too_few}"
+        is_held = settings.when_empty is WhenEmpty.PUT_ON_HOLD
+        return "on hold unless more stories come" if is_held else "only if more stories come"
     return f"{len(choice.stories)} of the stories queued now"
 
 
