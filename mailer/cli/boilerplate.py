@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from textwrap import shorten
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
 from mailer.model.articles import Boilerplate
+from mailer.text_breaks import shorten_text
 
 app = CommandGroup(help="Boilerplate: the text about an organisation.")
 
@@ -76,7 +76,7 @@ def list_boilerplates(json: JsonOption = False) -> None:
                     boilerplate.organisation,
                     boilerplate.language,
                     boilerplate.name,
-                    shorten(boilerplate.text, EXCERPT_LENGTH, placeholder=" …"),
+                    shorten_text(boilerplate.text, EXCERPT_LENGTH),
                 )
                 for boilerplate in all_boilerplates
             ],

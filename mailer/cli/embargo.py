@@ -1,6 +1,5 @@
 """``mailer embargo``: stories that must not be published yet."""
 
-from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from mailer.cli.options import ByOption, DryRunOption, JsonOption, StorySlug, re
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.model.embargoes import Embargo, EmbargoEffect
+from mailer.text_breaks import shorten_text
 
 if TYPE_CHECKING:
     from mailer.store import SqlTransaction
@@ -161,7 +161,7 @@ def show_log(slug: StorySlug, json: JsonOption = False) -> None:
                     format_moment(event.at),
                     event.event_type,
                     event.actor,
-                    shorten(event.detail, DETAIL_LENGTH, placeholder=" …"),
+                    shorten_text(event.detail, DETAIL_LENGTH),
                 )
                 for event in events
             ],

@@ -111,7 +111,7 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
         ("due", worker_status.due),
     ):
         for planned in planned_occurrences:
-            local = f"{planned.occurrence.wall:%a %d %b %H:%M} {planned.occurrence.zone}"
+            local = f"{planned.occurrence.clock_time:%a %d %b %H:%M} {planned.occurrence.zone}"
             cutoff = f"to be assembled {format_moment(planned.cutoff_at)}"
             rows.append((word, planned.schedule.settings.digest_slug, local, cutoff))
     for edition in worker_status.waiting:

@@ -277,6 +277,8 @@ class DigestCalendar:
             actor_text = f" by {saved.actor}" if saved.actor else ""
             reason_text = f": {saved.reason}" if saved.reason else ""
             note = f"moved from {saved.rule_time:%a %d %b %H:%M}{actor_text}{reason_text}"
+            if skipped_time := local_time.explain_skipped_time(saved.moved_to, saved.zone):
+                note += f"; {skipped_time}"
             occurrence = replace(
                 occurrence, wall=saved.moved_to, moment=moment, skipped=False, note=note
             )

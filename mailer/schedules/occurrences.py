@@ -46,6 +46,12 @@ class Occurrence:
         """The date that the rule names."""
         return self.rule_time.date()
 
+    @property
+    def clock_time(self) -> datetime:
+        """The local time (naive) that clocks show at its moment: not `wall` if a change of the
+        clocks skips that."""
+        return self.moment.astimezone(zones.get_zone(self.zone)).replace(tzinfo=None)
+
 
 def check_timing(timing: Timing) -> Timing:
     """Check and return a timing. Raises InputError for an unknown zone or a time with seconds."""

@@ -98,7 +98,7 @@ class WorkerStatus:
         for planned in self.overdue:
             occurrence = planned.occurrence
             slug = planned.schedule.settings.digest_slug
-            yield f"{slug} of {occurrence.wall:%a %d %b %H:%M} is overdue"
+            yield f"{slug} of {occurrence.clock_time:%a %d %b %H:%M} is overdue"
         for edition in self.waiting:
             if edition.appointment and edition.appointment.moment <= self.now:
                 yield f"edition {edition.id} is late: it has not been approved"

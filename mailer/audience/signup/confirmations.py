@@ -32,7 +32,7 @@ from mailer.audience import preferences, subscribers
 from mailer.audience.lists import get_list, list_public_lists
 from mailer.audience.signup.rate_limits import use_allowance
 from mailer.errors import ApprovalVoid, BadTransition, InputError, NotFound, Refused
-from mailer.lines import holds_control
+from mailer.lines import holds_control, holds_visible
 from mailer.model.signup import (
     CONFIRMATION_TRANSITIONS,
     NOT_YET,
@@ -94,7 +94,7 @@ def build_sign_up(
     for slug in wishes.topics:
         if slug not in topics:
             raise NotFound(f"there is no topic {slug!r}", field="topics")
-    name = " ".join(wishes.name.split())
+    name = " ".join(wishes.name.split()) if holds_visible(wishes.name) else ""
     if holds_control(name) or len(name) > subscribers.LONGEST_NAME:
         raise InputError("it is too long, or holds control characters", field="name")
     return Confirmation(

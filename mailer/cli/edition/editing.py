@@ -42,6 +42,12 @@ def create_edition(
             help="The subject, as a template; default: the subject of the mail's template."
         ),
     ] = "",
+    name_in: Annotated[
+        list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
+    ] = None,
+    subject_in: Annotated[
+        list[str] | None, typer.Option(help="LANGUAGE=the subject in that language; repeatable.")
+    ] = None,
     language: Annotated[
         str,
         typer.Option(help="Fallback language for readers in languages without a translation."),
@@ -73,6 +79,8 @@ def create_edition(
                 segment=segment,
                 template=template,
                 subject=subject,
+                names=parse_pairs(name_in, "--name-in"),
+                subjects=parse_pairs(subject_in, "--subject-in"),
                 language=language or mailer.settings.defaults.language,
                 stories=tuple(story),
                 priority=priority,
@@ -100,6 +108,12 @@ def edit_edition(
     subject: Annotated[
         str | None,
         typer.Option(help="The subject, as a template; empty: the subject of the mail's template."),
+    ] = None,
+    name_in: Annotated[
+        list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
+    ] = None,
+    subject_in: Annotated[
+        list[str] | None, typer.Option(help="LANGUAGE=the subject in that language; repeatable.")
     ] = None,
     segment: Annotated[
         str | None, typer.Option(help="Only members in this segment; empty: the whole list.")
@@ -142,6 +156,11 @@ def edit_edition(
         current_edition = editions.get_edition(tx, number)
         if opening is not None:
             changes["opening"] = {**current_edition.opening, **parse_pairs(opening, "--opening")}
+        if name_in is not None:
+            changes["names"] = {**current_edition.names, **parse_pairs(name_in, "--name-in")}
+        if subject_in is not None:
+            subjects = parse_pairs(subject_in, "--subject-in")
+            changes["subjects"] = {**current_edition.subjects, **subjects}
         if not changes:
             raise UsageError("no change was given", hint="see `mailer edition edit --help`")
         edition = editions.edit_edition(tx, actor, current_edition, changes, mailer.clock())

@@ -77,6 +77,8 @@ def approve_edition(
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
+        for warning in editions.find_warnings(tx, current_edition, mailer.renderer):
+            out.print_note(f"note: {warning}")
         edition = editions.approve_edition(
             tx,
             actor,

@@ -82,7 +82,7 @@ def add_schedule(
             if planned.schedule.id == schedule.id
         ]
         first_note = (
-            f"; the first {upcoming[0].occurrence.wall:%a %d %b %Y %H:%M}" if upcoming else ""
+            f"; the first {upcoming[0].occurrence.clock_time:%a %d %b %Y %H:%M}" if upcoming else ""
         )
         out.print_record(
             _to_json(schedule),

@@ -173,6 +173,8 @@ class EditionFinder(EditionContentQueries):
             subject=row.subject,
             language=row.language,
             opening=row.opening,
+            names=row.names,
+            subjects=row.subjects,
             state=EditionState(row.state),
             reason=row.reason,
             in_doubt=InDoubtPolicy(row.in_doubt),
@@ -192,14 +194,7 @@ class EditionFinder(EditionContentQueries):
             planned_at=row.planned_at,
             finished_at=row.finished_at,
             kind=EditionKind(row.kind),
-            appointment=SendAppointment(
-                row.send_at,
-                datetime.fromisoformat(row.wall),
-                row.zone,
-                SendTimeBasis(row.send_time),
-            )
-            if row.send_at
-            else None,
+            appointment=build_appointment(row),
             asked_at=row.asked_at,
             reminded_at=row.reminded_at,
             last_notified_state=row.last_notified_state,
@@ -211,3 +206,11 @@ class EditionFinder(EditionContentQueries):
             change=ChangeNote(**row.change) if row.change else None,
             pause_signatures=tuple(row.pause_signatures),
         )
+
+
+def build_appointment(row: Row[Any]) -> SendAppointment | None:
+    """Build the appointment of a row of ``edition``, if it has one."""
+    if not row.send_at:
+        return None
+    wall_time = datetime.fromisoformat(row.wall)
+    return SendAppointment(row.send_at, wall_time, row.zone, SendTimeBasis(row.send_time))

@@ -22,6 +22,7 @@ from mailer.web.public.releases.rendering import (
     build_file_response,
     build_kit_response,
     build_release_context,
+    build_text_headers,
     choose_translation,
     load_mail_gettext,
 )
@@ -43,7 +44,7 @@ def show_advance_copy(request: Request, token: str) -> Response:
     return site.render_page(
         request,
         "release.html",
-        headers=_PRIVATE_HEADERS,
+        headers=build_text_headers(request, page) | _PRIVATE_HEADERS,
         **build_release_context(request, copy.release, page, f"/e/{token}"),
         json_ld="",
         canonical="",
