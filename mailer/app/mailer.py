@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mailer.errors import HistoryWentBack, MailerError
 from mailer.store import Store
 
 if TYPE_CHECKING:  # most commands need only a part of these: each method imports what it uses
@@ -14,6 +15,7 @@ if TYPE_CHECKING:  # most commands need only a part of these: each method import
 
     from mailer.app.messages import Preview
     from mailer.config import Settings
+    from mailer.delivery.history import HistoryWatch
     from mailer.delivery.ledger_transaction import ActiveEdition
     from mailer.delivery.options import DeliveryOptions
     from mailer.delivery.outcomes import DeliveryProgress
@@ -123,14 +125,18 @@ class Mailer:
         *,
         follow_new: bool = False,
         at_once: bool = False,
+        history: HistoryWatch | None = None,
     ) -> tuple[DeliveryProgress, list[DeliveryReport]]:
         """Send what is due of editions that have begun, and return a report of each. With
         `follow_new` other editions that have begun, or begin while this runs, are sent too; with
-        `at_once` deferred deliveries are tried at once.
+        `at_once` deferred deliveries are tried at once. `history` is what earlier runs of a process
+        know to be committed.
 
-        Raises RelayError and ConfigError; whatever happens, every row is on disk in its state."""
+        Raises RelayError, ConfigError, and HistoryWentBack if the database has lost what it had
+        confirmed; whatever happens, every row is on disk in its state."""
         from mailer import editions, releases
         from mailer.actor import WORKER
+        from mailer.delivery.history import HistoryWatch, check_plan_is_kept
         from mailer.delivery.ledger_transaction import ActiveEdition
         from mailer.delivery.run import DeliveryRun
         from mailer.model.edition_states import EditionState
@@ -166,16 +172,49 @@ class Mailer:
             return active_editions
 
         seen_ids: set[int] = set()
+        history = history or HistoryWatch()
         delivery_run = DeliveryRun(
-            self.store, self._build_delivery_options(), self.clock, find_new_editions
+            self.store, self._build_delivery_options(), self.clock, find_new_editions, history
         )
-        progress = delivery_run.run(stop, on_progress)
-        with self.store.read() as tx:
-            edition_ids = sorted(wanted_ids | seen_ids)
-            return progress, [
-                tx.outbox.build_report(editions.get_edition(tx, edition_id))
-                for edition_id in edition_ids
-            ]
+        try:
+            progress = delivery_run.run(stop, on_progress)
+            with self.store.read() as tx:
+                for edition in begun_editions:
+                    check_plan_is_kept(edition, tx.editions.find_edition(edition.id))
+                return progress, [
+                    tx.outbox.build_report(editions.get_edition(tx, edition_id))
+                    for edition_id in sorted(wanted_ids | seen_ids)
+                ]
+        except HistoryWentBack:
+            self._pause_lost_plans(sorted(wanted_ids | seen_ids), history)
+            raise
+
+    def _pause_lost_plans(self, edition_ids: Sequence[int], history: HistoryWatch) -> None:
+        """Plan editions again whose plan the database has lost, settle what relays have accepted of
+        them, and pause them: a person who sends them again reaches only the others."""
+        from mailer import editions
+        from mailer.actor import DELIVERY
+        from mailer.delivery.history import REASON
+        from mailer.model.edition_states import EditionKind, EditionState
+
+        for edition_id in edition_ids:
+            with self.store.begin() as tx:
+                edition = tx.editions.find_edition(edition_id)
+                if edition is None or edition.kind is not EditionKind.MAILING:
+                    continue
+                if edition.planned_at is None:
+                    try:
+                        with tx.open_savepoint():
+                            edition, _ = editions.start_edition(
+                                tx, DELIVERY, edition, self.renderer, self.clock()
+                            )
+                    except MailerError:  # it went back further, and must be approved again
+                        if edition.state is EditionState.SCHEDULED:
+                            editions.put_on_hold(tx, DELIVERY, edition, self.clock(), reason=REASON)
+                        continue
+                if edition.state is EditionState.SENDING:
+                    history.restore_accepted(tx, edition_id)
+                    editions.pause_edition(tx, DELIVERY, edition, self.clock(), reason=REASON)
 
     def _build_delivery_options(self) -> DeliveryOptions:
         from mailer import addresses

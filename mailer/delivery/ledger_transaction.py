@@ -1,7 +1,8 @@
 """The work of one ledger transaction: its batch, the order of its steps, and their results.
 
 1. Update the worker's heartbeat. If another worker took this one for dead in the meantime, no other
-   step runs, except that messages accepted by a relay are settled.
+   step runs, except that messages accepted by a relay are settled. If the database has lost what it
+   had confirmed (``history.py``), the transaction is rolled back.
 2. Settle the messages that connections have reported.
 3. Withhold embargoed messages.
 4. Gate the next messages, and gate again those that have waited too long to be sent. A message that
@@ -22,6 +23,7 @@ from mailer import editions
 from mailer.actor import DELIVERY
 from mailer.delivery.dispatch_scheduler import ConnectionWindow, PickedMessage
 from mailer.delivery.event_loop import WakeEvent
+from mailer.delivery.history import HistoryWatch
 from mailer.delivery.outcomes import GatedMessage, RepeatedRefusals
 from mailer.message import MessageTemplate
 from mailer.model.deliveries import Claim, DeliveryState, Settlement
@@ -77,11 +79,12 @@ class ConnectionSlot(ConnectionWindow):
 
 @dataclass(slots=True)
 class LedgerBatch:
-    """The work of one transaction and, from `is_fenced` on, its results.
+    """The work of one transaction and, from `heartbeat` on, its results.
 
     `claim_requests` says how many deliveries to claim of which edition, `postponed` which claims go
     back to the queue for how many seconds. `stopped_edition_ids` are stopped editions of which a
-    message is settled here. `is_fenced` is True if another worker took this one for dead."""
+    message is settled here. `heartbeat` is None, and `is_fenced` True, if another worker took this
+    one for dead."""
 
     settlements: list[Settlement]
     picks: list[tuple[ConnectionSlot, PickedMessage]]
@@ -89,11 +92,15 @@ class LedgerBatch:
     claim_requests: list[tuple[int, int]]
     postponed: list[tuple[int, float]]
     stopped_edition_ids: set[int]
-    is_fenced: bool = False
+    heartbeat: int | None = None
     passed_ids: set[int] = field(default_factory=set)
     refused_count: int = 0
     edition_states: dict[int, EditionState] = field(default_factory=dict)
     claims_by_edition: dict[int, list[Claim]] = field(default_factory=dict)
+
+    @property
+    def is_fenced(self) -> bool:
+        return self.heartbeat is None
 
     @property
     def is_idle(self) -> bool:
@@ -108,15 +115,17 @@ def write_batch(
     worker_id: int,
     active_editions: Mapping[int, ActiveEdition],
     now: datetime,
+    history: HistoryWatch,
     *,
     waiting_claim_ids: list[int] | None = None,
 ) -> None:
-    """Run every step of the batch in one transaction.
+    """Run every step of the batch in one transaction. Raises HistoryWentBack.
 
     When the batch is run again, `waiting_claim_ids` are the ids of all claims that wait here; the
     earlier attempt may have claimed others, which are returned."""
     batch.claims_by_edition, batch.passed_ids, batch.refused_count = {}, set(), 0
-    batch.is_fenced = not tx.outbox.update_heartbeat(worker_id)
+    batch.heartbeat = tx.outbox.update_heartbeat(worker_id)
+    history.check_heartbeat(tx, batch.heartbeat)
     if batch.is_fenced:
         tx.outbox.settle_deliveries(
             [

@@ -94,9 +94,9 @@ class LinkGuard:
         idle_since: float | None = record.info.pop("idle_since", None)
         if idle_since is None:
             return
-        if not connection.closed and not connection.has_input:
-            if time.monotonic() - idle_since < IDLE_SECONDS:
-                return
+        is_recent = time.monotonic() - idle_since < IDLE_SECONDS
+        if is_recent and not connection.closed and not connection.has_input:
+            return
         try:
             with connection.limit_quiet(PROBE_SECONDS):
                 self._engine.dialect.do_ping(connection)
