@@ -123,6 +123,11 @@ class DatabaseUnavailable(ConfigError):
         super().__init__(message, **details)
         self.outcome_unknown = outcome_unknown
 
+    @property
+    def is_link_lost(self) -> bool:
+        """True if another link to the database may do at once."""
+        return self.code == "database_away"
+
 
 class PartlyDone(MailerError):
     """Some of it was done; the message says what was not."""

@@ -180,10 +180,12 @@ def contain_lost_history(
     for edition_id in edition_ids:
         if tx.editions.find_edition(edition_id) is not None:
             settled_count += history.restore_accepted(tx, edition_id)
-    for edition in tx.editions.list_recent_editions([EditionState.SENDING], MAX_PAUSED):
+    for edition in tx.editions.list_recent_editions(
+        [EditionState.SENDING, EditionState.PAUSED], MAX_PAUSED
+    ):
         if edition.id not in edition_ids:
             settled_count += history.restore_accepted(tx, edition.id)
-        if edition.kind is EditionKind.MAILING:
+        if edition.kind is EditionKind.MAILING and edition.state is EditionState.SENDING:
             editions.pause_edition(tx, DELIVERY, edition, now, reason=REASON)
     for edition in tx.editions.list_recent_editions([EditionState.SCHEDULED], MAX_PAUSED):
         appointment = edition.appointment

@@ -158,6 +158,9 @@ def translate_error(engine: Engine, error: Exception, *, is_committing: bool = F
     ours. `is_committing`: the transaction was being committed."""
     if isinstance(error, PoolTimeoutError):
         return build_unreachable_error(engine, "all its connections are in use", Trouble.BUSY)
+    driver_error_class = engine.dialect.loaded_dbapi.Error
+    if isinstance(error, driver_error_class):  # a prepared statement's
+        error = DBAPIError.instance("", {}, error, driver_error_class)
     if not isinstance(error, DBAPIError):
         return error
     trouble = judge_error(error.orig, link_was_lost=error.connection_invalidated)
