@@ -1,5 +1,4 @@
-"""Real PostgreSQL servers that tests may kill, restart and promote, and a proxy that spoils links to
-them."""
+"""Real PostgreSQL servers that tests may kill, restart and promote, and a proxy before them."""
 
 import contextlib
 import os
@@ -15,8 +14,6 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-
-import psutil
 
 from tests.postgresql import run_sql
 
@@ -42,6 +39,18 @@ def find_programs() -> tuple[Path, str | None]:
     utils.ensure_user_exists("pgserver")
     utils.ensure_prefix_permissions(folder)
     return folder, "pgserver"
+
+
+def _list_children(pid: int) -> list[int]:
+    """List the children of a process: all processes of a server are children of its first."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in children.read_text().split()] if children.exists() else []
+
+
+def _signal_processes(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 class ClusterServer:
@@ -128,34 +137,34 @@ class ClusterServer:
         self.resume()
         if self._process is None:
             return
-        processes = psutil.Process(self._process.pid).children(recursive=True)
+        children = _list_children(self._process.pid)
         self._process.send_signal(number)
         if number is signal.SIGKILL:
-            for process in processes:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
+            _signal_processes(children, signal.SIGKILL)
         self._process.wait(30)
-        psutil.wait_procs(processes, timeout=10)
+        deadline = time.monotonic() + 10
+        while any(Path(f"/proc/{pid}").exists() for pid in children):
+            assert time.monotonic() < deadline, "a process of the server did not end"
+            time.sleep(0.01)
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
         self._process = None
 
     def freeze(self) -> None:
         """Stop every process of the server without closing a connection."""
         assert self._process is not None
-        server = psutil.Process(self._process.pid)
-        self._frozen_pids = [server.pid, *(child.pid for child in server.children(recursive=True))]
-        for pid in self._frozen_pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
+        self._frozen_pids = [self._process.pid, *_list_children(self._process.pid)]
+        _signal_processes(self._frozen_pids, signal.SIGSTOP)
 
     def resume(self) -> None:
-        for pid in self._frozen_pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        _signal_processes(self._frozen_pids, signal.SIGCONT)
         self._frozen_pids = []
 
     def promote(self) -> None:
         run_sql(self.make_url(), "SELECT pg_promote(true, 30)")
+
+    def end_sessions(self, database: str) -> None:
+        statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
+        self.run_sql(statement.format(database))
 
     def run_sql(self, *statements: str, database: str = "postgres") -> None:
         run_sql(self.make_url(database), *statements)

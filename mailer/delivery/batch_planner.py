@@ -33,7 +33,7 @@ class BatchPlanner:
         """Collect the work of the next batch. A draining ledger only settles and answers."""
         unsettled, self._mailbox.unsettled = self._mailbox.unsettled, []
         rechecks, self._mailbox.rechecks = self._mailbox.rechecks, []
-        self._history.remember_accepted(outcome for _, outcome in unsettled)
+        self._history.note_accepted(outcome for _, outcome in unsettled)
         settlements, stopped_edition_ids = self._active_editions.settle_outcomes(unsettled, now)
         batch = LedgerBatch(settlements, [], rechecks, [], [], stopped_edition_ids)
         if is_draining:
@@ -57,7 +57,7 @@ class BatchPlanner:
         accepted, and let no other message go."""
         unsettled, self._mailbox.unsettled = self._mailbox.unsettled, []
         rechecks, self._mailbox.rechecks = self._mailbox.rechecks, []
-        self._history.remember_accepted(outcome for _, outcome in unsettled)
+        self._history.note_accepted(outcome for _, outcome in unsettled)
         for slot, outcome in unsettled:
             self._active_editions.remove_in_flight(slot, outcome.message.claim)
         for slot, message in rechecks:

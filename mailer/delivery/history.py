@@ -91,8 +91,9 @@ def check_plan_is_kept(begun_edition: Edition, edition: Edition | None) -> None:
 
 
 class HistoryWatch:
-    """What one process knows to be committed. It outlives the runs of the process. Only the thread
-    of a ledger uses it."""
+    """The memory of one process: the heartbeats that it has committed, and the messages that relays
+    have accepted from it. It outlives the runs of the process. Only the thread of a ledger uses
+    it."""
 
     def __init__(self) -> None:
         self._worker_id = 0
@@ -140,7 +141,7 @@ class HistoryWatch:
 
     # ---- accepted messages ----------------------------------------------------------------------
 
-    def remember_accepted(self, outcomes: Iterable[MessageOutcome]) -> None:
+    def note_accepted(self, outcomes: Iterable[MessageOutcome]) -> None:
         """Remember the messages among `outcomes` that a relay accepted."""
         for message, reply in outcomes:
             if reply.verdict is Verdict.ACCEPTED:

@@ -101,7 +101,7 @@ class Ledger:
         self._drain_event.set()
         self.demand.end_demand()
         if hurry:
-            self.patience.hurry()
+            self.patience.note_hurry()
         self.mailbox.wake_ledger()
 
     def fail_run(self, error: BaseException) -> None:
@@ -120,19 +120,12 @@ class Ledger:
             for edition_id in list(self.active_editions.delivering):
                 edition = editions.get_edition(tx, edition_id)
                 if edition.state is EditionState.SENDING:
-                    now = self._clock()
-                    editions.pause_edition(
-                        tx,
-                        DELIVERY,
-                        edition,
-                        now,
-                        reason=reason,
-                    )
+                    editions.pause_edition(tx, DELIVERY, edition, self._clock(), reason=reason)
 
     def run(self) -> None:
         """Run until nothing is due, or until it is drained. An exception is saved in `error`."""
         try:
-            self.patience.retry(self._start_worker)
+            self.patience.run_with_retries(self._start_worker)
             while self._receive_reports():
                 self._run_batch()
                 if not self._drain_event.is_set() and self._is_finished():

@@ -43,7 +43,8 @@ class OutagePatience:
         """Note that the run was asked to stop."""
         self._stop_deadline = min(self._stop_deadline, time.monotonic() + STOP_TIMEOUT)
 
-    def hurry(self) -> None:
+    def note_hurry(self) -> None:
+        """Note that the run was told to stop at once."""
         self._hurry_event.set()
 
     def begin_wait(self) -> None:
@@ -55,7 +56,7 @@ class OutagePatience:
 
     @property
     def slow_text(self) -> str:
-        """What to tell if a transaction has had no answer for long; otherwise empty."""
+        """The words for a transaction that has had no answer for long; otherwise empty."""
         since = self._transaction_since
         return SILENT if since is not None and time.monotonic() - since > SLOW_SECONDS else ""
 
@@ -76,7 +77,7 @@ class OutagePatience:
             raise error
         self._hurry_event.wait(RETRY_DELAY)
 
-    def retry(self, action: Callable[[], None]) -> None:
+    def run_with_retries(self, action: Callable[[], None]) -> None:
         """Run `action`, again and again while the database can't be used."""
         started_at = time.monotonic()
         while True:
@@ -95,4 +96,4 @@ class OutagePatience:
             with store.begin() as tx:
                 write(tx)
 
-        self.retry(write_in_transaction)
+        self.run_with_retries(write_in_transaction)

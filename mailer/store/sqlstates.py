@@ -1,5 +1,5 @@
-"""What an error of the database means: one table for PostgreSQL's SQLSTATEs and one for SQLite's
-result codes.
+"""Judge errors of the database: one table for PostgreSQL's SQLSTATEs and one for SQLite's result
+codes.
 
 Every place that handles a database error asks :func:`judge_error`. Sources: PostgreSQL 18, appendix
 A, "PostgreSQL Error Codes"; SQLite, "Result and Error Codes".

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mailer.app import Mailer
 from mailer.delivery.history import HistoryWatch
+from mailer.delivery.ledger import CLAIMED_ELSEWHERE
 from mailer.delivery.outcomes import DeliveryProgress
 from mailer.errors import (
     ComposeError,
@@ -210,7 +211,7 @@ class Worker:
         def note_progress(progress: DeliveryProgress) -> None:
             nonlocal last_waiting
             self._activity.last_delivery = time.monotonic()
-            if progress.waiting and progress.waiting != last_waiting:
+            if progress.waiting not in {"", CLAIMED_ELSEWHERE, last_waiting}:
                 self._log.warning("waiting", why=progress.waiting)
             last_waiting = progress.waiting
             for name, why in progress.troubles.items():

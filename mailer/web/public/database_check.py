@@ -3,9 +3,8 @@
 import asyncio
 import threading
 from concurrent.futures import Future
-from contextlib import suppress
 
-from mailer.errors import ConcurrencyError, ConfigError
+from mailer.errors import ConcurrencyError, ConfigError, DatabaseUnavailable
 from mailer.store import Store
 
 HEALTH_SECONDS = 3.0
@@ -40,12 +39,19 @@ class DatabaseCheck:
 
     def _read_database(self, answer: Future[str]) -> None:
         try:
-            with self._store.read() as tx:
-                tx.lists.list_topics()
+            try:
+                self._read_once()
+            except DatabaseUnavailable as error:
+                if not error.is_link_lost:
+                    raise
+                self._read_once()
         except (ConfigError, ConcurrencyError) as error:
             answer.set_result(SILENT if error.code == "database_silent" else UNUSABLE)
         except BaseException as error:
-            with suppress(BaseException):
-                answer.set_exception(error)
+            answer.set_exception(error)
         else:
             answer.set_result("")
+
+    def _read_once(self) -> None:
+        with self._store.read() as tx:
+            tx.lists.list_topics()

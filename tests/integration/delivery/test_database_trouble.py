@@ -3,6 +3,7 @@
 The run waits and goes on, loses nothing, and sends nothing twice that was not in doubt."""
 
 import contextlib
+import http.client
 import signal
 import subprocess
 import time
@@ -15,7 +16,7 @@ import psycopg
 import pytest
 
 from mailer.config import Settings
-from tests.database_cluster import ClusterServer, make_cluster_folder
+from tests.database_cluster import ClusterServer, find_free_port, make_cluster_folder
 from tests.fake_relay import Relay
 from tests.integration.delivery.trouble_office import TroubleOffice, make_primary, wait_until
 
@@ -76,10 +77,7 @@ class Faults:
 
     @staticmethod
     def ended_sessions(office: TroubleOffice) -> None:
-        office.primary.run_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            f"WHERE datname = '{office.name}'"
-        )
+        office.primary.end_sessions(office.name)
 
     @staticmethod
     def kill(office: TroubleOffice) -> None:
@@ -311,3 +309,62 @@ def test_silence_is_told_within_ten_seconds(trouble_office: TroubleOffice, trial
     time.sleep(10)
     process.send_signal(signal.SIGKILL)
     assert "does not answer" in process.wait().output
+
+
+# ---- pages ------------------------------------------------------------------------------------
+
+
+def ask_health(port: int) -> tuple[int, str, float]:
+    """Return (status, body, seconds)."""
+    started_at = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", "/healthz")
+        response = connection.getresponse()
+        return response.status, response.read().decode(), time.monotonic() - started_at
+    finally:
+        connection.close()
+
+
+def is_healthy(port: int) -> bool:
+    try:
+        return ask_health(port)[0] == 200
+    except OSError:
+        return False
+
+
+def test_health_check_answers_while_database_is_silent(trouble_office: TroubleOffice) -> None:
+    office = trouble_office
+    port = find_free_port()
+    server = office.start("serve", "--port", str(port))
+    wait_until(lambda: is_healthy(port))
+    office.proxy.silence_links(and_new=True)
+    for _ in range(2):
+        status, body, seconds = ask_health(port)
+        assert (status, seconds < 5) == (503, True)
+        assert "does not answer" in body
+    office.proxy.restore()
+    wait_until(lambda: is_healthy(port))
+    office.proxy.reset_links()
+    assert is_healthy(port), "a stale session must not show"
+    office.proxy.silence_links(and_new=True)
+    started_at = time.monotonic()
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(20).code == 0
+    assert time.monotonic() - started_at < 15
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("trial", range(TRIALS))
+@pytest.mark.parametrize("fault", LONG)
+def test_pages_survive_every_database_trouble(
+    trouble_office: TroubleOffice, fault: str, trial: int
+) -> None:
+    office = trouble_office
+    port = find_free_port()
+    server = office.start("serve", "--port", str(port))
+    wait_until(lambda: is_healthy(port))
+    getattr(Faults, fault)(office)
+    wait_until(lambda: is_healthy(port), 30)
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(20).code == 0

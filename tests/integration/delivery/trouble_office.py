@@ -1,5 +1,6 @@
-"""An office whose link to its database is spoiled by a proxy, and what a trial with it must show: no
-message is lost, and none is sent twice unless it was in doubt."""
+"""An office whose link to its database is spoiled by a proxy, and what a trial with it must show.
+
+No message is lost, and none is sent twice unless it was in doubt."""
 
 import time
 from collections import Counter
@@ -92,6 +93,8 @@ class TroubleOffice:
         self.store.close()
         self.store = Store(server.make_url(self.name), KEY)
         self.mailer = Mailer(self.mailer.settings, self.store)
+        if self.state_log is not None:
+            self.state_log = StateLog(self.store, server.make_url(self.name), exists=True)
 
     def check_nothing_lost(self, *, ever_in_doubt: set[str] | None = None) -> None:
         """Check that each reader has got the message, and twice only if it was in doubt."""
