@@ -241,7 +241,7 @@ def test_send_survives_full_disk_of_server(
         office.primary.run_sql(f"CREATE TABLESPACE small LOCATION '{space}'")
         office.store.close()
         office.primary.run_sql(f"ALTER DATABASE {office.name} SET TABLESPACE small")
-        assert "full" in run_send_trial(office, "full_disk")
+        assert "No space left" in run_send_trial(office, "full_disk")
     finally:
         office.processes.end_processes()
         office.store.close()
