@@ -1,5 +1,5 @@
-"""The actor of a change: every verb that writes takes an :class:`Actor`, and its
-records name one."""
+"""The actor of a change: every verb that writes takes an :class:`Actor`, and saves it in its
+records."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,8 +19,8 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The person or process that acts. `id` identifies the actor within its kind and decides who is
-    the same person; `name` is for people to read and may change."""
+    """The person or process that acts. `id` identifies the actor among those of its kind; `name` is
+    for people to read and may change."""
 
     kind: ActorKind
     id: str
@@ -40,13 +40,13 @@ class Actor:
 
 
 def create_local_actor(name: str) -> Actor:
-    """Create the actor of a local command. The command line knows people by name only: names that
-    differ in case, width or spaces identify the same person."""
+    """Create the actor of a local command. The command line knows people only by name, so names
+    that differ only in case, width or spaces identify the same person."""
     return Actor(ActorKind.LOCAL, fold_name(name), name)
 
 
 WORKER = Actor(ActorKind.WORKER, "worker", "the worker")
 DELIVERY = Actor(ActorKind.WORKER, "delivery", "delivery")
-"""The delivering part of a worker, which pauses an edition that no relay takes."""
+"""The delivering part of a worker, which pauses an edition that no relay accepts."""
 
 SUBSCRIBER = Actor(ActorKind.SUBSCRIBER, "subscriber", "the subscriber")

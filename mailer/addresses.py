@@ -1,8 +1,8 @@
 """Mail addresses in their canonical spelling: in lower case, with the domain in Unicode.
 
-RFC 5321 §2.4 leaves the case of the local part to the receiving host, and advises hosts against
-telling mailboxes apart by it; hardly any host does. A person who types ``Ana@`` at one time and
-``ana@`` at another is one subscriber, gets one mail, and unsubscribes both spellings at once.
+RFC 5321 §2.4 lets the receiving host decide whether the case of the local part matters, and advises
+against it; hardly any host distinguishes mailboxes by case. A person who types ``Ana@`` at one time
+and ``ana@`` at another is one subscriber, gets one mail, and unsubscribes both spellings at once.
 """
 
 import re
@@ -14,8 +14,8 @@ from mailer.errors import InputError
 
 @cache
 def _load_rules() -> tuple[re.Pattern[str], frozenset[str], int]:
-    """Return email_validator's rules: the form of plain addresses, the local parts that it writes
-    in lower case, and the longest address. Loading them takes 20 ms."""
+    """Return email_validator's rules: the form of plain addresses, the local parts that
+    email_validator writes in lower case, and the maximum length. Loading the rules takes 20 ms."""
     from email_validator import rfc_constants
 
     atext = rfc_constants.ATEXT
@@ -25,9 +25,9 @@ def _load_rules() -> tuple[re.Pattern[str], frozenset[str], int]:
 
 
 def normalise_address(address: str, field: str = "address") -> str:
-    """Return the canonical spelling of `address`. Raises InputError, which names the fault.
+    """Return the canonical spelling of `address`. Raises InputError, which says what is wrong.
 
-    Only the form is checked. The relay finds out whether the domain accepts mail."""
+    Only the form is checked. Only the relay can tell whether the domain accepts mail."""
     plain, any_case, max_length = _load_rules()
     address = address.strip()
     try:
@@ -85,13 +85,13 @@ def guess_mailbox(address: str) -> str:
     """Guess the mailbox behind an address: in lower case, and without a ``+tag`` (RFC 5233).
 
     Most hosts deliver all these spellings to one person, who would get a mail for each of them. The
-    guess serves for counting only; mail goes to the address as it was given."""
+    guess is used only for counting; mail goes to the original address."""
     local, _, domain = address.rpartition("@")
     return f"{(local.partition('+')[0] or local).lower()}@{domain}"
 
 
 def mask_address(address: str) -> str:
-    """Shorten the address to ``a…@example.org``, which its owner recognises and others do not."""
+    """Shorten the address to ``a…@example.org``, which only its owner can recognise."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}…@{domain}"
 

@@ -1,4 +1,4 @@
-"""The public archive: mailings that anybody may read again.
+"""The public archive of mailings.
 
 An edition enters the archive when sending begins, if its list is public and the edition is not
 marked private. It leaves the archive
@@ -8,8 +8,8 @@ marked private. It leaves the archive
 - permanently, when it is cancelled, or when one of its stories is killed. Only the mail that
   announces the kill is shown.
 
-Sent mails stay readable by the links in them, once their stories are not embargoed. For the public,
-unsent editions, private editions and editions of private lists do not exist.
+The "view in browser" links in sent mails keep working, except while a story is embargoed. To the
+public, unsent editions, private editions and editions of private lists do not exist.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ from mailer.model.lists import MailingList, Visibility
 from mailer.model.transaction import Transaction
 
 MAX_SEARCH_WORDS = 8
-"""The words of a query that are searched for; further words are ignored."""
+"""Maximum number of words in a query; further words are ignored."""
 
 
 def is_in_archive(edition: Edition, mailing_list: MailingList) -> bool:
-    """Check whether anybody may read the edition, and find it in lists, feeds and searches."""
+    """Check whether the edition is public: readable, and in lists, feeds and searches."""
     return (
         edition.kind is EditionKind.MAILING
         and edition.state in ARCHIVED_STATES
@@ -64,7 +64,7 @@ def search_editions(
 
 
 def build_search_text(body: EditionBody) -> str:
-    """Return the words that a search looks in: subject and text as anybody may read them."""
+    """Return the text that a search looks in: the public subject and body."""
     return words.join_distinct_words(
         f"{message.render_heading(body)}\n{message.render_plain_text(body)}"
     )

@@ -1,13 +1,14 @@
-"""Embargoes: until when a story may reach nobody but trusted media contacts.
+"""Embargoes: the times until which stories may reach only trusted media contacts.
 
-An embargo belongs to the story, in all its languages. It ends when clocks in its zone show its
-time (the second time, if they show it twice), or at once, when a person lifts it.
+An embargo holds for a story in all its languages. It ends when clocks in its zone show its time
+(the second time, if they show it twice), or when a person lifts it.
 
-:func:`find_embargoed` decides alone. Every exit asks it just before something leaves: digests leave
-out embargoed stories, an edition is not started, the gate lets nothing through, and archive, feeds,
-search, sitemap and press pages act as if the story did not exist. A mail that may leave earlier
-states the embargo and its end, and goes to contacts who are trusted with embargoes. After a moved
-embargo is committed, no mail that states the old time passes the gate.
+Only :func:`find_embargoed` decides whether a story is embargoed, and every exit asks it. Digests
+leave out embargoed stories, editions with such a story are not started, the gate lets no message
+with one pass, and archive, feeds, search, sitemap and press pages act as if the story did not
+exist. Only advance copies may leave earlier: they state the embargo and its end, and go to contacts
+who are trusted with embargoes. Once a moved embargo is committed, no mail that states the old time
+passes the gate.
 
 Changes of an embargo, refused attempts and views of an advance copy's page are recorded.
 """
@@ -31,14 +32,14 @@ from mailer.model.stores.content import EmbargoStore
 from mailer.model.transaction import Transaction
 
 MAX_EMBARGO = timedelta(days=366 * 2)
-"""An embargo further away than this is most likely a typing error."""
+"""An embargo that ends later than this is most likely a typing error."""
 
 ALLOWED_YEARS = (1970, 9000)
-"""An embargo outside of these years is invalid: near the ends of the calendar other zones have no
-such time."""
+"""An embargo outside these years is invalid, since near the ends of the calendar a moment does not
+exist in every zone."""
 
 MAX_RULE_SHIFT = timedelta(days=2)
-"""The largest change of a time by new rules for a zone: Samoa skipped a day."""
+"""The largest shift of a moment by new rules for a zone; Samoa skipped a whole day."""
 
 
 def find_embargoed(store: EmbargoStore, now: datetime) -> Mapping[str, Embargo]:
@@ -50,7 +51,7 @@ def find_embargoed(store: EmbargoStore, now: datetime) -> Mapping[str, Embargo]:
 
 
 def find_last_end(tx: Transaction, slugs: Iterable[str]) -> datetime | None:
-    """Return when the last embargo of these stories ends or ended; None if there was none."""
+    """Return when the last embargo of these stories ends or ended, or None if there was none."""
     end_times = [embargo.ends_at for slug in slugs if (embargo := tx.embargoes.find_embargo(slug))]
     return max(end_times, default=None)
 
@@ -64,8 +65,9 @@ def get_embargo(tx: Transaction, slug: str) -> Embargo:
 
 
 def read_terms(value: object, zone: str) -> EmbargoTerms:
-    """Read terms as people write them: ``2026-12-18 00:01``, in `zone`; with a zone behind it; or
-    with an offset (``2026-12-18T00:01+01:00``), which is stored as UTC. Raises InputError."""
+    """Read terms as people write them: ``2026-12-18 00:01`` in `zone`, the same followed by the
+    name of a zone, or with an offset (``2026-12-18T00:01+01:00``), which is stored as UTC. Raises
+    InputError."""
     format_hint = "write it as 2026-12-18 00:01, or 2026-12-18 00:01 Europe/London"
     format_error = InputError(f"'{value}' is not a time of an embargo", hint=format_hint)
     if isinstance(value, str):
@@ -97,9 +99,10 @@ def read_terms(value: object, zone: str) -> EmbargoTerms:
 def declare_embargo(
     tx: Transaction, actor: Actor, slug: str, terms: EmbargoTerms, now: datetime
 ) -> Embargo:
-    """Put the embargo that an article file states on a story that has none.
+    """Put the embargo that an article file states on a story that has no embargo.
 
-    Raises Refused if the story has other terms: moving an embargo is a decision of its own."""
+    Raises Refused if the story's embargo has other terms, since only :func:`set_embargo` moves an
+    embargo."""
     tx.lock_releases()
     existing = tx.embargoes.find_embargo(slug)
     if existing is None:
@@ -132,8 +135,7 @@ def set_embargo(
     *,
     reason: str = "",
 ) -> tuple[Embargo, EmbargoEffect]:
-    """Put an embargo on a story, or move the one that it has, and stop every mail that states the
-    old time.
+    """Put an embargo on a story, or move its embargo and stop every mail that states the old time.
 
     Raises InputError for a time that is past or further away than two years, or a reason with
     control characters, and Refused if the story's embargo has ended: what is public can't be taken
@@ -185,7 +187,7 @@ def lift_embargo(
 
 
 def record_attempt(tx: Transaction, actor: Actor, error: Embargoed, now: datetime) -> None:
-    """Record that sending something embargoed was tried and refused."""
+    """Record that an attempt to send an embargoed story was refused."""
     for slug in error.slugs:
         _record_event(tx, actor, slug, EmbargoEventType.REFUSED, now, error.attempt)
 
@@ -217,15 +219,16 @@ def _record_event(
 
 
 def _has_end_moved(embargo: Embargo | None, now: datetime) -> bool:
-    """Check whether an embargo ends at another moment than the one on record."""
+    """Check whether an embargo, by the current rules of its zone, ends at another moment than
+    recorded."""
     if embargo is None or embargo.lifted_at or not embargo.is_active(now):
         return False
     return embargo.terms.moment != embargo.until
 
 
 def refresh_end(tx: Transaction, actor: Actor, slug: str, now: datetime) -> Embargo | None:
-    """Record when an embargo ends by the current rules of its time zone. Returns None if they have
-    not changed."""
+    """Record when an embargo ends by the current rules of its time zone. Returns None if the end
+    has not changed."""
     if not _has_end_moved(tx.embargoes.find_embargo(slug), now):
         return None
     tx.lock_releases()

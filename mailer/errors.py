@@ -8,10 +8,10 @@
     ├── ConfigError             3: configuration, secret key or database is invalid
     │   ├── SchemaError         3: the database is older or newer than this program
     │   └── DatabaseUnavailable 3: the database cannot be used at the moment
-    ├── PartlyDone              4: some of it was done, the message names the rest
-    ├── Refused                 5: understood, and against a rule
-    │   ├── BadTransition       5: that state does not lead to this one
-    │   ├── ApprovalVoid        5: what was approved is not what would be sent
+    ├── PartlyDone              4: some of it was done; the message says what was not
+    ├── Refused                 5: understood, but a rule forbids it
+    │   ├── BadTransition       5: the state does not lead to the requested one
+    │   ├── ApprovalVoid        5: the approval does not cover what would be sent
     │   ├── Embargoed           5: an embargo forbids it until it ends
     │   ├── ConcurrencyError    5: another process changed the same record first
     │   └── HistoryWentBack     5: the database has lost what it had confirmed
@@ -19,12 +19,13 @@
     ├── FetchError              1: an address that cannot be fetched, or must not be
     └── RelayError              1: the relay cannot be used at all (no recipient's attempt is spent)
 
-An error carries facts, not commands: a `code` that programs can tell it by, the `field` and the
-`value` that are wrong, and `next_steps`, what can be done about it, as data. Each interface words
-them: the command line as a command (`mailer/cli/next_steps.py`), a page as a link, the API as a
-problem document.
+An error carries facts, not commands: a `code` that programs can rely on, the wrong `field` and
+`value`, and `next_steps` that are possible, as data. Each interface puts them into words: the
+command line as a command (`mailer/cli/next_steps.py`), a page as a link, the API as a problem
+document.
 
-The border wraps errors of other libraries (``raise … from``); bugs are let through.
+Errors of other libraries are wrapped where the library is called (``raise … from``). Exceptions
+that show a bug are not caught.
 """
 
 import re
@@ -36,10 +37,10 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True, init=False)
 class NextStep:
-    """One thing that can be done about an error: an `action` by name, and its `facts`.
+    """A possible next step after an error: the name of an `action`, and its `facts`.
 
-    `NextStep("reopen_edition", edition=3)`. Every interface has words for every action; a test
-    holds the command line's words against the actions in the code."""
+    For example, `NextStep("reopen_edition", edition=3)`. Every interface has words for every
+    action. A test compares the command line's words with the actions in the code."""
 
     action: str
     facts: Mapping[str, Any]
@@ -53,8 +54,8 @@ class MailerError(Exception):
     """An error with facts: what is wrong (`message`), the place (`where`: a file and line, a
     record) and the way out (`hint`, a sentence without commands; `next_steps`).
 
-    `field` is the field that is wrong, by its name in the record, and `value` what it held. `code`
-    is the class's name in snake case unless the error is given a narrower one."""
+    `field` is the name of the wrong field in the record, and `value` its value. `code` is the
+    class's name in snake case, unless the error is given a narrower code."""
 
     exit_code: ClassVar[int] = 1
 
@@ -171,14 +172,14 @@ class HistoryWentBack(Refused):
 
 
 class TokenError(MailerError):
-    """A link that this office did not sign, signed for another purpose, or that has expired."""
+    """A link that was not signed by this office, was signed for another purpose, or has expired."""
 
 
 class RelayError(MailerError):
-    """The relay cannot be used at all: no recipient's attempt is spent on it.
+    """The relay cannot be used at all. This does not count as an attempt of any delivery.
 
-    `is_permanent`: waiting will not help (the relay refuses the password, the certificate or the
-    sender)."""
+    If `is_permanent`, waiting will not help (the relay refuses the password or the sender, or its
+    certificate is invalid)."""
 
     def __init__(self, message: str, *, is_permanent: bool = False, **details: Any) -> None:
         super().__init__(message, **details)
@@ -186,11 +187,11 @@ class RelayError(MailerError):
 
 
 class FetchError(MailerError):
-    """An address that cannot be fetched, or must not be.
+    """An address that cannot be fetched, or must not be fetched.
 
-    `is_permanent`: waiting will not help (a rule forbids it, or there is no such page).
+    If `is_permanent`, waiting will not help (a rule forbids it, or there is no such page).
     `retry_after`: the seconds that the server asks us to wait, if it says so. `status`: the HTTP
-    status of the answer; 0 if none came or something else was wrong."""
+    status of the answer, or 0 if no answer came or the fault lies elsewhere."""
 
     def __init__(
         self,

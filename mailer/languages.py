@@ -1,7 +1,7 @@
 """Language tags (BCP 47), the direction of their script and their names.
 
-The data is Babel's. This module only decides how strict to be: a tag must name a language that CLDR
-has.
+The data is Babel's. This module decides only how strict the check of tags is: a tag must name a
+language in CLDR.
 """
 
 import re
@@ -56,8 +56,8 @@ def normalise_tag(tag: str) -> str:
 def get_direction(tag: str) -> str:
     """Return ``rtl`` for Arabic, Hebrew, Persian, Urdu …, and ``ltr`` for other languages.
 
-    Mongolian script gets ``ltr``: it runs from top to bottom in CLDR, for which HTML's ``dir`` has
-    no word."""
+    Mongolian script gets ``ltr``: in CLDR it runs from top to bottom, which HTML's ``dir`` cannot
+    express."""
     return "rtl" if get_locale(tag).text_direction == "rtl" else "ltr"
 
 
@@ -71,8 +71,8 @@ def get_base_language(tag: str) -> str:
 
 
 def choose_language(language: str, available: tuple[str, ...] | list[str], default: str) -> str:
-    """Choose from `available` for a reader of `language`: the same tag, then the same language with
-    another region, then `default`, which need not be available."""
+    """Choose from `available` for a reader of `language`: the same tag, otherwise the same language
+    with another region, otherwise `default`, which need not be available."""
     if language in available:
         return language
     for tag in available:
@@ -82,7 +82,7 @@ def choose_language(language: str, available: tuple[str, ...] | list[str], defau
 
 
 def choose_text(texts: Mapping[str, str], language: str) -> tuple[str, str]:
-    """Choose a text for a reader of `language`: the first text if none is in that language.
+    """Choose a text for a reader of `language`, or the first text if none is in that language.
 
     Returns (text, its language); both are empty if there are no texts."""
     tag = choose_language(language, list(texts), next(iter(texts), ""))

@@ -1,4 +1,4 @@
-"""Lines of text: they may hold anything that people write, but no control characters.
+"""Lines of text may hold all characters that people write, but no control characters.
 
 Format characters are allowed (Unicode category Cf): Persian needs the zero-width non-joiner, Arabic
 and Hebrew the direction marks. Control characters, lone surrogates and line separators are not
@@ -17,7 +17,7 @@ def holds_control(line: str) -> bool:
 
 
 def replace_control(text: str) -> str:
-    """Replace control characters of `text` by U+FFFD. Line ends and tabs stay."""
+    """Replace control characters of `text` with U+FFFD. Line ends and tabs stay."""
     return CONTROL_CHARACTERS.sub(lambda match: match[0] if match[0] in "\n\t" else "\ufffd", text)
 
 
@@ -25,12 +25,12 @@ _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
     "\U000e0000-\U000e0fff]"
 )
-"""Invisible characters beside format characters (Unicode: Default_Ignorable_Code_Point)."""
+"""Invisible characters that are not format characters (Unicode: Default_Ignorable_Code_Point)."""
 
 
 def fold_name(name: str) -> str:
     """Fold a person's name for comparison: capitals, spaces, invisible characters and composition
-    (NFKC) make no difference. Letters of different alphabets that look alike stay different."""
+    (NFKC) make no difference. Similar letters of different alphabets stay different."""
     composed = unicodedata.normalize("NFKC", name)
     visible = "".join(
         character for character in composed if unicodedata.category(character) != "Cf"

@@ -1,9 +1,9 @@
-"""Notices: the mails that tell staff what has happened to an edition, and what they should do.
+"""Notices: the mails that tell staff about an edition and what they should do.
 
-This module has the record and the suggested commands, no I/O and no mail texts. `mailer/render`
-renders notices, and the worker decides who gets them and when. Texts that people wrote (names,
-reasons, comments, titles) are unescaped here; rendering escapes them and removes control
-characters.
+This module has the record and the suggested commands. It has no I/O and no mail texts:
+`mailer/render` renders notices, and the worker decides who gets them and when. Texts that people
+wrote (names, reasons, comments, titles) are unescaped here; rendering escapes them and removes
+control characters.
 """
 
 import shlex
@@ -14,7 +14,7 @@ from enum import StrEnum
 
 
 class NoticeKind(StrEnum):
-    """The event that a notice is about. REVIEW, REMINDER and VOID ask staff to act, the others
+    """The event that a notice is about. REVIEW, REMINDER and VOID ask staff to act; the others only
     inform them."""
 
     REVIEW = "review"
@@ -37,10 +37,10 @@ class NoticeKind(StrEnum):
 
 
 FIGURE_WORDS = ("sent", "queued", "failed", "in doubt", "expired", "suppressed", "cancelled")
-"""The figures that mails word in every language; other figures are shown untranslated."""
+"""The figures that have words in every language; other figures are shown untranslated."""
 
 HASH_LENGTH = 12
-"""The digits of a content hash that people see, the same as in a preview of the edition."""
+"""Number of digits of a content hash that people see, the same as in a preview of the edition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Notice:
 
     `name` is the name of the edition or digest as readers see it. `digest` is the digest's slug,
     empty for an edition without a digest. `edition` is the edition's number, or 0 if there is no
-    edition, as when an occurrence is skipped. `send_at`, aware, is the time set for sending.
-    `actor` is the person who approved, paused … the edition, `comment` the approver's comment.
+    edition, for example because an occurrence is skipped. `send_at` is the aware send time. `actor`
+    is the person who approved, paused … the edition, and `comment` the approver's comment.
     `stories` are titles in order. `figures` count each delivery once, by a word of
-    :data:`FIGURE_WORDS`. `subject` is the subject of the edition's mail as its first reader sees
-    it. `readers` is the number of recipients, 0 if it is unknown. `occurrence` names an occurrence
-    without an edition, by its date and time."""
+    :data:`FIGURE_WORDS`. `subject` is the subject of the edition's mail for its first reader.
+     `readers` is the number of recipients, 0 if unknown. `occurrence` names an occurrence without
+     an edition, by its date and time."""
 
     kind: NoticeKind
     name: str
@@ -72,13 +72,13 @@ class Notice:
     occurrence: str = ""
 
 
-_SEND_NOW = "Send it now all the same"
+_SEND_NOW = "Send it now anyway"
 
 
 def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
     """Return the commands that staff may run next, as pairs (English msgid, command).
 
-    A command that needs an edition or a digest is left out if the notice has none. A command is one
+    A command for an edition or a digest is left out if the notice has none. Each command is one
     line, quoted for a shell."""
     number = notice.edition
     of_edition: tuple[tuple[str, str], ...] = ()
@@ -99,9 +99,9 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
         case NoticeKind.APPROVED:
             of_edition = (
                 ("Look at it", f"mailer edition preview {number}"),
-                ("Take the approval back", f"mailer edition reopen {number}"),
+                ("Withdraw the approval", f"mailer edition reopen {number}"),
             )
-            if notice.send_at is None:  # without a time, only a person sends the edition
+            if notice.send_at is None:  # an edition without a time is sent only by a person
                 of_edition += ((_SEND_NOW, f"mailer send {number}"),)
         case NoticeKind.SENT:
             of_edition = (
@@ -111,7 +111,7 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
         case NoticeKind.PAUSED:
             of_edition = (
                 ("See the figures", f"mailer edition report {number}"),
-                ("Let it go on", f"mailer edition resume {number}"),
+                ("Resume it", f"mailer edition resume {number}"),
             )
         case NoticeKind.ON_HOLD:
             of_edition = (

@@ -1,4 +1,4 @@
-"""Records as plain data: what JSON, a page's template and the API can hold."""
+"""Records as plain data, for JSON, a page's template and the API."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from typing import Any
 
 
 def to_plain_data(value: Any) -> Any:
-    """Convert `value` to what JSON can hold: records become objects, moments ISO 8601, lengths of
-    time seconds, tuples and sets arrays."""
+    """Convert `value` to plain data for JSON: records become objects, moments ISO 8601 strings,
+    durations seconds, and tuples and sets arrays."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             data_field.name: to_plain_data(getattr(value, data_field.name))

@@ -1,8 +1,8 @@
 """Signed links, each bound to one purpose.
 
-A token is ``field.field….signature``. The signature is HMAC-SHA256 (RFC 2104) over the fields with
-a key derived for the purpose, cut to 128 bits and written in base64url (RFC 4648 §5), so that a
-token made for one purpose is worthless for another. Checking a token needs no database.
+A token is ``field.field….signature``. The signature is an HMAC-SHA256 (RFC 2104) over the fields,
+cut to 128 bits and written in base64url (RFC 4648 §5). Each purpose has its own derived key, so
+that a token made for one purpose is worthless for another. Checking a token needs no database.
 """
 
 import hmac
@@ -22,8 +22,8 @@ def _derive_key(key: bytes, purpose: str) -> bytes:
 
 
 class Signer:
-    """A signer for one purpose. HMAC's two hashes absorb the key once, beforehand (RFC 2104 §4);
-    ``hmac.digest`` absorbs it for each token, which took 4.5 times as long."""
+    """A signer for one purpose. The two hashes of HMAC are initialised with the key once (RFC 2104
+    §4); ``hmac.digest`` would do so for each token, which took 4.5 times as long."""
 
     def __init__(self, key: bytes, purpose: str) -> None:
         block = _derive_key(key, purpose).ljust(64, b"\0")
@@ -48,7 +48,7 @@ def get_signer(key: bytes, purpose: str) -> Signer:
 
 
 def _encode_text(text: str) -> bytes:
-    # A link may contain lone surrogates: they must be refused, not crash the page.
+    # A link may contain lone surrogates, which must be refused and not crash the page.
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -56,7 +56,7 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def sign_token(key: bytes, purpose: str, *fields: int | str) -> str:
-    """Return a token for `fields`: ASCII, safe in a URL, without padding.
+    """Return a token for `fields`. It is ASCII, safe in a URL, and without padding.
 
     Raises ValueError if a field holds a dot or is not ASCII, which is a bug of the caller."""
     body = ".".join(map(str, fields))
@@ -66,7 +66,7 @@ def sign_token(key: bytes, purpose: str, *fields: int | str) -> str:
 
 
 def verify_token(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
-    """Return the fields of a token that :func:`sign_token` made with this key for this purpose.
+    """Return the fields of a token, if :func:`sign_token` made it with this key for this purpose.
 
     The check takes the same time for every fault. Raises TokenError."""
     body, _, signature = token.rpartition(".")

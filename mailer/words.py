@@ -1,4 +1,4 @@
-"""Words folded for search, so that people find a text without typing it exactly.
+"""Fold words for search, so that people find a text without typing it exactly.
 
 Capitals, accents and the widths of letters make no difference, nor do Arabic's vowel signs,
 lengthening strokes and forms of alef; digits of every script are equal. A character that is neither
@@ -27,8 +27,8 @@ _SAME_LETTERS = str.maketrans(
         "\N{ARABIC TATWEEL}": "",
     }
 )
-"""Letters with several spellings. Alef with hamza or madda needs no line here: its sign is removed
-like any accent."""
+"""Letters with several spellings. Alef with hamza or madda needs no entry, since these signs are
+removed like accents."""
 
 _IGNORED_CATEGORIES = {"Mn", "Me", "Cf"}
 """Combining signs, and format characters: soft hyphens, joiners, direction marks."""
@@ -72,8 +72,8 @@ def fold_text(text: str) -> str:
 
 
 def join_distinct_words(text: str) -> str:
-    """Join the distinct words of `text`, without web and mail addresses. A word is part of the
-    result exactly if it is part of the folded text."""
+    """Join the distinct words of `text`, without web and mail addresses. The result contains a word
+    if and only if the folded text contains it."""
     return " ".join(dict.fromkeys(fold_text(_ADDRESSES.sub(" ", text)).split()))
 
 

@@ -9,7 +9,7 @@ from mailer.errors import InputError
 
 @lru_cache(maxsize=1)
 def list_zone_names() -> frozenset[str]:
-    """Return the names of all zones. They are read once, as reading walks the whole tz database."""
+    """Return the names of all zones. They are read once, since that walks the whole tz database."""
     return frozenset(available_timezones()) - {"localtime", "posixrules", "Factory"}
 
 
@@ -27,10 +27,11 @@ def get_zone(name: str, field: str = "") -> ZoneInfo:
 
 @lru_cache(maxsize=1)
 def list_inhabited_zones() -> tuple[str, ...]:
-    """Return the zones to offer people: inhabited places, without former names and ``Etc``.
+    """Return the zones to offer to people: zones of inhabited places, without former names and
+    ``Etc``.
 
-    Zones that differ only in a county's past (``America/Indiana/Vevay``) are represented by one
-    zone for each rule that its country follows from now on."""
+    If several zones of a country follow the same rule from now on and differ only in the past
+    (``America/Indiana/Vevay``), one zone represents them."""
     folder = resources.files("tzdata") / "zoneinfo"
     zone_names: list[str] = []
     seen_rules = set()

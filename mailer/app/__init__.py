@@ -1,8 +1,8 @@
-"""The only wiring: settings in, a :class:`Mailer` out.
+"""The wiring: builds a :class:`Mailer` from the settings.
 
-    mailer.py     settings, database and clock, and what is built from them
+    mailer.py     the class that joins settings, database and clock
     messages.py   messages of an edition, and previews
-    rendering.py  the renderer that verbs get
+    rendering.py  the renderer for verbs
 
 Rules stand beside their nouns (``mailer.editions``, ``mailer.releases`` …), as functions that take
 an open transaction.

@@ -1,4 +1,4 @@
-"""The office's mailer: settings, database and clock, and what is built from them."""
+"""The office's mailer: joins settings, database and clock."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # most commands need only a part of these: each method import
     from mailer.store import SqlTransaction
 
 MAX_ACTIVE_EDITIONS = 1000
-"""Editions that one run delivers side by side."""
+"""Editions that one run delivers at the same time."""
 
 
 def get_utc_now() -> datetime:
@@ -50,7 +50,7 @@ class Mailer:
 
     @property
     def renderer(self) -> Renderer:
-        """The renderer that verbs get, with the current settings."""
+        """The renderer for verbs, with the current settings."""
         from mailer.app.rendering import SettingsRenderer
 
         return SettingsRenderer(self.settings)
@@ -69,7 +69,7 @@ class Mailer:
         return timedelta(days=self.settings.retention.unconfirmed_days)
 
     def build_calendar(self, tx: SqlTransaction, digest: Digest) -> DigestCalendar:
-        """Return the calendar of one digest, by the office's observances and clock."""
+        """Return the calendar of one digest, with the office's observances and clock."""
         from mailer.digests.loading import load_calendar
 
         return load_calendar(tx, digest, self.read_observances(), self.clock())
@@ -104,7 +104,7 @@ class Mailer:
     def preview_edition(
         self, tx: SqlTransaction, edition: Edition, *, address: str = "", language: str = ""
     ) -> Preview:
-        """Compose a draft and return its mail; the arguments are those of ``build_preview``."""
+        """Compose a draft and return its mail. The arguments are those of ``build_preview``."""
         from mailer import editions
         from mailer.app import messages
 
@@ -127,13 +127,13 @@ class Mailer:
         at_once: bool = False,
         history: HistoryWatch | None = None,
     ) -> tuple[DeliveryProgress, list[DeliveryReport]]:
-        """Send what is due of editions that have begun, and return a report of each. With
-        `follow_new` other editions that have begun, or begin while this runs, are sent too; with
-        `at_once` deferred deliveries are tried at once. `history` is what earlier runs of a process
-        know to be committed.
+        """Send the due deliveries of editions that have started, and return a report of each
+        edition. With `follow_new`, all other started editions, and those that start while this
+        runs, are sent too. With `at_once`, deferred deliveries are tried at once. `history` is what
+        earlier runs of this process know to be committed.
 
         Raises RelayError, ConfigError, and HistoryWentBack if the database has lost what it had
-        confirmed; whatever happens, every row is on disk in its state."""
+        confirmed. In every case, the state of each row is on disk."""
         from mailer import editions, releases
         from mailer.actor import WORKER
         from mailer.delivery.history import HistoryWatch, check_plan_is_kept

@@ -13,7 +13,7 @@ from mailer.model.lists import MailingList
 from mailer.store import SqlTransaction
 
 EXAMPLE_ADDRESS = "nobody@example.org"
-"""The address of a preview that is made for no subscriber (RFC 2606)."""
+"""The address in a preview for no particular subscriber (RFC 2606)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Preview:
 def build_sender_profile(
     settings: Settings, edition: Edition, mailing_list: MailingList
 ) -> MessageProfile:
-    """Return what the settings and the list put into each message of an edition."""
+    """Return the data from the settings and the list that each message of an edition carries."""
     return MessageProfile(
         sender_name=settings.sender.name,
         sender_address=settings.sender.address,
@@ -78,9 +78,9 @@ def build_preview(
     address: str = "",
     language: str = "",
 ) -> Preview:
-    """Return a composed edition's mail as the subscriber of `address` would get it. Without an
-    address it is for a reader without a name who gets every story, in `language` or the edition's
-    own. Raises ComposeError, and Refused if the edition does not go to that address."""
+    """Return a composed edition's mail as the subscriber with `address` would get it. Without an
+    address, the mail is for a nameless reader who gets every story, in `language` or the edition's
+    own language. Raises ComposeError, and Refused if the edition does not go to that address."""
     templates = build_message_templates(settings, tx, edition)
     if not templates:
         raise ComposeError(
@@ -108,7 +108,7 @@ def build_preview(
 
 
 def _find_recipient(tx: SqlTransaction, edition: Edition, address: str) -> tuple[Recipient, str]:
-    """Return the recipient at an address, and the language in which they get the edition."""
+    """Return the recipient with an address, and the language in which they get the edition."""
     address = addresses.normalise_address(address)
     status = tx.outbox.get_recipient_status(edition, address)
     if status.delivery:

@@ -18,7 +18,7 @@ class SettingsRenderer:
 
     @property
     def sender_details(self) -> str:
-        """Everything that the settings put into a mail."""
+        """The parts of every mail that come from the settings."""
         return self._settings.sender_details
 
     def compose_edition(self, manuscript: Manuscript) -> Composition:

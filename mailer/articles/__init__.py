@@ -1,4 +1,4 @@
-"""Articles: one piece of content in one language. The slug names the story; translations share it.
+"""Articles: content in one language each. The slug names the story; translations share the slug.
 
     editing.py        add, edit, queue, withdraw and restore articles
     checks.py         what the fields of an article may hold
@@ -7,7 +7,7 @@
 
 The records are in `mailer/model/articles.py`, reading files belongs to `mailer/intake` and SQL to
 `mailer/store`. An article stays ``queued`` until it is withdrawn. Each digest has its own ledger of
-the stories it has run, so an article that one digest has run is still news to another.
+the stories that it has run, so a story that one digest has run is still new to another.
 """
 
 from mailer.articles.checks import (

@@ -1,4 +1,4 @@
-"""Boilerplate: an organisation's text about itself, which stands at the foot of every release.
+"""Boilerplate: an organisation's text about itself, printed at the foot of every release.
 
 Each organisation has one text in each language. The office's own organisation has the slug
 :data:`OWN_ORGANISATION`.
@@ -24,7 +24,7 @@ _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 def save_boilerplate(
     tx: Transaction, actor: Actor, boilerplate: Boilerplate
 ) -> tuple[Boilerplate, bool]:
-    """Save a boilerplate in place of the earlier one. Approved mails stay as they are.
+    """Save a boilerplate, replacing the earlier one. Approved mails stay as they are.
 
     Returns the boilerplate and whether anything changed. Raises InputError."""
     if not _SLUG.fullmatch(boilerplate.organisation) or len(boilerplate.organisation) > 60:

@@ -17,11 +17,12 @@ TITLE_LENGTH = 300
 SUMMARY_LENGTH = 1000
 
 EARLIEST, LATEST = datetime(1000, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001
-"""Between these dates every time zone can express every moment. They are naive, as a day more or
-less makes no difference."""
+"""Every moment between these dates can be expressed in every time zone. The dates are naive, as a
+day more or less makes no difference."""
 
 _NO_SOURCE = re.compile(r"""<img(\s+(?!src\b)[\w-]+(="[^"]*")?)*\s*/?>""")
-"""A picture in sanitised HTML, which writes attributes in small letters and double quotes."""
+"""A picture without an address in sanitised HTML, which has attributes in small letters and double
+quotes."""
 
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
@@ -107,12 +108,12 @@ def check_content(content: Content) -> Content:
 
 
 def check_text(text: str, field: str) -> None:
-    """Check that a text can be stored and mailed. Raises InputError for NUL (PostgreSQL 8.3) and
-    for halves of characters (lone surrogates)."""
+    """Check that a text can be stored and mailed. Raises InputError for NUL, which PostgreSQL
+    cannot store (manual, 8.3), and for lone surrogates, which are halves of characters."""
     if match := _NOT_TEXT.search(text):
         line = text.count("\n", 0, match.start()) + 1
         raise InputError(
-            f"line {line} holds U+{ord(match[0]):04X}, which is no character",
+            f"line {line} holds U+{ord(match[0]):04X}, which is not a character",
             field=field,
             hint="remove it",
         )

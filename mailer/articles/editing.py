@@ -52,10 +52,10 @@ def add_article(
 ) -> tuple[Article, ArticleOutcome]:
     """Add an article in `state`, or revise the article with its slug and language.
 
-    Content without a date (`dated` False) keeps the date that the article first came in with.
-    Content that is already stored changes nothing, whatever the article's state. New content does
-    not put a withdrawn article back into the queue: withdrawing was a decision, and only
-    :func:`restore_articles` reverses it. Unsent editions with the story fall back to draft.
+    If the content has no date (`dated` is False), the article keeps its first date. Content that is
+    already stored changes nothing, whatever the article's state. New content does not put a
+    withdrawn article back into the queue: withdrawing was a decision, which only
+    :func:`restore_articles` reverses. Unsent editions with the story return to draft.
 
     Returns the article and whether it was added, revised or left unchanged. Raises InputError."""
     content = check_content(content)
@@ -164,7 +164,8 @@ def _make_not_found(description: str) -> NotFound:
 
 
 def group_stories(articles: Iterable[Article]) -> list[Story]:
-    """Group articles into stories by slug, in the order in which each slug first comes."""
+    """Group articles into stories by slug. The order of the stories is that of their first
+    articles."""
     by_slug: dict[str, list[Article]] = {}
     for article in articles:
         by_slug.setdefault(article.slug, []).append(article)

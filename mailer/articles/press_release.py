@@ -1,9 +1,9 @@
 """Checks of a press release's own fields: subhead, quotes, notes to editors, press contacts, and
 the assets that journalists may use.
 
-The headline is the article's title, the standfirst its summary, the dateline its dateline. An
-organisation's boilerplate is stored once (``boilerplates.py``); a release names the organisations
-whose boilerplate it carries.
+The headline is the article's title, and the standfirst is its summary. An organisation's
+boilerplate is stored once (``boilerplates.py``); a release names the organisations whose
+boilerplate it carries.
 """
 
 import re
@@ -17,7 +17,7 @@ from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact,
 MAX_LINE_LENGTH = 300
 MAX_TEXT_LENGTH = 5000
 MAX_PARTS = 50
-"""The most quotes, contacts or assets that a release may have."""
+"""Maximum number of quotes, of contacts and of assets of a release."""
 
 _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}(?: ?(?:ext\.?|x) ?[0-9]{1,8})?")
 

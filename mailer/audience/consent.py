@@ -1,7 +1,7 @@
 """The log of consent: who agreed to which wording, when, and where they were asked.
 
 Entries are only ever added. An erasure removes the address from a person's entries and leaves its
-keyed hash, so that the office can still prove an agreement to a person who states the address.
+keyed hash. So the office can still prove an agreement if the person states the address.
 """
 
 from mailer import addresses

@@ -1,8 +1,8 @@
-"""Media contacts: subscribers who are journalists, as the press office knows them.
+"""Media contacts: subscribers who are journalists, with the press office's profiles of them.
 
-A contact is a subscriber first: on a private list, with an address, a language, a country and a
-time zone. The contact's profile adds the outlet and the beats that they write for, whether they may
-get embargoed releases early, and whether they welcome a call after a release.
+A contact is a subscriber to a private list, with an address, a language, a country and a time zone.
+The profile adds the outlet, the beats, whether the contact may get embargoed releases early, and
+whether they welcome a call after a release.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ def check_profile(profile: ContactProfile) -> ContactProfile:
 
 
 def normalise_beat(text: str) -> str:
-    """Return a beat, a subject that a journalist writes about, in canonical form. Raises
+    """Return a beat (a subject that a journalist writes about) in canonical form. Raises
     InputError."""
     line = check_line(text, "beat").casefold()
     if len(line) > LONGEST_BEAT:
@@ -51,7 +51,7 @@ def get_private_list(tx: Transaction, slug: str) -> MailingList:
     mailing_list = get_list(tx, slug)
     if mailing_list.visibility is not Visibility.PRIVATE:
         raise Refused(
-            f"{slug!r} is a public list, which anybody may join",
+            f"{slug!r} is a public list, which anyone may join",
             hint="add media contacts to a private list",
             next_steps=[NextStep("add_private_list")],
         )
@@ -129,7 +129,7 @@ def get_contact(tx: Transaction, subscriber: Subscriber) -> Contact:
 
 
 def remove_contact(tx: Transaction, actor: Actor, subscriber: Subscriber) -> Contact:
-    """Delete a subscriber's profile as a media contact. They stay a subscriber."""
+    """Delete a subscriber's profile as a media contact. The subscriber stays."""
     contact = get_contact(tx, subscriber)
     tx.subscribers.remove_contact(subscriber)
     return contact

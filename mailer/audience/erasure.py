@@ -13,7 +13,7 @@ from mailer.model.transaction import Transaction
 
 
 def collect_personal_data(tx: Transaction, subscriber: Subscriber) -> dict[str, Any]:
-    """Return all data stored about a person, as plain data with aware moments."""
+    """Return all data stored about a person, as dictionaries and lists with aware moments."""
     return {
         "address": subscriber.address,
         "name": subscriber.person.name,
@@ -69,9 +69,9 @@ def erase_person(
     """Erase a person: the subscriber, their open requests, and all their addresses, including
     earlier ones, in the log of consent, in suppressions and in deliveries.
 
-    A keyed hash of each address stays, which sign-up, import and the gate check. With `may_return`
-    no hash is suppressed, so that the person can sign up again. An address that now belongs to
-    another person is erased from this person's records only.
+    A keyed hash of each address stays, which sign-up, import and the gate check. With `may_return`,
+    the hashes are not suppressed, so that the person can sign up again. An address that now belongs
+    to another person is erased from this person's records only.
 
     Returns whether there was such a subscriber."""
     normal_address = addresses.normalise_address(address)
@@ -88,7 +88,7 @@ def erase_person(
     for own_address in own_addresses:
         tx.subscribers.erase_address(own_address)
     if subscriber is not None:
-        # These addresses have not been proved to be the subscriber's.
+        # Nothing proves that these addresses belong to the subscriber.
         tx.subscribers.erase_address_requests(subscriber)
         tx.subscribers.remove_subscriber(subscriber)
     if not may_return:
@@ -98,7 +98,7 @@ def erase_person(
 
 
 def get_subscriber_by_id(tx: Transaction, subscriber_id: int) -> Subscriber:
-    """Return the subscriber of a link. Raises NotFound if the subscriber was removed."""
+    """Return the subscriber that a link names. Raises NotFound if the subscriber was removed."""
     subscriber = tx.subscribers.find_subscriber_by_id(subscriber_id)
     if subscriber is None:
         raise NotFound("there is no such subscriber")

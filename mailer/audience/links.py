@@ -1,4 +1,4 @@
-"""The signed links in mails: they name a subscriber, a list and an edition.
+"""The signed links in mails, which name a subscriber, a list and an edition.
 
 Each link is signed for one purpose, so that a link to a page can't be used to unsubscribe. Links
 for unsubscribing never expire.
@@ -36,7 +36,8 @@ class MemberLink:
 
 @dataclass(frozen=True, slots=True)
 class ViewLink:
-    """An edition in one language, with the stories of a mask."""
+    """The target of a "view in browser" link: an edition in one language, with the stories in a bit
+    mask."""
 
     edition_id: int
     language: str
@@ -44,7 +45,7 @@ class ViewLink:
 
 
 def verify_member_link(key: bytes, purpose: LinkPurpose, token: str) -> MemberLink:
-    """Return the records that a link names. Raises TokenError, the same error for every fault."""
+    """Return the records that a link names. Raises the same TokenError for every fault."""
     return MemberLink(*_parse_numbers(tokens.verify_token(key, purpose, token), 3))
 
 

@@ -17,7 +17,7 @@ SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 def check_slug(slug: str, noun: str) -> str:
-    """Return `slug` if it can name a record and stand in a List-Id (RFC 2919 §2). Raises
+    """Return `slug` if it can name a record and be part of a List-Id (RFC 2919 §2). Raises
     InputError."""
     if not SLUG.fullmatch(slug) or len(slug) > 60:
         raise InputError(
@@ -60,7 +60,7 @@ def add_topic(
 
 def remove_topic_name(tx: Transaction, actor: Actor, slug: str, language: str) -> Topic:
     """Remove a topic's name in one language. Raises NotFound if there is no such name, InputError
-    for the last name."""
+    if it is the topic's only name."""
     topic = get_topic(tx, slug)
     tag = languages.normalise_tag(language)
     if tag not in topic.names:
@@ -85,7 +85,7 @@ def get_topic(tx: Transaction, slug: str) -> Topic:
 
 
 def get_topics(tx: Transaction, slugs: Sequence[str]) -> tuple[Topic, ...]:
-    """Return topics by slug, without repetition. Raises NotFound for the first unknown slug."""
+    """Return topics by slug, each once. Raises NotFound for the first unknown slug."""
     return tuple(get_topic(tx, slug) for slug in dict.fromkeys(slugs))
 
 
@@ -178,7 +178,7 @@ def get_list(tx: Transaction, slug: str) -> MailingList:
 
 
 def list_public_lists(tx: Transaction) -> list[MailingList]:
-    """Return the lists that anybody can sign up for."""
+    """Return the lists that anyone can sign up for."""
     return [
         mailing_list
         for mailing_list in tx.lists.list_mailing_lists()

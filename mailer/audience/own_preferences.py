@@ -61,7 +61,7 @@ def select_visible_lists(
     mailing_lists: Iterable[MailingList], memberships: Mapping[str, Membership]
 ) -> list[MailingList]:
     """Return the lists that a subscriber with these `memberships` may choose: those that they are
-    on, and those that anybody may join."""
+    on, and those that anyone may join."""
     return [
         mailing_list
         for mailing_list in mailing_lists

@@ -1,5 +1,5 @@
-"""Choices that subscribers make for themselves, or staff for them: topics, language and frequency
-on a list, pauses, resubscribing, and a new address."""
+"""Choices that subscribers make for themselves, or that staff make for them: topics, language and
+frequency on a list, pauses, resubscribing, and a new address."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -79,8 +79,9 @@ def pause_memberships(
     *,
     source: str = STAFF_SOURCE,
 ) -> datetime | None:
-    """Pause a subscriber's mails of these lists for a `duration`, or resume them at once if it is
-    None. The gate observes the pause from the commit on, even for editions that are being sent.
+    """Pause a subscriber's mails of these lists for `duration`, or resume them at once if
+    `duration` is None. Once this is committed, the gate observes the pause, even for editions that
+    are being sent.
 
     Returns the end of the pause."""
     if duration is not None and not timedelta() < duration <= LONGEST_PAUSE:
@@ -123,9 +124,9 @@ def restore_membership(
     *,
     source: str,
 ) -> Membership:
-    """Resubscribe a person who unsubscribed, with the topics that they had. Raises NotFound if the
-    person never was on the list, Refused if the address is suppressed or staff removed the person
-    from a private list."""
+    """Resubscribe a person who unsubscribed, with their earlier topics. Raises NotFound if the
+    person never was on the list. Raises Refused if the address is suppressed, or if staff removed
+    the person from a private list."""
     membership = find_membership(tx, subscriber, mailing_list.slug)
     if membership is None:
         raise NotFound(f"{subscriber.address} was not on the list {mailing_list.slug!r}")
@@ -199,15 +200,15 @@ def merge_subscribers(
     """Merge `duplicate` into `survivor`: the survivor's address stays, and the duplicate's links
     lead to the survivor.
 
-    On a list that both are on, the last event decides: if one of them unsubscribed after the other
-    had joined, the merged person is unsubscribed. Topics and tags are united; other fields of the
-    survivor win. Raises InputError if the two are the same person, Refused if the survivor's
+    If both are on the same list, the last event decides: if one of them unsubscribed after the
+    other had joined, the merged person is unsubscribed. Topics and tags are united; other fields of
+    the survivor win. Raises InputError if the two are the same person, Refused if the survivor's
     address is suppressed."""
     if duplicate.id == survivor.id:
         raise InputError("they are the same person already", field="address")
     if reason := tx.subscribers.find_suppression_reason(survivor.address):
         raise Refused(f"{survivor.address} must not be mailed ({reason})")
-    # In the order of their numbers, as imports lock them.
+    # Locked in the order of their numbers, as in imports, to avoid deadlocks.
     memberships_by_id = {
         subscriber.id: tx.subscribers.list_memberships(subscriber)
         for subscriber in sorted((duplicate, survivor), key=lambda subscriber: subscriber.id)
@@ -263,7 +264,8 @@ def _merge_memberships(survivor: Membership | None, duplicate: Membership) -> Me
 
 
 def _rank_by_last_change(membership: Membership) -> tuple[bool, datetime]:
-    """Rank memberships by their last event; a membership that was never confirmed comes first."""
+    """Return a sort key for memberships by their last event; memberships that were never confirmed
+    come first."""
     return membership.state is not MembershipState.PENDING, max(
         membership.joined_at, membership.left_at or membership.joined_at
     )

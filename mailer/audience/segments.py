@@ -1,6 +1,6 @@
 """Segments: saved filters over a list's members.
 
-A segment is a closed tree of fields and operators, never SQL text. People write it as a line::
+A segment is a tree of known fields and operators, never SQL text. People write it as one line::
 
     country = GB and (topic = diaspora or tag in (donor, trustee)) and not joined before 2026-01-01
 
@@ -12,9 +12,10 @@ Grammar (keywords in any case, values bare or in double quotes)::
     test   = field ("=" | "!=") value | field ["not"] "in" "(" value ("," value)* ")"
            | "joined" ("before" | "after") date
 
-Fields: topic (follows it: chose it, or chose none), language (as mailed), country, tag, frequency
-(every, weekly, monthly), joined (the day of joining the list, UTC; ``after`` means on that day or
-later); of media contacts outlet, beat, trust (trusted, untrusted) and follow_up (welcome, never).
+Fields: topic (the member chose it, or chose no topic and so gets all), language (of the member's
+mails), country, tag, frequency (every, weekly, monthly), joined (the day of joining the list, UTC;
+``after`` means on that day or later). For media contacts also: outlet, beat, trust (trusted,
+untrusted) and follow_up (welcome, never).
 """
 
 import re
@@ -41,13 +42,13 @@ from mailer.model.segments import (
 from mailer.model.transaction import Transaction
 
 MAX_FILTER_DEPTH = 50
-"""The deepest nesting of a filter."""
+"""Maximum nesting of a filter."""
 
 
 def save_segment(
     tx: Transaction, actor: Actor, slug: str, name: str, text: str, now: datetime
 ) -> Segment:
-    """Save a filter under a slug, in place of an earlier one. Raises InputError."""
+    """Save a filter under a slug, replacing an earlier one. Raises InputError."""
     check_slug(slug, "segment")
     return tx.segments.save_segment(slug, check_line(name, "name"), check_filter(tx, text), now)
 
@@ -240,7 +241,7 @@ def _check_value(field: FilterField, text: str) -> str:
         case FilterField.FREQUENCY | FilterField.TRUST | FilterField.FOLLOW_UP:
             words = [str(word) for word in FIELD_WORDS[field]]
             if text.lower() not in words:
-                raise InputError(f"{text!r} is none of {', '.join(words)}")
+                raise InputError(f"{text!r} is not one of {', '.join(words)}")
             return text.lower()
         case FilterField.OUTLET | FilterField.BEAT:
             return " ".join(text.split()).casefold()

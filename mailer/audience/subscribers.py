@@ -1,8 +1,8 @@
 """Subscribers, and their membership of lists.
 
-A person is one address. Each membership decides which mails they get, by its state, the topics
-chosen there (no topic means all topics) and a language. The membership of a person who unsubscribes
-stays stored, so that nothing brings the person back by accident.
+A person is identified by one address. Each membership decides which mails they get, by its state,
+the chosen topics (no topic means all topics) and a language. The membership of a person who
+unsubscribes stays stored, so that nothing brings the person back by accident.
 """
 
 from collections.abc import Iterable, Mapping
@@ -92,8 +92,8 @@ def subscribe_person(
 
     The log of consent records the `evidence`. A frequency that the list doesn't serve becomes every
     edition. Fields that `person` leaves empty keep their stored values. Raises Refused if the
-    address is suppressed, or if the person unsubscribed and `rejoin` does not state that they asked
-    to come back."""
+    address is suppressed, or if the person had unsubscribed and `rejoin` is False (True means that
+    they asked to come back)."""
     person = check_person(person)
     if reason := tx.subscribers.find_suppression_reason(person.address):
         raise Refused(
@@ -224,7 +224,7 @@ def unsubscribe_person(
     source: str = STAFF_SOURCE,
 ) -> Membership:
     """Unsubscribe a person from a list. Idempotent. Once this is committed, no further mail of the
-    list passes the gate for this person. Raises NotFound if the person never was on the list."""
+    list to this person passes the gate. Raises NotFound if the person never was on the list."""
     membership = find_membership(tx, subscriber, mailing_list.slug)
     if membership is None:
         raise NotFound(f"{subscriber.address} is not on the list {mailing_list.slug!r}")
@@ -247,7 +247,7 @@ def unsubscribe_person(
 def edit_subscriber(
     tx: Transaction, actor: Actor, address: str, changes: Mapping[str, Any]
 ) -> tuple[Subscriber, bool]:
-    """Change fields of a person. A new address goes through ``preferences.change_address`` instead.
+    """Change fields of a person. To change the address, use ``preferences.change_address``.
 
     Returns the person and whether anything changed."""
     subscriber = get_subscriber(tx, address)

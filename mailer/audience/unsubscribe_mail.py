@@ -1,7 +1,8 @@
 """Unsubscribing by mail: the mailto: URI that messages offer, and the mails that arrive there.
 
-``List-Unsubscribe`` (RFC 2369 §3.2) offers a mailto: URI whose subject holds the same token as the
-link beside it. Mail programs send the subject back unchanged, folded, encoded or after a "Re:".
+``List-Unsubscribe`` (RFC 2369 §3.2) contains a mailto: URI and a web link with the same token. The
+token is in the subject of the mailto: URI. Mail programs send that subject back unchanged, folded,
+encoded or after a "Re:".
 """
 
 import re
@@ -47,13 +48,13 @@ def extract_token(message: bytes) -> str:
         raise InputError(
             "it names no subscriber and no list",
             where="Subject",
-            hint="it must hold the words of List-Unsubscribe: unsubscribe, and a token",
+            hint="it must be the subject from List-Unsubscribe: 'unsubscribe' and a token",
         )
     return match[1]
 
 
 class UnsubscribeResult(NamedTuple):
-    """The subscriber and the list that they are unsubscribed from now; None for a record that no
+    """The subscriber, and the list from which they are now unsubscribed; None for a record that no
     longer exists. `already_unsubscribed`: the mail changed nothing."""
 
     subscriber: Subscriber | None

@@ -1,4 +1,4 @@
-"""The command line: thin commands, a file or package for each noun.
+"""The command line: thin commands, with a file or package for each noun.
 
 Exit codes: 0 done · 1 failed · 2 usage error · 3 configuration · 4 partly done · 5 refused. Data
 goes to stdout, notes and errors go to stderr. An error is one sentence that says what is wrong,
@@ -30,14 +30,14 @@ from mailer.cli.global_options import GLOBALS
 from mailer.errors import MailerError
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-"""The surrogates that Python makes of bytes of the command line that are not UTF-8 (PEP 383)."""
+"""Surrogates, which Python makes of bytes of the command line that are not UTF-8 (PEP 383)."""
 
 app = typer.Typer(
     name="mailer",
     cls=RootGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # importing Rich's help takes longer than all of `mailer --help`
+    rich_markup_mode=None,  # importing Rich's help takes longer than the rest of `mailer --help`
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Newsletters and press releases: composed once, approved, delivered without loss.\n\n"
     "Exit codes: 0 done, 1 failed, 2 usage error, 3 configuration, 4 partly done, 5 refused.",
@@ -98,7 +98,7 @@ def main() -> None:
         first_line = f"{type(error).__name__}: {error}".splitlines()[0]
         _exit_with_error(f"{first_line}; internal error; run with --debug for a traceback", 1)
     finally:
-        gc.freeze()  # collecting once more as the process ends takes a fifth of `topic list`
+        gc.freeze()  # garbage collection at exit takes a fifth of the time of `topic list`
 
 
 def _exit_with_error(message: str, exit_code: int) -> None:

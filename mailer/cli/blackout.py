@@ -29,7 +29,7 @@ def add_blackout(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Send nothing by any schedule on these days. Each schedule's free-day rule applies.
+    """Add days on which no schedule sends. Each schedule's --on-free-day rule applies to them.
 
     Example: mailer blackout add 2026-12-24 2027-01-03 --reason 'the office is closed'"""
     out = Output(json)

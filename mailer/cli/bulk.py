@@ -1,4 +1,4 @@
-"""Parts that commands for many rows share: progress, reports, dry runs in batches."""
+"""Parts that are shared by commands on many rows: progress, reports, dry runs in batches."""
 
 import csv
 import sys
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 MAX_LISTED = 20
 """Rows listed on the terminal; the report file has all of them."""
 MAX_STORED = 1000
-"""Rows, and names of passed-over columns, that are kept for JSON: memory does not grow with the
-file."""
+"""Maximum number of rows, and of names of ignored columns, that are kept for JSON, so that memory
+does not grow with the file."""
 
 _PROBLEMS = (RowOutcome.REFUSED, RowOutcome.SKIPPED)
 _NOTABLE = (*_PROBLEMS, RowOutcome.ADDED, RowOutcome.UPDATED)
@@ -31,18 +31,18 @@ BeginTransaction = Callable[[], "AbstractContextManager[SqlTransaction]"]
 
 
 class _BatchRollbackError(Exception):
-    """Leaves the transaction of a dry run."""
+    """Ends a dry run's transaction, so that it is rolled back."""
 
 
 @contextmanager
 def open_transactions(
     mailer: "Mailer", out: Output, *, dry_run: bool
 ) -> Iterator[BeginTransaction]:
-    """Give a function that opens a transaction for each batch.
+    """Return a function that opens a transaction for each batch.
 
-    A dry run undoes each batch: one transaction for all would keep others from writing, even
-    readers who unsubscribe. So a dry run does not see that an address comes again in a later
-    batch."""
+    A dry run rolls back each batch separately. A single transaction would block all other writers,
+    even readers who unsubscribe. As a result, a dry run does not notice an address that is repeated
+    in a later batch."""
     if not dry_run:
         yield mailer.store.begin
         return
@@ -58,14 +58,14 @@ def open_transactions(
 
 
 class ProgressBar:
-    """A progress bar on a terminal; nothing is shown elsewhere."""
+    """A progress bar, which is shown only on a terminal."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
 
     def update_progress(self, done: float, description: str) -> None:
-        """Show how much is done, and of what."""
+        """Show how many rows are done."""
         self._progress.update(self._task, completed=done, description=description)
 
 
@@ -85,8 +85,8 @@ def open_progress_bar(total: float | None, description: str) -> Iterator[Progres
 
 
 class RowTally:
-    """The outcomes of a file's rows: counted, the first problems listed, and all of them written to
-    the report if one is requested."""
+    """Counts the outcomes of a file's rows, keeps the first problems for the terminal, and writes
+    all outcomes to the report file if one is requested."""
 
     def __init__(
         self, stack: ExitStack, report: Path | None, outcomes: Iterable[RowOutcome] = RowOutcome
@@ -99,7 +99,7 @@ class RowTally:
         self._writer = _open_report(stack, report) if report else None
 
     def add_results(self, results: Iterable[RowResult], passed_over: Mapping[str, int]) -> None:
-        """Count the rows of a batch, and what was passed over in it."""
+        """Count the rows of a batch, and the columns that were ignored in it."""
         for row_result in sorted(results, key=lambda result: result.line):
             self.row_count += 1
             self.counts[row_result.outcome] += 1
@@ -138,7 +138,7 @@ class RowTally:
             hidden_count = self._notable_count - MAX_LISTED
             out.print_note(f"… and {hidden_count} more lines; --report FILE lists all of them")
         for name, count in self.passed_over.most_common(MAX_LISTED):
-            out.print_note(f"not taken over: {name}" + (f" ({count} rows)" if count else ""))
+            out.print_note(f"ignored: {name}" + (f" ({count} rows)" if count else ""))
         if self.counts[RowOutcome.REFUSED]:
             raise PartlyDone(
                 f"{self.counts[RowOutcome.REFUSED]} rows were refused",
@@ -161,7 +161,8 @@ def _open_report(stack: ExitStack, path: Path) -> Any:
 
 
 def write_file_atomically(path: Path, write: Callable[[TextIO], int]) -> int:
-    """Write a file whole or not at all, unreadable to other users: it holds people's data.
+    """Write a file whole or not at all. Only the user can read the file, since it holds people's
+    data.
 
     Returns what `write` returns. Raises InputError if the file can't be written."""
     part = path.with_name(f".{path.name}.part")

@@ -13,7 +13,7 @@ from mailer.cli.output import Output
 
 def catch_mail(
     folder: Annotated[
-        Path, typer.Argument(help="The folder that gets a file for each message.")
+        Path, typer.Argument(help="The folder in which each message becomes a file.")
     ] = Path("mail"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")] = 2525,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Groups of commands: how their help is laid out, and how the root imports them when they run.
+"""Groups of commands, with the layout of their help. The root imports a group when it runs.
 
 The root group knows each command by name, help and panel from a table (`commands.py`). Listing,
 completing and misspelling a command therefore imports no command module.
@@ -16,14 +16,14 @@ from typer.main import get_command, get_group
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 MAX_HELP_LINE = 200
-"""Characters of a command's first sentence that its group lists, on as many lines as they need."""
+"""Maximum length of the first sentence of a command's help in the list of its group."""
 
 _EXAMPLE = re.compile(r"^Example:", re.MULTILINE)
 
 
 class CommandEntry(NamedTuple):
-    """A command of the root: where it is defined (``module:attribute`` below ``mailer.cli``), the
-    panel that lists it, and its line of help."""
+    """A command of the root: its place (``module:attribute`` below ``mailer.cli``), the panel that
+    lists it, and its line of help."""
 
     name: str
     target: str
@@ -32,7 +32,7 @@ class CommandEntry(NamedTuple):
 
 
 class ExampleCommand(TyperCommand):
-    """A command whose example stays on lines of its own, so that it can be copied."""
+    """A command whose example is not re-wrapped in help, so that it can be copied."""
 
     def __init__(self, name: str | None, **attributes: Any) -> None:
         # Click doesn't wrap a paragraph that begins with a line of \b.
@@ -44,7 +44,7 @@ class PanelGroup(TyperGroup):
     """A group whose help lists its commands by panel, in the order in which they were added."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write one section for each panel, with the help in one column throughout."""
+        """Write one section for each panel. The help texts of all sections form one column."""
         commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
         width = max(map(len, commands), default=0)
         panels: dict[str, list[tuple[str, str]]] = {}
@@ -67,12 +67,12 @@ class CommandGroup(typer.Typer):
     def command(
         self, *arguments: Any, **options: Any
     ) -> Callable[[CommandFunction], CommandFunction]:
-        """Register a command whose example is not re-wrapped in help."""
+        """Register a function as an `ExampleCommand` of this group."""
         return super().command(*arguments, **{"cls": ExampleCommand, **options})
 
 
 class LazyCommand(TyperCommand):
-    """Stands for a command of the root until it runs or its words are completed."""
+    """A stand-in for a command of the root, until the command runs or its words are completed."""
 
     def __init__(self, entry: CommandEntry) -> None:
         super().__init__(
@@ -98,5 +98,6 @@ class LazyCommand(TyperCommand):
         return command
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
-        """Make the context of the command itself: the group goes on with that."""
+        """Load the real command and make its context, so that the group runs the real command
+        instead of this stand-in."""
         return self.load_command().make_context(info_name, args, parent, **extra)

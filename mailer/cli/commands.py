@@ -1,4 +1,4 @@
-"""The table of commands: one line each, in the order in which work is done."""
+"""The table of commands, in the order in which people usually need them."""
 
 from mailer.cli.command_groups import CommandEntry, LazyCommand, PanelGroup
 
@@ -12,10 +12,10 @@ ADMIN = "Admin"
 
 COMMANDS = (
     CommandEntry(
-        "topic", "topic:app", CONTENT, "Topics: what articles are about and subscribers choose."
+        "topic", "topic:app", CONTENT, "Topics: subjects of articles, which subscribers choose."
     ),
     CommandEntry(
-        "article", "article:app", CONTENT, "Articles: pieces of content, one for each language."
+        "article", "article:app", CONTENT, "Articles: the content of mails, each in one language."
     ),
     CommandEntry(
         "source", "source:app", CONTENT, "Sources: feeds, sites and folders that bring articles."
@@ -43,7 +43,7 @@ COMMANDS = (
         "explain",
         "explain:explain_delivery",
         SENDING,
-        "Say in one sentence why a person got an edition, or did not.",
+        "Explain in one sentence why a person got an edition or did not get it.",
     ),
     CommandEntry("schedule", "schedule:app", CALENDAR, "Schedules: when a digest is sent."),
     CommandEntry(
@@ -60,10 +60,13 @@ COMMANDS = (
     ),
     CommandEntry("release", "release:app", PRESS, "Press releases: from a file to journalists."),
     CommandEntry(
-        "embargo", "embargo:app", PRESS, "Embargoes: stories that nobody may publish yet."
+        "embargo", "embargo:app", PRESS, "Embargoes: stories that must not be published yet."
     ),
     CommandEntry(
-        "worker", "worker:run_worker", SERVER, "Run the process that keeps time and delivers."
+        "worker",
+        "worker:run_worker",
+        SERVER,
+        "Run the process that keeps the calendar and delivers.",
     ),
     CommandEntry(
         "status",

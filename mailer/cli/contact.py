@@ -26,17 +26,17 @@ Beats = Annotated[
 ]
 TrustedOption = Annotated[
     bool | None,
-    typer.Option("--trusted/--untrusted", help="They get embargoed releases early, or not."),
+    typer.Option("--trusted/--untrusted", help="Trust them with embargoed releases, or not."),
 ]
 FollowUpOption = Annotated[
     bool | None,
     typer.Option(
-        "--follow-up/--no-follow-up", help="They may be asked about a release afterwards, or not."
+        "--follow-up/--no-follow-up", help="Allow asking them about a release afterwards, or not."
     ),
 ]
 Note = Annotated[str | None, typer.Option(help="A note for colleagues.")]
 BATCH_SIZE = 200
-"""Rows of one transaction of an import."""
+"""Rows that an import saves in one transaction."""
 
 
 @app.command("add")
@@ -131,8 +131,8 @@ def import_contacts(
 
     Columns: email, name, outlet, beats, country, language, time zone, trusted, do not follow up,
     note. Separate beats by semicolons: health; work. The columns trusted and do not follow up hold
-    yes or no; empty means no. Fields without a column stay as they are. Of two lines with one
-    address, the first counts. People who left the list stay off it.
+    yes or no; empty means no. If the file lacks a column, that field stays as it is. If two lines
+    have the same address, the first counts. People who left the list stay off it.
 
     Example: mailer contact import journalists.csv --list press --dry-run"""
     from mailer.app import open_mailer
@@ -263,8 +263,7 @@ def edit_contact(
 ) -> None:
     """Change a media contact.
 
-    A contact who is no longer trusted gets no advance copy from now on, not even of one that is
-    being sent.
+    A contact who is no longer trusted gets no advance copy from now on, even if one is being sent.
 
     Example: mailer contact edit ana@example.org --untrusted"""
     out = Output(json)

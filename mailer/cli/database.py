@@ -10,7 +10,7 @@ app = CommandGroup(help="The database and its schema.")
 
 @app.command("status")
 def show_revision(json: JsonOption = False) -> None:
-    """Show where the database is, and its schema's revision.
+    """Show the place of the database and the revision of its schema.
 
     Example: mailer database status"""
     from mailer.store import Store
@@ -28,7 +28,7 @@ def show_revision(json: JsonOption = False) -> None:
 
 @app.command("upgrade")
 def upgrade_database(json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Upgrade the schema to this program's, in one transaction. Back the database up first.
+    """Upgrade the schema to this program's version, in one transaction. Back up the database first.
 
     Example: mailer database upgrade"""
     from mailer.store import Store

@@ -26,8 +26,8 @@ app = CommandGroup(help="Deliveries: one edition to one address each.")
 in_doubt_app = CommandGroup(
     help="Deliveries in doubt: it is unknown whether the relay accepted the message.\n\n"
     "The connection was lost, or the process died, after the message was sent and before the "
-    "relay's reply was on disk. An edition whose policy is to resend sends them when it is sent "
-    "again.",
+    "relay's reply was on disk. If the edition's rule is to resend, they are sent when the "
+    "edition is sent again.",
 )
 app.add_typer(in_doubt_app, name="in-doubt")
 
@@ -134,8 +134,8 @@ def list_in_doubt(
             if worker_id in dead_worker_ids
         ):
             Output(json).print_note(
-                f"{lost_count} more were on the wire when their process died: the next "
-                "`mailer send` counts them and follows their edition's policy"
+                f"{lost_count} more were on the wire when their process died; the next `mailer "
+                f"send` marks them as in doubt and follows the edition's rule"
             )
 
 
@@ -147,7 +147,7 @@ def retry_in_doubt(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue an edition's deliveries in doubt again, whatever its rule; then `mailer send` it.
+    """Queue an edition's deliveries in doubt again, whatever its rule says.
 
     Some of these people may get the edition twice.
 
@@ -174,7 +174,7 @@ def mark_as_sent(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Count an edition's deliveries in doubt as sent: none of them is sent again.
+    """Count an edition's deliveries in doubt as sent, so that none is sent again.
 
     Some of these people may not have got the edition.
 

@@ -1,4 +1,4 @@
-"""``mailer demo``: a made-up office that sends real mail, on this machine only."""
+"""``mailer demo``: a made-up office that sends real mail, but only on this machine."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,8 @@ def show_demo(
 ) -> None:
     """Run a made-up office on this machine.
 
-    Its Migrants Day digest and a press release go over real SMTP to a relay that stores them.
+    The office sends its Migrants Day digest and a press release over real SMTP to a relay that
+    stores them.
 
     Example: mailer demo --folder /tmp/demo"""
     from mailer.cli.schedule.preview import describe_occurrence, print_occurrences
@@ -71,7 +72,7 @@ def show_demo(
 
 
 def build_missing_error(error: ImportError) -> ConfigError:
-    """Build the error of a demo whose packages are not installed."""
+    """Build the error for packages of the demo that are not installed."""
     return ConfigError(
         f"the packages for the demo are not installed ({error.name} is missing)",
         hint="install them with `pip install 'pressmail[demo]'`",

@@ -22,7 +22,7 @@ app = CommandGroup(help="Digests: standing orders for editions.")
 Approvers = Annotated[
     list[str] | None,
     typer.Option(
-        help="An address to ask for approval; repeatable; default: those of the settings."
+        help="An address to ask for approval; repeatable; default: the addresses in the settings."
     ),
 ]
 Watchers = Annotated[
@@ -37,19 +37,19 @@ Topics = Annotated[
 
 NAME_HELP = "The name that readers see."
 SEGMENT_HELP = "Only members in this segment; empty: the whole list."
-TEMPLATE_HELP = "A folder of templates/email."
-SUBJECT_HELP = "A template, such as '{{ edition.name }}: {{ lead_title }}'."
-LANGUAGE_HELP = "Fallback language for readers in whose language there is no translation."
+TEMPLATE_HELP = "The template: a folder below templates/email."
+SUBJECT_HELP = "The subject, as a template: '{{ edition.name }}: {{ lead_title }}'."
+LANGUAGE_HELP = "Fallback language for readers in languages without a translation."
 FEWEST_HELP = "Minimum stories; with fewer, the edition counts as empty."
-MOST_HELP = "Maximum stories; others wait for the next edition."
-WHEN_EMPTY_HELP = "Skip an empty edition, or hold it for a person."
+MOST_HELP = "Maximum stories; the rest wait for the next edition."
+WHEN_EMPTY_HELP = "Skip an empty edition, or put it on hold for a person."
 FREQUENCY_HELP = "Only members who chose this frequency get it."
-ARCHIVE_HELP = "Show its editions in the public archive, or not."
+ARCHIVE_HELP = "Show its editions in the list's archive, or keep them private."
 APPROVAL_HELP = "Required approval: none, anyone, or someone who is not an author."
-WHEN_LATE_HELP = "If the approval comes too late: wait for it, or return to draft."
+WHEN_LATE_HELP = "Without approval in time, wait for it, or return the edition to draft."
 REMIND_HELP = "Remind approvers this long before the send time: 4h; repeatable; empty: never."
 GRACE_HELP = "How late an edition may still be sent after the worker was down."
-SEND_TIME_HELP = "Use the office's clock, or each reader's."
+SEND_TIME_HELP = "Send by the office's clock, or by each reader's own."
 
 
 @app.command("add")
@@ -202,7 +202,7 @@ def edit_digest(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Change a digest. Editions that it has made stay as they are.
+    """Change a digest. Its existing editions stay as they are.
 
     Example: mailer digest edit weekly --most 10"""
     options = {
@@ -242,7 +242,7 @@ def assemble_edition(
 ) -> None:
     """Make an edition of the stories that this digest has not run yet.
 
-    If there are too few, the edition is recorded as skipped or on hold, with the reason.
+    If there are too few stories, the edition is recorded as skipped or on hold, with the reason.
 
     Example: mailer digest assemble weekly"""
     out = Output(json)

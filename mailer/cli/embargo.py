@@ -1,4 +1,4 @@
-"""``mailer embargo``: stories that nobody may publish yet."""
+"""``mailer embargo``: stories that must not be published yet."""
 
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from mailer.store import SqlTransaction
 
 DETAIL_LENGTH = 80
-"""Characters of a detail that the log shows in a table."""
+"""Maximum length of a detail in the log's table."""
 
-app = CommandGroup(help="Embargoes: stories that nobody may publish yet.")
+app = CommandGroup(help="Embargoes: stories that must not be published yet.")
 
 ReasonOption = Annotated[str, typer.Option(help="The reason, for the log.")]
 
@@ -38,9 +38,8 @@ def set_embargo(
 ) -> None:
     """Put a story under embargo, or move its embargo to another time.
 
-    Moving an embargo stops every mail that states the old time: editions not yet sent are drafts
-    again, and advance copies that are being sent are paused. The worker sends the release at the
-    new time.
+    Moving an embargo stops every mail that states the old time. Editions not yet sent return to
+    draft, and advance copies being sent are paused. The worker sends the release at the new time.
 
     Example: mailer embargo set open-day '2026-12-18 00:01' --zone Europe/London"""
     out = Output(json)
@@ -57,7 +56,8 @@ def set_embargo(
 
 
 def _note_recipients(tx: "SqlTransaction", out: Output, embargo: Embargo) -> None:
-    """Note how many recipients have the story without an embargo, or with another than now."""
+    """Note how many recipients have the story without an embargo, or with an embargo that differs
+    from the present one."""
     without_embargo, with_old_time = tx.embargoes.count_recipients(embargo.slug, embargo.ends_at)
     if embargo.lifted_at:
         if with_old_time:
@@ -91,7 +91,7 @@ def lift_embargo(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """End an embargo at once: the story's page opens, and waiting editions are sent.
+    """End an embargo at once. The story's page opens, and waiting editions are sent.
 
     Example: mailer embargo lift open-day --reason "it is out elsewhere"
     """
@@ -117,7 +117,7 @@ def _note_effect(out: Output, effect: EmbargoEffect, embargo: Embargo) -> None:
 
 @app.command("list")
 def list_embargoes(json: JsonOption = False) -> None:
-    """List embargoes, the next to end first.
+    """List embargoes; the next to end comes first.
 
     Example: mailer embargo list"""
     with open_for_reading() as (mailer, tx):
@@ -145,7 +145,7 @@ def list_embargoes(json: JsonOption = False) -> None:
 
 @app.command("log")
 def show_log(slug: StorySlug, json: JsonOption = False) -> None:
-    """Show an embargo's log: who set or moved it, what it refused, who opened its private page.
+    """Show an embargo's log: who changed it, what it held back, and who opened an advance copy.
 
     --json shows long details in full.
 

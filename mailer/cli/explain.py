@@ -1,4 +1,4 @@
-"""``mailer explain``: why a person got an edition, or did not."""
+"""``mailer explain``: why a person got an edition or did not get it."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ def explain_delivery(
     address: Annotated[str, typer.Argument(help="The person's mail address.")],
     json: JsonOption = False,
 ) -> None:
-    """Say in one sentence why a person got an edition, or did not.
+    """Explain in one sentence why a person got an edition or did not get it.
 
     Example: mailer explain 3 ana@example.org"""
     from mailer import editions, outbox

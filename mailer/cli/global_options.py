@@ -1,4 +1,4 @@
-"""The options that stand before the command: `mailer --database office.db topic list`."""
+"""The options before the command, as in `mailer --database office.db topic list`."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -13,14 +13,16 @@ from mailer.errors import ConfigError
 
 
 def prepare_folder(
-    folder: Annotated[Path, typer.Argument(help="The folder; it is made if missing.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(help="The folder; it is created if it does not exist.")
+    ] = Path(),
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Prepare a folder: settings, secret key and database.
 
-    The folder gets config/mailer.toml, a secret key (mode 0600) and a database. Files that exist
-    stay as they are.
+    The folder gets config/mailer.toml, a secret key (mode 0600) and a database. Existing files stay
+    as they are.
 
     Example: mailer init my-office"""
     from mailer import config
@@ -73,7 +75,7 @@ def prepare_folder(
 
 
 def _write_new_file(path: Path, data: bytes, mode: int) -> None:
-    """Write a new file, whole or not at all, with these rights from its first byte on."""
+    """Write a new file, whole or not at all. The file has the given mode from its first byte on."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -19,10 +19,11 @@ Slug = Annotated[str, typer.Argument(help="The list's slug: small letters, digit
 
 
 def _check_name(name: str) -> None:
-    """Check that a name is not written as a topic's, one for each language. Raises InputError."""
+    """Check that a name is not written as LANGUAGE=NAME, like a topic's names. Raises
+    InputError."""
     if re.match(r"[A-Za-z]{2,3}(-\w+)*=", name):
         raise InputError(
-            f"readers would see {name!r} as it is: a list has one name for all languages",
+            f"readers would see {name!r} unchanged: a list has one name for all languages",
             where="--name",
             hint="give it once, without a language",
         )
@@ -38,7 +39,7 @@ def add_list(
     ] = "",
     visibility: Annotated[
         Visibility,
-        typer.Option(help="Anyone may join a public list, only staff add to a private one."),
+        typer.Option(help="Anyone may join a public list; only staff add people to a private one."),
     ] = Visibility.PUBLIC,
     time_zone: Annotated[str, typer.Option(help="Time zone of members who gave none.")] = "",
     welcome: Annotated[
@@ -122,7 +123,7 @@ def edit_list(
     ] = None,
     visibility: Annotated[
         Visibility | None,
-        typer.Option(help="Anyone may join a public list, only staff add to a private one."),
+        typer.Option(help="Anyone may join a public list; only staff add people to a private one."),
     ] = None,
     time_zone: Annotated[
         str | None,

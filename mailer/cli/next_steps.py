@@ -1,4 +1,4 @@
-"""Errors as the command line words them: options for fields, commands for next steps."""
+"""Wording of errors for the command line: options instead of fields, commands for next steps."""
 
 import shlex
 
@@ -118,7 +118,7 @@ COMMANDS_BY_ACTION = {
     "upgrade_database": "mailer database upgrade",
     "upgrade_program": "pip install --upgrade pressmail",
 }
-"""The command of each action. A word in braces is a fact of the step."""
+"""The command for each action. Words in braces are replaced by the step's facts."""
 
 OPTIONS_BY_ACTION = {
     "act_as_another_person": "--by NAME",
@@ -127,10 +127,11 @@ OPTIONS_BY_ACTION = {
     "map_column": "--map HEADER={content}",
     "rejoin": "--rejoin",
 }
-"""Actions that are an option of the command that failed."""
+"""Actions that are done with an option of the command that failed."""
 
 LOOKING_UP = ("list_", "preview_", "show_")
-"""Beginnings of actions that change nothing: the command line says "see", not "use"."""
+"""Beginnings of the names of actions that change nothing. For these the hint says "see", not
+"use"."""
 
 OPTIONS_BY_FIELD = {
     "approvers": "--approver",
@@ -154,7 +155,7 @@ OPTIONS_BY_FIELD = {
     "topics": "--topic",
     "watchers": "--watcher",
 }
-"""Options that are spelled differently from their field."""
+"""Options whose names differ from the name of their field."""
 
 ARGUMENT_FIELDS = frozenset(
     {
@@ -162,7 +163,7 @@ ARGUMENT_FIELDS = frozenset(
         "number", "occurrence", "place", "rule", "slug", "text", "until",
     }
 )  # fmt: skip
-"""Fields that commands take as an argument or read from a file: named by their words."""
+"""Fields that are arguments or come from a file. Errors name them in words, not as options."""
 
 
 def describe_error(error: MailerError) -> str:
@@ -206,7 +207,7 @@ def describe_step(step: NextStep) -> str:
 
 
 class _Facts(dict[str, str]):
-    """The facts of a step. A missing fact is written as the word for it, in capitals."""
+    """The facts of a step. For a missing fact, the command shows its name in capitals."""
 
     def __missing__(self, name: str) -> str:
         return name.upper()

@@ -71,7 +71,7 @@ def import_observances(
 ) -> None:
     """Add the all-day events of an iCalendar file to config/observances.toml.
 
-    Yearly events are saved as a rule, single events for their year. Observances that exist stay as
+    A yearly event is saved as a rule, a single event for its year. Existing observances stay as
     they are; events that can't be saved are listed.
 
     Example: mailer observance import days.ics --dry-run"""

@@ -13,13 +13,13 @@ from mailer.lines import replace_control
 from mailer.plain_data import to_plain_data
 
 PIPE_WIDTH = 200
-"""Columns of a table that goes into a file or a pipe."""
+"""Width in characters of a table that is written to a file or a pipe."""
 
 error_console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def format_moment(value: datetime | None) -> str:
-    """Format a moment for people, with its weekday and zone; no moment gives no text."""
+    """Format a moment for people, with its weekday and zone. Return an empty string for None."""
     return f"{value:%a %d %b %Y %H:%M} UTC" if value else ""
 
 
@@ -29,7 +29,7 @@ def print_error(message: str) -> None:
 
 
 class Output:
-    """Prints data as people or as scripts read it."""
+    """Prints data in a form for people, or as JSON for scripts."""
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
@@ -48,8 +48,8 @@ class Output:
         *,
         empty: str = "nothing yet",
     ) -> None:
-        """Print `data` as JSON, or `rows` under `columns` (title to side: left or right). If there
-        is no data, `empty` tells people what to do."""
+        """Print `data` as JSON, or `rows` as a table. `columns` maps each title to its alignment,
+        left or right. If there is no data, `empty` tells people what to do."""
         if self.as_json:
             self.print_json(data)
             return
@@ -67,7 +67,8 @@ class Output:
         self._console.print(table)
 
     def print_record(self, data: Any, message: str = "") -> None:
-        """Print a record as JSON, or `message`, or without one its fields line by line."""
+        """Print a record as JSON, or print `message`; without a message, print the fields line by
+        line."""
         message = replace_control(message)
         if self.as_json:
             self.print_json(data)
@@ -90,7 +91,7 @@ class Output:
 
 
 def _format_cell(value: Any) -> str:
-    """Format `value` for a terminal, which would obey control characters."""
+    """Format `value` for a terminal, without control characters, which the terminal would obey."""
     if isinstance(value, datetime):
         return format_moment(value)
     if value is None:

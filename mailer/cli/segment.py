@@ -13,8 +13,9 @@ from mailer.model.segments import All, Segment
 
 app = CommandGroup(
     help="Segments: saved filters over a list's members.\n\n"
-    "Fields: topic, language, country, tag, frequency, joined before/after DAY, and of media "
-    "contacts outlet, beat, trust, follow_up; and, or, not, (…), in (a, b).",
+    "Fields: topic, language, country, tag, frequency, joined before/after DAY; for media "
+    "contacts also outlet, beat, trust, follow_up. Combine conditions with and, or, not and "
+    "parentheses; in (a, b) matches any of several values.",
 )
 
 Slug = Annotated[str, typer.Argument(help="The segment's slug.")]

@@ -55,7 +55,7 @@ def send_editions(
         ),
     ] = False,
     now: Annotated[
-        bool, typer.Option("--now", help="Also try deferred deliveries at once.")
+        bool, typer.Option("--now", help="Also retry deferred deliveries at once.")
     ] = False,
     progress: ProgressOption = ProgressStyle.BAR,
     *,
@@ -65,12 +65,12 @@ def send_editions(
 ) -> None:
     """Send approved editions, or continue interrupted ones.
 
-    Editions share the connections: urgent ones get most, and none waits for another to end. The
-    command runs in the foreground until every due delivery has been tried once. Deliveries that the
-    relay defers are tried again by later runs: after 5, 10 and 30 minutes, 1 and 2 hours, then
-    every 3 hours, for five days. Ctrl-C or SIGTERM finishes the messages on the wire and returns
-    the rest to the queue; a second signal stops at once, and leaves the messages on the wire in
-    doubt.
+    Editions share the connections: urgent editions get most of them, and no edition waits for
+    another to end. The command runs in the foreground until every due delivery has been tried once.
+    Deliveries that the relay defers are tried again by later runs: after 5, 10 and 30 minutes, 1
+    and 2 hours, then every 3 hours, for five days. Ctrl-C or SIGTERM finishes the messages on the
+    wire and returns the rest to the queue; a second signal stops at once, and leaves the messages
+    on the wire in doubt.
 
     Example: mailer send 3"""
     if bool(numbers) is all_:
@@ -143,7 +143,7 @@ def deliver_editions(
 
 
 def _note_waiting_editions(tx: "SqlTransaction", out: Output) -> None:
-    """Note the editions that --all does not send, though people might expect it to."""
+    """Note the editions that people might expect --all to send, but that it does not send."""
     from mailer.app import MAX_ACTIVE_EDITIONS
 
     for state, next_step in (
@@ -210,7 +210,7 @@ def summarise_progress(progress: "DeliveryProgress") -> dict[str, Any]:
 def _show_progress(
     style: ProgressStyle, out: Output
 ) -> "Iterator[Callable[[DeliveryProgress], None]]":
-    """Give the function that a run calls with its progress."""
+    """Return the function that a run calls to report its progress."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bar
 

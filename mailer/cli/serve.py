@@ -17,7 +17,7 @@ def serve_pages(
     """Serve the public pages until stopped.
 
     The pages are sign-up, preferences, unsubscribing, the archive and press releases. Links in
-    mails lead to web.base_url of the settings: a proxy there passes requests on to this process.
+    mails lead to the address in web.base_url, where a proxy passes requests on to this process.
     `mailer worker` sends the mails that the pages ask for.
 
     Example: mailer serve --port 8000"""

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 def stop_on_signal(
     on_first: Callable[[], None], on_repeat: Callable[[int], None], merge_seconds: float = 0.0
 ) -> Iterator[threading.Event]:
-    """Give an event that the first SIGINT or SIGTERM sets.
+    """Provide an event that the first SIGINT or SIGTERM sets.
 
     `on_first` is called after that; each later signal calls `on_repeat` with its number. Signals
-    within `merge_seconds` of the first count as one: supervisors signal a process and its group."""
+    within `merge_seconds` of the first count as one, since supervisors may signal both a process
+    and its group."""
     stop = threading.Event()
     first_at = 0.0
 

@@ -33,9 +33,7 @@ def add_source(
     every: Annotated[str, typer.Option(help="How often the worker polls it: 5m to 7d.")] = "30m",
     queue: Annotated[
         bool,
-        typer.Option(
-            "--queue", help="Queue its articles; default: they are drafts until staff queue them."
-        ),
+        typer.Option("--queue", help="Queue its articles at once; default: make drafts."),
     ] = False,
     kind: Annotated[
         ArticleKind, typer.Option(help="Kind of articles that state none.")
@@ -53,7 +51,7 @@ def add_source(
 ) -> None:
     """Add a source, which `mailer worker` polls.
 
-    Articles arrive as drafts, for staff to queue with `mailer article queue`; --queue queues them
+    Its articles become drafts, which staff queue with `mailer article queue`; --queue queues them
     at once. Only addresses on the public internet are fetched.
 
     Example: mailer source add our-site --wordpress https://www.example.org/ --every 15m"""
@@ -203,7 +201,7 @@ def poll_source(
                 for outcome, article, omissions in poll_result.imported
             ],
             "unchanged": poll_result.unchanged,
-            "kept": poll_result.unchanged_queued,
+            "kept": poll_result.changed_after_queueing,
             "problems": poll_result.problems,
         },
         f"{name}: {poll_result}",
@@ -214,9 +212,9 @@ def poll_source(
         )
         for omission in sources.describe_omissions(omissions):
             out.print_note(f"  {omission}")
-    for queued_article in poll_result.unchanged_queued:
+    for queued_article in poll_result.changed_after_queueing:
         out.print_note(
-            f"changed at the source, but queued already, so it stays as it is: {queued_article}"
+            f"changed at the source, but already queued here, so not updated: {queued_article}"
         )
     for problem in poll_result.problems:
         out.print_note(f"refused: {problem}")

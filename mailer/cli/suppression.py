@@ -66,10 +66,9 @@ def import_suppressions(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Stop all mail to the addresses of a file, a thousand in each transaction.
+    """Stop all mail to the addresses in a file.
 
-    An address that is suppressed already keeps its reason. Refused lines are listed, and the exit
-    code is then 4.
+    An address that is suppressed already keeps its reason. Refused lines are listed (exit code 4).
 
     Example: mailer suppression import bounced.csv --reason bounce"""
     from mailer.app import open_mailer

@@ -1,4 +1,4 @@
-"""Opening the mailer with a transaction, to read or to write."""
+"""Opening the mailer together with a transaction for reading or writing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ def open_for_reading() -> "Iterator[tuple[Mailer, SqlTransaction]]":
 
 
 class _DryRunRollbackError(Exception):
-    """Leaves a transaction of a dry run."""
+    """Ends a dry run's transaction, so that it is rolled back."""
 
 
 @contextmanager

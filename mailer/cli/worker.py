@@ -1,4 +1,4 @@
-"""``mailer worker``: the process that keeps time and delivers."""
+"""``mailer worker``: the process that keeps the calendar and delivers."""
 
 import os
 from functools import partial
@@ -19,17 +19,19 @@ SIGNAL_MERGE_SECONDS = 0.5
 def run_worker(
     deliver: Annotated[
         bool,
-        typer.Option("--deliver/--no-deliver", help="Deliver due mail too, or only keep time."),
+        typer.Option(
+            "--deliver/--no-deliver", help="Also deliver due mail, or only keep the calendar."
+        ),
     ] = True,
 ) -> None:
-    """Run the process that keeps time and delivers.
+    """Run the process that keeps the calendar and delivers.
 
-    It assembles editions when they are due, asks for approval, sends, and notifies staff. Any
-    number of workers may run on one database: one keeps time, all deliver. The log on stderr
-    is JSON, or readable lines on a terminal. SIGTERM or Ctrl-C finishes the messages on the wire
-    and returns the rest to the queue; a second signal ends the worker at once, and leaves the
-    messages on the wire in doubt. The worker tells systemd that it is ready and alive
-    (Type=notify, WatchdogSec=).
+    It assembles editions when they are due, asks for approval, sends, and notifies staff. Several
+    workers may run on one database: one keeps the calendar, and all deliver. The log on stderr is
+    JSON, or readable lines on a terminal. SIGTERM or Ctrl-C finishes the messages on the wire and
+    returns the rest to the queue; a second signal ends the worker at once, and leaves the messages
+    on the wire in doubt. The worker tells systemd that it is ready and alive (Type=notify,
+    WatchdogSec=).
 
     Example: mailer worker"""
     from mailer.app import open_mailer

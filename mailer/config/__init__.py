@@ -1,7 +1,7 @@
 """Frozen settings: the only reader of ``config/`` and of the environment.
 
 A setting comes from the command line (``--config``, ``--database``), the environment (``MAILER_`` +
-section + ``_`` + name), ``config/mailer.toml``, or its default here, in this order of precedence.
+section + ``_`` + name), ``config/mailer.toml``, or the default here, in this order of precedence.
 Relative paths start at *home*: the folder that holds ``config/``.
 """
 

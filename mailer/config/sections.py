@@ -86,12 +86,12 @@ class Tls(StrEnum):
 class Relay(_Section):
     """An SMTP server that delivers our mail.
 
-    `timeout` and `dot_timeout` are in seconds: for a reply, and for the reply to the final dot (600
-    by RFC 5321 §4.5.3.2.6). `window` is the number of messages that a connection may have past the
-    gate at once: after a crash at most connections × window are in doubt. `per_connection` and
-    `rate` (messages a second) have no limit at 0. `weight` is this relay's share of the messages,
-    relative to the weights of the others. A relay without a weight takes as many as it can; a relay
-    with weight 0 stands by until no other works.
+    `timeout` is the time to wait for a reply, `dot_timeout` for the reply to the final dot (600 by
+    RFC 5321 §4.5.3.2.6), both in seconds. `window` is the number of messages that a connection may
+    have past the gate at once; after a crash, at most connections × window are in doubt. A
+    `per_connection` or `rate` (messages a second) of 0 means no limit. `weight` is this relay's
+    share of the messages, relative to the weights of the others. A relay without a weight takes as
+    many as it can; a relay with weight 0 stands by until no other works.
     """
 
     name: OneLine = "relay"
@@ -117,8 +117,8 @@ class Relay(_Section):
 
 
 class Throttle(_Section):
-    """The limits for one recipient domain: messages a second, and connections that carry messages
-    for it at the same time. 0 is no limit."""
+    """The limits for one recipient domain: messages a second, and connections that carry its
+    messages at the same time. 0 means no limit."""
 
     rate: Annotated[float, Field(ge=0)] = 0.0
     connections: Annotated[int, Field(ge=0)] = 0
@@ -126,8 +126,8 @@ class Throttle(_Section):
 
 class DeliverySection(_Section):
     """`lease`: seconds of silence after which a worker on another machine counts as dead, and its
-    deliveries are reclaimed. `patience`: seconds for which a run waits for relays that have worked
-    before and have stopped working."""
+    deliveries are reclaimed. `patience`: seconds for which a run waits for relays that worked
+    before and now fail."""
 
     lease: Annotated[float, Field(ge=1)] = 60.0
     patience: Annotated[float, Field(ge=0)] = 60.0
@@ -142,8 +142,8 @@ class NoticesSection(_Section):
 
 
 class Press(_Section):
-    """`times`: the places whose local time an embargo is stated in, with their zones.
-    `contact_name`, `contact_role`, `contact_phone`, `contact_email`: the press contact of releases
+    """`times`: places with their zones; the end of an embargo is stated in the local time of each.
+    `contact_name`, `contact_role`, `contact_phone`, `contact_email`: the press contact for releases
     that name none. `attach_limit`: bytes of files that a release may attach to its mail; further
     files are linked."""
 
@@ -178,7 +178,7 @@ class Web(_Section):
 class SignUp(_Section):
     """The limits for strangers within an hour: mails to one address because of sign-ups, sign-ups
     from one client (an IPv4 address, an IPv6 /64), and sign-ups for addresses of one mail domain.
-    0 is no limit."""
+    0 means no limit."""
 
     per_address: Annotated[int, Field(ge=0)] = 1
     per_client: Annotated[int, Field(ge=0)] = 20
@@ -186,12 +186,12 @@ class SignUp(_Section):
 
 
 class RetentionSection(_Section):
-    """The time for which data is stored; 0 is for ever.
+    """The time for which data is stored; 0 means forever.
 
-    `unconfirmed_days`: unconfirmed sign-ups, whose links work as long. `deliveries_months`: names
-    and addresses in deliveries, after their edition has finished. `left_months`: people who are no
-    longer on any list. `consent_years`: entries of the log of consent about erased people.
-    `notices_days`: mails to staff, and mails about sign-ups."""
+    `unconfirmed_days`: unconfirmed sign-ups, and the lifetime of their links. `deliveries_months`:
+    names and addresses in deliveries, counted from the end of their edition. `left_months`: people
+    who are no longer on any list. `consent_years`: entries of the log of consent about erased
+    people. `notices_days`: mails to staff, and mails about sign-ups."""
 
     unconfirmed_days: Annotated[int, Field(ge=1, le=365)] = 7
     deliveries_months: Annotated[int, Field(ge=0, le=1200)] = 24

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         env_nested_max_split=1,
         frozen=True,
         extra="ignore",
-        defer_build=True,  # load_settings validates through a subclass: this one is never built
+        defer_build=True,  # load_settings validates with a subclass, so this default is never built
     )
 
     home: Path = Path()
@@ -92,21 +92,22 @@ class Settings(BaseSettings):
 
     @property
     def all_relays(self) -> tuple[Relay, ...]:
-        """The relay of ``[relay]``, then each of ``[relays.NAME]`` under its name."""
+        """All relays by name: first the one of ``[relay]``, then those of ``[relays.NAME]``."""
         others = (relay.model_copy(update={"name": name}) for name, relay in self.relays.items())
         return (self.relay, *others)
 
     @property
     def sender_details(self) -> str:
-        """The settings that appear in every mail beside its body. An approval covers them."""
+        """The settings that appear in every mail outside its body. An approval covers them."""
         sender = self.sender
         details = f"{sender.name}\n{sender.address}\n{sender.reply_to}\n{self.web.base_url}"
-        # Only if it is set: approvals from before this setting existed stay valid.
+        # Included only if set, so that approvals from before this setting existed stay valid.
         return f"{details}\n{sender.unsubscribe_address}" if sender.unsubscribe_address else details
 
     @property
     def template_path(self) -> tuple[Path, ...]:
-        """The folders of templates, in order: the organisation's, then the shipped one."""
+        """The folders of templates, in order of precedence: the organisation's, then the shipped
+        one."""
         own_folder = self.paths.templates
         folders = [self.resolve_path(own_folder)] if own_folder else [self.home / "templates"]
         return (
@@ -116,7 +117,7 @@ class Settings(BaseSettings):
 
     @property
     def own_observances_file(self) -> Path:
-        """The organisation's own file of observances, which need not exist."""
+        """The organisation's own file of observances, which may be missing."""
         return self.home / OBSERVANCES_FILE
 
     def read_observances(self) -> dict[str, tuple[dict[str, Any], Path]]:
@@ -130,7 +131,7 @@ class Settings(BaseSettings):
 
     @property
     def observances_stamp(self) -> tuple[tuple[str, int, int], ...]:
-        """A value that changes when a file of observances changes."""
+        """A value that changes whenever a file of observances changes."""
         stats = [(str(file), file.stat()) for file in self._observance_files]
         return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
 
@@ -176,8 +177,8 @@ class Settings(BaseSettings):
         return key
 
     def read_relay_password(self, relay: Relay) -> str:
-        """Return a relay's password, from the environment or its file. Raises ConfigError, also if
-        there is no password."""
+        """Return a relay's password, from the environment or its file. Raises ConfigError if there
+        is no password or if the file can't be read."""
         section = "relay" if relay.name == "relay" else f"relays.{relay.name}"
         where = f"{self.config_file or 'settings'}, {section}"
         if text := relay.password.get_secret_value():

@@ -20,8 +20,8 @@ from mailer.model.deliveries import Claim, DeliveryState, Settlement
 class ActiveEditions:
     """The editions of a run. Only the ledger's thread writes here; other threads may read.
 
-    `delivering` holds the editions that are being delivered. `stopped` holds those that were
-    paused or cancelled: connections return the messages that they still have of them."""
+    `delivering` holds the editions that are being delivered. `stopped` holds those that were paused
+    or cancelled, whose remaining messages the connections return."""
 
     def __init__(self, scheduler: DispatchScheduler, clock: Callable[[], datetime]) -> None:
         self._scheduler = scheduler
@@ -54,7 +54,7 @@ class ActiveEditions:
     ) -> tuple[list[Settlement], set[int]]:
         """Turn outcomes into settlements and count them.
 
-        Returns (settlements, the ids of stopped editions that some settlements belong to)."""
+        Returns (settlements, ids of the stopped editions among them)."""
         moment = self._clock()
         settlements: list[Settlement] = []
         stopped_edition_ids: set[int] = set()
@@ -73,7 +73,7 @@ class ActiveEditions:
             if reply.verdict is Verdict.ACCEPTED and (
                 active_edition is None or not active_edition.repeated_refusals.delivery_ids
             ):
-                accepted_count += 1  # nearly every outcome is this one, so it has a short way
+                accepted_count += 1  # a shortcut for the most frequent outcome
                 accepted_by_relay[slot.relay] += 1
                 settlements.append(Settlement(claim.id, worker_id, DeliveryState.SENT, str(reply)))
             else:
@@ -87,7 +87,7 @@ class ActiveEditions:
         return settlements, stopped_edition_ids & self.stopped.keys()
 
     def _settle_outcome(self, outcome: MessageOutcome, moment: datetime, now: float) -> Settlement:
-        """Derive one settlement, and note what follows from it for the run."""
+        """Derive one settlement, and note its consequences for the run."""
         claim, reply = outcome.message.claim, outcome.reply
         active_edition = self.find_active_edition(claim)
         is_stuck = reply.verdict is Verdict.LOST and self._lost_links.is_stuck(
@@ -114,13 +114,13 @@ class ActiveEditions:
         return new_settlement
 
     def _was_refused_repeatedly(self, claim: Claim) -> bool:
-        """Check whether the edition was stopped because a relay refuses every recipient alike:
-        then the reply is about this office, not about the recipient."""
+        """Check whether the edition was stopped because a relay refuses every recipient with the
+        same reply, which is then about this office, not about the recipient."""
         stopped_edition = self.stopped.get(claim.edition_id)
         return stopped_edition is not None and stopped_edition.repeated_refusals.is_limit_reached
 
     def remove_in_flight(self, slot: ConnectionSlot, claim: Claim) -> None:
-        """Count a message as no longer in flight: it is settled, or was never sent."""
+        """Count a message as no longer in flight, since it was settled or never sent."""
         slot.in_flight_count -= 1
         if self._scheduler.has_throttles:
             self._scheduler.release_throttle(slot, claim)

@@ -1,11 +1,11 @@
-"""Choose which message goes next, and over which connection. Pure: no I/O, `now` is passed in.
+"""Choose the next message and its connection. Pure: no I/O, and `now` is passed in.
 
-Editions share by priority. As long as an edition has messages, it gets its share (stride
-scheduling: the edition that has had the least for its weight goes next). A new edition starts level
-with the others, so a press release to 200 people is out long before a newsletter to a million,
-which is sent at the same time.
+Editions share the connections by priority. As long as an edition has messages, it gets its share
+(stride scheduling: the next message is from the edition that has had the least for its weight). A
+new edition starts level with the others. So a press release to 200 people is finished long before a
+newsletter to a million that is sent at the same time.
 
-Relays share by weight, give or take :data:`SHARE_SLACK` messages, but no relay waits for another
+Relays share the messages by weight, within :data:`SHARE_SLACK` messages, but no relay waits for one
 that makes no progress. Relays without a weight take as many messages as they can.
 """
 
@@ -20,17 +20,18 @@ from mailer.delivery.throttle import DomainThrottle, DomainThrottles, SendRateLi
 from mailer.model.deliveries import Claim
 
 LOOKAHEAD = 0.25
-"""Seconds before its slot in a relay's rate from which a message may pass the gate."""
+"""Maximum time in seconds by which a message may pass the gate before its slot in the relay's
+rate."""
 
 SHARE_SLACK = 200
-"""Messages by which a relay may run ahead of its share."""
+"""Maximum number of messages by which a relay may be ahead of its share."""
 
 STALL_TIMEOUT = 1.0
-"""Seconds without progress after which a relay's share is no longer kept for it."""
+"""Seconds without progress after which other relays may take over a relay's share."""
 
 MAX_PARKED = 100
-"""Messages of one throttled domain that wait in memory; further ones go back to the queue until
-the domain's limit lets them go."""
+"""Messages of one throttled domain that wait in memory. Further messages go back to the queue until
+the domain's limit allows them."""
 
 
 @dataclass(eq=False, slots=True)
@@ -75,7 +76,7 @@ class _EditionPool:
 
 @dataclass(slots=True)
 class _RelayShare:
-    """A relay's limits, and how much of the messages it has had."""
+    """A relay's limits, and its share of the messages so far."""
 
     weight: int | None
     rate: SendRateLimit
@@ -88,7 +89,7 @@ class _RelayShare:
 
 
 class DispatchScheduler:
-    """The claimed messages of all editions, and the order in which they go."""
+    """The claimed messages of all editions, and the order in which they are sent."""
 
     def __init__(self, relays: Sequence[Relay], throttles: DomainThrottles) -> None:
         self._throttles = throttles
@@ -100,7 +101,7 @@ class DispatchScheduler:
         self._pools: dict[int, _EditionPool] = {}
         self._postponed: list[tuple[Claim, float]] = []
         self.wake_at = float("inf")
-        """The moment to pick again, if only a rate or a share kept a message back."""
+        """When to pick again, if a message was kept back only by a rate or a share."""
 
     # ---- editions -------------------------------------------------------------------------------
 
@@ -115,7 +116,7 @@ class DispatchScheduler:
     def add_claims(self, edition_id: int, claims: Sequence[Claim]) -> None:
         pool = self._pools[edition_id]
         if claims and not len(pool):
-            # the edition is owed nothing for the time in which it had no message to send
+            # the edition does not make up for time in which it had no message to send
             other_passes = [
                 other_pool.pass_value
                 for other_pool in self._pools.values()
@@ -128,7 +129,7 @@ class DispatchScheduler:
         return len(self._pools[edition_id])
 
     def list_claim_ids(self) -> list[int]:
-        """Return the ids of all claims that wait here."""
+        """Return the ids of all claims that the scheduler holds."""
         return [
             claim.id
             for pool in self._pools.values()
@@ -138,7 +139,7 @@ class DispatchScheduler:
 
     @property
     def ready_count(self) -> int:
-        """The number of messages that no domain's limit holds back."""
+        """The number of messages that are not kept back by a domain's limit."""
         return sum(len(pool.ready) for pool in self._pools.values())
 
     def forget_claims(self) -> None:
@@ -200,8 +201,8 @@ class DispatchScheduler:
         for pool in sorted(self._pools.values(), key=lambda candidate: candidate.pass_value):
             claim = self._pick_from_pool(pool, connection, now)
             if claim is not None:
-                # An edition that a limit keeps back is not owed those messages later: it would
-                # have the whole limit to itself until it had caught up.
+                # An edition that a limit keeps back does not make up for these messages later.
+                # Otherwise it would use the whole limit until it had caught up.
                 for limited_pool in limited_pools:
                     limited_pool.pass_value = max(limited_pool.pass_value, pool.pass_value)
                 pool.pass_value += 1 / pool.weight
@@ -251,7 +252,7 @@ class DispatchScheduler:
     # ---- afterwards -----------------------------------------------------------------------------
 
     def release_throttle(self, connection: ConnectionWindow, claim: Claim) -> None:
-        """Give back the domain slot of a picked message, which is settled or was never sent."""
+        """Give back the domain slot of a picked message that was settled or never sent."""
         throttle = self._throttles.find_throttle(addresses.extract_wire_domain(claim.address))
         if throttle is not None:
             throttle.release_slot(connection)
@@ -260,7 +261,7 @@ class DispatchScheduler:
         """Note that the relay has answered for a message."""
         share = self._shares[relay]
         if share.weight and now - share.progressed_at >= STALL_TIMEOUT:
-            # the relay is back; it does not make up for the messages that it missed
+            # the relay works again, and does not make up for the messages that it missed
             pass_values = [
                 other_share.pass_value
                 for other_share in self._shares.values()

@@ -1,13 +1,13 @@
 """A small event loop, which runs the coroutines of many SMTP conversations in one thread.
 
-With a thread for each connection, much of the time goes into passing the interpreter lock on:
-measured on two cores with 16 connections, 5.8 context switches a message, 180 to 215 µs of CPU and
-4,600 to 5,400 messages a second; with this loop 1.3 switches, 137 to 161 µs and 5,600 to 6,500. A
-trial without error handling made 5,000 to 7,500 with epoll and 5,700 to 6,000 with asyncio, which
-needs a future and two iterations of its loop for each wait.
+With a thread for each connection, much time is lost on passing on the interpreter lock. On two
+cores with 16 connections, threads needed 5.8 context switches and 180 to 215 µs of CPU for each
+message, and sent 4,600 to 5,400 messages a second. This loop needs 1.3 switches and 137 to 161 µs,
+and sends 5,600 to 6,500. A trial without error handling sent 5,000 to 7,500 with epoll, and 5,700
+to 6,000 with asyncio, which needs a future and two iterations of its loop for each wait.
 
-A coroutine waits for a socket, for a :class:`WakeEvent` that any thread may trigger, or for a
-moment. It may be woken too early, so it checks in a loop whether the awaited event has come.
+A coroutine waits for a socket, for a point in time, or for a :class:`WakeEvent`, which any thread
+may trigger. It may be woken too early, so it checks in a loop whether the awaited event has come.
 """
 
 import selectors
@@ -26,9 +26,9 @@ NEVER = float("inf")
 class WakeEvent:
     """An event that wakes the coroutines waiting for it; any thread may trigger it.
 
-    To miss no event, a coroutine notes :attr:`trigger_count`, checks whether there is work, and if
-    not, waits with that count: :meth:`EventLoop.wait_for_event` returns at once if the event was
-    triggered in between."""
+    To miss no event, a coroutine notes :attr:`trigger_count` and checks whether there is work. If
+    there is none, it waits with the noted count: :meth:`EventLoop.wait_for_event` returns at once
+    if the event was triggered in between."""
 
     def __init__(self) -> None:
         self.trigger_count = 0
@@ -82,8 +82,9 @@ _SUSPEND = _Suspension()
 class EventLoop:
     """Runs coroutines until the last one has ended.
 
-    Only one thread may use it, except that any thread may call :meth:`notify_event` and
-    :meth:`wake_all`."""
+    Only one thread may use the loop, except that any thread may call :meth:`notify_event` and
+    :meth:`wake_all`.
+    """
 
     def __init__(self) -> None:
         self._selector: selectors.BaseSelector
@@ -166,11 +167,11 @@ class EventLoop:
         stop_event: threading.Event,
         discard: Callable[[Result], None],
     ) -> Result | None:
-        """Run `work`, which blocks, in a thread of its own, and return or raise its result.
+        """Run `work`, which blocks, in a separate thread, and return or raise its result.
 
-        Returns None if `stop_event` is set first (and :meth:`wake_all` called): the thread then
-        goes on by itself, and its result is passed to `discard`. Raises OSError if no thread can be
-        started."""
+        Returns None if `stop_event` is set before that (and :meth:`wake_all` is called). The thread
+        then continues alone, and its result is passed to `discard`. Raises OSError if no thread can
+        be started."""
         done_event = WakeEvent()
         results: list[Result] = []
         errors: list[BaseException] = []
@@ -215,14 +216,14 @@ class EventLoop:
     # ---- for other threads ----------------------------------------------------------------------
 
     def notify_event(self, wake_event: WakeEvent | None) -> None:
-        """Wake the coroutines that wait for the event; None wakes all, as :meth:`wake_all`."""
+        """Wake the coroutines that wait for the event. None wakes all, as :meth:`wake_all` does."""
         self._triggered_events.append(wake_event)
         if self._is_sleeping:
             with suppress(OSError):  # the socket is full of wake bytes already, or the loop ended
                 self._wake_write.send(b"!")
 
     def wake_all(self) -> None:
-        """Wake every coroutine that waits for an event or a moment, so that it checks again."""
+        """Wake every coroutine that waits for an event or a deadline, so that it checks again."""
         self.notify_event(None)
 
     # ---- within ---------------------------------------------------------------------------------

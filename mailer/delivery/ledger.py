@@ -1,9 +1,10 @@
 """The only writer of delivery states: every step is on disk before the next one begins.
 
-Each process has one ledger thread. Connections report the outcomes of their messages to it, and it
-grants them the next messages. It writes all reports since its last batch in one transaction
-(``ledger_transaction.py``), so that they share a flush to disk. A connection never has more than
-its window past the gate: if the process dies, at most connections × window messages are in doubt.
+Each process has one ledger thread. Connections report the outcomes of their messages to the ledger,
+and the ledger grants them the next messages. It writes all reports since its last batch in one
+transaction (``ledger_transaction.py``), so that they share a flush to disk. A connection never has
+more than its window past the gate: if the process dies, at most connections × window messages are
+in doubt.
 """
 
 import threading
@@ -55,9 +56,9 @@ class Ledger:
         find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
         history: HistoryWatch | None = None,
     ) -> None:
-        """`find_new_editions` takes the ids of the editions being delivered and returns the others
-        that are to be delivered; it is called at the start and every second. `lease` is in
-        seconds. `history` is what earlier runs of this process know to be committed."""
+        """`find_new_editions` takes the ids of the editions being delivered, and returns other
+        editions to deliver. It is called at the start and every second. `lease` is in seconds.
+        `history` is what earlier runs of this process know to be committed."""
         self._store = store
         self._scheduler = scheduler
         self._clock = clock
@@ -71,7 +72,8 @@ class Ledger:
         self._is_abandoned = False
         self.demand = ConnectionDemand()
         self.stale_after = min(5.0, lease / 3)
-        """Seconds after which a message that passed the gate must pass it again before it goes."""
+        """Seconds after which a message that passed the gate must pass it again before it is
+        sent."""
         self.worker_id = 0
         self.active_editions = ActiveEditions(scheduler, clock)
         self.patience = OutagePatience(self.active_editions.progress)
@@ -110,7 +112,7 @@ class Ledger:
         self.drain_connections()
 
     def end_without_waiting(self) -> None:
-        """End although connections are still open: their messages in flight will be in doubt."""
+        """End while connections are still open; their messages in flight will be in doubt."""
         self._is_abandoned = True
         self.mailbox.wake_ledger()
 
@@ -123,7 +125,8 @@ class Ledger:
                     editions.pause_edition(tx, DELIVERY, edition, self._clock(), reason=reason)
 
     def run(self) -> None:
-        """Run until nothing is due, or until it is drained. An exception is saved in `error`."""
+        """Run until nothing is due, or until the ledger is drained. An exception is saved in
+        `error`."""
         try:
             self.patience.run_with_retries(self._start_worker)
             while self._receive_reports():
@@ -296,7 +299,7 @@ class Ledger:
                 self.active_editions.stop_edition(edition_id)
 
     def _restart_as_new_worker(self, batch: LedgerBatch) -> None:
-        """Register under a new id, because another worker took this one for dead and reclaimed its
+        """Register under a new id, because another worker declared this one dead and reclaimed its
         deliveries. Connections see the new id, and return the messages that they have."""
         self._withdraw_batch(batch)
         self._register_worker()
@@ -366,7 +369,7 @@ class Ledger:
         return not is_claimed
 
     def _mark_if_sent(self, active_edition: ActiveEdition) -> None:
-        """Mark an edition as sent if it is finished while others go on."""
+        """Mark an edition as sent if it is finished while other editions continue."""
         if not active_edition.completion_checked:
             with self._skip_on_outage(), self._store.begin() as tx:
                 active_edition.completion_checked = True
@@ -375,7 +378,7 @@ class Ledger:
 
     def _end_run(self) -> None:
         """Return the remaining claims, and mark finished editions as sent. If the database stays
-        away, the next worker reclaims this one's deliveries."""
+        unreachable, the next worker reclaims this worker's deliveries."""
         if isinstance(self.error, HistoryWentBack):
             return
         deadline = time.monotonic() + HURRIED_TIMEOUT

@@ -1,16 +1,16 @@
 """The work of one ledger transaction: its batch, the order of its steps, and their results.
 
-1. Update the worker's heartbeat. If another worker took this one for dead in the meantime, no other
-   step runs, except that messages accepted by a relay are settled. If the database has lost what it
-   had confirmed (``history.py``), the transaction is rolled back.
+1. Update the worker's heartbeat. If another worker has declared this one dead, no other step runs,
+   except that messages accepted by a relay are settled. If the database has lost what it had
+   confirmed (``history.py``), the transaction is rolled back.
 2. Settle the messages that connections have reported.
 3. Withhold embargoed messages.
 4. Gate the next messages, and gate again those that have waited too long to be sent. A message that
-   the gate refuses was never sent.
+   the gate refuses is not sent.
 5. Claim more deliveries.
 
-Each step gives the same result when repeated, so a batch is run again if the database went away
-before it answered the commit.
+Each step can be repeated with the same result, so a batch is run again if the database became
+unreachable before it answered the commit.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
 
 ACTOR = "delivery"
-"""The actor that pauses editions, as their events record it."""
+"""The name of the actor in events, if delivery pauses an edition."""
 
 
 @dataclass(slots=True)
@@ -40,9 +40,9 @@ class ActiveEdition:
     """An edition that is being delivered, with a message template for each language.
 
     `in_flight_count` counts its messages that passed the gate and are not settled. `recheck_at` is
-    when to claim again after nothing was due, and `waits_until` the moment until which messages of
-    a throttled domain wait (both in seconds of the monotonic clock). `completion_checked` is True
-    if the database was asked whether the edition is finished, since it last had deliveries."""
+    when to claim again after nothing was due, and `waits_until` is the end of the wait of messages
+    for a throttled domain (both in seconds of the monotonic clock). `completion_checked` is True if
+    the database was asked whether the edition is finished since the edition last had deliveries."""
 
     edition: Edition
     templates: Mapping[str, MessageTemplate]
@@ -54,7 +54,7 @@ class ActiveEdition:
 
 
 class SendGrant(NamedTuple):
-    """Messages that a connection may send; or the answer for one `rechecked_message`."""
+    """Messages that a connection may send, or the answer about one `rechecked_message`."""
 
     messages: list[GatedMessage]
     rechecked_message: GatedMessage | None = None
@@ -65,8 +65,8 @@ class SendGrant(NamedTuple):
 class ConnectionSlot(ConnectionWindow):
     """A connection, as the ledger sees it.
 
-    The ledger puts grants into `inbox` and triggers `wake_event`; None there means that no more
-    grants will come."""
+    The ledger puts grants into `inbox` and triggers `wake_event`. None in the inbox means that no
+    more grants will come."""
 
     inbox: deque[SendGrant | None] = field(default_factory=deque)
     wake_event: WakeEvent = field(default_factory=WakeEvent)
@@ -81,10 +81,10 @@ class ConnectionSlot(ConnectionWindow):
 class LedgerBatch:
     """The work of one transaction and, from `heartbeat` on, its results.
 
-    `claim_requests` says how many deliveries to claim of which edition, `postponed` which claims go
-    back to the queue for how many seconds. `stopped_edition_ids` are stopped editions of which a
-    message is settled here. `heartbeat` is None, and `is_fenced` True, if another worker took this
-    one for dead."""
+    `claim_requests` says how many deliveries to claim of which edition; `postponed` says which
+    claims go back to the queue for how many seconds. `stopped_edition_ids` are the stopped editions
+    with a message that is settled in this batch. `heartbeat` is None, and `is_fenced` True, if
+    another worker has declared this one dead."""
 
     settlements: list[Settlement]
     picks: list[tuple[ConnectionSlot, PickedMessage]]
@@ -121,8 +121,9 @@ def write_batch(
 ) -> None:
     """Run every step of the batch in one transaction. Raises HistoryWentBack.
 
-    When the batch is run again, `waiting_claim_ids` are the ids of all claims that wait here; the
-    earlier attempt may have claimed others, which are returned."""
+    If the batch is run again, `waiting_claim_ids` are the ids of all claims that this process
+    knows. The earlier attempt may have claimed other deliveries, which are returned to the
+    queue."""
     batch.claims_by_edition, batch.passed_ids, batch.refused_count = {}, set(), 0
     batch.heartbeat = tx.outbox.update_heartbeat(worker_id)
     history.check_heartbeat(tx, batch.heartbeat)
@@ -208,7 +209,7 @@ def _gate_messages(
     recheck_ids = [
         message.claim.id for _, message in batch.rechecks if message.claim.id not in barred_ids
     ]
-    if is_retry:  # some messages may have passed the gate in the attempt before
+    if is_retry:  # some messages may have passed the gate in an earlier attempt
         new_ids, recheck_ids = [], new_ids + recheck_ids
     if new_ids:
         batch.passed_ids |= tx.outbox.gate_deliveries(worker_id, new_ids)
@@ -233,8 +234,8 @@ def _stop_if_requested(
 ) -> None:
     """Return the claims of an edition that was stopped.
 
-    Also pause an edition whose recipients were all refused alike: a relay that refuses everyone for
-    the same reason objects to this office, so the refused deliveries are queued again."""
+    Also pause an edition if several recipients were refused with the same reply. Such a relay
+    objects to this office, not to the recipients, so the refused deliveries are queued again."""
     edition_id = active_edition.edition.id
     state = batch.edition_states.get(edition_id)
     repeated_refusals = active_edition.repeated_refusals
@@ -244,7 +245,10 @@ def _stop_if_requested(
         )
         edition = editions.get_edition(tx, edition_id)
         refusal_count = len(repeated_refusals.delivery_ids)
-        reason = f"{refusal_count} recipients were refused alike ({repeated_refusals.refusal_text})"
+        reason = (
+            f"{refusal_count} recipients were refused with the same reply "
+            f"({repeated_refusals.refusal_text})"
+        )
         editions.pause_edition(
             tx,
             DELIVERY,
@@ -268,9 +272,9 @@ def mark_edition_sent(tx: Transaction, edition: Edition, now: datetime) -> None:
 def sign_worker_off(
     tx: Transaction, worker_id: int, edition_ids: Iterable[int], now: datetime
 ) -> None:
-    """Remove a worker that ends, and finish the editions that it delivered."""
-    # The editions are locked in the same order as by another worker's gate: two workers that begin
-    # at different ends would wait for each other, for a second, until PostgreSQL ends one of them.
+    """Remove the row of a worker that ends, and finish the editions that it delivered."""
+    # The editions are locked in the same order as in the gate. With different orders, two workers
+    # would wait for each other, until PostgreSQL ends one of them after a second.
     editions_by_id = {
         edition_id: editions.get_edition(tx, edition_id) for edition_id in sorted(edition_ids)
     }

@@ -10,10 +10,10 @@ from mailer.delivery.smtp import RelayCredentials
 class DeliveryOptions:
     """The relays, the credentials for them, and the limits of recipient domains.
 
-    `credentials` go by the relay's name, `throttles` by the recipient domain. `envelope_sender` is
-    the address in MAIL FROM (RFC 5321 §3.3). `lease` and `patience` are in seconds: the time after
-    which a worker without a heartbeat counts as dead, and the time for which a run waits for relays
-    that fail."""
+    The keys of `credentials` are names of relays, those of `throttles` recipient domains.
+    `envelope_sender` is the address in MAIL FROM (RFC 5321 §3.3). `lease` and `patience` are in
+    seconds: the time after which a worker without a heartbeat counts as dead, and the time for
+    which a run waits for relays that fail."""
 
     relays: tuple[Relay, ...]
     credentials: dict[str, RelayCredentials]

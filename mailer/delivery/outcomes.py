@@ -14,15 +14,16 @@ from mailer.delivery.replies import Reply, Verdict
 from mailer.model.deliveries import EXPIRE_AFTER, Claim, DeliveryState, Settlement
 
 MAX_REPEATED_REFUSALS = 5
-"""Equal refusals of different recipients after which the edition is paused: the relay objects to
-this office, not to the recipients."""
+"""Number of equal refusals for different recipients after which the edition is paused, since the
+relay objects to this office, not to the recipients."""
 
 MAX_LOST_LINKS = 3
-"""Lost links, each while the relay answered for other messages, after which a message is deferred:
-otherwise a message that breaks a relay's connections would be tried forever."""
+"""Number of lost links after which a message is deferred, if the relay answered for other messages
+in between. Otherwise a message that breaks connections would be tried forever."""
 
 STUCK_DELAY = 1.0
-"""Seconds for which a message that lost the link twice in a row waits, so that others go first."""
+"""Seconds for which a message waits after it lost the link twice in a row, so that others are sent
+first."""
 
 RATE_WINDOW = 10.0
 """Seconds over which the rate of messages is measured."""
@@ -33,8 +34,8 @@ _ABOUT_THE_RECIPIENT = re.compile(r"^5[.][12][.]\d")
 class GatedMessage(NamedTuple):
     """A message that has passed the gate and that a connection may send.
 
-    It passed for the worker `worker_id` at `gated_at`, and must not be sent before `not_before`
-    (both in seconds of the monotonic clock)."""
+    The worker `worker_id` let it pass at `gated_at`. It must not be sent before `not_before` (both
+    in seconds of the monotonic clock)."""
 
     claim: Claim
     worker_id: int
@@ -43,7 +44,7 @@ class GatedMessage(NamedTuple):
 
 
 class MessageOutcome(NamedTuple):
-    """A message, and the reply by which a connection reports its outcome."""
+    """A connection's report about a message: the relay's reply."""
 
     message: GatedMessage
     reply: Reply
@@ -54,8 +55,8 @@ class DeliveryProgress:
     """The progress of a run, counted in deliveries.
 
     `turned_away` counts deliveries suppressed or cancelled at the gate. `waiting` names the reason
-    if the run waits. `rate` is messages a second over the last :data:`RATE_WINDOW` seconds, `left`
-    the number of deliveries still to be tried, `seconds_left` the time that they need at this rate
+    if the run waits. `rate` is messages a second over the last :data:`RATE_WINDOW` seconds. `left`
+    is the number of deliveries still to be tried, and `seconds_left` the time for them at this rate
     (None if unknown). `relays` counts the messages that each relay accepted; `troubles` says why a
     relay rests."""
 
@@ -92,7 +93,7 @@ class RateMeter:
             while len(self._samples) > 2 and now - self._samples[1][0] > RATE_WINDOW:
                 self._samples.popleft()
         since, earlier_count = self._samples[0]
-        # The count may fall: equal refusals count as failed only until their edition is paused.
+        # The count may fall: equal refusals no longer count as failed once their edition is paused.
         return max(done_count - earlier_count, 0) / (now - since) if now > since else 0.0
 
 
@@ -123,20 +124,21 @@ class RepeatedRefusals:
 
 
 class LostLinkTracker:
-    """Counts, for each message, the links lost before it was sent."""
+    """Counts for each message how many links were lost before it was sent."""
 
     def __init__(self) -> None:
         self._losses: dict[int, tuple[int, int]] = {}
 
     def is_stuck(self, claim: Claim, answered_count: int) -> bool:
-        """Check whether this message also lost the previous link: then others should go first."""
+        """Check whether the previous link was lost on the same message, so that others should be
+        sent first."""
         return self._losses.get(claim.id, (0, -1))[1] == answered_count
 
     def is_poison(self, claim: Claim, answered_count: int) -> bool:
         """Note a lost link, and check whether this message should now be deferred.
 
-        `answered_count` is the number of messages that relays have answered for so far: if they
-        answer for none, the message is not the cause."""
+        `answered_count` is the number of messages that relays have answered for so far. If it does
+        not rise, the message is not the cause."""
         loss_count, earlier_count = self._losses.get(claim.id, (0, -1))
         if answered_count > earlier_count:
             loss_count += 1

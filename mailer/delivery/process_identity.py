@@ -1,8 +1,8 @@
 """A worker's name, by which another worker can tell that this one has died.
 
-With a lease alone, a person who starts sending again after a crash would have to wait for the lease
-to end. So the name states the machine, its boot, the process namespace, the process and its start
-time. If these can't be compared (another machine, no /proc), only the lease decides.
+If only the lease counted, a person who starts sending again after a crash would have to wait until
+the lease ends. So the name identifies the machine, its boot, the process namespace, the process and
+its start time. If these can't be compared (another machine, no /proc), only the lease decides.
 """
 
 import os
@@ -12,7 +12,8 @@ from pathlib import Path
 
 
 def _identify_boot() -> str:
-    """Return a hash of this machine's boot and this process namespace; empty if unknown."""
+    """Return a hash of this machine's boot ID and process namespace, or an empty string if
+    unknown."""
     try:
         boot_id = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         namespace = Path("/proc/self/ns/pid").stat().st_ino
@@ -24,7 +25,7 @@ def _identify_boot() -> str:
 def _read_start_time(pid: int) -> str:
     """Return the start time of a process, in clock ticks since boot: field 22 of proc(5)'s stat.
 
-    Empty if there is no such process, or if it has ended and waits for its parent."""
+    Returns an empty string if there is no such process, or if it is a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:

@@ -1,8 +1,9 @@
-"""The health of a relay: whether a connection to it may be opened now, or the relay rests.
+"""The health of a relay: it decides whether a connection to the relay may be opened now, or the
+relay rests.
 
-A relay that fails rests for a while, twice as long each time; then one connection tries it, and if
-that works the others resume. Connections that are lost together, such as all eight when a relay
-restarts, count as one failure. A relay rests longer if only a person can fix its error.
+A relay that fails rests for a while, twice as long each time. Then one connection tries it, and if
+that works, the other connections resume. Connections that are lost together, such as all eight when
+a relay restarts, count as one failure. A relay rests longer if only a person can fix its error.
 """
 
 import ssl
@@ -18,25 +19,27 @@ from mailer.errors import NextStep, RelayError
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 300.0
-"""Seconds. After its first failure a relay is tried again at once, after the second it rests for
-FIRST_PAUSE, then twice as long each time; if only a person can fix the error, for LONGEST_PAUSE
-at once."""
+"""The longest rest, in seconds. After its first failure a relay is tried again at once, after the
+second it rests for FIRST_PAUSE, and then twice as long each time. If only a person can fix the
+error, it rests for LONGEST_PAUSE from the start."""
 
 FULL_PAUSE = 2.0
 LONGEST_FULL_PAUSE = 60.0
-"""Seconds after which one more connection is tried, if a relay that works has refused it."""
+"""The longest pause in seconds before an additional connection is tried again, if a working relay
+has refused it."""
 
 MAX_DOUBTS = 4
-"""Connections in a row that may be lost after their first message, before its reply. Such a relay
-may accept messages without a reply, so each further try would leave one more message in doubt."""
+"""Maximum number of connections in a row that may be lost between their first message and its
+reply. Such a relay may accept messages without replying, so each further try would leave one more
+message in doubt."""
 
 PATIENT_FAILURES = 4
-"""Failures in a row before which a run's patience cannot end."""
+"""Minimum number of failures in a row before a run may give up on a relay."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPermit:
-    """A permit to open one connection; the connection's reports refer to it."""
+    """A permit to open one connection. The connection's reports refer to the permit."""
 
     incident: int
 
@@ -82,8 +85,8 @@ class RelayHealth:
 
     @property
     def is_down(self) -> bool:
-        """True if the relay has failed again after its first failure: a single lost link is no
-        reason to use a standby relay."""
+        """True if the relay has failed more than once in a row. A single lost link is not a reason
+        to use a standby relay."""
         return self._failure_count > 1
 
     async def wait_for_permit(
@@ -110,7 +113,7 @@ class RelayHealth:
         return 0.5 if self._is_probing else self._rests_until - self._clock()
 
     def set_standby(self, is_standby: bool) -> None:
-        """Let a relay of weight 0 stand by, so that it opens no connection, or use it."""
+        """Let a relay with weight 0 stand by, so that no connection is opened, or use it."""
         with self._lock:
             self._in_standby = is_standby
             self._change_event.trigger_event()
@@ -124,7 +127,7 @@ class RelayHealth:
         return permit.incident != self._incident
 
     def return_permit(self, permit: ConnectionPermit) -> None:
-        """Return a permit that is not, or no longer, used."""
+        """Return a permit that was not used or is no longer used."""
         with self._lock:
             if permit.incident == self._incident:
                 self._is_probing = False
@@ -159,8 +162,8 @@ class RelayHealth:
     def note_open_failure(self, permit: ConnectionPermit, error: RelayError) -> None:
         """Note that a connection could not be opened.
 
-        If other connections are open and work, the relay wants no more of them: those go on, and
-        one more is tried later, after a pause that doubles each time."""
+        If other connections are open and work, the relay limits its connections. The open ones
+        continue, and an additional one is tried later, after a pause that doubles each time."""
         with self._lock:
             is_full = (
                 self._open_count > 0

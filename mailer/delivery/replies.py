@@ -1,8 +1,8 @@
 """The only judge of SMTP replies: what a code means, in each phase, for the delivery and the relay.
 
-The table follows RFC 5321 §4.2 and §4.3.2, and the practice of relays: RCPT 452 means "too many
-recipients for now", and 552 is often sent for the same (RFC 5321 §4.5.3.1.10 asks clients to treat
-both as temporary).
+The table follows RFC 5321 §4.2 and §4.3.2, and the practice of relays. As a reply to RCPT, 452
+means "too many recipients for now", and 552 often means the same (RFC 5321 §4.5.3.1.10 asks clients
+to treat both as temporary).
 
 ============== ============= ============= ============= ============= =============================
 phase          2xx (DATA:    4xx           5xx           421           silence, a closed link,
@@ -20,8 +20,8 @@ final dot      accepted      deferred      refused       deferred      in doubt
 QUIT           --            --            --            --            --
 ============== ============= ============= ============= ============= =============================
 
-If the relay rests, no delivery's attempt is spent. The link is closed after 421, and after every
-event of the last column.
+If the relay rests, the failure does not count as an attempt of the delivery. The link is closed
+after 421, and after every event in the last column.
 """
 
 from enum import StrEnum
@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 
 class Phase(StrEnum):
-    """The phase of the conversation in which a reply came, or was missing."""
+    """The phase of the conversation in which a reply came or failed to come."""
 
     CONNECT = "connect"
     EHLO = "EHLO"
@@ -50,7 +50,7 @@ class Verdict(StrEnum):
     DEFERRED = "deferred"
     REFUSED = "refused"
     RELAY = "relay"
-    """The relay is at fault, or can't be used: it rests, and no delivery's attempt is spent."""
+    """The relay is at fault, or can't be used. It rests, and the delivery loses no attempt."""
     LOST = "lost"
     """The link was lost before the final dot: the message was not sent, and is sent again over a
     new link."""
@@ -63,8 +63,8 @@ class Verdict(StrEnum):
 class Reply(NamedTuple):
     """A reply with its verdict.
 
-    `code` is 0 if no reply came; `text` then says why. `needs_close` means that the next message
-    needs a new connection."""
+    `code` is 0 if no reply came; `text` then says why. If `needs_close`, the next message needs a
+    new connection."""
 
     phase: Phase
     code: int
@@ -79,7 +79,7 @@ class Reply(NamedTuple):
 
     @property
     def is_answer(self) -> bool:
-        """True if the relay has answered for a message; a reply that is not SMTP is no answer."""
+        """True if the relay has answered for a message. A reply that is not SMTP does not count."""
         return self.verdict in _ANSWER_VERDICTS
 
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ _PROTOCOL_PHASES = frozenset({Phase.CONNECT, Phase.EHLO, Phase.STARTTLS, Phase.A
 
 
 def judge_reply(phase: Phase, code: int, text: str) -> Reply:
-    """Judge the reply of a relay that did answer. `code` is 0 or less if the reply is not SMTP."""
+    """Judge a reply that has come. `code` is 0 or less if the reply is not SMTP."""
     if phase is Phase.DOT and code == 250:
         return Reply(phase, code, text, Verdict.ACCEPTED)
     verdict = _judge_code(phase, code // 100, code)
@@ -123,7 +123,7 @@ def _judge_code(phase: Phase, code_class: int, code: int) -> Verdict:
 
 
 def create_lost_reply(phase: Phase, reason: str) -> Reply:
-    """Create a reply for a link that broke, was silent too long, or gave text that is not SMTP."""
+    """Create a reply for a link that broke, was silent too long, or sent text that is not SMTP."""
     if phase is Phase.DOT:
         return Reply(
             phase, 0, f"{reason} after the message, before its reply", Verdict.IN_DOUBT, True

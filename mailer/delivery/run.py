@@ -1,8 +1,8 @@
-"""A delivery run: the ledger's thread, the thread of the connections, and the watch over both.
+"""A delivery run: the ledger's thread, the connections' thread, and the code that monitors both.
 
 A run ends when every due delivery has been tried once, when every edition is paused or cancelled,
-when it is asked to stop, or when no relay can be used; in each case, deliveries that were claimed
-and not sent are back in the queue.
+when it is asked to stop, or when no relay can be used. In each case, deliveries that were claimed
+and not sent are returned to the queue.
 """
 
 import threading
@@ -42,8 +42,8 @@ class DeliveryRun:
         find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
         history: HistoryWatch | None = None,
     ) -> None:
-        """`find_new_editions` and `history` are passed to :class:`Ledger`, which describes
-        them."""
+        """`find_new_editions` and `history` are passed to :class:`Ledger`, where they are
+        described."""
         self._store = store
         self._options = options
         scheduler = DispatchScheduler(options.relays, DomainThrottles(options.throttles))
@@ -87,9 +87,9 @@ class DeliveryRun:
         Setting `stop` drains the run: messages on the wire are finished, the rest go back to the
         queue. An exception in `on_progress` or in a signal's handler ends the run at once.
 
-        Raises RelayError if no relay can be used: no message is lost, and the editions are paused
-        if waiting won't help. Raises ConfigError if the database is gone for too long, and
-        HistoryWentBack if it has lost what it had confirmed: the editions are paused."""
+        Raises RelayError if no relay can be used. No message is lost then, and the editions are
+        paused if waiting won't help. Raises ConfigError if the database is unreachable for too
+        long, and HistoryWentBack if it has lost what it had confirmed: the editions are paused."""
         ledger_thread = threading.Thread(target=self._ledger.run, name="ledger", daemon=True)
         connection_thread = threading.Thread(target=self._run_connections, name="wire", daemon=True)
         ledger_thread.start()
@@ -157,7 +157,7 @@ class DeliveryRun:
                 ledger_thread.join(ABORT_TIMEOUT)
 
     def _find_fatal_error(self) -> RelayError | None:
-        """Return the error with which the run should end if no relay can be used, and pause the
+        """Return the error to raise at the end of the run if no relay can be used, and pause the
         editions if that error is permanent. Also switch standby relays on and off."""
         primary_healths = [health for health in self._relay_healths if health.relay.weight != 0]
         standby_healths = [health for health in self._relay_healths if health.relay.weight == 0]

@@ -1,11 +1,11 @@
 """One conversation with a relay, phase by phase.
 
 A small subclass of ``smtplib.SMTP`` keeps the standard library's EHLO, STARTTLS and AUTH. Its
-``sendmail()`` and its ``with`` block are not used: both hide the phase in which a connection died,
-which decides whether the relay may have accepted a message.
+``sendmail()`` and its ``with`` block are not used, since both hide the phase in which a connection
+died. That phase decides whether the relay may have accepted a message.
 
 If the relay offers PIPELINING (RFC 2920), MAIL, RCPT and DATA go in one write, and those of the
-next message directly follow the final dot: one round trip a message instead of four.
+next message directly follow the final dot. So a message costs one round trip instead of four.
 """
 
 import re
@@ -43,8 +43,8 @@ class RelayCredentials(NamedTuple):
 class OutgoingMail(NamedTuple):
     """A message, in pieces, and its envelope.
 
-    Every line of the message ends in CRLF, has at most 998 bytes, and begins with no dot, except
-    dots that are already stuffed. If `is_ascii`, it needs no 8BITMIME."""
+    Every line of the message ends in CRLF and has at most 998 bytes. Dots at the start of a line
+    are already stuffed. If `is_ascii`, the message can be sent without 8BITMIME."""
 
     envelope_sender: str
     recipient: str
@@ -54,7 +54,7 @@ class OutgoingMail(NamedTuple):
 
 
 def prepare_mail(envelope_sender: str, recipient: str, message: bytes) -> OutgoingMail:
-    """Prepare any message for the wire: stuff its dots (RFC 5321 §4.5.2), end its last line."""
+    """Prepare any message for the wire: stuff its dots (RFC 5321 §4.5.2) and end its last line."""
     if not message.endswith(b"\r\n"):
         message += b"\r\n"
     stuffed_message = message.replace(b"\r\n.", b"\r\n..")
@@ -68,17 +68,19 @@ def prepare_mail(envelope_sender: str, recipient: str, message: bytes) -> Outgoi
 class RelayConnection:
     """An open connection to a relay, made by :meth:`connect_to`. Its user must close it.
 
-    It is opened in a thread that may block, then moved to a loop whose coroutines use it; any
-    thread may call :meth:`kill_connection`."""
+    The connection is opened in a thread that may block, and then moved to a loop whose coroutines
+    use it. Any thread may call :meth:`kill_connection`."""
 
     def __init__(self, smtp_socket: SmtpSocket, relay: Relay) -> None:
         self._smtp_socket = smtp_socket
         self._relay = relay
         self._announced_mail: OutgoingMail | None = None
         self._needs_reset = False
-        """True if a transaction was begun and not ended: RSET goes before the next one."""
+        """True if a mail transaction was begun and not ended, so that RSET must precede the next
+        one."""
         self._owes_message = False
-        """True if the relay waits for a message, or for the rest of it: no command may go."""
+        """True if the relay waits for a message or the rest of one, so that no command may be
+        sent."""
         self.supports_pipelining = smtp_socket.has_extn("pipelining")
         self._supports_utf8 = smtp_socket.has_extn("smtputf8")
         self._supports_8bit = smtp_socket.has_extn("8bitmime")
@@ -94,7 +96,7 @@ class RelayConnection:
         credentials: RelayCredentials | None = None,
         context: ssl.SSLContext | None = None,
     ) -> "RelayConnection":
-        """Connect, greet, secure, authenticate. Raises RelayError, which names the phase.
+        """Connect, greet, start TLS and authenticate. Raises RelayError, which names the phase.
 
         `context` comes from :func:`create_tls_context`, which is called if it is None."""
         phase = Phase.CONNECT
@@ -145,7 +147,7 @@ class RelayConnection:
 
     @property
     def socket(self) -> socket.socket | None:
-        """The socket for the loop to listen to; None if it is closed."""
+        """The socket that the loop listens to; None if it is closed."""
         sock: socket.socket | None = self._smtp_socket.sock
         return sock
 
@@ -157,10 +159,10 @@ class RelayConnection:
     ) -> Reply:
         """Send one message, and return the judged reply. Never raises for a relay's behaviour.
 
-        `may_send` is called last, when the relay waits for the message: if it returns False, the
+        `may_send` is called last, when the relay waits for the message. If it returns False, the
         message is withheld and the connection can't be used again. `get_following` returns the
-        message whose envelope follows this one's final dot; the next call must be for that message.
-        If ``reply.needs_close``, this connection can't be used again."""
+        message whose envelope is sent right after this message's final dot; the next call must be
+        for that message. If ``reply.needs_close``, this connection can't be used again."""
         if (
             self._announced_mail is not mail
             and (refusal := self._refuse_unsupported(mail)) is not None
@@ -176,7 +178,7 @@ class RelayConnection:
         return await self._send_message(mail, get_following() if self.supports_pipelining else None)
 
     def _refuse_unsupported(self, mail: OutgoingMail) -> Reply | None:
-        """Refuse a message that, by the relay's EHLO reply, the relay won't accept."""
+        """Refuse a message that the relay won't accept according to its EHLO reply."""
         if _INVALID_ADDRESS.search(mail.recipient):
             return Reply(Phase.RCPT, 553, "the address is invalid", Verdict.REFUSED)
         if _is_international(mail.recipient) and not self._supports_utf8:
@@ -210,7 +212,7 @@ class RelayConnection:
         return commands
 
     async def _send_envelope(self, mail: OutgoingMail) -> Reply:
-        """Send MAIL, RCPT and DATA, as far as the relay accepts them."""
+        """Send MAIL, RCPT and DATA, until the relay refuses one of them."""
         announced_mail, self._announced_mail = self._announced_mail, None
         phase = Phase.MAIL
         refusal: Reply | None = None
@@ -245,7 +247,8 @@ class RelayConnection:
                     if not self.supports_pipelining:
                         return refusal
                 elif phase is Phase.DATA and code == 354:
-                    # RFC 2920 §3.1: a relay may accept DATA without a recipient; end it empty
+                    # RFC 2920 §3.1: a relay may accept DATA without a recipient; send an empty
+                    # message then
                     await self._smtp_socket.write([b".\r\n"])
                     await self._smtp_socket.read_reply(self._relay.timeout)
                 elif code <= 0 or code == 421:
@@ -268,7 +271,8 @@ class RelayConnection:
         message_written = False
         try:
             if self._smtp_socket.is_encrypted:
-                # The amount sent of a TLS record is unknown, so the dot has a record of its own.
+                # How much of a TLS record was sent is unknown, so the dot goes into a separate
+                # record.
                 await self._smtp_socket.write(mail.pieces)
                 message_written = True
                 await self._smtp_socket.write([final_bytes])
@@ -294,17 +298,17 @@ class RelayConnection:
     # ---- the end --------------------------------------------------------------------------------
 
     def kill_connection(self) -> None:
-        """End the connection from another thread; a coroutine that waits for a reply sees a lost
-        link."""
+        """End the connection from another thread. A coroutine that waits for a reply then sees a
+        lost link."""
         sock = self._smtp_socket.sock
         if sock is not None:
             with suppress(OSError):
-                # Not SSLSocket.shutdown, which removes the encryption first: another thread that
-                # is just writing or reading would do so in the clear.
+                # SSLSocket.shutdown is not used: it removes the encryption first, so another thread
+                # that is just writing or reading would do so unencrypted.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def drop_connection(self) -> None:
-        """Close without QUIT a connection that was not moved to a loop."""
+        """Close a connection that was not moved to a loop, without QUIT."""
         self._smtp_socket.close()
 
     async def close(self) -> None:
@@ -346,10 +350,10 @@ def _is_international(address: str) -> bool:
 
 
 def create_tls_context(relay: Relay) -> ssl.SSLContext | None:
-    """Create the context that checks a relay's certificate; None if the relay uses no TLS.
+    """Create the context that checks a relay's certificate. Return None if the relay uses no TLS.
 
-    Reading the system's certificates takes 29 ms (measured), so share the context. Raises
-    RelayError if the relay's ca_file can't be read."""
+    Reading the system's certificates takes 29 ms (measured), so connections share the context.
+    Raises RelayError if the relay's ca_file can't be read."""
     if relay.tls is Tls.NONE:
         return None
     context = ssl.create_default_context()

@@ -18,7 +18,7 @@ from mailer.errors import RelayError
 from mailer.message import Recipient
 
 IDLE_TIMEOUT = 20.0
-"""Seconds after which a connection without work is closed: relays close idle ones themselves."""
+"""Seconds after which a connection without work is closed, before the relay closes it."""
 
 
 class ConnectionRunner:
@@ -143,7 +143,7 @@ class _DeliverySession:
 
     async def run(self) -> None:
         """Send messages until there is no more work, the connection can't be used again, or the run
-        stops. Every granted message is reported in any case."""
+        stops. Every granted message is reported in all cases."""
         try:
             while (
                 not (self._stop_event.is_set() or self._health.is_standing_by)
@@ -178,11 +178,11 @@ class _DeliverySession:
                 elif await self._loop.wait_for_event(
                     self._slot.wake_event, trigger_count, deadline, self._connection.socket
                 ):
-                    break  # the relay speaks unasked, so it closes the connection
+                    break  # data without a request: the relay is closing the connection
         return bool(self._pending_messages)
 
     async def _await_grant(self, deadline: float) -> SendGrant | None:
-        """Wait for one more grant, and collect it."""
+        """Wait for one more grant, and receive it."""
         trigger_count = self._slot.wake_event.trigger_count
         if not self._slot.inbox:
             await self._loop.wait_for_event(self._slot.wake_event, trigger_count, deadline)
@@ -212,7 +212,7 @@ class _DeliverySession:
         self._attempted_count += 1
         if not self._ledger.is_current(message):
             self._outcomes.append(MessageOutcome(message, WITHHELD_REPLY))
-            return self._prepared_mail is None  # otherwise its envelope was already announced
+            return self._prepared_mail is None  # otherwise the envelope has already been sent
         while message.not_before > time.monotonic():
             if self._stop_event.is_set():
                 self._outcomes.append(MessageOutcome(message, WITHHELD_REPLY))
@@ -225,7 +225,7 @@ class _DeliverySession:
                 return False
         try:
             mail = self._take_mail(message)
-        except ValueError as error:  # an address that came into the database unchecked
+        except ValueError as error:  # the database has an address that was never checked
             reply_text = f"no message can be made for this address ({error})"
             self._outcomes.append(
                 MessageOutcome(message, Reply(Phase.RCPT, 553, reply_text, Verdict.REFUSED))
@@ -246,7 +246,7 @@ class _DeliverySession:
         return self._review_reply(reply)
 
     async def _may_send(self, message: GatedMessage) -> bool:
-        """Check one last time, directly before the message goes, that it may be sent."""
+        """Check that the message may be sent, immediately before it is written."""
         if not self._ledger.is_current(message) or self._stop_event.is_set():
             return False
         is_recent = time.monotonic() - message.gated_at <= self._ledger.stale_after
@@ -293,7 +293,7 @@ class _DeliverySession:
         )
 
     def _prepare_following_mail(self) -> OutgoingMail | None:
-        """Return the message whose envelope may follow the message that is being sent."""
+        """Return the message whose envelope may be sent right after the current message."""
         if self._stop_event.is_set() or not self._accepts_more:
             return None
         if not self._pending_messages:
@@ -306,7 +306,8 @@ class _DeliverySession:
         try:
             self._prepared_mail = (message, self._build_mail(message))
         except Exception:
-            return None  # it fails again in its own turn, without harm to the message before it
+            # This message's own turn handles the error: the current message is not affected.
+            return None
         return self._prepared_mail[1]
 
     async def _check_gate_again(self, message: GatedMessage) -> bool:

@@ -1,8 +1,8 @@
 """The socket to a relay: smtplib's connection, with its own reader of replies.
 
-smtplib reads through a buffered file, which loses the bytes behind a reply when TLS begins or a
-read times out. This reader keeps them, and limits the size of a reply. The socket blocks during
-greeting, TLS and authentication, which smtplib does; then it moves to a loop.
+smtplib reads through a buffered file, which loses bytes that follow a reply when TLS begins or a
+read times out. This reader keeps those bytes, and limits the size of a reply. The socket blocks
+during the greeting, TLS and authentication, which smtplib does. Then it moves to a loop.
 """
 
 import smtplib
@@ -14,18 +14,18 @@ from collections.abc import Sequence
 from mailer.delivery.event_loop import EventLoop
 
 MAX_REPLY_SIZE = 64 * 1024
-"""Bytes of one reply; RFC 5321 §4.5.3.1.5 allows lines of 512."""
+"""Maximum size of one reply in bytes; RFC 5321 §4.5.3.1.5 allows lines of 512."""
 
 CONNECTION_LOST = "the connection was lost"
 
 MAX_PIECES = 1000
-"""The most pieces for one system call: Linux accepts 1024."""
+"""Maximum number of pieces for one system call; Linux accepts 1024."""
 
 
 class SmtpSocket(smtplib.SMTP):
     """A connection, over TLS from the first byte if `implicit_tls` is given.
 
-    `read_ahead` are the received bytes that were not yet read as a reply, `unsent_size` the number
+    `read_ahead` has received bytes that do not belong to a reply yet. `unsent_size` is the number
     of bytes of the last write that the system has not accepted."""
 
     def __init__(self, timeout: float, implicit_tls: ssl.SSLContext | None = None) -> None:
@@ -50,8 +50,8 @@ class SmtpSocket(smtplib.SMTP):
     def send_hello(self) -> None:
         """Send EHLO, or HELO if the relay does not know EHLO (RFC 5321 §3.2).
 
-        smtplib also falls back to HELO, which offers no STARTTLS, if EHLO was only deferred. Raises
-        SMTPHeloError."""
+        smtplib would fall back to HELO, which offers no STARTTLS, even if EHLO was only deferred.
+        Raises SMTPHeloError."""
         code, reply_text = self.ehlo()
         if 500 <= code <= 599:
             code, reply_text = self.helo()
@@ -61,8 +61,8 @@ class SmtpSocket(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         """Read a reply (RFC 5321 §4.2) and join its lines; for smtplib, while the socket blocks.
 
-        The code is -1 if the text is not an SMTP reply. Raises OSError, also if the connection was
-        closed or the reply did not come whole within the timeout."""
+        The code is -1 if the text is not an SMTP reply. Raises OSError, for instance if the
+        connection was closed or the reply was not complete within the timeout."""
         deadline = time.monotonic() + self.timeout
         try:
             while (reply := self._parse_reply()) is None:
@@ -84,7 +84,7 @@ class SmtpSocket(smtplib.SMTP):
             self.is_encrypted = isinstance(self.sock, ssl.SSLSocket)
 
     async def read_reply(self, seconds: float) -> tuple[int, bytes]:
-        """Read a reply, as :meth:`getreply` does. Raises TimeoutError if it has not come whole
+        """Read a reply, as :meth:`getreply` does. Raises TimeoutError if the reply is not complete
         within `seconds`."""
         reply = self._parse_reply()
         if reply is not None:
@@ -107,8 +107,8 @@ class SmtpSocket(smtplib.SMTP):
     async def write(self, pieces: Sequence[bytes]) -> None:
         """Write all pieces. The timeout begins again with each part that the relay accepts.
 
-        `unsent_size` is the number of bytes that the system has not accepted, also if this raises
-        an error."""
+        Afterwards, and also after an error, `unsent_size` is the number of bytes that the system
+        has not accepted."""
         self.unsent_size = sum(map(len, pieces))
         sock = self._require_socket()
         is_vectored = not self.is_encrypted and len(pieces) < MAX_PIECES
@@ -159,7 +159,7 @@ class SmtpSocket(smtplib.SMTP):
         self.read_ahead += received
 
     def _parse_reply(self) -> tuple[int, bytes] | None:
-        """Take the first reply out of `read_ahead`. Returns None if it is not whole."""
+        """Take the first reply out of `read_ahead`. Returns None if the reply is not complete."""
         ahead = self.read_ahead
         end = ahead.find(b"\n")
         if end > 3 and ahead[3] == 32 and ahead[:3].isdigit():  # nearly every reply: one line

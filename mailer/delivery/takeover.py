@@ -1,10 +1,10 @@
 """Watch the other workers, and reclaim the deliveries of dead ones.
 
-The death of a worker on this machine shows at once (``process_identity.py``). For any other worker,
-this process times the heartbeat with its own monotonic clock: if the heartbeat has not changed for
-a lease, the worker's deliveries are reclaimed. No clock is compared with another, on purpose: a
-lease that depends on the database's clock ends too early if that clock is set forward, while its
-worker still lives.
+The death of a worker on this machine is recognised at once (``process_identity.py``). For other
+workers, this process measures with its own monotonic clock how long the heartbeat has been
+unchanged; after one lease, it reclaims the worker's deliveries. No two clocks are compared: if the
+lease depended on the database's clock, setting that clock forward would end the lease of a worker
+that is alive.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,9 +35,8 @@ class WorkerMonitor:
     def reclaim_from_dead_workers(
         self, active_editions: Iterable[HasEdition], now: float, *, at_start: bool = False
     ) -> tuple[int, int]:
-        """Reclaim the deliveries of dead workers, of all editions, and apply the in-doubt rule of
-        each edition in `active_editions`. With `at_start`, the rule is applied even if no worker
-        died.
+        """Reclaim the deliveries of dead workers in all editions, and apply the in-doubt rule of
+        each edition in `active_editions`. With `at_start`, apply the rule even if no worker died.
 
         Returns (requeued, in_doubt)."""
         with self._store.read() as tx:

@@ -1,4 +1,5 @@
-"""The queue of reports from connections to the ledger, and its demand for more connections."""
+"""The queue of reports from connections to the ledger, and the ledger's demand for more
+connections."""
 
 import threading
 import time
@@ -12,8 +13,8 @@ from mailer.delivery.ledger_transaction import ConnectionSlot
 from mailer.delivery.outcomes import GatedMessage, MessageOutcome
 
 GATHER_TIME = 0.02
-"""The most seconds for which a batch waits until half of the connections have reported. They have
-half a window of messages to send in the meantime."""
+"""Maximum time in seconds that a batch waits until half of the connections have reported. In the
+meantime, each connection has half a window of messages to send."""
 
 
 class OutcomeReport(NamedTuple):
@@ -24,7 +25,7 @@ class OutcomeReport(NamedTuple):
 
 
 class RecheckRequest(NamedTuple):
-    """A connection asks whether a message may still go."""
+    """A connection asks whether a message may still be sent."""
 
     slot: ConnectionSlot
     message: GatedMessage
@@ -61,8 +62,8 @@ class Mailbox:
     # ---- for connections ------------------------------------------------------------------------
 
     def open_slot(self, relay: str, window: int, message_limit: int = 0) -> ConnectionSlot:
-        """Open a slot for a new connection, whose inbox gets messages from now on: at most
-        `message_limit` of them, unless that is 0."""
+        """Open a slot for a new connection, whose inbox gets messages from now on, at most
+        `message_limit` of them (0: no limit)."""
         slot = ConnectionSlot(relay, window, remaining=message_limit or float("inf"))
         self._inbox.put(ConnectionOpened(slot))
         return slot
@@ -70,8 +71,8 @@ class Mailbox:
     def close_slot(self, slot: ConnectionSlot) -> None:
         """Report that the connection has ended.
 
-        Grants made in the meantime may still come until None comes into its inbox; the connection
-        must report on their messages too."""
+        Further grants may come until None comes into the inbox. The connection must report on their
+        messages too."""
         self._inbox.put(ConnectionClosed(slot))
 
     def report_outcomes(self, slot: ConnectionSlot, outcomes: list[MessageOutcome]) -> None:
@@ -79,7 +80,7 @@ class Mailbox:
         self._inbox.put(OutcomeReport(slot, outcomes))
 
     def request_recheck(self, slot: ConnectionSlot, message: GatedMessage) -> None:
-        """Ask whether a message may still go; the answer comes into the inbox."""
+        """Ask whether a message may still be sent. The answer comes into the inbox."""
         self._inbox.put(RecheckRequest(slot, message))
 
     def wake_ledger(self) -> None:
@@ -125,7 +126,7 @@ class Mailbox:
 
     def _gather_reports(self, is_hurried: Callable[[], bool]) -> None:
         """Give more connections time to report, so that one batch serves them all. The thread
-        sleeps instead of waiting for the inbox, as each report would wake it."""
+        sleeps instead of waiting on the inbox, where each report would wake it."""
         deadline = time.monotonic() + GATHER_TIME
         report_count = len(self.open_slots) // 2
         while (
@@ -149,7 +150,7 @@ class ConnectionDemand:
         self._change_event.trigger_event()
 
     def pass_demand_on(self) -> None:
-        """Let another connection meet a demand that this one can't meet after all."""
+        """Pass a demand on to another connection, because this one can't meet it."""
         with self._lock:
             self._count += 1
         self._change_event.trigger_event()

@@ -1,7 +1,7 @@
-"""Limits on the speed of sending: exact rates, and connections per recipient domain.
+"""Limits on the speed of sending: rates, and connections for each recipient domain.
 
-Pure: the moment, in seconds of a monotonic clock, is an argument. Only the ledger's thread asks,
-for all connections, so that a limit holds for any number of connections.
+Pure: the time, in seconds of a monotonic clock, is an argument. Only the ledger's thread uses the
+limits, for all connections together.
 """
 
 from collections import Counter
@@ -11,10 +11,11 @@ from mailer.config import Throttle
 
 
 class SendRateLimit:
-    """At most `rate` messages a second, 0 for no limit; in `t` seconds at most ``rate × t + 2``.
+    """At most `rate` messages a second (0: no limit). In any `t` seconds, at most ``rate × t + 2``.
 
-    Each message takes a slot, 1/rate seconds after the slot before. A message that is late by up to
-    one slot loses nothing; a longer pause is not made up for by a burst."""
+    Each message takes a slot, 1/rate seconds after the slot before. A message may be late by up to
+    one slot without delaying the next slots. After a longer pause, no burst makes up for the lost
+    slots."""
 
     def __init__(self, rate: float) -> None:
         self._interval = 1 / rate if rate else 0.0
@@ -25,7 +26,7 @@ class SendRateLimit:
         return self._interval > 0
 
     def find_slot(self, now: float) -> float:
-        """Return when the next message may go: `now`, or later."""
+        """Return when the next message may be sent: `now` or later."""
         return max(self._next_slot, now) if self._interval else now
 
     def take_slot(self, now: float) -> float:
@@ -46,8 +47,8 @@ class DomainThrottle:
         self._last_slots: dict[Hashable, float] = {}
 
     def find_free_time(self, connection: Hashable, now: float) -> float | None:
-        """Return when `connection` may carry one more message for this domain; None if another
-        connection must first finish its own."""
+        """Return when `connection` may carry one more message for this domain. Return None if
+        another connection must first finish its messages for the domain."""
         max_connections = self.limits.connections
         if (
             max_connections
@@ -70,9 +71,9 @@ class DomainThrottle:
     def calculate_delay(self, waiting_count: int, now: float, group: Hashable = None) -> float:
         """Return the seconds until a message that goes back to the queue should be due again.
 
-        It comes behind the `waiting_count` messages that wait in memory, and behind all messages of
-        the same `group` (an edition) sent back before. So an urgent edition's messages do not queue
-        behind a slow edition's."""
+        The message comes after the `waiting_count` messages that wait in memory, and after all
+        messages of the same `group` (an edition) that were sent back before. Other groups do not
+        count, so an urgent edition does not wait behind a slow one."""
         interval = 1 / self.limits.rate if self.limits.rate else 0.01
         slot_at = max(self._last_slots.get(group, now), now + waiting_count * interval) + interval
         self._last_slots[group] = slot_at
@@ -80,7 +81,8 @@ class DomainThrottle:
 
 
 class DomainThrottles:
-    """The limits by domain, in its wire form; ``*`` holds for each domain without its own."""
+    """The limits of each domain, by the domain's wire form. The entry ``*`` is for every other
+    domain."""
 
     def __init__(self, limits: Mapping[str, Throttle]) -> None:
         self._limits = dict(limits)
@@ -89,7 +91,7 @@ class DomainThrottles:
         self.has_limits = bool(limits)
 
     def find_throttle(self, domain: str) -> DomainThrottle | None:
-        """Return the throttle of a domain, None if it has no limits."""
+        """Return the throttle of a domain, or None if it has no limits."""
         throttle = self._throttles.get(domain)
         if throttle is None:
             limits = self._limits.get(domain, self._default_limits)

@@ -1,4 +1,4 @@
-"""The sample office of ``make demo``: a real delivery, over real SMTP, on this machine only.
+"""The sample office of ``make demo``: a real delivery over real SMTP, but only on this machine.
 
     office.py    the office's topics, lists and readers
     run.py       the whole run, from article files to mailboxes

@@ -1,4 +1,4 @@
-"""A real SMTP server on loopback that saves the messages it accepts: a relay that leads nowhere.
+"""A real SMTP server on loopback that saves the messages it accepts: a relay that delivers nothing.
 
 The demo and the tests send mail to it exactly as to a relay. It refuses no valid address, and no
 message leaves this computer. Each message and recipient gets a file, named after the address.
@@ -21,27 +21,28 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from mailer.errors import MailerError
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-"""The most bytes of a message, announced as SIZE (RFC 1870)."""
+"""Maximum size of a message in bytes, announced as SIZE (RFC 1870)."""
 
 MAX_NAME_BYTES = 180
-"""The most bytes of a file name before its number and suffix; file systems allow 255."""
+"""Maximum length of a file name in bytes, without its number and suffix; file systems allow 255."""
 
 
 class _Conversation(SMTP):
-    """SMTP that accepts longer lines than RFC 5321 §4.5.3.1.6 allows: the catcher saves messages
-    and leaves it to the inbox to judge their form."""
+    """SMTP that accepts longer lines than RFC 5321 §4.5.3.1.6 allows: the catcher saves messages,
+    and the inbox judges their form."""
 
     line_length_limit = 1024 * 1024
 
 
 class Catcher:
-    """Listens from ``with`` to the end of its block, and saves messages in `folder`, which it makes
-    if missing.
+    """Listens during its ``with`` block, and saves messages in `folder`, which is created if
+    missing.
 
-    Every accepted message is at ``<folder>/<ADDRESS>.eml`` before the client reads 250, complete
-    and byte for byte as sent: CRLF, dots unstuffed, no header added. The second message to an
-    address is ``ADDRESS-2.eml``. Each catcher needs a folder of its own. `port` 0 asks the system
-    for a free port, which ``port`` then states. Raises MailerError if it can't listen."""
+    Every accepted message is at ``<folder>/<ADDRESS>.eml`` before the client reads 250. The file
+    has the bytes as sent, with CRLF, dots unstuffed and no header added. The second message to an
+    address is ``ADDRESS-2.eml``. Each catcher needs a folder of its own. With `port` 0, the system
+    chooses a free port, and the attribute ``port`` then holds it. Raises MailerError if it can't
+    listen."""
 
     def __init__(self, folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.folder = folder
@@ -60,7 +61,7 @@ class Catcher:
     @property
     def count(self) -> int:
         """The number of messages saved since this catcher was made, one for each recipient. Any
-        thread may ask."""
+        thread may read it."""
         with self._lock:
             return self._count
 
@@ -117,7 +118,7 @@ class Catcher:
             conversations.difference_update(
                 [conversation for conversation in conversations if conversation.transport is None]
             )
-            # Without `loop`, aiosmtpd asks for "the" loop, which Python 3.12 deprecates; without
+            # Without `loop`, aiosmtpd calls `get_event_loop`, which Python 3.12 deprecates; without
             # `hostname`, it looks the name up in DNS for each connection.
             conversation = _Conversation(
                 self,
@@ -148,13 +149,14 @@ class Catcher:
             for conversation in conversations:
                 if isinstance(conversation.transport, asyncio.WriteTransport):
                     conversation.transport.abort()
-            # Lost connections cancel their own tasks: let them see it before the loop ends.
+            # Lost connections cancel their own tasks, which must run once more before the loop
+            # ends.
             while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
                 await asyncio.wait(tasks)
             await server.wait_closed()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Save a whole message, and return the reply to its final dot. aiosmtpd calls this."""
+        """Save a message, and return the reply to its final dot. aiosmtpd calls this."""
         content = envelope.original_content or b""
         try:
             for address in envelope.rcpt_tos:
@@ -185,9 +187,9 @@ def number_file_name(name: str, number: int) -> str:
 
 
 def make_file_name(address: str) -> str:
-    """Make a file name from `address` that stays within its folder and is never empty.
+    """Make a file name from `address` that is never empty and cannot lead out of the folder.
 
-    Letters, digits and ``@.+-_=~`` stay; any other byte, and a leading dot, becomes %XX. Different
+    Letters, digits and ``@.+-_=~`` stay; any other byte, or a leading dot, becomes %XX. Different
     addresses give different names, and very long names end in a hash."""
     parts = []
     for position, character in enumerate(address):

@@ -107,7 +107,7 @@ class SampleReader:
 
 
 def generate_readers(count: int = 200) -> Iterator[SampleReader]:
-    """Generate the office's readers: three in four on the news list, the others on the press
+    """Generate the office's readers. Three in four are on the news list, the others on the press
     list."""
     randomness = random.Random(1812)  # noqa: S311  (samples, not secrets)
     slugs = tuple(TOPICS)

@@ -1,7 +1,7 @@
 """Run the demo, from article files to mailboxes, in a folder of its own.
 
-It uses the same configuration, verbs, database and SMTP as any office. Only the relay is special: a
-catcher on loopback, which saves each message as a file.
+It uses the same configuration, verbs, database and SMTP as any office. Only the relay is special:
+it is a catcher on loopback, which saves each message as a file.
 """
 
 import os
@@ -40,7 +40,7 @@ from mailer.store import SqlTransaction, Store
 
 FOLDER = Path("var/demo")
 MARKER_FILE = ".mailer-demo"
-"""The file that marks a demo's folder, which the next demo may empty."""
+"""A file that marks the folder of a demo, so that the next demo may empty the folder."""
 
 
 @dataclass(slots=True)
@@ -83,10 +83,10 @@ class DemoResult:
 def run_demo(
     folder: Path, say: Callable[[str], None], now: Callable[[], datetime] = get_utc_now
 ) -> DemoResult:
-    """Set the office up in `folder`, and send its digest and a press release.
+    """Set up the office in `folder`, and send its digest and a press release.
 
-    `say` prints one line of progress. Raises MailerError, also if the catcher saved another number
-    of messages than the database counts as sent."""
+    `say` prints one line of progress. Raises MailerError, for instance if the number of saved
+    messages differs from the number that the database counts as sent."""
     _empty_folder(folder)
     result = DemoResult(folder)
     with Catcher(folder / "mail") as catcher:
@@ -270,7 +270,7 @@ def _assemble_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
 
 
 def _prepare_release(mailer: Mailer, tx: SqlTransaction) -> Edition:
-    """Prepare a press release without an embargo, so it goes at once."""
+    """Prepare a press release without an embargo, so that it is sent at once."""
     for language, text in office.ABOUT.items():
         boilerplate = Boilerplate(OWN_ORGANISATION, language, "", text, to_html(text), office.TODAY)
         boilerplates.save_boilerplate(tx, STAFF, boilerplate)

@@ -1,9 +1,9 @@
-"""Digests: recurring editions, each made of the queued stories that its digest has not run yet.
+"""Digests: recurring editions, each with queued stories that the digest has not run yet.
 
 settings.py      the settings of a digest, and their checks
 story_choice.py  the choice of stories for the next edition
 schedules.py     schedules and blackouts
-calendar.py      occurrences with the decisions of staff, and the steps due at a moment
+calendar.py      occurrences with the decisions of staff, and the steps that are due
 occurrences.py   move, skip or restore an occurrence, or send it now
 """
 

@@ -1,7 +1,7 @@
-"""A digest's calendar: the occurrences of its schedules, changed by the decisions that staff made
-about single occurrences, and the steps that are due at a moment.
+"""A digest's calendar: the occurrences of its schedules, with staff's decisions about single
+occurrences, and the steps that are due at a given time.
 
-Everything here is pure: it decides and writes nothing."""
+Everything here is pure: it decides, and writes nothing."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,11 +22,11 @@ from mailer.schedules.observances import Observance
 from mailer.schedules.occurrences import Occurrence
 
 LOOK_BACK = timedelta(days=60)
-"""The time for which a missed occurrence is still considered."""
+"""The time after which a missed occurrence is no longer considered."""
 
 _MAX_ZONE_SPREAD = timedelta(hours=27)
-"""The time from the first zone on earth that reaches a wall-clock time to the last: UTC+14 to
-UTC-12, and an hour for daylight saving time."""
+"""The time from the first zone on earth that reaches a wall-clock time to the last zone: from
+UTC+14 to UTC-12, and an hour for daylight saving time."""
 
 _SEARCH_AHEAD = timedelta(days=400)
 
@@ -37,9 +37,9 @@ _MINUTE = timedelta(minutes=1)
 class PlannedOccurrence:
     """An occurrence with the decision of staff about it.
 
-    `original` is the occurrence by its rule, `occurrence` the same after the decision of staff.
-    `starts_at` is the moment at which sending begins: the occurrence's moment, or an earlier one if
-    mails are sent by the time of readers, whose zones are `reader_zones`."""
+    `original` is the occurrence by its rule, and `occurrence` the same after the decision of staff.
+    `starts_at` is when sending begins: at the occurrence's moment, or earlier if mails are sent by
+    the time of readers, whose zones are `reader_zones`."""
 
     schedule: Schedule
     original: Occurrence
@@ -54,7 +54,7 @@ class PlannedOccurrence:
 
     @property
     def cutoff_at(self) -> datetime:
-        """The moment at which the edition is assembled."""
+        """The time at which the edition is assembled."""
         return self.starts_at - self.schedule.settings.cutoff
 
     @property
@@ -65,8 +65,8 @@ class PlannedOccurrence:
 
     @property
     def is_immediate(self) -> bool:
-        """Check whether staff moved the occurrence to the moment of their decision. It is then sent
-        to all readers at once, without regard to their time zones."""
+        """Check whether staff chose to send the occurrence at once. It is then sent to all readers
+        at the same time, whatever their time zones are."""
         was_moved = self.saved is not None and self.saved.moved_to is not None
         return was_moved and self.occurrence.moment <= self.sendable_since
 
@@ -81,8 +81,8 @@ class OccurrenceAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CalendarStep:
-    """An action to take at an occurrence. `is_quiet`: the notice about another occurrence mentions
-    this one, which needs no notice of its own."""
+    """An action to take at an occurrence. If `is_quiet`, the notice about another occurrence
+    mentions this one, so it needs no separate notice."""
 
     planned: PlannedOccurrence
     action: OccurrenceAction
@@ -92,7 +92,7 @@ class CalendarStep:
 
 @dataclass(frozen=True, slots=True)
 class DigestCalendar:
-    """The calendar of one digest. `saved_occurrences` may leave out those older than
+    """The calendar of one digest. `saved_occurrences` need not include those older than
     :data:`LOOK_BACK`. `reader_zones` are the zones of its readers, if mails are sent by their
     time."""
 
@@ -108,8 +108,7 @@ class DigestCalendar:
         return self.digest.settings.slug
 
     def list_upcoming(self, now: datetime, count: int) -> list[PlannedOccurrence]:
-        """Return the next `count` occurrences, including skipped ones; fewer if there are fewer
-        within ten years."""
+        """Return the next `count` occurrences within ten years, including skipped ones."""
         expanded_count = count + sum(
             saved.state is not OccurrenceState.SKIPPED for saved in self.saved_occurrences
         )
@@ -129,7 +128,7 @@ class DigestCalendar:
         ]
 
     def list_between(self, after: datetime, until: datetime) -> list[PlannedOccurrence]:
-        """Return the occurrences that are sent later than `after` and not later than `until`."""
+        """Return the occurrences that are sent after `after` and up to `until`."""
         planned_occurrences = self._apply_decisions(
             (schedule, occurrence)
             for schedule in self.schedules
@@ -151,9 +150,10 @@ class DigestCalendar:
         """Return the steps due now, in order: one for each occurrence whose cut-off has come and
         that has no edition yet.
 
-        Of several missed occurrences only the last is assembled, if its delay is within the
-        digest's grace (to the minute, counted from the earliest moment at which it could be sent);
-        otherwise it is put on hold. The earlier ones are skipped: their stories are in the last."""
+        If several occurrences were missed, only the last is assembled, provided that its delay is
+        within the digest's grace. (The delay is counted to the minute, from the earliest moment at
+        which it could be sent.) Otherwise it is put on hold. The earlier ones are skipped, since
+        their stories are in the last."""
         waiting = [
             planned
             for planned in self.list_between(now - look_back, now + MAX_CUTOFF)
@@ -179,19 +179,15 @@ class DigestCalendar:
             return CalendarStep(planned, OccurrenceAction.SKIP, planned.occurrence.note)
         if planned in missed and planned is not missed[-1]:
             last_occurrence = missed[-1].occurrence
-            reason = (
-                f"it was missed, and so was the later one of {last_occurrence.wall:%a %d %b %H:%M}"
-            )
+            reason = f"it was missed, as was the later one of {last_occurrence.wall:%a %d %b %H:%M}"
             return CalendarStep(planned, OccurrenceAction.SKIP, reason, is_quiet=True)
-        # Counted by the office's clock: a new reader far to the east makes no edition late.
+        # Counted by the office's clock, so that a new reader far to the east does not make an
+        # edition late.
         lateness = now - max(planned.occurrence.moment, planned.sendable_since)
         if planned in missed and lateness >= grace + _MINUTE:
             lateness_text, grace_text = format_duration(lateness), format_duration(grace)
             others_text = f", and {len(missed) - 1} before it" if len(missed) > 1 else ""
-            reason = (
-                f"it was missed by {lateness_text}{others_text}; "
-                f"this digest may be late by {grace_text}"
-            )
+            reason = f"it was missed by {lateness_text}{others_text}; its grace is {grace_text}"
             return CalendarStep(planned, OccurrenceAction.PUT_ON_HOLD, reason)
         return CalendarStep(planned, OccurrenceAction.ASSEMBLE)
 
@@ -260,7 +256,8 @@ class DigestCalendar:
         )
 
     def _list_moved(self) -> Iterator[tuple[Schedule, Occurrence]]:
-        """Yield the occurrences that staff moved, also from days outside the searched span."""
+        """Yield the occurrences that staff moved, including those from days outside the searched
+        span."""
         schedules_by_id = {schedule.id: schedule for schedule in self.schedules}
         for saved in self.saved_occurrences:
             schedule = schedules_by_id.get(saved.schedule_id or 0)
@@ -305,8 +302,8 @@ def _skip_simultaneous(
 ) -> Iterator[PlannedOccurrence]:
     """Skip all but one of the occurrences that would be sent at the same time.
 
-    The one that is sent has an edition; failing that, staff moved it there; failing that, its
-    schedule is the oldest."""
+    The order of preference is: an occurrence that has an edition, one that staff moved there, and
+    one of the oldest schedule."""
 
     def get_precedence(planned: PlannedOccurrence) -> tuple[bool, bool, int, datetime]:
         was_made = planned.saved is not None and planned.saved.state is OccurrenceState.MADE

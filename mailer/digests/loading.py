@@ -14,7 +14,7 @@ from mailer.schedules.observances import Observance
 def load_calendar(
     tx: Transaction, digest: Digest, observances: Mapping[str, Observance], now: datetime
 ) -> DigestCalendar:
-    """Return the calendar of one digest: when it was sent, and when it is to be sent."""
+    """Return the calendar of one digest, with its past and future occurrences."""
     slug = digest.settings.slug
     schedules = [
         schedule
@@ -45,8 +45,8 @@ def _assemble_calendars(
     now: datetime,
 ) -> list[DigestCalendar]:
     blackouts = tuple(blackout.days for blackout in tx.schedules.list_blackouts())
-    # Twice as far: an occurrence is saved under the time of its rule, and free days or staff may
-    # have moved it from a much earlier one.
+    # Twice as far back, because an occurrence is saved under the time of its rule, and may have
+    # been moved from a much earlier day.
     saved_occurrences = tx.schedules.list_occurrences_since(now - 2 * LOOK_BACK)
     any_by_reader = any(
         digest.settings.policy.send_time is SendTimeBasis.READER for digest in digests

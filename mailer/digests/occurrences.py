@@ -1,5 +1,5 @@
-"""The verbs of staff on a single occurrence, which leave its rule alone: move, skip, restore, send
-now. If the occurrence already has an edition, the edition follows.
+"""The verbs of staff on a single occurrence, which do not change its rule: move, skip, restore,
+send now. If the occurrence already has an edition, the edition changes along with it.
 """
 
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ def move_occurrence(
     """Move an occurrence to another wall-clock time of its zone, to the minute.
 
     Moving an occurrence that is skipped or on hold makes it due again, even on a free day. Raises
-    InputError for a time that is past."""
+    InputError for a time in the past."""
     zone = planned.original.zone
     if local_time.to_utc(wall_time, zones.get_zone(zone)) < now - _MINUTE:
         raise InputError(
@@ -65,7 +65,8 @@ def _apply_move(
     moment = local_time.to_utc(wall_time, zones.get_zone(zone))
     edition = _find_open_edition(tx, planned)
     if edition is not None:
-        if edition.state is EditionState.ON_HOLD:  # moving it is the awaited decision
+        # Moving the occurrence is the decision for which the edition was on hold.
+        if edition.state is EditionState.ON_HOLD:
             edition = editions.reopen_edition(tx, actor, edition, now)
         send_time = SendTimeBasis.READER if planned.reader_zones else SendTimeBasis.OFFICE
         if moment <= now:
@@ -92,12 +93,12 @@ def _apply_move(
 def send_now(
     tx: Transaction, actor: Actor, planned: PlannedOccurrence, now: datetime, *, reason: str = ""
 ) -> SavedOccurrence:
-    """Move an occurrence to this moment, for all readers: its edition is assembled at once, and
+    """Move an occurrence to the present, for all readers. Its edition is assembled at once, and
     sent when it is approved."""
     wall_time = now.astimezone(zones.get_zone(planned.original.zone)).replace(tzinfo=None)
     wall_time = wall_time.replace(second=0, microsecond=0)
-    # `move_occurrence` would refuse it in the hour that clocks repeat: the same time of day was an
-    # hour ago as well.
+    # `move_occurrence` would refuse this in the hour that clocks repeat, when the same time of day
+    # was also an hour ago.
     return _apply_move(tx, actor, planned, wall_time, now, reason or "sent at once")
 
 
@@ -117,7 +118,8 @@ def restore_occurrence(
     tx: Transaction, actor: Actor, planned: PlannedOccurrence, now: datetime, *, reason: str = ""
 ) -> SavedOccurrence:
     """Undo the decision of staff about an occurrence, so that its rule applies again. Raises
-    Refused if there is no decision, if it has an edition, or if its original time is past."""
+    Refused if there is no decision, if the occurrence has an edition, or if its original time is
+    past."""
     saved, original = planned.saved, planned.original
     restorable_states = {OccurrenceState.SKIPPED, OccurrenceState.PLANNED}
     if saved is None or not (saved.state in restorable_states or _is_unsent(tx, saved)):
@@ -137,7 +139,8 @@ def restore_occurrence(
 
 
 def _find_open_edition(tx: Transaction, planned: PlannedOccurrence) -> Edition | None:
-    """Return the unsent edition of an occurrence, or None. Raises Refused if it is being sent."""
+    """Return the unsent edition of an occurrence, or None. Raises Refused if the edition has
+    started."""
     saved = planned.saved
     if saved is None or saved.state is not OccurrenceState.MADE or saved.edition_id is None:
         return None
@@ -153,7 +156,7 @@ def _find_open_edition(tx: Transaction, planned: PlannedOccurrence) -> Edition |
 
 
 def _is_unsent(tx: Transaction, saved: SavedOccurrence) -> bool:
-    """Check whether the occurrence has an edition that was not sent and never will be."""
+    """Check whether the occurrence has an edition that was not sent and never will be sent."""
     if saved.state is not OccurrenceState.MADE or saved.edition_id is None:
         return False
     edition = editions.get_edition(tx, saved.edition_id)

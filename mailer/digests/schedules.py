@@ -27,7 +27,7 @@ def add_schedule(
     now: datetime,
 ) -> Schedule:
     """Add a schedule to a digest. Raises InputError if the schedule is impossible or exists
-    already, NotFound for an unknown observance."""
+    already, and NotFound for an unknown observance."""
     expansion.check_timing(settings.timing)
     if not timedelta() <= settings.cutoff <= MAX_CUTOFF:
         raise InputError(
@@ -63,7 +63,7 @@ def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:
 
 
 def remove_schedule(tx: Transaction, actor: Actor, schedule_id: int) -> Schedule:
-    """Remove a schedule; editions that were made by it stay. Returns the schedule as it was. Raises
+    """Remove a schedule; its existing editions stay. Returns the removed schedule. Raises
     NotFound."""
     schedule = get_schedule(tx, schedule_id)
     tx.schedules.remove_schedule(schedule)
@@ -92,7 +92,7 @@ def lift_blackout(tx: Transaction, actor: Actor, blackout_id: int) -> SavedBlack
 
 
 def parse_timing(text: str, at: str, zone: str, start: date, on_free_day: OnFreeDay) -> Timing:
-    """Parse a timing as staff write it. Raises InputError."""
+    """Parse the text of a timing, as staff write it. Raises InputError."""
     try:
         hour, minute = map(int, at.split(":"))
         time_of_day = time(hour, minute)

@@ -16,7 +16,7 @@ from mailer.model.transaction import Transaction
 
 MAX_REMINDERS = 10
 MAX_DURATION = timedelta(days=14)
-"""The longest grace, and the longest time between a reminder and sending."""
+"""Maximum for the grace, and for the time between a reminder and sending."""
 
 
 def check_settings(settings: DigestSettings) -> DigestSettings:
@@ -75,8 +75,8 @@ def add_digest(tx: Transaction, actor: Actor, settings: DigestSettings, now: dat
 def edit_digest(
     tx: Transaction, actor: Actor, slug: str, changes: Mapping[str, Any], now: datetime
 ) -> Digest:
-    """Change a digest by the field names of its settings or its policy. Editions that it has
-    already made keep their content, and follow the new policy."""
+    """Change fields of a digest's settings or policy, given by name. Existing editions keep their
+    content, but follow the new policy."""
     digest = get_digest(tx, slug)
     policy_fields = {field.name for field in fields(DigestPolicy)}
     policy = replace(

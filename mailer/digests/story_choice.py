@@ -1,8 +1,8 @@
 """The choice of stories for a digest's next edition.
 
-A digest records the stories that it has run in a ledger, one row a story, instead of choosing "the
-last seven days": late articles roll over to the next edition, and no story runs twice. The choice
-is a pure function of records and `now`."""
+Instead of choosing the stories of "the last seven days", a digest records the stories that it has
+run in a ledger, one row for each story. So late articles are in the next edition, and no story runs
+twice. The choice is a pure function of records and `now`."""
 
 from collections.abc import Container, Sequence
 from datetime import datetime
@@ -25,8 +25,8 @@ def choose_stories(
     """Choose leads first, then the newest stories, up to ``settings.most``. Pure.
 
     A story can be chosen if one of its articles is queued and published by `now`, one of its topics
-    is the digest's, and it is not among the `embargoed_slugs`, whose embargo ends after the edition
-    is sent."""
+    is among the digest's, and its slug is not in `embargoed_slugs` (stories whose embargo ends
+    after the edition is sent)."""
     digest_topics = set(settings.topics)
     ready: list[Story] = []
     embargoed: list[Story] = []
@@ -59,7 +59,8 @@ def assemble_edition(
     appointment: SendAppointment | None = None,
 ) -> tuple[Edition, StoryChoice]:
     """Make an edition of the stories that this digest has not run, to be sent at `appointment`, or
-    soon if it is None. Stories that are still embargoed then wait for a later edition.
+    soon if `appointment` is None. Stories that will still be embargoed at that time wait for a
+    later edition.
 
     If there are too few stories, the edition is skipped or put on hold, and saved with the reason.
     A skipped edition reserves no stories; any other edition reserves its stories until it is

@@ -1,16 +1,16 @@
-"""Editions: one mailing each, of a digest or on its own.
+"""Editions: one mailing each, with or without a digest.
 
     editing.py         making an edition and changing it
     composing.py       records to frozen bodies
-    approval.py        who approves an edition, and what exactly
-    policy.py          the rules that its digest sets
-    send_times.py      giving it a time; reopening it; its place in the archive
-    embargo_checks.py  whether its stories may leave: embargoes and kills
-    sending.py         starting it, and marking it sent
-    transitions.py     its states: pause, resume, cancel …; the one place that changes a state
+    approval.py        approvals, each bound to a hash
+    policy.py          the rules that a digest sets for its editions
+    send_times.py      setting and clearing a send time, reopening, visibility in the archive
+    embargo_checks.py  checks that no embargo or kill forbids sending
+    sending.py         starting an edition, and marking it as sent
+    transitions.py     changes of state: pause, resume, cancel …
 
-An approval covers a hash over the mails and their audience; any later change to the
-edition or to one of its articles puts it back to draft.
+An approval covers a hash over the mails and their audience. Any later change to the edition or to
+one of its articles returns the edition to draft.
 """
 
 from mailer.editions.approval import (

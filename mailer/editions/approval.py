@@ -21,7 +21,7 @@ from mailer.model.segments import Filter
 from mailer.model.transaction import Transaction
 
 MIN_HASH_LENGTH = 8
-"""The shortest beginning of a hash that an approver may give: 32 bits."""
+"""Minimum length of the beginning of a hash that an approver may give: 32 bits."""
 
 
 def compute_content_hash(
@@ -32,7 +32,7 @@ def compute_content_hash(
     bodies: Sequence[EditionBody],
 ) -> str:
     """Return the SHA-256 over the mails and their audience: every body, the list and its name, the
-    segment, and `sender_details`, everything that the settings put into a mail."""
+    segment, and `sender_details` (the parts of a mail that come from the settings)."""
     audience = [
         edition.uid,
         sender_details,
@@ -49,7 +49,7 @@ def compute_content_hash(
 
 
 def request_approval(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> Edition:
-    """Ask for approval of what is frozen now."""
+    """Ask for approval of the edition's frozen bodies."""
     edition = change_state(tx, actor, edition, EditionState.IN_REVIEW, now)
     return tx.editions.record_review_request(edition, now)
 
@@ -64,22 +64,22 @@ def approve_edition(
     comment: str = "",
     seen_hash: str = "",
 ) -> Edition:
-    """Compose a draft once more and approve the result: the edition is then scheduled if it has a
-    time, and approved otherwise.
+    """Compose a draft once more and approve the result. The edition's new state is scheduled if it
+    has a time, and approved otherwise.
 
-    `seen_hash` is the hash, or its beginning, of what the approver looked at. Raises ApprovalVoid
-    if that is not what is frozen now, and Refused if the digest wants another person's approval
+    `seen_hash` is the hash that the approver saw, or its beginning. Raises ApprovalVoid if the hash
+    of the frozen bodies differs. Raises Refused if the digest requires another person's approval,
     and the approver has written or edited something in the edition."""
     edition, _ = compose_edition(tx, edition, renderer)
     next_state = EditionState.SCHEDULED if edition.appointment else EditionState.APPROVED
     check_transition(edition, next_state)
     if edition.state not in UNAPPROVED_STATES:
-        raise BadTransition(f"edition {edition.id} is {edition.state}, and so approved already")
+        raise BadTransition(f"edition {edition.id} is {edition.state}, so it is approved already")
     wants_other_person = get_policy(tx, edition).approval is ApprovalRule.OTHER
     if wants_other_person and actor.key in tx.editions.find_author_keys(edition):
         raise Refused(
-            f"{actor.name} has written or edited something in edition {edition.id}, and its digest "
-            "wants another person's approval",
+            f"{actor.name} has written or edited something in edition {edition.id}, and its "
+            f"digest requires another person's approval",
             next_steps=[NextStep("act_as_another_person")],
         )
     if seen_hash and (
@@ -108,7 +108,7 @@ def check_approval(tx: Transaction, edition: Edition, sender_details: str) -> No
             f"edition {edition.id} is {edition.state}, not approved",
             next_steps=[NextStep("approve_edition", edition=edition.id)],
         )
-    # Not from the manuscript: loading it asks a million members for their languages.
+    # The manuscript is not loaded: that would read the languages of up to a million members.
     current_hash = compute_content_hash(
         edition,
         tx.editions.load_mailing_list(edition),

@@ -11,8 +11,9 @@ def compose_edition(
 ) -> tuple[Edition, Composition | None]:
     """Compose a draft, freeze its bodies if they have changed, and return it with the composition.
 
-    An edition in any other state is returned as it is, with None: what was put up for approval is
-    never composed again. Composing follows from the records alone, so no actor is recorded."""
+    An edition in any other state is returned unchanged, with None, because an edition that was
+    submitted for approval is never composed again. Composing depends only on the records, so no
+    actor is recorded."""
     if edition.state is not EditionState.DRAFT:
         return edition, None
     composition = renderer.compose_edition(tx.editions.load_manuscript(edition))

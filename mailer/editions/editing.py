@@ -15,7 +15,7 @@ from mailer.model.editions import MAX_STORIES, Edition, NewEdition
 from mailer.model.transaction import Transaction
 
 EDITED_EVENT = "edited"
-"""The event that says who changed an edition: its actors count among the edition's authors."""
+"""The event of a change to an edition. Its actor counts as one of the edition's authors."""
 
 
 def get_edition(tx: Transaction, edition_id: int) -> Edition:
@@ -56,7 +56,7 @@ def _check_stories(tx: Transaction, slugs: Sequence[str]) -> None:
 def arrange_stories(
     tx: Transaction, actor: Actor, edition: Edition, slugs: Sequence[str], now: datetime
 ) -> Edition:
-    """Give an edition exactly these stories, in this order. Stories that it loses go back to its
+    """Give an edition exactly these stories, in this order. Removed stories go back to its
     digest."""
     edition = _revert_to_draft(tx, actor, edition, "stories arranged", now)
     _check_stories(tx, slugs)
@@ -99,7 +99,7 @@ def edit_edition(
 def _revert_to_draft(
     tx: Transaction, actor: Actor, edition: Edition, reason: str, now: datetime
 ) -> Edition:
-    """Put an edition back to draft and record the actor as one of its authors."""
+    """Return an edition to draft, and record the actor as one of its authors."""
     if edition.state not in OPEN_STATES:
         check_transition(edition, EditionState.DRAFT)
     tx.editions.add_event(edition, EDITED_EVENT, reason, now, actor)

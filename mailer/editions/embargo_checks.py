@@ -22,17 +22,19 @@ def find_embargoed_stories(tx: Transaction, edition: Edition, now: datetime) -> 
 
 
 def may_send_embargoed(edition: Edition, embargoes: Iterable[Embargo]) -> bool:
-    """Check that the edition's mails state each of these embargoes as it is now, so that they may
-    go to contacts who are trusted with embargoes."""
+    """Check that the edition's mails state the present end of each of these embargoes, so that
+    trusted contacts may get them."""
     if edition.role is EditionRole.KILL:
-        return True  # it repeats only the title of what its recipients have already
+        return (
+            True  # a kill mail repeats only the title of a story that its recipients have already
+        )
     if edition.role not in EMBARGO_STATING_ROLES:
         return False
     return all(edition.embargo_until == embargo.ends_at for embargo in embargoes)
 
 
 def check_not_killed(tx: Transaction, edition: Edition) -> None:
-    """Raise Refused if a story of the edition was killed, or is to be killed."""
+    """Raise Refused if a story of the edition was killed, or if its kill was requested."""
     if edition.role is EditionRole.KILL:
         return
     for slug in edition.stories:
@@ -54,7 +56,7 @@ def check_not_killed(tx: Transaction, edition: Edition) -> None:
 
 
 def check_may_send(tx: Transaction, edition: Edition, now: datetime) -> None:
-    """Raise Refused for a killed story, and Embargoed for an embargoed one."""
+    """Raise Refused if a story is killed, and Embargoed if one is embargoed."""
     check_not_killed(tx, edition)
     embargoed = find_embargoed_stories(tx, edition, now)
     if not embargoed or may_send_embargoed(edition, embargoed.values()):

@@ -1,4 +1,4 @@
-"""When an edition is to be sent, and whether it appears in the archive."""
+"""The send time of an edition, and its visibility in the archive."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,14 +20,14 @@ from mailer.model.transaction import Transaction
 from mailer.schedules import local_time
 
 ARCHIVE_EVENT = "archive"
-"""The event that says who put an edition into the archive, or took it out."""
+"""The event of showing an edition in the archive, or hiding it."""
 
 
 def make_appointment(
     tx: Transaction, wall: datetime, zone: str, send_time: SendTimeBasis, now: datetime
 ) -> SendAppointment:
     """Make the appointment of an edition that belongs to no digest, from the local time `wall` in
-    `zone`. Raises InputError for a time that is past."""
+    `zone`. Raises InputError for a time in the past."""
     if local_time.to_utc(wall, zones.get_zone(zone, "zone")) < now:
         raise InputError(
             f"{wall:%Y-%m-%d %H:%M} in {zone} is past",
@@ -38,8 +38,8 @@ def make_appointment(
 
 
 def refresh_appointment(tx: Transaction, appointment: SendAppointment) -> SendAppointment:
-    """Return the appointment with the moment at which clocks show its time, by the current rules
-    of time zones and the zones that readers are in now."""
+    """Return the appointment with its moment computed again, by the current rules of time zones and
+    the present zones of readers."""
     zone_names: Sequence[str] = ()
     if appointment.send_time is SendTimeBasis.READER:
         zone_names = tx.reader_time_zones
@@ -54,8 +54,8 @@ def set_send_time(
     appointment: SendAppointment | None,
     now: datetime,
 ) -> Edition:
-    """Give an edition that is not sent yet a time, another time, or (None) no time. An approval
-    stays valid. Raises BadTransition for an edition that has begun, or never will."""
+    """Set, change or (with None) clear the send time of an edition. An approval stays valid. Raises
+    BadTransition for an edition that has started or never will."""
     if edition.state not in OPEN_STATES:
         raise BadTransition(
             f"edition {edition.id} is {edition.state}, and can no longer be given a time",
@@ -72,10 +72,10 @@ def set_send_time(
 
 
 def reopen_edition(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> Edition:
-    """Put an edition back to draft, which voids its approval.
+    """Return an edition to draft, which voids its approval.
 
-    An edition that was on hold keeps its time and goes on from there. Any other loses its time, as
-    the clock would ask for its approval again at once."""
+    An edition that was on hold keeps its time, and the worker continues with it. Any other edition
+    loses its time, since otherwise the worker would ask for its approval again at once."""
     if edition.state is EditionState.DRAFT:
         return edition
     check_transition(edition, EditionState.DRAFT)
@@ -91,8 +91,9 @@ def set_archive_visibility(
     visibility: ArchiveVisibility,
     now: datetime,
 ) -> Edition:
-    """Show an edition in its list's archive or hide it, whatever its state. No approval is voided,
-    as no mail changes. Raises Refused for anything but a mailing."""
+    """Show an edition in its list's archive or hide it, whatever its state. The approval stays
+    valid, as the mails do not change. Raises Refused for an edition that is not a mailing to a
+    list."""
     if edition.kind is not EditionKind.MAILING:
         raise Refused(
             f"edition {edition.id} is a {edition.kind}: only mailings to a list stand in an archive"

@@ -1,4 +1,4 @@
-"""Starting an edition, and marking it sent."""
+"""Starting an edition, and marking it as sent."""
 
 from datetime import datetime
 
@@ -17,9 +17,9 @@ from mailer.model.transaction import Transaction
 def start_edition(
     tx: Transaction, actor: Actor, edition: Edition, renderer: Renderer, now: datetime
 ) -> tuple[Edition, DeliveryPlan | None]:
-    """Begin to send: check the approval and freeze the audience.
+    """Start sending an edition: check the approval and freeze the audience.
 
-    An edition that is being sent already is returned as it is, with no plan. Raises Refused,
+    An edition that is being sent already is returned unchanged, without a plan. Raises Refused,
     Embargoed or ApprovalVoid for an edition that may not be sent."""
     if edition.state is EditionState.SENDING:
         return edition, None
@@ -32,7 +32,8 @@ def start_edition(
 
 
 def _check_startable(edition: Edition) -> None:
-    """Raise Refused with the way out for the states that people most often try to send from."""
+    """Raise Refused with a next step if the edition is in a state in which people often try to send
+    it."""
     reason = edition.reason
     if edition.state is EditionState.PAUSED:
         raise Refused(
@@ -56,7 +57,7 @@ def _check_startable(edition: Edition) -> None:
 def mark_sent_if_finished(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime
 ) -> Edition:
-    """Mark an edition sent if it is being sent and none of its deliveries is unfinished."""
+    """Mark an edition as sent if it is being sent and all its deliveries are finished."""
     if edition.state is not EditionState.SENDING or tx.outbox.has_unfinished_deliveries(edition):
         return edition
     return change_state(tx, actor, edition, EditionState.SENT, now)

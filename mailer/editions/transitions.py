@@ -11,7 +11,7 @@ from mailer.model.transaction import Transaction
 
 
 def check_transition(edition: Edition, state: EditionState) -> None:
-    """Raise BadTransition unless the table lets `edition` go to `state`."""
+    """Raise BadTransition unless the table allows `edition` to change to `state`."""
     if state in EDITION_TRANSITIONS[edition.state]:
         return
     message = f"edition {edition.id} is {edition.state}, which can't become {state}"
@@ -32,8 +32,8 @@ def change_state(
 ) -> Edition:
     """Move an edition to `state` and record who did it and why.
 
-    Raises BadTransition if the table forbids it, and ConcurrencyError if another process moved the
-    edition first."""
+    Raises BadTransition if the table forbids it, and ConcurrencyError if another process changed
+    the state first."""
     check_transition(edition, state)
     return tx.editions.set_state(edition, state, now, actor, reason=reason)
 
@@ -41,12 +41,14 @@ def change_state(
 def pause_edition(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str = ""
 ) -> Edition:
-    """Stop an edition at the gate: after the commit no further message of it goes out."""
+    """Pause an edition. Once this is committed, no further message of the edition passes the
+    gate."""
     return change_state(tx, actor, edition, EditionState.PAUSED, now, reason=reason)
 
 
 def resume_edition(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> Edition:
-    """Continue a paused edition. Raises Refused if a story of it was killed, or is to be."""
+    """Continue a paused edition. Raises Refused if one of its stories was killed, or if a kill was
+    requested."""
     check_not_killed(tx, edition)
     if edition.state is not EditionState.PAUSED:
         check_transition(edition, EditionState.PAUSED)
@@ -57,8 +59,8 @@ def resume_edition(tx: Transaction, actor: Actor, edition: Edition, now: datetim
 def cancel_edition(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str = ""
 ) -> Edition:
-    """Stop an edition permanently, and cancel its deliveries that have not passed the gate. If it
-    was never sent, its stories go back to the digest."""
+    """Cancel an edition permanently, with its deliveries that have not passed the gate. If the
+    edition was never sent, its stories go back to the digest."""
     check_transition(edition, EditionState.CANCELLED)
     if edition.planned_at is None:
         tx.editions.release_stories(edition, edition.stories)
@@ -70,14 +72,14 @@ def cancel_edition(
 def put_on_hold(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str
 ) -> Edition:
-    """Keep an edition for a person to decide. Reopening it voids its approval, if it had one."""
+    """Put an edition on hold for a person to decide. Reopening it voids an approval."""
     return change_state(tx, actor, edition, EditionState.ON_HOLD, now, reason=reason)
 
 
 def skip_edition(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str
 ) -> Edition:
-    """Send nothing of an edition; its stories go back to the digest."""
+    """Skip an edition. Its stories go back to the digest."""
     check_transition(edition, EditionState.SKIPPED)
     tx.editions.release_stories(edition, edition.stories)
     return change_state(tx, actor, edition, EditionState.SKIPPED, now, reason=reason)

@@ -1,15 +1,15 @@
 """Read files, feeds and web pages as articles, and tables as rows.
 
 Everything from outside the office is checked before another program opens it: an address before it
-is fetched, an archive, a document and a picture before they are parsed. Errors name file and line.
-Nothing here touches the database.
+is fetched, and an archive, a document or a picture before it is parsed. Errors name the file and
+the line. Nothing here touches the database.
 
 markup.py           Markdown and HTML -> sanitised HTML
 files.py            Markdown files with front matter -> Content
 fields.py           values of front matter -> fields of an article
 releases.py         front matter of a press release, and the files that it names
 normalise/          HTML from any source -> equivalent Markdown
-drafts.py           an article as its source gives it -> a draft: checked Content
+drafts.py           an article of a source -> a draft: checked Content
 sources.py          a source -> its present drafts and files
 word.py             Word files, and HTML pasted from word processors -> drafts
 feeds.py            RSS and Atom feeds -> drafts
@@ -17,7 +17,7 @@ wordpress.py        posts of a WordPress site -> drafts
 pages.py            the article on a web page -> a draft
 omissions.py        the parts of a source that a draft leaves out
 embedded_images.py  pictures within a file -> assets of a press release
-characters.py       bytes -> text, even if they declare a wrong encoding
+characters.py       bytes -> text, even if a wrong encoding is declared
 charsets.py         names of charsets that are trusted
 extra.py            packages of the extra "intake", imported when needed
 calendars.py        iCalendar files -> observances, and back
@@ -27,7 +27,7 @@ contacts.py         CSV files of media contacts -> rows
 exports/            files that listmonk, Mailchimp and Mailman export -> rows
 suppressions.py     files of addresses that must not be mailed, and back
 fetching/           web addresses -> their content, only from public networks
-archives.py         check of zip archives: they unpack to the sizes that they declare
-documents.py        check of XML: it declares nothing
+archives.py         checks that zip archives unpack to the sizes that they declare
+documents.py        checks that XML declares nothing
 pictures.py         type and size of a picture, without decoding it
 """

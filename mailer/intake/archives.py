@@ -1,8 +1,8 @@
 """Check zip archives, such as Word files, before another program unpacks them.
 
 A small archive can unpack to any size: zeros pack to a thousandth, entries can share the same bytes
-("overlapping" bombs pack 281 TB into 10 MB), and its author can write any size into its directory.
-So this module unpacks every entry once, within a bound, and throws the result away.
+("overlapping" bombs pack 281 TB into 10 MB), and the directory can state any size. So this module
+unpacks every entry once, up to a limit, and throws the result away.
 """
 
 import re
@@ -29,18 +29,19 @@ _UTF_8 = 0x800
 
 
 def check_zip(data: bytes, where: str) -> None:
-    """Check that `data` is a zip archive whose directory tells the truth.
+    """Check that `data` is a zip archive whose directory is correct.
 
-    Its entries do not overlap, each has the size and the CRC that the directory names, they are
-    deflated or stored, and together they have at most :data:`LARGEST` bytes. The content of the
-    entries is not checked; an archive within an archive is just bytes.
+    The entries do not overlap, are deflated or stored, and have the sizes and CRCs that the
+    directory names. Together they have at most :data:`LARGEST` bytes. The content of the entries is
+    not checked; an archive within an archive is just bytes.
 
     Raises InputError for any other file."""
     if len(data) > LARGEST:
         raise _create_error(
             f"the archive is larger than {LARGEST // 1_000_000} MB", where, "make it smaller"
         )
-    # Entries are counted before zipfile makes an object for each: it ignores the directory's count.
+    # Entries are counted before zipfile makes an object for each, since zipfile ignores the count
+    # in the directory.
     if data.count(_ENTRY) > MOST_ENTRIES:
         raise _create_error(f"the archive holds more than {MOST_ENTRIES:,} files", where)
     try:
@@ -69,7 +70,8 @@ def check_zip(data: bytes, where: str) -> None:
 
 
 def _normalise_name(entry: ZipInfo, where: str) -> str:
-    """Return the entry's name as programs compare names. Raises InputError for an unsafe name.
+    """Return the entry's name in the form in which names are compared. Raises InputError for an
+    unsafe name.
 
     zipfile cuts a name at a NUL, so the original name is used."""
     name = entry.orig_filename
@@ -81,8 +83,8 @@ def _normalise_name(entry: ZipInfo, where: str) -> str:
 def _locate_entry(data: bytes, entry: ZipInfo, where: str) -> tuple[int, int]:
     """Return (header_start, data_start): the offsets of the entry's own header and of its bytes.
 
-    Raises InputError if that header contradicts the directory, as some programs read the header
-    and some the directory, and for encrypted or unusually packed entries."""
+    Raises InputError for encrypted or unusually packed entries, and if the header contradicts the
+    directory, as some programs read the header and others the directory."""
     header_start = entry.header_offset
     if header_start < 0 or header_start + _LOCAL.size > len(data):
         raise _create_error("the archive is cut off", where, "save it again")

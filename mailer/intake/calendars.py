@@ -14,7 +14,7 @@ from mailer.schedules.observances import CODES, MONTHS, ORDINALS, WEEKDAYS, Obse
 
 _NTH = re.compile(rf"([+-]?\d)({'|'.join(CODES)})")
 _YEARS = 20
-"""Number of years for which the dates of a feast that depends on Easter are written out."""
+"""Number of years for which the dates of an observance that depends on Easter are written out."""
 
 
 def export_calendar(
@@ -81,8 +81,8 @@ class ImportedCalendar:
 def read_calendar(data: bytes, language: str) -> ImportedCalendar:
     """Read the all-day events of a calendar: yearly events by their rule, others for one year.
 
-    Names are taken to be in `language`; if that is not English, the same name serves as the
-    English one. Raises InputError if `data` is not an iCalendar file."""
+    `language` is the language of the names. If it is not English, each name is also used as the
+    English name. Raises InputError if `data` is not an iCalendar file."""
     try:
         calendar = Calendar.from_ical(data)
     except (ValueError, IndexError, KeyError) as error:

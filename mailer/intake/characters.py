@@ -39,9 +39,9 @@ names mean the wider encodings."""
 def decode_text(data: bytes, content_type: str = "") -> tuple[str, str]:
     """Return (text, problem); `problem` is a sentence about a wrong encoding, or empty.
 
-    A byte order mark decides first, then valid UTF-8 (other encodings hardly ever look like it),
-    then the server's `content_type`, then the document's own declaration. Decoding never fails:
-    bytes that fit none of these are read as Windows-1252."""
+    The encoding is decided by, in this order: a byte order mark, the fact that the bytes are valid
+    UTF-8 (text in other encodings hardly ever is), the server's `content_type`, and the document's
+    own declaration. Decoding never fails: otherwise the bytes are read as Windows-1252."""
     for mark, name in _BOMS:
         if data.startswith(mark):
             return data.decode(name, "replace").lstrip("\ufeff"), ""
@@ -49,7 +49,7 @@ def decode_text(data: bytes, content_type: str = "") -> tuple[str, str]:
     if re.match(rb"<\0\?\0|\0<\0\?", data):
         name = "utf-16-le" if data[:1] == b"<" else "utf-16-be"
         return data.decode(name, "replace"), ""
-    # The seven-bit encodings look like UTF-8.
+    # Text in seven-bit encodings is valid UTF-8.
     seven_bit = [name for name in declared if name.lower().startswith("iso-2022")]
     for name in [*seven_bit, "utf-8", *declared]:
         try:

@@ -1,8 +1,9 @@
 """Names of character sets that the mailer trusts.
 
 A server names the charset of its content, and a parser that runs after a check must read the same
-characters as the check did. UTF-7, HZ and similar charsets write ``<`` in other letters, so text
-that is harmless in ASCII is not harmless in them. They are out of use, and refused.
+characters as the check did. UTF-7, HZ and similar charsets encode ``<`` as other ASCII characters,
+so text that looks harmless as ASCII may contain tags in them. These charsets are out of use, and
+refused.
 """
 
 import codecs
@@ -14,15 +15,15 @@ _SHIFTS = b"~~ +ADw-"
 """Characters that mean something different in HZ and in UTF-7."""
 
 _NON_TEXT_CODECS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape"}
-"""Python codecs that return text but are no charsets, only ways to escape text."""
+"""Python codecs that return text but are only ways to escape text, not charsets."""
 
 
 @lru_cache(maxsize=256)
 def normalise_charset(label: str) -> str:
     """Return Python's name of the charset `label`, or "" if the charset is not trusted.
 
-    A trusted charset is one of text that Python knows and that contains ASCII unchanged; UTF-16
-    and UTF-32 are trusted too."""
+    A charset is trusted if Python knows it as a charset of text and if it contains ASCII unchanged.
+    UTF-16 and UTF-32 are trusted too."""
     try:
         name = codecs.lookup(label.strip().strip("\"'")).name
         if name.startswith(_WIDE):

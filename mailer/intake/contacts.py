@@ -1,7 +1,7 @@
 """Read CSV files of media contacts.
 
-Each line holds a person, as in ``table.py``, with facts that a press office records: outlet, beats,
-trust. Column names that other press databases use are understood."""
+Each line holds a person, as in ``table.py``, with their outlet, beats and trust. Column names of
+other press databases are understood."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -103,7 +103,7 @@ def _build_profile(
     stated_columns = {name for name in values if name != "no_follow_up"}
     follow_up = FollowUp.WELCOME
     if "follow_up" in values:
-        # An empty field does not forbid follow-up calls.
+        # An empty field allows follow-up calls.
         is_welcome = not values["follow_up"] or _parse_flag(values["follow_up"], "follow_up")
         follow_up = FollowUp.WELCOME if is_welcome else FollowUp.NEVER
     if "no_follow_up" in values:

@@ -17,8 +17,8 @@ LONGEST_FIELD = 100_000
 
 
 class CsvLine(NamedTuple):
-    """A line of a CSV file, with its number. If it is not CSV, `problem` says why and `fields` is
-    empty."""
+    """A line of a CSV file, with its number. If the line is not CSV, `problem` says why and
+    `fields` is empty."""
 
     number: int
     fields: list[str]
@@ -34,7 +34,7 @@ class CsvTable(NamedTuple):
 
 @contextmanager
 def open_for_reading(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for reading. Raises InputError if that fails, or if reading it does."""
+    """Open a file for reading. Raises InputError if opening or reading it fails."""
     try:
         with path.open("rb") as raw:
             yield raw
@@ -61,7 +61,7 @@ def decode_lines(path: Path, raw: IO[bytes]) -> Iterator[str]:
 def read_table(path: Path, raw: IO[bytes]) -> CsvTable:
     """Read a table whose first line names its columns.
 
-    Raises InputError for a missing header, or one that is not CSV."""
+    Raises InputError if the header is missing or not CSV."""
     lines = decode_lines(path, raw)
     first = next(lines, "")
     if not first.strip():
@@ -76,9 +76,9 @@ def read_table(path: Path, raw: IO[bytes]) -> CsvTable:
 def read_table_or_lines(path: Path, raw: IO[bytes]) -> CsvTable:
     """Read a table with a header, or a file of one address a line.
 
-    A first line with an @ is an address: no header has one. A file of addresses may have empty
-    lines and comments (lines that begin with #); both are left out. Raises InputError for a header
-    that is not CSV."""
+    If the first line contains an @, it is an address and not a header. A file of addresses may have
+    empty lines and comments (lines that begin with #), which are ignored. Raises InputError for a
+    header that is not CSV."""
     lines = decode_lines(path, raw)
     first = next(lines, "")
     if first.strip() and "@" not in first and not first.startswith("#"):
@@ -127,12 +127,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def escape_formula(value: str) -> str:
-    """Return `value` with an apostrophe before it if a spreadsheet would take it for a formula.
+    """Return `value`, with an apostrophe before it if a spreadsheet would run it as a formula.
 
     :func:`unescape_formula` removes the apostrophe again."""
     return f"'{value}" if value.lstrip("'").startswith(_FORMULA) else value
 
 
 def unescape_formula(value: str) -> str:
-    """Return the value that :func:`escape_formula` was given."""
+    """Return the original value of a result of :func:`escape_formula`."""
     return value[1:] if value[:1] == "'" and value.lstrip("'").startswith(_FORMULA) else value

@@ -1,9 +1,9 @@
 """Check XML before any other parser reads it.
 
-Entities make gigabytes of a kilobyte of XML ("billion laughs"), and read files and addresses on
-the parser's machine. No feed and no Word file needs entities, so a document that declares any is
-refused at the first declaration; expat reads no further. A document type that is only named, as in
-RSS 0.91, is harmless: no parser here fetches it.
+Entities can expand a kilobyte of XML to gigabytes ("billion laughs"), and can make the parser read
+local files and addresses. Feeds and Word files need no entities, so a document that declares one is
+refused at the first declaration, after which expat reads no further. A document type that is only
+named, as in RSS 0.91, is harmless, since no parser here fetches it.
 """
 
 import codecs
@@ -17,15 +17,16 @@ LARGEST = 20_000_000
 """Maximum size of a document in bytes."""
 
 DEEPEST = 200
-"""Maximum depth of nested elements. Recursive code overflows at some hundreds."""
+"""Maximum depth of nested elements. Recursive code overflows at a depth of some hundreds."""
 
 MAX_MARKS = 500_000
-"""Maximum number of the signs < and = together. It bounds tags and attributes before a parser reads
-them: expat takes 3 µs and 200 bytes for each distinct name."""
+"""Maximum number of the signs < and = together. This limits tags and attributes before a parser
+reads them, since expat takes 3 µs and 200 bytes for each distinct name."""
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, because it begins with UTF-16's mark
+    # Checked before UTF-16, whose mark is the beginning of this one.
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -41,10 +42,9 @@ _DECLARES = re.compile(
 
 
 def check_xml(data: bytes, where: str) -> None:
-    """Check that `data` is well-formed XML that declares nothing.
-
-    Raises InputError for any other document, one that nests deeper than :data:`DEEPEST` elements,
-    or one with more than :data:`MAX_MARKS` signs < and =."""
+    """Check that `data` is well-formed XML that declares nothing. Raises InputError for any other
+    document, for one that nests deeper than :data:`DEEPEST` elements, and for one with more than
+    :data:`MAX_MARKS` signs < and =."""
     _check_size(data, where)
     text = _decode_document(data, _detect_encoding(data, ""), where)
     syntax_error = _check_structure(text.encode(), where)
@@ -53,21 +53,21 @@ def check_xml(data: bytes, where: str) -> None:
 
 
 def normalise_xml(data: bytes, where: str, charset: str = "") -> bytes:
-    """Check `data` and return it in UTF-8, to be parsed instead of `data`.
+    """Check `data`, and return a version in UTF-8 that is to be parsed instead of `data`.
 
-    The next parser then reads the same characters as the check. `charset` is the one that the
-    server named; it takes precedence over the document's declaration (RFC 7303 §3).
+    So the next parser reads the same characters as the check. The `charset` that the server named
+    takes precedence over the document's declaration (RFC 7303 §3).
 
     Feeds are often broken, so this is more lenient than :func:`check_xml`: a document that is not
-    well-formed passes if nothing in it looks like a declaration, characters that XML forbids are
-    removed (XML 1.0 §2.2), and a document that is not in the charset that it names is read as
+    well-formed passes if nothing in it looks like a declaration. Characters that XML forbids are
+    removed (XML 1.0 §2.2). A document that is not in the charset that it names is read as
     Windows-1252.
 
     Raises InputError for a document that declares anything, is too large, or nests too deep."""
     _check_size(data, where)
     encoding = _detect_encoding(data, charset) or "utf-8"
     if encoding in {"iso8859-1", "ascii"}:
-        # Browsers do the same: it has typographic quotes in places that Latin-1 leaves empty.
+        # Browsers do the same: Windows-1252 has typographic quotes where Latin-1 has no characters.
         encoding = "cp1252"
     try:
         text = data.decode(encoding)

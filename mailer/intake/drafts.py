@@ -1,7 +1,8 @@
 """Build drafts (checked content, and a report of omissions) from the articles of a source.
 
-Word files, feeds, WordPress and web pages all end here, so the same article gives the same draft
-from every source. A draft is not an article yet: the caller decides whether to add it.
+Articles from Word files, feeds, WordPress and web pages all pass through here, so an article gives
+the same draft whatever its source is. A draft is not an article yet: the caller decides whether to
+add it.
 """
 
 import hashlib
@@ -36,8 +37,8 @@ FIRST_WORDS = 80
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedPicture:
-    """A picture stored within a file. No draft's text contains it: a mail shows pictures by their
-    web addresses, and this picture has none yet."""
+    """A picture stored within a file. It is not part of a draft's text, because a mail shows
+    pictures by their web addresses, and this picture has none yet."""
 
     name: str
     media_type: str
@@ -50,8 +51,9 @@ class Draft:
     """An article from a source, ready to be added.
 
     `origin` is the file or address, for people to read. `key` identifies the article within its
-    source; empty if the source has no identifier. `dated`: the source gives a publication date.
-    `content` is checked; its body is Markdown, and its html the sanitised rendering of the body."""
+    source, and is empty if the source has no identifier. `dated`: the source gives a publication
+    date. `content` is checked; its body is Markdown, and its html is the sanitised rendering of the
+    body."""
 
     content: Content
     origin: str
@@ -62,7 +64,7 @@ class Draft:
 
     @property
     def fingerprint(self) -> str:
-        """The hash of the content: equal for equal content, from any source."""
+        """The hash of the content, which is the same for equal content from different sources."""
         return self.content.compute_fingerprint()
 
 
@@ -87,10 +89,10 @@ class DraftBatch:
 
 @dataclass(frozen=True, slots=True)
 class DraftDefaults:
-    """Values for fields that a source leaves out.
+    """Values for fields that are missing in a source.
 
-    `topics_by_category` maps the source's categories, in lower case, to topics. A date without a
-    zone is in `time_zone`."""
+    `topics_by_category` maps the source's categories, in lower case, to topics. Dates without a
+    zone are in `time_zone`."""
 
     now: datetime
     language: str = "en"
@@ -102,8 +104,8 @@ class DraftDefaults:
 
 @dataclass(frozen=True, slots=True)
 class SourceArticle:
-    """One article as its source gives it. `title`, `summary` and `body` are HTML of any kind;
-    relative addresses are resolved against `base`."""
+    """One article in the form in which the source gives it. `title`, `summary` and `body` are HTML
+    of any kind. Relative addresses are resolved against `base`."""
 
     origin: str
     title: str = ""
@@ -128,8 +130,8 @@ def build_draft(
 ) -> Draft:
     """Build the draft of a source's article.
 
-    `report` collects omissions. Raises InputError, located at the article's origin, for an article
-    that has no text or too much of it, or whose content is invalid."""
+    `report` collects omissions. Raises InputError, which names the article's origin, for an article
+    without text, with too much text, or with invalid content."""
     language = _normalise_language(article.language, defaults.language, report)
     title = to_one_line(article.title)
     try:
@@ -201,7 +203,8 @@ def _add_error_origin(origin: str, error: InputError) -> InputError:
 
 
 def separate_slugs(drafts: Iterable[Draft]) -> tuple[Draft, ...]:
-    """Return the drafts, each with its own slug: two stories of one title must not become one.
+    """Return the drafts with different slugs, so that two stories with the same title do not become
+    one.
 
     The story published first keeps the plain slug, so its slug does not change when the source
     adds another story."""
@@ -231,8 +234,8 @@ _PHRASE = re.compile(
 def to_one_line(html: str) -> str:
     """Return the text of `html` as one line without control characters.
 
-    Feeds escape titles twice or three times: text that still looks like an entity or an inline
-    element is unescaped again."""
+    Some feeds escape titles twice or three times, so text that still looks like an entity or an
+    inline element is unescaped again."""
     text = to_plain_text(html)
     for _ in range(2):
         if not (_ENTITY.search(text) or _PHRASE.search(text)):
@@ -298,8 +301,8 @@ def _clean_author_name(author: str) -> str:
 def _choose_slug(article: SourceArticle, title: str, address: str, text: str) -> str:
     """Make a slug of the source's own slug, the title, or the address.
 
-    Slugs consist of a to z. If none of the three has enough such letters, the slug is made of a
-    hash, which is always the same for the same story."""
+    Slugs consist of the letters a to z. If none of the three has enough such letters, the slug is
+    made from a hash, which is always the same for the same story."""
     last_segment = unquote(urlsplit(address).path).rstrip("/").rpartition("/")[2].partition(".")[0]
     for name in (unquote(article.slug), title, last_segment):
         folded = "".join(

@@ -1,7 +1,8 @@
 """Store pictures within a draft's file as assets of a press release.
 
 The release's page and media kit offer assets for download. Other articles cannot have such
-pictures, as a mail shows pictures by their web addresses; their drafts report them as omissions."""
+pictures, as a mail shows pictures by their web addresses. Drafts of other articles report the
+pictures as omissions."""
 
 import hashlib
 from dataclasses import replace

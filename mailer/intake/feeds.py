@@ -1,8 +1,8 @@
-"""Read feeds as drafts: RSS 0.91, 0.92, 1.0 and 2.0, Atom 0.3 and 1.0, as sites really write them.
+"""Read feeds as drafts: RSS 0.91, 0.92, 1.0 and 2.0, Atom 0.3 and 1.0, including faulty ones.
 
-feedparser parses the feed; this module chooses which of its values make an article. Half of all
+feedparser parses the feed, and this module chooses the values that make an article. Half of all
 feeds are broken in some way, so a feed is read as far as possible, and its faults are reported
-beside the drafts.
+together with the drafts.
 """
 
 import re
@@ -34,7 +34,7 @@ from mailer.intake.omissions import OmissionReport
 from mailer.model.articles import Image
 
 MAX_ENTRIES = 100
-"""Maximum number of entries that are read of one feed."""
+"""Maximum number of entries that are read from one feed."""
 
 
 def read_feed(
@@ -45,7 +45,8 @@ def read_feed(
     content_type: str = "",
     max_entries: int = MAX_ENTRIES,
 ) -> DraftBatch:
-    """Read the entries of a feed, each as a draft or a problem: a bad entry excludes no other.
+    """Read the entries of a feed, each as a draft or a problem. A bad entry does not exclude the
+    others.
 
     `address` is the feed's address, `content_type` the header field that the server sent with it.
     Raises InputError if `data` is not a feed."""
@@ -105,7 +106,7 @@ _XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 def _repair_xml(text: str) -> str:
     """Return the XML without forbidden characters, and with HTML's entities expanded.
 
-    Feeds use those entities, and few declare them."""
+    Feeds use these entities, and few feeds declare them."""
     text = _FORBIDDEN_CHARACTER.sub("", text).lstrip()
     first, *parts = text.split("<![CDATA[")
     repaired = [_repair_markup(first)]
@@ -125,8 +126,8 @@ _MEDIA_TEXT_ELEMENT = re.compile(r"<(/?)media:(description|title)\b[^>]{0,500}?(
 
 
 def _rename_media_element(match: re.Match[str]) -> str:
-    """Return the tag under another name: feedparser (6.0) takes a picture's own title and
-    description for those of its entry."""
+    """Return the tag under another name, because feedparser (6.0) would use a picture's title and
+    description for the entry."""
     name = {"description": "alt", "title": "name"}[match[2]]
     return f"<{match[1]}media:{name}{match[3]}>"
 
@@ -134,13 +135,13 @@ def _rename_media_element(match: re.Match[str]) -> str:
 def _expand_entity(match: re.Match[str]) -> str:
     if match[1] in _XML_NAMES:
         return match[0]
-    # An unknown entity is text, as in browsers.
+    # An unknown entity stays as text, as in browsers.
     return html5.get(f"{match[1]};", f"&amp;{match[1]};")
 
 
 def _close_truncated_feed(text: str) -> tuple[str, str]:
-    """Return (text, problem): a truncated feed ends after its last whole entry, and `problem`
-    reports that. Any other feed is unchanged, and `problem` is empty."""
+    """Return (text, problem): a truncated feed is ended after its last whole entry, and `problem`
+    reports this. Any other feed is unchanged, and `problem` is empty."""
     root = re.search(
         r"<([A-Za-z][\w:.-]*)", re.sub(r"<\?.*?\?>|<!--.*?-->", "", text[:5000], flags=re.DOTALL)
     )
@@ -157,13 +158,13 @@ def _close_truncated_feed(text: str) -> tuple[str, str]:
 def _parse_feed(text: str, origin: str) -> Any:
     """Parse the feed with feedparser. Raises InputError if feedparser fails.
 
-    feedparser gets UTF-8 declared as such: it would guess the charset by rules that RFC 7303 has
-    replaced."""
+    feedparser gets text that is declared as UTF-8, since it would guess the charset by rules that
+    RFC 7303 has replaced."""
     plain = re.sub(r"^<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL)
-    # feedparser must not know the feed's address: it would make a link of every id.
+    # feedparser must not know the feed's address, or it would make a link of every id.
     headers = {"content-type": "application/xml; charset=utf-8"}
     try:
-        # feedparser gets a file: it would open a string as an address or a path.
+        # feedparser gets a file object, since it would open a string as an address or a path.
         return import_package("feedparser").parse(
             BytesIO(plain.encode("utf-8", "replace")),
             response_headers=headers,
@@ -259,8 +260,8 @@ def _build_source_article(
 
 
 def _choose_body(entry: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Return the body's HTML and its construct: the longest of the contents, as that is the whole
-    text, otherwise the summary."""
+    """Return the body's HTML and its construct. The body is the longest of the contents, as that is
+    the whole text. Without contents, it is the summary."""
     contents = [
         content for content in entry.get("content", ()) if str(content.get("value", "")).strip()
     ]
@@ -289,7 +290,7 @@ def _convert_to_html(detail: Mapping[str, Any] | None) -> str:
     if detail and detail.get("type") == "text/plain":
         return "".join(f"<p>{escape(part)}</p>" for part in re.split(r"\n\s*\n", value))
     if detail and detail.get("type") == "application/xhtml+xml":
-        # feedparser writes <br></br>, which HTML parsers take for two line breaks.
+        # feedparser writes <br></br>, which HTML parsers read as two line breaks.
         return re.sub(r"</(?:br|hr|img)>", "", value)
     if _ESCAPED.search(value) and not re.search("<[a-zA-Z]", value):
         return unescape(value)
@@ -305,7 +306,7 @@ def _find_link(entry: dict[str, Any], base: str) -> str:
         and "html" in str(candidate.get("type") or "text/html")
     ]
     link = next(filter(None, pages), "") or str(entry.get("link") or "")
-    # RSS 2.0 takes an id for a link unless the feed says otherwise, and most feeds forget to.
+    # In RSS 2.0 an id is a link unless the feed says otherwise, which most feeds forget.
     if link == entry.get("id") and not re.match("https?:", link):
         return ""
     return _join_address(base, link)
@@ -376,7 +377,7 @@ def _find_picture(entry: dict[str, Any], base: str) -> Image | None:
 
 
 def _report_attachments(entry: dict[str, Any]) -> OmissionReport:
-    """Report the entry's attachments that an article cannot have: all but pictures."""
+    """Report the entry's attachments, except pictures, as omissions."""
     report = OmissionReport()
     for attachment in (*entry.get("enclosures", ()), *entry.get("media_content", ())):
         kind = str(attachment.get("type") or attachment.get("medium") or "image").partition("/")[0]

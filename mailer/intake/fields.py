@@ -1,4 +1,4 @@
-"""Convert values of front matter, as YAML gives them, to fields of an article.
+"""Convert values of front matter, parsed from YAML, to fields of an article.
 
 Each parser raises InputError with a hint that shows the right spelling."""
 
@@ -12,7 +12,7 @@ from mailer.model.articles import ArticleKind, Image
 
 
 def format_value(value: Any) -> str:
-    # YAML's aliases can make a value whose repr would fill the memory.
+    # With YAML's aliases, the repr of a value could fill the memory.
     representation = reprlib.repr(value)
     return representation if len(representation) <= 80 else f"{representation[:80]}…"
 

@@ -4,7 +4,7 @@ Front matter is YAML between two lines of ``---``. The title is required. Option
 language, published, topics, summary, image (a web address, or url, alt and credit), canonical_url,
 byline, dateline, lead; for a press release also subhead, quotes, notes, contacts, assets and about
 (``releases.py``); and embargo, which holds for the story in all languages. An unknown key is an
-error: it is most likely misspelt.
+error, since it is most likely misspelt.
 """
 
 import difflib
@@ -43,7 +43,8 @@ class ArticleFile:
     """A file with its content, or with the error that made it unreadable.
 
     `dated`: the file gives a publication date. `lines` maps keys to line numbers. `embargo` is the
-    story's embargo by this file. `files` are the assets' files that a press release names."""
+    embargo that the file states for its story. `files` are the files of a press release's
+    assets."""
 
     path: Path
     content: Content | None
@@ -91,7 +92,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 def read_files(
     paths: Iterable[Path], now: datetime, *, language: str, time_zone: str
 ) -> Iterator[ArticleFile]:
-    """Yield each file with its content or its error: a bad file excludes no other.
+    """Yield each file with its content or its error. A bad file does not exclude the others.
 
     A date without a time means the beginning of that day in `time_zone`. Raises InputError as
     :func:`find_files` does."""

@@ -1,4 +1,4 @@
-"""Convert Markdown and HTML to sanitised HTML, the only HTML that enters an article.
+"""Convert Markdown and HTML to sanitised HTML, the only HTML that articles contain.
 
 nh3 (ammonia) allows a closed list of elements and attributes, and only https, http and mailto
 links.
@@ -62,8 +62,8 @@ def to_html(markdown: str) -> str:
 def sanitise_html(html: str) -> str:
     """Return `html` reduced to :data:`ELEMENTS`, :data:`ATTRIBUTES` and :data:`SCHEMES`.
 
-    Scripts and styles are removed with their content; other elements leave their text. Control
-    characters are removed: HTML forbids them, and lxml refuses them."""
+    Scripts and styles are removed with their content. Of other elements that are not allowed, the
+    text stays. Control characters are removed: HTML forbids them, and lxml refuses them."""
     clean = _create_cleaner().clean(html)
     if _CONTROL.search(clean):
         clean = _create_cleaner().clean(_CONTROL.sub("", clean))

@@ -1,6 +1,6 @@
 """Extract the article from a web page as a draft, without the site's navigation and frame.
 
-trafilatura finds the article. It guesses, and guesses well; staff paste articles that it misses.
+trafilatura finds the article by heuristics that work well. Staff paste articles that it misses.
 """
 
 import re
@@ -40,7 +40,7 @@ def read_page(
         if extracted is not None and extracted.body is not None
         else ""
     )
-    # A page that holds only links is a table of contents.
+    # A page with only links is a table of contents.
     if len(to_plain_text(re.sub(r"<a\b.*?</a>", "", body, flags=re.DOTALL))) < SHORTEST:
         raise InputError(
             "no article was found on the page",
@@ -113,7 +113,7 @@ _RENDERED = {"#b": "strong", "#i": "em", "#u": "u", "#t": "code", "#sub": "sub",
 
 
 def _convert_to_html(element: Any) -> Iterator[str]:
-    """Yield the HTML of an element that trafilatura returns: it uses TEI's elements."""
+    """Yield the HTML of an element that trafilatura returns, which uses TEI's elements."""
     if not isinstance(element.tag, str):
         return
     tag, attributes = _map_tag(element)
@@ -184,8 +184,8 @@ def _find_language(page: str) -> str:
 def _find_publication_time(
     page: str, metas: dict[str, str], day: str, time_zone: str
 ) -> datetime | None:
-    """Return the page's publication time: to the minute if the page gives that, otherwise the
-    day. None if the page has no date."""
+    """Return the page's publication time, to the minute if the page gives it, otherwise the day.
+    Return None if the page has no date."""
     linked_data_match = re.search(r'"datePublished"\s*:\s*"([^"]{10,40})"', page)
     for written in (
         metas.get("article:published_time", ""),

@@ -1,7 +1,7 @@
 """Read the parts of a press release from front matter, and the files that it names.
 
-An asset's file is named by its path, relative to the article's own file. It is read here, once, and
-identified by the SHA-256 of its bytes from then on.
+An asset's file is named by its path, relative to the article's own file. The file is read here,
+once. From then on, the SHA-256 of its bytes identifies it.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact,
 KEYS = ("subhead", "quotes", "notes", "contacts", "assets", "about")
 
 LARGEST = 25_000_000
-"""Maximum size in bytes of an asset's file that the mailer stores. Larger files are better linked
-to."""
+"""Maximum size in bytes of an asset's file that the mailer stores. Releases should link to larger
+files."""
 
 KINDS: Mapping[str, AssetKind] = {
     "image": AssetKind.IMAGE,
@@ -34,7 +34,7 @@ SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".gif", ".webp", ".pdf", ".docx", ".odt", ".xlsx", ".ods", ".csv",
     ".pptx", ".txt", ".zip", ".mp3", ".m4a", ".ogg", ".wav", ".mp4", ".webm", ".mov",
 )  # fmt: skip
-"""Types of files that journalists get: no type that a browser would run."""
+"""Types of files that journalists may get. Types that a browser would run are not among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class AssetFile:
 _UNSAFE_FILE_NAME = re.compile(
     r"[\\:]|" + CONTROL_CHARACTERS.pattern + "|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
-"""Characters that a file name must not have: those that Windows takes for a folder or a drive, and
-those that change the direction of text, so that a name seems to end differently than it does."""
+"""Characters that a file name must not have: those that Windows reads as a folder or a drive, and
+those that change the direction of text, which can hide the real end of a name."""
 
 
 def read_release(

@@ -1,4 +1,4 @@
-"""Reading a source for the verbs of `mailer/sources`: feeds, sites and folders as entries."""
+"""Reading feeds, sites and folders as entries, for the verbs of `mailer/sources`."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -30,8 +30,8 @@ class SourceReader:
         now: datetime,
         source_settings: SourceSettings | None = None,
     ) -> DraftDefaults:
-        """Make the defaults for content that a source does not state. A category that has the name
-        or the slug of a topic becomes that topic."""
+        """Make the defaults for fields that a source does not state. A category with the name or
+        the slug of a topic becomes that topic."""
         default_settings = self._settings.defaults
         return DraftDefaults(
             now=now,
@@ -48,7 +48,8 @@ class SourceReader:
         )
 
     def read_source(self, source: Source, topics: Iterable[Topic], now: datetime) -> SourceReading:
-        """Read what a source has now, oldest entries first. Raises FetchError and InputError."""
+        """Read the entries that a source has now, oldest first. Raises FetchError and
+        InputError."""
         content = read_source(
             source.settings,
             self.make_defaults(topics, now, source.settings),
@@ -58,7 +59,7 @@ class SourceReader:
         )
         return SourceReading(
             entries=(
-                # Sources list the newest first.
+                # Sources list the newest entries first.
                 *(build_entry(draft) for draft in reversed(content.batch.drafts)),
                 *(_build_file_entry(file) for file in content.files),
             ),

@@ -36,8 +36,8 @@ _ACCEPT_PAGES = "text/html, application/xhtml+xml, */*;q=0.5"
 class SourceContent:
     """The present content of a source: drafts, and a folder's Markdown `files`.
 
-    `unchanged`: the content is the same as at the last fetch, so none was read. `permanent_url` is
-    the address to which the source has moved permanently, or ""."""
+    `unchanged`: the content is the same as at the last fetch, so it was not read. `permanent_url`
+    is the address to which the source has moved permanently, or ""."""
 
     batch: DraftBatch = field(default_factory=lambda: DraftBatch(()))
     files: tuple[ArticleFile, ...] = ()
@@ -56,8 +56,8 @@ def read_source(
 ) -> SourceContent:
     """Read a source's present content.
 
-    `previous_validators` are those of the content that was fetched last. Raises FetchError if the
-    source can't be fetched, InputError if its content can't be read."""
+    `previous_validators` belong to the content of the last fetch. Raises FetchError if the source
+    can't be fetched, InputError if its content can't be read."""
     if source_settings.kind is SourceKind.FOLDER:
         return _read_folder(Path(source_settings.place), defaults)
     is_feed = source_settings.kind is SourceKind.FEED
@@ -136,7 +136,7 @@ def load_word_file(path: Path, defaults: DraftDefaults) -> Draft:
 
 
 def _check_xml_parts(data: bytes, path: Path) -> None:
-    """Check all XML in a Word file. Raises InputError for XML that no word processor writes."""
+    """Check all XML in a Word file. Raises InputError for XML that word processors do not write."""
     with ZipFile(BytesIO(data)) as archive:
         for name in archive.namelist():
             if name.endswith((".xml", ".rels")):

@@ -28,7 +28,8 @@ from mailer.model.suppressions import Suppression, SuppressionReason
 BATCH = 1000
 EXPORT_HEADER = ("address", "reason", "detail", "since")
 REASONS = (SuppressionReason.MANUAL, SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT)
-"""Reasons that a file can give. Erasure is not among them: an erased person has no address."""
+"""Reasons that a file can give. Erasure is not among them, since the address of an erased person is
+not stored."""
 
 _ALIASES = {
     "address": "address",
@@ -45,7 +46,7 @@ _ALIASES = {
 class SuppressionBatch:
     """A batch of a file: suppressions with their line numbers, and results for invalid lines.
 
-    `bytes_read` counts from the file's beginning; `passed_over` counts unknown columns by name."""
+    `bytes_read` counts from the file's beginning; `passed_over` counts ignored columns by name."""
 
     rows: tuple[tuple[int, Suppression], ...]
     refused: tuple[RowResult, ...]
@@ -141,8 +142,8 @@ def _parse_since(value: str) -> datetime | None:
 def write_suppressions(suppressions: Iterable[Suppression], out: TextIO) -> tuple[int, int]:
     """Write suppressions as CSV that :func:`read_suppressions` reads back.
 
-    Returns (written, hashes): the number of suppressions written, and of those of erased people,
-    which are left out as only their hash exists, and no other program could use it."""
+    Returns (written, hashes): the number of suppressions written, and the number that are left out
+    because only a hash is stored (of erased people), which other programs could not use."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)
     written = hashes = 0

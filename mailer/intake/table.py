@@ -39,8 +39,8 @@ BATCH = 1000
 class RowBatch:
     """A batch of a file: rows that can be imported, and results for lines that can't.
 
-    `bytes_read` counts from the file's beginning; `passed_over` counts values and columns that were
-    not understood, by name."""
+    `bytes_read` counts from the file's beginning; `passed_over` counts ignored columns and values
+    by name."""
 
     rows: tuple[ImportRow, ...]
     refused: tuple[RowResult, ...]
@@ -54,7 +54,8 @@ class RowFormat(Protocol):
     passed_over: Counter[str]
 
     def read_row(self, line: CsvLine) -> ImportRow:
-        """Read a line. Raises InputError for an invalid line, RowSkipped for one to leave out."""
+        """Read a line. Raises InputError for an invalid line, and RowSkipped for a line to leave
+        out."""
 
     def get_address(self, line: CsvLine) -> str:
         """Return the address on a line, unchecked, to report a line that can't be read."""
@@ -184,7 +185,7 @@ def write_subscribers(
 ) -> int:
     """Write people as CSV that :func:`read_csv_file` reads back, and return their number.
 
-    Addresses, names and tags that a spreadsheet would take for formulas get an apostrophe before
+    Addresses, names and tags that a spreadsheet would run as formulas get an apostrophe before
     them. `on_progress` is called with the number of people written, every thousand."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)

@@ -1,6 +1,6 @@
 """Read Word files, and HTML pasted from word processors, as drafts.
 
-mammoth reads a .docx by its styles: text that only looks like a heading stays text. The caller
+mammoth reads a .docx by its styles, so text that only looks like a heading stays text. The caller
 checks the file for zip bombs first; this module unpacks no more than :data:`LARGEST` bytes.
 """
 
@@ -66,8 +66,8 @@ _OTHER_FORMATS = (
 def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
     """Read a .docx as a draft; `name` is the file's name.
 
-    The title is the text in the style Title, otherwise the first heading, otherwise the file's
-    property. Pictures are returned beside the text.
+    The title is the text in the style Title, otherwise the first heading, otherwise the title in
+    the file's properties. Pictures are returned separately from the text.
 
     Raises InputError for a file that is not a .docx or holds no text."""
     report = OmissionReport()
@@ -201,7 +201,7 @@ def _convert_to_html(
 ) -> str:
     """Convert the file to HTML with mammoth, and collect its pictures in `pictures`.
 
-    mammoth may open no other file, and ignores the file's own style map. Raises InputError for a
+    mammoth must not open other files, and ignores the file's own style map. Raises InputError for a
     damaged file."""
 
     def collect_picture(image: Any) -> list[Any]:
@@ -236,7 +236,8 @@ def _convert_to_html(
 
 
 def _report_message(message: str, report: OmissionReport) -> None:
-    """Report a part that mammoth says it left out. Messages about styles are not reported."""
+    """Report a part that mammoth left out, according to its message. Messages about styles are not
+    reported."""
     if message.startswith("could not open external image"):
         report.add_omission("picture in another file", message.split("'")[1])
     elif not re.search(r"\bstyle\b|^Image of type", message):

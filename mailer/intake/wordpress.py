@@ -1,7 +1,7 @@
 """Read the posts of a WordPress site, as its REST interface returns them, as drafts.
 
-With ``_embed`` WordPress returns a post with its author, picture and categories. The post's HTML is
-the page's without the theme; comments of blocks and unexpanded shortcodes are removed.
+With ``_embed``, WordPress returns a post with its author, picture and categories. The post's HTML
+is that of its page, without the theme. Block comments and unexpanded shortcodes are removed.
 """
 
 import json
@@ -35,7 +35,8 @@ _ROUTE = "wp-json/wp/v2/posts"
 
 
 def build_posts_url(site: str, limit: int = 20) -> str:
-    """Return the address of a site's newest `limit` posts, by the address of its front page.
+    """Return the address of the newest `limit` posts of a site, given the address of its front
+    page.
 
     Raises InputError if `site` is not a web address."""
     site = site.strip()
@@ -49,9 +50,9 @@ def build_posts_url(site: str, limit: int = 20) -> str:
 
 
 def read_posts(data: bytes, defaults: DraftDefaults, *, address: str) -> DraftBatch:
-    """Read the post or posts in a response from `address`: a bad post excludes no other.
+    """Read the post or posts in a response from `address`. A bad post does not exclude the others.
 
-    Raises InputError if `data` is not a response of WordPress, or is its error."""
+    Raises InputError if `data` is not a response of WordPress, or is an error message."""
     posts = _parse_posts(data, address)
     drafts: list[Draft] = []
     problems: list[DraftProblem] = []
@@ -89,7 +90,7 @@ def _parse_posts(data: bytes, address: str) -> list[Any]:
 
 
 def _create_api_error(response: Mapping[str, Any], address: str) -> InputError:
-    """Return WordPress's own error with a hint on how to go on."""
+    """Return an error with WordPress's own message and a hint."""
     code = to_one_line(str(response["code"]))
     message = to_one_line(str(response.get("message", "")))
     hints = {
@@ -183,7 +184,8 @@ def _parse_moment(post: Mapping[str, Any], defaults: DraftDefaults) -> datetime 
 
 
 def _get_language(post: Mapping[str, Any]) -> str:
-    """Return the language by Polylang (``lang``) or WPML (``wpml_current_locale``), or ""."""
+    """Return the language that Polylang (``lang``) or WPML (``wpml_current_locale``) states, or
+    ""."""
     locale = post.get("lang") or post.get("wpml_current_locale") or ""
     return locale.replace("_", "-") if isinstance(locale, str) else ""
 

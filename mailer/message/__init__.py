@@ -1,26 +1,26 @@
 """Build the bytes of one MIME message from a frozen body and a recipient.
 
-This package owns *marks* and *slots*, and every encoding. Composing writes marks and slots into a
-body, and delivery reads them back; no other package knows their form.
+All code about *marks*, *slots* and encodings is in this package. Composing writes marks and slots
+into a body, and delivery reads them back; no other package knows their form.
 
 - A **slot** is an opaque word in the place of a personal value: a name, an address, or a signed
   link (to unsubscribe, to change preferences, to view the mail in a browser, to confirm). The word
   is opaque because the CSS inliner percent-encodes braces in URLs.
 - A **mark** is an HTML comment that opens or closes a part that only some recipients get, by the
-  bits of the stories that their topics let through. It passes the inliner untouched, between table
-  rows too. Four conditions concern a recipient's stories, two the place of reading:
+  bits of the stories that their topics let through. The CSS inliner leaves comments unchanged, even
+  between table rows. Four conditions concern a recipient's stories, and two the place of reading:
 
   ``any``       this person gets one of these stories
   ``first``     the first story that this person gets is one of these
   ``rest``      one of these is among this person's stories after the first
   ``contents``  the same as ``any``, for people who get more than five stories
   ``mail``      the body is read as a mail, which goes to one person
-  ``web``       the body is read as a page, which anybody may open
+  ``web``       the body is read as a public page
 
-Both begin with the body's *marker*, a word made from a hash of the body's sources, so that no text
-can contain it. :class:`MessageTemplate` encodes a body once, cuts it at marks and slots, and joins
-the pieces for each recipient: quoted-printable segments join at soft line breaks (RFC 2045 §6.7
-rule 5).
+Slots and marks begin with the body's *marker*, a word made from a hash of the body's sources, so
+that no text can contain it. :class:`MessageTemplate` encodes a body once, cuts it at marks and
+slots, and joins the pieces for each recipient. Quoted-printable segments can be joined at soft line
+breaks (RFC 2045 §6.7 rule 5).
 
     slots.py             marks and slots, written and read back
     headers.py           header fields and encodings

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from mailer.message.headers import clean_header_text
 
 _LINE_BYTES = 57
-"""Bytes that base64 encodes in a line of 76 characters (RFC 2045 §6.8)."""
+"""Number of bytes that fill a base64 line of 76 characters (RFC 2045 §6.8)."""
 
 
 class AttachedFile(NamedTuple):
@@ -21,7 +21,7 @@ class AttachedFile(NamedTuple):
 
 def encode_attachments(files: Sequence[AttachedFile], boundary: bytes) -> bytes:
     """Encode the files as parts of a multipart/mixed, from the delimiter after the text to the
-    closing one; empty if there are no files."""
+    closing delimiter. Return no bytes if there are no files."""
     if not files:
         return b""
     parts = []
@@ -52,7 +52,7 @@ def _format_filename(name: str) -> bytes:
     """Format a file's name: quoted if it is ASCII and short, otherwise in RFC 2231's form, which is
     split into several lines if it is long.
 
-    Never in both forms, because programs that don't know RFC 2231 would show both."""
+    Only one form is written, because programs that don't know RFC 2231 would show both."""
     name = clean_header_text(name)
     if name.isascii() and len(name) < 60:
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,6 +1,6 @@
 """Encode header fields and bodies (RFC 5322, RFC 2047, RFC 2045).
 
-No value ever brings a control character into a header.
+Control characters in values never get into a header.
 """
 
 import binascii
@@ -15,16 +15,16 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 
 
 def clean_header_text(value: str) -> str:
-    """Return `value` as a header may contain it: without control characters and lone surrogates,
-    each run of spaces as one. The result survives the round trip through a mail parser."""
+    """Return `value` in a form that is valid in a header: without control characters and lone
+    surrogates, and with single spaces. The result survives the round trip through a mail parser."""
     if value.isascii() and value.isprintable() and "  " not in value:
         return value.strip(" ")
     return " ".join(_CONTROL_CHARACTERS.sub(" ", value).split())
 
 
 def _encode_words(value: str, first_length: int) -> list[bytes]:
-    """Encode `value` as RFC 2047 words of at most 75 characters, the first of at most
-    `first_length`; cut between characters, never within one."""
+    """Encode `value` as RFC 2047 words of at most 75 characters (the first: at most
+    `first_length`). Words are cut between characters, never within one."""
     words: list[bytes] = []
     chunk = b""
     max_bytes = max((min(first_length, 75) - 12) // 4 * 3, 6)
@@ -58,7 +58,7 @@ def format_unstructured_header(name: str, value: str) -> bytes:
 
 def format_angled_header(name: str, phrase: str, spec: bytes) -> bytes:
     """Format a header field of a phrase and `spec` in angle brackets (RFC 5322 §3.4, RFC 2919 §3),
-    with CRLF. The phrase is bare, quoted or encoded, as its characters require."""
+    with CRLF. Depending on its characters, the phrase is unquoted, quoted or encoded."""
     head = f"{name}: ".encode("ascii")
     phrase = clean_header_text(phrase)
     if not phrase:
@@ -89,11 +89,11 @@ def format_mailbox_header(name: str, display_name: str, address: str) -> bytes:
 
 
 def encode_quoted_printable(text: str) -> bytes:
-    """Encode `text` as a segment that can be joined to others: it begins at the start of a line and
-    ends with a line break, a soft one if `text` ends with none.
+    """Encode `text` as a segment that can be joined to others. The segment begins at the start of a
+    line and ends with a line break, which is soft unless `text` ends with one.
 
-    Lines end in CRLF, have at most 76 characters, and none begins with a dot, so the result needs
-    no dot stuffing (RFC 5321 §4.5.2)."""
+    Lines end in CRLF, have at most 76 characters and never begin with a dot, so dot stuffing is not
+    needed (RFC 5321 §4.5.2)."""
     if _PLAIN_SEGMENT.fullmatch(text):
         return text.encode() + b"=\r\n"
     if not text:
@@ -115,12 +115,14 @@ def encode_quoted_printable(text: str) -> bytes:
 
 
 def _fit_line(line: bytes) -> bytes:
-    """Split a line of quoted-printable that is too long before its last, encoded character."""
+    """Split a line of quoted-printable that is too long, before its last character, which is
+    encoded."""
     return line if len(line) <= 76 else line[:-3] + b"=\n" + line[-3:]
 
 
 def _escape_leading_dot(line: bytes) -> bytes:
-    """Encode the leading dot of a line of quoted-printable, on two lines if it gets too long."""
+    """Encode the leading dot of a line of quoted-printable. If the line gets too long, return two
+    lines."""
     if not line.startswith(b"."):
         return line
     if len(line) <= 74:

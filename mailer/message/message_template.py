@@ -1,4 +1,4 @@
-"""Cut and encode a body of an edition once, and build its messages."""
+"""Cut and encode a body of an edition once, and build messages from it."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -27,11 +27,12 @@ CACHED_MASKS = 512
 """The number of story masks whose joined static parts a template caches."""
 
 MAX_TOKEN_LENGTH = 3 * 20 + 22
-"""Three numbers of 64 bits, each with a dot, and the signature."""
+"""Maximum length of a token: three numbers of 64 bits, each followed by a dot, and the
+signature."""
 
 
 class Recipient(NamedTuple):
-    """The recipient of a message: a delivery row's personal fields.
+    """The recipient of a message, with the personal fields of a delivery row.
 
     `stories` is the story mask. In a service mail that asks for confirmation, `subscriber_id` is
     the id of the request to confirm."""
@@ -47,13 +48,13 @@ class Recipient(NamedTuple):
 class MessageProfile:
     """The values that all messages of an edition share: the sender, the list, the link targets.
 
-    Without a `list_slug` the messages belong to no list: they state that a program wrote them
+    Without a `list_slug`, the messages belong to no list. Then they state that a program wrote them
     (``Auto-Submitted``, RFC 3834 §5) and have no list fields, except that a welcome mail offers to
     unsubscribe.
 
-    `key` signs links, and `list_id` is the id of the list's record. If the office reads the mails
-    to `unsubscribe_address`, a list's messages offer that address too. All values were checked
-    before, so nothing here raises an error."""
+    `key` signs links, and `list_id` is the id of the list's record. If `unsubscribe_address` is
+    set, a list's messages offer that address too. All values have been checked before, so nothing
+    here raises an error."""
 
     sender_name: str
     sender_address: str
@@ -76,7 +77,7 @@ class MessageProfile:
         return self._sign_url("c", LinkPurpose.CONFIRM, str(recipient.subscriber_id))
 
     def create_view_url(self, stories: int, language: str) -> str:
-        """Create the link to the page of an edition that anybody may read."""
+        """Create the link to the public page of an edition."""
         return self._sign_url("v", "view", f"{self.edition.id}.{language}.{stories:x}")
 
     def create_private_url(self, recipient: Recipient) -> str:
@@ -85,8 +86,8 @@ class MessageProfile:
 
     @property
     def is_private(self) -> bool:
-        """True if each reader has a page of their own, because the edition was composed while its
-        story was embargoed."""
+        """True if each reader has a private page, because the edition was composed while its story
+        was embargoed."""
         return self.edition.embargo_until is not None
 
     @property
@@ -113,9 +114,10 @@ class _SlotPositions(NamedTuple):
 
 
 class _MaskVariant(NamedTuple):
-    """The message of all recipients with the same stories, from the Subject on.
+    """The part of the message, from the Subject on, that recipients with the same stories share.
 
-    `pieces` are in order, and empty at `slot_positions`. `subject` is empty if it is personal."""
+    `pieces` are in order, with empty strings at `slot_positions`. `subject` is empty if it is
+    personal."""
 
     subject: bytes
     pieces: list[bytes]
@@ -125,8 +127,9 @@ class _MaskVariant(NamedTuple):
 class MessageTemplate:
     """One body of an edition, cut and encoded once, for any number of messages.
 
-    It caches the joined static parts of the last :data:`CACHED_MASKS` story masks: people who chose
-    the same topics share everything except their slots. Safe to use from several threads."""
+    It caches the joined static parts for the last :data:`CACHED_MASKS` story masks, since the
+    messages of people with the same stories differ only in their slots. Safe to use from several
+    threads."""
 
     def __init__(
         self, body: EditionBody, profile: MessageProfile, files: Sequence[AttachedFile] = ()
@@ -186,7 +189,7 @@ class MessageTemplate:
 
     def _build_kind_fields(self) -> tuple[bytes, ...]:
         profile = self.profile
-        # RFC 8058 §3.1 requires an https link: over http any eavesdropper could read and use it.
+        # RFC 8058 §3.1 requires an https link, as an eavesdropper could read and use an http link.
         one_click = _ONE_CLICK_FIELD if profile.base_url.startswith("https://") else b""
         if not profile.list_slug:
             return (
@@ -233,7 +236,7 @@ class MessageTemplate:
         add_part(b"html", self._html, True)
         fixed_bytes += b"\r\n--" + self._boundary + b"--\r\n"
         pieces.append(bytes(fixed_bytes))
-        if self._files:  # a piece of its own, which all variants share
+        if self._files:  # a separate piece, which all variants share
             pieces.append(self._files)
         slot_positions = tuple(
             _SlotPositions(*slot_key, tuple(positions))
@@ -298,19 +301,19 @@ class MessageTemplate:
         return "".join(parts)
 
     def format_message_id(self, recipient: Recipient) -> str:
-        """Format the Message-ID, which is the same for each attempt, so that a receiver can
-        recognise a message that was sent twice."""
+        """Format the Message-ID. It is the same for each attempt, so that a receiver can recognise
+        a message that was sent twice."""
         uid = self.profile.edition.uid
         return f"<{uid}.{recipient.delivery_id}@{self._domain}>"
 
     def build_message(self, recipient: Recipient, now: datetime) -> bytes:
-        """Build the whole message: its lines end in CRLF, have at most 998 bytes, and none begins
-        with a dot. It is ASCII except for an internationalised local part."""
+        """Build the whole message. Its lines end in CRLF, have at most 998 bytes, and never begin
+        with a dot. Except for an internationalised local part, it is ASCII."""
         return b"".join(self.build_pieces(recipient, now))
 
     def build_pieces(self, recipient: Recipient, now: datetime) -> list[bytes]:
-        """Build the message in pieces, most of which it shares with other messages; without joining
-        them, a message on its way needs little memory of its own."""
+        """Build the message in pieces, most of which are shared with other messages. As long as
+        they are not joined, a message needs little memory."""
         subject, pieces, slot_positions = self.get_variant(recipient.stories)
         token_fields = f"{recipient.subscriber_id}{self._token_fields}"
         site, sign_token = self._unsubscribe_link
@@ -359,9 +362,9 @@ class MessageTemplate:
 def _build_unsubscribe_field(profile: MessageProfile) -> str:
     """Build the List-Unsubscribe field (RFC 2369 §3.2), to be filled with the link and its token.
 
-    The link comes first, as the leftmost one is preferred (§2), then the address. The field is not
-    folded, because Gmail did not show the link of a folded one. The address is left out if the line
-    would be longer than 998 characters (RFC 5322 §2.1.1)."""
+    The link comes first, since the leftmost URI is preferred (§2), then the address. The field is
+    not folded, because Gmail did not show the link of a folded one. The address is left out if the
+    line would be longer than 998 characters (RFC 5322 §2.1.1)."""
     # "%.0s" consumes a value and prints nothing, so every field takes the same two values.
     if not profile.offers_one_click_unsubscribe:
         return "%.0s%.0s"

@@ -12,15 +12,15 @@ from mailer.model.editions import EditionBody
 
 _AS_MAIL = 'role="article" aria-roledescription="email" aria-label'
 _AS_PAGE = 'role="main" aria-label'
-"""A mail is one article among others in a mail program; a page needs one main landmark."""
+"""In a mail program, a mail is one article among others; as a page, it needs a main landmark."""
 
 ADDRESS_PLACEHOLDER = "…"
 """The text printed in place of an address."""
 
 
 def render_page(body: EditionBody, stories: int, site: str) -> str:
-    """Render the HTML of these stories for any reader. Links to a person's own pages lead to the
-    sign-up and the archive of `site` instead."""
+    """Render the HTML of these stories for any reader. Links to personal pages are replaced with
+    links to the sign-up page and the archive of `site`."""
     page_html = _render_impersonal(body.html, body.marker, stories, site.rstrip("/"), is_html=True)
     return page_html.replace(_AS_MAIL, _AS_PAGE, 1)
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 MIN_STORIES_FOR_CONTENTS = 6
-"""The number of stories from which on a person gets a table of contents."""
+"""The minimum number of stories with which a person gets a table of contents."""
 
 
 class MarkCondition(StrEnum):
-    """The condition of a mark: on a recipient's stories, or on the place of reading (MAIL, WEB),
-    whose bits are always :data:`READING_PLACE_BITS`."""
+    """The condition of a mark. It concerns a recipient's stories, or the place of reading (MAIL,
+    WEB); in the second case, the mark's bits are always :data:`READING_PLACE_BITS`."""
 
     ANY = "any"
     FIRST = "first"
@@ -24,11 +24,11 @@ class MarkCondition(StrEnum):
 
 
 READING_PLACE_BITS = 1
-"""The bits of a mark whose condition is the place of reading."""
+"""The bits of a mark with a condition on the place of reading."""
 
 
 class Slot(StrEnum):
-    """The kind of value in a slot. The enum value is the letter in the slot's word, and never a
+    """The kind of value in a slot. The enum value is the letter in the slot's word. It is never a
     hexadecimal digit."""
 
     NAME = "n"
@@ -54,7 +54,7 @@ def create_marker(fingerprint: str) -> str:
 def create_mark(marker: str, condition: MarkCondition, stories: int) -> str:
     """Create the mark that opens a part; :func:`create_end_mark` closes it.
 
-    Parts may nest; then all conditions must hold."""
+    Parts may be nested; then all conditions must hold."""
     return f"<!--{marker} {condition.value} {stories:x}-->"
 
 
@@ -81,8 +81,8 @@ def _compile_pattern(marker: str) -> re.Pattern[str]:
 def count_slots_and_marks(text: str, marker: str) -> int:
     """Count the slots and marks in `text`.
 
-    Raises ValueError if a slot or mark is broken or left open, as when a filter has changed its
-    case or cut it."""
+    Raises ValueError if a slot or mark is broken or left open, for example because a filter has
+    changed its case or cut it."""
     matches = list(_compile_pattern(marker).finditer(text))
     half_length, lower_text = len(marker) // 2, text.lower()
     if any(
@@ -104,7 +104,7 @@ def count_slots_and_marks(text: str, marker: str) -> int:
 
 BitCondition = tuple[MarkCondition, int]
 Piece = tuple[tuple[BitCondition, ...], str | Slot, str]
-"""The conditions, a text or a slot, and the slot's argument."""
+"""The conditions of a piece, its text or slot, and the slot's argument."""
 
 
 def split_body(text: str, marker: str) -> Iterator[Piece]:
@@ -139,7 +139,7 @@ def _compute_masks(stories: int, *, is_web: bool) -> dict[MarkCondition, int]:
 def choose_pieces(
     pieces: tuple[Piece, ...], stories: int, *, is_web: bool = False
 ) -> Iterator[tuple[str | Slot, str]]:
-    """Yield the pieces that a person with these stories gets, in a mail or on the web, with numbers
+    """Yield the pieces that a person with these stories gets in a mail or on the web, with numbers
     filled in."""
     masks = _compute_masks(stories, is_web=is_web)
     for conditions, content, argument in pieces:

@@ -2,8 +2,8 @@
 
     articles.py … sources.py   records and states, one file for each noun
     stores/                    the Protocols through which verbs use the database
-    transaction.py             the transaction that every verb takes first
+    transaction.py             the transaction, which is the first parameter of every verb
 
-Records hold data and answer questions about it. Rules and changes are verbs, beside their noun in
+Records hold data and answer questions about it. Rules and changes are in verbs, in
 `mailer/articles`, `mailer/editions` and so on.
 """

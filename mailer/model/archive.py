@@ -13,8 +13,8 @@ ARCHIVED_STATES = (EditionState.SENDING, EditionState.SENT)
 
 @dataclass(frozen=True, slots=True)
 class ArchivedVersion:
-    """An edition in one language, as a list of editions shows it. `subject` is the subject for a
-    reader of all its stories, `titles` are the titles of the stories."""
+    """The data that a list of editions shows about an edition in one language. `subject` is the
+    subject for a reader who gets all stories; `titles` are the titles of the stories."""
 
     language: str
     subject: str
@@ -35,7 +35,7 @@ class StoryCorrection:
 @dataclass(frozen=True, slots=True)
 class ArchiveEntry:
     """An edition in the archive. `uid` names it in web addresses. `language` is its default
-    language, `sent_at` the moment at which sending began."""
+    language, and `sent_at` is when sending began."""
 
     edition_id: int
     uid: str
@@ -48,7 +48,7 @@ class ArchiveEntry:
 
     @property
     def updated_at(self) -> datetime:
-        """The moment of the last correction, or of sending."""
+        """When the edition was last corrected, otherwise when it was sent."""
         return max([self.sent_at, *(correction.at for correction in self.corrections)])
 
     @property

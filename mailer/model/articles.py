@@ -1,6 +1,6 @@
 """The records of articles, stories and boilerplates.
 
-An article is one piece of content in one language. The articles that share a slug are one story.
+An article is content in one language. The articles with the same slug are one story.
 """
 
 import hashlib
@@ -51,9 +51,9 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """An author's content. `body` is Markdown, `html` its sanitised rendering. `topics` are slugs,
-    of which the first names the article's section. `published` is aware. `lead` asks digests to put
-    the story first. `release` has the further fields of a press release."""
+    """The content of an article. `body` is Markdown, `html` its sanitised rendering. `topics` are
+    slugs; the first one is the article's section. `published` is an aware datetime. `lead` asks
+    digests to put the story first. `release` has the further fields of a press release."""
 
     slug: str
     language: str
@@ -97,8 +97,8 @@ class Article(Content):
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The articles that share a slug. A story has the topics of all its translations: a topic that
-    a translator forgets still brings the story to its readers."""
+    """The articles that share a slug. A story has the topics of all its translations, so that it
+    reaches the readers of a topic even if one translation does not name the topic."""
 
     slug: str
     articles: tuple[Article, ...]
@@ -120,8 +120,8 @@ class Story:
         return any(a.lead for a in self.articles)
 
     def find_translation(self, language: str, default: str) -> Article | None:
-        """Return the article for a reader of `language`: a translation, or the article in the
-        `default` language, or None if this reader could read neither."""
+        """Return the article for a reader of `language`: a translation, otherwise the article in
+        the `default` language, otherwise None."""
         available = self.languages
         tag = languages.choose_language(
             language, available, languages.choose_language(default, available, "")
@@ -142,8 +142,8 @@ class ArticleQuery:
 
 @dataclass(frozen=True, slots=True)
 class Boilerplate:
-    """An organisation's text about itself in one language. `name` is the organisation's, empty for
-    the office's own, whose name is in the settings. `text` is Markdown, `html` its sanitised
+    """An organisation's text about itself in one language. `name` is the organisation's name; it is
+    empty for the office's own, which is in the settings. `text` is Markdown, `html` its sanitised
     rendering."""
 
     organisation: str

@@ -8,7 +8,7 @@ from mailer.model.subscribers import Subscriber
 
 
 class Trust(StrEnum):
-    """The trust in a contact: a trusted one may get embargoed releases early."""
+    """The trust in a contact. A trusted contact may get embargoed releases early."""
 
     TRUSTED = "trusted"
     UNTRUSTED = "untrusted"

@@ -40,7 +40,7 @@ DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
 }
 
 UNFINISHED_STATES = (_S.QUEUED, _S.CLAIMED, _S.ON_WIRE)
-"""States that an edition waits for before it counts as sent."""
+"""As long as a delivery is in one of these states, its edition is not finished."""
 
 IN_FLIGHT_STATES = (_S.CLAIMED, _S.ON_WIRE)
 """States in which a delivery belongs to one worker."""
@@ -49,7 +49,8 @@ EMBARGOED_REPLY = "embargoed"
 """The reply of a delivery that the gate defers until an embargo ends."""
 
 KILLED_REPLY = "killed, or to be killed"
-"""The reply of a delivery that the gate stops because a story was killed, or is to be."""
+"""The reply of a delivery that the gate stops because a story was killed, or a kill was
+requested."""
 
 UNTRUSTED_REPLY = "no longer trusted with embargoes"
 """The reply of an advance copy's delivery to a contact who lost trust after planning."""
@@ -92,7 +93,8 @@ class DeliveryPlan:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """`stories` is the mask of story bits, `language` the body's. Times are aware UTC."""
+    """One edition to one address. `stories` is the bit mask of stories, and `language` that of the
+    body. Times are aware and in UTC."""
 
     id: int
     edition_id: int
@@ -110,7 +112,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """The numbers of an edition: deliveries by state, exclusions by reason, replies by text."""
+    """The counts of an edition: deliveries by state, exclusions by reason, replies by text."""
 
     edition: Edition
     states: Mapping[DeliveryState, int]
@@ -125,9 +127,10 @@ class DeliveryReport:
 
 @dataclass(frozen=True, slots=True)
 class RecipientStatus:
-    """The facts stored about one address, to explain its outcome in an edition. `joined_at` and the
-    like are None if there is no membership; `stories` are the bits that the topics let through
-    today; `exclusion` is why an edition of a release leaves it out today."""
+    """The facts stored about one address, to explain its outcome in an edition. The dates, such as
+    `joined_at`, are None if there is no membership. `stories` are the bits of the stories that
+    match the present topics. `exclusion` is the reason why an edition of a release would leave the
+    address out today."""
 
     delivery: Delivery | None = None
     subscriber_id: int | None = None
@@ -146,8 +149,8 @@ class RecipientStatus:
 
 
 class Claim(NamedTuple):
-    """A delivery as its worker has claimed it, with all that a connection needs. `attempt` counts
-    this one."""
+    """A claimed delivery, with all the data that a connection needs. `attempt` includes this
+    attempt."""
 
     id: int
     edition_id: int
@@ -161,7 +164,7 @@ class Claim(NamedTuple):
 
 class Settlement(NamedTuple):
     """The outcome of a message that passed the gate of worker `worker_id`. `retry_after` is in
-    seconds; without `counts_as_attempt` the recipient's attempt is not spent."""
+    seconds. If `counts_as_attempt` is False, the delivery loses no attempt."""
 
     delivery_id: int
     worker_id: int
@@ -172,9 +175,9 @@ class Settlement(NamedTuple):
 
 
 class EmbargoBlock(NamedTuple):
-    """An edition that holds an embargoed story: its messages may not pass before `until`. If it
-    `states_embargo`, those to trusted media contacts may; if it `defers_untrusted`, those to others
-    wait until then. `reply` is recorded with what waits."""
+    """An edition with an embargoed story, whose messages may not pass before `until`. If it
+    `states_embargo`, messages to trusted media contacts may pass earlier; if it `defers_untrusted`,
+    messages to others wait until then. `reply` is recorded with the messages that wait."""
 
     until: datetime
     states_embargo: bool
@@ -185,7 +188,7 @@ class EmbargoBlock(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class DeliveryWorker:
     """A process that delivers. `name` says where it runs; `heartbeat` grows by one with each of its
-    transactions; `has_ended`: it signed off, or was taken for dead."""
+    transactions; `has_ended`: it signed off, or was declared dead."""
 
     id: int
     name: str

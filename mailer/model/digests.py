@@ -26,8 +26,8 @@ class ApprovalRule(StrEnum):
 
 
 class WhenLate(StrEnum):
-    """The action for an edition that is not approved when its time comes: it waits and is sent as
-    soon as it is approved, or it becomes a draft again, without a time."""
+    """The action for an edition that is not approved at its send time. Either it waits and is sent
+    as soon as it is approved, or it becomes a draft again, without a time."""
 
     WAIT = "wait"
     DRAFT = "draft"
@@ -37,10 +37,10 @@ class WhenLate(StrEnum):
 class DigestPolicy:
     """The rules by which a digest's editions are approved and sent.
 
-    `reminders` are times before sending at which approvers are reminded. `grace` is the longest
-    delay with which an edition may still be sent if the mailer was not running at its time.
-    `approvers` are asked to approve, `watchers` get all other notices; both are mail addresses, and
-    the settings apply if there are none."""
+    `reminders` say how long before sending the approvers are reminded. `grace` is the longest delay
+    with which an edition may still be sent if no worker was running at its time. `approvers` are
+    asked to approve, and `watchers` get all other notices. Both are mail addresses; if there are
+    none, those in the settings are used."""
 
     approval: ApprovalRule = ApprovalRule.ANYONE
     when_late: WhenLate = WhenLate.WAIT
@@ -53,10 +53,10 @@ class DigestPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DigestSettings:
-    """The settings of a digest. Without `topics` it takes stories of any topic. An edition with
+    """The settings of a digest. Without `topics`, it chooses stories of any topic. An edition with
     fewer than `fewest` stories is empty; stories beyond `most` wait for the next edition. The
-    digest is sent to the members of the list who chose its `frequency`: a weekly digest serves
-    those who asked for one mail a week."""
+    digest is sent to the members of the list who chose its `frequency`. A weekly digest, for
+    example, serves those who asked for one mail a week."""
 
     slug: str
     name: str
@@ -85,8 +85,8 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class StoryChoice:
-    """The stories for an edition in their order, the stories that wait for the next edition, the
-    stories left out because they are embargoed, and the reason if there are too few."""
+    """The stories for an edition in order, the stories that wait for the next edition, the stories
+    left out because they are embargoed, and a reason if there are too few stories."""
 
     stories: tuple[Story, ...]
     waiting: tuple[Story, ...]

@@ -1,4 +1,4 @@
-"""The states of an edition; :data:`EDITION_TRANSITIONS` is the only table of where each may go::
+"""The states of an edition. :data:`EDITION_TRANSITIONS` is the only table of their transitions::
 
     draft ──> in_review ──> approved ──> scheduled ──> sending <──> paused
                                                           │
@@ -24,7 +24,7 @@ expired    not approved before its digest's next edition was assembled,     noth
 cancelled  stopped permanently                                              nothing
 ========== ================================================================ ====================
 
-Any change in an edition that is not sent yet, or in its stories, puts it back to draft.
+Any change to an edition that is not sent yet, or to its stories, returns the edition to draft.
 """
 
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ EDITION_TRANSITIONS: Mapping[EditionState, frozenset[EditionState]] = {
 }
 
 OPEN_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.ON_HOLD, _S.APPROVED, _S.SCHEDULED)
-"""Nothing has been sent yet: the edition can still change."""
+"""Nothing has been sent yet, so the edition can still change."""
 
 UNAPPROVED_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.ON_HOLD)
 """The edition was not approved, or its approval was withdrawn."""
@@ -76,9 +76,9 @@ REVERTIBLE_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED)
 
 
 class EditionKind(StrEnum):
-    """The kind of an edition. A mailing goes to a list. A notice goes to staff, at addresses of its
-    own. A service mail goes to the address that a request named. A welcome goes to a new member,
-    like a service mail, but only while they are a member."""
+    """The kind of an edition. A mailing goes to a list. A notice goes to staff, at addresses in the
+    settings. A service mail goes to the address in a request. A welcome goes to a new member, like
+    a service mail, but only as long as the person is a member."""
 
     MAILING = "mailing"
     NOTICE = "notice"
@@ -87,18 +87,19 @@ class EditionKind(StrEnum):
 
 
 KINDS_TO_ANYONE = (EditionKind.NOTICE, EditionKind.SERVICE)
-"""Kinds that pass the gate to people who are on no list."""
+"""Kinds that pass the gate even if the recipient is on no list."""
 
 PER_RECIPIENT_KINDS = (EditionKind.SERVICE, EditionKind.WELCOME)
-"""Kinds of rolling editions: mails are added one by one, as long as they say the same."""
+"""Kinds of rolling editions, to which mails are added one by one as long as their text is the
+same."""
 
 
 class EditionRole(StrEnum):
-    """The part of an edition in a release. A plain one goes to its list. The others hold one story,
-    and their recipients depend on who has received it: an advance copy goes to trusted media
-    contacts while the story is embargoed, and the release to the other members of the list; a
-    correction goes to exactly the people who have received an earlier version, and so does a kill,
-    which takes the story back."""
+    """The role of an edition in a release. A plain edition goes to its list. An edition with
+    another role holds one story, and its recipients depend on who has received that story. An
+    advance copy goes to trusted media contacts while the story is embargoed, and the release goes
+    to the other members of the list. A correction goes to exactly the people who have received an
+    earlier version, and so does a kill, which withdraws the story."""
 
     PLAIN = "plain"
     ADVANCE = "advance"
@@ -108,12 +109,12 @@ class EditionRole(StrEnum):
 
 
 EMBARGO_STATING_ROLES = (EditionRole.ADVANCE, EditionRole.CORRECTION)
-"""Roles of editions whose mails state the embargo, and may go out before it ends: only to
-contacts who are trusted with embargoes."""
+"""Roles of editions whose mails state the embargo, and may be sent to contacts who are trusted with
+embargoes before it ends."""
 
 PRIOR_RECIPIENT_ROLES = (EditionRole.CORRECTION, EditionRole.KILL)
-"""Roles of editions that reach the recipients of an earlier one, whatever they have chosen since,
-as long as they are on the list."""
+"""Roles of editions that go to the recipients of an earlier edition, whatever those have chosen
+since, as long as they are on the list."""
 
 
 class ArchiveVisibility(StrEnum):
@@ -125,8 +126,8 @@ class ArchiveVisibility(StrEnum):
 
 
 class SendTimeBasis(StrEnum):
-    """The clock that counts: the office's, or each reader's own (the subscriber's zone, or the
-    list's, or the office's)."""
+    """The clock that decides the send time: the office's, or each reader's own (by the subscriber's
+    zone, otherwise the list's, otherwise the office's)."""
 
     OFFICE = "office"
     READER = "reader"
@@ -140,8 +141,8 @@ class InDoubtPolicy(StrEnum):
 
 
 class Priority(StrEnum):
-    """The order of editions that are sent at the same time: each has its share, and none waits for
-    another to end."""
+    """The priority among editions that are sent at the same time. Each gets a share, and none waits
+    for another to end."""
 
     URGENT = "urgent"
     NORMAL = "normal"
@@ -149,5 +150,5 @@ class Priority(StrEnum):
 
     @property
     def weight(self) -> int:
-        """The messages of this edition for each one of a low one, while both have any."""
+        """Number of messages that are sent for each message of an edition with low priority."""
         return {"urgent": 64, "normal": 8, "low": 1}[self.value]

@@ -24,14 +24,15 @@ from mailer.model.segments import Filter
 from mailer.schedules import local_time
 
 MAX_STORIES = 62
-"""A delivery's stories are bits of one signed 64-bit integer."""
+"""The maximum number of stories, since a delivery's stories are bits of one signed 64-bit
+integer."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendAppointment:
-    """When an edition is to be sent: at `moment`, which is when clocks in `zone` show `wall`
-    (naive). By readers' time it is `wall` in each reader's zone, and `moment` is the first of
-    those."""
+    """The send time of an edition: `moment`, which is when clocks in `zone` show `wall` (naive). If
+    it is sent by readers' time, each reader gets it at `wall` in their own zone, and `moment` is
+    the first of those times."""
 
     moment: datetime
     wall: datetime
@@ -40,14 +41,14 @@ class SendAppointment:
 
     @property
     def own_moment(self) -> datetime:
-        """When clocks in `zone` show `wall`: lateness is counted from there, even if readers
-        further east are sent it earlier."""
+        """When clocks in `zone` show `wall`. Lateness is counted from this moment, even if readers
+        further east get the edition earlier."""
         return max(self.moment, local_time.to_utc(self.wall, zones.get_zone(self.zone)))
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeNote:
-    """The change that a correction makes, or the reason for a kill, as recipients read it, by
+    """The text for recipients about the change of a correction or the reason for a kill, by
     language."""
 
     descriptions: Mapping[str, str]
@@ -56,8 +57,9 @@ class ChangeNote:
 
 @dataclass(frozen=True, slots=True)
 class NewEdition:
-    """The settings of an edition to create. `stories` are slugs in their order; `subject` is a
-    template, empty for the one of the mail's folder. It goes to members who chose `frequency`."""
+    """The settings of an edition to create. `stories` are slugs in order. `subject` is a template;
+    if it is empty, the template in the mail's folder is used. The edition goes to members who chose
+    `frequency`."""
 
     name: str
     list: str
@@ -81,8 +83,8 @@ class NewEdition:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An approval: by whose decision, when, and of which content (`content_hash`). `approver` is a
-    name to read; `approver_key` identifies the actor."""
+    """An approval: who approved which content (`content_hash`), and when. `approver` is a name to
+    read; `approver_key` identifies the actor."""
 
     approver: str
     at: datetime
@@ -93,11 +95,11 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One edition. `reason` says why it was skipped, put on hold, paused or put back to draft.
-    `opening` is the editor's, by language, in Markdown. `asked_at` is when approval was last
+    """One edition. `reason` says why it was skipped, put on hold, paused or returned to draft.
+    `opening` is the editor's text by language, in Markdown. `asked_at` is when approval was last
     requested; `last_notified_state` and `last_notified_hash` are the state and the content that
     staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
-    state, if they state one."""
+    state, if any."""
 
     id: int
     uid: str
@@ -134,7 +136,7 @@ class Edition:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that comes with a mail: identified by the SHA-256 of its bytes; `size` is in bytes."""
+    """A file attached to a mail. The SHA-256 of its bytes identifies it; `size` is in bytes."""
 
     name: str
     media_type: str
@@ -146,10 +148,10 @@ class Attachment:
 class EditionBody:
     """An edition's frozen body in one language, with slots (see ``mailer/message``).
 
-    `marker` begins each slot; it occurs nowhere in what people wrote. `stories` are the bits of the
-    stories that this body holds. `titles` of its stories and the `summary` are for lists of
-    editions: they repeat what the body says, and no approval covers them. `page` is a release's
-    press page, as ``PageTranslation.to_dict`` gives it."""
+    Each slot begins with `marker`, which does not occur in any text that people wrote. `stories`
+    are the bits of the stories in this body. The `titles` of its stories and the `summary` are for
+    lists of editions: they repeat parts of the body, and no approval covers them. `page` is a
+    release's press page, as returned by ``PageTranslation.to_dict``."""
 
     language: str
     subject: str
@@ -163,7 +165,7 @@ class EditionBody:
     page: Mapping[str, Any] | None = None
 
     def compute_hash(self) -> str:
-        """Return the SHA-256 over everything that a mail is made from."""
+        """Return the SHA-256 over all parts of this body that appear in mails."""
         parts: list[Any] = [
             self.language,
             self.subject,
@@ -188,9 +190,9 @@ class EditionBody:
 
 @dataclass(frozen=True, slots=True)
 class Manuscript:
-    """Everything that composing needs, as plain records: the edition, its stories in their order,
-    the topics, the languages that its readers want (the default's among them), the embargoes that
-    are active on its stories, by slug, and all boilerplates."""
+    """All records that composing needs: the edition, its stories in order, the topics, the
+    languages of its readers (including the default), the active embargoes on its stories by slug,
+    and all boilerplates."""
 
     edition: Edition
     stories: tuple[Story, ...]

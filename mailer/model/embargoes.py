@@ -17,7 +17,8 @@ class EmbargoTerms:
 
     @property
     def moment(self) -> datetime:
-        """When that is, as the rules of zones are now: the last such moment."""
+        """When clocks show that time, by the present rules of zones. If they show it twice, the
+        second time."""
         return local_time.to_utc_latest(self.wall, zones.get_zone(self.zone))
 
     def __str__(self) -> str:
@@ -26,8 +27,8 @@ class EmbargoTerms:
 
 @dataclass(frozen=True, slots=True)
 class Embargo:
-    """A story's embargo. `until` is when it ends, as it was worked out when the terms were written
-    down; `lifted_at` when somebody ended it before its time."""
+    """A story's embargo. `until` is when it ends, as computed when the terms were saved.
+    `lifted_at` is when a person ended it early."""
 
     slug: str
     terms: EmbargoTerms
@@ -40,13 +41,14 @@ class Embargo:
 
     @property
     def ends_at(self) -> datetime:
-        """When it ends. Where a zone's rules have changed since it was written down, the later of
-        both moments counts until the worker has written down the new one: never early."""
+        """When the embargo ends. If a zone's rules have changed since the end was saved, the later
+        of both moments counts until the worker has saved the new one, so that an embargo never ends
+        early."""
         return self.lifted_at or max(self.until, self.terms.moment)
 
     def is_active(self, now: datetime) -> bool:
-        """Check whether the story is embargoed at `now`. It is free from the very moment at which
-        the embargo ends."""
+        """Check whether the story is embargoed at `now`. At the exact end of the embargo, it is
+        not."""
         return now < self.ends_at
 
 
@@ -80,9 +82,9 @@ class EmbargoEvent:
 
 @dataclass(frozen=True, slots=True)
 class EmbargoEffect:
-    """The editions that moving an embargo changed, by id: `voided` ones state the old time and are
-    drafts again, `paused` ones were partly sent with the old time, and `moved` ones are sent when
-    the embargo ends."""
+    """The ids of the editions that moving an embargo changed. Those in `voided` stated the old time
+    and are drafts again, those in `paused` were partly sent with the old time, and those in `moved`
+    are sent when the embargo ends."""
 
     voided: tuple[int, ...] = ()
     paused: tuple[int, ...] = ()

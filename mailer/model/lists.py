@@ -1,4 +1,4 @@
-"""The records of mailing lists, and of topics, which articles have and subscribers choose."""
+"""The records of mailing lists and of topics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Frequency(StrEnum):
 
 
 class Visibility(StrEnum):
-    """The visibility of a list: anyone may join a public list, and read its archive."""
+    """The visibility of a list. Anyone may join a public list and read its archive."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -41,10 +41,10 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class MailingList:
-    """A list, which people subscribe to separately. `language` and `time_zone` apply to members who
-    gave none; an empty `time_zone` is the office's. `welcome`: new members get a mail.
-    `frequencies` are those that members can choose: every edition, and those that a digest serves.
-    `members` is 0 if they were not counted."""
+    """A mailing list. People subscribe to each list separately. `language` and `time_zone` apply to
+    members who gave none; an empty `time_zone` means the office's. `welcome`: new members get a
+    mail. `frequencies` are the ones that members can choose: every edition, and those that a digest
+    serves. `members` is 0 if the members were not counted."""
 
     id: int
     slug: str

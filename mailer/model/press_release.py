@@ -1,6 +1,6 @@
 """The records of a press release's own fields: subhead, quotes, notes to editors, press contacts,
-and the assets that journalists may use. The headline is the article's title, the standfirst its
-summary, the dateline its dateline.
+and the assets that journalists may use. The headline is the article's title, and the standfirst is
+its summary.
 """
 
 import re
@@ -16,7 +16,7 @@ class AssetKind(StrEnum):
 
 
 class Carriage(StrEnum):
-    """The way an asset comes with the mail: as a link, or attached."""
+    """The way in which an asset comes with the mail: as a link or attached."""
 
     LINK = "link"
     ATTACH = "attach"
@@ -49,9 +49,9 @@ class PressContact:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A picture, document, sound or film for journalists. It is at `url`, or a stored file: `file`
-    is the SHA-256 of its bytes, `name` its file name. `alt` describes a picture, `caption` explains
-    it, `terms` are the conditions of its use."""
+    """A picture, document, sound or film for journalists. It is either at `url` or a stored file;
+    then `file` is the SHA-256 of its bytes, and `name` its file name. `alt` describes a picture,
+    `caption` explains it, and `terms` are the conditions of its use."""
 
     kind: AssetKind
     title: str
@@ -70,7 +70,8 @@ class Asset:
 @dataclass(frozen=True, slots=True)
 class Release:
     """The fields of a press release. `notes` to editors are Markdown, `notes_html` their sanitised
-    rendering. `about` names the organisations whose boilerplate it carries, beside our own."""
+    rendering. `about` names the organisations whose boilerplate the release carries in addition to
+    our own."""
 
     subhead: str = ""
     quotes: tuple[Quote, ...] = ()

@@ -1,4 +1,5 @@
-"""Protocols of what was read from a file: verbs get it from the edge, which knows file formats."""
+"""Protocols of data that was read from files. Verbs get such data from the edge, which knows file
+formats."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -20,7 +21,8 @@ class ReadAsset(Protocol):
 
 class ReadArticle(Protocol):
     """An article read from a file. `dated` says that the file gives a date of publication;
-    `embargo` is the story's embargo, if the file states one; `files` are those that it names."""
+    `embargo` is the story's embargo, if the file states one; `files` are the files that the article
+    names."""
 
     @property
     def content(self) -> Content | None: ...

@@ -12,7 +12,7 @@ from mailer.model.press_release import Asset, PressContact, Quote
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """An organisation's text about itself; `language` is the text's."""
+    """An organisation's text about itself, and the language of the text."""
 
     name: str
     html: str
@@ -21,7 +21,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class PageTranslation:
-    """A release in one language, as anybody may read it. HTML is sanitised."""
+    """The public text of a release in one language. HTML is sanitised."""
 
     language: str
     kind: str
@@ -42,11 +42,11 @@ class PageTranslation:
     canonical_url: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
+        """Return the translation as a dictionary for JSON."""
         return asdict(self) | {"published": self.published.astimezone(UTC).isoformat()}
 
     def find_asset(self, file_hash: str, name: str) -> Asset | None:
-        """Return the asset with this name whose file has this hash, or a beginning of it."""
+        """Return the asset with this name, whose file's hash begins with the given text."""
         return next(
             (
                 asset
@@ -71,9 +71,9 @@ class ReleaseCorrection:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePage:
-    """A release as its press page shows it: in all the languages of its `edition_id`, of which
-    `language` is the default. `opened_at` is when it could first be read, `updated_at` when this
-    version came; `corrections` lists the changes since, the newest last."""
+    """The data of a release's press page, in all the languages of the edition `edition_id`;
+    `language` is the default. `opened_at` is when the page opened, `updated_at` when this version
+    appeared. `corrections` lists the corrections, the newest last."""
 
     slug: str
     edition_id: int

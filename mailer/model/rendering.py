@@ -9,9 +9,9 @@ from mailer.model.editions import EditionBody, Manuscript
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """The frozen bodies of an edition, one for each language. `order` gives each story its bit:
-    the first has bit 0. An approval is bound to `content_hash`. `embargo_until` is the end of the
-    embargo that the bodies state."""
+    """The frozen bodies of an edition, one for each language. `order` has the stories in the order
+    of their bits; the first has bit 0. An approval is bound to `content_hash`. `embargo_until` is
+    the end of the embargo that the bodies state."""
 
     bodies: tuple[EditionBody, ...]
     order: tuple[str, ...]
@@ -25,7 +25,8 @@ class Renderer(Protocol):
 
     @property
     def sender_details(self) -> str:
-        """Everything that the settings put into a mail: the hash of an approval covers it too."""
+        """The parts of every mail that come from the settings. The hash of an approval covers
+        them."""
 
     def compose_edition(self, manuscript: Manuscript) -> Composition:
         """Compose an edition in every language it needs. Raises ComposeError."""

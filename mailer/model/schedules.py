@@ -11,8 +11,8 @@ from mailer.schedules.occurrences import Timing
 
 @dataclass(frozen=True, slots=True)
 class NewSchedule:
-    """The settings of a schedule. An occurrence's edition is assembled at the `cutoff`, a time
-    before sending. `region` is the country whose public holidays count, if any (``GB``,
+    """The settings of a schedule. An occurrence's edition is assembled at the `cutoff`, which is a
+    duration before sending. `region` is the country whose public holidays count, if any (``GB``,
     ``GB-SCT``)."""
 
     digest_slug: str
@@ -57,8 +57,8 @@ OCCURRENCE_TRANSITIONS: Mapping[OccurrenceState, frozenset[OccurrenceState]] = {
 class SavedOccurrence:
     """The record of an occurrence that staff have decided about, or whose time has come.
 
-    `rule_time` is the naive wall-clock time that the rule gives, and `zone` its zone: together with
-    the digest they identify the occurrence. `moved_to` is the wall-clock time that staff chose
+    `rule_time` is the naive wall-clock time that the rule gives, in `zone`. Together with the
+    digest, both identify the occurrence. `moved_to` is the wall-clock time that staff chose
     instead. `edition_id` is the edition that was assembled for it."""
 
     id: int

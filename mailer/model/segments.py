@@ -1,6 +1,6 @@
 """The records of segments, which are saved filters over a list's members, and of bulk changes.
 
-A filter is a closed tree of fields and operators, never SQL text. ``mailer/audience/segments.py``
+A filter is a tree of known fields and operators, never SQL text. ``mailer/audience/segments.py``
 parses and formats it.
 """
 
@@ -45,8 +45,8 @@ class Among:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The member joined the list before the day, or on the day or later if `before` is False. Days
-    are UTC."""
+    """The member joined the list before the day or, if `before` is False, on the day or later. Days
+    are in UTC."""
 
     before: bool
     day: date
@@ -83,8 +83,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class ListMember:
-    """An active member of a list, as a sample shows them. `language` is the language of their
-    mails."""
+    """An active member of a list in a sample. `language` is the language of their mails."""
 
     address: str
     name: str
@@ -96,8 +95,8 @@ class ListMember:
 
 @dataclass(frozen=True, slots=True)
 class BulkChange:
-    """A change to many members. `topics` are all topics that exist. A None leaves the member's
-    choice unchanged; an empty `language` means the person's own language."""
+    """A change to many members. `topics` are all existing topics. A value of None leaves the
+    member's choice unchanged; an empty `language` means the person's own language."""
 
     topics: frozenset[str]
     add_topics: frozenset[str] = frozenset()
@@ -127,7 +126,7 @@ class BulkOutcome(StrEnum):
 
 
 class BulkResult(NamedTuple):
-    """The result for one member. `reason` is the reason if the member was skipped."""
+    """The result for one member. If the member was skipped, `reason` says why."""
 
     outcome: BulkOutcome
     before: BulkMember

@@ -61,9 +61,10 @@ class SignUpWishes:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A sign-up or a change of address. `subscriber_id` is the subscriber whose address is to
-    change, 0 for a sign-up. `language` is the language of the mails about it, and for a sign-up of
-    the subscriber. `wording` is the text that the owner of the address agreed to."""
+    """A sign-up or a change of address. `subscriber_id` is the subscriber whose address will
+    change, or 0 for a sign-up. `language` is the language of the mails about it, and for a sign-up
+    also that of the new subscriber. `wording` is the text that the owner of the address agreed
+    to."""
 
     id: int
     kind: ConfirmationKind
@@ -83,7 +84,7 @@ class ServiceMailKind(StrEnum):
 
     CONFIRM = "confirm"
     ALREADY_SUBSCRIBED = "known"
-    """The person is on all of these lists already: there is nothing to confirm."""
+    """The person is on all of these lists already, so there is nothing to confirm."""
     NEW_ADDRESS = "new-address"
     WELCOME = "welcome"
     """The person has confirmed, and a list that they joined welcomes its members."""
@@ -92,7 +93,7 @@ class ServiceMailKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `maximum` uses in a `window` that starts with the first use. 0 is no limit."""
+    """At most `maximum` uses in a `window` that starts with the first use. 0 means no limit."""
 
     action: str
     maximum: int
@@ -100,7 +101,7 @@ class RateLimit:
 
 
 class SignUpLimits:
-    """The limits for strangers in an hour. 0 is no limit."""
+    """The limits for strangers in an hour. 0 means no limit."""
 
     def __init__(self, per_address: int, per_client: int, per_domain: int) -> None:
         self.per_address = RateLimit("mail", per_address)

@@ -20,8 +20,8 @@ class SourceKind(StrEnum):
 
 
 class SourceState(StrEnum):
-    """The state of a source. A source that is permanently gone (HTTP 410) is stopped; staff may
-    resume it."""
+    """The state of a source. A source that is permanently gone (HTTP 410) is no longer polled,
+    until staff resume it."""
 
     ACTIVE = "active"
     STOPPED = "stopped"
@@ -70,8 +70,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SourceItem:
-    """An entry that was imported from a source. `key` identifies it in the source, `fingerprint` is
-    that of its last imported content, `slug` and `language` name the article."""
+    """An entry that was imported from a source. `key` identifies the entry in the source,
+    `fingerprint` is the hash of its last imported content, and `slug` and `language` name the
+    article."""
 
     key: str
     fingerprint: str
@@ -99,12 +100,12 @@ class ReadOmission(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceEntry:
-    """An entry of a source as it was read: a feed entry, a post, a Word file, or an article file of
-    a watched folder, which is in `file`.
+    """An entry read from a source: a feed entry, a post, a Word file, or an article file of a
+    watched folder (in `file`).
 
     `origin` is its address or path, for people. `key` identifies it in the source, and
-    `fingerprint` changes with its content; an article `file` is identified by slug and language
-    instead. `content` is None if the entry is unreadable, for the reason in `problem`. `dated`: the
+    `fingerprint` changes with its content. An article `file` is identified by slug and language
+    instead. If the entry is unreadable, `content` is None and `problem` says why. `dated`: the
     entry states its date of publication. `attached_files` are pictures that the content refers
     to."""
 
@@ -133,8 +134,8 @@ class SourceReading:
 
 
 class Reader(Protocol):
-    """Reads sources for the verbs that import them. It opens files and connections, and never the
+    """Reads sources for the verbs that import them. It opens files and connections, but never the
     database."""
 
     def read_source(self, source: Source, topics: Iterable[Topic], now: datetime) -> SourceReading:
-        """Read what a source has now. Raises FetchError and InputError."""
+        """Read the entries that a source has now. Raises FetchError and InputError."""

@@ -10,7 +10,7 @@ from mailer.model.lists import Frequency
 
 @dataclass(frozen=True, slots=True)
 class MailedEdition:
-    """An edition that was delivered to a subscriber, or planned for them. `state` is the state of
+    """An edition that was delivered to a subscriber or is planned for them. `state` is the state of
     the delivery."""
 
     edition: str
@@ -65,7 +65,7 @@ class Membership:
 
 
 class LawfulBasis(StrEnum):
-    """Lawful bases for processing: GDPR Article 6(1)(a) to (f), in its order."""
+    """Lawful bases for processing, in the order of GDPR Article 6(1)(a) to (f)."""
 
     CONSENT = "consent"
     CONTRACT = "contract"
@@ -106,14 +106,14 @@ class Wording:
 
     @property
     def key(self) -> str:
-        """The version of the wording: the SHA-256 of language and text, in hex."""
+        """The key of the wording: the SHA-256 of language and text, in hex."""
         return hashlib.sha256(f"{self.language}\n{self.text}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The evidence for a subscription. `source` is the page, the file or the person that it came
-    from. `basis` is None if no lawful basis was stated."""
+    """The evidence for a subscription. `source` is the page, the file or the person that the
+    subscription came from. `basis` is None if no lawful basis was stated."""
 
     act: ConsentAction = ConsentAction.ADDED
     source: str = "command line"
@@ -124,7 +124,7 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class ConsentEntry:
     """An entry of the log of consent. `list` is a slug, empty if the entry concerns the whole
-    person. `address` is empty once it is erased. `detail` describes the change. `actor_key` is the
+    person. `address` is empty after an erasure. `detail` describes the change. `actor_key` is the
     key of the actor who made it."""
 
     at: datetime

@@ -1,10 +1,11 @@
-"""The transaction that every verb takes first, and the database that opens it."""
+"""The transaction, which is the first parameter of every verb, and the database that opens it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:  # each verb's module imports this one, and needs few of the nouns
+# Imported only for types: every verb's module imports this one, and needs few of the nouns.
+if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from mailer.model.stores.audience import (
@@ -21,7 +22,7 @@ if TYPE_CHECKING:  # each verb's module imports this one, and needs few of the n
 class Transaction(Protocol):
     """An open transaction, with the store of each noun.
 
-    The edge opens it and commits it; verbs and stores never do."""
+    Commands, pages and the worker open and commit transactions; verbs and stores never do."""
 
     @property
     def articles(self) -> ArticleStore: ...
@@ -54,10 +55,11 @@ class Transaction(Protocol):
         """The time zones of subscribers, and the defaults of lists."""
 
     def lock_releases(self) -> None:
-        """Lock stories, embargoes, releases and sources against other writers until the end."""
+        """Lock stories, embargoes, releases and sources against other writers until the transaction
+        ends."""
 
     def open_savepoint(self) -> AbstractContextManager[None]:
-        """Open a savepoint: an error within it undoes only the changes since."""
+        """Open a savepoint. An error within it undoes only the changes since the savepoint."""
 
 
 class Database(Protocol):

@@ -1,4 +1,4 @@
-"""Deliveries: one edition to one address each, their states, and why an address got nothing.
+"""Deliveries: one edition to one address each, with their states, and explanations for recipients.
 
 =========== ====================================== ===================== ===========================
 state       meaning                                moved on by           after a crash
@@ -21,12 +21,12 @@ suppressed  the address must not be mailed, or     nothing               as it i
 cancelled   the edition was cancelled              nothing               as it is
 =========== ====================================== ===================== ===========================
 
-A worker that was taken for dead, and was not, may still report that a relay accepted a message.
-That report overrides any other state: a message known to be accepted is ``sent``, and is never sent
-again. So each state may become ``sent``.
+A worker that was wrongly declared dead may still report that a relay accepted a message. This
+report overrides any other state, so each state may become ``sent``: a message that is known to be
+accepted is never sent again.
 
     verbs.py        retry, resend, assume sent
-    explanation.py  why an address got nothing
+    explanation.py  explains why an address got an edition or did not get it
 """
 
 from mailer.outbox.explanation import explain_outcome

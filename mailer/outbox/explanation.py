@@ -1,4 +1,4 @@
-"""Explain in one sentence why an address got an edition, or did not."""
+"""Explain in one sentence why an address got an edition or did not get it."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ def _format_moment(moment: datetime | None) -> str:
 
 
 def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
-    """Explain in one sentence why this address did, or did not, get this edition."""
+    """Explain in one sentence why this address got this edition or did not get it."""
     address = addresses.normalise_address(address)
     status = tx.outbox.get_recipient_status(edition, address)
     edition_label = f"edition {edition.id} ({edition.name})"
@@ -92,8 +92,8 @@ def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
 
 _EXCLUSION_REASONS = {
     Exclusion.UNTRUSTED: "it is an advance copy, and they are not trusted with embargoes",
-    Exclusion.HAS_IT: "they have got the release by another of its editions",
-    Exclusion.HAS_NOTHING: "they have got no earlier version of what it is about",
+    Exclusion.HAS_IT: "they got the release in another of its editions",
+    Exclusion.HAS_NOTHING: "they have no earlier version of the release",
 }
 
 
@@ -128,9 +128,8 @@ def _describe_delivery(
             )
         case DeliveryState.SUPPRESSED if delivery.reply == UNTRUSTED_REPLY:
             return (
-                f"{address} did not get {edition_label}: between planning and sending they "
-                "were trusted with "
-                f"embargoes no more ({updated_on})."
+                f"{address} did not get {edition_label}: after planning and before sending, the "
+                f"contact was marked as untrusted with embargoes ({updated_on})."
             )
         case DeliveryState.SUPPRESSED:
             return (
@@ -151,8 +150,8 @@ def _describe_delivery(
             )
         case DeliveryState.QUEUED if delivery.reply == KILLED_REPLY:
             return (
-                f"{address} has not got {edition_label}, and won't: a story of it was killed, or "
-                "is to be."
+                f"{address} has not got {edition_label}, and will not get it: one of its stories "
+                f"was killed, or someone requested its kill."
             )
         case DeliveryState.QUEUED if delivery.reply == EMBARGOED_REPLY:
             return (

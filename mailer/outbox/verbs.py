@@ -14,13 +14,13 @@ from mailer.model.transaction import Transaction
 
 def retry_failed_deliveries(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> int:
     """Queue an edition's failed and expired deliveries again, and return their number. An edition
-    that counted as sent returns to sending. Raises Refused if it has not begun, or was
-    cancelled."""
+    in the state sent returns to sending. Raises Refused if it has not started or was cancelled."""
     return _queue_again(tx, actor, edition, (DeliveryState.FAILED, DeliveryState.EXPIRED), now)
 
 
 def send_in_doubt_again(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> int:
-    """Queue an edition's deliveries in doubt, whatever its rule says, and return their number."""
+    """Queue an edition's deliveries in doubt again, whatever its rule says, and return their
+    number."""
     return _queue_again(tx, actor, edition, (DeliveryState.IN_DOUBT,), now)
 
 
@@ -56,7 +56,7 @@ def _queue_again(
 
 def _check_begun(edition: Edition) -> None:
     if edition.planned_at is None or edition.state is EditionState.CANCELLED:
-        word = "was cancelled" if edition.planned_at else "has not begun to be sent"
+        word = "was cancelled" if edition.planned_at else "has not started"
         raise Refused(
             f"edition {edition.id} {word}",
             next_steps=[NextStep("show_edition", edition=edition.id)],
@@ -64,5 +64,5 @@ def _check_begun(edition: Edition) -> None:
 
 
 def get_retry_delay(attempt: int) -> timedelta:
-    """Return how long to wait after the `attempt`-th deferral, counted from 1."""
+    """Return how long to wait after the deferral of attempt number `attempt`, counted from 1."""
     return RETRY_DELAYS[min(attempt, len(RETRY_DELAYS)) - 1]

@@ -1,4 +1,4 @@
-"""Releases: from an article file to journalists, and what happens to it afterwards.
+"""Releases: sending them to journalists, corrections, kills and press pages.
 
 article_import.py  importing an article file with its attachments and embargo
 flow.py            the editions of a release: preview, confirm

@@ -22,7 +22,7 @@ def import_article(
     """Import an article file with its attachments and embargo, atomically. New articles start in
     `state`.
 
-    Raises InputError, and Refused if the file states another embargo than the story has."""
+    Raises InputError, and Refused if the file's embargo differs from the story's."""
     assert file.content is not None
     tx.lock_releases()
     with tx.open_savepoint():

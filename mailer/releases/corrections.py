@@ -1,4 +1,4 @@
-"""Corrections: only contacts who have a release get its new version, and get it once."""
+"""Corrections: the contacts who have a release get its new version, once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -37,8 +37,8 @@ _BEGUN_STATES = (EditionState.SENDING, EditionState.PAUSED)
 
 @dataclass(frozen=True, slots=True)
 class CorrectionResult:
-    """The effect of correcting or killing a release: the editions that were `stopped`, those
-    `begun` with their planned deliveries, and those that `wait` for an embargo to end."""
+    """The effect of correcting or killing a release: the editions that were `stopped`, those that
+    were `begun` with their planned deliveries, and those that `wait` for an embargo to end."""
 
     stopped: tuple[Edition, ...]
     begun: tuple[tuple[Edition, DeliveryPlan], ...]
@@ -48,7 +48,7 @@ class CorrectionResult:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionPreview:
-    """The effect that a correction would have. `fingerprint` covers the text and who gets it."""
+    """The effect that a correction would have. `fingerprint` covers the text and the recipients."""
 
     result: CorrectionResult
     articles: tuple[Article, ...]
@@ -63,7 +63,8 @@ def preview_correction(
     renderer: Renderer,
     now: datetime,
 ) -> CorrectionPreview:
-    """Do everything that :func:`confirm_correction` would do, and undo it. Raises as it does."""
+    """Do everything that :func:`confirm_correction` would do, and roll it back. Raises the same
+    errors."""
     with discard_changes(tx):
         result = correct_release(tx, actor, slug, change, renderer, now)
         return _describe_correction(tx, slug, result)
@@ -79,8 +80,8 @@ def confirm_correction(
     *,
     fingerprint: str,
 ) -> CorrectionResult:
-    """Correct a release as it was previewed. Raises ApprovalVoid if the preview with this
-    `fingerprint` showed another text or other recipients; otherwise as :func:`correct_release`."""
+    """Correct a release exactly as previewed. Raises ApprovalVoid if the text or the recipients
+    differ from the preview with this `fingerprint`, and the errors of :func:`correct_release`."""
     result = correct_release(tx, actor, slug, change, renderer, now)
     check_fingerprint(fingerprint, _describe_correction(tx, slug, result).fingerprint)
     return result
@@ -107,7 +108,7 @@ def correct_release(
     Remaining sends of the earlier version stop; recipients who have not received it yet get only
     the new version. In `change`, a text without a language ("") is in the release's language.
     Raises Refused if nothing was sent or nothing has changed since, and InputError for a language
-    that the story is not in."""
+    in which the story does not exist."""
     tx.lock_releases()
     begun = [
         edition for edition in find_begun_editions(tx, slug) if edition.role is not EditionRole.KILL
@@ -160,7 +161,8 @@ def _check_changed(tx: Transaction, slug: str, begun: Sequence[Edition], now: da
     changed_at = find_last_change(tx, slug)
     embargo = tx.embargoes.find_embargo(slug)
     if embargo is not None and embargo.is_active(now):
-        changed_at = max(changed_at, embargo.set_at)  # contacts who have the old one must hear
+        # Contacts who have a copy with the old embargo must be told.
+        changed_at = max(changed_at, embargo.set_at)
     last_planned_at = max(edition.planned_at for edition in begun if edition.planned_at)
     if changed_at <= last_planned_at:
         raise Refused(
@@ -178,7 +180,8 @@ def _build_editions(
     *,
     is_embargoed: bool,
 ) -> list[NewEdition]:
-    """Build the correction, and for each segment that was still being sent its first copy."""
+    """Build the correction, and an edition for the people of each segment who had not received the
+    release yet."""
     base_edition = copy_edition(last_begun, slug)
     if is_embargoed:
         base_edition = replace(base_edition, archive=ArchiveVisibility.PRIVATE)
@@ -194,7 +197,7 @@ def _build_editions(
 def _renew_waiting_edition(
     tx: Transaction, actor: Actor, edition: Edition, renderer: Renderer, now: datetime
 ) -> Edition:
-    """Compose and approve again a release that waits for its embargo to end, at its old time."""
+    """Compose and approve a release that waits for its embargo to end again, and keep its time."""
     reopened = editions.reopen_edition(tx, actor, edition, now)
     if edition.appointment:
         reopened = editions.set_send_time(tx, actor, reopened, edition.appointment, now)
@@ -202,8 +205,8 @@ def _renew_waiting_edition(
 
 
 def copy_edition(edition: Edition, slug: str) -> NewEdition:
-    """Build a new edition like this one, of the same story. An advance copy is in no archive; an
-    edition that follows one appears in the archive as a release does."""
+    """Build a new edition of the same story, like this one. Advance copies are not in the archive,
+    but the new edition is visible there like a release, even if it follows an advance copy."""
     return NewEdition(
         name=edition.name,
         list=edition.list,

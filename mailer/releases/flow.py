@@ -37,7 +37,7 @@ MAX_RUNNING = 1000
 @dataclass(frozen=True, slots=True)
 class ReleaseEditions:
     """The editions of a release: an `advance` copy while it is embargoed, and the `release`.
-    `reaches` has, by edition id, the deliveries that it would plan now."""
+    `reaches` has the deliveries that each edition would plan now, by the edition's id."""
 
     embargo: Embargo | None
     advance: Edition | None
@@ -59,7 +59,7 @@ class ReleaseEditions:
 @dataclass(frozen=True, slots=True)
 class ReleasePreview:
     """The effect that sending a release would have: its editions, its queued articles, and the
-    other editions being sent just now. `fingerprint` covers the text, the recipients and the
+    other editions that are being sent now. `fingerprint` covers the text, the recipients and the
     embargo."""
 
     editions: ReleaseEditions
@@ -80,7 +80,8 @@ def preview_release(
     segment: str = "",
     language: str = "",
 ) -> ReleasePreview:
-    """Do everything that :func:`confirm_release` would do, and undo it. Raises as it does."""
+    """Do everything that :func:`confirm_release` would do, and roll it back. Raises the same
+    errors."""
     with discard_changes(tx):
         release_editions = _start_release(
             tx, actor, slug, mailing_list, renderer, now, default_language, segment, language
@@ -101,11 +102,11 @@ def confirm_release(
     segment: str = "",
     language: str = "",
 ) -> ReleaseEditions:
-    """Compose, approve and begin the editions of a release as they were previewed. The release of
-    an embargoed story is scheduled for the end of the embargo.
+    """Compose, approve and start the editions of a release as previewed. The release of an
+    embargoed story is scheduled for the end of the embargo.
 
-    Raises ApprovalVoid if the preview with this `fingerprint` showed another text, other
-    recipients or another embargo."""
+    Raises ApprovalVoid if the text, the recipients or the embargo differ from the preview with this
+    `fingerprint`."""
     release_editions = _start_release(
         tx, actor, slug, mailing_list, renderer, now, default_language, segment, language
     )
@@ -172,11 +173,11 @@ def prepare_release(
     segment: str = "",
     language: str = "",
 ) -> ReleaseEditions:
-    """Make the editions of a release, or reopen those that have not begun, and compose them. The
-    release of an embargoed story gets the end of the embargo as its time.
+    """Make the editions of a release, or reopen those that have not started, and compose them. The
+    send time of an embargoed story's release is the end of the embargo.
 
-    Raises InputError for a story that is not queued or no release, and Refused if the story was
-    changed since it was sent."""
+    Raises InputError if the story is not queued or is not a release, and Refused if the story was
+    changed after it was sent."""
     story_articles = get_queued_articles(tx, slug)
     _check_kind(story_articles)
     _check_unchanged(tx.editions.list_release_editions(slug), story_articles)
@@ -186,7 +187,7 @@ def prepare_release(
     is_embargoed = embargo is not None and embargo.is_active(now)
     warnings: list[str] = []
     if mailing_list.visibility is Visibility.PUBLIC:
-        warnings.append(f"{mailing_list.slug} is a public list, which anybody may join")
+        warnings.append(f"{mailing_list.slug} is a public list, which anyone may join")
     composed_editions: list[Edition] = []
     base_edition = NewEdition(
         name=next(
@@ -228,7 +229,7 @@ def _open_edition(
     earlier_editions: Sequence[Edition],
     now: datetime,
 ) -> Edition:
-    """Reopen the edition of this role that has not begun, or make one."""
+    """Reopen the edition with this role that has not started, or make one."""
     for release_edition in earlier_editions:
         if release_edition.role is role and release_edition.state in OPEN_STATES:
             return editions.reopen_edition(tx, actor, release_edition, now)
@@ -257,7 +258,7 @@ def _choose_language(default_language: str, story_articles: Sequence[Article]) -
 
 
 def find_last_change(tx: Transaction, slug: str) -> datetime:
-    """Return when a story was last changed. Raises InputError if it is not queued."""
+    """Return when a story was last changed. Raises InputError if the story is not queued."""
     return max(article.updated_at for article in get_queued_articles(tx, slug))
 
 
@@ -282,8 +283,8 @@ def begin_release(
     renderer: Renderer,
     now: datetime,
 ) -> ReleaseEditions:
-    """Approve a release's editions as they are composed, begin those that go now, and work out
-    the deliveries that the others would plan now. Raises Refused."""
+    """Approve the composed editions of a release, start those that are due now, and compute the
+    deliveries that the others would plan now. Raises Refused."""
     advance, release = release_editions.advance, release_editions.release
     reaches: dict[int, DeliveryPlan] = {}
     if advance is not None:

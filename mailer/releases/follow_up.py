@@ -12,12 +12,13 @@ from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
 
 FOLLOW_UP_PERIOD = EXPIRE_AFTER + timedelta(days=1)
-"""The longest time until an outcome is known: as long as a relay is tried, and a day."""
+"""The longest time until an outcome is known: the time for which deliveries are tried, and a
+day."""
 
 
 def extend_releases(tx: Transaction, actor: Actor, now: datetime) -> list[tuple[Edition, int]]:
-    """Add deliveries to corrections, kills and releases for recipients known only now: a message
-    that was on the wire when its edition was stopped may have arrived, or not.
+    """Add deliveries to corrections, kills and releases for recipients who are known only now. A
+    message that was on the wire when its edition was stopped may have arrived or not.
 
     Returns the editions that deliveries were added to, with the number of deliveries."""
     extended = []
@@ -31,7 +32,7 @@ def extend_releases(tx: Transaction, actor: Actor, now: datetime) -> list[tuple[
 
 
 def needs_follow_up(tx: Transaction, now: datetime) -> bool:
-    """Check whether :func:`extend_releases` may find a recipient."""
+    """Check whether :func:`extend_releases` may have something to add."""
     return any(
         tx.outbox.has_late_recipients(edition)
         for edition in tx.editions.list_begun_releases(now - FOLLOW_UP_PERIOD)

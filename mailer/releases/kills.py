@@ -1,4 +1,4 @@
-"""Kills: two people take a release back, and its recipients are asked not to use it."""
+"""Kills: two people withdraw a release, and its recipients are asked not to use it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,8 +46,8 @@ class KillPreview:
 def request_kill(
     tx: Transaction, actor: Actor, slug: str, reasons: Mapping[str, str], now: datetime
 ) -> tuple[tuple[Edition, ...], tuple[str, ...]]:
-    """Ask, as the first of two people, for a release to be taken back. Until the second person
-    confirms, its editions being sent are paused.
+    """Request, as the first of two people, that a release is killed. Its editions that are being
+    sent are paused until the second person confirms.
 
     Returns the paused editions and the warnings. Raises Refused if nothing was sent or a kill was
     requested already, and InputError as ``correct_release`` does."""
@@ -57,7 +57,7 @@ def request_kill(
         if existing.confirmed_at:
             raise Refused(f"{slug} was killed")
         raise Refused(
-            f"{existing.asked_by} asked already for {slug} to be killed",
+            f"{existing.asked_by} has already asked for {slug} to be killed",
             next_steps=[NextStep("confirm_kill", slug=slug)],
         )
     story_articles = find_queued_articles(tx, slug)
@@ -99,13 +99,13 @@ def withdraw_kill(tx: Transaction, actor: Actor, slug: str, now: datetime) -> tu
 
 
 def _get_kill_request(tx: Transaction, slug: str) -> Kill:
-    """Return the request to kill a release that is unconfirmed. Raises Refused and NotFound."""
+    """Return the unconfirmed request to kill a release. Raises Refused and NotFound."""
     tx.lock_releases()
     kill_request = tx.releases.find_kill(slug)
     if kill_request is None:
         find_begun_editions(tx, slug)
         raise Refused(
-            f"nobody has asked for {slug} to be killed",
+            f"no one has asked for {slug} to be killed",
             hint="one person asks for it first",
             next_steps=[NextStep("request_kill", slug=slug)],
         )
@@ -210,8 +210,8 @@ def _create_kill_editions(
     kill_request: Kill,
     now: datetime,
 ) -> list[Edition]:
-    """Create an edition for each list that the release was sent to. The story is still queued: no
-    edition can be made of a killed one."""
+    """Create an edition for each list that the release was sent to. This happens while the story is
+    still queued, since no edition can be made of a killed story."""
     last_by_list = {edition.list: edition for edition in release_editions if edition.planned_at}
     return [
         editions.create_edition(
@@ -233,7 +233,7 @@ def _create_kill_editions(
 def _pause_newsletters(
     tx: Transaction, actor: Actor, kill_request: Kill, now: datetime
 ) -> Iterator[Edition]:
-    """Pause newsletters with the story that are being sent: a person decides about the rest."""
+    """Pause newsletters with the story that are being sent, so that a person decides about them."""
     slug = kill_request.slug
     reason = f"it holds {slug}, which was killed: {kill_request.reason}"
     for edition in tx.editions.list_recent_editions([EditionState.SENDING], MAX_NEWSLETTERS):

@@ -1,4 +1,4 @@
-"""Press pages: what everybody may read of releases, and journalists use.
+"""Press pages: the public pages of releases.
 
 A release's page shows what its newest edition was approved with, once that has begun or its time
 has come: text, quotes, notes, boilerplate, contacts and assets, frozen beside its mails. It opens
@@ -6,7 +6,7 @@ by itself when the story is not, or no longer, embargoed, and closes when the st
 the edition cancelled.
 
 A story that was never sent as a release gets a page when an edition with it begins, for a list
-whose archive anybody may read. That page shows the queued article, with its latest fixes. An
+whose archive anyone may read. That page shows the queued article, with its latest fixes. An
 embargoed or withdrawn story gets the same answer as one that never existed.
 """
 
@@ -23,7 +23,7 @@ from mailer.model.transaction import Transaction
 
 
 def from_dict(values: Mapping[str, Any]) -> PageTranslation:
-    """Rebuild what :meth:`PageTranslation.to_dict` gave."""
+    """Rebuild a page from the result of :meth:`PageTranslation.to_dict`."""
     image = values["image"]
     return PageTranslation(
         **dict(values)
@@ -52,7 +52,7 @@ def build_translation(
     contacts: Sequence[PressContact],
     about: Sequence[About],
 ) -> PageTranslation:
-    """Build an article's page, with the names of its topics, its press contacts and its
+    """Build an article's page, given the names of its topics, its press contacts and its
     organisations."""
     release = article.release
     return PageTranslation(
@@ -77,7 +77,7 @@ def build_translation(
 
 
 def get_page(tx: Transaction, slug: str, now: datetime) -> ReleasePage:
-    """Return a release's page. Raises NotFound, the same for an embargoed release and an unknown
+    """Return a release's page. Raises the same NotFound for an embargoed release as for an unknown
     one."""
     page = tx.releases.find_page(slug, now)
     if page is None:
@@ -90,7 +90,7 @@ def get_page(tx: Transaction, slug: str, now: datetime) -> ReleasePage:
 
 def find_story_pages(tx: Transaction, slug: str) -> ReleasePage | None:
     """Return the pages of a story that was sent in a newsletter, in all its languages, or None if
-    nobody may read them."""
+    no one may read them."""
     opened_at = tx.editions.find_story_sent_at(slug)
     story_articles = tx.articles.find_articles(
         ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))

@@ -1,4 +1,5 @@
-"""The story of a release, for its verbs: its articles, its editions, the texts about it."""
+"""The articles and editions of a release's story, and the texts about it, for the verbs of
+releases."""
 
 import hashlib
 import json
@@ -32,8 +33,8 @@ def get_queued_articles(tx: Transaction, slug: str) -> list[Article]:
 
 
 def find_begun_editions(tx: Transaction, slug: str) -> list[Edition]:
-    """Return the editions of a release that have begun. Raises NotFound for an unknown story, and
-    Refused if no edition of it has begun."""
+    """Return the editions of a release that have started. Raises NotFound for an unknown story, and
+    Refused if no edition of it has started."""
     begun = [edition for edition in tx.editions.list_release_editions(slug) if edition.planned_at]
     if not begun:
         if not tx.embargoes.has_story(slug):
@@ -47,9 +48,9 @@ def find_begun_editions(tx: Transaction, slug: str) -> list[Edition]:
 
 
 def compute_fingerprint(story_articles: Iterable[Article], facts: Sequence[object]) -> str:
-    """Return a hash over the articles' contents and `facts`, for comparing a preview with what
-    would be sent now. The date of publication is left out: a file without one gets the current
-    time at each import."""
+    """Return a hash over the articles' contents and `facts`, to compare a preview with the present
+    state. The date of publication is left out, since a file without one gets the current time at
+    each import."""
     some_day = datetime(2000, 1, 1, tzinfo=UTC)
     parts = [
         replace(article.content, published=some_day).compute_fingerprint()
@@ -59,21 +60,21 @@ def compute_fingerprint(story_articles: Iterable[Article], facts: Sequence[objec
 
 
 def check_fingerprint(previewed: str, current: str) -> None:
-    """Raise ApprovalVoid unless what would be sent now is what was previewed."""
+    """Raise ApprovalVoid if the present state differs from the preview."""
     if previewed != current:
         raise ApprovalVoid(
-            "it is not what it was a moment ago: its text, or who gets it, has changed",
-            hint="look at it once more",
+            "its text or its recipients have changed since you looked at it",
+            hint="look at it again",
         )
 
 
 class _DiscardWork(Exception):
-    """Leaves a part of a transaction whose changes are not to be saved."""
+    """Ends a part of a transaction whose changes are rolled back."""
 
 
 @contextmanager
 def discard_changes(tx: Transaction) -> Iterator[None]:
-    """Run a part of the transaction, then undo it: what a preview does leaves no trace."""
+    """Run a part of the transaction, then roll it back, so that a preview changes nothing."""
     try:
         with tx.open_savepoint():
             yield
@@ -85,9 +86,9 @@ def discard_changes(tx: Transaction) -> Iterator[None]:
 def normalise_texts(
     texts: Mapping[str, str], story_articles: Iterable[Article], release_language: str, field: str
 ) -> dict[str, str]:
-    """Return the texts by language, in the order given; a text without a language ("") is in the
-    release's language. Raises InputError for a language that the story is not in; `field` names
-    the texts."""
+    """Return the texts by language, in the given order. The release's language is used for a text
+    without a language (""). Raises InputError for a language in which the story does not exist;
+    `field` names the texts in errors."""
     story_languages = [article.language for article in story_articles]
     normalised: dict[str, str] = {}
     for given_tag, text in texts.items():

@@ -2,7 +2,7 @@
 or a service mail.
 
     compose.py       an edition -> its frozen bodies
-    notices.py       a notice to staff -> its body
+    notices.py       a notice to staff -> its frozen body
     service_mails.py a service mail (about a sign-up) -> its body
     views.py         records -> the plain data that templates see
     releases.py      a press release -> the plain data that templates see

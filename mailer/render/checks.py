@@ -1,8 +1,8 @@
-"""Check that a composed mail is reachable, readable and lawful.
+"""Check that a composed mail is complete, accessible and lawful.
 
-:func:`check_reader_mail` raises ComposeError for a mail that may not go to readers, and returns
-warnings that staff should see before they approve. A notice to staff has to pass only
-:func:`check_mail_structure`: it must be composable even if settings are wrong, to report that.
+:func:`check_reader_mail` raises ComposeError for a mail that must not be sent to readers, and
+ returns warnings that staff should see before they approve. A notice to staff must pass only
+ :func:`check_mail_structure`, so that it can report wrong settings.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ LONG_SUBJECT = 90
 def check_organisation(settings: Settings) -> None:
     """Check the settings that every mail needs.
 
-    Raises ComposeError if the postal address is missing, or the accent colour is too pale."""
+    Raises ComposeError if the postal address is missing or if the accent colour is too pale."""
     where = str(settings.config_file or "config/mailer.toml")
     organisation = settings.organisation
     if not organisation.postal_address.strip():
@@ -46,7 +46,8 @@ def check_organisation(settings: Settings) -> None:
 def check_reader_mail(body: EditionBody, where: str) -> list[str]:
     """Check that a body may go to readers, and return warnings about it.
 
-    `where` is the template's folder, for errors. Raises ComposeError if it may not."""
+    `where` is the template's folder, for errors. Raises ComposeError if the body must not be
+    sent."""
     check_mail_structure(body, where)
     for name, part in (("body.txt", body.text), ("body.html", body.html)):
         if Slot.UNSUBSCRIBE not in find_printed_slots(part, body.marker, body.stories):
@@ -60,7 +61,7 @@ def check_reader_mail(body: EditionBody, where: str) -> list[str]:
 
 def check_mail_structure(body: EditionBody, where: str) -> None:
     """Raise ComposeError unless slots and marks are intact, the subject is not empty, and the HTML
-    is accessible: the rules for every mail, including notices to staff."""
+    is accessible. These rules hold for every mail, including notices to staff."""
     for name, part in (
         ("subject.txt", body.subject),
         ("body.txt", body.text),

@@ -1,7 +1,7 @@
 """Compose an edition: render its manuscript as frozen bodies, one for each language.
 
 The same manuscript gives the same bytes at any time and on any machine, so an approval can be bound
-to their hash.
+to the hash of these bytes.
 """
 
 import hashlib
@@ -47,10 +47,10 @@ DIGEST_TEMPLATE = "digest"
 def compose_edition(
     manuscript: Manuscript, settings: Settings, to_html: Callable[[str], str]
 ) -> Composition:
-    """Compose the edition in every language that readers want and templates are translated to.
+    """Compose the edition in each of its readers' languages for which the templates are translated.
 
-    The edition's default language is always composed. `to_html` makes sanitised HTML of the
-    editor's Markdown. Raises ComposeError if the manuscript or settings cannot become a mail."""
+    The edition's default language is always composed. `to_html` converts the editor's Markdown to
+    sanitised HTML. Raises ComposeError if the manuscript or the settings cannot become a mail."""
     edition = manuscript.edition
     checks.check_organisation(settings)
     if not manuscript.stories:
@@ -270,7 +270,7 @@ def _build_embargo_view(
 def _list_attachments(
     manuscript: Manuscript, chosen_stories: list[tuple[int, Story, Article]]
 ) -> Iterator[Attachment]:
-    """Yield the attachments of an edition with a single release.
+    """Yield the attachments of an edition that consists of a single release.
 
     Digests only link to releases, and kills withdraw them, so neither has attachments."""
     edition = manuscript.edition

@@ -1,7 +1,7 @@
 """The sandboxed Jinja2 environment of templates, and personal fields.
 
 Templates see only plain data, and cannot change it. Personal values are unknown when a mail is
-composed, so a template can only print a personal field or give it a default: a personal field in a
+composed, so a template can only print a personal field or give it a default. A personal field in a
 condition, a loop or a comparison raises ComposeError.
 """
 
@@ -26,7 +26,7 @@ PERSONAL_FIELD = "personal field"
 
 
 class PersonalField:
-    """A personal field in a template. It prints as its slot; every other use is an error."""
+    """A personal field in a template. Printing it gives its slot; every other use is an error."""
 
     __slots__ = ("_argument", "_marker", "_slot")
     __hash__ = None  # type: ignore[assignment]
@@ -106,14 +106,14 @@ def _needs_autoescape(name: str | None) -> bool:
 def get_environment(language: str, template_path: Sequence[Path]) -> jinja2.Environment:
     """Return the sandbox for one language, with its translations and date formats.
 
-    The sandbox and its compiled templates are cached until a template file changes: compiling is
-    most of the work of composing."""
+    The sandbox and its compiled templates are cached until a template file changes, since compiling
+    is most of the work of composing."""
     return _build_environment(language, tuple(template_path), _list_file_stamps(template_path))
 
 
 def _list_file_stamps(template_path: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
-    """Return a stamp of every template and catalogue: it changes with every edited, added or
-    removed file."""
+    """Return a stamp of all templates and catalogues, which changes if a file is edited, added or
+    removed."""
     files = sorted(file for folder in template_path for file in folder.glob("email/**/*"))
     stats = [(str(file), file.stat()) for file in files if file.is_file()]
     return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
@@ -165,7 +165,7 @@ def render_template(env: jinja2.Environment, template: str, context: dict[str, A
 def render_line(env: jinja2.Environment, source: str, where: str, context: dict[str, Any]) -> str:
     """Render a one-line template that staff wrote, such as a subject, as text.
 
-    Raises ComposeError; its place is `where`."""
+    Raises ComposeError, which gives `where` as the place."""
     try:
         return env.overlay(autoescape=False).from_string(source).render(context)
     except Exception as error:
@@ -182,7 +182,7 @@ _TEMPLATE_ERRORS = (
     ArithmeticError,
     RecursionError,
 )
-"""Errors that a faulty template or its data can raise. Other errors are bugs, and let through."""
+"""Errors that a faulty template or its data can raise. Other errors are bugs and are not caught."""
 
 
 def _wrap_error(error: Exception, template: str, env: jinja2.Environment) -> Exception:

@@ -1,8 +1,9 @@
-"""Move CSS into style attributes. This is the only import of premailer, unmaintained since 2021.
+"""Move CSS into style attributes. This is the only module that imports premailer, which has not
+been maintained since 2021.
 
-Traps measured in 3.10: premailer by default drops ``!important``, which rules for phones and dark
-mode need; it percent-encodes braces in URLs, so slots are opaque words; it crashes on nested
-@media; it loses a lower-case doctype.
+Traps found in premailer 3.10: by default it drops ``!important``, which rules for phones and dark
+mode need. It percent-encodes braces in URLs, so slots are opaque words. It crashes on nested
+@media, and loses a lower-case doctype.
 """
 
 import logging
@@ -14,8 +15,8 @@ from mailer.errors import ComposeError
 def inline_css(html: str, where: str) -> str:
     """Return `html` with its CSS rules inlined; all rules also stay in ``<style>``.
 
-    Style attributes can't express every rule. Nothing is fetched. Raises ComposeError if the CSS
-    can't be inlined."""
+    The rules stay because style attributes can't express all of them. Nothing is fetched. Raises
+    ComposeError if the CSS can't be inlined."""
     # premailer has one cache for selectors and style sheets. The default of 128 entries evicts the
     # style sheet each time, and parsing it is half of the work.
     os.environ.setdefault("PREMAILER_CACHE_MAXSIZE", "2000")

@@ -1,10 +1,10 @@
 """Compose a notice: the frozen body of a mail to staff, in the office's language.
 
-A mail that reports a fault must not fail for the same reason: it needs no postal address, the
-default accent colour replaces one that is too pale, and the shipped templates replace the office's
-own if those are broken.
+A mail that reports a fault must not fail for the same reason. So a notice needs no postal address,
+the default accent colour replaces one that is too pale, and the shipped templates replace the
+office's own templates if those are broken.
 
-The templates, ``email/notice/``, see ``organisation``, the parts of ``edition`` that the layout
+The templates in ``email/notice/`` see ``organisation``, the parts of ``edition`` that the layout
 needs (name, language, dir), an empty ``stories``, and ``notice``: a :class:`NoticeView`.
 """
 
@@ -34,13 +34,13 @@ from mailer.render.inline import inline_css
 FOLDER = "email/notice"
 
 TEMPLATE_FAULTS = (ComposeError, ValueError, TypeError, LookupError)
-"""Errors that the office's own templates and translations can raise, as the patterns and
-placeholders of a .po file are filled in here. A bug raises again on the second try, which uses the
-shipped templates."""
+"""Errors that the office's own templates and translations can raise (the placeholders of a .po file
+are filled in here). A bug in our code raises again on the second try, which uses the shipped
+templates."""
 
 DAY_AND_TIME = "EEE d MMM HH:mm"
 FULL_MOMENT = "EEEE d MMMM y, HH:mm (zzzz)"
-"""Patterns of Unicode CLDR, in the .po files too."""
+"""A date pattern of Unicode CLDR; the .po files have the patterns of other languages."""
 
 LEADS: dict[NoticeKind, tuple[str, str]] = {
     NoticeKind.REVIEW: ("Approve", "Approve by %(moment)s"),
@@ -55,8 +55,8 @@ LEADS: dict[NoticeKind, tuple[str, str]] = {
     NoticeKind.EXPIRED: ("Never approved", ""),
     NoticeKind.CANCELLED: ("Cancelled", ""),
 }
-"""The beginning of a subject: (without a moment, with a moment). These are the English words; the
-.po files have the translations."""
+"""The beginnings of subjects: (without a time, with a time). These are the English texts; the .po
+files have the translations."""
 
 SENTENCES: dict[NoticeKind, str] = {
     NoticeKind.REVIEW: "It will not be sent until it has been reviewed and approved.",
@@ -100,11 +100,11 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class NoticeView:
-    """A notice as its template sees it, in the reader's language; each value is one line.
+    """A notice for its template, in the reader's language. Each value is one line.
 
-    `lead` says in a few words what staff should do or what has happened, `sentence` in a sentence
-    or two. `tally` is the number of recipients (of the total), or empty. `figures` are labels and
-    numbers."""
+    `lead` says in a few words what staff should do or what has happened; `sentence` says it in a
+    sentence or two. `tally` is the number of recipients (of the total), or empty. `figures` are
+    labels and numbers."""
 
     kind: str
     lead: str
@@ -122,7 +122,7 @@ class NoticeView:
 def compose_notice(notice: Notice, uid: str, settings: Settings) -> EditionBody:
     """Compose the mail for a notice. The same notice, uid and settings give the same bytes.
 
-    Raises ComposeError only if the shipped templates fail too."""
+    Raises ComposeError only if the shipped templates also fail."""
     try:
         return _compose_from_templates(notice, uid, settings, settings.template_path)
     except TEMPLATE_FAULTS:
@@ -227,7 +227,8 @@ class _NoticeWriter:
         return self.catalogue.gettext(untimed_lead)
 
     def _count_readers(self) -> tuple[int, int]:
-        """Return (sent, total): the number of readers who got the edition, and of its readers."""
+        """Return (sent, total): the number of readers who got the edition, and the number of all
+        its readers."""
         figures = self.notice.figures
         return figures.get("sent", 0), self.notice.readers or sum(figures.values())
 
@@ -283,12 +284,12 @@ class _NoticeWriter:
                 yield FactView(self.catalogue.gettext(label), lines)
 
     def _format_reader_count(self) -> str:
-        """Return the number of readers, or "" if the notice has figures, which say more."""
+        """Return the number of readers, or "" if the notice has figures, which are more precise."""
         should_show = self.notice.readers and not self.notice.figures
         return self._format_number(self.notice.readers) if should_show else ""
 
     def _format_send_time(self) -> tuple[str, ...]:
-        """Return the send time in the office's zone, and in UTC if the zone is another."""
+        """Return the send time in the office's zone, and also in UTC if the zone is not UTC."""
         if self.notice.send_at is None:
             return ()
         local_time, utc_time = (

@@ -22,8 +22,8 @@ from mailer.model.press_release import Asset, Carriage, PressContact, Quote, Rel
 
 @dataclass(frozen=True, slots=True)
 class TimeView:
-    """The local time of a moment at a place. `offset` is from UTC, such as ``UTC−5``; empty for
-    UTC."""
+    """The local time of a moment at a place. `offset` is the difference from UTC, such as
+    ``UTC−5``; it is empty for UTC."""
 
     place: str
     moment: datetime
@@ -39,8 +39,8 @@ class EmbargoView:
 
 @dataclass(frozen=True, slots=True)
 class AssetView:
-    """An asset. `url` is absolute; `size` is in kilobytes, 0 for an asset that is not stored here;
-    `attached`: the mail carries the file."""
+    """An asset. `url` is absolute; `size` is in kilobytes, or 0 if the asset is not stored here.
+    `attached`: the file comes with the mail."""
 
     kind: str
     title: str
@@ -79,8 +79,8 @@ def build_embargo_view(
 ) -> EmbargoView:
     """Return the embargo's end in the local times of `places` (a name -> its zone).
 
-    If the embargo's own zone is not among them, its time comes first. `place_names` translates
-    names of places into `language`."""
+    If the embargo's own zone is not among them, the time in that zone comes first. `place_names`
+    translates names of places into `language`."""
     ends_at = terms.moment
     zones_by_place = {place_names.get(place, place): zone for place, zone in places.items()}
     if terms.zone not in zones_by_place.values():
@@ -118,7 +118,7 @@ def build_release_view(
     """Return the view of an article's release.
 
     The office's own press contact is used if the release has none. Raises ComposeError if an
-    organisation has no boilerplate, or if the attachments are too large together."""
+    organisation has no boilerplate, or if all attachments together are too large."""
     release = article.release or Release()
     attached_bytes = sum(
         asset.size for asset in release.assets if asset.carriage is Carriage.ATTACH
@@ -151,8 +151,8 @@ def find_translation_gaps(
 ) -> Iterator[str]:
     """Yield a warning for each part that one translation of a release lacks and another has.
 
-    `story_articles` are the translations by language. Gaps do not prevent sending, but the sender
-    should know them."""
+    `story_articles` are the translations by language. Gaps do not prevent sending, but the person
+    who sends should know about them."""
     max_counts = {
         part: max(count_part(article.release or Release()) for article in story_articles.values())
         for part, count_part in _PART_COUNTERS.items()

@@ -1,13 +1,14 @@
-"""Compose a service mail's frozen body: please confirm, you are subscribed already, please confirm
-your new address, welcome.
+"""Compose the frozen body of a service mail: a request to confirm a sign-up or a new address, a
+note that the person is subscribed already, or a welcome.
 
-A person waits for the mail, so it must not fail for a fault of the office: like a notice it needs
-no postal address, the default accent colour replaces one that is too pale, and the shipped
-templates replace the office's own if those are broken or lack the link that the mail is for.
+A person waits for the mail, so it must not fail because of the office's settings. Like a notice, it
+needs no postal address, the default accent colour replaces one that is too pale, and the shipped
+templates replace the office's own templates if those are broken or lack the mail's link.
 
-The templates are in the folder that the mail's kind names, and extend ``email/service.html``. They
-see ``organisation``, the parts of ``edition`` that the layout needs (name, language, dir), an empty
-``stories``, ``recipient.address``, ``links`` (action, preferences, unsubscribe), and ``service``: a
+The templates are in a folder that is named after the mail's kind, and extend
+``email/service.html``. They see ``organisation``, the parts of ``edition`` that the layout needs
+(name, language, dir), an empty ``stories``, ``recipient.address``, ``links`` (action, preferences,
+unsubscribe), and ``service``: a
 :class:`ServiceView`.
 """
 
@@ -40,7 +41,7 @@ REQUIRED_SLOTS: dict[ServiceMailKind, tuple[Slot, ...]] = {
     ServiceMailKind.ALREADY_SUBSCRIBED: (Slot.PREFERENCES,),
     ServiceMailKind.WELCOME: (Slot.PREFERENCES, Slot.UNSUBSCRIBE),
 }
-"""The links that both parts of a mail must have: the mail exists for their sake."""
+"""The links that both parts of a mail must contain, since they are the mail's purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,10 @@ class ListView:
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """A service mail as its template sees it.
+    """A service mail for its template.
 
-    `name` names the lists, or the office, in the subject. `list_name` is the list that the
-    unsubscribe link leaves. `days` is the time in which the person can confirm."""
+    `name` is the name of the lists, or of the office, in the subject. `list_name` is the list from
+    which the unsubscribe link unsubscribes. `days` is how long the person can confirm."""
 
     kind: str
     name: str
@@ -80,7 +81,7 @@ def compose_service_mail(service_mail: ServiceMail, settings: Settings) -> Editi
     office's.
 
     The same service mail and settings give the same bytes. Raises ComposeError only if the shipped
-    templates fail too."""
+    templates also fail."""
     try:
         return _compose_from_templates(service_mail, settings, settings.template_path)
     except TEMPLATE_FAULTS:

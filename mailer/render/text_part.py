@@ -1,7 +1,7 @@
 """Convert sanitised HTML to text for the plain part of a mail.
 
-Paragraphs are wrapped, headings stand alone, lists and quotes are indented, and each link's address
-is on a line of its own after the text, so that no mail client breaks it.
+Paragraphs are wrapped, headings stand alone, and lists and quotes are indented. The address of each
+link is on a separate line after the text, so that mail clients do not break it.
 """
 
 import copy
@@ -21,7 +21,7 @@ _BLOCK_TAGS = {
 
 
 def wrap_text(text: str, width: int = WIDTH, indent: str = "", first: str | None = None) -> str:
-    """Wrap `text` in lines of at most `width` characters, and collapse its spaces.
+    """Wrap `text` into lines of at most `width` characters, and collapse its spaces.
 
     Words are never cut, so that addresses stay whole. `first` begins the first line, `indent` the
     others (and the first if `first` is None)."""

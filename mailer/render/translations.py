@@ -1,7 +1,7 @@
 """Load translations of a mail's frame from ``email/locale/LANGUAGE.po`` beside the templates.
 
-English is the source. A mail's frame can't be in a language without a file, so readers of such a
-language get the edition's default language.
+English is the source. If a language has no file, a mail's frame can't be in it, so its readers get
+the edition's default language.
 """
 
 import gettext
@@ -19,7 +19,7 @@ SOURCE = "en"
 
 
 def list_languages(template_path: tuple[Path, ...]) -> tuple[str, ...]:
-    """Return the languages that a mail's frame can be in."""
+    """Return the languages in which a mail's frame is available."""
     translated_tags = {
         file.stem for folder in template_path for file in (folder / "email/locale").glob("*.po")
     }
@@ -27,7 +27,7 @@ def list_languages(template_path: tuple[Path, ...]) -> tuple[str, ...]:
 
 
 def choose_frame_language(tag: str, template_path: tuple[Path, ...]) -> str:
-    """Return the language of the frame for readers of `tag`, or "" if there is none."""
+    """Return the frame's language for readers of the language `tag`, or "" if there is none."""
     return languages.choose_language(tag, list_languages(template_path), "")
 
 

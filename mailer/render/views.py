@@ -1,4 +1,5 @@
-"""Build the plain data that templates see from records. It is immutable, and leads to no records.
+"""Build from records the plain data that templates see. It is immutable, and does not refer to
+records.
 
 ========================= ======================================================================
 name                      is
@@ -155,7 +156,7 @@ def build_organisation_view(settings: Settings) -> OrganisationView:
 
 
 def build_links_view(marker: str, mailing_list: MailingList, settings: Settings) -> LinksView:
-    """Return the links of a mail to this list, beside those of its stories."""
+    """Return the links of a mail to this list, except those of its stories."""
     site = settings.web.base_url.rstrip("/")
     is_public = mailing_list.visibility is Visibility.PUBLIC
     return LinksView(
@@ -178,7 +179,8 @@ def build_teaser(article: Article) -> str:
 
 
 def build_story_url(settings: Settings, article: Article) -> str:
-    """Return the address of a story: where it was published, otherwise the mailer's own page."""
+    """Return the web address of a story: its canonical address, otherwise that of the mailer's own
+    page."""
     if article.canonical_url:
         return article.canonical_url
     site = settings.web.base_url.rstrip("/")
@@ -190,7 +192,7 @@ def build_story_url(settings: Settings, article: Article) -> str:
 def group_stories(stories: Sequence[Story]) -> tuple[Story, ...]:
     """Return the stories in the order in which readers see them: the first, then by topic.
 
-    A topic's place is that of its first story; within a topic the order stays."""
+    A topic's place is that of its first story; within a topic, the order is kept."""
     topics = list(dict.fromkeys(_get_section_slug(story) for story in stories[1:]))
     other_stories = sorted(stories[1:], key=lambda story: topics.index(_get_section_slug(story)))
     return (*stories[:1], *other_stories)
@@ -244,7 +246,7 @@ def build_story_view(
 def build_sections(stories: Sequence[StoryView]) -> tuple[SectionView, ...]:
     """Return sections of stories by topic, in the order of :func:`group_stories`.
 
-    The first story is in no section: it is the lead of every reader who gets it."""
+    The first story is in no section, since it is the lead for every reader who gets it."""
     stories_by_topic: dict[str, list[StoryView]] = {}
     for story in stories[1:]:
         stories_by_topic.setdefault(story.topic_slug, []).append(story)

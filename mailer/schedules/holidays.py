@@ -1,4 +1,4 @@
-"""Free days, on which nothing is sent: public holidays of a country, and blackouts by staff."""
+"""Free days, on which nothing is sent: public holidays of a country, and staff's blackouts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _MAX_SHIFT_DAYS = 14
 
 
 class OnFreeDay(StrEnum):
-    """The treatment of a date on a free day."""
+    """The rule for a date on a free day."""
 
     SKIP = "skip"
     BEFORE = "before"
@@ -37,14 +37,14 @@ class Blackout:
 
 
 class FreeDays:
-    """The free days of a country (``GB``), or of a part of it (``GB-SCT``), and blackouts."""
+    """The public holidays of a country (``GB``) or a part of one (``GB-SCT``), and blackouts."""
 
     def __init__(self, region: str = "", blackouts: Iterable[Blackout] = ()) -> None:
         self._calendar = load_calendar(region) if region else None
         self._blackouts = tuple(blackouts)
 
     def find_reason(self, day: date) -> str:
-        """Return the reason why a day is free, or "" if it is not."""
+        """Return the reason why a day is free, or "" for any other day."""
         for blackout in self._blackouts:
             if blackout.first <= day <= blackout.last:
                 return blackout.reason or "a blackout"
@@ -55,8 +55,8 @@ class FreeDays:
     def shift_date(self, day: date, on_free_day: OnFreeDay) -> date | None:
         """Return the date to use instead of `day`: `day` itself if it is not free, None to skip it.
 
-        A date does not move onto a weekend unless it was on one. If no day within a fortnight is
-        possible, the date is skipped."""
+        A date does not move to a weekend, unless it was on a weekend itself. If all days within a
+        fortnight are free, the date is skipped."""
         if not self.find_reason(day):
             return day
         if on_free_day is OnFreeDay.SKIP:

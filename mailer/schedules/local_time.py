@@ -2,7 +2,7 @@
 
 A local time that a clock change skips becomes the first moment after the gap: 02:30 becomes 03:00.
 (RFC 5545 §3.3.5 uses the offset before the gap, which makes it 03:30.) A local time that occurs
-twice means the first occurrence, as in that RFC.
+twice means the first occurrence, as in RFC 5545.
 """
 
 from collections.abc import Iterable
@@ -26,14 +26,15 @@ def is_valid_wall_time(wall_time: datetime, tz: ZoneInfo) -> bool:
 def to_utc(wall_time: datetime, tz: ZoneInfo) -> datetime:
     """Return the moment in UTC at which clocks in the zone show `wall_time`.
 
-    `wall_time` is naive; its seconds are dropped. If a clock change skips it, the result is the
-    moment of the change; if a zone skips a whole day, the first moment of the next day. If it
-    occurs twice, the result is the first occurrence."""
+    `wall_time` is naive; its seconds are dropped. If a clock change skips that time, the result is
+    the moment of the change. If a zone skips the whole day, the result is the first moment of the
+    next day. If the time occurs twice, the result is the first occurrence."""
     wall_time = wall_time.replace(second=0, microsecond=0, fold=0)
     if is_valid_wall_time(wall_time, tz):
         return wall_time.replace(tzinfo=tz).astimezone(UTC)
-    # PEP 495: for a time in a gap, fold=1 uses the offset after it, which gives a moment before the
-    # gap; fold=0 uses the offset before it, which gives one after the gap. The change is between.
+    # PEP 495: for a time in a gap, fold=1 uses the offset after the gap, which gives a moment
+    # before the gap; fold=0 uses the offset before the gap, which gives a moment after it. The
+    # change is between these two moments.
     before = wall_time.replace(tzinfo=tz, fold=1).astimezone(UTC)
     behind = wall_time.replace(tzinfo=tz, fold=0).astimezone(UTC)
     offset = before.astimezone(tz).utcoffset()
@@ -43,14 +44,14 @@ def to_utc(wall_time: datetime, tz: ZoneInfo) -> datetime:
             before = middle
         else:
             behind = middle
-    # Minutes suffice: no zone has changed within a minute since there are legal time zones.
+    # Minutes suffice, since legal time zones have never changed within a minute.
     return (before + _STEP).replace(second=0, microsecond=0)
 
 
 def to_utc_latest(wall_time: datetime, tz: ZoneInfo) -> datetime:
     """Convert as :func:`to_utc`, but return the second of two occurrences.
 
-    Use it for a moment that must not come early, whichever occurrence was meant."""
+    Use this for a moment that must not come early, whichever of both occurrences was meant."""
     wall_time = wall_time.replace(second=0, microsecond=0, fold=0)
     if is_valid_wall_time(wall_time, tz):
         return wall_time.replace(tzinfo=tz, fold=1).astimezone(UTC)
@@ -58,7 +59,7 @@ def to_utc_latest(wall_time: datetime, tz: ZoneInfo) -> datetime:
 
 
 def is_valid_day(day: date, tz: ZoneInfo) -> bool:
-    """Check that the zone had this day: Samoa had no 30 December 2011."""
+    """Check that the day existed in the zone. Samoa, for example, skipped 30 December 2011."""
     start = to_utc(datetime.combine(day, time()), tz)
     return start.astimezone(tz).date() == day
 
@@ -74,7 +75,7 @@ def find_earliest_moment(wall_time: datetime, zone: str, zone_names: Iterable[st
 def to_utc_in_zone(wall_time: datetime, zone_name: str, fallback_zone: str) -> datetime:
     """Return the moment at which clocks show `wall_time` in the zone `zone_name`.
 
-    `fallback_zone` is used if there is no zone of that name, or no longer."""
+    `fallback_zone` is used if there is no zone with that name."""
     try:
         return to_utc(wall_time, zones.get_zone(zone_name))
     except InputError:

@@ -1,4 +1,4 @@
-"""Observances: named days by rule, such as International Migrants Day, 18 December each year."""
+"""Observances: named days with a rule, such as International Migrants Day on 18 December."""
 
 import json
 import re
@@ -40,9 +40,9 @@ _EASTER = re.compile(r"easter(?: ([+-]) (\d{1,3}))?")
 class Observance:
     """A day that comes each year.
 
-    `rule` is such as ``18 december``, ``third thursday of november``, ``last friday of march`` or
-    ``easter + 1``. `since` and `until` are its first and last year, 0 for none. `names` are by
-    language. `source` is the document that establishes the day."""
+    `rule` is, for example, ``18 december``, ``third thursday of november``, ``last friday of
+    march`` or ``easter + 1``. `since` and `until` are its first and last year, 0 for none. `names`
+    are by language. `source` is the document that establishes the day."""
 
     slug: str
     rule: str
@@ -57,14 +57,15 @@ class Observance:
     def find_date(self, year: int) -> date | None:
         """Return the date in a year, or None in a year without the day.
 
-        A year has none before `since`, after `until`, or for 29 February."""
+        There is none before `since` or after `until`, nor for 29 February in most years."""
         if year < self.since or (self.until and year > self.until):
             return None
         return find_date_by_rule(self.rule, year)
 
 
 def find_date_by_rule(rule: str, year: int) -> date | None:
-    """Return the date that a rule names in a year, or None. Raises InputError for no valid rule."""
+    """Return the date that a rule names in a year, or None. Raises InputError for an invalid
+    rule."""
     if match := _FIXED.fullmatch(rule):
         day, month = int(match[1]), MONTHS.index(match[2]) + 1
         try:
@@ -99,8 +100,8 @@ def _find_nth_weekday(year: int, month: int, weekday: int, ordinal: int) -> date
 def check_observance(observance: Observance) -> Observance:
     """Check and return an observance.
 
-    Raises InputError for an invalid slug, rule or language, an observance that never comes, or one
-    without an English name."""
+    Raises InputError for an invalid slug, rule or language, for a rule that never names a day, and
+    for a missing English name."""
     if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", observance.slug):
         raise InputError(
             f"{observance.slug!r} can't be an observance's name",
@@ -121,7 +122,7 @@ def check_observance(observance: Observance) -> Observance:
 
 
 def parse_observances(tables: Mapping[str, tuple[object, object]]) -> dict[str, Observance]:
-    """Read observances from `tables`: slug -> (table, file).
+    """Read observances from `tables`, which map a slug to (table, file).
 
     Raises InputError that names file and table."""
     return {
@@ -166,5 +167,6 @@ def to_toml(observance: Observance) -> str:
 
 
 def _quote_toml(text: str) -> str:
-    """Return a basic string of TOML: JSON's escapes are a subset of TOML's."""
+    """Return a basic string of TOML. JSON can write it, since its escapes are a subset of
+    TOML's."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -12,12 +12,12 @@ from mailer.schedules.observances import Observance
 from mailer.schedules.rules import DAY, Rule, iterate_dates
 
 _REACH = 15 * DAY
-"""Maximum distance that a date can move off free days, or off a day that a zone skipped."""
+"""Maximum distance by which a date can move because of free days or a day that a zone skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A schedule's timing: a rule's dates, at a time of day (to the minute) in an IANA zone."""
+    """The timing of a schedule: a rule, a time of day (to the minute), and an IANA zone."""
 
     rule: Rule
     at: time
@@ -27,12 +27,12 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One date that a schedule gives.
+    """One date of a schedule, with its time.
 
-    `rule_time` is the local time that the rule names. With digest and zone it identifies the
-    occurrence, even if free days or staff move it. `wall` is the local time at which it is sent.
-    Both are naive. `moment` is `wall` in UTC. `note` gives the reason if the occurrence is skipped
-    or was moved."""
+    `rule_time` is the local time that the rule names. Together with digest and zone, it identifies
+    the occurrence, even if free days or staff move the occurrence. `wall` is the local time of
+    sending. Both are naive. `moment` is `wall` in UTC. `note` gives the reason if the occurrence is
+    skipped or was moved."""
 
     rule_time: datetime
     wall: datetime
@@ -69,8 +69,8 @@ def expand_occurrences(
 ) -> list[Occurrence]:
     """Return the occurrences after `after` and up to `until`, in order, including skipped ones.
 
-    There is one occurrence for each date that the rule names. Each local date has at most one that
-    is not skipped: an occurrence that would move onto the date of another is skipped."""
+    There is one occurrence for each date that the rule names. An occurrence that would move to the
+    date of another is skipped, so each local date has at most one that is not skipped."""
     tz = zones.get_zone(timing.zone)
     first = after.astimezone(tz).date() - _REACH
     last = until.astimezone(tz).date() + _REACH
@@ -125,7 +125,7 @@ def find_upcoming(
     observances: Mapping[str, Observance],
     free_days: FreeDays,
 ) -> list[Occurrence]:
-    """Return the next `count` occurrences, or as many as there are within ten years."""
+    """Return the next `count` occurrences within ten years."""
     span = 8 * DAY
     while True:
         end = min(now + span, datetime.max.replace(tzinfo=UTC) - 2 * _REACH)

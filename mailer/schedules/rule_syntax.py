@@ -129,7 +129,7 @@ def _parse_month_days(words: list[str], text: str) -> list[str]:
 
 
 def _find_name_index(word: str, names: tuple[str, ...], text: str) -> int:
-    """Return the index of a name, which is written in full or by its first three or more letters.
+    """Return the index of a name, which may be abbreviated to its first three or more letters.
 
     Raises InputError if `word` matches no name, or several."""
     word = word.removesuffix("s") if word.endswith("days") else word
@@ -162,7 +162,7 @@ def _parse_day_ranges(ranges_text: str, text: str) -> tuple[DayRange, ...]:
 
 
 def format_rule(rule: Rule) -> str:
-    """Format a rule as staff would write it; :func:`parse_rule` reads it back."""
+    """Format a rule in the way that staff write it, so that :func:`parse_rule` can read it."""
     match rule:
         case SingleDayRule():
             return rule.day.isoformat()
@@ -178,7 +178,7 @@ def format_rule(rule: Rule) -> str:
 def _describe_parts(parts: dict[str, str]) -> str:
     """Describe the parts of an RRULE in words, or return "" if words can't express them.
 
-    The caller must check the description: it may mean another rule."""
+    The caller must parse the description, as it may describe another rule."""
     units = {frequency: unit for unit, frequency in _UNITS.items()}
     if not parts.keys() <= {"FREQ", "INTERVAL", "BYDAY", "BYMONTHDAY", "BYMONTH"}:
         return ""

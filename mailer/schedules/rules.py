@@ -32,7 +32,7 @@ _RRULE_PARTS = {
     "BYEASTER",
 }
 _MAX_YEARS_WITHOUT_DATE = 60
-"""A recurrence that names no date within so many years is taken to name none at all."""
+"""Number of years without a date after which a recurrence is treated as finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class RecurringRule:
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """A range of days around an observance, from `first` to `last`, in days after it (negative:
-    before it)."""
+    """A range of days around an observance, from `first` to `last`, counted in days after the
+    observance (negative: before it)."""
 
     first: int
     last: int
@@ -174,8 +174,8 @@ def _check_recurring_rule(rule: RecurringRule) -> None:
 
 
 class _ParsedRecurrence:
-    """A parsed rule. dateutil walks a rule from its start each time, so old daily and weekly rules
-    start near the requested dates, in step with their interval."""
+    """A parsed rule. dateutil iterates a rule from its start each time, so for old daily and weekly
+    rules the start is moved near the requested dates, in step with the interval."""
 
     def __init__(self, text: str, start: date) -> None:
         try:
@@ -203,8 +203,9 @@ class _ParsedRecurrence:
         """Return a date at or before `first` from which the rule gives the same dates as from its
         start.
 
-        A rule takes the day, weekday or month that it does not name from its start, and counts its
-        interval from there. So only daily and weekly rules start later, by whole steps."""
+        If a rule does not name a day, weekday or month, that of its start is used, and the interval
+        is counted from the start. So only the start of daily and weekly rules is moved, by whole
+        intervals."""
         frequency: int = self._rule._freq  # type: ignore[attr-defined]
         interval: int = self._rule._interval  # type: ignore[attr-defined]
         step = {DAILY: interval, WEEKLY: 7 * interval}.get(frequency)

@@ -1,13 +1,13 @@
 """Sources: feeds, WordPress sites and folders that articles are imported from automatically.
 
-    settings.py    add, find and resume sources, and record the result of reading one
-    decisions.py   decide what to do with an entry or a file: pure
+    settings.py    add, find and resume sources, and record the results of reading them
+    decisions.py   decide what to do with an entry or a file (pure code)
     importing.py   apply the decisions, and poll a source from reading to saving
 
-An imported article is a draft until staff queue it, unless the source is trusted to queue. An entry
-is recognised by its key in the source, and by its content: an unchanged entry changes nothing, a
-changed entry revises the draft. Only a source that may queue revises articles that staff have
-queued, as a site outside must not change what the office has chosen.
+An imported article is a draft until staff queue it, unless the source may queue articles itself. An
+entry is recognised by its key in the source and by its content: an unchanged entry changes nothing,
+a changed entry revises the draft. Only a source that may queue can revise queued articles, since
+other sites must not change what the office has chosen.
 
 Reading and fetching belong to `mailer/intake`; the edge passes them in as a
 :class:`~mailer.model.sources.Reader`.

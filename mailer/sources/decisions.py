@@ -12,7 +12,7 @@ _UNDATED_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class ImportAction(StrEnum):
-    """The action for an entry."""
+    """An action for an entry."""
 
     IMPORT = "import"
     """Add its article, or revise it."""
@@ -26,9 +26,10 @@ class ImportAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """The stored data about an entry: its `item`, or the item with the same content under another
-    key, its `article`, and whether the source itself wrote the article's last revision. `free_slug`
-    is a slug that no other story has; `is_story_queued` concerns any language of the story."""
+    """The stored data about an entry: its `item` (or the item with the same content under another
+    key), its `article`, and whether the source itself wrote the article's last revision.
+    `free_slug` is a slug that no other story has. `is_story_queued` is True if the story is queued
+    in any language."""
 
     item: SourceItem | None = None
     same_item: SourceItem | None = None
@@ -48,8 +49,8 @@ class ArticleImport:
 
 @dataclass(frozen=True, slots=True)
 class EntryDecision:
-    """The decision about an entry. `item` is to be saved if it is set; `label` names the article
-    that stays as it is, `problem` says why an entry is refused."""
+    """The decision about an entry. `item` is saved if it is set. `label` names an article that
+    stays unchanged, and `problem` says why an entry is refused."""
 
     action: ImportAction
     item: SourceItem | None = None
@@ -59,8 +60,8 @@ class EntryDecision:
 
 
 def compute_fingerprint(content: Content, *, dated: bool) -> str:
-    """Compute the fingerprint by which a changed entry is recognised. The moment at which an
-    undated entry was first read does not count."""
+    """Compute the fingerprint by which a changed entry is recognised. If the entry has no date, the
+    time at which it was read is not included."""
     return (content if dated else replace(content, published=_UNDATED_MOMENT)).compute_fingerprint()
 
 
@@ -77,7 +78,7 @@ def decide_import(
     item = stored.item
     moved_item = None
     if item is None and stored.same_item is not None:
-        # The same content under another key: sites change the ids of their entries.
+        # The same content under another key, since sites change the ids of their entries.
         item = moved_item = replace(stored.same_item, key=entry.key)
     if item is not None and item.fingerprint == entry.fingerprint:
         return EntryDecision(ImportAction.LEAVE_UNCHANGED, item=moved_item)
@@ -101,7 +102,7 @@ def decide_import(
 def _decide_file(
     entry: SourceEntry, content: Content, stored: StoredEntry, new_state: ArticleState
 ) -> EntryDecision:
-    """Decide about a file of a watched folder, which names its story itself."""
+    """Decide about a file of a watched folder. The file itself names the story."""
     assert entry.file is not None
     may_queue = new_state is ArticleState.QUEUED
     article = stored.article

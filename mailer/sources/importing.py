@@ -1,4 +1,4 @@
-"""Importing what a source has: read it, decide about each entry, and save the result."""
+"""Importing the entries of a source: read it, decide about each entry, and save the result."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -32,15 +32,15 @@ from mailer.sources.settings import record_failure, record_success, reload_sourc
 @dataclass(slots=True)
 class ImportResult:
     """The result of an import. `imported` are the articles that were added or revised;
-    `unchanged_queued` names those whose entry has changed, but which stay as staff left them.
-    `has_internal_errors`: a bug kept some entries out, so the server is asked for all of them
-    again."""
+    `changed_after_queueing` names articles that stay as staff left them although their entry has changed.
+    `has_internal_errors`: a bug prevented the import of some entries, so all entries are fetched
+    again next time."""
 
     imported: list[tuple[ArticleOutcome, Article, Sequence[ReadOmission]]] = field(
         default_factory=list
     )
     unchanged: int = 0
-    unchanged_queued: list[str] = field(default_factory=list)
+    changed_after_queueing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     has_internal_errors: bool = False
 
@@ -50,7 +50,7 @@ class ImportResult:
             "added": added_count,
             "revised": len(self.imported) - added_count,
             "unchanged": self.unchanged,
-            "changed in the source but left as staff queued them": len(self.unchanged_queued),
+            "changed in the source but left as staff queued them": len(self.changed_after_queueing),
             "refused": len(self.problems),
         }
         summary = ", ".join(f"{count} {label}" for label, count in counts.items() if count)
@@ -58,7 +58,7 @@ class ImportResult:
 
 
 class _DiscardImport(Exception):
-    """Leaves a transaction whose changes are not to be saved."""
+    """Ends a transaction whose changes are rolled back."""
 
 
 def poll_source(
@@ -70,10 +70,10 @@ def poll_source(
     *,
     save: bool = True,
 ) -> ImportResult | None:
-    """Read a source and import its entries. The source is read while no transaction is open.
+    """Read a source and import its entries. No transaction is open while the source is read.
 
     Returns None if the source has not changed since it was last read. Raises the error of reading
-    or importing, after recording it with the source. Without `save` nothing is written."""
+    or importing, after recording it in the source. Without `save`, nothing is written."""
     with database.read() as tx:
         topics = tx.lists.list_topics()
     try:
@@ -88,8 +88,8 @@ def poll_source(
 def _save_failure(
     database: Database, actor: Actor, source: Source, error: Exception, now: datetime
 ) -> None:
-    """Record an error with the source. A bug is recorded too: the source would otherwise stay the
-    first one due, and those after it would never be read."""
+    """Record an error in the source. A bug is recorded too: otherwise the source would always be
+    the first due one, and the sources after it would never be read."""
     fetch_error = error if isinstance(error, FetchError) else None
     message = str(error) if isinstance(error, MailerError) else _describe_bug(error)
     with suppress(Refused), database.begin() as tx:
@@ -160,8 +160,8 @@ def import_entries(
 
 
 def _refuse_duplicate_files(entries: Iterable[SourceEntry]) -> Iterable[SourceEntry]:
-    """Refuse a file that has the slug and language of an earlier one: the two would revise each
-    other each time that the folder is read."""
+    """Refuse a file with the slug and language of an earlier file, since each would revise the
+    other's article whenever the folder is read."""
     first_origins: dict[tuple[str, str], str] = {}
     for entry in entries:
         if entry.file is None or entry.content is None:
@@ -216,7 +216,8 @@ def load_entry(tx: Transaction, source: Source, entry: SourceEntry) -> StoredEnt
 
 
 def _is_own_revision(tx: Transaction, source: Source, article: Article) -> bool:
-    """Check whether the source wrote the last revision: edits of staff are not overwritten."""
+    """Check whether the source wrote the last revision, since edits of staff are not
+    overwritten."""
     return tx.articles.find_last_author_key(article) == _build_author(source).key
 
 
@@ -250,7 +251,7 @@ def apply_import(
     elif decision.action is ImportAction.LEAVE_UNCHANGED:
         result.unchanged += 1
     elif decision.action is ImportAction.KEEP_QUEUED:
-        result.unchanged_queued.append(decision.label)
+        result.changed_after_queueing.append(decision.label)
     else:
         assert decision.article is not None
         article, outcome = _import_content(
@@ -289,7 +290,7 @@ def import_draft(
 ) -> tuple[Article, ArticleOutcome]:
     """Import a single entry that staff asked for: as a draft, or queued if `queue` is set.
 
-    It never changes a queued article unless `queue` is set; the entry becomes another story
+    Unless `queue` is set, a queued article is never changed; the entry becomes another story
     instead. Raises InputError if the entry can't be imported."""
     content = entry.content
     if content is None:

@@ -1,4 +1,4 @@
-"""The verbs on sources: add, find and resume them, and record the result of reading one."""
+"""The verbs on sources: add, find and resume them, and record the results of reading them."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -58,7 +58,7 @@ def get_source(tx: Transaction, name: str) -> Source:
 
 
 def remove_source(tx: Transaction, actor: Actor, name: str) -> Source:
-    """Remove a source; its articles stay. Returns the source as it was. Raises NotFound."""
+    """Remove a source; its articles stay. Returns the removed source. Raises NotFound."""
     source = get_source(tx, name)
     tx.sources.remove_source(source)
     return source
@@ -75,8 +75,8 @@ def list_due_sources(tx: Transaction, now: datetime) -> list[Source]:
 
 
 def reload_source(tx: Transaction, source: Source) -> Source:
-    """Return the source as it is now. Raises Refused if the source was removed or points to another
-    place: entries of its old place no longer belong to it."""
+    """Return the present record of the source. Raises Refused if the source was removed or has a
+    new address, since entries from its old address no longer belong to it."""
     current_source = tx.sources.find_current(source)
     if current_source is None or (current_source.settings.kind, current_source.settings.place) != (
         source.settings.kind,
@@ -144,7 +144,7 @@ def record_failure(
 
 
 def resume_source(tx: Transaction, actor: Actor, source: Source, now: datetime) -> Source:
-    """Make a source due at once that was stopped or has failed."""
+    """Make a source that was stopped or has failed due at once."""
     updated_source = replace(source, state=SourceState.ACTIVE, failures=0, next_at=now)
     tx.sources.save_source(updated_source)
     return updated_source

@@ -1,9 +1,9 @@
-"""All SQL, one file for each noun. Stores return frozen records, never rows or ORM objects.
+"""All SQL, with one file for each noun. Stores return frozen records, never rows or ORM objects.
 
     transaction.py          the transaction, with the store of each noun
     engine.py               the engine, its transactions, and the revision of the schema
     schema/                 the tables
-    migrations/             Alembic's migrations, from an empty database on
+    migrations/             Alembic's migrations, starting from an empty database
     articles.py, audience/, digests.py, schedules.py, editions/, archive.py, sources.py,
     releases/, outbox/      the stores of the nouns
     leases.py               the lease that decides which worker ticks
@@ -13,10 +13,10 @@
     retention.py            the removal of data whose retention has ended
     upsert.py               INSERT … ON CONFLICT on both databases
     slug_lookup.py          the id of a record by its slug
-    prepared_statements.py  statements of the hot paths
+    prepared_statements.py  statements that run thousands of times a minute
 
-The edge opens the transaction (:meth:`Store.begin`), which commits when the block ends. The stores
-of the nouns never commit. Delivery alone runs several short transactions.
+Commands, pages and the worker open a transaction (:meth:`Store.begin`), which commits when the
+block ends. The stores of the nouns never commit. Only delivery runs several short transactions.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ __all__ = ["SqlTransaction", "Store"]
 
 
 class Store:
-    """A database. Creating the object opens nothing. `lease`: seconds of silence within a
-    transaction after which a process counts as dead, and PostgreSQL ends its session."""
+    """A database. Creating the object does not open the database. `lease`: seconds of silence
+    within a transaction after which a process counts as dead and PostgreSQL ends its session."""
 
     def __init__(self, url: str, key: bytes, lease: float = 60.0) -> None:
         self.engine: Engine
@@ -57,8 +57,8 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
-        """Open a transaction that only reads. It waits for no writer, and no writer waits for
-        it."""
+        """Open a transaction that only reads. It does not wait for writers, and writers do not wait
+        for it."""
         with _engine.begin_transaction(self.engine, reading=True) as connection:
             yield SqlTransaction(connection, self.key)
 
@@ -81,8 +81,7 @@ class Store:
         return _engine.read_revision(self.engine)
 
     def upgrade_schema(self) -> tuple[str | None, str]:
-        """Upgrade the database to this program's schema. Returns (revision before, revision
-        after)."""
+        """Upgrade the database to this program's schema. Returns (old revision, new revision)."""
         return _engine.upgrade_schema(self.engine)
 
     def close(self) -> None:

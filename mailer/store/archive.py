@@ -1,4 +1,4 @@
-"""The public archive: the editions that anybody may read."""
+"""The public archive of editions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ _IN_ARCHIVE = and_(
         ),
     ),
 )
-"""``archive.is_in_archive`` in SQL. An edition whose sending has begun is planned."""
+"""``archive.is_in_archive`` in SQL. An edition that has started has the time of its plan."""
 
 _SELECT = select(
     schema.edition.c.id,
@@ -47,7 +47,7 @@ _SELECT = select(
 _NEWEST = (schema.edition.c.planned_at.desc(), schema.edition.c.id.desc())
 
 FIRST_SEARCH_BATCH = 50
-"""The editions in the first batch of a search. Each further batch is four times as large."""
+"""Number of editions in the first batch of a search. Each further batch is four times as large."""
 
 
 class ArchiveQueries(SqlStore):
@@ -55,8 +55,8 @@ class ArchiveQueries(SqlStore):
 
     @property
     def _visible_condition(self) -> ColumnElement[bool]:
-        """The condition for editions that are in the archive now: none of their stories is
-        embargoed, by the database's clock, or killed."""
+        """The condition that none of an edition's stories is embargoed, by the database's clock, or
+        killed."""
         embargo_store = SqlEmbargoStore(self._db, self._key)
         if embargoed_stories := embargoes.find_embargoed(embargo_store, embargo_store.read_clock()):
             embargoed_edition_ids = select(schema.edition_story.c.edition_id).where(
@@ -68,8 +68,8 @@ class ArchiveQueries(SqlStore):
     def find_entries(
         self, list_slug: str, search_words: Sequence[str] = (), limit: int = 20, offset: int = 0
     ) -> list[ArchiveEntry]:
-        """Return entries of a list, the newest first. With `search_words` they are the editions of
-        which one body contains all the words."""
+        """Return entries of a list, the newest first. With `search_words`, return only editions
+        with a body that contains all the words."""
         is_visible = self._visible_condition
         statement = _SELECT.where(is_visible, schema.mailing_list.c.slug == list_slug)
         if search_words:
@@ -90,8 +90,8 @@ class ArchiveQueries(SqlStore):
     ) -> list[int]:
         """Return the ids of the newest `max_count` editions that contain the words.
 
-        The search proceeds in batches: the first batch is enough for a common word, while a single
-        statement would search all editions before sorting them."""
+        The search proceeds in batches, since a single statement would search all editions before
+        sorting them. For a common word, the first batch is enough."""
         candidates = (
             select(schema.edition.c.id, schema.edition.c.planned_at)
             .join(schema.mailing_list, schema.mailing_list.c.id == schema.edition.c.list_id)
@@ -134,7 +134,7 @@ class ArchiveQueries(SqlStore):
     def _fetch_entries(self, statement: Select[Any]) -> list[ArchiveEntry]:
         rows = self._db.execute(statement).all()
         versions = self._fetch_versions([row.id for row in rows])
-        # Every edition that is being sent should have a body, but pages must not depend on it.
+        # Every edition that is being sent should have a body, but pages must not depend on that.
         corrections = self._fetch_corrections([row.id for row in rows])
         return [
             _build_entry(row, versions[row.id], corrections.get(row.id, ()))
@@ -200,8 +200,8 @@ class ArchiveQueries(SqlStore):
         return versions
 
     def find_story_sent_at(self, slug: str) -> datetime | None:
-        """Return the moment at which a story was first sent to a list with a public archive. It is
-        None if the story was never sent to one, is embargoed, or is killed or to be killed."""
+        """Return when a story was first sent to a list with a public archive. Return None if it
+        never was, if the story is embargoed or killed, or if a kill was requested."""
         embargo_store = SqlEmbargoStore(self._db, self._key)
         if slug in embargoes.find_embargoed(embargo_store, embargo_store.read_clock()):
             return None
@@ -218,8 +218,8 @@ class ArchiveQueries(SqlStore):
         return first_sent_at
 
     def was_taken_back(self, edition_id: int) -> bool:
-        """Check whether an edition has a story that was killed after anybody could read it. A
-        reader with an old link may then learn why the page is gone."""
+        """Check whether an edition has a story that was public and then killed. A reader with an
+        old link may then learn why the page is gone."""
         story_slugs = select(schema.edition_story.c.slug).where(
             schema.edition_story.c.edition_id == edition_id
         )
@@ -238,11 +238,11 @@ class ArchiveQueries(SqlStore):
         return bool(self._db.scalar(select(open_before_kill.exists())))
 
     def find_body(self, edition_id: int, language: str) -> EditionBody | None:
-        """Return the frozen body of a mailing in any state: the reader has a link that we signed,
-        or found the edition by :meth:`find_entry`.
+        """Return the frozen body of a mailing in any state. The caller has checked that the reader
+        has a signed link, or has found the edition with :meth:`find_entry`.
 
-        It is None while a story of the edition is embargoed, as such a link may have been passed
-        on, and for a killed story, except in the mail that announces the kill."""
+        Return None while a story of the edition is embargoed, since the link may have been passed
+        on, or if a story was killed, except in the mail that announces the kill."""
         story_slugs = select(schema.edition_story.c.slug).where(
             schema.edition_story.c.edition_id == edition_id
         )

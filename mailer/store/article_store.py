@@ -1,4 +1,4 @@
-"""The whole store of articles, put together from its parts."""
+"""The store of articles, composed of its parts."""
 
 from mailer.store.articles import ArticleQueries
 from mailer.store.releases.files import BoilerplateQueries

@@ -137,7 +137,8 @@ class ArticleQueries(SqlStore):
                 schema.edition.c.state.in_([state.value for state in REVERTIBLE_STATES]),
             )
             .order_by(schema.edition.c.id)
-            # PostgreSQL waits for a transaction that begins to send an edition, then leaves it out.
+            # If another transaction is starting an edition, PostgreSQL waits for it, and then
+            # leaves the edition out.
             .with_for_update(of=schema.edition)
         ).all()
         for edition_id in edition_ids:

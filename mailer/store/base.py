@@ -1,4 +1,4 @@
-"""The base of all stores: a connection within an open transaction, and a key."""
+"""The base class of all stores."""
 
 from sqlalchemy import Connection
 

@@ -60,7 +60,7 @@ _SERVER_OPTIONS = (
 
 def build_connect_options(query: Mapping[str, object], lease: float) -> dict[str, object]:
     """Return the connection's parameters, except those that the URL's `query` sets itself. `lease`
-    is in seconds: a process that freezes within a transaction would keep its locks for ever."""
+    is in seconds: a process that freezes within a transaction would keep its locks forever."""
     timeout_option = f"-c idle_in_transaction_session_timeout={round(lease * 1000)}"
     options = {**_TCP_OPTIONS, "options": f"{timeout_option} {_SERVER_OPTIONS}"}
     return {name: value for name, value in options.items() if name not in query}
@@ -130,7 +130,7 @@ def _define_classes() -> tuple[Any, Any]:
         is_silence = True
 
     class WatchedConnection(psycopg.Connection[Any]):
-        """A connection that does not wait for ever. `open_probe` opens another one to the same
+        """A connection that does not wait forever. `open_probe` opens another one to the same
         server; without it, silence ends the link."""
 
         stop_event: threading.Event | None = None

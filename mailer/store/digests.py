@@ -1,4 +1,4 @@
-"""Digests, and the ledgers of the stories that they have run."""
+"""Digests, and their ledgers of stories that they have run."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,8 +1,8 @@
 """The engine of a database, its transactions, and the revision of its schema.
 
-SQLite is set to WAL, ``synchronous=FULL`` (an acknowledged commit survives a power cut), foreign
-keys, and ``BEGIN IMMEDIATE`` for writers: a deferred transaction that upgrades to a write fails at
-once if another process is writing, whatever the busy timeout. PostgreSQL keeps its own settings;
+SQLite uses WAL, ``synchronous=FULL`` (an acknowledged commit survives a power cut), foreign keys,
+and ``BEGIN IMMEDIATE`` for writers. A deferred transaction that begins to write later would fail at
+once if another process is writing, whatever the busy timeout is. PostgreSQL keeps its own settings;
 ``database_link.py`` bounds the waits on its links.
 """
 
@@ -103,10 +103,11 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection, stop_event: threading.Event) -> None:
-    """Begin a transaction; a writer tries to get the write lock every few milliseconds.
+    """Begin a transaction. A writer tries to get the write lock every few milliseconds.
 
-    SQLite's own busy handler sleeps longer each time, up to 100 ms. Beside a worker that sends at
-    full speed and soon locks again, one in a hundred writes of a page took 900 ms with it."""
+    SQLite's own busy handler is not used, since it sleeps longer each time, up to 100 ms. While a
+    worker sent at full speed and locked again and again, one in a hundred writes of a page took 900
+    ms with it."""
     if connection.get_execution_options().get("reading", False):
         connection.exec_driver_sql("BEGIN")
         return
@@ -130,7 +131,7 @@ def _begin_sqlite(connection: Connection, stop_event: threading.Event) -> None:
 
 @contextmanager
 def begin_transaction(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
-    """Open a transaction: it commits at the end of the block, and rolls back on an error.
+    """Open a transaction, which commits at the end of the block and rolls back on an error.
 
     Raises DatabaseUnavailable if the database can't be reached, is not a database, stays locked or
     is read-only, and ConcurrencyError if another process changed the same rows."""
@@ -266,7 +267,7 @@ def check_schema(engine: Engine) -> None:
 def upgrade_schema(engine: Engine) -> tuple[str | None, str]:
     """Upgrade the database to this program's schema in one transaction.
 
-    Returns (revision before, revision after). Raises SchemaError if the database is newer than the
+    Returns (old revision, new revision). Raises SchemaError if the database is newer than the
     program, or from before the first release."""
     previous_revision = read_revision(engine)
     if previous_revision is not None and previous_revision not in schema.REVISIONS:

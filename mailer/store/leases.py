@@ -1,10 +1,10 @@
-"""Leases: the row that decides which worker ticks, with an epoch that grows when its holder
+"""Leases: a lease is the row that decides which worker ticks. Its epoch grows when its holder
 changes.
 
 Each transaction of the holder begins with :meth:`SqlLeaseStore.update_heartbeat`. A worker that
-takes the lease over changes the same row, so one of the two transactions comes first and the other
-sees it: no machine's clock decides. An observer measures with its own stopwatch how long a
-heartbeat stands still, as for delivering workers (``outbox/workers.py``).
+takes over the lease changes the same row, so one of the two transactions comes first and the other
+sees it; machines' clocks are not compared. An observer measures with its own monotonic clock how
+long a heartbeat has been unchanged, as for delivering workers (``outbox/workers.py``).
 """
 
 from datetime import datetime
@@ -21,7 +21,8 @@ TICK = "tick"
 
 
 class Lease(NamedTuple):
-    """A lease and its holder. `beaten_at` is by the holder's clock, for people to read."""
+    """A lease and its holder. `heartbeat_at` is the time on the holder's clock, for people to
+    read."""
 
     epoch: int
     holder: str
@@ -36,20 +37,19 @@ class SqlLeaseStore(SqlStore):
         row = self._db.execute(
             select(schema.lease).where(schema.lease.c.name == name)
         ).one_or_none()
-        return Lease(row.epoch, row.holder, row.beat, row.beaten_at) if row else None
+        return Lease(row.epoch, row.holder, row.beat, row.heartbeat_at) if row else None
 
     def take_lease(
         self, name: str, holder: str, last_lease: Lease | None, now: datetime
     ) -> int | None:
-        """Take a lease that is free (`last_lease` is None), or that has not changed since it was
-        read as `last_lease`.
+        """Take a lease that is free (`last_lease` is None), or one that has not changed since
+        `last_lease` was read.
 
-        Returns the new holder's epoch, or None if another worker was first or the holder is
-        alive."""
+        Returns the new epoch, or None if another worker was first or the holder is alive."""
         if last_lease is None:
             inserted_epoch = self._db.execute(
                 build_upsert(self._db.dialect.name, schema.lease)
-                .values(name=name, epoch=1, holder=holder, beat=0, beaten_at=now)
+                .values(name=name, epoch=1, holder=holder, beat=0, heartbeat_at=now)
                 .on_conflict_do_nothing()
                 .returning(schema.lease.c.epoch)
             ).scalar_one_or_none()
@@ -61,13 +61,13 @@ class SqlLeaseStore(SqlStore):
                 schema.lease.c.epoch == last_lease.epoch,
                 schema.lease.c.beat == last_lease.heartbeat,
             )
-            .values(epoch=last_lease.epoch + 1, holder=holder, beat=0, beaten_at=now)
+            .values(epoch=last_lease.epoch + 1, holder=holder, beat=0, heartbeat_at=now)
         )
         return last_lease.epoch + 1 if result.rowcount else None
 
     def update_heartbeat(self, name: str, epoch: int, now: datetime) -> bool:
-        """Show that the holder of this epoch is alive. Returns False if it is no longer the
-        holder."""
+        """Show that the holder of this epoch is alive. Returns False if another worker holds the
+        lease now."""
         result = self._db.execute(
             update(schema.lease)
             .where(
@@ -75,7 +75,7 @@ class SqlLeaseStore(SqlStore):
                 schema.lease.c.epoch == epoch,
                 schema.lease.c.holder != "",
             )
-            .values(beat=schema.lease.c.beat + 1, beaten_at=now)
+            .values(beat=schema.lease.c.beat + 1, heartbeat_at=now)
         )
         return bool(result.rowcount)
 

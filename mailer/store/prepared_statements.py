@@ -1,11 +1,10 @@
-"""Prepared statements for the hot paths: compiled once for each database, then run with plain
-values.
+"""Prepared statements, which are compiled once for each database and then run with plain values.
 
 SQLAlchemy processes a statement's parameters again for each row, and its execution context costs
-more than most of these statements: together two thirds of the ledger's time at several thousand
-messages a second. Therefore statements and values go to the driver directly. Values are numbers and
-text only, not moments. The driver's errors are raised unchanged; ``engine.begin_transaction``
-handles them.
+more than most of these statements. Together this took two thirds of the ledger's time at several
+thousand messages a second. Therefore statements and values go directly to the driver. Values are
+only numbers and text, not moments. The driver's errors are not wrapped;
+``engine.begin_transaction`` handles them.
 """
 
 import json
@@ -36,7 +35,7 @@ from mailer.store.schema.base import Utc
 
 class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
     """The condition that `column` is one of the numbers in the parameter `name`. The statement is
-    the same for any count of numbers. Pass them through :func:`encode_numbers`."""
+    the same for any count of numbers. :func:`encode_numbers` makes the value of the parameter."""
 
     type = Boolean()
     inherit_cache = False
@@ -105,10 +104,11 @@ def _compile_field_postgresql(element: _json_field, compiler: Any, **options: An
 
 
 def build_json_columns(name: str, *types: TypeEngine[Any]) -> list[ColumnElement[Any]]:
-    """Build the columns of a table that is passed as the parameter `name`, see :func:`encode_rows`.
+    """Build the columns of a table that is passed as the parameter `name` (see
+    :func:`encode_rows`).
 
-    One statement with many rows replaces a statement for each row: SQLite's driver releases the
-    interpreter lock at each step, and has to wait each time to get it back."""
+    One statement with many rows replaces a statement for each row, since SQLite's driver releases
+    the interpreter lock at each step, and has to wait each time to get it back."""
     rows = _json_rows(bindparam(name, type_=Text())).table_valued("value").alias(name)
     return [_json_field(rows.c.value, place, type_) for place, type_ in enumerate(types)]
 

@@ -17,7 +17,7 @@ _ENDED = schema.edition.c.state.in_([EditionState.SENT.value, EditionState.CANCE
 
 
 class SqlRetentionStore(SqlStore):
-    """The statements by which the worker removes old data."""
+    """The statements with which the worker removes old data."""
 
     # ---- addresses in deliveries ----------------------------------------------------------------
 
@@ -36,11 +36,11 @@ class SqlRetentionStore(SqlStore):
     def clear_addresses(
         self, edition_id: int, after: str, limit: int, now: datetime
     ) -> tuple[int, str]:
-        """Clear names and addresses from up to `limit` of an edition's deliveries, beginning after
-        the address `after` in the database's order. The results of the messages stay.
+        """Clear the names and addresses of up to `limit` deliveries of an edition, starting after
+        the address `after` in the database's order. The outcomes of the deliveries stay.
 
-        Returns the number of cleared deliveries and the last address, which is empty if none is
-        left after `after`. An edition without addresses counts as cleared."""
+        Returns the number of cleared deliveries and the last address. That address is empty if no
+        delivery is left after `after`. An edition without addresses counts as cleared."""
         has_address = and_(
             schema.delivery.c.edition_id == edition_id,
             schema.delivery.c.address.not_like(f"{schema.ERASED}%"),
@@ -71,9 +71,9 @@ class SqlRetentionStore(SqlStore):
     # ---- people ---------------------------------------------------------------------------------
 
     def list_lapsed_addresses(self, before: datetime, limit: int, address: str = "") -> list[str]:
-        """Return the addresses of people who are on no list and left the last one before a moment.
-        People with a later request that waits for confirmation are not included. `address` limits
-        the result to this address."""
+        """Return the addresses of people who are on no list and left their last list before a
+        moment. People with a later request that waits for confirmation are not included. `address`
+        limits the result to one address."""
         still_member = (
             select(schema.membership.c.list_id)
             .where(
@@ -136,8 +136,9 @@ class SqlRetentionStore(SqlStore):
     # ---- notices and service mails --------------------------------------------------------------
 
     def find_expired_edition(self, before: datetime) -> int | None:
-        """Return an edition without a list of its own, such as a notice, that finished before a
-        moment. It is never the newest edition: SQLite would reuse its number, which links carry."""
+        """Return an edition that is not a mailing, such as a notice, and finished before a moment.
+        The newest edition is never returned, since SQLite would reuse its number, which links
+        contain."""
         newest_id = select(func.max(schema.edition.c.id)).scalar_subquery()
         return self._db.scalar(
             select(schema.edition.c.id)
@@ -152,8 +153,8 @@ class SqlRetentionStore(SqlStore):
         )
 
     def delete_edition_rows(self, edition_id: int, limit: int) -> int:
-        """Delete up to `limit` of an edition's deliveries; once there are none, delete the edition
-        with its bodies and events. Returns the number of deleted rows."""
+        """Delete up to `limit` deliveries of an edition. If none is left, delete the edition with
+        its bodies and events. Returns the number of deleted rows."""
         delivery_ids = (
             select(schema.delivery.c.id)
             .where(schema.delivery.c.edition_id == edition_id)

@@ -68,8 +68,8 @@ class SqlScheduleStore(SqlStore):
         return [_build_occurrence(row) for row in rows]
 
     def list_occurrences_since(self, since: datetime) -> dict[str, list[SavedOccurrence]]:
-        """Return the saved occurrences of all digests since a moment, and the future ones that
-        staff have moved, by digest."""
+        """Return, by digest, the saved occurrences of all digests since a moment, and the future
+        ones that staff have moved."""
         rows = self._db.execute(
             select(schema.occurrence, schema.digest.c.slug)
             .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
@@ -87,7 +87,7 @@ class SqlScheduleStore(SqlStore):
         return by_digest
 
     def list_occurrences_on_hold(self) -> list[SavedOccurrence]:
-        """Return the occurrences of all digests that are on hold, if no later one has an
+        """Return the occurrences of all digests that are on hold, unless a later occurrence has an
         edition."""
         later = schema.occurrence.alias("later")
         newer = (
@@ -121,7 +121,7 @@ class SqlScheduleStore(SqlStore):
         """Set an occurrence's state at its cut-off. Returns the id of its row, or None if another
         worker was first.
 
-        The row is the lock: of two workers one comes first, whatever either of them read before."""
+        The row is the lock: one of two workers comes first, whatever both have read before."""
         digest_id = find_id(self._db, schema.digest, digest_slug, "digest")
         values = {
             "digest_id": digest_id,
@@ -177,8 +177,9 @@ class SqlScheduleStore(SqlStore):
         reason: str,
         actor: str,
     ) -> SavedOccurrence | None:
-        """Save a decision of staff about an occurrence that is still as `expected` (None: nothing
-        was saved about it). Returns None if it has changed in between."""
+        """Save a decision of staff about an occurrence, provided that its record still equals
+        `expected` (None: there is no record). Returns None if the record has changed in the
+        meantime."""
         decided_values = {
             "state": state.value,
             "moved_to": _format_wall_time(moved_to) if moved_to else None,

@@ -1,4 +1,4 @@
-"""The id of a record: of a new record, or by its slug."""
+"""Find the id of a record by its slug, or after inserting it."""
 
 from typing import Any
 

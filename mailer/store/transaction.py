@@ -1,6 +1,6 @@
 """The transaction of the database: all stores on one connection.
 
-Verbs see it as :class:`mailer.model.transaction.Transaction`. Stores that only the edge needs
+For verbs, its type is :class:`mailer.model.transaction.Transaction`. Stores that verbs do not need
 (leases, rows of an import, service mails, notices, retention) are here and not in that Protocol.
 """
 
@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a command needs few nouns: the transaction imports a store when it is used
+# A command needs few nouns, so the transaction imports a store only when it is used.
+if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mailer.store.article_store import SqlArticleStore
@@ -159,14 +160,15 @@ class SqlTransaction:
         return SqlRetentionStore(self.connection, self.key)
 
     def lock_releases(self) -> None:
-        """Keep others from stories, embargoes, releases and sources until the transaction ends."""
+        """Lock stories, embargoes, releases and sources against other writers until the transaction
+        ends."""
         from mailer.store.locks import lock_releases
 
         lock_releases(self.connection)
 
     @contextmanager
     def open_savepoint(self) -> Iterator[None]:
-        """Open a savepoint: an error within it undoes only the changes since."""
+        """Open a savepoint. An error within it undoes only the changes since the savepoint."""
         with self.connection.begin_nested():
             yield
 

@@ -45,7 +45,8 @@ PAGE_POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
-"""The policy of pictures and downloads: an SVG that is opened by itself may have styles only."""
+"""The Content-Security-Policy of pictures and downloads. An SVG that is opened directly may only
+use styles."""
 
 STATIC_FILES = {"inbox.css": "text/css; charset=utf-8", "inbox.svg": "image/svg+xml"}
 
@@ -56,9 +57,9 @@ ORDERS = ("newest", "name")
 
 @dataclass(frozen=True, slots=True)
 class InboxLocation:
-    """The query of an address: search, order, page of the list, view, width.
+    """The query of an address: search words, order, page of the list, view and width.
 
-    Values that make no sense are ignored."""
+    Invalid values are ignored."""
 
     q: str = ""
     sort: str = ORDERS[0]
@@ -86,7 +87,7 @@ class InboxLocation:
     def build_url(self, entry: CaughtMail | None = None, **changes: Any) -> str:
         """Return the address of the list, or of a message, with this query and `changes`.
 
-        A message's address ends in ``#row``, which scrolls the list beside it to its row."""
+        A message's address ends in ``#row``, which scrolls the list to the message's row."""
         location = replace(self, **changes)
         default_location = InboxLocation()
         fields = {
@@ -100,7 +101,7 @@ class InboxLocation:
 
 
 def build_message_url(entry: CaughtMail, name: str = "") -> str:
-    """Return the address of a message, or of its framed HTML or download."""
+    """Return the address of a message, of its framed HTML, or of its download."""
     return f"/message/{quote(entry.id, safe='@')}" + (f"/{name}" if name else "")
 
 
@@ -138,15 +139,15 @@ def _find_direction(tag: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class InboxRoute:
-    """One address. Each answers GET and HEAD, and has no form: the inbox is read-only."""
+    """An address of the inbox. Each answers only GET and HEAD, since the inbox is read-only."""
 
     path: str
     handler: Callable[..., Response]
 
 
 def create_inbox_app(folder: Path, media: Path | None = None) -> FastAPI:
-    """Return the inbox over `folder`, whose .eml files may come and go. Remote pictures are shown
-    from `media` if it has a file of the same name; all others stay blocked."""
+    """Return the inbox over `folder`, whose .eml files may change at any time. A remote picture is
+    shown if `media` has a file with the same name; all others stay blocked."""
     app = FastAPI(title="Inbox", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.mail_folder = MailFolder(folder)
     app.state.media = media
@@ -280,7 +281,8 @@ def _render_page(
 def _build_listing(
     entries: dict[str, CaughtMail], location: InboxLocation, current: CaughtMail | None
 ) -> dict[str, Any]:
-    """Return what the list shows: the page that the address names, or the page with `current`."""
+    """Return the entries that the list shows: the page that the address names, or the page with
+    `current`."""
     selected_entries = select_entries(entries.values(), location.q, location.sort)
     position = next(
         (index for index, entry in enumerate(selected_entries) if entry is current), None
@@ -353,7 +355,7 @@ def serve_inbox(folder: Path, media: Path | None, host: str, port: int) -> None:
     """Serve the inbox until Ctrl-C. Raises MailerError if the server cannot listen at `host` and
     `port`.
 
-    The socket is bound here because uvicorn would log a failure and exit with code 1."""
+    The socket is opened here because uvicorn would log a failure and exit with code 1."""
     with (
         open_listening_socket(host, port) as listening_socket,
         contextlib.suppress(KeyboardInterrupt),

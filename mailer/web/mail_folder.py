@@ -1,6 +1,6 @@
 """A folder of .eml files: an index of their headers, and one message parsed for display.
 
-Nothing here trusts a message. Whatever a file holds, reading it returns something to show and
+Messages are not trusted. Reading a file returns something to show, whatever the file contains, and
 raises only OSError. Paths are never made from a browser's input: an id is looked up among the names
 of the files in the folder.
 """
@@ -26,10 +26,12 @@ from mailer.errors import InputError
 SHOWN_HEADERS = ("From", "To", "Subject", "Date", "List-Id", "List-Unsubscribe")
 
 INDEXED_BYTES = 65_536
-"""Bytes of a file that the index reads: the headers, and usually the beginning of the HTML."""
+"""Bytes of a file that the index reads. They contain the headers, and usually the beginning of the
+HTML."""
 
 MAX_SOURCE_BYTES = 1_000_000
-"""Bytes of a message that are shown as its source. The whole message can be downloaded."""
+"""Maximum number of bytes that are shown as a message's source. The whole message can be
+downloaded."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]+")
 _LANGUAGE = re.compile(rb"<html\b[^>]*?\slang=(?:3D)?[\"']?([A-Za-z0-9-]{2,35})", re.IGNORECASE)
@@ -57,7 +59,8 @@ class CaughtMail:
             return self.language
 
     def contains_words(self, words: Iterable[str]) -> bool:
-        """Check that each of the casefolded `words` is in an address, a name or the subject."""
+        """Check that each of the casefolded `words` is part of an address, a name or the
+        subject."""
         text = f"{self.recipient}\n{self.sender}\n{self.subject}\n{self.id}".casefold()
         return all(word in text for word in words)
 
@@ -66,8 +69,8 @@ class CaughtMail:
 class ParsedMail:
     """A message parsed for display: its headers by name, its text and HTML parts, its source.
 
-    A header that is missing is empty. The date is written for people; an invalid one stays as it
-    is. `is_cut`: only the beginning of the source is shown."""
+    A missing header is empty. The date is formatted for people; an invalid date stays unchanged.
+    `is_cut`: only the beginning of the source is shown."""
 
     headers: tuple[tuple[str, str], ...]
     text: str | None
@@ -106,7 +109,7 @@ class MailFolder:
                         continue
                     file_stat = file.stat(follow_symlinks=False)
                     stamp = (file_stat.st_mtime_ns, file_stat.st_size)
-                    # A name that is not UTF-8 gets an id that can stand in an address.
+                    # A name that is not UTF-8 gets an id that is valid in an address.
                     key = file.name[:-4].encode("utf-8", "backslashreplace").decode()
                     cached_entry = self._entries_by_id.get(key)
                     if cached_entry is not None and cached_entry.stamp == stamp:
@@ -175,7 +178,8 @@ def _read_entry(key: str, path: Path, stamp: tuple[int, int]) -> CaughtMail:
 
 
 def _decode_headers(message: Message) -> dict[str, str]:
-    """Return the decoded headers by lower-case name, the first of each name."""
+    """Return the decoded headers by lower-case name. If a name occurs several times, the first
+    header counts."""
     values: dict[str, str] = {}
     for name, value in message.raw_items():
         if name.lower() not in values:
@@ -185,7 +189,7 @@ def _decode_headers(message: Message) -> dict[str, str]:
 
 def _decode_header_value(value: str) -> str:
     """Return a header's value for people: unfolded, with encoded words (RFC 2047) and raw UTF-8
-    (RFC 6532) decoded, and a mark for each character that cannot be read."""
+    (RFC 6532) decoded, and with U+FFFD for each character that cannot be decoded."""
     value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     value = " ".join(re.sub(r"\r?\n[ \t]*", " ", value).split())
     if "=?" in value:

@@ -1,9 +1,9 @@
 """Prepare a mail's HTML to be shown in a frame without network, and list its links.
 
-The copy is not sanitised: it should look like the mail that was sent, and the frame's sandbox and
-Content-Security-Policy block scripts, forms and the network. Three changes are made: pictures that
-are in the media folder are loaded from there, links do nothing, and `<link>` is dropped, because no
-directive of a Content-Security-Policy covers a preconnect."""
+The copy is not sanitised, since it should look like the mail that was sent. The frame's sandbox and
+Content-Security-Policy block scripts, forms and the network. Three changes are made: pictures in
+the media folder are loaded from there, links do nothing, and `<link>` elements are removed, because
+a Content-Security-Policy cannot block a preconnect."""
 
 import html
 import re
@@ -16,7 +16,8 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; "
     "base-uri 'none'; frame-ancestors 'self'; sandbox"
 )
-"""The framed copy's Content-Security-Policy. `sandbox` also applies if it is opened by itself."""
+"""The framed copy's Content-Security-Policy. `sandbox` applies even if the copy is opened
+directly."""
 
 PICTURES = {
     ".avif": "image/avif",
@@ -45,7 +46,7 @@ _DOCUMENT_START = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FramedMail:
-    """The copy, and the addresses of the pictures that it does not show."""
+    """The copy of a mail, and the addresses of the pictures that the copy does not show."""
 
     html: str
     blocked_urls: tuple[str, ...]
@@ -68,7 +69,7 @@ def list_pictures(media: Path | None) -> frozenset[str]:
 
 def prepare_mail_frame(document: str, pictures: frozenset[str]) -> FramedMail:
     """Return `document` for the frame. A remote picture whose file name is in `pictures` becomes
-    ``/media/NAME``; the others stay as they are, and the policy blocks them."""
+    ``/media/NAME``; the policy blocks all others."""
     blocked_urls: dict[str, None] = {}
 
     def replace_url(match: re.Match[str]) -> str:
@@ -81,7 +82,7 @@ def prepare_mail_frame(document: str, pictures: frozenset[str]) -> FramedMail:
 
     framed_html = _REMOTE_URL.sub(replace_url, _LINK_TAG.sub("", document))
     framed_html = _ANCHOR.sub('<a target="_self"', framed_html)
-    # In a sandbox without allow-popups, a link that opens a new window does nothing: a click
+    # In a sandbox without allow-popups, a link that opens a new window does nothing. So a click
     # neither unsubscribes a reader nor replaces the message with an error.
     head = _HEAD.search(framed_html) or _DOCUMENT_START.match(framed_html)
     head_end = head.end() if head else 0
@@ -100,7 +101,7 @@ def _extract_file_name(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MailLink:
-    """The address of a link and its text."""
+    """A link's address and text."""
 
     url: str
     words: str

@@ -1,20 +1,19 @@
-"""The worker: the process that keeps time. It reads the calendar, takes editions from their cut-off
-to the outbox, notifies staff, and delivers.
+"""The worker: the process that keeps the calendar. It assembles editions at their cut-off, takes
+them to the outbox, notifies staff, and delivers.
 
-    process.py        the process: its threads, its end
+    process.py        the process: starting and ending its threads
     clock.py          the tick: the only import of APScheduler
-    scheduler.py      what a tick does, and which worker ticks
-    jobs.py           one job of one edition or occurrence, each in a transaction of its own
+    scheduler.py      the work of a tick, and the lease that decides which worker ticks
+    jobs.py           the jobs of editions and occurrences, each in its own transaction
     notices.py        notices to staff
     confirmations.py  answers to sign-ups and changes of address, and welcomes
     sources.py        polling sources
-    retention.py      deleting what was kept long enough
-    status.py         what is due, being sent, waiting and failed
+    retention.py      deleting data whose retention has ended
+    status.py         the state of the office: due, being sent, waiting, failed
     systemd.py        readiness and watchdog (sd_notify)
 
-Any number of workers may run. All deliver; one of them ticks, by a lease with an epoch. Neither
-keeps an occurrence from being made twice: that is done by the unique row that an occurrence
-becomes.
+Any number of workers may run. All deliver; the one that holds the lease ticks. The lease does not
+prevent an occurrence from being made twice: the unique row of each occurrence does.
 """
 
 from mailer.worker.process import Worker

@@ -1,6 +1,6 @@
-"""The tick. APScheduler gives the beat and nothing else: due jobs are worked out from our own
-tables. So no job is kept in its memory store and lost with it, and nothing depends on its handling
-of time zones (its cron trigger fired twice at 02:30 in Berlin when clocks went back)."""
+"""The tick. APScheduler only triggers it; due jobs are computed from our own tables. So no job is
+stored in APScheduler's memory and lost with it, and nothing depends on APScheduler's handling of
+time zones (its cron trigger fired twice at 02:30 in Berlin when clocks went back)."""
 
 import logging
 from collections.abc import Callable
@@ -11,8 +11,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 
 class TickTimer:
-    """Calls `on_tick` every `seconds` seconds, in a thread of its own, never twice at once. Ticks
-    missed while one took longer become one tick. The first comes at once."""
+    """Calls `on_tick` every `seconds` seconds in a separate thread, never twice at the same time.
+    The first tick comes at once. If a tick takes longer, the ticks missed in the meantime become
+    one tick."""
 
     def __init__(self, on_tick: Callable[[], None], seconds: float) -> None:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)

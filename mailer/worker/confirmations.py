@@ -1,8 +1,8 @@
 """Answers to sign-ups and changes of address, and welcomes.
 
-A page only records the request. Which mail an address gets, if any, is decided here, so that the
-time a page takes tells a stranger nothing. The service mail is queued and its confirmation moves on
-in one transaction: whatever dies in between, each mail is sent once.
+A page only records the request. This module decides which mail an address gets, if any, so that the
+time that a page takes reveals nothing to strangers. One transaction queues the service mail and
+changes the state of its confirmation, so each mail is sent once, whatever fails in between.
 """
 
 import hashlib
@@ -33,17 +33,17 @@ from mailer.store.outbox.service_mails import Addressee, ServiceEditionKey
 _S = ConfirmationState
 
 PENDING_STATES = (_S.ASKED, _S.CONFIRMED)
-"""States that the worker moves a confirmation on from."""
+"""States of confirmations that the worker has to handle."""
 
 MAX_CONFIRMATIONS = 500
-"""Confirmations read in a pass, the oldest first."""
+"""Maximum number of confirmations read in a pass, the oldest first."""
 
 BATCH = 100
-"""Confirmations answered in a transaction, by the same mail."""
+"""Maximum number of confirmations answered in a transaction, with the same mail."""
 
 RESUME_DELAY = timedelta(minutes=15)
-"""Time after which service mails that delivery has stopped are tried again, as when the relay
-rejects the password. Their edition is in no list in which staff could resume it."""
+"""Time after which service mails that delivery has stopped are tried again (it stops them if the
+relay rejects the password, for example). Staff do not see their edition and could not resume it."""
 
 ConfirmationJob = Callable[[SqlTransaction], None]
 
@@ -52,7 +52,8 @@ def list_due_jobs(
     mailer: Mailer, tx: SqlTransaction, now: datetime, log: Log
 ) -> Iterator[tuple[str, ConfirmationJob]]:
     """List the jobs that answer confirmations, with their names. A job queues one service mail, and
-    so uses one rolling edition: two transactions that lock several could wait for each other."""
+    so uses only one rolling edition, because two transactions that lock several could wait for each
+    other."""
     lists = tx.lists.list_mailing_lists()
     ids_by_mail: dict[ServiceMail, list[int]] = {}
     for confirmation in tx.sign_ups.list_in_state(PENDING_STATES, MAX_CONFIRMATIONS):
@@ -79,8 +80,8 @@ def _choose_mail(
     confirmation: Confirmation,
     now: datetime,
 ) -> ServiceMail:
-    """Choose the mail that answers a confirmation. None if its link has expired already because no
-    worker has run for so long."""
+    """Choose the mail that answers a confirmation. Return None if the link would have expired
+    already, because no worker has run for a long time."""
     if now - confirmation.asked_at >= mailer.link_lifetime:
         return NO_SERVICE_MAIL
     return choose_service_mail(tx, lists, confirmation)
@@ -89,8 +90,8 @@ def _choose_mail(
 def answer_confirmations(
     mailer: Mailer, mail: ServiceMail, confirmation_ids: Sequence[int], log: Log, tx: SqlTransaction
 ) -> None:
-    """Answer those of these confirmations that still need this service mail. If an address needs it
-    twice, the second one waits for the next pass."""
+    """Answer the given confirmations that still need this service mail. If an address needs it
+    twice, the second mail waits for the next pass."""
     now = mailer.clock()
     lists = tx.lists.list_mailing_lists()
     by_address: dict[str, Confirmation] = {}
@@ -138,8 +139,8 @@ def _advance_confirmation(
 def _build_addressee(
     tx: SqlTransaction, mail: ServiceMail, confirmation: Confirmation
 ) -> Addressee:
-    """Build the addressee. The name of an unconfirmed person is left out: a stranger may have typed
-    it."""
+    """Build the addressee. The name of an unconfirmed person is left out, since a stranger may have
+    typed it."""
     reference_id = find_link_number(tx, confirmation, mail)
     subscriber = (
         tx.subscribers.find_subscriber_by_id(reference_id)
@@ -153,7 +154,7 @@ def _build_edition_key(
     mailer: Mailer, mail: ServiceMail, body: EditionBody, now: datetime
 ) -> ServiceEditionKey:
     """Build the key of the rolling edition that this service mail belongs to. A new edition begins
-    each day (UTC), and when the body, or what the settings put around it, has changed."""
+    each day (UTC), and whenever the body or the settings that appear in the mail have changed."""
     day = f"{now.astimezone(UTC):%Y-%m-%d}"
     slugs = [mailing_list.slug for mailing_list in mail.lists]
     seed_parts = [
@@ -178,7 +179,7 @@ def _build_edition_key(
 
 
 def _may_resume(tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
-    """Check that delivery itself paused the edition, long enough ago. An edition that a person
+    """Check that the edition was paused by delivery, and long enough ago. An edition that a person
     paused stays paused."""
     pause_events = [
         event

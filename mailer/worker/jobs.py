@@ -1,4 +1,4 @@
-"""One job of an occurrence or an edition.
+"""The jobs of occurrences and editions.
 
 Each runs in the caller's transaction, reads the current state again, and does nothing if another
 worker or a person has already acted.
@@ -41,8 +41,7 @@ _OCCURRENCE_STATES = {
 def run_occurrence(
     mailer: Mailer, digest: Digest, step: CalendarStep, log: Log, tx: SqlTransaction
 ) -> None:
-    """Make the edition of an occurrence whose cut-off has come, or skip the occurrence or put it on
-    hold."""
+    """Handle an occurrence whose cut-off has come: make its edition, skip it, or put it on hold."""
     now = mailer.clock()
     rule_occurrence, slug = step.planned.original, digest.settings.slug
     occurrence_id = tx.schedules.claim_occurrence(
@@ -88,7 +87,8 @@ def run_occurrence(
 
 
 def _expire_earlier_editions(tx: SqlTransaction, slug: str, now: datetime, log: Log) -> None:
-    """Expire unapproved editions of earlier occurrences: their stories go into the new edition."""
+    """Expire unapproved editions of earlier occurrences, since their stories go into the new
+    edition."""
     for earlier_edition in tx.editions.list_occurrence_editions(slug, UNAPPROVED_STATES):
         edition = editions.get_edition(tx, earlier_edition.id)
         if edition.state not in UNAPPROVED_STATES:
@@ -99,8 +99,8 @@ def _expire_earlier_editions(tx: SqlTransaction, slug: str, now: datetime, log: 
 
 
 def update_send_time(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """Recalculate when an edition is sent, if the rules of its time zone have changed since it got
-    its time."""
+    """Recalculate the moment of an edition's send time, if the rules of its time zone have changed
+    since the time was set."""
     edition = editions.get_edition(tx, edition_id)
     appointment = edition.appointment
     if edition.state not in OPEN_STATES or appointment is None:
@@ -116,21 +116,22 @@ def update_send_time(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransacti
 
 
 def update_embargo_end(mailer: Mailer, slug: str, log: Log, tx: SqlTransaction) -> None:
-    """Recalculate when an embargo ends, if the rules of its time zone have changed since it was
-    set."""
+    """Recalculate the moment when an embargo ends, if the rules of its time zone have changed since
+    it was set."""
     if embargo := embargoes.refresh_end(tx, WORKER, slug, mailer.clock()):
         log.info("embargo end recalculated", slug=slug, until=embargo.until.isoformat())
 
 
 def queue_follow_ups(mailer: Mailer, log: Log, tx: SqlTransaction) -> None:
-    """Add deliveries to corrections and kills for recipients of the release known only now."""
+    """Add deliveries to corrections and kills for recipients of the release who are known only
+    now."""
     for edition, added_count in releases.extend_releases(tx, WORKER, mailer.clock()):
         log.info("followed up", edition=edition.id, added=added_count)
 
 
 def review_draft(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """Compose and check a draft that has a time; then ask for approval, or approve it if its digest
-    needs no approval."""
+    """Compose and check a draft that has a send time. Then ask for approval, or approve it if its
+    digest needs no approval."""
     edition = editions.get_edition(tx, edition_id)
     if edition.state is EditionState.DRAFT and edition.appointment:
         _prepare_edition(mailer, tx, edition, log)
@@ -143,7 +144,7 @@ def _prepare_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition, log: 
         available = len(tx.editions.find_queued_slugs(edition.stories))
         if available < settings.fewest:
             reason = (
-                f"only {available} of its stories are left, and this digest wants {settings.fewest}"
+                f"only {available} of its stories are left, and this digest needs {settings.fewest}"
             )
             if settings.when_empty is WhenEmpty.PUT_ON_HOLD:
                 edition = editions.put_on_hold(tx, WORKER, edition, now, reason=reason)
@@ -170,15 +171,15 @@ def _prepare_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition, log: 
 
 
 def needs_review_step(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
-    """Check whether an edition in review is late, or a reminder of it is due."""
+    """Check whether an edition in review is late, or whether a reminder is due."""
     return _is_reminder_due(mailer, tx, edition, now) or _is_late(mailer, tx, edition, now)
 
 
 def _is_late(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
     """Check whether an edition's time has passed and its digest does not let it wait.
 
-    An edition that was ready only after its time, for example because a person sent it at once, is
-    not late: it could not have been approved earlier."""
+    If an edition was ready only after its time, for example because a person chose to send it at
+    once, it is not late, since it could not have been approved earlier."""
     appointment, asked_at = edition.appointment, edition.asked_at
     if (
         appointment is None
@@ -191,8 +192,7 @@ def _is_late(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime
 
 
 def _is_reminder_due(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
-    """Check whether a reminder is due. The last one comes at the time when the edition is to be
-    sent."""
+    """Check whether a reminder is due. The last reminder comes at the send time."""
     appointment, reminded_at = edition.appointment, edition.reminded_at
     if appointment is None or reminded_at is None:
         return False
@@ -201,7 +201,7 @@ def _is_reminder_due(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: 
 
 
 def check_review(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """Remind the approvers of an edition in review, or put it back to draft if it is too late."""
+    """Remind the approvers of an edition in review, or return it to draft if it is too late."""
     edition = editions.get_edition(tx, edition_id)
     now = mailer.clock()
     if edition.state is not EditionState.IN_REVIEW:
@@ -218,8 +218,8 @@ def check_review(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) 
 
 
 def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """Start a scheduled edition whose time has come: freeze its audience. An edition that is later
-    than its digest's grace, counted from when it could have been sent, is put on hold."""
+    """Start a scheduled edition whose time has come, which freezes its audience. If it is later
+    than its digest's grace, counted from when it could first be sent, put it on hold instead."""
     edition = editions.get_edition(tx, edition_id)
     now = mailer.clock()
     appointment = edition.appointment
@@ -238,7 +238,7 @@ def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction)
     grace = editions.get_policy(tx, edition).grace
     if now - earliest_start >= grace + _MINUTE:
         lateness, allowed_lateness = format_duration(now - earliest_start), format_duration(grace)
-        reason = f"it was to be sent {lateness} ago, and may be late by {allowed_lateness}"
+        reason = f"it is {lateness} late; its grace is {allowed_lateness}"
         editions.put_on_hold(tx, WORKER, edition, now, reason=reason)
         log.warning("on hold", edition=edition.id, why=reason)
         return

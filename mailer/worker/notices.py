@@ -1,8 +1,8 @@
 """Notices to staff, through the same outbox as all mail.
 
-An edition's notice follows from its state and the state that staff were last notified of. Both
-change in one transaction, so that no notification is lost or sent twice; a change that is reverted
-between two ticks sends none.
+A notice is due if an edition's state differs from the state that staff were last notified of. The
+notice and that record are written in one transaction, so that no notification is lost or sent
+twice. A change that is reverted between two ticks sends none.
 """
 
 from datetime import datetime, timedelta
@@ -25,18 +25,19 @@ from mailer.store.outbox.notices import generate_uid
 _S = EditionState
 
 NOTIFY_WITHIN = timedelta(days=1)
-"""Time after the end of an edition within which a first notice of it is sent: the first worker of
-an office sends none for editions that were sent by hand long ago."""
+"""Maximum time after the end of an edition for its first notice. So the first worker of an office
+sends no notices about editions that were sent by hand long ago."""
 
 CHECKED_EVENT = "checked"
-"""The event with the warnings of composing."""
+"""The event that records the warnings from composing."""
 
 TOO_LATE_REASON = "it was not approved before it was to be sent"
-"""The reason of an edition that is a draft again because it may not wait."""
+"""The reason recorded for an edition that returns to draft because its digest does not let it
+wait."""
 
 EDITING_PAUSE = timedelta(minutes=15)
-"""Time after a change of an edition in review until its approvers are notified of the change: an
-editor makes several changes in a row."""
+"""Time between a change to an edition in review and the notice about it, since editors often make
+several changes in a row."""
 
 _KINDS_BY_STATE = {
     _S.IN_REVIEW: NoticeKind.REVIEW,
@@ -62,11 +63,11 @@ _KINDS_ENDING_REVIEW = {
     NoticeKind.CANCELLED,
     NoticeKind.ON_HOLD,
 }
-"""Notices after which nothing is left to approve."""
+"""Kinds of notices after which there is nothing left to approve."""
 
 
 def notify_staff(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """Notify staff of the state of an edition, if they last heard of another."""
+    """Notify staff of the state of an edition, if they were last notified of another state."""
     edition = editions.get_edition(tx, edition_id)
     if not is_notice_due(edition, mailer.clock()):
         return
@@ -87,9 +88,9 @@ def _is_too_old(edition: Edition, now: datetime) -> bool:
 
 
 def is_notice_due(edition: Edition, now: datetime) -> bool:
-    """Check whether staff are to be notified of an edition now."""
+    """Check whether staff should be notified of an edition now."""
     if edition.state is _S.DRAFT and edition.appointment:
-        return False  # the next job changes its state, and that is notified
+        return False  # the next job changes the state, and staff are notified of that change
     if edition.last_notified_state != edition.state:
         return True
     if edition.state is not _S.IN_REVIEW or edition.last_notified_hash == edition.content_hash:
@@ -109,11 +110,11 @@ def _choose_kind(edition: Edition) -> NoticeKind | None:
     if edition.state is _S.IN_REVIEW and last_state in _APPROVED_STATES:
         return NoticeKind.VOID
     if edition.state is _S.SENDING and last_state == _S.IN_REVIEW:
-        return NoticeKind.APPROVED  # and started at once, as its time had come
+        return NoticeKind.APPROVED  # and it started at once, as its time had come
     if edition.state in {_S.APPROVED, _S.SCHEDULED} and (
         last_state in _APPROVED_STATES or not edition.asked_at
     ):
-        return None  # a rule or an informed person did it, or only its time changed
+        return None  # a rule or an informed person approved it, or only its time changed
     return _KINDS_BY_STATE.get(edition.state)
 
 
@@ -126,7 +127,7 @@ def remind_approvers(mailer: Mailer, tx: SqlTransaction, edition: Edition, log: 
 def notify_of_occurrence(
     mailer: Mailer, tx: SqlTransaction, digest: Digest, step: CalendarStep, log: Log
 ) -> None:
-    """Notify staff of an occurrence that was skipped or put on hold: it has no edition."""
+    """Notify staff of an occurrence that was skipped or put on hold, and so has no edition."""
     kind = NoticeKind.ON_HOLD if step.action is OccurrenceAction.PUT_ON_HOLD else NoticeKind.SKIPPED
     notice = Notice(
         kind,
@@ -185,8 +186,8 @@ def _build_notice(mailer: Mailer, tx: SqlTransaction, edition: Edition, kind: No
 
 
 def _collect_remarks(tx: SqlTransaction, edition: Edition, kind: NoticeKind) -> str:
-    """Return what an approver should know of an edition in review: why they are asked again, and
-    what composing has warned of since it was last a draft."""
+    """Return remarks for approvers of an edition in review: why they are asked again, and the
+    warnings from composing since it was last a draft."""
     events = tx.editions.list_events(edition)
     draft_positions = [
         position for position, event in enumerate(events) if event.event_type == _S.DRAFT
@@ -207,8 +208,8 @@ def _collect_remarks(tx: SqlTransaction, edition: Edition, kind: NoticeKind) -> 
 
 
 def _find_actor(tx: SqlTransaction, edition: Edition, approver: str) -> str:
-    """Return the name of the person who brought the edition into its state; empty if a program
-    did."""
+    """Return the name of the person who changed the edition to its present state, or an empty
+    string if a program did."""
     if edition.state in {_S.APPROVED, _S.SCHEDULED, _S.SENDING}:
         return approver
     matching_events = [
@@ -240,8 +241,8 @@ def _queue_notice(
     addresses: tuple[str, ...],
     log: Log,
 ) -> Edition | None:
-    """Put a notice into the outbox. A notice that can't be composed, as its template was changed,
-    must not stop the calendar: the error is logged."""
+    """Put a notice into the outbox. If the notice can't be composed because of a changed template,
+    log the error, since that must not stop the calendar."""
     if not addresses:
         return None
     uid = generate_uid()
@@ -256,9 +257,10 @@ def _queue_notice(
 def _choose_addresses(
     mailer: Mailer, policy: DigestPolicy, kind: NoticeKind, *, was_asked: bool = False
 ) -> tuple[str, ...]:
-    """Return who is notified: the digest's own people, or those of the settings. If only one of the
-    two groups is named, it gets every notice. People who were asked to approve hear when there is
-    nothing left to approve; people who heard of an approval hear when it is void."""
+    """Return the addresses to notify: the digest's own, otherwise those in the settings. If only
+    approvers or only watchers are named, they get every notice. People who were asked to approve
+    are also notified when there is nothing left to approve, and people who were notified of an
+    approval also when it is void."""
     notice_settings = mailer.settings.notices
     approvers = policy.approvers or notice_settings.approvers
     watchers = policy.watchers or notice_settings.watchers

@@ -1,5 +1,5 @@
 """The worker's process: one thread ticks, one delivers, one polls sources, and the main thread
-watches over them."""
+monitors them."""
 
 import threading
 import time
@@ -26,10 +26,10 @@ from mailer.worker.sources import SourcePoller
 from mailer.worker.systemd import SystemdNotifier
 
 POLL_INTERVAL = 0.5
-"""Seconds between two checks for deliveries that are due."""
+"""Seconds between two checks for due deliveries."""
 
 RELAY_RETRY_DELAY = 30.0
-"""Seconds after which delivery is tried again when no relay can be used."""
+"""Seconds after which delivery is tried again if no relay can be used."""
 
 WATCHDOG_LIMIT = 120.0
 """Seconds without a tick after which the worker no longer reports to systemd that it is alive.
@@ -41,7 +41,7 @@ STOP_TIMEOUT = 45.0
 of the documentation give it two minutes."""
 
 POLLER_JOIN_TIMEOUT = 2.0
-"""Seconds within which polling a source must end when the worker stops."""
+"""Seconds to wait for the thread that polls sources when the worker stops."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class _ThreadActivity:
 
 
 class Worker:
-    """Runs until it is asked to stop. `rest` is in seconds, see :data:`RELAY_RETRY_DELAY`."""
+    """Runs until it is asked to stop. `rest` is in seconds (see :data:`RELAY_RETRY_DELAY`)."""
 
     def __init__(
         self,
@@ -78,13 +78,13 @@ class Worker:
         self._last_errors: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
-        """Tick and deliver until `stop` is set, then end cleanly: the tick is ended, messages on
-        the wire are finished, the rest goes back to the queue, and the lease is released.
+        """Tick and deliver until `stop` is set, then end cleanly: the current tick and the messages
+        on the wire are finished, other messages go back to the queue, and the lease is released.
 
-        Raises the error that a thread died of: that is an internal error."""
+        If a thread ended with an error, which is an internal error, raise that error."""
         clock = TickTimer(self._run_tick, self._mailer.settings.worker.tick)
         delivery = threading.Thread(target=self._run_delivery, name="delivery")
-        # It ends with the process: each import is saved whole, or not at all.
+        # This thread may end with the process, since each import is saved whole or not at all.
         poller = threading.Thread(
             target=SourcePoller(self._mailer, self._log, lambda: self._scheduler.has_lease).run,
             args=(self._stop,),
@@ -130,7 +130,8 @@ class Worker:
             raise self._crash
 
     def _warn_of_settings(self) -> None:
-        """Warn at the start of errors in settings that would only show at the first cut-off."""
+        """Warn at the start of errors in settings that would otherwise appear only at the first
+        cut-off."""
         settings = self._mailer.settings
         try:
             check_organisation(settings)
@@ -138,7 +139,8 @@ class Worker:
             self._log.warning("no mail can be composed", error=str(error))
         if not (settings.notices.approvers or settings.notices.watchers):
             self._log.warning(
-                "nobody is told", hint="name somebody in [notices], or in each digest"
+                "no member of staff is notified",
+                hint="name approvers or watchers in [notices], or in each digest",
             )
 
     def _is_alive(self) -> bool:
@@ -181,7 +183,7 @@ class Worker:
     # ---- delivery's thread ----------------------------------------------------------------------
 
     def _run_delivery(self) -> None:
-        """Deliver what is due, whichever process has started it, again and again."""
+        """Send due deliveries again and again, whichever process has started their editions."""
         try:
             while not self._stop.is_set():
                 self._activity.last_delivery = time.monotonic()

@@ -1,8 +1,8 @@
-"""Deleting what was kept long enough: about once an hour, in many small transactions, so that
-neither the calendar nor delivery waits for it.
+"""Deleting data whose retention has ended, about once an hour. Many small transactions do so, so
+that neither the calendar nor delivery has to wait.
 
-How long things are kept is set in ``[retention]``; 0 keeps them for ever. Counts are logged, and
-never names or addresses.
+``[retention]`` sets how long data is kept; 0 keeps it forever. Counts are logged, but never names
+or addresses.
 """
 
 from collections import Counter
@@ -20,24 +20,26 @@ from mailer.log import Log
 from mailer.store import SqlTransaction
 
 ROUND_INTERVAL = timedelta(hours=1)
-"""From the end of one round to the next."""
+"""Time from the end of one round to the next round."""
 
 ROWS_PER_TRANSACTION = 1000
-"""Rows in a transaction."""
+"""Maximum number of rows in a transaction."""
 
 PEOPLE_PER_TRANSACTION = 50
-"""People in a transaction: each is looked for in every edition."""
+"""Maximum number of people in a transaction. It is small, because each person is searched for in
+every edition."""
 
 ALLOWANCES_LAST = timedelta(days=2)
-"""Time for which the use of rate limits is stored: the windows of the limits are shorter."""
+"""Time for which uses of rate limits are stored. The windows of the limits are shorter."""
 
 SOURCE = "retention"
-"""The source of a deletion, in the log of consent."""
+"""The source that the log of consent names for a deletion."""
 
 
 class _RetentionRule(NamedTuple):
     """A kind of record that is deleted when it is older than `before`. `find_any` returns a true
-    value if there is such a record, `delete_batch` deletes a batch and returns their number."""
+    value if there is such a record; `delete_batch` deletes a batch and returns the number of
+    deleted records."""
 
     name: str
     before: datetime
@@ -46,7 +48,7 @@ class _RetentionRule(NamedTuple):
 
 
 class RetentionRounds:
-    """The retention rounds of one worker. Not for several threads at once."""
+    """The retention rounds of one worker. Not safe to use from several threads."""
 
     def __init__(self, mailer: Mailer, log: Log) -> None:
         self._mailer = mailer
@@ -58,7 +60,7 @@ class RetentionRounds:
     def list_due_jobs(
         self, tx: SqlTransaction, now: datetime
     ) -> list[tuple[str, Callable[[SqlTransaction], None]]]:
-        """List the next jobs of a round, with their names; none while it rests."""
+        """List the next jobs of a round, with their names. Between two rounds there are none."""
         if (
             self._round_ended_at is not None
             and timedelta() <= now - self._round_ended_at < ROUND_INTERVAL
@@ -123,8 +125,8 @@ class RetentionRounds:
             )
 
     def _clear_deliveries(self, tx: SqlTransaction, before: datetime) -> int:
-        """Continue where the last transaction ended: beginning from the start each time would read
-        again all that is cleared already."""
+        """Continue where the last transaction ended, since starting from the beginning would read
+        all cleared deliveries again each time."""
         edition_id = tx.retention.find_uncleared_edition(before)
         if edition_id is None:
             return 0
@@ -141,7 +143,7 @@ class RetentionRounds:
         """Erase people as if they had asked for it, except that they may sign up again."""
         erased_count = 0
         for address in tx.retention.list_lapsed_addresses(before, PEOPLE_PER_TRANSACTION):
-            # Found first and checked again here: they may have come back in the meantime.
+            # Checked again here, because the person may have signed up again after they were found.
             if tx.subscribers.find_subscriber(address) is None:
                 continue
             if not tx.retention.list_lapsed_addresses(before, 1, address):

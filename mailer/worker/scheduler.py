@@ -1,8 +1,9 @@
 """Run the ticks, in the one worker that holds the lease.
 
-A tick reads what is due, then runs one job after the other, each in a transaction of its own that
-begins by updating the lease's heartbeat. If the worker dies in between, the next tick finds the
-rest. A worker that was frozen and has lost the lease notices in its next transaction, and stops.
+A tick reads what is due, then runs one job after the other. Each job has its own transaction, which
+begins by updating the lease's heartbeat. If the worker dies between two jobs, the next tick finds
+the rest. A worker that was frozen and has lost the lease notices this in its next transaction, and
+stops ticking.
 """
 
 import time
@@ -40,24 +41,25 @@ _EDITION_JOBS: Mapping[EditionState, _EditionJob] = {
     EditionState.IN_REVIEW: jobs.check_review,
     EditionState.SCHEDULED: jobs.start_edition,
 }
-"""The job of an edition that has a time, by its state."""
+"""The job of an edition with a send time, by the edition's state."""
 
 _MINUTE = timedelta(minutes=1)
 _LOOK_BACK_MARGIN = timedelta(days=2)
-"""Time that a tick looks back beyond the last tick of the same worker."""
+"""Additional time that a tick looks back before the last tick of the same worker."""
 
 
 class LeaseLost(Exception):
-    """Another worker has the lease."""
+    """Another worker holds the lease."""
 
 
 Agenda = list[tuple[str, Callable[[SqlTransaction], None]]]
-"""The jobs that a tick has found, by name. Each reads the current state again, then acts."""
+"""The jobs that a tick has found, with their names. Each job reads the current state again, then
+acts."""
 
 
 class Scheduler:
-    """The scheduler of one worker. Not for several threads at once. `stopwatch` returns seconds,
-    counted from any moment."""
+    """The scheduler of one worker. Not safe to use from several threads. `stopwatch` returns the
+    seconds of a monotonic clock."""
 
     def __init__(
         self,
@@ -80,23 +82,24 @@ class Scheduler:
         self._calendar_read_at: datetime | None = None
         self._followed_up_at = datetime.min.replace(tzinfo=UTC)
         self._last_errors: dict[str, str] = {}
-        self._conflicted: set[str] = set()  # jobs that lost a race last time
+        # Jobs that failed last time because another process was first.
+        self._conflicted: set[str] = set()
         self._retention = RetentionRounds(mailer, log)
 
     @property
     def has_lease(self) -> bool:
-        """Check whether this worker has the lease, as far as it knows."""
+        """Check whether this worker held the lease in its last transaction."""
         return self._lease_epoch is not None
 
     def run_tick(self) -> bool:
-        """Run what is due, and return whether this worker is the one that ticks. Raises ConfigError
-        if the database can't be used, and HistoryWentBack if it has lost what it had confirmed:
-        then what could be sent twice is paused or on hold."""
+        """Run the due jobs, and return whether this worker holds the lease. Raises ConfigError if
+        the database can't be used, and HistoryWentBack if it has lost what it had confirmed: then
+        editions that could be sent twice are paused or on hold."""
         if self._lease_epoch is None and not self._try_to_take_lease():
             return False
         try:
-            # The next pass runs what one job leads to: an edition that is assembled when it is
-            # already due, and needs no approval, is started by the same tick.
+            # The next pass runs jobs that became due because of this pass. For example, if an
+            # edition is due when it is assembled and needs no approval, the same tick starts it.
             for _ in range(4):
                 if not self._run_pass():
                     break
@@ -116,7 +119,7 @@ class Scheduler:
         self._lease_epoch, self._observed_lease, self._calendar_read_at = None, None, None
 
     def release_lease(self) -> None:
-        """Release the lease to other workers at once."""
+        """Release the lease, so that another worker can take it at once."""
         if self._lease_epoch is not None:
             with self._mailer.store.begin() as tx:
                 tx.leases.release_lease(TICK, self._lease_epoch)
@@ -149,7 +152,7 @@ class Scheduler:
 
     @contextmanager
     def _begin_as_holder(self) -> Iterator[SqlTransaction]:
-        """Open a transaction of the lease's holder. Raises LeaseLost."""
+        """Open a transaction that first confirms the lease. Raises LeaseLost."""
         assert self._lease_epoch is not None
         heartbeat = self._lease_mark.value
         try:
@@ -189,7 +192,7 @@ class Scheduler:
     # ---- a pass ---------------------------------------------------------------------------------
 
     def _run_pass(self) -> bool:
-        """Run everything that is due now, once, and return whether any job ran."""
+        """Run each job that is due now once, and return whether any job ran."""
         with self._mailer.store.read() as tx:
             agenda = self._build_agenda(tx, self._mailer.clock())
         has_worked = False
@@ -214,7 +217,7 @@ class Scheduler:
         return has_worked
 
     def _may_continue(self, job_name: str, error: MailerError) -> bool:
-        """Check that the error is about a setting, and not about the database."""
+        """Check that the error is about a setting and not about the database."""
         self._log_failure(job_name, error)
         return error.where != self._mailer.store.display_url
 
@@ -230,7 +233,8 @@ class Scheduler:
     def _build_agenda(self, tx: SqlTransaction, now: datetime) -> Agenda:
         mailer, log = self._mailer, self._log
         agenda: Agenda = []
-        # Since the last tick, however long ago that was: a process may sleep as well as end.
+        # Looks back to the last tick, however long ago it was, since the process may have been
+        # suspended.
         look_back = (
             LOOK_BACK
             if self._calendar_read_at is None
@@ -285,7 +289,7 @@ class Scheduler:
         now: datetime,
         embargoed_stories: Mapping[str, Embargo],
     ) -> _EditionJob | None:
-        """Return the job of an edition that has a time, if one is due now. An edition with an
+        """Return the job of an edition with a send time, if one is due now. An edition with an
         embargoed story waits until the embargo ends."""
         appointment = edition.appointment
         assert appointment is not None

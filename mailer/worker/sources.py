@@ -1,8 +1,8 @@
-"""Polling sources when they are due, beside the tick: a site may take its time to answer, and the
-calendar must not wait for it. Only the worker that ticks polls.
+"""Polling due sources, in a separate thread, because a site may be slow and the calendar must not
+wait for it. Only the worker that ticks polls sources.
 
-The modules that fetch and read are imported when there is a source to poll: they come with
-``pressmail[intake]``, and a worker without sources needs none of them.
+The modules that fetch and read are imported only when there is a source to poll. They need
+``pressmail[intake]``, which an office without sources need not install.
 """
 
 import threading
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 class SourcePoller:
-    """Polls sources. `may_look` returns whether this worker is the one that polls. `guard` is for
-    tests: by default only public addresses are fetched."""
+    """Polls sources. `may_look` returns whether this worker should poll. `guard` is for tests; by
+    default only public addresses are fetched."""
 
     def __init__(
         self,
@@ -40,13 +40,13 @@ class SourcePoller:
         self._last_error = ""
 
     def run(self, stop: threading.Event) -> None:
-        """Poll what is due, again and again, until `stop` is set."""
+        """Poll due sources again and again, until `stop` is set."""
         while not stop.wait(self._mailer.settings.worker.tick):
             if self._may_poll():
                 self.poll_due_sources(stop)
 
     def poll_due_sources(self, stop: threading.Event) -> None:
-        """Poll once each source that is due."""
+        """Poll each due source once."""
         try:
             with self._mailer.store.read() as tx:
                 due_sources = sources.list_due_sources(tx, self._mailer.clock())
@@ -78,7 +78,8 @@ class SourcePoller:
             message = replace_control(str(error))
             self._log.warning("source", source=source.settings.name, error=message)
             return
-        except Exception as error:  # recorded with the source; the next ones are polled
+        # The error is recorded in the source, and the next sources are still polled.
+        except Exception as error:
             self._log.error("internal error", while_doing="polling a source", exc_info=error)
             return
         if poll_result is None:

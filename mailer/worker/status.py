@@ -1,5 +1,5 @@
-"""The state of an office: what is due, being sent, waiting and failed; for people and for
-monitoring."""
+"""The state of an office, for people and for monitoring: what is due, being sent, waiting and
+failed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ FAILURES_SHOWN_FOR = timedelta(days=7)
 """Time for which failures are shown."""
 
 OVERDUE_AFTER = timedelta(minutes=1)
-"""Time after its cut-off at which an occurrence that no worker has made counts as overdue."""
+"""Time after the cut-off after which an occurrence without an edition counts as overdue."""
 
 MAX_EDITIONS = 100
-"""Editions shown of each kind."""
+"""Maximum number of editions shown of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulerHealth:
-    """The worker that ticks. `alive` says whether it is known to run, or was heard of within the
-    lease; `last_beat` is by its own clock, and None if there never was one."""
+    """The worker that ticks. `alive` says whether it is known to run, or has updated its heartbeat
+    within the lease. `last_beat` is by its own clock, and None if no worker ever ran."""
 
     alive: bool
     last_beat: datetime | None
@@ -36,8 +36,8 @@ class SchedulerHealth:
 
 @dataclass(frozen=True, slots=True)
 class SendingEdition:
-    """An edition that is being sent. `remaining` deliveries are still to go; `next_due` is when the
-    first of them is due."""
+    """An edition that is being sent. `remaining` is the number of deliveries still to be sent;
+    `next_due` is when the first of them is due."""
 
     report: DeliveryReport
     remaining: int
@@ -46,13 +46,13 @@ class SendingEdition:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """The state of an office. `due` holds each digest's next occurrence; `overdue` those whose
-    cut-off has come and that no worker has made.
+    """The state of an office. `due` has each digest's next occurrence; `overdue` has occurrences
+    whose cut-off has passed and which no worker has handled.
 
-    `waiting` editions are in review. `stranded` ones are approved, or were put up for approval and
-    are drafts again, and have no time: only a person sends them. `stopped` ones are paused or on
-    hold. `failed` are those of the last days with a delivery that failed, expired or is in
-    doubt."""
+    `waiting` editions are in review. `stranded` editions are approved, or are drafts again after
+    they were submitted for approval, and have no send time, so only a person can send them.
+    `stopped` editions are paused or on hold. `failed` has the reports of recent editions with a
+    delivery that failed, expired or is in doubt."""
 
     worker: SchedulerHealth
     now: datetime
@@ -68,7 +68,7 @@ class WorkerStatus:
 
     @property
     def problems(self) -> Iterator[str]:
-        """Yield the problems that a person should look at, in words."""
+        """Yield the problems that a person should look at, as text."""
         if not self.worker.alive:
             last_beat = self.worker.last_beat
             yield (
@@ -82,10 +82,10 @@ class WorkerStatus:
             yield f"{slug} of {occurrence.wall:%a %d %b %H:%M} is overdue"
         for edition in self.waiting:
             if edition.appointment and edition.appointment.moment <= self.now:
-                yield f"edition {edition.id} is late: nobody has approved it"
+                yield f"edition {edition.id} is late: it has not been approved"
         for edition in self.stranded:
             if edition.digest:  # a person sends an edition that belongs to no digest
-                reason = edition.reason or "it has no time to be sent"
+                reason = edition.reason or "it has no send time"
                 yield f"edition {edition.id} is {edition.state}: {reason}"
         for edition in self.stopped:
             yield f"edition {edition.id} is {edition.state}"
@@ -98,7 +98,7 @@ class WorkerStatus:
 
 
 def count_failures(report: DeliveryReport) -> dict[str, int]:
-    """Return the numbers of deliveries that did not end well, by state."""
+    """Return the number of failed, expired and doubtful deliveries, by state."""
     states = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.IN_DOUBT)
     return {
         state.value.replace("_", " "): report.states[state]

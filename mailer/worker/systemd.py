@@ -1,7 +1,8 @@
-"""sd_notify(3): telling systemd that the worker is ready, is alive, and stops.
+"""sd_notify(3): telling systemd that the worker is ready, is alive, or is stopping.
 
-The message is a datagram to the socket that ``$NOTIFY_SOCKET`` names; without one nothing is sent.
-It is written here, as it is twenty lines and the packages for it are no longer maintained.
+The message is a datagram to the socket that ``$NOTIFY_SOCKET`` names; if the variable is not set,
+nothing is sent. The code is our own because it has twenty lines and the packages for it are no
+longer maintained.
 """
 
 import os
@@ -18,14 +19,14 @@ class SystemdNotifier:
         usec = variables.get("WATCHDOG_USEC", "")
         is_for_us = variables.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self.watchdog = int(usec) / 1e6 if usec.isdigit() and is_for_us else 0.0
-        """Seconds within which we must be heard of; 0: nobody waits for it."""
+        """Seconds within which systemd expects a sign of life; 0 if it expects none."""
 
     def send_state(self, *assignments: str) -> bool:
         """Send assignments such as ``READY=1``. Returns False if no service manager listens, which
-        is no error."""
+        is not an error."""
         if not self._address:
             return False
-        # An @ stands for the zero byte of an abstract socket (sd_notify(3)).
+        # A leading @ stands for the zero byte of an abstract socket (sd_notify(3)).
         address = self._address.replace("@", "\0", 1) if self._address[0] == "@" else self._address
         try:
             with socket.socket(

@@ -180,7 +180,7 @@ def test_piped_unsubscribe_mail_unsubscribes_its_sender(office: Shell) -> None:
     assert "it names no subscriber and no list" in pipe_message("hello").stderr
     assert show_membership(office, "ana@example.org")["state"] == "active"
     accepted = pipe_message(f"Re: unsubscribe\n {token}", body="x" * 3_000_000)
-    assert (accepted.returncode, accepted.stdout) == (0, "a…@example.org is off 'news'\n")
+    assert (accepted.returncode, accepted.stdout) == (0, "a…@example.org is no longer on 'news'\n")
     assert show_membership(office, "ana@example.org")["state"] == "unsubscribed"
     office.write_file("again.eml", f"Subject: unsubscribe {token}\n\n")
     assert "already" in office("subscriber", "unsubscribe-mail", "again.eml").out
@@ -222,7 +222,7 @@ def test_mailchimp_import_stores_unsubscribed_and_bounced_people(office: Shell) 
     assert (imports["subscribed"].json["added"], imports["unsubscribed"].json["left"]) == (1, 1)
     assert imports["cleaned"].json["suppressed"] == 1
     assert imports["subscribed"].json["passed_over"] == {"Company": 0}
-    assert "not taken over: Company" in imports["subscribed"].err
+    assert "ignored: Company" in imports["subscribed"].err
     ana = office("subscriber", "show", "ana@example.org", "--json").json
     assert ana["subscriber"]["person"]["tags"] == ["Old", "Press"]
     assert ana["memberships"][0]["joined_at"] == "2020-02-03T04:05:06+00:00"
@@ -249,7 +249,7 @@ def test_listmonk_and_mailman_imports_note_what_files_lack(
     result = office(*words, *CONSENT_OPTIONS)
     assert "added 1" in result.out
     assert "disabled in listmonk" in result.err
-    assert "not taken over: attributes.city (1 rows)" in result.err
+    assert "ignored: attributes.city (1 rows)" in result.err
     assert "--state unsubscribed" in result.err
     office.write_file(
         "members.txt", 'Cy Quay <cy@example.org>\n"Di, E." <di@example.org>\nnonsense\n'

@@ -91,7 +91,7 @@ def test_contact_import_reports_unknown_columns_and_duplicates(office: Shell) ->
     office("subscriber", "add", "eva@example.org", "--list", "press")
     notes = office("contact", "import", "more.csv", "--list", "press").err
     assert "line 3: skipped: dan@example.org line 2 has this address" in notes
-    assert "not taken over: the column 'twitter'" in notes
+    assert "ignored: the column 'twitter'" in notes
     profile = office("contact", "show", "dan@example.org", "--json").json["profile"]
     assert (profile["outlet"], profile["beats"]) == ("The Example", ["climate", "work"])
     office.write_file("more.csv", "email,outlet\neva@example.org,The Example\n")
@@ -142,7 +142,7 @@ def test_dry_run_of_embargoed_release_shows_reach_and_saves_nothing(office: Shel
 
 def test_release_is_sent_corrected_and_killed(office: Shell, relay: Relay) -> None:
     message = send_over(office, relay, "release", "send", "open-day.md", "--to", "press", code=2)
-    assert "no terminal to ask for confirmation" in message
+    assert "asks for confirmation, which needs a terminal" in message
     assert relay.received == []
     send_over(office, relay, "release", "send", "open-day.md", "--to", "press", "--yes")
     assert sorted(relay.accepted) == [ANA, BEN, CHLOE]

@@ -1,4 +1,4 @@
-"""When a delivery is tried again, and in one sentence why somebody got nothing."""
+"""The times at which a delivery is tried again, and explanations of outcomes in one sentence."""
 
 from dataclasses import replace
 from datetime import timedelta

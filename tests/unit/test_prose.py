@@ -1,6 +1,6 @@
 """The rules of CONTRIBUTING.md for prose, held over docstrings, comments, messages and pages.
 
-Names have a test of their own, test_naming.py: what is no English may be a good identifier.
+Names are tested in test_naming.py, since a good identifier need not be English.
 """
 
 import re
@@ -28,6 +28,12 @@ BETTER_WORDS = {
     r"(?<!something )(?<!anything )(?<!nothing )(?<!everything )(?<!someone )(?<!anyone )"
     r"(?<!everyone )(?<!somewhere )(?<!if/)else(?!')": "otherwise",
     r"ere|lest|thereof|whereof|wherein|whereupon|hitherto": "say it plainly",
+    r"(?:some|any|every|no)body": "name the person, or: anyone, everyone, no one",
+    r"for ever": "forever",
+    r"tak(?:e|es|en|ing) (?:\w+ )?for dead": "declare dead",
+    r"where (?:none|there (?:is|are|was|were)|it (?:is|was) (?:not|un))\b": "if, when",
+    r"(?<!there )(?:is|are|was|were) no "
+    r"(?!longer\b|more\b|one\b|such\b|less\b|doubt\b)\w+": "is not a",
 }
 """Words and forms that readers stumble over, with what to write."""
 
@@ -114,6 +120,11 @@ def _make_passage(text: str, kind: PassageKind = PassageKind.DOCSTRING) -> Passa
         "It can't be had there.",
         "Of a cancelled one the rows are deleted.",
         "It ends. Nobody is told.",
+        "A mail that somebody sent.",
+        "It is kept for ever.",
+        "Another worker took over, because it was taken for dead.",
+        "A reply is awaited where there is one.",
+        "That is no address.",
     ],
 )
 def test_prose_with_a_fault_is_refused(text: str) -> None:
@@ -130,6 +141,9 @@ def test_prose_with_a_fault_is_refused(text: str) -> None:
         "Any more than five are cut.",
         "Amend the recommended settings.",
         "For goods sent by post.",
+        "There is no address.",
+        "It is no longer sent.",
+        "The folder where the templates are.",
     ],
 )
 def test_plain_prose_is_accepted(text: str) -> None:

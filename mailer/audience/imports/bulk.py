@@ -1,7 +1,7 @@
-"""One change to many members of a list.
+"""Bulk changes: the same change to many members of a list.
 
-Subscribers choose their topics themselves. Bulk changes are for mistakes that staff have to
-correct, and the log of consent records staff as the source for each member that is changed.
+Subscribers choose their topics themselves. Staff use bulk changes to correct mistakes, and the log
+of consent records staff as the source for each changed member.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from mailer.model.transaction import Transaction
 
 def check_change(tx: Transaction, change: BulkChange, mailing_list: MailingList) -> BulkChange:
     """Return the change in canonical form. Raises NotFound for an unknown topic, InputError for an
-    invalid value, and UsageError for parts that contradict each other."""
+    invalid value, and UsageError if parts of the change contradict each other."""
     added_topics = {topic.slug for topic in get_topics(tx, sorted(change.add_topics))}
     removed_topics = {topic.slug for topic in get_topics(tx, sorted(change.remove_topics))}
     added_tags = frozenset(check_line(tag, "add_tags") for tag in change.add_tags)
@@ -64,8 +64,8 @@ def apply_change(change: BulkChange, member: BulkMember, now: datetime) -> BulkR
     """Return the result of the change for one member.
 
     A member who follows all topics still follows all when a topic is added, and follows all other
-    topics when a topic is removed. A change that would leave no topic is skipped, as no chosen
-    topic means all topics."""
+    topics when a topic is removed. A change that would remove the last topic is skipped, because
+    choosing no topic means all topics."""
     membership = member.membership
     if change.unsubscribe:
         unsubscribed = replace(membership, state=MembershipState.UNSUBSCRIBED, left_at=now)
@@ -91,7 +91,8 @@ def apply_change(change: BulkChange, member: BulkMember, now: datetime) -> BulkR
 
 
 def _change_topics(change: BulkChange, chosen: frozenset[str]) -> frozenset[str] | None:
-    """Return the chosen topics after the change, empty for all topics; None if none is left."""
+    """Return the chosen topics after the change. An empty result means all topics, None that no
+    topic would be left."""
     if change.all_topics:
         return frozenset()
     if not chosen and not change.remove_topics:
@@ -113,8 +114,8 @@ def change_members(
     source: str,
     write: bool = True,
 ) -> list[BulkResult]:
-    """Change those of the given subscribers who are on the list now, and log each change of
-    membership in one line of the log of consent. Without `write` nothing is saved.
+    """Change the given subscribers who are on the list now, with an entry in the log of consent for
+    each changed membership. Without `write`, nothing is saved.
 
     Returns the result for each member."""
     results = [

@@ -1,8 +1,8 @@
 """Decisions about the rows of an import.
 
 A row never brings back a person who unsubscribed or must not be mailed. A person who unsubscribed
-elsewhere is unsubscribed here too, unless they joined here afterwards. The date of an import that
-stated no dates does not count as the date of joining.
+elsewhere is unsubscribed here too, unless they joined here afterwards. If an import stated no
+dates, the date of that import does not count as the date of joining.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,8 @@ from mailer.model.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class KnownPerson:
-    """A row's person as the database knows them. `membership` is their membership of the list that
-    is imported into. `undated`: an import without dates brought them, so the date of that import is
-    all that is known about their joining."""
+    """The stored data about a row's person. `membership` is their membership of the target list.
+    `undated`: they came from an import without dates, so their date of joining is unknown."""
 
     id: int
     person: Person
@@ -95,9 +94,7 @@ def suppress_rows(
         RowResult(line, RowOutcome.SUPPRESSED, suppression.address, suppression.reason.value)
         if suppression.address not in already_suppressed
         and line_by_address[suppression.address] == line
-        else RowResult(
-            line, RowOutcome.UNCHANGED, suppression.address, "must not be mailed already"
-        )
+        else RowResult(line, RowOutcome.UNCHANGED, suppression.address, "was suppressed already")
         for line, suppression in rows
     ]
 

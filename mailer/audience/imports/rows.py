@@ -1,4 +1,4 @@
-"""Rows of a table of people, parsed without the I/O of reading the table.
+"""Parsing the rows of a table of people. Reading the file is done elsewhere.
 
 A header names each column. Common spellings of other programs are understood; staff map other
 headers by hand. ``decisions.py`` decides about each row.
@@ -74,7 +74,7 @@ ALIASES = {
 
 
 class RowSkipped(Exception):
-    """A row is readable but must not be imported. The message is the reason."""
+    """Raised for a readable row that must not be imported. The message is the reason."""
 
 
 def map_columns(
@@ -82,7 +82,7 @@ def map_columns(
     mapping: Mapping[str, str],
     aliases: Mapping[str, ImportColumn] = ALIASES,
 ) -> dict[int, ImportColumn]:
-    """Map each column's index to its content: by `mapping` (header -> column) first, then by
+    """Map each column's index to its content, first by `mapping` (header -> column), then by
     `aliases`. Other columns are ignored.
 
     Raises InputError if no column holds addresses, if `mapping` names an unknown header or content,
@@ -130,7 +130,8 @@ def map_columns(
 
 
 def normalise_header(head: str) -> str:
-    """Return a header's letters in lower case: spellings differ in case and signs only."""
+    """Return a header's letters in lower case, without other signs, so that spellings compare
+    equal."""
     return re.sub(r"[^a-z]", "", head.lower())
 
 
@@ -139,7 +140,7 @@ _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*(?=[;,|]|$)|([^;,|]*))(?:[;,|]|$)'
 
 def split_values(value: str) -> list[str]:
     """Split a field at semicolons, commas and bars. A value in double quotes may contain these
-    signs, as in Mailchimp's tags and in the result of :func:`join_values`."""
+    separators, as in Mailchimp's tags and in the result of :func:`join_values`."""
     if '"' not in value:
         return [part.strip() for part in re.split(r"[;,|]", value) if part.strip()]
     parts = (
@@ -160,7 +161,7 @@ def join_values(values: Sequence[str]) -> str:
 def assign_fields(
     fields: Sequence[str], columns: Mapping[int, ImportColumn]
 ) -> dict[ImportColumn, str]:
-    """Return a line's fields by their content. Fields beyond the line's end are left out."""
+    """Return a line's fields by their content. Fields that a short line lacks are left out."""
     return {
         column: fields[index].strip() for index, column in columns.items() if index < len(fields)
     }
@@ -174,9 +175,8 @@ def parse_row(
     tags: Sequence[str] | None = None,
     default_state: RowState = RowState.ACTIVE,
 ) -> ImportRow:
-    """Parse the row on a `line`. `tags` are given if the file has its own notation for them.
-    `default_state` is the state of people whose row states none. Raises InputError naming the
-    column."""
+    """Parse the row on a `line`. `tags` are passed in if the file has its own notation for tags.
+    `default_state` is the state if the row gives none. Raises InputError naming the column."""
     for value in fields.values():
         if "\n" in value and "@" in value:
             raise InputError("a field contains the lines after it", hint="is a quote left open?")
@@ -230,7 +230,7 @@ def _parse_word(
         return words(value.lower())
     except ValueError as error:
         raise InputError(
-            f"{value!r} is none of {', '.join(words)}",
+            f"{value!r} is not one of {', '.join(words)}",
             field=column.value,
             hint="if the column has another content, map its header to it or ignore the column",
             next_steps=[NextStep("map_column", content=ImportColumn.IGNORED.value)],

@@ -1,4 +1,4 @@
-"""Sign-ups and changes of address: they take effect only when the owner of the address confirms.
+"""Sign-ups and changes of address, which take effect only when the owner of the address confirms.
 
 ::
 
@@ -64,11 +64,12 @@ def request_confirmation(
 ) -> None:
     """Save a request until the owner of the address confirms it.
 
-    A mailbox gets mails within `limit` only. A request beyond the limit replaces the wishes of the
-    owner's open request, if there is one; the page for confirming shows them.
+    One mailbox gets at most as many mails as `limit` allows. A request beyond the limit causes no
+    mail, but updates the owner's open request, if there is one. The page for confirming shows the
+    updated request.
 
-    One statement counts and one writes, no matter whether the address is known, so that neither the
-    answer nor its time reveals that."""
+    One statement counts and one writes, whether or not the address is known. So neither the answer
+    nor its time reveals that."""
     confirmation = replace(
         confirmation, address=addresses.normalise_address(confirmation.address), asked_at=now
     )
@@ -119,14 +120,14 @@ def build_address_change(
     tx: Transaction, subscriber_id: int, address: str, language: str, source: str
 ) -> Confirmation:
     """Build a change of address for :func:`request_confirmation`. Raises InputError if the
-    subscriber has this address already. The caller can't find out whether another subscriber has
+    subscriber has this address already. The caller does not learn whether another subscriber has
     it."""
     subscriber = tx.subscribers.find_subscriber_by_id(subscriber_id)
     if subscriber is None:
         raise NotFound("there is no such subscriber")
     address = addresses.normalise_address(address)
     if address == subscriber.address:
-        raise InputError("it is the address that you have", field="address")
+        raise InputError("this is already your address", field="address")
     return Confirmation(
         id=0,
         kind=ConfirmationKind.NEW_ADDRESS,

@@ -1,7 +1,7 @@
 """Service mails: the mails that answer a sign-up or a change of address.
 
-A service mail of one kind is the same for all recipients except for its link. The worker decides
-which mail an address gets, after the request has been answered.
+Service mails of one kind differ only in their links. The worker decides which mail an address gets,
+after the web request has been answered.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,8 +17,8 @@ from mailer.model.transaction import Transaction
 @dataclass(frozen=True, slots=True)
 class ServiceMail:
     """A mail that answers a confirmation. `lists` are the lists that it mentions, by slug.
-    `ledger_list` is the list that the mail is recorded under, and that its unsubscribe link leaves.
-    `language` is the requested language; the mail is written in the nearest one with a
+    `ledger_list` is the list under which the mail is recorded, and which its unsubscribe link
+    leaves. `language` is the requested language; the mail is in the nearest language with a
     translation."""
 
     kind: ServiceMailKind
@@ -34,14 +34,14 @@ def choose_service_mail(
     tx: Transaction, lists: Sequence[MailingList], confirmation: Confirmation
 ) -> ServiceMail:
     """Choose the mail that the address gets now: an answer to its request, or a welcome once its
-    owner has confirmed. Lists that were removed since are left out."""
+    owner has confirmed. Lists that no longer exist are left out."""
     if confirmation.state is ConfirmationState.CONFIRMED:
         return _choose_welcome_mail(tx, lists, confirmation)
     if confirmation.state is not ConfirmationState.ASKED:
         return NO_SERVICE_MAIL
     kind = choose_service_mail_kind(tx, confirmation)
     if kind is ServiceMailKind.NEW_ADDRESS and lists:
-        # The mail is about no list, and is recorded under the oldest one.
+        # The mail is about no list, so it is recorded under the oldest list.
         return ServiceMail(
             kind,
             confirmation.language,
@@ -59,8 +59,8 @@ def choose_service_mail(
 def _choose_welcome_mail(
     tx: Transaction, lists: Sequence[MailingList], confirmation: Confirmation
 ) -> ServiceMail:
-    """Choose a welcome mail for the lists that the person joined by this confirmation and is still
-    on, if one of these lists welcomes its members."""
+    """Choose a welcome mail for the lists that the person joined by this confirmation and has not
+    left, if one of these lists welcomes its members."""
     subscriber = tx.subscribers.find_subscriber(confirmation.address)
     if (
         subscriber is None

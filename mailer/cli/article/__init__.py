@@ -1,4 +1,4 @@
-"""``mailer article``: pieces of content, one for each language.
+"""``mailer article``: the content of mails, each in one language.
 
 group.py       the group of commands, and the options that several take
 files.py       add

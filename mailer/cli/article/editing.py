@@ -42,7 +42,7 @@ def edit_article(
     dateline: Annotated[str | None, typer.Option(help="The dateline.")] = None,
     body: Annotated[Path | None, typer.Option(help="A Markdown file without front matter.")] = None,
     lead: Annotated[
-        bool | None, typer.Option("--lead/--no-lead", help="Put it first in digests, or not.")
+        bool | None, typer.Option("--lead/--no-lead", help="Ask digests to put it first, or not.")
     ] = None,
     *,
     by: ByOption = "",

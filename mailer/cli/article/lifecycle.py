@@ -34,7 +34,7 @@ def queue_article(
         queued = articles.queue_articles(tx, actor, slug, language or None, mailer.clock())
         translations = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
         states = ", ".join(dict.fromkeys(article.state for article in translations))
-        message = f"{len(queued)} queued" if queued else f"it is no draft, but {states}"
+        message = f"{len(queued)} queued" if queued else f"it is not a draft but {states}"
         out.print_record(queued, f"{slug}: {message}")
 
 

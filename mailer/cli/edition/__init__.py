@@ -1,4 +1,4 @@
-"""``mailer edition``: one mailing, from draft to sent.
+"""``mailer edition``: single mailings, from draft to sent.
 
 group.py        the group of commands, and its panels
 editing.py      new, edit, arrange, reorder

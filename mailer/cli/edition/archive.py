@@ -87,4 +87,4 @@ def _describe_publication(mailer: "Mailer", tx: "SqlTransaction", edition: Editi
         return f"{message}, and will be in the archive when it is resumed"
     if EDITION_TRANSITIONS[edition.state]:
         return f"{message}, and will be in the archive when it is sent"
-    return f"{message}, but no archive shows it, as it is {edition.state}"
+    return f"{message}, but no archive shows it, because it is {edition.state}"

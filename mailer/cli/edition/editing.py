@@ -30,24 +30,27 @@ def create_edition(
     list_slug: Annotated[str, typer.Option("--list", help="The list that gets it.")],
     story: Annotated[list[str], typer.Option(help="A story's slug; repeatable, in order.")],
     name: Annotated[str, typer.Option(help="The name that readers see.")],
-    template: Annotated[str, typer.Option(help="A folder of templates/email.")] = "press-release",
+    template: Annotated[
+        str, typer.Option(help="The template: a folder below templates/email.")
+    ] = "press-release",
     segment: Annotated[
         str, typer.Option(help="Only members in this segment; default: the whole list.")
     ] = "",
     subject: Annotated[
-        str, typer.Option(help="A template; default: that of the mail's template.")
+        str,
+        typer.Option(
+            help="The subject, as a template; default: the subject of the mail's template."
+        ),
     ] = "",
     language: Annotated[
         str,
-        typer.Option(
-            help="Fallback language for readers in whose language there is no translation."
-        ),
+        typer.Option(help="Fallback language for readers in languages without a translation."),
     ] = "",
     priority: Annotated[
         Priority, typer.Option(help="Priority among the editions being sent.")
     ] = Priority.URGENT,
     archive: Annotated[
-        ArchiveVisibility, typer.Option(help="Show it in its list's public archive, or not.")
+        ArchiveVisibility, typer.Option(help="Show it in the list's archive, or keep it private.")
     ] = ArchiveVisibility.PUBLIC,
     *,
     by: ByOption = "",
@@ -95,14 +98,17 @@ def edit_edition(
     number: EditionNumber,
     name: Annotated[str | None, typer.Option(help="The name that readers see.")] = None,
     subject: Annotated[
-        str | None, typer.Option(help="A template; empty: that of the mail's template.")
+        str | None,
+        typer.Option(help="The subject, as a template; empty: the subject of the mail's template."),
     ] = None,
     segment: Annotated[
         str | None, typer.Option(help="Only members in this segment; empty: the whole list.")
     ] = None,
     opening: Annotated[
         list[str] | None,
-        typer.Option(help="LANGUAGE=one to three sentences in Markdown; repeatable."),
+        typer.Option(
+            help="LANGUAGE=TEXT, the opening: one to three sentences in Markdown; repeatable."
+        ),
     ] = None,
     in_doubt: Annotated[
         InDoubtPolicy | None, typer.Option(help="What happens to deliveries in doubt.")
@@ -150,7 +156,7 @@ def arrange_stories(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Replace the stories of an edition by these, in this order. An approval becomes void.
+    """Replace an edition's stories with these, in this order. An approval becomes void.
 
     Example: mailer edition arrange 3 open-day new-report"""
     out = Output(json)
@@ -173,7 +179,7 @@ def move_stories_first(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Move stories to the top; the others follow as they were. An approval becomes void.
+    """Move stories to the top; the others keep their order. An approval becomes void.
 
     Example: mailer edition reorder 3 new-report"""
     out = Output(json)

@@ -10,7 +10,8 @@ from mailer.model.deliveries import DeliveryReport, DeliveryState
 
 @app.command("report", rich_help_panel=LOOKING)
 def show_report(number: EditionNumber, json: JsonOption = False) -> None:
-    """Show how many deliveries are in each state, and how many people were left out, and why.
+    """Show how many deliveries are in each state, and how many people were left out for which
+    reason.
 
     Example: mailer edition report 3 --json"""
     with open_for_reading() as (_, tx):

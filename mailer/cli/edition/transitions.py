@@ -90,7 +90,7 @@ def schedule_edition(
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     send_time: Annotated[
         SendTimeBasis,
-        typer.Option(help="By the clock of that zone, or by each reader's own."),
+        typer.Option(help="Use the clock of that zone, or each reader's own."),
     ] = SendTimeBasis.OFFICE,
     *,
     by: ByOption = "",
@@ -114,7 +114,7 @@ def schedule_edition(
             appointment,
             mailer.clock(),
         )
-        message = f"edition {number} ({edition.state}) is to be sent {wall_time:%a %d %b %Y %H:%M}"
+        message = f"edition {number} ({edition.state}) will be sent {wall_time:%a %d %b %Y %H:%M}"
         out.print_record(edition, f"{message} {zone_name}, {format_moment(appointment.moment)}")
 
 
@@ -140,7 +140,7 @@ def clear_send_time(
             None,
             mailer.clock(),
         )
-        out.print_record(edition, f"edition {number} ({edition.state}) has no time to be sent")
+        out.print_record(edition, f"edition {number} ({edition.state}) has no send time")
 
 
 @app.command("reopen", rich_help_panel=SENDING)
@@ -211,7 +211,7 @@ def resume_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Resume a paused edition; then `mailer send` it.
+    """Resume a paused edition. `mailer send` or the worker continues it.
 
     Example: mailer edition resume 3"""
     out = Output(json)
@@ -253,19 +253,21 @@ def retry_deliveries(
     number: EditionNumber,
     failed: Annotated[
         bool,
-        typer.Option("--failed", help="The deliveries that the relay refused or that expired."),
+        typer.Option(
+            "--failed", help="Retry the deliveries that the relay refused or that expired."
+        ),
     ] = False,
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue failed deliveries again; then `mailer send` the edition.
+    """Queue failed deliveries again. `mailer send` or the worker sends them.
 
     Example: mailer edition retry 3 --failed"""
     if not failed:
         raise UsageError(
-            "give --failed, to say which deliveries",
+            "say which deliveries to retry: give --failed",
             hint="for deliveries in doubt, use `mailer delivery in-doubt resend`",
         )
     out = Output(json)

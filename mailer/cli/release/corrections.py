@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def correct_release(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="The corrected files; or the slug, if they were added already."),
+        typer.Argument(help="The corrected files, or the slug if they have been added already."),
     ],
     changed: Annotated[
         list[str],
@@ -103,18 +103,18 @@ def kill_release(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Kill a release permanently. This takes two people: one requests it, another confirms it.
+    """Kill a release permanently. One person requests the kill, and another confirms it.
 
-    The request (--why) pauses what is being sent. The confirmation removes the story from every
-    edition not yet sent, closes its page and its archive entries, stops queued deliveries, and asks
-    its recipients not to use it.
+    The request (--why) pauses the editions that are being sent. The confirmation removes the story
+    from every edition not yet sent, closes the story's page and its archive entries, stops queued
+    deliveries, and asks recipients not to use the story.
 
     Example: mailer release kill open-day --why "It is not true." --by Ana
     mailer release kill open-day --confirm --by Ben"""
     if [bool(why), confirm, take_back].count(True) != 1:
         raise UsageError(
             "give exactly one of --why, --confirm and --take-back",
-            hint="one person requests the kill by --why, another confirms it by --confirm",
+            hint="one person requests the kill with --why, another confirms it with --confirm",
         )
     out = Output(json or progress is ProgressStyle.LINES)
     actor = resolve_actor(by)
@@ -196,7 +196,7 @@ def _confirm_sending(is_confirmed: bool, count: int) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            "there is no terminal to ask for confirmation on",
+            "this command asks for confirmation, which needs a terminal",
             hint="check it with --dry-run, then give --yes",
         )
     if not typer.confirm(f"Send to {count} now?", err=True):

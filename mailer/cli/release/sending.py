@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @app.command("send")
 def send_release(
     paths: Annotated[
-        list[Path], typer.Argument(help="The release's files, one for each language; or its slug.")
+        list[Path], typer.Argument(help="The release's files, one for each language, or its slug.")
     ],
     list_slug: Annotated[str, typer.Option("--to", help="The list of media contacts.")],
     segment: Annotated[
@@ -39,9 +39,7 @@ def send_release(
     ] = "",
     language: Annotated[
         str,
-        typer.Option(
-            help="Fallback language for readers in whose language there is no translation."
-        ),
+        typer.Option(help="Fallback language for readers in languages without a translation."),
     ] = "",
     create_topics: Annotated[
         bool, typer.Option("--create-topics", help="Add topics that do not exist yet.")
@@ -66,7 +64,7 @@ def send_release(
     def read_request(
         mailer: "Mailer", tx: "SqlTransaction"
     ) -> tuple[list[Article], dict[str, Any]]:
-        """Import the story, and return it with the arguments of the release's verbs."""
+        """Import the story, and return it with the other arguments for `releases`."""
         story_articles = import_story(mailer, tx, paths, actor, create_topics=create_topics)
         return story_articles, {
             "slug": story_articles[0].slug,
@@ -108,7 +106,7 @@ def _confirm_sending(release_plan: "ReleaseEditions") -> None:
     recipient_count = release_plan.reaches[first_edition.id].planned
     if not sys.stdin.isatty():
         raise UsageError(
-            "there is no terminal to ask for confirmation on",
+            "this command asks for confirmation, which needs a terminal",
             hint="check it with --dry-run, then give --yes",
         )
     if not typer.confirm(f"Send to {recipient_count} now?", err=True):

@@ -1,4 +1,4 @@
-"""Showing what became of a release."""
+"""Showing the state of a release and its recipients."""
 
 from mailer import editions, releases
 from mailer.cli.options import JsonOption, StorySlug
@@ -76,7 +76,7 @@ def show_release(slug: StorySlug, json: JsonOption = False) -> None:
 
 
 def _format_start(edition: Edition) -> str:
-    """Format when the edition started, or when the worker is to start it."""
+    """Format the time when the edition started, or when the worker will start it."""
     if edition.planned_at or not edition.appointment:
         return format_moment(edition.planned_at) if edition.planned_at else "-"
     return (
@@ -85,8 +85,8 @@ def _format_start(edition: Edition) -> str:
 
 
 def _count_sent(report: DeliveryReport) -> tuple[str | int, str | int]:
-    """Return how many people have the edition, and how many are to get it, which is only known once
-    it has started."""
+    """Return how many people have the edition and how many will get it. The second number is known
+    only once the edition has started."""
     if report.edition.planned_at is None:
         return "-", "-"
     return report.states.get(DeliveryState.SENT, 0), report.total
@@ -94,7 +94,7 @@ def _count_sent(report: DeliveryReport) -> tuple[str | int, str | int]:
 
 @app.command("follow-up")
 def list_follow_ups(slug: StorySlug, json: JsonOption = False) -> None:
-    """List the contacts to ask about a release: its recipients who may be asked afterwards.
+    """List the recipients of a release who may be asked about it afterwards.
 
     Example: mailer release follow-up open-day"""
     with open_for_reading() as (_, tx):

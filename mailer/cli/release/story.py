@@ -1,4 +1,4 @@
-"""The articles of a release, as its commands name and show them."""
+"""Reading and showing the articles of a release."""
 
 import re
 from pathlib import Path
@@ -77,7 +77,7 @@ def format_heading(story: list[Article], name: str = "") -> str:
 
 
 def describe_reach(plan: DeliveryPlan) -> str:
-    """Describe how many contacts get an edition, and how many do not, and why."""
+    """Describe how many contacts get an edition, how many do not, and why."""
     noun = "contact" if plan.planned == 1 else "contacts"
     exclusions = ", ".join(f"{count} {reason}" for reason, count in plan.excluded.items())
     return (
@@ -86,7 +86,8 @@ def describe_reach(plan: DeliveryPlan) -> str:
 
 
 def parse_by_language(option_texts: list[str], option: str) -> dict[str, str]:
-    """Parse texts such as ``fr=Dix villes`` by language; a text without a language is under "".
+    """Parse texts such as ``fr=Dix villes`` into a dictionary by language. The key of a text
+    without a language is "".
 
     Raises UsageError."""
     texts_by_language: dict[str, str] = {}

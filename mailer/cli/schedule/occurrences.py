@@ -1,4 +1,5 @@
-"""Moving, skipping and sending early single occurrences of a digest; its rule stays."""
+"""Changing single occurrences of a digest (moving, skipping, sending early), without changing the
+rule."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -27,7 +28,7 @@ from mailer.store import SqlTransaction
 When = Annotated[
     str,
     typer.Argument(
-        help="The occurrence's date by the rule; add the time if there are several that day: "
+        help="The occurrence's original date; add the time if there are several that day: "
         "2026-12-18, '2026-12-18 09:00'."
     ),
 ]
@@ -47,7 +48,7 @@ def move_occurrence(
 ) -> None:
     """Move an occurrence to another time in its zone, even if it was skipped or is on hold.
 
-    Its edition moves along, and keeps its approval.
+    If its edition exists already, it moves too and keeps its approval.
 
     Example: mailer schedule move weekly 2026-12-25 --to '2026-12-24 12:00'"""
     wall_time = parse_local_time(new_time, "--to")
@@ -73,7 +74,7 @@ def skip_occurrence(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Skip an occurrence. Its edition is cancelled, and the next edition may have its stories.
+    """Skip an occurrence. Its edition is cancelled, and its stories are free for the next edition.
 
     Example: mailer schedule skip weekly 2026-12-25 --reason 'the office is closed'"""
     _change_occurrence(
@@ -97,7 +98,7 @@ def restore_occurrence(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Undo moving or skipping an occurrence: it is due at its original time again.
+    """Undo moving or skipping an occurrence, so that it is due at its original time again.
 
     Example: mailer schedule restore weekly 2026-12-25"""
     _change_occurrence(

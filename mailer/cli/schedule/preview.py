@@ -66,7 +66,7 @@ def print_occurrences(
 
 
 def describe_outcome(planned: PlannedOccurrence, policy: DigestPolicy) -> str:
-    """Describe what was made of an occurrence, or when it will be assembled, approved and sent, by
+    """Describe the outcome of an occurrence, or when it will be assembled, approved and sent, by
     the clocks of its zone."""
     saved_occurrence = planned.saved
     if planned.occurrence.skipped:

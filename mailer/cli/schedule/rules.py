@@ -36,7 +36,7 @@ def add_schedule(
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     cutoff: Annotated[
         str,
-        typer.Option(help="How long before the send time the edition is assembled: 90m, 2h, 1d."),
+        typer.Option(help="Assemble the edition this long before the send time: 90m, 2h, 1d."),
     ] = "1h",
     holidays: Annotated[
         str, typer.Option(help="Observe the public holidays of a country or region: GB, GB-SCT.")
@@ -162,7 +162,7 @@ def remove_schedule(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Remove a schedule. Editions that were made by it stay.
+    """Remove a schedule. Its existing editions stay.
 
     Example: mailer schedule remove 2"""
     out = Output(json)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from mailer.store import SqlTransaction
 
 BATCH_SIZE = 2000
-"""Members of one transaction."""
+"""Members that are changed in one transaction."""
 SAMPLE_SIZE = 10
-"""Changed and skipped members that are shown."""
+"""Maximum number of changed members, and of skipped ones, that are shown."""
 
 
 @app.command("change", rich_help_panel=MANY_PEOPLE)
@@ -42,7 +42,7 @@ def change_members(
     ] = None,
     language: Annotated[
         str | None,
-        typer.Option(help="The language of this list's mails; empty: each member's own."),
+        typer.Option(help="The language of this list's mails to them; empty: each member's own."),
     ] = None,
     frequency: Annotated[Frequency | None, typer.Option(help="How often they get mails.")] = None,
     unsubscribe: Annotated[
@@ -54,11 +54,11 @@ def change_members(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Change many members of a list at once, two thousand in each transaction.
+    """Change many members of a list at once.
 
-    A member who follows all topics still does after one is added, and follows all others after one
-    is removed. No member is left without topics: no choice means all topics. Changes of what
-    members get are logged.
+    A member who follows all topics still follows all when one is added, and follows all the others
+    when one is removed. A change that would leave a member without topics is skipped, because no
+    choice means all topics. Changes to what members get are logged.
 
     Example: mailer subscriber change --list news --where 'country = GB' --add-topic health \
 --dry-run"""

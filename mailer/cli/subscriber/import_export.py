@@ -34,7 +34,10 @@ def import_subscribers(
     file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
     list_slug: Annotated[str, typer.Option("--list", help="The list to add them to.")],
     source: Annotated[
-        str, typer.Option(help="Where these people agreed, or how you know them.  [required]")
+        str,
+        typer.Option(
+            help="Where these people agreed to get mail, or how you know them.  [required]"
+        ),
     ] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.  [required]")
@@ -55,11 +58,11 @@ def import_subscribers(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Import people from a file onto a list, a thousand rows in each transaction.
+    """Add people from a file to a list, a thousand rows in each transaction.
 
-    People who are stored already are updated if the file says more. People who left or must not be
-    mailed are not added again. People marked as unsubscribed in the file are stored as such, and
-    suppressed addresses are never mailed. Source and basis go into the log of consent. Refused rows
+    Existing subscribers are updated with the fields that the file has. People who left or must not
+    be mailed are not added again. People with the state unsubscribed or suppressed in the file are
+    stored in that state, and get no mail. Source and basis go into the log of consent. Refused rows
     are listed by line (exit code 4). The state of people in a Mailchimp file follows from its name:
     subscribed_, unsubscribed_, cleaned_.
 
@@ -122,7 +125,10 @@ def import_subscribers(
 def export_subscribers(
     file: Annotated[Path | None, typer.Argument(help="The file to write; default: stdout.")] = None,
     list_slug: Annotated[
-        str, typer.Option("--list", help="Only this list, with topics and people who left.")
+        str,
+        typer.Option(
+            "--list", help="Only people on this list and people who left it, with their topics."
+        ),
     ] = "",
 ) -> None:
     """Export people as CSV that `mailer subscriber import` reads.

@@ -1,4 +1,4 @@
-"""Unsubscribing people, and pausing and resuming what they get."""
+"""Unsubscribing people, and pausing and resuming their mail."""
 
 import sys
 from datetime import timedelta
@@ -17,7 +17,7 @@ from mailer.cli.transactions import open_for_writing
 from mailer.errors import InputError
 
 MAX_MESSAGE_BYTES = 1 << 20
-"""Bytes of a message that are read: its subject is among the first."""
+"""Bytes of a message that are read. The subject is near the beginning."""
 
 OnlyListOption = Annotated[
     str, typer.Option("--list", help="Only this list; default: all of their lists.")
@@ -44,7 +44,7 @@ def unsubscribe_member(
         membership = subscribers.unsubscribe_person(
             tx, actor, subscriber, mailing_list, mailer.clock()
         )
-        out.print_record(membership, f"{subscriber.address} is off {mailing_list.slug!r}")
+        out.print_record(membership, f"{subscriber.address} is no longer on {mailing_list.slug!r}")
 
 
 @app.command("unsubscribe-mail", rich_help_panel=ONE_PERSON)
@@ -54,7 +54,7 @@ def unsubscribe_by_mail(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Read a message to sender.unsubscribe_address, and unsubscribe its sender.
+    """Read a message to sender.unsubscribe_address, and unsubscribe the person.
 
     A token in the subject identifies the person and the list. A mail server can pipe messages to
     this command, by a line such as this in /etc/aliases: leave: "|mailer --config FILE subscriber
@@ -70,7 +70,9 @@ def unsubscribe_by_mail(
         )
         masked_address = addresses.mask_address(subscriber.address) if subscriber else ""
         slug = mailing_list.slug if mailing_list else ""
-        summary = f"{masked_address} is off {slug!r}" + (" already" if was_unsubscribed else "")
+        summary = f"{masked_address} is no longer on {slug!r}" + (
+            " already" if was_unsubscribed else ""
+        )
         if not masked_address or not slug:
             summary = "the subscriber no longer exists" if slug else "there is no such list"
         out.print_record(
@@ -80,7 +82,7 @@ def unsubscribe_by_mail(
 
 def _read_message(file: Path | None) -> bytes:
     """Read the beginning of a message. A piped message is read to its end, because a mail server
-    takes an early end of reading for an error."""
+    reports an error if the reader stops early."""
     try:
         if file is not None:
             with file.open("rb") as raw:

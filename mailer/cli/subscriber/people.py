@@ -28,13 +28,17 @@ def add_subscriber(
     country: Annotated[str, typer.Option(help="The two-letter country code, such as GB.")] = "",
     time_zone: Annotated[str, typer.Option(help="An IANA time zone, such as Europe/London.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="A tag for staff; repeatable.")] = None,
-    source: Annotated[str, typer.Option(help="Where they agreed to get mail, for the log.")] = "",
+    source: Annotated[
+        str, typer.Option(help="Where they agreed to get mail, for the log of consent.")
+    ] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
     ] = "consent",
     rejoin: Annotated[
         bool,
-        typer.Option("--rejoin", help="Add them although they left, because they asked to rejoin."),
+        typer.Option(
+            "--rejoin", help="Add them even if they had left, because they asked to rejoin."
+        ),
     ] = False,
     *,
     by: ByOption = "",
@@ -168,7 +172,8 @@ def edit_subscriber(
         str | None, typer.Option(help="An IANA time zone, such as Europe/London.")
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option(help="A tag; replaces all earlier tags; repeatable.")
+        list[str] | None,
+        typer.Option(help="A tag for staff; all earlier tags are replaced; repeatable."),
     ] = None,
     *,
     by: ByOption = "",

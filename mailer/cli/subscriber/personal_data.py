@@ -23,9 +23,9 @@ _OPEN_STATES = (ConfirmationState.ASKED, ConfirmationState.MAILED)
 
 @app.command("history", rich_help_panel=STORED_DATA)
 def show_history(address: Address, json: JsonOption = False) -> None:
-    """Show the log of consent of an address: who agreed to what, when, where, on which basis.
+    """Show an address's log of consent: who agreed to what, when, where and on which basis.
 
-    It works after an erasure too: the remaining entries are found by the address's hash.
+    This works even after an erasure: the remaining entries are found by the address's hash.
 
     Example: mailer subscriber history ana@example.org"""
     out = Output(json)
@@ -101,7 +101,7 @@ def _format_entry(entry: ConsentEntry) -> dict[str, Any]:
 
 
 def _shorten_hash(wording: Wording | None) -> str:
-    """Return as much of a wording's hash as distinguishes it from others."""
+    """Return the beginning of a wording's hash, long enough to tell wordings apart."""
     return wording.key[:12] if wording else ""
 
 
@@ -140,8 +140,8 @@ def merge_subscribers(
 ) -> None:
     """Merge two subscribers into one person.
 
-    Links in mails to the unused address lead to the address that stays. On a list that both are
-    on, the latest event counts.
+    Links in mails to the unused address lead to the address that stays. If both were on the same
+    list, the latest event counts.
 
     Example: mailer subscriber merge ana@old.example ana@example.org"""
     out = Output(json)
@@ -225,7 +225,7 @@ def erase_subscriber(
 ) -> None:
     """Erase everything that is stored about an address and its owner's earlier addresses.
 
-    A keyed hash of each address stays, and stops mail to it.
+    A keyed hash of each address stays, so that it is never mailed again.
 
     Example: mailer subscriber erase ana@example.org"""
     out = Output(json)

@@ -1,8 +1,8 @@
 """Read files that other programs export (listmonk, Mailchimp, Mailman) as rows.
 
 Nothing is guessed: a row with an unknown state is refused, and columns and values that can't be
-used are counted by name. If neither the file nor its name gives its people's state, the importer
-must.
+used are counted by name. If neither the file nor its name gives the state of its people, the person
+who imports it must give the state.
 
 export_format.py  the code that the formats share
 listmonk.py       listmonk's file of subscribers

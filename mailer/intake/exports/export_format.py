@@ -17,8 +17,8 @@ from mailer.model.subscribers import Person
 class ExportFormat:
     """The base of all formats.
 
-    `own_heads` are columns that only this program writes, by the letters of their names;
-    `ignored_heads` are those that only this program has a use for."""
+    `own_heads` are the columns that only this program writes, given by the letters of their names.
+    `ignored_heads` are columns that only this program can use."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class ExportFormat:
     ) -> None:
         """Use `value` for `column` if it is valid there and the column is empty.
 
-        An invalid value is counted as passed over."""
+        An invalid value is ignored and counted."""
         if value and not values.get(column):
             if _fits_column(column, value):
                 values[column] = value

@@ -6,7 +6,7 @@ addresses.py  web addresses, in one spelling
 guard.py      look up a name, check its addresses, connect to a checked one
 deadline.py   one deadline for all steps of a fetch
 fields.py     header fields of responses
-bodies.py     a body within its maximum size, packed or not
+bodies.py     a body within its maximum size, compressed or not
 chain.py      fetch an address along its redirects
 """
 

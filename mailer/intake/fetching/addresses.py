@@ -1,8 +1,8 @@
 """Parse web addresses, and accept them in one spelling only.
 
-Attackers bypass a guard with a host that one program reads as a name and another as a number:
+Attackers bypass checks with a host that one program reads as a name and another as a number:
 ``127.1``, ``0x7f000001``, ``127。0。0。1``, a backslash, a user name before an @. Only plain
-spellings pass.
+spellings are accepted.
 """
 
 import re
@@ -41,14 +41,14 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _QUAD = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _UNESCAPED = "!$%&'()*+,-./:;=?@[]_~"
-"""Characters beside letters and digits that a path and a query may hold unescaped (RFC 3986 §3.3).
-Brackets are among them, as many sites write them."""
+"""Characters, apart from letters and digits, that a path and a query may hold unescaped (RFC 3986
+§3.3). Brackets are among them, as many sites write them."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebAddress:
     """A checked address. `host` is an ASCII name in lower case or an IP address without brackets;
-    `target` is path and query as they go over the wire."""
+    `target` is the path and query in the form that is sent."""
 
     scheme: str
     host: str
@@ -67,7 +67,7 @@ class WebAddress:
 
 
 def parse_address(url: str) -> WebAddress:
-    """Parse `url` into the one accepted spelling, without its fragment.
+    """Parse `url` into the single accepted spelling, without its fragment.
 
     Raises a permanent FetchError for any other address. The error shows no password."""
     try:
@@ -105,7 +105,7 @@ def _parse_parts(url: str) -> WebAddress:
     if len(url) > LONGEST:
         raise _create_error(f"the address is longer than {LONGEST:,} characters")
     if holds_control(url) or "\\" in url:
-        raise _create_error("the address holds a character that no web address has")
+        raise _create_error("the address holds a character that is not allowed in web addresses")
     parts = _PARTS.fullmatch(url)
     if parts is None:
         raise _create_error(
@@ -113,7 +113,7 @@ def _parse_parts(url: str) -> WebAddress:
         )
     if "@" in parts[2]:
         raise _create_error(
-            "the address holds a user name or a password", "use an address that anybody may open"
+            "the address holds a user name or a password", "use an address that anyone may open"
         )
     authority = _AUTHORITY.fullmatch(parts[2])
     if authority is None:
@@ -154,8 +154,8 @@ def _normalise_host_name(text: str) -> str:
     name = name.removesuffix(".")
     labels = name.split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        # inet_aton and browsers take such hosts for IPv4 (WHATWG URL, "ends in a number"), while
-        # other programs take some spellings for names.
+        # inet_aton and browsers read such hosts as IPv4 (WHATWG URL, "ends in a number"), while
+        # other programs read some of the spellings as names.
         if not _QUAD.fullmatch(text) or parse_ip(text) is None:
             raise _create_error(
                 "the address's host looks like a number but is not a plain IPv4 address"
@@ -165,7 +165,7 @@ def _normalise_host_name(text: str) -> str:
         raise _create_error("the address's host can't be looked up")
     if len(labels) == 1 or any(f".{name}".endswith(f".{inner}") for inner in INNER_NAMES):
         raise _create_error(
-            "the address's host is a name inside a network", "use an address that anybody may open"
+            "the address's host is a name inside a network", "use an address that anyone may open"
         )
     return name
 

@@ -1,8 +1,8 @@
-"""Read a response's body within a maximum size, packed or not.
+"""Read a response's body within a maximum size, compressed or not.
 
-Requests accept one coding, gzip, and zlib unpacks it here with a limit on its output: a library
-that unpacks each piece whole makes 64 MB of 64 KB before any check, and the square of that if a
-body is packed twice.
+Requests accept one coding, gzip, and zlib unpacks it here with a limit on its output. A library
+that unpacks each piece whole would make 64 MB of 64 KB before any check, and the square of that if
+a body is compressed twice.
 """
 
 import zlib
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from mailer.errors import FetchError
 
 MAX_PIECES = 20_000
-"""Maximum number of pieces of a body. Each costs 16 µs, however small; real servers send kilobytes
-in one."""
+"""Maximum number of pieces of a body. Each piece costs 16 µs, however small it is; real servers
+send kilobytes in one piece."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 _PACKED = {"gzip", "x-gzip"}
@@ -22,9 +22,9 @@ _PLAIN = {"", "identity"}
 def read_body(pieces: Iterable[bytes], coding: str, max_size: int) -> bytes:
     """Join `pieces` to a body, unpacked by `coding` (RFC 9110 §8.4.1).
 
-    Raises FetchError as soon as the body exceeds `max_size` bytes or its pieces are too many, for a
-    coding that was not requested, and if a packed body is broken, ends early or goes on after its
-    end. `pieces` are read no further than that."""
+    Raises FetchError as soon as the body exceeds `max_size` bytes or has too many pieces. Also
+    raises it for a coding that was not requested, and if a compressed body is broken, ends early or
+    continues after its end. `pieces` are not read further then."""
     if coding not in _PACKED | _PLAIN:
         raise FetchError(
             f"the content is packed as {coding[:40]!r}, which was not requested", is_permanent=True

@@ -1,8 +1,8 @@
 """Fetch an address: follow its redirects, and return the content at their end.
 
-httpcore speaks HTTP. httpx, which builds on it, would have to be told to read no proxy, .netrc or
-certificate path from the environment, store no cookies, follow no redirects and unpack no bodies;
-httpcore does none of that.
+httpcore speaks HTTP. httpx, which builds on httpcore, is not used: it would have to be configured
+not to read proxies, .netrc or certificate paths from the environment, store cookies, follow
+redirects or unpack bodies. httpcore does none of that.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from mailer.intake.fetching.guard import PUBLIC_GUARD, FetchGuard, GuardedBacken
 _PERMANENT_REDIRECTS = {301, 308}
 _REDIRECTS = _PERMANENT_REDIRECTS | {302, 303, 307}
 _TEMPORARY_REFUSALS = {408, 421, 425, 429}
-"""Refusals (4xx) that are temporary by their definition."""
+"""Refusals (4xx) that are temporary by definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class FetchResult:
 
     `url` is the address at the end of the redirects. `status` is 200 with content, or 304 if the
     content that was fetched before is unchanged. `charset` is one that Python can decode, or "".
-    `validators` go into the next request. `permanent_url` is the address to use from now on: the
-    target of the last of an unbroken run of permanent redirects from the start, or ""."""
+    `validators` go into the next request. `permanent_url` is the address to use from now on, or "":
+    if the first redirects are permanent, it is the target of the last of these."""
 
     url: str
     status: int
@@ -73,11 +73,11 @@ def fetch_url(
 ) -> FetchResult:
     """Fetch the content at `url`.
 
-    `previous_validators` are those of the content fetched before; if it is unchanged, the result is
-    a 304 without content. `accept` is the Accept field, `agent` the User-Agent field.
+    `previous_validators` belong to the content fetched before. If that content is unchanged, the
+    result is a 304 without content. `accept` is the Accept field, `agent` the User-Agent field.
 
-    Only public networks are reached, and redirects from https to http are refused: beyond them,
-    anybody on the network path could choose the target.
+    Only public networks are reached. Redirects from https to http are refused, since anyone on the
+    network path could then choose the next target.
 
     Raises FetchError for every failure of the address, its site or the connection."""
     first_address = parse_address(url)
@@ -88,7 +88,7 @@ def fetch_url(
         "Accept-Encoding": "gzip",
         "Connection": "close",
     }
-    # Validators are sent along all redirects, as feed readers do: targets can change daily.
+    # Validators are sent along all redirects, as feed readers do, since targets can change daily.
     fields |= previous_validators.to_request_fields() if previous_validators else {}
     address, seen_addresses, is_permanent, permanent_url = first_address, {first_address}, True, ""
     while True:

@@ -17,7 +17,7 @@ _VALIDATOR_PATTERN = re.compile(r"[\x20-\x7e]{0,500}")
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """Validators (RFC 9110 §8.8), as the server sent them: they tell whether content changed."""
+    """Validators (RFC 9110 §8.8) from the server, which show whether content has changed."""
 
     etag: str = ""
     last_modified: str = ""
@@ -25,7 +25,8 @@ class Validators:
     def to_request_fields(self) -> dict[str, str]:
         """Return the fields of a conditional request (RFC 9110 §13.1).
 
-        A stored validator that no field may hold is left out: at worst the content is resent."""
+        A stored validator that is not valid in a field is left out; at worst, the content is sent
+        again."""
         request_fields = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {
             name: value
@@ -55,8 +56,8 @@ class ResponseFields:
         return int(value) if re.fullmatch("[0-9]{1,20}", value) else None
 
     def get_media_type(self) -> tuple[str, str]:
-        """Return (media_type, charset), in lower case. Each is "" if it is missing; the charset
-        also if it is not trusted."""
+        """Return (media_type, charset), in lower case. A missing part is "", as is a charset that
+        is not trusted."""
         value = self.get_value("content-type")
         if not re.match(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+\s*(?:;|$)", value, re.ASCII):
             return "", ""

@@ -1,9 +1,9 @@
 """Guard fetches: look up a name once, check all its addresses, and connect to a checked address.
 
-A check apart from the connection is worthless: a name's owner can answer the check's look-up with
-a public address, and the connection's look-up a moment later with an inner one (DNS rebinding). So
-both happen here, below HTTP, where every hop of every fetch passes. TLS and the Host field still
-use the name: httpcore takes it from the address of the request.
+A check that is separate from the connection is worthless: the owner of a name can answer the
+look-up for the check with a public address, and the look-up for the connection with an internal one
+a moment later (DNS rebinding). So both happen here, below HTTP, for every hop of every fetch. TLS
+and the Host field still use the name, which httpcore takes from the address of the request.
 """
 
 import socket
@@ -32,10 +32,11 @@ MAX_ADDRESSES_TRIED = 4
 
 MAX_HEAD_BYTES = 300_000
 """Maximum bytes of the heads of all responses of one fetch; h11 accepts 100 KB for each. Interim
-responses (1xx) cost 0.7 µs a byte to read and can go on for ever."""
+responses (1xx) cost 0.7 µs a byte to read and can be endless."""
 
 HostLookUp = Callable[[str, int], Iterable[str]]
-"""A name and a port -> the IP addresses of that name. Raises OSError if there are none."""
+"""A function from a name and a port to the IP addresses of that name. Raises OSError if there are
+none."""
 
 
 def look_up_host(name: str, port: int) -> list[str]:
@@ -49,9 +50,9 @@ class FetchGuard:
     """The rules for the targets of fetches. The default allows only the public internet.
 
     `is_allowed` decides whether an address may be reached, `look_up` resolves names, and `ports`
-    are the allowed ports. They are parameters only for tests, whose servers are on loopback; no
-    setting and no environment variable changes them. `tls` checks certificates; the default trusts
-    the machine's certificate authorities."""
+    are the allowed ports. These three are parameters only for tests, whose servers are on loopback;
+    settings and environment variables cannot change them. `tls` checks certificates; the default
+    trusts the machine's certificate authorities."""
 
     is_allowed: Callable[[IPAddress], bool] = is_public
     look_up: HostLookUp = look_up_host
@@ -61,8 +62,8 @@ class FetchGuard:
     def check_host(self, host: str, port: int, deadline: Deadline) -> list[IPAddress]:
         """Return the addresses of `host`, from one look-up.
 
-        Raises FetchError if there are none, or if any of them is not public (a mix of public and
-        inner addresses is an attack), if the port is not allowed, or if `deadline` passes."""
+        Raises FetchError if there are none, if any of them is not public (a mix of public and
+        internal addresses is an attack), if the port is not allowed, or if `deadline` passes."""
         self._check_port(port)
         literal = parse_ip(host)
         addresses = [literal] if literal else _look_up_addresses(self.look_up, host, port, deadline)
@@ -88,17 +89,17 @@ class FetchGuard:
 
     def _check_public(self, addresses: Iterable[IPAddress]) -> None:
         if not all(self.is_allowed(address) for address in addresses):
-            # The error does not name the IP address: people who may add feeds need not learn about
-            # the network.
+            # The error does not name the IP address, so that people who add feeds do not learn
+            # about the network.
             raise FetchError(
                 "the address leads into a network that is not public",
-                hint="use an address that anybody may open",
+                hint="use an address that anyone may open",
                 is_permanent=True,
             )
 
     def connect_to_host(self, host: str, port: int, deadline: Deadline) -> NetworkStream:
-        """Connect to a checked address of `host`. Raises FetchError, as :meth:`check_host` does,
-        and if no address accepts the connection."""
+        """Connect to a checked address of `host`. Raises FetchError as :meth:`check_host` does, and
+        also if no address accepts the connection."""
         addresses = self.check_host(host, port, deadline)[:MAX_ADDRESSES_TRIED]
         for number, address in enumerate(addresses):
             timeout = deadline.get_remaining_seconds() / (len(addresses) - number)
@@ -154,8 +155,8 @@ class GuardedBackend(NetworkBackend):
 
 
 class _MeteredStream(NetworkStream):
-    """A connection whose every step ends by the fetch's deadline. With a time-out for each step, a
-    server could send a byte a second without end."""
+    """A connection on which every step ends by the fetch's deadline. If each step had its own
+    time-out, a server could send a byte a second forever."""
 
     def __init__(self, stream: NetworkStream, backend: GuardedBackend) -> None:
         self._stream = stream
@@ -193,8 +194,9 @@ class _MeteredStream(NetworkStream):
 
 
 _LOOK_UP_SLOTS = BoundedSemaphore(16)
-"""Maximum number of look-ups at one time. A look-up that hangs keeps its thread until the system
-gives up (getaddrinfo can't be stopped), so without a limit such names would use up all threads."""
+"""Maximum number of look-ups at the same time. A look-up that hangs blocks its thread until the
+system gives up (getaddrinfo can't be stopped), so without a limit such names could block all
+threads."""
 
 
 def _look_up_addresses(

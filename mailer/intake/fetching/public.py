@@ -1,10 +1,11 @@
 """Decide which IP addresses are public, by IANA's registries of special-purpose addresses.
 
 The check is stricter than :attr:`ipaddress.IPv4Address.is_global`: addresses that contain another
-address (NAT64, 6to4, Teredo, mapped …) are always refused, as other machines would unpack them.
+address (NAT64, 6to4, Teredo, mapped …) are always refused, as other machines would translate them
+to that address.
 
-No list can know that an office uses public addresses inside its network; its firewall must protect
-those.
+If an office uses public addresses inside its network, this list cannot know that; a firewall must
+protect them.
 """
 
 from ipaddress import IPv4Address, IPv6Address, ip_network
@@ -18,7 +19,7 @@ SPECIAL_BLOCKS = tuple(
         "10.0.0.0/8",  # private (RFC 1918)
         "100.64.0.0/10",  # shared by a provider's customers (RFC 6598); Alibaba's metadata
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # public to look at, but Azure's hosts answer their guests there
+        "168.63.129.16/32",  # a public address at which Azure's hosts answer their guests
         "169.254.0.0/16",  # link-local (RFC 3927); the clouds' metadata
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments (RFC 6890)
@@ -43,16 +44,16 @@ SPECIAL_BLOCKS = tuple(
 )
 
 UNICAST = ip_network("2000::/3")
-"""All of IPv6 that is assigned for global unicast (RFC 4291 §2.4). Loopback, mapped, compatible and
-translated addresses, NAT64, discard, SRv6, unique and site local, link-local and multicast lie
-outside it."""
+"""The part of IPv6 that is assigned for global unicast (RFC 4291 §2.4). Loopback, mapped,
+compatible and translated addresses, NAT64, discard, SRv6, unique and site local, link-local and
+multicast lie outside it."""
 
 _ISATAP = {0x00005EFE, 0x02005EFE}
 """The middle parts of an interface identifier that ends in an IPv4 address (RFC 5214 §6.1)."""
 
 
 def is_public(address: IPAddress) -> bool:
-    """Check whether `address` is on the public internet: it is in no special block."""
+    """Check that `address` is on the public internet and not in a special block."""
     if isinstance(address, IPv6Address):
         if address.scope_id is not None or address not in UNICAST:
             return False

@@ -1,10 +1,10 @@
 """Normalise HTML from any source: return equivalent Markdown, its rendering, and the omissions.
 
 tree.py      HTML -> a tree, as a browser would build it
-clean.py     the tree -> the same with only the article's text, and with absolute addresses
-pasted.py    the meaning of HTML that word processors put on the clipboard
-blocks.py    the tree -> blocks, in the one form that equal articles share
-inline.py    the content of a block: text, and the marks that apply to it
+clean.py     the tree -> a tree with only the article's text, and with absolute addresses
+pasted.py    interprets HTML that word processors put on the clipboard
+blocks.py    the tree -> blocks, which are equal for articles with the same meaning
+inline.py    the content of a block: text with marks
 markdown.py  blocks -> Markdown that reads back as the same blocks
 html.py      blocks -> HTML, for formatting that Markdown lacks
 """
@@ -25,11 +25,11 @@ from mailer.intake.normalise.tree import parse_html
 from mailer.intake.omissions import Omission, OmissionReport
 
 LONGEST_HTML = 5_000_000
-"""Maximum characters of HTML: pasted from Word it has ten times as many as its text."""
+"""Maximum length of HTML in characters. HTML pasted from Word is ten times as long as its text."""
 LONGEST_TEXT = 300_000
-"""Maximum characters of an article's text: some fifty thousand words."""
+"""Maximum length of an article's text in characters, which is some fifty thousand words."""
 MOST_BLOCKS = 5_000
-"""Maximum number of an article's blocks: paragraphs, items, cells and so on."""
+"""Maximum number of blocks in an article (paragraphs, items, cells and so on)."""
 
 __all__ = ["NormalisedHtml", "find_title", "normalise_html", "parse_blocks", "to_plain_text"]
 
@@ -48,9 +48,9 @@ def normalise_html(
 ) -> NormalisedHtml:
     """Normalise the HTML of a page or fragment.
 
-    Relative addresses are resolved against `base`; without a base such links become text, and are
-    reported. A first heading that repeats the `title` is removed. Text that is not HTML becomes one
-    paragraph.
+    Relative addresses are resolved against `base`. Without a base, links with such addresses become
+    text and are reported. A first heading that repeats the `title` is removed. Text that is not
+    HTML becomes one paragraph.
 
     The meaning is preserved: ``parse_blocks(result.html)`` equals the blocks of the cleaned input.
 
@@ -93,6 +93,6 @@ def to_plain_text(html: str) -> str:
 
 
 def find_title(html: str) -> str:
-    """Return the text's own title, which is its first heading, or ""."""
+    """Return the first heading of the text as its title, or ""."""
     node = find_first_heading(TreeCleaner(OmissionReport(), "", "").clean_tree(parse_html(html)))
     return " ".join(node.get_text().split()) if node else ""

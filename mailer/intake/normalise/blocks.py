@@ -1,8 +1,9 @@
-"""Build the blocks of an article from a tree, in the one form that equal articles share.
+"""Build the blocks of an article from a tree, in a canonical form.
 
-HTML that looks alike gives equal blocks: ``<b>`` and ``<strong>``, a space within or behind an
-emphasis, two adjacent emphases and one over both, a list item with and without a paragraph, two
-line breaks and a new paragraph. Two articles mean the same if their blocks are equal.
+HTML that looks the same gives equal blocks. So there is no difference between ``<b>`` and
+``<strong>``, a space at the end of an emphasis and one after it, two adjacent emphases and a single
+one over both texts, a list item with and without a paragraph, or two line breaks and a new
+paragraph. Two articles mean the same if their blocks are equal.
 """
 
 import re
@@ -198,7 +199,7 @@ def _normalise_line(text: str) -> str:
 
 
 def normalise_address(written: str) -> str:
-    """Return an address as the Markdown parser writes it."""
+    """Return an address in the form in which the Markdown parser writes it."""
     return str(normalizeLink(written.strip()))
 
 
@@ -237,8 +238,8 @@ def _extract_preformatted(node: Node) -> str:
 
 
 def _build_items(node: Node, marks: frozenset[Mark], depth: int) -> tuple[Block, ...]:
-    """Return a list's items. A list between items, as Google Docs and old pages write it, belongs
-    to the item before it."""
+    """Return a list's items. Google Docs and old pages write a nested list between items; it then
+    belongs to the item before it."""
     items: list[tuple[Attributes, list[Block]]] = []
     for child in node.children:
         if isinstance(child, Node) and child.tag == "li":

@@ -35,8 +35,8 @@ _SOURCE = re.compile(r"""(?:src|data|action)\s*=\s*["']?([^"'\s>]+)""", re.IGNOR
 _VIDEOS = ("youtube", "youtu.be", "vimeo", "dailymotion")
 _LAZY_SOURCES = ("data-src", "data-lazy-src", "data-original")
 _MIN_PIXELS = 3
-"""Minimum width and height of a picture in pixels. A smaller picture shows nothing; it counts the
-people who open it."""
+"""Minimum width and height of a picture in pixels. A smaller picture shows nothing: it is there to
+count the people who open it."""
 
 
 def count_elements(html: str, report: OmissionReport) -> None:
@@ -53,8 +53,8 @@ def count_elements(html: str, report: OmissionReport) -> None:
 class TreeCleaner:
     """Cleans one tree in place.
 
-    Relative addresses are resolved against `base`. `language` is the article's: attributes that
-    repeat it or its direction are removed."""
+    Relative addresses are resolved against `base`. `language` is the article's language. Attributes
+    that repeat this language or its direction are removed."""
 
     def __init__(self, report: OmissionReport, base: str, language: str) -> None:
         self._report = report
@@ -109,7 +109,7 @@ class TreeCleaner:
     # ---- addresses ----------------------------------------------------------------------------
 
     def _clean_link(self, node: Node) -> None:
-        """Make the link's address absolute, or replace the link by its text."""
+        """Make the link's address absolute, or replace the link with its text."""
         attributes = node.attributes
         href = attributes.pop("href", "").strip()
         if not href:
@@ -175,7 +175,8 @@ def get_host(address: str) -> str | None:
 
 
 def _unwrap_address(address: str) -> str:
-    """Return the target of an address that Google Docs or Outlook has wrapped in its own."""
+    """Return the target of a link that Google Docs or Outlook has wrapped in an address of its
+    own."""
     parts = urlsplit(address)
     name = parts.hostname or ""
     query = parse_qs(parts.query)
@@ -189,7 +190,7 @@ def _unwrap_address(address: str) -> str:
 
 
 def _describe_hidden(node: Node) -> str | None:
-    """Return the kind of an element that readers do not see; None for visible elements."""
+    """Return the kind of an element that readers do not see, or None for a visible element."""
     style = node.get_style()
     if node.tag in {"del", "ins"} and "datetime" in node.attributes:
         return "tracked deletion" if node.tag == "del" else None
@@ -244,7 +245,7 @@ def _drop_heading(root: Node, title: str) -> None:
 
 
 def lower_headings(root: Node, title: str) -> Node:
-    """Lower the tree's headings below level 1, which is the mail's own headline.
+    """Lower the tree's headings to level 2 and below, since level 1 is the mail's own headline.
 
     A first heading that repeats `title` is removed. Returns the same tree."""
     if title:

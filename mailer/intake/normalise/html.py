@@ -14,7 +14,7 @@ def render_block(block: Block) -> str:
     if block.leaves:
         inside = render_inline(block.leaves, frozenset())
     elif block.kind == "pre":
-        # Within another element an empty line would end the HTML (CommonMark §4.6).
+        # An empty line within an element would end the HTML block (CommonMark §4.6).
         inside = escape(block.text, quote=False).replace("\n", "&#10;")
     elif block.kind in {"li", "td", "th"}:
         inside = _render_item(block)

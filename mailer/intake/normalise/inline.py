@@ -1,7 +1,7 @@
-"""The content of a paragraph: stretches of text, and the marks that apply to each.
+"""The content of a paragraph: stretches of text, each with the marks that apply to it.
 
-This module normalises spaces. Runs of spaces become one; a space between two stretches has only the
-marks that both share, so an emphasis neither begins nor ends with a space.
+This module normalises spaces. A run of spaces becomes one space. A space between two stretches gets
+only the marks that both have in common, so an emphasis neither begins nor ends with a space.
 """
 
 import re
@@ -11,7 +11,7 @@ from itertools import groupby
 
 Attributes = tuple[tuple[str, str], ...]
 
-# Persian and emoji need the joiners U+200C and U+200D, so they stay, as do the marks of direction.
+# The joiners U+200C and U+200D stay, since Persian and emoji need them, as do the direction marks.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u200b\u2060\ufeff\ufffe\uffff]+"
 )
@@ -46,7 +46,7 @@ def strip_invisible(text: str) -> str:
 def split_paragraphs(run: Iterable[Leaf]) -> Iterator[tuple[Leaf, ...]]:
     """Yield the run's paragraphs, each in canonical form.
 
-    Two or more line breaks separate paragraphs: people who don't know paragraphs write them so."""
+    Two or more line breaks separate paragraphs, as people write paragraphs in this way."""
     paragraph: list[Leaf] = []
     for is_break, part in groupby(_normalise_spaces(run), lambda leaf: leaf.kind == "br"):
         leaves = list(part)
@@ -73,7 +73,7 @@ def _trim_breaks(leaves: list[Leaf]) -> Iterator[tuple[Leaf, ...]]:
 def _normalise_spaces(run: Iterable[Leaf]) -> list[Leaf]:
     """Return the leaves with each run of spaces as one space.
 
-    A single no-break space stays as it is: French needs it before a colon."""
+    A single no-break space stays, since French needs it before a colon."""
     normalised: list[Leaf] = []
     space = ""
 
@@ -134,8 +134,8 @@ def group_by_mark(
 ) -> Iterator[tuple[Mark | None, tuple[Leaf, ...]]]:
     """Yield (mark, leaves) parts: adjacent leaves that share a mark, with that mark.
 
-    The marks `within` are already open, and ignored. A leaf without other marks is a part of its
-    own with None. If several marks apply, the one that reaches farthest is the outer one."""
+    The marks in `within` are already open, and ignored. A leaf without other marks is a separate
+    part with None. If several marks apply, the mark that reaches farthest is the outer one."""
     index = 0
     while index < len(leaves):
         inner_marks = leaves[index].marks - within

@@ -1,8 +1,8 @@
 """Write blocks as Markdown that people can edit, and that reads back as the same blocks.
 
 Formatting that Markdown lacks (a subscript, a cell over two columns) is written as HTML. The
-guarantee holds by construction: each block is read back, and a block that would come back changed
-is written as HTML.
+guarantee holds by construction: each block is read back, and if it comes back changed, it is
+written as HTML.
 """
 
 import re
@@ -18,7 +18,8 @@ from mailer.intake.normalise.tree import parse_html
 _MARK_SIGNS = {"strong": "**", "em": "*", "s": "~~"}
 _LISTS = ("ul", "ol")
 _LIST_SEPARATOR = "<!-- -->"
-"""A comment that separates two lists, which would otherwise be one. HTML does not contain it."""
+"""A comment that separates two lists, which would otherwise become one. It does not appear in the
+HTML."""
 
 
 class _Unwritable(Exception):
@@ -108,7 +109,8 @@ def _format_list(block: Block) -> str:
 
 
 def _is_close(item: Block) -> bool:
-    """Check that the item needs no empty line: it is a line of text, with or without a list."""
+    """Check that the item needs no empty line, because it is a line of text, with or without a
+    list."""
     kinds = [nested_block.kind for nested_block in item.blocks]
     return kinds in (["p"], ["p", "ul"]) or (kinds == ["p", "ol"] and not item.blocks[1].attributes)
 
@@ -155,7 +157,7 @@ def _format_inline(
 
 
 def _get_first_sign(part: tuple[Mark | None, tuple[Leaf, ...]] | None) -> str:
-    """Return the character that a part begins with in Markdown, or ""."""
+    """Return the first character of a part in Markdown, or ""."""
     if part is None:
         return ""
     mark, (first, *_) = part
@@ -247,7 +249,8 @@ _LINE_STARTS = re.compile(
 
 
 def _escape_line_starts(text: str) -> str:
-    """Escape lines that would begin a list, a heading, a quotation, a rule or a table."""
+    """Escape the beginnings of lines that would start a list, a heading, a quotation, a rule or a
+    table."""
     return "\n".join(_LINE_STARTS.sub(_escape_start, line) for line in text.split("\n"))
 
 

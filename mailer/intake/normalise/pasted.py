@@ -1,7 +1,7 @@
 """Interpret the HTML that word processors put on the clipboard.
 
 Word writes lists as paragraphs with a bullet in front and ``mso-list:l0 level2 lfo1`` in their
-style; Google Docs, LibreOffice and Outlook write emphases as spans with a style, and Google wraps
+style; Google Docs, LibreOffice and Outlook write emphases as spans with a style. Google Docs wraps
 the whole text in a ``<b>`` of normal weight.
 """
 
@@ -19,7 +19,7 @@ _STYLED_ELEMENTS = frozenset({"a", "b", "del", "em", "font", "i", "s", "span", "
 
 
 def resolve_emphases(node: Node) -> tuple[str, list[str]]:
-    """Return (tag, inner_tags): the element that an inline element is by its style, and the
+    """Return (tag, inner_tags): the element that an inline element's style stands for, and the
     elements to put into it."""
     if node.tag not in _STYLED_ELEMENTS or not (style := node.get_style()):
         return node.tag, []

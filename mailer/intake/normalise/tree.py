@@ -1,8 +1,9 @@
 """Parse HTML from any source into a tree, as a browser would build it.
 
-nh3 contains an HTML5 parser (html5ever). Here it makes well-formed markup and lets through every
-attribute that says something about the text; Python's own parser then has nothing to repair. The
-tree is not safe: all HTML of an article passes :func:`mailer.intake.markup.sanitise_html` later.
+nh3 contains an HTML5 parser (html5ever). Here it makes well-formed markup, which Python's own
+parser can read without repairs, and keeps every attribute that says something about the text. The
+tree is not safe: all HTML of an article is sanitised later, by
+:func:`mailer.intake.markup.sanitise_html`.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from html.parser import HTMLParser
 import nh3
 
 DEEPEST = 60
-"""Maximum depth of nested elements. The content of deeper elements goes into the sixtieth."""
+"""Maximum depth of nested elements. The content of deeper elements moves up to this depth."""
 
 BLOCKS = frozenset({
     "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details",

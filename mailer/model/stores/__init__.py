@@ -4,6 +4,6 @@
     audience.py  lists, subscribers, segments, sign-ups
     sending.py   digests, schedules, editions, deliveries
 
-The stores of `mailer/store` implement them; a verb reaches them through
+The stores of `mailer/store` implement these Protocols; a verb reaches them through
 :class:`mailer.model.transaction.Transaction`. Stores never commit.
 """

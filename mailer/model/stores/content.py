@@ -38,7 +38,7 @@ class ArticleStore(Protocol):
 
 
 class EmbargoStore(Protocol):
-    """Embargoes, and the log of what happened to them."""
+    """Embargoes and their log."""
 
     def lock_releases(self) -> None: ...
     def read_clock(self) -> datetime: ...

@@ -101,7 +101,7 @@ class ScheduleStore(Protocol):
 
 
 class EditionStore(Protocol):
-    """Editions, and those of them that stand in the archive."""
+    """Editions, including those in the archive."""
 
     def find_edition(self, edition_id: int) -> Edition | None: ...
     def list_recent_editions(

@@ -1,4 +1,4 @@
-"""Bulk changes of a list's members, a few thousand in a transaction."""
+"""Bulk changes to a list's members, a few thousand in each transaction."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ from mailer.store.audience.segments import build_member_conditions, members
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 
 PAGE = 100_000
-"""The number of ids in a page. The filter runs once for each page, and may have to collect a
-million tags each time."""
+"""The number of ids in a page. Pages are large because the filter runs once for each page, and may
+have to collect a million tags each time."""
 
 
 class BulkQueries(ConsentQueries):
@@ -24,8 +24,8 @@ class BulkQueries(ConsentQueries):
     def list_member_ids(
         self, mailing_list: MailingList, segment_filter: Filter, after_id: int
     ) -> Sequence[int]:
-        """Return the next page of ids of a list's active members that match a filter, ascending,
-        after an id. Pages keep memory use independent of the list's size."""
+        """Return the next page of ids of a list's active members that match a filter: those after
+        an id, in ascending order. Pages keep memory use independent of the list's size."""
         return self._db.scalars(
             select(schema.membership.c.subscriber_id)
             .select_from(members)
@@ -40,10 +40,10 @@ class BulkQueries(ConsentQueries):
     def list_members(
         self, mailing_list: MailingList, subscriber_ids: Sequence[int]
     ) -> list[BulkMember]:
-        """Return those of the given subscribers, a few thousand at most, who are on the list.
+        """Return the given subscribers (a few thousand at most) who are on the list.
 
-        A transaction that may write locks them until it ends: a member who unsubscribes in between
-        waits, and is unsubscribed afterwards."""
+        A transaction that may write locks them until it ends. A member who unsubscribes in the
+        meantime waits, and is unsubscribed afterwards."""
         statement = (
             select(
                 schema.subscriber.c.id, schema.subscriber.c.address, *memberships.MEMBERSHIP_COLUMNS

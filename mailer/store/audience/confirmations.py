@@ -50,8 +50,8 @@ class ConfirmationQueries(SqlStore):
         return _build_confirmation(row) if row else None
 
     def _select_locked(self, *conditions: ColumnElement[bool]) -> Select[Any]:
-        """Select confirmations; a transaction that may write locks them. Without the lock, a second
-        request could reset the state that the worker has just changed."""
+        """Select confirmations. A transaction that may write locks them; otherwise a second request
+        could reset the state that the worker has just changed."""
         statement = _SELECT.where(*conditions)
         reading = self._db.get_execution_options().get("reading", False)
         if self._db.dialect.name == "postgresql" and not reading:
@@ -60,8 +60,8 @@ class ConfirmationQueries(SqlStore):
 
     def replace_wishes(self, confirmation: Confirmation) -> None:
         """Replace the wishes of the newest open confirmation of this kind for the same address, if
-        there is one. It is one statement, so that no change by the owner or the worker is
-        undone."""
+        there is one. A single statement does so, in order not to undo a change by the owner or the
+        worker."""
         key = hash_address(self._key, confirmation.address)
         newest_id = (
             select(schema.confirmation.c.id)
@@ -78,7 +78,7 @@ class ConfirmationQueries(SqlStore):
             .where(
                 schema.confirmation.c.id == newest_id.scalar_subquery(),
                 schema.confirmation.c.subscriber_id == confirmation.subscriber_id,
-                # Checked again, as PostgreSQL may have waited for the row.
+                # The state is checked again, as PostgreSQL may have waited for the row.
                 schema.confirmation.c.state.in_(_OPEN),
             )
             .values(
@@ -115,8 +115,8 @@ class ConfirmationQueries(SqlStore):
         return [_build_confirmation(row) for row in rows]
 
     def list_for_subscriber(self, subscriber_id: int, address: str) -> list[Confirmation]:
-        """Return the confirmations of an address, and changes of address that this subscriber has
-        requested."""
+        """Return the confirmations of an address, and the changes of address that this subscriber
+        has requested."""
         key = hash_address(self._key, address)
         rows = self._db.execute(
             _SELECT.where(
@@ -129,15 +129,15 @@ class ConfirmationQueries(SqlStore):
         return [_build_confirmation(row) for row in rows]
 
     def has_confirmations_before(self, moment: datetime) -> bool:
-        """Check whether there is a confirmation requested before a moment."""
+        """Check whether there is a confirmation that was requested before a moment."""
         statement = (
             select(schema.confirmation.c.id).where(schema.confirmation.c.asked_at < moment).limit(1)
         )
         return self._db.scalar(statement) is not None
 
     def delete_confirmations_before(self, moment: datetime, limit: int) -> int:
-        """Delete up to `limit` confirmations requested before a moment. Returns the number of
-        deleted ones."""
+        """Delete up to `limit` confirmations that were requested before a moment. Returns the
+        number of deleted confirmations."""
         old_ids = (
             select(schema.confirmation.c.id)
             .where(schema.confirmation.c.asked_at < moment)
@@ -213,7 +213,7 @@ class AllowanceQueries(SqlStore):
         return f"{action}:{hash_address(self._key, f'{action} {subject}')}"
 
     def use_allowance(self, action: str, subject: str, window: timedelta, now: datetime) -> int:
-        """Count a use in one statement. Returns the number of uses in this window."""
+        """Count a use, in one statement. Returns the number of uses in this window."""
         values = {"name": self._build_key(action, subject), "now": now, "begins": now - window}
         return int(
             self._db.execute(_build_count_statement(self._db.dialect.name), values).scalar_one()
@@ -233,7 +233,7 @@ class AllowanceQueries(SqlStore):
 
     def delete_windows_before(self, moment: datetime, limit: int) -> int:
         """Delete up to `limit` windows that began before a moment. Returns the number of deleted
-        ones."""
+        windows."""
         old_keys = (
             select(schema.allowance.c.key).where(schema.allowance.c.since < moment).limit(limit)
         )

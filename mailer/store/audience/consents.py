@@ -62,7 +62,7 @@ class ConsentQueries(SqlStore):
         _LOG.run(self._db, rows)
 
     def list_consent_entries(self, address: str) -> list[ConsentEntry]:
-        """Return the entries of this address, and those of its present owner under former
+        """Return the entries of this address, and the entries of its present owner under former
         addresses."""
         key = hash_address(self._key, address)
         owner_id = select(schema.subscriber.c.id).where(schema.subscriber.c.address == address)
@@ -98,7 +98,7 @@ class ConsentQueries(SqlStore):
 
 
 def find_or_create_wording(db: Connection, wording: Wording, now: datetime) -> int:
-    """Return the id of a wording, which is stored at its first use."""
+    """Return the id of a wording. The wording is stored at its first use."""
     parameters = {"shown": wording.key}
     record_id = db.scalar(_WORDING, parameters)
     if record_id is None:

@@ -1,8 +1,7 @@
-"""The import of people, a batch in a transaction.
+"""The import of people, with a transaction for each batch.
 
 The stored data about a batch is read in a few statements, ``audience/imports/decisions.py`` decides
-about each row, and the results are written in a few statements. This makes 100,000 rows a matter of
-seconds.
+about each row, and the results are written in a few statements. So 100,000 rows take only seconds.
 """
 
 from collections.abc import Sequence
@@ -49,11 +48,12 @@ class SqlImportRowStore(SqlStore):
         now: datetime,
         basis: LawfulBasis | None = None,
     ) -> list[RowResult]:
-        """Import rows as decided for each of them. The log of consent records `source` for each
-        person who joins, changes or leaves, and `basis` for each who joins.
+        """Decide about each row, and import the rows accordingly. The log of consent records
+        `source` for each person who joins, changes or leaves, and `basis` for each person who
+        joins.
 
-        A row whose address occurs earlier in `rows` is imported after it, in a batch of its own.
-        Returns the result of each row, in order."""
+        If an address occurs several times in `rows`, each further occurrence is imported
+        afterwards, in another batch. Returns the result of each row, in order."""
         origin = _ImportOrigin(actor, mailing_list, source, now, basis)
         results: list[RowResult] = []
         batch: dict[str, ImportRow] = {}
@@ -129,7 +129,7 @@ class SqlImportRowStore(SqlStore):
                 continue
             known_person = known_people.get(decision.person.address)
             if known_person:
-                # The stored address stays: it is the one that they were found by, or a newer one.
+                # The stored address stays: they were found by this address, or it is a newer one.
                 columns = build_person_columns(decision.person, self._key)
                 del columns["address"], columns["address_key"]
                 people.append({"b_id": known_person.id, **columns})
@@ -224,7 +224,8 @@ class SqlImportRowStore(SqlStore):
         self, addresses: Sequence[str], mailing_list: MailingList
     ) -> dict[str, KnownPerson]:
         if self._db.dialect.name == "postgresql":
-            # A member who unsubscribes before the rows are written waits, and stays unsubscribed.
+            # The lock makes a member who unsubscribes now wait until the rows are written, so that
+            # they stay unsubscribed.
             member_ids = select(schema.membership.c.subscriber_id).join(schema.subscriber)
             self._db.execute(
                 member_ids.where(

@@ -12,7 +12,7 @@ from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.slug_lookup import get_inserted_id
 
-# Made once: see subscribers.py.
+# Built once; subscribers.py says why.
 _TOPICS = select(schema.topic).order_by(schema.topic.c.slug)
 _NAMES = select(schema.topic_name)
 _LISTS = select(schema.mailing_list).order_by(schema.mailing_list.c.slug)
@@ -48,8 +48,8 @@ class SqlListStore(SqlStore):
         self._db.execute(delete(schema.topic).where(schema.topic.c.id == topic.id))
 
     def count_topic_uses(self, topic: Topic) -> Mapping[str, int]:
-        """Return the uses of a topic by kind. Combinations of topics that no member has are deleted
-        here, and do not count."""
+        """Return the number of uses of a topic by kind. Combinations of topics that no member has
+        are deleted first, so they do not count."""
         in_unused_set = ~schema.topic_set_topic.c.topic_set_id.in_(
             select(schema.membership.c.topic_set_id).where(
                 schema.membership.c.topic_set_id.is_not(None)
@@ -72,8 +72,8 @@ class SqlListStore(SqlStore):
         }
 
     def list_mailing_lists(self, *, counted: bool = False) -> list[MailingList]:
-        """Return all lists; with `counted`, including the number of active members. Counting a
-        million takes a moment."""
+        """Return all lists. With `counted`, include the number of active members; counting a
+        million members takes a moment."""
         member_counts: dict[int, int] = {}
         if counted:
             statement = (
@@ -149,9 +149,9 @@ class SqlListStore(SqlStore):
         return mailing_list
 
     def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]:
-        """Return the records that depend on a list, by kind. People who unsubscribed count, as they
-        must stay unsubscribed, and so does the log of erased people: another list with the same
-        slug would not be the list that they agreed to."""
+        """Return the number of records that depend on a list, by kind. People who unsubscribed
+        count, as they must stay unsubscribed. The log of erased people counts too, as another list
+        with the same slug would not be the list that they agreed to."""
 
         def count_uses(table: Any, condition: ColumnElement[bool]) -> int:
             return int(

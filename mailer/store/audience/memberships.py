@@ -1,4 +1,4 @@
-"""Memberships, converted from and to rows of their table."""
+"""Conversion of memberships from and to rows of their table."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ MEMBERSHIP_COLUMNS: tuple[ColumnElement[Any], ...] = (
 def build_membership(
     row: Row[Any], list_slug: str, topics_by_set: Mapping[int, tuple[str, ...]]
 ) -> Membership:
-    """Build a membership from a row. `topics` are the topics of combinations, by id."""
+    """Build a membership from a row. `topics` has the topics of each combination, by its id."""
     return Membership(
         list=list_slug,
         state=MembershipState(row.state),

@@ -1,4 +1,4 @@
-"""The further data stored about a person, and its erasure."""
+"""Other data stored about a person, and its erasure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -39,8 +39,8 @@ erased_values: dict[str, Any] = {
 def erase_wire_address(
     db: Connection, delivery_ids: "Sequence[int] | Select[tuple[int]]", address: str
 ) -> None:
-    """Erase an internationalised address in the form that relays repeat, with its domain in
-    A-labels, from the replies of its deliveries."""
+    """Erase an internationalised address from the replies of its deliveries, in the form that
+    relays repeat, with the domain in A-labels."""
     erased_reply = func.replace(
         schema.delivery.c.reply, addresses.to_wire_form(address), "(erased)"
     )
@@ -56,8 +56,8 @@ class PersonalDataQueries(ConsentQueries):
     subscriber."""
 
     def list_addresses(self, subscriber: Subscriber) -> Sequence[str]:
-        """Return the person's address, their earlier ones, and those of subscribers merged into
-        them."""
+        """Return the person's address, their earlier addresses, and the addresses of subscribers
+        that were merged into them."""
         former_addresses = self._db.scalars(
             select(schema.consent.c.address)
             .where(
@@ -72,12 +72,12 @@ class PersonalDataQueries(ConsentQueries):
         return sorted({subscriber.address, *former_addresses})
 
     def list_mailed_editions(self, subscriber: Subscriber) -> list[MailedEdition]:
-        """Return the editions delivered to the person, or planned for them, the newest first: all
-        that are stored for their present and former addresses, and service mails to the present
-        one."""
+        """Return the editions that were delivered to the person or are planned for them, the newest
+        first: all for their present and former addresses, and service mails to the present
+        address."""
         rows = self._db.execute(
             select(schema.edition.c.name, schema.delivery.c.state, schema.delivery.c.updated_at)
-            # The address is looked up in each edition, which needs no index over all addresses.
+            # The address is looked up in each edition, so no index over all addresses is needed.
             # Ordering by the delivery's id would make SQLite read every delivery (181 ms for a
             # million).
             .join(schema.delivery, schema.delivery.c.edition_id == schema.edition.c.id)
@@ -96,14 +96,15 @@ class PersonalDataQueries(ConsentQueries):
         return [MailedEdition(row.name, row.state, row.updated_at) for row in rows]
 
     def list_open_confirmations(self, subscriber: Subscriber) -> list[Confirmation]:
-        """Return the person's confirmations: open ones, and recent ones that they have answered."""
+        """Return the person's confirmations: the open ones, and recent ones that they have
+        answered."""
         return ConfirmationQueries(self._db, self._key).list_for_subscriber(
             subscriber.id, subscriber.address
         )
 
     def describe_contact(self, subscriber: Subscriber) -> dict[str, Any] | None:
-        """Return the person's profile as a journalist, and their recorded views of advance
-        copies."""
+        """Return the person's profile as a journalist, and the recorded times at which they viewed
+        advance copies."""
         row = self._db.execute(
             select(
                 schema.contact.c.outlet,
@@ -134,8 +135,8 @@ class PersonalDataQueries(ConsentQueries):
 
     def erase_address(self, address: str, subscriber: Subscriber | None = None) -> None:
         """Erase an address from the log of consent, deliveries, suppressions and confirmations.
-        With `subscriber` it is erased only from this person's records, as it now belongs to another
-        person."""
+        With `subscriber`, erase it only from this person's records, because the address now belongs
+        to another person."""
         key = hash_address(self._key, address)
         log_condition: ColumnElement[bool] = true()
         delivery_condition: ColumnElement[bool] = true()
@@ -184,8 +185,9 @@ class PersonalDataQueries(ConsentQueries):
         )
 
     def erase_address_requests(self, subscriber: Subscriber) -> None:
-        """Erase the addresses of mails that asked whether an address is this person's new one. The
-        requests prove no ownership, so other records of these addresses stay."""
+        """Erase the addresses of mails that asked for confirmation of this person's new address.
+        The requests do not prove that the address is theirs, so other records of these addresses
+        stay."""
         delivery_ids = (
             select(schema.delivery.c.id)
             .select_from(
@@ -207,7 +209,7 @@ class PersonalDataQueries(ConsentQueries):
         )
 
     def suppress_address_hash(self, address: str, now: datetime) -> None:
-        """Suppress an address by its keyed hash only."""
+        """Suppress an address by its keyed hash alone."""
         statement = build_upsert(self._db.dialect.name, schema.suppression).values(
             address_key=hash_address(self._key, address),
             address=None,
@@ -223,8 +225,9 @@ class PersonalDataQueries(ConsentQueries):
 
 
 def _is_sent_to(subscriber: Subscriber) -> ColumnElement[bool]:
-    """Return the condition that a delivery, joined with its edition, was made for this person. The
-    `subscriber_id` of a service mail may be the id of a confirmation."""
+    """Return the condition that a delivery, joined with its edition, is for this person. The
+    edition's kind matters because the `subscriber_id` of a service mail may be the id of a
+    confirmation."""
     return and_(
         schema.edition.c.kind != EditionKind.SERVICE.value,
         or_(

@@ -1,8 +1,8 @@
-"""The whole store of segments, put together from its parts."""
+"""The store of segments, composed of its parts."""
 
 from mailer.store.audience.bulk import BulkQueries
 from mailer.store.audience.segments import SegmentQueries
 
 
 class SqlSegmentStore(SegmentQueries, BulkQueries):
-    """Segments, and changes to all members of one."""
+    """Segments, and bulk changes to a list's members."""

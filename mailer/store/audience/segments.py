@@ -42,7 +42,8 @@ mailed_language = func.coalesce(
     func.nullif(schema.subscriber.c.language, ""),
     schema.mailing_list.c.language,
 )
-"""The language of a member's mails: chosen on the list, the person's own, or the list's."""
+"""The language of a member's mails: the one chosen on the list, otherwise the person's own,
+otherwise the list's."""
 
 is_paused = and_(
     schema.membership.c.paused_until.is_not(None),
@@ -143,8 +144,8 @@ class SegmentQueries(SqlStore):
         self._db.execute(delete(schema.segment).where(schema.segment.c.id == segment.id))
 
     def count_segment_uses(self, segment: Segment) -> Mapping[str, int]:
-        """Return the digests and editions that name a segment. Sent editions count, as their
-        reports still name the segment."""
+        """Return the number of digests and editions that name a segment. Sent editions count, as
+        their reports still name the segment."""
 
         def count_uses(table: Table, *conditions: ColumnElement[bool]) -> int:
             statement = select(func.count()).select_from(table)

@@ -1,7 +1,7 @@
-"""The whole store of sign-ups, put together from its parts."""
+"""The store of sign-ups, composed of its parts."""
 
 from mailer.store.audience.confirmations import AllowanceQueries, ConfirmationQueries
 
 
 class SqlSignUpStore(ConfirmationQueries, AllowanceQueries):
-    """Confirmations that people were asked for, and how often they may ask."""
+    """Confirmations of sign-ups and changes of address, and rate limits."""

@@ -18,8 +18,8 @@ from mailer.tokens import hash_address
 
 EXPORT_BATCH = 2000
 
-# Statements that every public page runs are built once: building takes SQLAlchemy two thirds of
-# such a statement's time.
+# Statements that every public page runs are built once, since building takes SQLAlchemy two thirds
+# of such a statement's time.
 _BY_ID = select(schema.subscriber).where(schema.subscriber.c.id == bindparam("number"))
 _BY_ADDRESS = select(schema.subscriber).where(
     schema.subscriber.c.address == bindparam("of_address")
@@ -31,7 +31,8 @@ _BY_MERGED_ID = select(schema.subscriber).where(
     .scalar_subquery()
 )
 # A transaction that may write locks the subscribers that it finds against changes, merging and
-# erasure until it ends (SQLite has one writer at a time). Rows that refer to them may be added.
+# erasure until it ends. Rows that refer to them may still be added. SQLite needs no lock, as it has
+# one writer at a time.
 _LOCKED_STATEMENTS = {
     statement: statement.with_for_update(key_share=True)
     for statement in (_BY_ID, _BY_ADDRESS, _BY_MERGED_ID)
@@ -63,7 +64,7 @@ class SubscriberQueries(PersonalDataQueries):
         return self._fetch_subscriber(_BY_ADDRESS, {"of_address": address})
 
     def find_subscriber_by_id(self, subscriber_id: int) -> Subscriber | None:
-        """Return the subscriber with this id, or the subscriber that it was merged into."""
+        """Return the subscriber with this id, or the subscriber into which that one was merged."""
         parameters = {"number": subscriber_id}
         return self._fetch_subscriber(_BY_ID, parameters) or self._fetch_subscriber(
             _BY_MERGED_ID, parameters
@@ -81,7 +82,7 @@ class SubscriberQueries(PersonalDataQueries):
         return bool(self._db.get_execution_options().get("reading", False))
 
     def add_alias(self, old_id: int, survivor: Subscriber) -> None:
-        """Redirect links and requests of the old id, and earlier aliases of it, to a subscriber."""
+        """Redirect links and requests of an old id, and of its earlier aliases, to a subscriber."""
         self._db.execute(
             update(schema.confirmation)
             .where(schema.confirmation.c.subscriber_id == old_id)
@@ -95,7 +96,7 @@ class SubscriberQueries(PersonalDataQueries):
         self._db.execute(
             insert(schema.subscriber_alias).values(old_id=old_id, subscriber_id=survivor.id)
         )
-        # The survivor gets the duplicate's profile as a journalist, if they have none.
+        # If the survivor has no profile as a journalist, they get the duplicate's.
         own_contact = select(schema.contact.c.subscriber_id).where(
             schema.contact.c.subscriber_id == survivor.id
         )
@@ -163,8 +164,8 @@ class SubscriberQueries(PersonalDataQueries):
     def list_memberships(self, subscriber: Subscriber) -> Sequence[Membership]:
         """Return a subscriber's memberships.
 
-        A transaction that may write locks them until it ends: a member who unsubscribes in between
-        waits, and is not resubscribed by data that was read before."""
+        A transaction that may write locks them until it ends. So a member who unsubscribes in the
+        meantime waits, and is not resubscribed because of data that was read earlier."""
         statement = _MEMBERSHIPS if self._is_reading else _LOCKED_MEMBERSHIPS
         result = self._db.execute(statement, {"number": subscriber.id})
         rows = sorted(result, key=lambda row: str(row.slug))
@@ -196,8 +197,8 @@ class SubscriberQueries(PersonalDataQueries):
     def iterate_subscribers(
         self, mailing_list: MailingList | None = None
     ) -> Iterator[tuple[Subscriber, Membership | None]]:
-        """Iterate over all subscribers, or over those of a list with their memberships, by id.
-        Batches keep memory use independent of the audience's size."""
+        """Iterate over all subscribers, or over a list's subscribers with their memberships, in the
+        order of ids. Batches keep memory use independent of the audience's size."""
         last_id = 0
         while True:
             batch, last_id = self._fetch_batch(mailing_list, last_id)

@@ -58,7 +58,7 @@ class SuppressionQueries(ConsentQueries):
         return _build_suppression(row) if row else None
 
     def find_suppressed_addresses(self, addresses: Sequence[str]) -> frozenset[str]:
-        """Return those of the given addresses, a few thousand at most, that must not be mailed."""
+        """Return the given addresses (a few thousand at most) that must not be mailed."""
         addresses_by_key = {hash_address(self._key, address): address for address in addresses}
         statement = select(schema.suppression.c.address_key).where(
             schema.suppression.c.address_key.in_(addresses_by_key)
@@ -67,7 +67,7 @@ class SuppressionQueries(ConsentQueries):
 
     def add_suppressions(self, suppressions: Sequence[Suppression]) -> None:
         if suppressions:
-            # A suppression that another transaction has added in between stays.
+            # A suppression that another transaction has added in the meantime stays.
             self._db.execute(
                 build_upsert(self._db.dialect.name, schema.suppression).on_conflict_do_nothing(),
                 [

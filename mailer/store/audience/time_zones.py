@@ -1,4 +1,4 @@
-"""The time zones of people, which are read whenever mails are sent by readers' own time."""
+"""The time zones of people, for mails that are sent by readers' own time."""
 
 from sqlalchemy import Connection, func, select
 
@@ -7,7 +7,7 @@ from mailer.store import schema
 
 def list_subscriber_time_zones(connection: Connection) -> list[str]:
     """Return the distinct zones of subscribers. The statement steps along the index from one zone
-    to the next: its steps are as many as zones, not as subscribers."""
+    to the next, so it takes one step for each zone, not for each subscriber."""
     first_zone = select(func.min(schema.subscriber.c.time_zone).label("name")).cte(
         "zones", recursive=True
     )

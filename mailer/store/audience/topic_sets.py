@@ -1,7 +1,8 @@
 """Combinations of topics, each stored once.
 
-A million people share a few thousand combinations. Planning computes the mask of each combination,
-then joins people to them: one integer a person, whatever the number of topics.
+A million people share a few thousand combinations. Planning computes the mask of each combination
+and then joins people to combinations. So it handles one integer for each person, whatever the
+number of topics.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from mailer.store.upsert import build_upsert
 
 _Key = TypeVar("_Key", int, str)
 
-# Made once: see subscribers.py.
+# Built once; subscribers.py says why.
 _TOPICS = select(schema.topic.c.slug, schema.topic.c.id)
 _BY_KEY = select(schema.topic_set.c.key, schema.topic_set.c.id).where(
     schema.topic_set.c.key.in_(bindparam("some", expanding=True))
@@ -40,8 +41,8 @@ class SqlTopicSetStore:
         self._ids_by_combination: dict[tuple[str, ...], int] = {}
 
     def find_or_create_id(self, slugs: Iterable[str]) -> int | None:
-        """Return the id of a combination, or None for no topic, which means all. The topics must
-        exist."""
+        """Return the id of a combination, or None for no topics, which means all topics. The topics
+        must exist."""
         sorted_slugs = tuple(sorted(set(slugs)))
         if not sorted_slugs:
             return None
@@ -54,8 +55,8 @@ class SqlTopicSetStore:
         return self._ids_by_combination[slugs]
 
     def prepare_ids(self, combinations: Iterable[Sequence[str]]) -> None:
-        """Find or create many combinations at once, so that :meth:`find_or_create_id` needs no
-        statement."""
+        """Find or create many combinations at once, so that :meth:`find_or_create_id` runs no
+        further statement."""
         new_combinations = (
             {tuple(sorted({*slugs})) for slugs in combinations}
             - {()}
@@ -108,5 +109,5 @@ class SqlTopicSetStore:
 
 
 def _split_into_batches(values: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
-    """Split into batches of the size that a statement takes."""
+    """Split into batches that are small enough for one statement."""
     return (values[position : position + 500] for position in range(0, len(values), 500))

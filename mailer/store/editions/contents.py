@@ -28,7 +28,7 @@ from mailer.store.slug_lookup import find_id
 
 
 class EditionContentQueries(SqlStore):
-    """The part of ``EditionStore`` about what editions hold."""
+    """The part of ``EditionStore`` about the contents of editions."""
 
     def _set_stories(self, edition_id: int, slugs: Sequence[str]) -> None:
         self._db.execute(
@@ -44,8 +44,8 @@ class EditionContentQueries(SqlStore):
             )
 
     def load_manuscript(self, edition: Edition) -> Manuscript:
-        """Load all records that composing needs, without withdrawn articles. A kill holds the
-        article that it takes back."""
+        """Load all records that composing needs, without withdrawn articles. For a kill, the killed
+        article is included."""
         expected_state = (
             ArticleState.KILLED if edition.role is EditionRole.KILL else ArticleState.QUEUED
         )
@@ -79,7 +79,7 @@ class EditionContentQueries(SqlStore):
         )
 
     def find_embargoes(self, edition: Edition) -> dict[str, Embargo]:
-        """Return the embargoes that are active on its stories now, by slug."""
+        """Return the embargoes that are active on an edition's stories now, by slug."""
         embargo_store = SqlEmbargoStore(self._db, self._key)
         embargoed_stories = embargoes.find_embargoed(embargo_store, embargo_store.read_clock())
         return {
@@ -91,7 +91,8 @@ class EditionContentQueries(SqlStore):
         return SqlListStore(self._db, self._key).get_list(edition.list)
 
     def load_segment_filter(self, edition: Edition) -> Filter:
-        """Load the edition's segment as a filter; one that matches everyone, if it has none."""
+        """Load the edition's segment as a filter. Without a segment, return a filter that matches
+        everyone."""
         if not edition.segment:
             return All(())
         tree = self._db.scalar(
@@ -109,7 +110,7 @@ class EditionContentQueries(SqlStore):
         return [build_body(row) for row in rows]
 
     def fetch_story_bits(self, edition: Edition) -> dict[str, int]:
-        """Return each composed story's bit in a delivery's mask, by slug."""
+        """Return the bit of each composed story in a delivery's mask, by slug."""
         rows = self._db.execute(
             select(schema.edition_story.c.slug, schema.edition_story.c.bit).where(
                 schema.edition_story.c.edition_id == edition.id,
@@ -138,7 +139,7 @@ class EditionContentQueries(SqlStore):
         return frozenset(filter(None, (*edition_editors, *article_authors)))
 
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
-        """Remove stories from the ledger: the digest may run them in a later edition."""
+        """Remove stories from the ledger, so that the digest may run them in a later edition."""
         self._db.execute(
             delete(schema.digest_story).where(
                 schema.digest_story.c.edition_id == edition.id,
@@ -147,7 +148,7 @@ class EditionContentQueries(SqlStore):
         )
 
     def reserve_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
-        """Write stories into the digest's ledger, except those that it has run before: staff may
+        """Write stories into the digest's ledger, except those that are there already because staff
         run a story again on purpose."""
         if not edition.digest or not slugs:
             return

@@ -1,8 +1,8 @@
-"""The whole store of editions, put together from its parts."""
+"""The store of editions, composed of its parts."""
 
 from mailer.store.archive import ArchiveQueries
 from mailer.store.editions.records import EditionQueries
 
 
 class SqlEditionStore(EditionQueries, ArchiveQueries):
-    """Editions, and those of them that stand in the archive."""
+    """Editions, including those in the archive."""

@@ -197,7 +197,7 @@ class EditionQueries(EditionFinder):
         return self._reload_edition(edition.id)
 
     def set_send_time(self, edition: Edition, appointment: SendAppointment | None) -> Edition:
-        """Set or remove the time at which an edition is to be sent."""
+        """Set or remove the send time of an edition."""
         self._update_columns(edition, **_build_send_time_columns(appointment))
         return self._reload_edition(edition.id)
 
@@ -231,7 +231,7 @@ class EditionQueries(EditionFinder):
     def add_event(
         self, edition: Edition, event_type: str, detail: str, now: datetime, actor: Actor
     ) -> None:
-        """Record an event of an edition that is no change of its state."""
+        """Record an event of an edition that does not change its state."""
         self._insert_event(edition.id, event_type, detail, now, actor)
 
     def _insert_event(

@@ -1,4 +1,4 @@
-"""Changes of an edition's state that several stores make: back to draft, and the event of each."""
+"""Code that several stores share: returning an edition to draft, and recording events."""
 
 from datetime import datetime
 
@@ -11,17 +11,17 @@ from mailer.store import schema
 
 
 def list_sources(state: EditionState) -> list[str]:
-    """Return the states from which the table leads to `state`."""
+    """Return the states from which the table allows a change to `state`."""
     return [source.value for source, targets in EDITION_TRANSITIONS.items() if state in targets]
 
 
 def revert_to_draft(
     db: Connection, edition_id: int, reason: str, now: datetime, actor: Actor | None
 ) -> None:
-    """Put an edition back to draft: drop its frozen bodies, void its approval, and record why.
+    """Return an edition to draft: delete its frozen bodies, void its approval, and record why.
 
-    A draft stays one, without its bodies. Raises ConcurrencyError if the edition is in a state
-    that no longer leads to draft: another process moved it first."""
+    A draft stays a draft, without its bodies. Raises ConcurrencyError if the edition is in a state
+    that cannot become draft, because another process has changed it first."""
     result = db.execute(
         update(schema.edition)
         .where(
@@ -54,7 +54,7 @@ def insert_event(
     now: datetime,
     actor: Actor | None,
 ) -> None:
-    """Record an event of an edition; None stands for an actor that is not known."""
+    """Record an event of an edition. None stands for an unknown actor."""
     db.execute(
         insert(schema.edition_event).values(
             edition_id=edition_id,

@@ -1,1 +1,1 @@
-"""Alembic's migrations. Run by ``mailer init`` and ``mailer database upgrade``."""
+"""Alembic's migrations, which ``mailer init`` and ``mailer database upgrade`` run."""

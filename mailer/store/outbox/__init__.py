@@ -1,15 +1,16 @@
 """The outbox: planning an edition's deliveries, and moving them through their states.
 
-    plan.py           who gets what: one INSERT … SELECT
-    queue.py          claim, gate, settle: the moves that the ledger makes
-    statements.py     the statements of these moves
-    embargo_gate.py   what the gate stops because of embargoes and kills
-    workers.py        the workers that deliver, and taking over from dead ones
-    reports.py        what people ask afterwards
+    plan.py           the plan of deliveries: one INSERT … SELECT
+    queue.py          claim, gate, settle: the changes of state that the ledger makes
+    statements.py     the SQL statements for these changes
+    embargo_gate.py   messages that the gate stops because of embargoes and kills
+    workers.py        the workers that deliver, and taking over from dead workers
+    reports.py        reports and explanations for people
     notices.py        mails to staff
     service_mails.py  mails about sign-ups, in rolling editions
-    story_masks.py    which stories a topic lets through
+    story_masks.py    the bits of stories for each topic
 
-Each method is one or a few statements; the ledger puts them into short transactions. The allowed
-moves are in ``DELIVERY_TRANSITIONS``; every statement names the states it starts from.
+Each method runs one or a few statements, which the ledger puts into short transactions. The allowed
+changes of state are in ``DELIVERY_TRANSITIONS``; every statement names the states from which it
+starts.
 """

@@ -1,4 +1,4 @@
-"""The gate for embargoed and killed stories, which it stops in every state of their edition."""
+"""The gate for embargoed and killed stories, which stops them whatever their edition's state is."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -30,8 +30,8 @@ class GateBlockQueries(SqlStore):
 
     def find_embargo_blocks(self, edition_ids: Sequence[int]) -> dict[int, EmbargoBlock]:
         """Return which of these editions hold a story that is embargoed now, by the database's
-        clock, and until when. ``lock_edition_states`` keeps the embargoes on them from being moved
-        in the same moment."""
+        clock, and until when. ``lock_edition_states`` prevents these embargoes from being moved at
+        the same time."""
         blocks = self._find_killed(edition_ids)
         if not statements.ANY_EMBARGO.fetch_rows(self._db, {}):
             return blocks
@@ -67,8 +67,9 @@ class GateBlockQueries(SqlStore):
         return blocks
 
     def _find_killed(self, edition_ids: Sequence[int]) -> dict[int, EmbargoBlock]:
-        """Return the editions with a story that was killed, or is to be killed, except for the
-        mails that say so. No message of them passes, and they are checked again in a minute."""
+        """Return the editions with a story that was killed or whose kill was requested, except for
+        the mails that announce the kill. Their messages do not pass, and are checked again in a
+        minute."""
         if not statements.ANY_KILL.fetch_rows(self._db, {}):
             return {}
         rows = self._db.scalars(
@@ -87,14 +88,15 @@ class GateBlockQueries(SqlStore):
         return {edition_id: EmbargoBlock(retry_at, False, KILLED_REPLY) for edition_id in rows}
 
     def explain_supersession(self, edition: Edition) -> str:
-        """Explain why failed deliveries of an edition must not be sent again; empty if they may."""
+        """Explain why failed deliveries of an edition must not be sent again. Return an empty
+        string if they may be sent."""
         has_same_story = schema.edition_story.c.slug.in_(edition.stories)
         if edition.role is not EditionRole.KILL:
             statement = (
                 select(schema.kill.c.slug).where(schema.kill.c.slug.in_(edition.stories)).limit(1)
             )
             if slug := self._db.scalar(statement):
-                return f"{slug} was killed, or is to be"
+                return f"{slug} was killed, or a kill was requested"
         if edition.role is EditionRole.PLAIN:
             return ""
         later_edition_id = self._db.scalar(
@@ -114,8 +116,8 @@ class GateBlockQueries(SqlStore):
         )
 
     def find_trusted_subscribers(self, subscriber_ids: Sequence[int]) -> set[int]:
-        """Return which of these subscribers are trusted with embargoes, and lock that until the
-        transaction ends."""
+        """Return which of these subscribers are trusted with embargoes, and lock their profiles
+        until the transaction ends."""
         statement = select(schema.contact.c.subscriber_id).where(
             schema.contact.c.subscriber_id.in_(subscriber_ids),
             schema.contact.c.trust == Trust.TRUSTED.value,
@@ -125,8 +127,8 @@ class GateBlockQueries(SqlStore):
     def defer_edition(
         self, edition_id: int, worker_id: int, until: datetime, reply: str = EMBARGOED_REPLY
     ) -> int:
-        """Defer an edition until its embargo ends: the deliveries that are due earlier, and those
-        that the worker has claimed. Returns their number."""
+        """Defer those deliveries of an edition that are due before its embargo ends, and those that
+        the worker has claimed, until it ends. Returns their number."""
         claimed_by_worker = and_(
             schema.delivery.c.edition_id == edition_id,
             schema.delivery.c.worker_id == worker_id,
@@ -165,7 +167,7 @@ class GateBlockQueries(SqlStore):
         self, worker_id: int, delivery_ids: Sequence[int], until: datetime
     ) -> None:
         """Defer a correction to contacts who are no longer trusted with embargoes until the embargo
-        ends: they have the version that is corrected."""
+        ends. They get it then, because they have the earlier version."""
         if delivery_ids:
             claimed_by_worker = and_(
                 schema.delivery.c.id.in_(delivery_ids),

@@ -1,4 +1,4 @@
-"""Notices to staff: an edition with one body, at addresses of its own instead of a list's."""
+"""Notices to staff: each is an edition with one body, sent to given addresses instead of a list."""
 
 import secrets
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ class SqlNoticeStore(SqlStore):
         *,
         uid: str,
     ) -> Edition:
-        """Queue a notice to these addresses, due at once and before all other mail. It is filed
-        under the list that it is about; its recipients need not be on that list."""
+        """Queue a notice to these addresses, due at once and before all other mail. The notice is
+        recorded under the list that it is about; its recipients need not be on that list."""
         editions = EditionQueries(self._db, self._key)
         new_edition = editions.create_edition(
             NewEdition(
@@ -73,5 +73,6 @@ class SqlNoticeStore(SqlStore):
 
 
 def generate_uid() -> str:
-    """Return a random uid for a notice; the marker of its body is made from it."""
+    """Return a random uid for a notice. The marker in the body of the notice is made from this
+    uid."""
     return secrets.token_hex(8)

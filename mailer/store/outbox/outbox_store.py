@@ -1,4 +1,4 @@
-"""The whole store of the outbox, put together from its parts."""
+"""The store of the outbox, composed of its parts."""
 
 from mailer.store.outbox.plan import PlanQueries
 from mailer.store.outbox.queue import QueueQueries

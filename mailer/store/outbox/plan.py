@@ -1,8 +1,8 @@
 """Freeze an edition's audience: its recipients, and the stories that each of them gets.
 
-Stories become bits. First the bits that each combination of topics lets through, and the body for
-each language, are computed in two temporary tables of a few rows. Then people are joined to them,
-so that a million people cost one integer each.
+Stories become bits. First, two temporary tables of a few rows are filled: the story bits for each
+combination of topics, and the body for each language. Then people are joined to these tables, so
+that each of a million people costs one integer.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions, select_late_recipients
 
 _temporary = MetaData()
-# Integer on SQLite makes the key the row's own number: no second search, in an index.
+# On SQLite, an Integer key is the row's own number, which saves a second search in an index.
 _Number = BigInteger().with_variant(Integer, "sqlite")
 _set_mask = Table(
     "plan_set",
@@ -81,7 +81,7 @@ _suppressed = Table(
 )
 
 ALL_TOPICS = 0
-"""The combination of people who chose no topics: ids of combinations start at 1."""
+"""The combination for people who chose no topics. Ids of combinations start at 1."""
 
 _topic_set_id = func.coalesce(schema.membership.c.topic_set_id, ALL_TOPICS)
 
@@ -100,11 +100,11 @@ class PlanQueries(SqlStore):
     """Freezes audiences."""
 
     def plan_deliveries(self, edition: Edition, now: datetime) -> DeliveryPlan:
-        """Freeze the audience: one row for each eligible address, in one INSERT … SELECT, and the
-        number of members left out, by reason. The edition must be composed.
+        """Freeze the audience: insert one row for each eligible address, in one INSERT … SELECT,
+        and count the members who are left out by reason. The edition must be composed.
 
-        By readers' time each row is due when clocks in that reader's zone show the edition's
-        time."""
+        If the edition is sent by readers' time, each row is due when clocks in the reader's zone
+        show the edition's time."""
         by_topic, everyone = build_story_masks(self._db, self._key, edition)
         segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
         with _TemporaryTables(self._db):
@@ -129,8 +129,8 @@ class PlanQueries(SqlStore):
         return DeliveryPlan(planned, excluded)
 
     def extend_plan(self, edition: Edition) -> int:
-        """Add the missing recipients to an edition that has begun: people who turn out to have
-        received the version that it corrects or takes back, or who were to get another edition of
+        """Add missing recipients to an edition that has started: people who turn out to have
+        received the version that it corrects or kills, or who should have got another edition of
         the release and did not. Returns their number, which is nearly always 0."""
         if not self.has_late_recipients(edition):
             return 0
@@ -147,12 +147,12 @@ class PlanQueries(SqlStore):
             )
 
     def has_late_recipients(self, edition: Edition) -> bool:
-        """Check whether :meth:`extend_plan` may find a recipient."""
+        """Check whether :meth:`extend_plan` may find recipients."""
         return bool(self._db.scalar(select(select_late_recipients(edition).exists())))
 
     def _fill_masks(self, edition: Edition, by_topic: Mapping[str, int], everyone: int) -> set[int]:
-        """Fill in what each combination of topics lets through, and each language's body. Returns
-        the combinations that leave no story of some body."""
+        """Fill in the story bits for each combination of topics, and each language's body. Returns
+        the combinations with which a reader would get no story of some body."""
         masks_by_set = dict.fromkeys(self._db.scalars(select(schema.topic_set.c.id)), 0)
         for set_id, slug in self._db.execute(
             select(schema.topic_set_topic.c.topic_set_id, schema.topic.c.slug).join(
@@ -162,7 +162,7 @@ class PlanQueries(SqlStore):
             masks_by_set[set_id] |= everyone | by_topic.get(slug, 0)
         masks_by_set[ALL_TOPICS] = -1
         if edition.role in PRIOR_RECIPIENT_ROLES:
-            masks_by_set = dict.fromkeys(masks_by_set, -1)  # whatever topics they follow by now
+            masks_by_set = dict.fromkeys(masks_by_set, -1)  # whatever topics they follow now
         self._db.execute(
             insert(_set_mask),
             [{"topic_set_id": one, "stories": mask} for one, mask in masks_by_set.items()],
@@ -196,14 +196,15 @@ class PlanQueries(SqlStore):
         self._db.execute(
             insert(_suppressed).from_select(
                 ["subscriber_id"],
-                # IN, not a join: SQLite then looks up the few that are suppressed, where it would
-                # ask for each subscriber.
+                # IN instead of a join, so that SQLite looks up the few suppressed people and does
+                # not check every subscriber.
                 select(schema.subscriber.c.id).where(schema.subscriber.c.address_key.in_(keys)),
             )
         )
 
     def _fill_waits(self, edition: Edition, now: datetime) -> bool:
-        """Fill in how long the readers of each zone wait, if the edition goes by their time."""
+        """Fill in how long the readers of each zone wait, if the edition is sent by readers'
+        time."""
         appointment = edition.appointment
         if appointment is None or appointment.send_time is not SendTimeBasis.READER:
             return False
@@ -227,14 +228,14 @@ class PlanQueries(SqlStore):
     ) -> dict[Exclusion, int]:
         """Count the members who are left out, by the first reason that applies.
 
-        Each reason is counted in the table that shows it: asking all members for every reason took
-        as long as half of the plan. Only a segment is checked for every member."""
+        Each reason is counted in the table that shows it, since checking all members for every
+        reason took as long as half of the plan. Only a segment is checked for every member."""
         on_list = schema.mailing_list.c.slug == edition.list
         is_active = schema.membership.c.state == MembershipState.ACTIVE.value
         wants_it = _matches_frequency(edition)
         member_count = func.count().label("members")
         first_reason = case(
-            # The values of these two states are those of their reasons.
+            # The values of these two states equal the values of their reasons.
             (not_(is_active), schema.membership.c.state),
             (not_(wants_it), Exclusion.FREQUENCY.value),
             else_=Exclusion.PAUSED.value,
@@ -293,12 +294,13 @@ class PlanQueries(SqlStore):
         *conditions: ColumnElement[bool],
         by_reader_time: bool,
     ) -> int:
-        # As subqueries they are computed once, not for each row, and all rows are due at once.
+        # As subqueries they are computed once, not for each row; all rows are due at once.
         now = select(schema.database_now()).scalar_subquery()
         due: ColumnElement[datetime] = now
         audience = _audience
         if by_reader_time:
-            # Counted from the database's clock: it is not compared with a moment of this process.
+            # Counted from the database's clock, which is not compared with the clock of this
+            # process.
             due = schema.database_now(_zone_wait.c.seconds)
             audience = audience.join(
                 _zone_wait, _zone_wait.c.time_zone == schema.subscriber.c.time_zone
@@ -343,7 +345,7 @@ class PlanQueries(SqlStore):
         )
         result = self._db.execute(
             insert(schema.delivery).from_select(columns, recipients),
-            # Without it SQLAlchemy 2.1 gives -1 for an INSERT on PostgreSQL.
+            # Without this option, SQLAlchemy 2.1 returns -1 for an INSERT on PostgreSQL.
             execution_options={"preserve_rowcount": True},
         )
         return result.rowcount
@@ -357,7 +359,7 @@ def _matches_frequency(edition: Edition) -> ColumnElement[bool]:
 
 
 class _TemporaryTables:
-    """The two tables that a plan joins people to, while it lasts."""
+    """The two temporary tables of a plan, to which people are joined."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection

@@ -1,12 +1,13 @@
-"""Claim, gate, settle, take over: the moves of a delivery, as ``DELIVERY_TRANSITIONS`` allows them.
+"""Claim, gate, settle, take over: the changes of a delivery's state, as ``DELIVERY_TRANSITIONS``
+allows them.
 
 The ledger puts several of these into one transaction, always in this order: the worker's heartbeat
 (``workers.py``), :meth:`QueueQueries.lock_edition_states`, settlements, the gate, claims.
 
-`lock_edition_states` locks the editions' rows until the commit, and the gate locks those of the
-members and the list of suppressions. On PostgreSQL a statement sees what was committed when it
-began; without these locks an unsubscribe committed a moment later would be confirmed, and the
-message still sent. SQLite has one writer at a time.
+`lock_edition_states` locks the editions' rows until the commit, and the gate locks the members'
+rows and the list of suppressions. A PostgreSQL statement sees only what was committed before it
+began. Without these locks, an unsubscribe that is committed a moment later would be confirmed, and
+the message would still be sent. SQLite has one writer at a time.
 """
 
 import json
@@ -45,14 +46,14 @@ from mailer.store.prepared_statements import encode_numbers, encode_rows
 
 
 class QueueQueries(GateBlockQueries):
-    """The moves that the ledger makes with deliveries of editions."""
+    """The changes of state that the ledger makes to deliveries."""
 
     # ---- a ledger batch -------------------------------------------------------------------------
 
     def lock_edition_states(self, edition_ids: Sequence[int]) -> dict[int, EditionState]:
         """Return the states of these editions, and lock them until the transaction ends."""
         if self._db.dialect.name == "postgresql":
-            # Only a lock on the whole table covers a suppression that isn't there yet.
+            # Only a lock on the whole table covers a suppression that does not exist yet.
             self._db.execute(text("LOCK TABLE suppression IN SHARE MODE"))
         rows = statements.STATES.fetch_rows(
             self._db, {"ids": encode_numbers(self._db, edition_ids)}
@@ -76,10 +77,10 @@ class QueueQueries(GateBlockQueries):
 
     def gate_deliveries(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
         """Let claimed messages pass just before they are sent, and return the ids of those that
-        may. The others were never sent; :meth:`settle_refused_deliveries` settles them.
+        pass. :meth:`settle_refused_deliveries` settles the others, which are not sent.
 
         One statement checks the worker, the edition's state, the membership and the suppression, so
-        that no change committed before can be overtaken."""
+        that every change committed before is seen."""
         if not delivery_ids:
             return set()
         encoded_ids = encode_numbers(self._db, delivery_ids)
@@ -92,8 +93,8 @@ class QueueQueries(GateBlockQueries):
         return set(json.loads(passed_json))
 
     def check_gate_again(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
-        """Check the gate as :meth:`gate_deliveries` does, also for messages that have passed it
-        already. Returns the ids of those that still may."""
+        """Check the gate as :meth:`gate_deliveries` does, including messages that have passed it
+        already. Returns the ids of those that may still be sent."""
         encoded_ids = encode_numbers(self._db, delivery_ids)
         if self._db.dialect.name == "postgresql":
             statements.LOCK_MEMBERS.fetch_rows(self._db, {"ids": encoded_ids})
@@ -108,8 +109,8 @@ class QueueQueries(GateBlockQueries):
         self, worker_id: int, delivery_ids: Sequence[int], states: Mapping[int, EditionState]
     ) -> int:
         """Settle messages that the gate refused, and return how many of them will not be sent.
-        Those of a paused edition go back to the queue, those of a cancelled one are cancelled; in
-        other cases the address is suppressed or has left the list."""
+        Messages of a paused edition go back to the queue, and those of a cancelled edition are
+        cancelled. In other cases, the address is suppressed or has left the list."""
         claimed_by_worker = and_(
             schema.delivery.c.id.in_(delivery_ids),
             schema.delivery.c.worker_id == worker_id,
@@ -136,8 +137,8 @@ class QueueQueries(GateBlockQueries):
         return settled_count
 
     def settle_deliveries(self, settlements: Sequence[Settlement]) -> None:
-        """Write what became of messages. If a worker has lost a row in the meantime, only the
-        relay's acceptance counts, whatever state the row is in."""
+        """Write the outcomes of messages. If the worker has lost a row in the meantime, only an
+        acceptance by the relay is written, whatever state the row is in."""
         accepted: list[tuple[int, str]] = []
         others: list[tuple[int, int, str, str, int, float]] = []
         for delivery_id, worker_id, state, reply, delay, spend in settlements:
@@ -155,7 +156,7 @@ class QueueQueries(GateBlockQueries):
     # ---- back to the queue ----------------------------------------------------------------------
 
     def return_claims(self, edition_id: int, worker_id: int, keep_ids: Sequence[int] = ()) -> int:
-        """Return to the queue what a worker claimed of an edition and did not let pass, except
+        """Return a worker's claims of an edition that have not passed the gate to the queue, except
         `keep_ids`. No attempt is spent."""
         claimed_by_worker = and_(
             schema.delivery.c.edition_id == edition_id,
@@ -183,8 +184,8 @@ class QueueQueries(GateBlockQueries):
         delivery_ids: Sequence[int] | None = None,
     ) -> int:
         """Queue an edition's deliveries in these states again (only `delivery_ids`, if given), and
-        return their number. A failed delivery gets its attempt back. Raises BadTransition for a
-        state that does not lead back to the queue."""
+        return their number. For a failed delivery, the attempt no longer counts. Raises
+        BadTransition for a state that cannot become queued."""
         for state in states:
             if DeliveryState.QUEUED not in DELIVERY_TRANSITIONS[state]:
                 raise BadTransition(f"a delivery that is {state} can't be queued again")
@@ -213,7 +214,7 @@ class QueueQueries(GateBlockQueries):
         return total
 
     def make_deliveries_due(self, edition: Edition) -> int:
-        """Make deferred deliveries due at once, as people expect who send by hand."""
+        """Make deferred deliveries due at once, which people who send by hand expect."""
         result = self._db.execute(
             update(schema.delivery)
             .where(
@@ -268,9 +269,9 @@ class QueueQueries(GateBlockQueries):
     # ---- what is left to do ---------------------------------------------------------------------
 
     def has_work(self) -> bool:
-        """Check whether a delivery run has something to do: an edition that is being sent has a due
-        delivery, or one in flight at a worker that may be dead, or none left to wait for.
-        Deliveries in doubt count if the rule is to resend them."""
+        """Check whether a delivery run has something to do. This is so if an edition that is being
+        sent has a due delivery, has a delivery in flight at a worker that may be dead, or has
+        nothing left to wait for. Deliveries in doubt count if the rule is to resend them."""
         sending_editions = select(schema.edition.c.id, schema.edition.c.in_doubt).where(
             schema.edition.c.state == EditionState.SENDING.value
         )
@@ -343,8 +344,8 @@ class QueueQueries(GateBlockQueries):
         return match is not None
 
     def has_unfinished_deliveries(self, edition: Edition) -> bool:
-        """Check whether the edition still waits for deliveries; those in doubt count if the rule is
-        to resend them."""
+        """Check whether the edition still waits for deliveries. Deliveries in doubt count if the
+        rule is to resend them."""
         conditions = [queued, in_flight]
         if edition.in_doubt is InDoubtPolicy.RESEND:
             conditions.append(schema.is_in_state(DeliveryState.IN_DOUBT.value))

@@ -27,10 +27,10 @@ from mailer.tokens import hash_address
 
 
 class ReportQueries(SqlStore):
-    """The part of ``OutboxStore`` that answers questions of people."""
+    """The part of ``OutboxStore`` for reports and explanations."""
 
     def build_report(self, edition: Edition) -> DeliveryReport:
-        """Return the numbers of an edition's deliveries."""
+        """Return the counts of an edition's deliveries."""
 
         def count_by_column(
             column: Column[Any], *conditions: ColumnElement[bool]
@@ -64,15 +64,15 @@ class ReportQueries(SqlStore):
     def list_deliveries(
         self, edition: Edition | None, states: Sequence[DeliveryState] = (), limit: int = 100
     ) -> list[Delivery]:
-        """Return deliveries of an edition, or of all (None), in these states, or in any if none is
-        given."""
+        """Return deliveries of an edition, or of all editions (None), in these states, or in any
+        state if none is given."""
         return self._fetch_deliveries_after(0, edition, states, limit)
 
     def iterate_deliveries(
         self, edition: Edition, states: Sequence[DeliveryState] = ()
     ) -> Iterator[Delivery]:
-        """Yield all deliveries of an edition in these states, or in any if none is given. They are
-        read in batches, so that memory does not grow with them."""
+        """Yield all deliveries of an edition in these states, or in any state if none is given.
+        They are read in batches, so that memory does not grow with their number."""
         last_id = 0
         while batch := self._fetch_deliveries_after(last_id, edition, states, 1000):
             yield from batch
@@ -90,7 +90,8 @@ class ReportQueries(SqlStore):
         return [build_delivery(row) for row in rows]
 
     def count_on_wire(self, edition: Edition | None) -> dict[int, int]:
-        """Count the messages that each worker has on the wire, of one edition or of all (None)."""
+        """Count the messages that each worker has on the wire, for one edition or for all
+        (None)."""
         statement = select(schema.delivery.c.worker_id, func.count()).where(
             schema.is_in_state(DeliveryState.ON_WIRE.value)
         )
@@ -99,7 +100,7 @@ class ReportQueries(SqlStore):
         return dict(self._db.execute(statement.group_by(schema.delivery.c.worker_id)).all())
 
     def find_list_id(self, edition: Edition) -> int:
-        """Return the id of the edition's list, as signed links carry it."""
+        """Return the id of the edition's list, which signed links contain."""
         list_id = self._db.scalar(
             select(schema.mailing_list.c.id).where(schema.mailing_list.c.slug == edition.list)
         )
@@ -107,7 +108,7 @@ class ReportQueries(SqlStore):
         return int(list_id)
 
     def get_recipient_status(self, edition: Edition, address: str) -> RecipientStatus:
-        """Return what is stored about an address, to explain its outcome in this edition."""
+        """Return the facts stored about an address, to explain its outcome in this edition."""
         row = self._db.execute(
             select(schema.delivery).where(
                 schema.delivery.c.edition_id == edition.id, schema.delivery.c.address == address
@@ -199,8 +200,8 @@ class ReportQueries(SqlStore):
         )
 
     def _compute_story_mask(self, edition: Edition, topic_set_id: int | None, language: str) -> int:
-        """Return the bits of a composed edition that a membership's topics and language let
-        through."""
+        """Return the bits of the stories of a composed edition that match a membership's topics and
+        language."""
         try:
             by_topic, mask = build_story_masks(self._db, self._key, edition)
         except ComposeError:
@@ -235,7 +236,7 @@ class ReportQueries(SqlStore):
 
 
 def build_delivery(row: Row[Any]) -> Delivery:
-    """Build the record of a row."""
+    """Build a delivery from a row."""
     return Delivery(
         id=row.id,
         edition_id=row.edition_id,

@@ -1,10 +1,11 @@
-"""Service mails into the outbox: one rolling edition for all that say the same on the same day,
-with a delivery for each.
+"""Queueing of service mails. All service mails with the same text on the same day are deliveries of
+one rolling edition.
 
-A rolling edition begins with its first service mail, and returns to sending with each that follows,
-in the same transaction. Its row is locked during that, and also when the ledger finds nothing left
-of it and marks it sent (``delivery/ledger.py``). One of the two comes first and the other sees what
-it did, so that no service mail stays behind in an edition that counts as sent.
+A rolling edition starts with its first service mail, and each further mail returns it to sending,
+in the same transaction. The edition's row is locked during that, and also when the ledger finds no
+delivery left and marks the edition as sent (``delivery/ledger.py``). So one of the two transactions
+comes first and the other sees its changes, and no service mail stays unsent in an edition in the
+state sent.
 """
 
 import hashlib
@@ -29,8 +30,8 @@ from mailer.tokens import hash_address
 @dataclass(frozen=True, slots=True)
 class ServiceEditionKey:
     """The values that all service mails of a rolling edition share. Mails with another `seed`
-    belong to another edition: everything that must not change within an edition goes into the seed.
-    `list` is a slug."""
+    belong to another edition, so the seed contains everything that must be the same within an
+    edition. `list` is a slug."""
 
     kind: EditionKind
     template: str
@@ -39,13 +40,14 @@ class ServiceEditionKey:
     seed: str
 
     def derive_uid(self, sequence_number: int) -> str:
-        """Return the uid of the first edition, the second, and so on."""
+        """Return the uid of the first edition, the second edition, and so on."""
         return hashlib.sha256(f"{self.seed}\n{sequence_number}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """`reference` is the id that the mail's link names: see ``message.Recipient``."""
+    """A recipient of a service mail. `reference` is the id in the mail's link (see
+    ``message.Recipient``)."""
 
     reference: int
     name: str = ""
@@ -62,11 +64,12 @@ class SqlServiceMailStore(SqlStore):
         now: datetime,
     ) -> frozenset[str]:
         """Queue a service mail to these addresses, due at once and before all other mail. Returns
-        the addresses it was queued for.
+        the addresses for which it was queued.
 
-        An edition has one delivery for each address. Addresses that have had this mail today get it
-        from a further edition; as no transaction uses two of them, that is left for the next call.
-        So it returns fewer addresses than it was given, but never none."""
+        An edition has at most one delivery for each address. An address that has already had this
+        mail today gets it from another edition. As a transaction uses only one edition, that is
+        left for the next call. So the result may have fewer addresses than `addressees`, but it is
+        never empty."""
         while True:
             sequence_number, new_addresses = self._find_room(edition_key, addressees)
             edition = self._open_edition(edition_key, body, sequence_number, now)
@@ -103,8 +106,8 @@ class SqlServiceMailStore(SqlStore):
     def _find_room(
         self, edition_key: ServiceEditionKey, addressees: Mapping[str, Addressee]
     ) -> tuple[int, set[str]]:
-        """Return the first edition with room for some of these addresses, and those addresses. A
-        cancelled one has no room."""
+        """Return the first edition that can take some of these addresses, and those addresses. A
+        cancelled edition can take none."""
         for sequence_number in count():
             row = self._db.execute(
                 select(schema.edition.c.id, schema.edition.c.state).where(
@@ -128,7 +131,7 @@ class SqlServiceMailStore(SqlStore):
     def _open_edition(
         self, edition_key: ServiceEditionKey, body: EditionBody, sequence_number: int, now: datetime
     ) -> Edition:
-        """Return that edition, locked; begin it if there is none."""
+        """Return this edition, locked. Create and start it if it does not exist."""
         editions = EditionQueries(self._db, self._key)
         uid = edition_key.derive_uid(sequence_number)
         edition_id = self._db.scalar(select(schema.edition.c.id).where(schema.edition.c.uid == uid))

@@ -1,6 +1,6 @@
-"""The statements and conditions that move deliveries; ``queue.py`` runs them.
+"""The statements and conditions for changing the states of deliveries. ``queue.py`` runs them.
 
-Statements in capitals run thousands of times a minute, and so are prepared.
+Statements with names in capitals run thousands of times a minute, so they are prepared.
 """
 
 from typing import Any
@@ -29,8 +29,8 @@ from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.prepared_statements import PreparedStatement, among, build_json_columns
 
-# Scalar subqueries by primary key: for EXISTS with a join PostgreSQL hashes the whole list if it
-# has no statistics, half a second each time.
+# Scalar subqueries by primary key are used because for EXISTS with a join, PostgreSQL without
+# statistics hashes the whole list, which takes half a second each time.
 _list_id = (
     select(schema.edition.c.list_id)
     .where(schema.edition.c.id == schema.delivery.c.edition_id)
@@ -43,7 +43,7 @@ _edition_state = (
     .correlate(schema.delivery)
     .scalar_subquery()
 )
-# A subquery, so that SQLite computes it once a statement and not once a row.
+# A subquery, so that SQLite computes it once for the statement and not for each row.
 _now = select(schema.database_now()).scalar_subquery()
 _membership = (
     select(
@@ -85,7 +85,7 @@ may_be_delivered = and_(
         and_(
             func.coalesce(_membership, "") == MembershipState.ACTIVE.value,
             func.coalesce(_address, "")
-            == schema.delivery.c.address_key,  # the subscriber may have changed it since
+            == schema.delivery.c.address_key,  # the subscriber may have changed their address since
         ),
         _edition_kind.in_(_TO_ANYONE),
     ),
@@ -126,8 +126,8 @@ _claim_update = update(schema.delivery).values(
 )
 _claim_columns = [schema.delivery.c[name] for name in Claim._fields]
 
-# PostgreSQL. As a CTE it runs once: it may run a subquery of IN once a row, and each time it skips
-# what it has locked before, so that a claim would exceed its limit.
+# PostgreSQL. A CTE runs once. A subquery of IN may run once for each row, each time skipping the
+# rows locked before, so that a claim would exceed its limit.
 _due_cte = _due_deliveries.cte("due")
 CLAIM = PreparedStatement(
     _claim_update.where(schema.delivery.c.id.in_(select(_due_cte.c.id)), queued).returning(
@@ -135,8 +135,8 @@ CLAIM = PreparedStatement(
     )
 )
 
-# SQLite, with no other writer at the same time: three statements of one row each. Its driver
-# releases the interpreter for each row that it fetches.
+# SQLite, which has one writer at a time: three statements of one row each, since its driver
+# releases the interpreter lock for each row that it fetches.
 _due_subquery = _due_deliveries.subquery("due")
 DUE = PreparedStatement(select(func.json_group_array(_due_subquery.c.id)))
 CLAIM_DUE = PreparedStatement(_claim_update.where(among(schema.delivery.c.id, "ids")))
@@ -158,7 +158,7 @@ _gate_update = (
 )
 GATE = PreparedStatement(_gate_update.where(in_flight).returning(schema.delivery.c.id))
 
-# SQLite, for deliveries that are claimed and have not passed: two statements, however many rows.
+# SQLite, for claimed deliveries that have not passed: two statements for any number of rows.
 OPEN_GATE = PreparedStatement(_gate_update.where(claimed))
 PASSED = PreparedStatement(
     select(func.json_group_array(schema.delivery.c.id)).where(

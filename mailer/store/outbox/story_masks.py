@@ -1,4 +1,4 @@
-"""Which stories a topic lets through, as bits."""
+"""The stories for each topic, as bits."""
 
 from sqlalchemy import Connection
 
@@ -10,7 +10,7 @@ from mailer.store.editions.records import EditionQueries
 
 
 def build_story_masks(db: Connection, key: bytes, edition: Edition) -> tuple[dict[str, int], int]:
-    """Return the bits of each topic, and the bits of stories without a topic, which are for
+    """Return the story bits of each topic, and the bits of stories without a topic, which are for
     everyone."""
     bits = EditionQueries(db, key).fetch_story_bits(edition)
     if not bits:

@@ -1,10 +1,10 @@
-"""Workers: the processes that deliver, each with a row that changes while it is alive.
+"""Workers: the processes that deliver. Each has a row that changes as long as it is alive.
 
 Each transaction of a worker begins with :meth:`WorkerQueries.update_heartbeat`, which locks the
-worker's own row; :meth:`WorkerQueries.reclaim_deliveries` ends that row. A worker and the one
-that takes it for dead cannot both come first, and the second sees what the first did: a worker's
-deliveries are its own until it finds its row ended. No clock is involved; how long a heartbeat must
-stand still is measured by the observer's own stopwatch.
+worker's own row; :meth:`WorkerQueries.reclaim_deliveries`, called by another worker, marks that row
+as ended. One of the two transactions comes first, and the other sees its changes. So a worker owns
+its deliveries until it finds that its row has ended. No clocks are compared: the observer measures
+with its own monotonic clock how long the heartbeat has been unchanged.
 """
 
 import secrets
@@ -17,7 +17,7 @@ from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.prepared_statements import PreparedStatement
 
-DIED = "the sender died after the message was let out"
+DIED = "the worker died after the message passed the gate"
 
 KEEP_ENDED = timedelta(days=7)
 """Time for which the row of a worker that has ended is kept. A worker that finds its own row gone
@@ -79,9 +79,9 @@ class WorkerQueries(SqlStore):
         return [DeliveryWorker(row.id, row.name, row.beat) for row in rows]
 
     def reclaim_deliveries(self, dead_worker: DeliveryWorker) -> tuple[int, int] | None:
-        """Take back the deliveries of a worker whose heartbeat has not changed: claimed ones go to
-        the queue, those on the wire are in doubt. Returns (requeued, in_doubt), or None if the
-        heartbeat has changed."""
+        """Reclaim the deliveries of a worker whose heartbeat has not changed. Claimed deliveries go
+        back to the queue; those on the wire are marked as in doubt. Returns (requeued, in_doubt),
+        or None if the heartbeat has changed."""
         result = self._db.execute(
             update(schema.worker)
             .where(

@@ -1,4 +1,4 @@
-"""Embargoes and their log, and what a moved embargo does to editions."""
+"""Embargoes and their log, and the effects of a moved embargo on editions."""
 
 from datetime import datetime
 from typing import Any
@@ -28,7 +28,7 @@ class SqlEmbargoStore(SqlStore):
     """Implements ``EmbargoStore``."""
 
     def read_clock(self) -> datetime:
-        """Return the database's time: the gate and the pages must not depend on the clock of one
+        """Return the database's time. The gate and the pages must not depend on the clock of one
         process."""
         moment: datetime | None = self._db.scalar(select(schema.database_now()))
         assert moment is not None
@@ -44,8 +44,8 @@ class SqlEmbargoStore(SqlStore):
         return _build_embargo(row) if row else None
 
     def list_embargoes(self, since: datetime | None = None) -> list[Embargo]:
-        """Return embargoes, the soonest to end first; with `since` only those whose recorded end is
-        later."""
+        """Return embargoes, the soonest to end first. With `since`, return only those whose
+        recorded end is later."""
         statement = select(schema.embargo).order_by(schema.embargo.c.until, schema.embargo.c.slug)
         if since is not None:
             statement = statement.where(schema.embargo.c.until > since)
@@ -58,8 +58,8 @@ class SqlEmbargoStore(SqlStore):
         )
 
     def count_recipients(self, slug: str, ends: datetime) -> tuple[int, int]:
-        """Count the people who have a mail with the story that states no embargo, and those with a
-        mail that states another end than this."""
+        """Count the people who have the story in a mail that states no embargo, and those whose
+        mail states another end than the present one."""
         stated_end = schema.edition.c.embargo_until
         bit = literal(1, BigInteger).op("<<")(schema.edition_story.c.bit)
         base_count = (
@@ -109,7 +109,7 @@ class SqlEmbargoStore(SqlStore):
         )
 
     def list_events(self, slug: str, limit: int = 1000) -> list[EmbargoEvent]:
-        """Return the newest `limit` events, the oldest of them first."""
+        """Return the newest `limit` events, in chronological order."""
         rows = self._db.execute(
             select(schema.embargo_event)
             .where(schema.embargo_event.c.slug == slug)
@@ -132,10 +132,11 @@ class SqlEmbargoStore(SqlStore):
         self, previous: Embargo | None, embargo: Embargo, now: datetime, actor: Actor
     ) -> EmbargoEffect:
         """Stop every mail that states an old end of an embargo. Editions that state it return to
-        draft, or are paused if they have begun. Editions that were to be sent when it ended are
-        sent when it ends now. Deliveries that wait at the gate are checked again."""
-        # On PostgreSQL the gate locks these rows until its transaction ends: either the gate sees
-        # the new embargo, or this waits until the messages it let pass are recorded.
+        draft, or are paused if they have started. Editions that wait for the embargo are sent at
+        its new end. Deliveries that wait at the gate are checked again."""
+        # On PostgreSQL the gate locks these rows until its transaction ends. So either the gate
+        # sees the new embargo, or this transaction waits until the messages that passed are
+        # recorded.
         rows = self._db.execute(
             select(schema.edition)
             .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
@@ -154,7 +155,7 @@ class SqlEmbargoStore(SqlStore):
             states_old_end = row.embargo_until is not None and row.embargo_until != embargo.ends_at
             if state in {EditionState.SENDING, EditionState.PAUSED}:
                 if embargo.lifted_at and row.role == EditionRole.ADVANCE.value:
-                    # Its remaining recipients get the release instead.
+                    # The remaining recipients get the release instead.
                     self._cancel_edition(row.id, reason, now, actor)
                 elif states_old_end and state is EditionState.SENDING and not embargo.lifted_at:
                     self._pause_edition(row.id, reason, now, actor)
@@ -179,12 +180,12 @@ class SqlEmbargoStore(SqlStore):
     def _move_send_time(
         self, edition_id: int, embargo: Embargo, now: datetime, actor: Actor
     ) -> None:
-        """Give an edition that waits for the end of an embargo its new time. The terms stay those
-        of the embargo even if it was lifted: then its own moment counts."""
+        """Change the send time of an edition that waits for the end of an embargo. If the embargo
+        was lifted, its terms stay, and the moment of lifting counts."""
         statement = update(schema.edition).where(schema.edition.c.id == edition_id)
         if embargo.lifted_at:
-            # In UTC, so that the worker has nothing to recalculate; the beginning of a minute that
-            # is not in the future.
+            # In UTC, so that the worker has nothing to recalculate, and at the beginning of a
+            # minute, which is not in the future.
             minute = embargo.lifted_at.replace(second=0, microsecond=0)
             self._db.execute(
                 statement.values(send_at=minute, wall=f"{minute:{_WALL_TIME_FORMAT}}", zone="UTC")
@@ -231,8 +232,8 @@ class SqlEmbargoStore(SqlStore):
         revert.insert_event(self._db, edition_id, cancelled_state, reason, now, actor)
 
     def _make_waiting_due(self, edition_id: int) -> None:
-        """Make the deliveries due that the gate has deferred until the embargo ends: the gate
-        defers them again, or lets them pass."""
+        """Make the deliveries that the gate has deferred until the end of the embargo due now. The
+        gate then defers them again or lets them pass."""
         self._db.execute(
             update(schema.delivery)
             .where(

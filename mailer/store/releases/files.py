@@ -1,4 +1,4 @@
-"""Boilerplate, the files that releases carry, and kills."""
+"""Boilerplate, files of releases, and kills."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -68,7 +68,7 @@ class FileQueries(SqlStore):
         return content
 
     def find_missing_hashes(self, hashes: Iterable[str]) -> set[str]:
-        """Return those of these hashes that are not stored."""
+        """Return the given hashes for which no file is stored."""
         wanted_hashes = {*hashes}
         present_hashes = self._db.scalars(
             select(schema.file.c.sha256).where(schema.file.c.sha256.in_(wanted_hashes))

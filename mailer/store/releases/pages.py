@@ -1,4 +1,4 @@
-"""Press pages: the parts of releases that anybody may read."""
+"""Press pages: the public pages of releases."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,11 +25,11 @@ _APPROVED = (EditionState.APPROVED, EditionState.SCHEDULED)
 
 
 class ReleasePageQueries(SqlStore):
-    """The part of ``ReleaseStore`` about press pages. A story is embargoed if it is so by the
-    database's clock or by the caller's."""
+    """The part of ``ReleaseStore`` about press pages. A story counts as embargoed if it is
+    embargoed by the database's clock or by the caller's."""
 
     def find_page(self, slug: str, now: datetime) -> ReleasePage | None:
-        """Return a release's newest version that anybody may read, or None."""
+        """Return the newest public version of a release, or None."""
         return next(
             iter(
                 self._fetch_pages(
@@ -40,13 +40,13 @@ class ReleasePageQueries(SqlStore):
         )
 
     def list_newest_pages(self, now: datetime, limit: int, offset: int = 0) -> list[ReleasePage]:
-        """Return the newest version of each release, the last to open first."""
+        """Return the newest version of each release; the page that opened last comes first."""
         groups = self._group_by_story(self._select_open_pages(now))
         return [self._build_page(group) for group in groups[offset : offset + limit]]
 
     def find_page_of_edition(self, edition_id: int) -> ReleasePage | None:
-        """Return the page that an edition was approved with, embargoed or not: for readers who have
-        shown that they may see it."""
+        """Return the page that was approved with an edition, even if it is embargoed. The caller
+        must check that the reader may see it."""
         statement = _SELECT.where(schema.edition.c.id == edition_id)
         return next(iter(self._fetch_pages(statement)), None)
 
@@ -74,7 +74,8 @@ class ReleasePageQueries(SqlStore):
         return [self._build_page(group) for group in self._group_by_story(statement)]
 
     def _group_by_story(self, statement: Select[Any]) -> list[list[Row[Any]]]:
-        """Return the editions of each release, the oldest first; the last release to open first."""
+        """Return the editions of each release, the oldest first. The release that opened last comes
+        first."""
         by_slug: dict[str, list[Row[Any]]] = {}
         for row in self._db.execute(statement.order_by(schema.edition.c.id)):
             by_slug.setdefault(row.slug, []).append(row)
@@ -84,7 +85,8 @@ class ReleasePageQueries(SqlStore):
         )
 
     def _build_page(self, rows: Sequence[Row[Any]]) -> ReleasePage:
-        """Build the page of the newest of a release's editions, opened with the first."""
+        """Build the page of a release from its newest edition. The page opened with the first
+        edition."""
         first_row, last_row = rows[0], next(row for row in reversed(rows) if _is_shown(row))
         pages = self._db.execute(
             select(schema.edition_body.c.page)
@@ -112,7 +114,7 @@ class ReleasePageQueries(SqlStore):
         )
 
     def was_open(self, slug: str) -> bool:
-        """Check whether a release that was killed could be read by anybody before."""
+        """Check whether a killed release was public before."""
         row = self._db.execute(
             select(schema.kill.c.confirmed_at, schema.embargo.c.until)
             .outerjoin(schema.embargo, schema.embargo.c.slug == schema.kill.c.slug)
@@ -143,8 +145,8 @@ _SELECT = (
 
 
 def _is_out(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that an edition has begun, or was approved and its time has come: a page
-    does not wait for the worker."""
+    """Return the condition that an edition has started, or is approved and its time has come. So a
+    page opens even if no worker runs."""
     return or_(
         and_(
             schema.edition.c.state.in_([state.value for state in _BEGUN]),
@@ -158,12 +160,13 @@ def _is_out(now: datetime) -> ColumnElement[bool]:
 
 
 def _is_shown(row: Row[Any]) -> bool:
-    """Return the condition that an edition's page is shown. A stopped edition still counts for when
-    the page opened."""
+    """Return the condition that an edition's page is shown. A stopped edition still counts for the
+    time when the page opened."""
     return bool(row.state != EditionState.CANCELLED.value)
 
 
 def _get_opened_at(row: Row[Any]) -> datetime:
-    """Return when an edition's page could first be read: it was sent, and its embargo had ended."""
+    """Return when an edition's page could first be read: when it had been sent and its embargo had
+    ended."""
     published_at: datetime = row.planned_at or row.send_at or row.created_at
     return max(published_at, row.until) if row.until else published_at

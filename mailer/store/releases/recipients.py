@@ -11,7 +11,7 @@ from mailer.store import schema
 
 _BEGUN_STATES = (EditionState.SENDING.value, EditionState.PAUSED.value)
 _was_received = schema.is_in_state(DeliveryState.SENT.value, DeliveryState.IN_DOUBT.value)
-"""Deliveries that were received, or may have been."""
+"""The condition that a delivery was or may have been received."""
 _is_or_will_be_received = or_(
     schema.is_in_state(
         DeliveryState.SENT.value, DeliveryState.IN_DOUBT.value, DeliveryState.ON_WIRE.value
@@ -21,7 +21,7 @@ _is_or_will_be_received = or_(
         schema.edition.c.state.in_(_BEGUN_STATES),
     ),
 )
-"""Deliveries that were received, may have been, or will be."""
+"""The condition that a delivery was, may have been or will be received."""
 
 
 _current_subscriber_id = func.coalesce(
@@ -30,7 +30,8 @@ _current_subscriber_id = func.coalesce(
     .scalar_subquery(),
     schema.delivery.c.subscriber_id,
 )
-"""The subscriber of a delivery now: a merged subscriber has the id of the one merged into."""
+"""The present subscriber of a delivery: if the subscriber was merged into another, the other's
+id."""
 
 
 def _select_release_recipients(
@@ -51,10 +52,10 @@ def _select_release_recipients(
 
 
 def select_past_recipients(edition: Edition) -> Select[tuple[int]]:
-    """Select the people who have received, or may have received, an earlier version of what this
-    edition corrects or takes back: from an edition of the same list that was made before it, and
-    began before it. A release that waited for its embargo was made before, and begins with the
-    corrected version."""
+    """Select the people who have received, or may have received, an earlier version of the release
+    that this edition corrects or kills. They got it from an edition of the same list that was made
+    before this edition and started before it. (A release that waited for its embargo was made
+    before, but starts with the corrected version.)"""
     return _select_release_recipients(
         edition,
         _was_received,
@@ -65,8 +66,8 @@ def select_past_recipients(edition: Edition) -> Select[tuple[int]]:
 
 
 def _select_editions_begun_after(edition: Edition) -> Select[tuple[int]]:
-    """Select editions of these stories that began after this one, which may not have begun. They
-    are compared by the order of their events: the clocks of two machines differ."""
+    """Select editions of these stories that started after this one (which need not have started).
+    The order of their events decides, since the clocks of two machines may differ."""
     first_event_id = func.min(schema.edition_event.c.id)
     began = schema.edition_event.c.event_type == EditionState.SENDING.value
     own_first_event_id = (
@@ -98,7 +99,7 @@ def select_reached_subscribers(edition: Edition) -> Select[tuple[int]]:
 
 
 def list_exclusions(edition: Edition) -> list[tuple[ColumnElement[bool], Exclusion]]:
-    """Return the members that an edition leaves out because of its role in a release, and why: the
+    """Return the members that an edition leaves out because of its role in a release, with the
     first reason that applies."""
     member = schema.membership.c.subscriber_id
     if edition.role is EditionRole.PLAIN:
@@ -116,9 +117,9 @@ def list_exclusions(edition: Edition) -> list[tuple[ColumnElement[bool], Exclusi
 
 
 def select_late_recipients(edition: Edition) -> Select[tuple[int]]:
-    """Select the people who have no delivery of a release's edition that has begun, and should get
-    it. If the recipients are those of another edition, which was stopped, people who joined the
-    list since are left out."""
+    """Select the people who should get a started edition of a release and have no delivery of it.
+    If its recipients are those of another edition, which was stopped, people who joined the list
+    later are left out."""
     has_row = select(_current_subscriber_id).where(schema.delivery.c.edition_id == edition.id)
     may_be_mailed = (
         select(schema.membership.c.subscriber_id)

@@ -1,4 +1,4 @@
-"""The whole store of releases, put together from its parts."""
+"""The store of releases, composed of its parts."""
 
 from mailer.store.releases.files import FileQueries, KillQueries
 from mailer.store.releases.pages import ReleasePageQueries

@@ -1,6 +1,6 @@
 """The schema. Moments are stored in UTC, and are aware in Python. States and kinds are stored as
-words. No CHECK lists them, so that a new state needs no migration: the transition tables of the
-nouns are authoritative.
+words. There are no CHECK constraints on them, so that a new state needs no migration; the
+transition tables of the nouns are authoritative.
 
     base.py      types, the database's clock, the metadata
     audience.py  consent.py  articles.py  editions.py  embargoes.py

@@ -1,5 +1,5 @@
-"""The parts that all tables are made of: types and the clock, which differ between databases, and
-the metadata."""
+"""Shared parts of all tables: the metadata, and types and the clock, which differ between
+databases."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class Utc(TypeDecorator[datetime]):
-    """An aware moment: ``timestamptz`` on PostgreSQL; on SQLite text in UTC that sorts as time."""
+    """An aware moment: ``timestamptz`` on PostgreSQL; on SQLite, text in UTC that sorts by time."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -42,7 +42,8 @@ class Utc(TypeDecorator[datetime]):
 
 
 class database_now(FunctionElement[datetime]):  # noqa: N801  (reads as SQL does)
-    """The database's own clock, `seconds` from now. Leases depend on no process's clock."""
+    """The database's own clock plus `seconds`. So due times do not depend on the clock of a
+    process."""
 
     type = Utc()
     inherit_cache = True

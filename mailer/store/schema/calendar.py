@@ -74,6 +74,6 @@ lease = Table(
     build_required_column("epoch", BigInteger),
     build_required_column("holder", String(64)),
     build_required_column("beat", BigInteger),
-    build_required_column("beaten_at", Utc),
-    comment="which worker ticks; beaten_at is for people only: no decision depends on it",
+    build_required_column("heartbeat_at", Utc),
+    comment="which worker ticks; heartbeat_at is for people only: no decision depends on it",
 )

@@ -1,7 +1,7 @@
 """The log of consent, requests that wait for confirmation, and rate limits for strangers.
 
-Triggers, which the baseline migration creates, protect the log of consent: an erasure may remove
-the address and the detail from an entry, nothing else may change it, and only an erased entry can
+Triggers, which the baseline migration creates, protect the log of consent. An erasure may remove
+the address and the detail from an entry; otherwise entries never change. Only an erased entry can
 be deleted, when its retention ends.
 """
 

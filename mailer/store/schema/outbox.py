@@ -34,7 +34,7 @@ worker = Table(
     Column("ended_at", Utc),
     sqlite_autoincrement=True,
     comment="processes that deliver; a worker whose beat stands still for a lease is dead; "
-    "ended_at: when it signed off or was taken for dead",
+    "ended_at: when it signed off or was declared dead",
 )
 
 delivery = Table(
@@ -64,9 +64,9 @@ ERASED = "erased:"
 
 
 def is_in_state(*states: str) -> ColumnElement[bool]:
-    """Return the condition that a delivery is in one of `states`. The states are literals of the
-    statement, as a database uses a partial index only if it can see the index's condition there
-    (SQLite, "Partial Indexes" §2.2)."""
+    """Return the condition that a delivery is in one of `states`. The states are literals in the
+    statement, since a database uses a partial index only if the statement visibly contains the
+    index's condition (SQLite, "Partial Indexes" §2.2)."""
     state_literals = [literal_column(f"'{state}'", String(12)) for state in states]
     return (
         delivery.c.state == state_literals[0]

@@ -1,13 +1,12 @@
-"""The pages that anybody may open: sign-up, confirmation, preferences, unsubscribing, the archive,
-press releases.
+"""The public pages: sign-up, confirmation, preferences, unsubscribing, the archive, press releases.
 
-A link in a mail identifies its reader; there are no cookies, so another site cannot make a browser
+A link in a mail identifies its reader. There are no cookies, so another site cannot make a browser
 act for its user. GET and HEAD change nothing, because scanners open every link. Changes are made by
-POST: of a form, or of a mail provider's one-click request (RFC 8058).
+POST: from a form, or as a mail provider's one-click request (RFC 8058).
 
     app.py               building the application, and serving it
     routes.py            the route table: every address, its handler and its form's fields
-    public_site.py       what handlers share: rendering a page, common refusals
+    public_site.py       code that handlers share: rendering a page, common refusals
     page_languages.py    the language of a page, and its translations
     page_templates.py    the Jinja environments
     middleware.py        headers of every answer, limits on requests, the log
@@ -15,12 +14,12 @@ POST: of a form, or of a mail provider's one-click request (RFC 8058).
     static_files.py      style sheets and icons
     forms.py             reading a submitted form
     batched_writes.py    one thread for the writes of all pages
-    response_cache.py    answers that are the same for all readers, for a second
+    response_cache.py    a one-second cache of answers that are the same for all readers
 
     home.py              the lists to sign up for
     signup.py            sign-up, also in a frame of another site
     form_snippet.py      a sign-up form to paste into another site
-    confirm.py           answers to "was it you?"
+    confirm.py           confirming a sign-up or a new address
     unsubscribe.py       unsubscribing from one list
     preferences/         lists, topics, language, pause, address, personal data
     time_zone_picker.py  time zones, as cities to choose from

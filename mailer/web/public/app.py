@@ -24,17 +24,17 @@ from mailer.web.public.routes import ROUTES, add_routes
 from mailer.web.sockets import open_listening_socket
 
 KEEP_ALIVE_SECONDS = 75
-"""Seconds that a connection stays open between requests. It is longer than proxies keep theirs
-(60 by default in nginx): otherwise a proxy would now and then send a request into a connection
-that is closing."""
+"""Seconds that a connection stays open between requests. Proxies keep theirs open for a shorter
+time (60 s by default in nginx). Otherwise a proxy would sometimes send a request on a connection
+that is just being closed."""
 MAX_CONNECTIONS = 1000
-"""Open connections; above this the answer is 503."""
+"""Maximum number of open connections; above this, the answer is 503."""
 GRACE_SECONDS = 10
 """Seconds in which requests that have begun must end when the server is asked to stop."""
 SWITCH_INTERVAL = 0.0005
-"""Seconds that a thread keeps the interpreter while other threads wait for it. Every SQL statement
-releases it: at Python's default of 5 ms a transaction of ten statements would hold its database
-lock for 50 ms beside a busy page."""
+"""Seconds for which a thread keeps the interpreter lock while other threads wait. Every SQL
+statement releases the lock. With Python's default of 5 ms, a transaction of ten statements would
+hold its database lock for 50 ms while another page is being rendered."""
 
 
 def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
@@ -44,7 +44,7 @@ def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
 
     @asynccontextmanager
     async def run_lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # More threads would only wait for each other, and for a database connection.
+        # More threads would only wait for each other and for a database connection.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = mailer.settings.web.threads
         await anyio.to_thread.run_sync(compile_templates)
@@ -57,7 +57,7 @@ def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         lifespan=run_lifespan,
-        redirect_slashes=False,  # the redirect would lead to whatever host the request names
+        redirect_slashes=False,  # a redirect would lead to any host that the request names
     )
     app.state.site = site
     add_routes(app, ROUTES)
@@ -87,7 +87,7 @@ class _PagesServer(uvicorn.Server):
 
 
 def serve_public_pages(mailer: Mailer, host: str, port: int, log: Log) -> None:
-    """Serve the pages until SIGINT or SIGTERM; requests that have begun are answered.
+    """Serve the pages until SIGINT or SIGTERM. Requests that have arrived are still answered.
 
     Raises MailerError if the server cannot listen at `host` and `port`."""
     web = mailer.settings.web

@@ -1,11 +1,9 @@
-"""The archive: a mail in the browser, and the editions that anybody may read, with feeds and a
-sitemap.
+"""The archive: a mail in the browser, and the public editions, with feeds and a sitemap.
 
-A page shows an edition's frozen body without anything personal. An edition that is not in the
-archive gets the same answer as one that never existed (``mailer/archive.py``). Answers that caches
-may store are revalidated each time (``no-cache`` with an ETag, RFC 9111 §5.2.2.4), and our own
-cache stores them for one second (``response_cache.py``): an edition that is taken out disappears
-after that.
+A page shows an edition's frozen body without personal values. For an edition that is not in the
+archive, the answer is the same as if it never existed (``mailer/archive.py``). Caches revalidate
+answers each time (``no-cache`` with an ETag, RFC 9111 §5.2.2.4), and our own cache stores them for
+one second (``response_cache.py``). So an edition that is taken out disappears after a second.
 """
 
 import hashlib
@@ -27,28 +25,28 @@ from mailer.web.public.page_languages import choose_reading_language
 from mailer.web.public.public_site import get_site
 
 ENTRIES_PER_PAGE = 20
-"""Editions on one page of a list, and in a feed."""
+"""Number of editions on one page of a list, and in a feed."""
 LATEST_COUNT = 3
-"""Editions of each list on the archive's first page."""
+"""Number of editions of each list on the archive's first page."""
 MAX_PAGE_NUMBER = 1000
 MAX_QUERY_LENGTH = 200
-"""Characters of a search; the rest is ignored."""
+"""Maximum length of a search in characters; the rest is ignored."""
 MAX_SITEMAP_ENTRIES = 45_000
-"""Editions in the sitemap, which may name 50,000 pages."""
+"""Maximum number of editions in the sitemap, which may have 50,000 pages in all."""
 
 MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""The Content-Security-Policy of a mail's body shown as a page. Its styles stand in its elements,
-as mail programs need them. It runs no scripts, loads only pictures, and sends nothing."""
+"""The Content-Security-Policy of a mail's body shown as a page. It allows inline styles, since mail
+programs need them in that place, and pictures, but no scripts and no forms."""
 
 
 # ---- one edition --------------------------------------------------------------------------------
 
 
 def show_mail(request: Request, token: str) -> Response:
-    """Show a mail in the browser: with its reader's stories, and nothing else of theirs."""
+    """Show a mail in the browser, with its reader's stories, but without personal values."""
     site = get_site(request)
     try:
         link = links.verify_view_link(site.mailer.store.key, token)
@@ -197,7 +195,7 @@ def _is_valid_uid(uid: str) -> bool:
 
 
 def parse_page_number(raw_number: str) -> int:
-    """Return the number of a page of a list, or 1 if `raw_number` is none."""
+    """Return the number of a page of a list, or 1 if `raw_number` is not a valid number."""
     if raw_number.isascii() and raw_number.isdigit() and len(raw_number) <= 4:
         return min(max(int(raw_number), 1), MAX_PAGE_NUMBER)
     return 1
@@ -209,7 +207,8 @@ def _choose_entry_language(request: Request, entry: ArchiveEntry) -> str:
 
 
 def _describe_entries(request: Request, entries: Sequence[ArchiveEntry]) -> list[dict[str, Any]]:
-    """Return what the templates show of each edition, in the best language for the reader."""
+    """Return the data about each edition that the templates show, in the best language for the
+    reader."""
     site = get_site(request)
     descriptions = []
     for entry in entries:

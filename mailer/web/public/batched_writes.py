@@ -1,9 +1,10 @@
 """One thread that carries out the writes of all pages, many of them in one transaction.
 
 SQLite has one writer at a time. A worker that delivers at full speed takes the lock again as soon
-as it has released it, so each page waited for a gap of its own: 60 writes a second were too many.
-Therefore the thread, once it has the lock, carries out all waiting writes, each in a savepoint of
-its own; no request is answered before the commit. On PostgreSQL each page has its own transaction.
+as it has released it, so each page had to wait for a separate gap, and 60 writes a second were too
+many. Therefore the thread carries out all waiting writes once it has the lock, each in its own
+savepoint. Requests are answered only after the commit. On PostgreSQL, each page has its own
+transaction.
 """
 
 import asyncio
@@ -23,12 +24,13 @@ from mailer.store import SqlTransaction, Store
 T = TypeVar("T")
 
 MAX_LOCK_TIME = 0.02
-"""Seconds after which a transaction accepts no further write, so that other processes get the
+"""Seconds after which a transaction accepts no further writes, so that other processes get the
 lock."""
 
 
 class UndoWrite(Exception, Generic[T]):
-    """Raised by a write to undo it. `make_answer` makes the answer, in the same transaction."""
+    """Raised by a write that should be rolled back. `make_answer` makes the answer, in the same
+    transaction."""
 
     def __init__(self, make_answer: Callable[[SqlTransaction], T]) -> None:
         super().__init__()
@@ -57,7 +59,7 @@ class _WriteJob(Generic[T]):
             self._error = error
 
     def publish_answer(self) -> None:
-        """Give the result or the error to the request, once the transaction is committed."""
+        """Pass the result or the error to the request, once the transaction is committed."""
         with suppress(InvalidStateError):  # the request was cancelled
             if self._error is not None:
                 self.answer.set_exception(self._error)
@@ -65,14 +67,14 @@ class _WriteJob(Generic[T]):
                 self.answer.set_result(self._result)  # type: ignore[arg-type]
 
     def fail_with(self, error: Exception) -> None:
-        """Give the error to the request if the transaction could not be committed."""
+        """Pass the error to the request, because the transaction could not be committed."""
         with suppress(InvalidStateError):
             self.answer.set_exception(error)
 
 
 class PageWriter:
-    """Carries out the writes of pages. The first write starts its thread; `stop` ends it after all
-    waiting writes are done."""
+    """Carries out the writes of pages. The first write starts the thread; `stop` ends the thread
+    after all waiting writes are done."""
 
     def __init__(self, store: Store, threads: int) -> None:
         self._store = store
@@ -101,7 +103,7 @@ class PageWriter:
                 self._thread.start()
             return await asyncio.wrap_future(job.answer)
         if self._limit is None:
-            # Writes that wait for a lock must not use up the threads that show pages.
+            # Writes that wait for a lock must not use up the threads that serve pages.
             self._limit = CapacityLimiter(max(self._threads // 2, 1))
         await to_thread.run_sync(self._run_single, job, may_repeat, limiter=self._limit)
         return job.answer.result()

@@ -1,6 +1,6 @@
-"""Confirmation of a sign-up or of a new address: the page that asks "was it you?".
+"""The page on which people confirm a sign-up or a new address ("was it you?").
 
-Opening the link changes nothing, because scanners open links; the page's button confirms.
+Opening the link changes nothing, because scanners open links. The button on the page confirms.
 """
 
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
-"""Answers to requests that failed: a page for every kind of error, and nothing about a reader in
-the log."""
+"""Answers to requests that failed: a page for every kind of error. The log gets no data about
+readers."""
 
 import traceback
 
@@ -40,19 +40,20 @@ def show_database_error(request: Request, error: Exception) -> Response:
 
 
 def show_validation_error(request: Request, _: Exception) -> Response:
-    """Answer 422 with a page: FastAPI's own answer is JSON that repeats the request."""
+    """Answer 422 with a page, since FastAPI's own answer is JSON that repeats the request."""
     return get_site(request).render_page(request, "error.html", status=422, code=422)
 
 
 def show_fault(request: Request, error: Exception) -> Response:
-    """Answer 500 to an error that no code foresaw, and log its traceback.
+    """Answer an unexpected error with 500, and log its traceback.
 
-    The log gets the trace without the error's message, which may hold text that a reader typed."""
+    The log gets the traceback without the error's message, which may contain text that a reader
+    typed."""
     site = get_site(request)
     trace = "".join(traceback.format_tb(error.__traceback__))
     route = getattr(request.scope.get("route"), "path", "(none)")
     site.log.error("fault", route=route, error=type(error).__name__, trace=trace)
     try:
         return site.render_page(request, "error.html", status=500, code=500)
-    except Exception:  # the fault may be in the code that renders pages
+    except Exception:  # the error may come from the code that renders pages
         return PlainTextResponse("something went wrong here\n", 500)

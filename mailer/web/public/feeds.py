@@ -1,8 +1,7 @@
 """Feeds and the sitemap of the archive, as XML: Atom (RFC 4287), RSS 2.0, and the sitemaps.org
 protocol 0.9 with the editions' languages.
 
-All addresses are absolute. Characters that XML does not allow, such as control characters, are left
-out.
+All addresses are absolute. Characters that XML forbids, such as control characters, are left out.
 """
 
 import re
@@ -27,7 +26,7 @@ ATOM_TYPE = "application/atom+xml"
 RSS_TYPE = "application/rss+xml"
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Matches a character that XML 1.0 does not allow (§2.2)."""
+"""Matches a character that XML 1.0 forbids (§2.2)."""
 
 
 class ArchiveAddresses:
@@ -98,7 +97,7 @@ def build_press_atom_feed(
     releases: Sequence[ReleasePage], *, language: str, settings: Settings, correction_pattern: str
 ) -> bytes:
     """Return the newest releases, each in its best language for readers of `language`.
-    `correction_pattern` is that of :func:`build_atom_feed`."""
+    `correction_pattern` is the same as for :func:`build_atom_feed`."""
     site = settings.web.base_url.rstrip("/")
     author = settings.organisation.name
     feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
@@ -154,7 +153,7 @@ def build_rss_feed(
     addresses: ArchiveAddresses,
     correction_pattern: str,
 ) -> bytes:
-    """Return the same feed for programs that do not read Atom."""
+    """Return the same feed as RSS, for programs that do not read Atom."""
     feed_url = f"{addresses.build_list_url(mailing_list.slug)}/rss.xml?lang={language}"
     root = etree.Element("rss", version="2.0", nsmap={"atom": ATOM})
     channel = _add_element(root, "channel")
@@ -206,14 +205,14 @@ def _add_element(
 
 
 def _find_last_update(mailing_list: MailingList, entries: Sequence[ArchiveEntry]) -> datetime:
-    """Return when the newest edition was sent, or any was corrected. Other changes by staff are not
-    public."""
+    """Return when the newest edition was sent or an edition was last corrected, whichever is later.
+    Other changes by staff are not public."""
     return max((entry.updated_at for entry in entries), default=mailing_list.created_at)
 
 
 def _build_summary(entry: ArchiveEntry, version: ArchivedVersion, correction_pattern: str) -> str:
     """Return an edition's summary as plain text: its corrections, the summary of its first story,
-    and the titles of the others."""
+    and the titles of its other stories."""
     other_titles = version.titles[1:] if version.summary else version.titles
     summary_text = "\n".join(filter(None, (version.summary, *other_titles))) or version.subject
     correction_lines = _format_corrections(

@@ -1,6 +1,6 @@
 """A sign-up form to paste into a page of any site: plain HTML that works without scripts.
 
-It sends the fields that the page of ``signup.py`` reads.
+The form sends the fields that ``signup.py`` reads.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from mailer.web.public.signup import TRAP_FIELD
 
 
 def choose_page_language(tag: str) -> str:
-    """Return the language of the pages that fits `tag` best. Raises InputError if none fits."""
+    """Return the page language that fits `tag` best. Raises InputError if none fits."""
     page_language = languages.choose_language(languages.normalise_tag(tag), LANGUAGES, "")
     if not page_language:
         raise InputError(

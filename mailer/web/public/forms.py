@@ -1,5 +1,5 @@
-"""Read a submitted form: ``application/x-www-form-urlencoded``, as browsers send a form without
-files."""
+"""Read a submitted form in ``application/x-www-form-urlencoded``, which browsers use for forms
+without files."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
@@ -11,7 +11,7 @@ MAX_FIELDS = 500
 class SubmittedForm:
     """The fields of a form by name, each with all its values.
 
-    A body that cannot be read has no fields; it raises nothing."""
+    For a body that cannot be read, there are no fields, and no error is raised."""
 
     def __init__(self, body: bytes) -> None:
         try:

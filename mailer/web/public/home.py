@@ -1,4 +1,4 @@
-"""The home page: the lists that anybody can sign up for."""
+"""The home page, with the public lists."""
 
 from fastapi import Request, Response
 

@@ -1,8 +1,8 @@
-"""The middleware around every request: security headers, limits on bodies, the answer when a page
-fails, and one line of log.
+"""The middleware around every request: security headers, limits on bodies, answers to unexpected
+errors, and a line in the log.
 
-The log has the route instead of the path, because paths hold tokens and queries hold text that
-readers typed.
+The log contains the route instead of the path, because paths contain tokens and queries contain
+text that readers typed.
 """
 
 import ipaddress
@@ -21,16 +21,17 @@ from mailer.config import Settings
 from mailer.log import Log
 
 MAX_BODY_BYTES = 65_536
-"""Bytes of a request's body."""
+"""Maximum size of a request's body in bytes."""
 
 BODY_TIMEOUT = 20.0
 """Seconds in which a request's body must arrive."""
 
 CLIENT_CLOSED_REQUEST = 499
-"""Status in the log if the client disconnected before it was answered: nginx's number for it."""
+"""Status in the log if the client disconnected before it was answered, the same number as in
+nginx."""
 
 SLOW_REQUEST_SECONDS = 1.0
-"""Seconds from which a request is logged as slow."""
+"""Seconds after which a request is logged as slow."""
 
 
 def build_page_policy(settings: Settings, *, framed: bool = False) -> str:
@@ -48,8 +49,9 @@ def build_page_policy(settings: Settings, *, framed: bool = False) -> str:
 
 
 def identify_client(request: Request) -> str:
-    """Return the client that a request counts to: an IPv4 address, or the /64 network of an IPv6
-    address, because each subscriber line is given at least that (RFC 6177)."""
+    """Return the client for which a request is counted: an IPv4 address, or the /64 network of an
+    IPv6 address, because each line of an internet provider gets at least such a network (RFC
+    6177)."""
     host = request.client.host if request.client else ""
     try:
         address = ipaddress.ip_address(host)
@@ -64,9 +66,9 @@ def identify_client(request: Request) -> str:
 class PublicPagesMiddleware:
     """The outermost layer of the pages.
 
-    `show_fault` answers an error that no code foresaw. It is called here because the layers
-    outside, Starlette's own and the server, would add none of our headers, and would log the
-    error's message, which may hold text that a reader typed."""
+    `show_fault` answers unexpected errors. It is called here because the outer layers (Starlette
+    and the server) would omit our headers and would log the error's message, which may contain text
+    that a reader typed."""
 
     def __init__(
         self,
@@ -101,7 +103,7 @@ class PublicPagesMiddleware:
             status = status or CLIENT_CLOSED_REQUEST
         except Exception as error:
             response = self._show_fault(Request(scope), error)
-            if not status:  # otherwise the answer has begun, and the server cuts it off
+            if not status:  # otherwise the answer has already begun, and the server cuts it off
                 await response(scope, receive, send_with_headers)
         finally:
             self._log_request(scope, status or 500, time.perf_counter() - started_at)
@@ -136,7 +138,7 @@ class PublicPagesMiddleware:
 
 class _RequestBody:
     """A request's body, read in pieces. Raises HTTPException if the body is too long or arrives too
-    slowly, so that no part of it has an effect."""
+    slowly, in which case no part of it has an effect."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive

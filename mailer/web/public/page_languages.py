@@ -1,9 +1,9 @@
 """Choose the language of a page, and load its translations.
 
-English stands in the templates; ``locale/LANGUAGE.po`` has the translations. A page is in the
-language that its address names (``?lang=fr``); if it names none, in the language that its reader
-chose, if a link identifies the reader; then in the best that the browser accepts; then in the
-office's language (`PublicSite.choose_language`).
+The templates are in English; ``locale/LANGUAGE.po`` has the translations. The language of a page is
+the first of these (`PublicSite.choose_language`): the one that the address names (``?lang=fr``),
+the one that the reader chose (if a link identifies the reader), the best one that the browser
+accepts, and the office's.
 """
 
 import gettext
@@ -22,16 +22,17 @@ LANGUAGES = languages.UN_LANGUAGES
 """The languages of the public pages."""
 
 MAX_TAG_LENGTH = 35
-"""Characters of a language tag (RFC 5646 §4.4.1). A longer tag is no language that we know."""
+"""Maximum length of a language tag in characters (RFC 5646 §4.4.1). A longer tag is not a known
+language."""
 
 MAX_ACCEPT_LANGUAGE_LENGTH = 400
-"""Characters of an Accept-Language field that are read: its length is up to a stranger, and the
-parsed field is cached."""
+"""Maximum number of characters of an Accept-Language field that are read, since strangers choose
+its length, and the parsed field is cached."""
 
 
 @lru_cache(maxsize=512)
 def find_page_language(tag: str) -> str:
-    """Return the language of the pages that fits `tag` best, or "" if no language fits."""
+    """Return the page language that fits `tag` best, or "" if none fits."""
     try:
         return languages.choose_language(languages.normalise_tag(tag), LANGUAGES, "")
     except InputError:
@@ -41,15 +42,16 @@ def find_page_language(tag: str) -> str:
 def get_requested_tag(request: Request) -> str:
     """Return the language that the address names (``?lang=fr``), or "".
 
-    A tag that is too long is cut, so that it still is too long."""
+    A tag that is too long is cut, but so that it is still too long."""
     return request.query_params.get("lang", "")[: MAX_TAG_LENGTH + 1]
 
 
 def choose_reading_language(
     request: Request, available_languages: tuple[str, ...], default_language: str
 ) -> str:
-    """Return the language to show a text in: the one that the address names, the one that the
-    browser prefers, or `default_language`. Texts may be in languages that no page is in."""
+    """Return the language in which to show a text: the one that the address names, otherwise the
+    one that the browser prefers, otherwise `default_language`. Texts may be in languages that pages
+    do not have."""
     for tag in (get_requested_tag(request), *list_accepted_languages(request)):
         if not tag:
             continue
@@ -97,7 +99,7 @@ def load_catalogue(language: str) -> gettext.NullTranslations:
 
 @lru_cache(maxsize=256)
 def get_own_name(tag: str) -> str:
-    """Return a language's name for itself, as it stands in a menu: ``Français``; CLDR's name, for
-    running text, is ``français``."""
+    """Return a language's own name, capitalised for a menu: ``Français``. (CLDR has the form for
+    running text, ``français``.)"""
     name = languages.get_language_name(tag, in_language=tag)
     return name[:1].title() + name[1:]

@@ -1,7 +1,7 @@
 """The Jinja environments that render the public pages, one for each language.
 
-A template is written in English; `gettext` in it looks up the translation. Nothing is printed
-unescaped, and a variable that is missing is an error.
+Templates are in English, and call `gettext` to look up the translation. All values are escaped, and
+a missing variable is an error.
 """
 
 from datetime import date, datetime
@@ -19,7 +19,7 @@ from mailer.web.public.page_languages import LANGUAGES, get_own_name, load_catal
 
 
 class _TemplateBytecodeCache(jinja2.BytecodeCache):
-    """Compiled templates in memory: the environments of all languages share them."""
+    """Keeps compiled templates in memory, where the environments of all languages share them."""
 
     def __init__(self) -> None:
         self._code: dict[str, bytes] = {}
@@ -38,7 +38,7 @@ _bytecode_cache = _TemplateBytecodeCache()
 def compile_templates() -> None:
     """Compile all templates and load the translations of all languages.
 
-    It takes half a second, which the first readers would otherwise wait for."""
+    This takes half a second, which the first readers would otherwise have to wait."""
     folder = resources.files("mailer.web") / "templates" / "public"
     names = [file.name for file in folder.iterdir() if file.name.endswith(".html")]
     for language in LANGUAGES:
@@ -48,7 +48,7 @@ def compile_templates() -> None:
 
 @lru_cache(maxsize=len(LANGUAGES))
 def get_environment(language: str) -> jinja2.Environment:
-    """Return the templates in one of the pages' languages."""
+    """Return the Jinja environment for one of the pages' languages."""
     folder = resources.files("mailer.web") / "templates" / "public"
 
     def load_template(name: str) -> str | None:

@@ -1,7 +1,7 @@
 """Shared parts of all handlers of public pages: the application, rendering a page, common refusals.
 
-A handler is a function at the top of its module; it reaches the site by :func:`get_site`. Code
-that only one page needs does not belong here.
+A handler is a function at the top level of its module, and gets the site from :func:`get_site`.
+Code that only one page needs does not belong here.
 """
 
 import gettext
@@ -58,8 +58,8 @@ class PublicSite:
         headers: Mapping[str, str] | None = None,
         **context: Any,
     ) -> Response:
-        """Return a page, rendered in the reader's language. `language` is the one that they chose
-        earlier, if it is known who they are."""
+        """Return a page, rendered in the reader's language. `language` is the language that they
+        chose earlier, if the reader is known."""
         page_language = self.choose_language(request, language)
         text = (
             get_environment(page_language)
@@ -77,18 +77,19 @@ class PublicSite:
             "organisation": self._organisation,
             "language": language,
             "dir": languages.get_direction(language),
-            # The answer to a form has no address that could be opened in another language.
+            # The answer to a form has no address at which it could be opened in another language.
             "language_links": language_links if request.method in {"GET", "HEAD"} else [],
             "requested_language": find_page_language(get_requested_tag(request)),
         }
 
     def refuse_link(self, request: Request) -> Response:
-        """Return the same 404 page for every invalid link, so that it tells a stranger nothing:
-        one that is forged, cut off, expired, of another page, or of a person who was erased."""
+        """Return the 404 page for an invalid link. It is the same for every fault (forged, cut off,
+        expired, made for another page, or of an erased person), so that strangers learn nothing
+        from it."""
         return self.render_page(request, "bad-link.html", status=404)
 
     def refuse_too_many(self, request: Request, language: str) -> Response:
-        """Return the 429 page for a client, a domain or a link that is over its limit."""
+        """Return the 429 page for a client, a domain or a link that has exceeded its limit."""
         return self.render_page(
             request, "too-many.html", language=language, status=429, headers={"Retry-After": "3600"}
         )
@@ -107,7 +108,7 @@ class PublicSite:
         return load_catalogue(language)
 
     def build_wording(self, language: str) -> Wording:
-        """Return the text that people agree to, as it stands above the button."""
+        """Return the text above the button, to which people agree."""
         agreement = self.get_catalogue(language).gettext(
             "I agree that %(organisation)s may send me the emails that I have chosen here. I can "
             "stop them at any time with the link at the foot of each email."

@@ -1,7 +1,7 @@
-"""A cache of answers that are the same for all readers, for a second.
+"""A one-second cache of answers that are the same for all readers.
 
-When an edition goes out, many people open the same few pages at once. Rendering one of them takes
-2 to 9 ms of processor time; answering from the cache takes almost none.
+When an edition is sent, many people open the same few pages at once. Rendering one of them takes 2
+to 9 ms of processor time; answering from the cache takes almost none.
 """
 
 import asyncio
@@ -14,24 +14,24 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 SECONDS = 1.0
-"""Seconds that an answer stays in the cache. An edition that is taken out of the archive may be
-seen for so long."""
+"""Seconds for which an answer stays in the cache. An edition that is taken out of the archive may
+be visible for this long."""
 
 MAX_ANSWERS = 128
-"""Answers in one cache."""
+"""Maximum number of answers in one cache."""
 
 MAX_CACHED_BYTES = 32 * 1024 * 1024
-"""Bytes of all bodies in one cache."""
+"""Maximum size in bytes of all bodies in one cache."""
 
 MAX_KEY_LENGTH = 1000
-"""Characters of a key. An answer to a longer request is not cached."""
+"""Maximum length of a key in characters. An answer to a longer request is not cached."""
 
 CacheKey = tuple[str, ...]
 
 
 class ResponseCache:
-    """A cache for one event loop. A cached answer is sent from the loop itself; a missing one is
-    made in a thread, once for all requests that arrive in the meantime."""
+    """A cache for one event loop. The loop itself sends cached answers. A missing answer is made in
+    a thread, once for all requests that arrive in the meantime."""
 
     def __init__(self, stopwatch: Callable[[], float] = time.monotonic) -> None:
         self._stopwatch = stopwatch
@@ -44,12 +44,12 @@ class ResponseCache:
     ) -> Callable[..., Awaitable[Response]]:
         """Return a handler that answers like `make_response`, from the cache if possible.
 
-        The key has everything that an answer may depend on: the path, the query, and the languages
+        The key consists of all that an answer may depend on: the path, the query, and the languages
         and the ETag that the browser sends."""
 
         @wraps(make_response)
         async def answer_from_cache(request: Request, **path_params: str) -> Response:
-            # The path as it was sent: request.url is parsed, and drops a line feed.
+            # The raw path is used, because request.url is parsed and drops a line feed.
             key = (
                 request.scope["path"],
                 request.scope["query_string"].decode("latin-1"),
@@ -75,14 +75,15 @@ class ResponseCache:
             task.add_done_callback(
                 lambda finished_task: self._store_response(key, expires_at, finished_task)
             )
-        return await asyncio.shield(task)  # a client that disconnects must not cancel it for others
+        # A client that disconnects must not cancel the task for others.
+        return await asyncio.shield(task)
 
     def _store_response(
         self, key: CacheKey, expires_at: float, finished_task: asyncio.Task[Response]
     ) -> None:
         has_failed = finished_task.cancelled() or finished_task.exception()
         if self._tasks.get(key, (0.0, None))[1] is not finished_task:
-            return  # a task that was started later has replaced it
+            return  # a later task has replaced this one
         del self._tasks[key]
         if has_failed or finished_task.result().status_code not in {200, 304}:
             return

@@ -1,8 +1,8 @@
 """The route table of the public pages: every address, its handler, and the fields of its form.
 
-`ROUTES` is all there is: the application is built from it, and tests read it to ask every page.
-A handler of GET gets the request and the parts of the path. A handler of POST also gets the form
-and a transaction, which is committed before the answer is sent::
+`ROUTES` lists all addresses. The application is built from it, and tests use it to request every
+page. A handler for GET gets the request and the parts of the path. A handler for POST also gets the
+form and a transaction, which is committed before the answer is sent::
 
     def show_pause(request: Request, token: str) -> Response
     def submit_pause(request: Request, form: SubmittedForm, tx: Transaction, token: str) -> Response
@@ -34,13 +34,13 @@ from mailer.web.public.response_cache import ResponseCache
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address. GET answers HEAD too. `fields` are the names of the form's fields, of which
-    those that end in LIST stand for one field for each list.
+    """One address. A route for GET also answers HEAD. `fields` are the names of the form's fields;
+    a name that ends in LIST stands for one field for each list.
 
     `may_repeat`: running the form's transaction twice does no harm.
 
-    `cache` names the response cache that keeps the answers, if any. Each cache has limits of its
-    own, so that large press kits do not push sign-up pages out."""
+    `cache` names the response cache that keeps the answers, if any. Each cache has its own limits,
+    so that large press kits do not evict sign-up pages."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -106,11 +106,11 @@ ROUTES = (
     Route("GET", "/e/{token}/kit.zip", advance_copies.download_kit),
     Route("GET", "/e/{token}/files/{digest}/{name}", advance_copies.download_file),
 )
-"""In the order in which addresses are matched."""
+"""All routes, in the order in which addresses are matched."""
 
 
 def add_routes(app: FastAPI, routes: Iterable[Route]) -> None:
-    """Make the application answer at these addresses."""
+    """Add the routes to the application."""
     caches: defaultdict[str, ResponseCache] = defaultdict(ResponseCache)
     for route in routes:
         if route.method == "POST":

@@ -1,7 +1,7 @@
-"""Sign-up: a page, the same page for a frame of another site, and the form that both send.
+"""Sign-up: a page, the same page for a frame in another site, and the handler of the form.
 
-No address is looked up. The page records the request, and the worker decides which mail the address
-gets, if any. So the answer is the same for every address, and takes the same time.
+Addresses are not looked up. The page records the request, and the worker decides later which mail
+the address gets, if any. So the answer is the same for every address, and takes the same time.
 """
 
 from typing import Any
@@ -25,15 +25,15 @@ from mailer.web.public.page_languages import LANGUAGES
 from mailer.web.public.public_site import get_site
 
 TRAP_FIELD = "website"
-"""A field that people do not see: only a program fills it in."""
+"""A field that people do not see, so only programs fill it in."""
 
 FIELDS = ("email", "of", "list", "topic", "language", "frequency", TRAP_FIELD)
-"""`of` is the list whose own sign-up page the form stands on, if it does."""
+"""The form's fields. `of` is the list if the form is on the sign-up page of a single list."""
 
 
 class _SignUpChoices:
-    """The lists that a reader can sign up for: all public ones, or `only` one. Raises HTTPException
-    if `only` is no public list."""
+    """The lists for which a reader can sign up: all public lists, or `only` one. Raises
+    HTTPException if `only` is not a public list."""
 
     def __init__(self, tx: SqlTransaction, language: str, only: str = "") -> None:
         self.lists = list_public_lists(tx)
@@ -131,7 +131,7 @@ def _render_blank_form(request: Request, list_slug: str, *, is_framed: bool = Fa
 
 
 def _find_offered_choices(tx: SqlTransaction, language: str, form: SubmittedForm) -> _SignUpChoices:
-    """Return what the page offered that the form was sent from: one list, or all."""
+    """Return the lists that the submitted form's page offered: one list or all."""
     all_choices = _SignUpChoices(tx, language)
     is_offered = form.get_value("of") in {mailing_list.slug for mailing_list in all_choices.lists}
     return _SignUpChoices(tx, language, form.get_value("of")) if is_offered else all_choices

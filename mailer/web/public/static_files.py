@@ -1,4 +1,5 @@
-"""Style sheets and icons of the public pages, and the style sheet with the office's colour."""
+"""Style sheets and icons of the public pages, including the style sheet with the office's
+colour."""
 
 from functools import lru_cache
 from importlib import resources

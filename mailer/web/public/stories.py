@@ -1,4 +1,4 @@
-"""Pages of stories that have no address elsewhere: the targets of a mail's “read more”.
+"""Pages of stories that have no canonical address: the targets of "read more" in mails.
 
 Which stories have one is decided in ``mailer/releases/pages.py``. A story that was sent as a
 release has a press page instead (``releases/press_pages.py``).

@@ -1,8 +1,8 @@
 """Time zones to choose from: cities by continent, in the reader's language.
 
-The picker names cities, and no countries: a city's name says what its clocks show, and nothing
-about the state that it belongs to. The names are CLDR's, as are those of the continents (UN M49
-regions).
+The picker names cities but not countries: a city's name is enough to find the time, and says
+nothing about the state to which the city belongs. The names of cities and continents (UN M49
+regions) come from CLDR.
 """
 
 import unicodedata
@@ -30,7 +30,7 @@ _CONTINENTS = {
     "Atlantic": EUROPE,
     "Pacific": OCEANIA,
 }
-"""Continents by the first word of a zone's name. Three of the words are oceans, with islands of
+"""Continents by the first word of a zone's name. Three of these words are oceans, with islands of
 several continents."""
 
 _ISLANDS = {
@@ -78,9 +78,10 @@ def list_continents(language: str) -> Sequence[tuple[str, Sequence[TimeZoneCity]
 
 
 def render_options(language: str, chosen_zone: str) -> str:
-    """Return the options of a form as HTML, with `chosen_zone` selected if it is among them.
+    """Return the options of a form as HTML. `chosen_zone` is selected if it is among them.
 
-    They are rendered once for each language: Jinja takes 2 ms for the four hundred of them."""
+    They are rendered once for each language, since Jinja takes 2 ms for the four hundred
+    options."""
     text = _render_unselected_options(language)
     if chosen_zone not in zones.list_inhabited_zones():
         return text
@@ -96,15 +97,15 @@ def _render_unselected_options(language: str) -> str:
 
 @lru_cache(maxsize=4096)
 def get_city_name(zone: str, language: str) -> str:
-    """Return a city's name: ``get_city_name("Europe/London", "fr") == "Londres"``. A zone without a
-    city keeps its own name: ``UTC``, ``Etc/GMT+5``."""
+    """Return a city's name: ``get_city_name("Europe/London", "fr") == "Londres"``. For a zone
+    without a city, return the zone's name, such as ``UTC`` or ``Etc/GMT+5``."""
     if "/" not in zone or zone.startswith("Etc/"):
         return zone
     locale = languages.get_locale(language)
     for name in (zone, *_map_former_names().get(zone, ())):
         if city_name := _get_cities(locale).get(name, {}).get("city"):
             return str(city_name)
-    # CLDR has no English name for a city if the zone's name is the same.
+    # CLDR omits a city's English name if it equals the one in the zone's name.
     return zone.rpartition("/")[2].replace("_", " ")
 
 
@@ -115,7 +116,7 @@ def _get_cities(locale: Locale) -> Mapping[str, Mapping[str, str]]:
 @lru_cache(maxsize=1)
 def _map_former_names() -> Mapping[str, Sequence[str]]:
     """Return the former names of each zone. CLDR stores a city under the first name of its zone
-    (``Africa/Asmera``), and Babel 2.18 looks only under the present one."""
+    (``Africa/Asmera``), but Babel 2.18 looks only under the present name."""
     former_by_zone: dict[str, list[str]] = {}
     for former, present in get_global("zone_aliases").items():
         former_by_zone.setdefault(present, []).append(former)
@@ -124,8 +125,8 @@ def _map_former_names() -> Mapping[str, Sequence[str]]:
 
 def build_sort_key(word: str) -> tuple[bytes, str]:
     """Return a key that sorts words as dictionaries do: accents do not count, but й comes after и,
-    because it is a letter of its own. GB 18030 has the commoner Chinese characters in the order of
-    their reading in pinyin."""
+    because it is a separate letter. Chinese is sorted by GB 18030, in which the more common
+    characters are in the order of their pinyin reading."""
     unaccented = unicodedata.normalize("NFD", word.casefold()).replace("\u0306", "\uffff")
     unaccented = "".join(
         character for character in unaccented if not unicodedata.combining(character)

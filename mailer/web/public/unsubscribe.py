@@ -1,9 +1,9 @@
 """Unsubscribing: by a mail provider's one-click POST (RFC 8058), or on a page.
 
-A POST to the link takes its reader off the list, whatever the body holds: the provider's
+A POST to the link unsubscribes the reader from the list, whatever the body contains: the provider's
 ``List-Unsubscribe=One-Click`` (urlencoded or multipart/form-data), our own form, nothing, or bytes
-that no parser accepts. It needs no cookie, redirects nowhere, and can be repeated. The answer to a
-one-click POST is one line of text; a person's is a page that says how to undo it.
+that no parser accepts. The request needs no cookie, is not redirected, and can be repeated. The
+answer to a one-click POST is one line of text. A person gets a page that says how to undo it.
 """
 
 from fastapi import Request, Response
@@ -24,13 +24,15 @@ from mailer.web.public.public_site import get_site
 ONE_CLICK_SOURCE = "one-click unsubscribe"
 PAGE_SOURCE = "unsubscribe page"
 ONE_CLICK_FIELD = "List-Unsubscribe"
-"""The field of a mail provider's POST (RFC 8058 §3.1). It is not needed: the link is enough."""
+"""The field of a mail provider's POST (RFC 8058 §3.1). The link alone would be enough."""
 BY_PERSON_FIELD = "person"
-"""The field that only our own form has: its sender is a person, and gets a page."""
+"""A field that only our own form has. It shows that a person sent the form, who then gets a
+page."""
 
 
 class _UnsubscribeTarget:
-    """The subscriber and the list that a link names, and the membership. Each may be missing."""
+    """The subscriber and the list that a link names, and the membership. Each of them may be
+    missing."""
 
     def __init__(self, tx: SqlTransaction, link: MemberLink) -> None:
         self.subscriber: Subscriber | None = tx.subscribers.find_subscriber_by_id(
@@ -93,7 +95,7 @@ def submit_unsubscribe(
 def submit_resubscribe(
     request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
 ) -> Response:
-    """Undo an unsubscription, or choose fewer mails instead of it."""
+    """Undo an unsubscription, or choose fewer mails instead."""
     site = get_site(request)
     link = _read_link(request, token)
     if link is None:
@@ -159,7 +161,7 @@ def _render_unsubscribe(
 def _list_lower_frequencies(
     mailing_list: MailingList, current_frequency: Frequency
 ) -> list[Frequency]:
-    """Return the frequencies of the list that bring its member fewer mails than now."""
+    """Return the frequencies of the list with which the member gets fewer mails than now."""
     order = [*Frequency]
     return [
         frequency

@@ -184,7 +184,7 @@ class TrialOffice:
                     tx, create_local_actor(PERSON), planned, new_time, self._past
                 )
             case DigestTrait.MISSED:
-                earlier = "it was missed, and so was the later one"
+                earlier = "it was missed, as was the later one"
                 self.schedule_occurrence(
                     tx, slug, now - 57 * MINUTE, expected_state="skipped", reason=earlier
                 )

@@ -1,8 +1,8 @@
 """A worker freezes at any step of its conversation, for more than twice the lease.
 
-Another worker takes it for dead, reclaims its deliveries, and finishes the work. Then the first one
-continues, and must notice that it has lost its deliveries. No message is lost, only messages in
-doubt are sent twice, and no message known to be accepted is sent again.
+Another worker declares it dead, reclaims its deliveries, and finishes the work. Then the first
+worker continues, and must notice that it has lost its deliveries. No message is lost, only messages
+in doubt are sent twice, and no message known to be accepted is sent again.
 """
 
 import sqlite3

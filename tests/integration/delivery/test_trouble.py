@@ -186,7 +186,7 @@ def test_repeated_refusals_pause_edition_without_attempts(
     edition = begin_edition(mailer, *addresses)
     progress, report = deliver_edition(with_relay(mailer, connections=connections), edition)
     assert report.edition.state is EditionState.PAUSED
-    assert "recipients were refused alike (" in report.edition.reason
+    assert "recipients were refused with the same reply (" in report.edition.reason
     assert "5.7.1 no mail for" in report.edition.reason
     assert has_no_attempts(mailer.store, edition)
     assert progress.failed == 0

@@ -1,4 +1,4 @@
-"""A worker that died, that runs on another machine, or that was taken for dead and lives."""
+"""A worker that died, that runs on another machine, or that was declared dead although it lives."""
 
 import sys
 import threading

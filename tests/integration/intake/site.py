@@ -158,7 +158,7 @@ class LoopbackSite:
             if not received:
                 return
             head += received
-            if head.startswith(b"\x16"):  # TLS where none is spoken
+            if head.startswith(b"\x16"):  # TLS to a port without TLS
                 return
         lines = head.decode("latin-1").split("\r\n")
         path = lines[0].split(" ")[1]

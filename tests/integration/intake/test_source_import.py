@@ -102,7 +102,7 @@ def test_source_change_leaves_queued_article_unless_source_queues(
     site.answer_with("/feed", build_answer(changed))
     result = import_source(mailer, site)
     assert result is not None
-    assert result.unchanged_queued == ["a-clinic-opens (en)"]
+    assert result.changed_after_queueing == ["a-clinic-opens (en)"]
     assert map_articles(mailer)["a-clinic-opens"].body == "Visitors are welcome."
     with mailer.store.begin() as tx:
         source = sources.get_source(tx, "theirs")

@@ -155,7 +155,7 @@ def _can_view_mail(desk: PressScenario) -> bool:
 
 
 def _can_read_private_page(desk: PressScenario) -> bool:
-    """The page of an advance copy, for somebody who is on the list and not trusted."""
+    """Return the page of an advance copy, for a person who is on the list and not trusted."""
     with desk.mailer.store.read() as tx:
         subscriber = tx.subscribers.find_subscriber(UNTRUSTED)
         mailing_list = lists.get_list(tx, "press")

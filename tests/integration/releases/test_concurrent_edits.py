@@ -363,7 +363,7 @@ def test_folder_changes_neither_sent_nor_staff_articles(mailer: Mailer, tmp_path
         mailer.store, STAFF, created, SourceReader(mailer.settings), mailer.clock
     )
     assert result is not None
-    assert result.unchanged_queued == ["boats (en)"]
+    assert result.changed_after_queueing == ["boats (en)"]
     assert "queued already" in result.problems[0]
     with mailer.store.read() as tx:
         assert tx.embargoes.find_embargo(SLUG) is None

@@ -35,7 +35,7 @@ from tests.integration.releases.factories import (
 
 
 def test_kill_takes_two_people(mailer: Mailer, wide_release: Edition) -> None:
-    with pytest.raises(Refused, match="nobody has asked for"):
+    with pytest.raises(Refused, match="no one has asked for"):
         confirm_kill(mailer)
     (paused,) = request_kill(mailer)
     with (

@@ -201,7 +201,7 @@ def test_new_advance_copy_states_the_moved_embargo(
     assert f"{ends:%H:%M} UTC" in get_mail_text(relay, TRUSTED)
 
 
-def test_private_page_is_open_only_to_its_reader_and_logs_views(
+def test_advance_copy_is_open_only_to_its_reader_and_logs_views(
     mailer: Mailer, relay: Relay, release_editions: ReleaseEditions, pages: AsgiClient
 ) -> None:
     deliver_mails(mailer)
@@ -304,7 +304,7 @@ def test_missing_delivery_of_release_is_explained(
             tx, factories.reload_edition(tx, release_editions.release), TRUSTED
         )
     assert "not trusted with embargoes" in advance
-    assert "by another of its editions" in release
+    assert "in another of its editions" in release
 
 
 def test_page_views_are_exported_and_erased_with_the_contact(

@@ -285,7 +285,7 @@ def test_erased_subscriber_or_removed_list_gets_no_confirmation_mail(
 
 
 def test_name_given_by_stranger_is_not_mailed(harness: WorkerHarness) -> None:
-    """The name that somebody typed for an address is not in the mail that goes there."""
+    """The name that a visitor typed for an address is not in the mail to that address."""
     typed_name = "Win a prize at evil.example"
     with harness.mailer.store.begin() as tx:
         wishes = SignUpWishes(("news",), name=typed_name)

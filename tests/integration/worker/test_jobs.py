@@ -141,7 +141,7 @@ def test_edition_later_than_its_grace_is_on_hold(harness: WorkerHarness) -> None
     harness.run_tick(NINE + 2 * HOUR + MINUTE)
     edition = harness.get_edition()
     assert edition.state is S.ON_HOLD
-    assert edition.reason == "it was to be sent 2h 1m ago, and may be late by 2h"
+    assert edition.reason == "it is 2h 1m late; its grace is 2h"
 
 
 def test_missed_occurrence_runs_within_grace_and_is_on_hold_after(
@@ -155,7 +155,7 @@ def test_missed_occurrence_runs_within_grace_and_is_on_hold_after(
     assert list_outcomes(harness) == [(OccurrenceState.MADE, "")]
     ((state, reason),) = list_outcomes(harness, "other")
     assert state is OccurrenceState.ON_HOLD
-    assert reason == "it was missed by 4h; this digest may be late by 2h"
+    assert reason == "it was missed by 4h; its grace is 2h"
     harness.deliver_editions()
     assert "Held: The week" in harness.list_subjects("watcher@example.org")
 

@@ -94,7 +94,7 @@ def test_systemd_is_notified_of_ready_watchdog_and_stopping(
     events = [json.loads(line)["event"] for line in err.splitlines()]
     assert events == [
         "worker started",
-        "nobody is told",
+        "no member of staff is notified",
         "lease taken",
         "worker stopping",
         "worker stopped",

@@ -231,7 +231,7 @@ def test_year_mails_leave_at_nine_except_for_expected_reasons(
         for moment, reader, _ in office_after_year.mails
         if reader in year_simulation.READERS and moment.astimezone(LONDON).time().hour >= 10
     }
-    # The approver who came late, the bulletin that nobody approved in time, the week off the air.
+    # The approver who came late, the bulletin without an approval in time, the week off the air.
     assert late == {
         year_simulation.LATE,
         year_simulation.FORGOTTEN + DAY,

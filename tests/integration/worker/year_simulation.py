@@ -53,7 +53,7 @@ LATE = date(2027, 2, 15)
 """The Monday on which the approver comes only in the afternoon."""
 
 FORGOTTEN = date(2027, 6, 7)
-"""The first Monday of June, when nobody approves the bulletin in time."""
+"""The first Monday of June, when the bulletin is not approved in time."""
 
 OFF_AIR = (
     datetime(2027, 9, 3, 18, tzinfo=LONDON).astimezone(UTC),
@@ -101,7 +101,7 @@ class WrittenArticle:
 
 @dataclass(slots=True)
 class OfficeSimulation:
-    """The players. `now` is the only clock that anybody has."""
+    """The players of the simulation. `now` is their only clock."""
 
     mailer: Mailer
     relay: Relay

@@ -1,4 +1,4 @@
-"""Editions are made, arranged and edited while nobody has begun to send them."""
+"""Editions are made, arranged and edited before they are sent."""
 
 from typing import Any
 

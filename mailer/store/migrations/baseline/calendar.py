@@ -23,9 +23,9 @@ def create_calendar_tables() -> None:
         require_column("epoch", sa.BigInteger()),
         require_column("holder", sa.String(length=64)),
         require_column("beat", sa.BigInteger()),
-        require_column("beaten_at", MOMENT),
+        require_column("heartbeat_at", MOMENT),
         sa.PrimaryKeyConstraint("name", name="pk_lease"),
-        comment="which worker ticks; beaten_at is for people only: no decision depends on it",
+        comment="which worker ticks; heartbeat_at is for people only: no decision depends on it",
     )
     op.create_table(
         "schedule",

@@ -16,7 +16,7 @@ def create_sending_tables() -> None:
         sa.Column("ended_at", MOMENT),
         sa.PrimaryKeyConstraint("id", name="pk_worker"),
         comment="processes that deliver; a worker whose beat stands still for a lease is dead; "
-        "ended_at: when it signed off or was taken for dead",
+        "ended_at: when it signed off or was declared dead",
         sqlite_autoincrement=True,
     )
     op.create_table(

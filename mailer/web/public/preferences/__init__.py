@@ -1,7 +1,7 @@
-"""The preferences pages: a subscriber's lists, topics and language, a pause, another address, the
-end of all mails, a copy of the data stored about them, and its erasure.
+"""The preferences pages: a subscriber's lists, topics and language, pausing, changing the address,
+unsubscribing from all lists, and a copy or the erasure of the data stored about them.
 
-The link in a mail's foot opens them; there is no password. Each page does one thing.
+A link at the foot of each mail opens them, without a password. Each page does one thing.
 
     reader.py           the subscriber that a link names, and rendering a page for them
     choices.py          the first page: lists, topics, frequency, language, time zone

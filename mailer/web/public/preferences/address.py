@@ -1,4 +1,4 @@
-"""Changing the address: the new one is asked to confirm first."""
+"""Changing the address. A mail to the new address asks for confirmation first."""
 
 from fastapi import Request, Response
 
@@ -34,8 +34,8 @@ def submit_address_change(
     language = site.choose_language(request, reader.language)
     limits = site.mailer.sign_up_limits
     now = site.mailer.clock()
-    # Both the client and the link are limited, so that a preferences link cannot be used to have
-    # mails sent to strangers.
+    # There are limits for both the client and the link, so that a preferences link cannot be used
+    # to send mails to strangers.
     for limit_key in (identify_client(request), f"subscriber {reader.subscriber.id}"):
         if not use_allowance(tx, limits.per_client, limit_key, now):
             return site.refuse_too_many(request, language)

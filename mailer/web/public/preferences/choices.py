@@ -35,7 +35,7 @@ FIELDS = ("language", "time_zone", "list", "topic LIST", "frequency LIST")
 
 @dataclass(frozen=True, slots=True)
 class _ListChoice:
-    """The state of one list in the form. `topics` is None for all."""
+    """The state of one list in the form. `topics` is None if the reader gets all topics."""
 
     is_ticked: bool
     topics: tuple[str, ...] | None

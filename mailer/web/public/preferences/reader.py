@@ -16,11 +16,11 @@ from mailer.store import SqlTransaction
 from mailer.web.public.public_site import get_site
 
 PREFERENCES_SOURCE = "preferences page"
-"""The source that records of consent name."""
+"""The source that entries in the log of consent name."""
 
 
 class PreferencesReader:
-    """A subscriber and their memberships, as they stand in the transaction."""
+    """A subscriber and their memberships, as read in the current transaction."""
 
     def __init__(self, tx: SqlTransaction, subscriber: Subscriber) -> None:
         self.subscriber = subscriber
@@ -45,11 +45,11 @@ class PreferencesReader:
 
     @property
     def visible_lists(self) -> list[MailingList]:
-        """The lists that they are on, and those that anybody may join."""
+        """The lists that they are on, and those that anyone may join."""
         return select_visible_lists(self.all_lists, self.memberships)
 
     def find_pause_end(self, now: datetime) -> datetime | None:
-        """Return the end of the last of their pauses, or None if nothing is paused."""
+        """Return the end of their longest pause, or None if nothing is paused."""
         pause_ends = [
             membership.paused_until
             for membership in self.memberships.values()
@@ -70,7 +70,8 @@ class PreferencesReader:
 
 
 def find_reader(request: Request, tx: SqlTransaction, token: str) -> PreferencesReader | None:
-    """Return the reader that the link names, or None if it is invalid or they were erased."""
+    """Return the reader that the link names, or None if the link is invalid or the reader was
+    erased."""
     key = get_site(request).mailer.store.key
     try:
         link = links.verify_member_link(key, LinkPurpose.PREFERENCES, token)
@@ -81,7 +82,7 @@ def find_reader(request: Request, tx: SqlTransaction, token: str) -> Preferences
 
 
 def show_reader_page(request: Request, token: str, template: str, **context: Any) -> Response:
-    """Answer a GET of one of the pages, within a transaction of its own."""
+    """Answer a GET request for one of the pages, in a separate transaction."""
     site = get_site(request)
     with site.mailer.store.read() as tx:
         reader = find_reader(request, tx, token)
@@ -93,7 +94,7 @@ def show_reader_page(request: Request, token: str, template: str, **context: Any
 def render_changed_page(
     request: Request, tx: SqlTransaction, token: str, template: str, **context: Any
 ) -> Response:
-    """Render one of the pages with what the transaction has changed."""
+    """Render one of the pages with the changes that the transaction has made."""
     reader = find_reader(request, tx, token)
     if reader is None:
         return get_site(request).refuse_link(request)

@@ -1,8 +1,8 @@
 """Press releases on the web.
 
-press_pages.py      the open pages, and their feed
-advance_copies.py   each trusted contact's own page of an embargoed release
-rendering.py        what both share
+press_pages.py      the public pages, and their feed
+advance_copies.py   private pages of an embargoed release, one for each trusted contact
+rendering.py        code that both share
 media_kit.py        a release and its files in one ZIP
-structured_data.py  a release for machines: JSON-LD, ninjs
+structured_data.py  machine-readable releases: JSON-LD, ninjs
 """

@@ -1,4 +1,5 @@
-"""Advance copies: each trusted contact's own page of a release that is still embargoed.
+"""Advance copies: the private pages of a release that is still embargoed, one for each trusted
+contact.
 
 Each request asks again whether the contact may see the copy, and commits the record of it before
 the answer (``mailer/releases/advance_copies.py``).
@@ -26,10 +27,10 @@ from mailer.web.public.releases.rendering import (
 )
 
 MAX_AGENT_LENGTH = 200
-"""Characters of a browser's name that the embargo's log keeps."""
+"""Maximum length of a browser's name in the embargo's log, in characters."""
 
 _PRIVATE_HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex, nofollow"}
-"""Headers of a page that belongs to one person: no cache stores it, no search engine lists it."""
+"""Headers of a private page, which caches must not store and search engines must not list."""
 
 
 def show_advance_copy(request: Request, token: str) -> Response:

@@ -1,4 +1,4 @@
-"""The press kit: all of a release in one ZIP file for journalists."""
+"""The press kit: a release and all its files in one ZIP file for journalists."""
 
 import io
 import zipfile
@@ -19,11 +19,11 @@ def build_kit(
     read_content: Callable[[str], bytes | None],
     embargo: Sequence[str] = (),
 ) -> bytes:
-    """Return a ZIP file with each language's text, the files, and a list of them with credits and
-    terms. The same release gives the same bytes.
+    """Return a ZIP file with the text in each language, the files, and a list of the files with
+    credits and terms. The same release gives the same bytes.
 
-    `read_content` returns a file by its hash. The lines of an `embargo` stand at the top of each
-    text, so that they go wherever a text goes."""
+    `read_content` returns a file by its hash. The lines of an `embargo` are at the top of each
+    text, so that every copy of a text states it."""
     buffer = io.BytesIO()
     timestamp = release.updated_at.astimezone(UTC).timetuple()[:6]
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

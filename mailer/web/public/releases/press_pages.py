@@ -1,7 +1,7 @@
-"""Press pages: releases as anybody may read them, with the press kit, the files and a feed.
+"""Press pages: the public pages of releases, with the press kit, the files and a feed.
 
-An embargoed release gets the same answer, made in the same way, as one that never existed. Its page
-opens by itself when the embargo ends (``mailer/releases/pages.py``).
+For an embargoed release, the answer is the same as if it never existed, and is made in the same
+way. Its page opens when the embargo ends (``mailer/releases/pages.py``).
 """
 
 from typing import Any
@@ -46,7 +46,7 @@ def show_release(request: Request, slug: str) -> Response:
     try:
         release = _get_release(request, slug)
     except HTTPException:
-        # The story may have been sent in a newsletter, and never as a release.
+        # The story may have been sent only in a newsletter and not as a release.
         story = _find_story(request, slug)
         if story is None:
             raise
@@ -125,8 +125,8 @@ def _describe_release(request: Request, release: ReleasePage) -> dict[str, Any]:
 
 
 def _get_release(request: Request, slug: str) -> ReleasePage:
-    """Return a release that anybody may read. Raises HTTPException: 410 if it was withdrawn, 404 if
-    it is embargoed or never existed."""
+    """Return a public release. Raises HTTPException, with 410 if the release was withdrawn, and 404
+    if it is embargoed or never existed."""
     if not _is_valid_slug(slug):
         raise HTTPException(404)
     site = get_site(request)

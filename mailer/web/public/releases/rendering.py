@@ -1,5 +1,5 @@
-"""Shared parts of the open pages of a release and a contact's own page: the page, the press kit
-and the files."""
+"""Code that a release's public page and contacts' private pages share: the page, the press kit and
+the files."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,8 @@ def choose_translation(request: Request, release: ReleasePage) -> PageTranslatio
 def build_release_context(
     request: Request, release: ReleasePage, page: PageTranslation, page_path: str
 ) -> dict[str, Any]:
-    """Return the variables of ``release.html``. The kit and the files stand below `page_path`."""
+    """Return the variables of ``release.html``. The addresses of the kit and the files begin with
+    `page_path`."""
     site = get_site(request)
     translate = load_mail_gettext(request, site.choose_language(request))
     return {
@@ -56,7 +57,8 @@ def load_mail_gettext(request: Request, language: str) -> Callable[[str], str]:
 
 
 def _get_quote_pattern(request: Request, page: PageTranslation) -> str:
-    """Return how the release's language marks a quotation, or how English does."""
+    """Return the pattern of quotation marks in the release's language, otherwise the English
+    one."""
     tag = languages.choose_language(page.language, LANGUAGES, "en")
     return get_site(request).get_catalogue(tag).gettext("“%(text)s”")
 
@@ -93,7 +95,7 @@ def build_file_response(
     name: str,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """Return a file of a release, as a download whatever its type is. Raises HTTPException if the
+    """Return a file of a release as a download, whatever its type is. Raises HTTPException if the
     release has no such file."""
     assets = (page.find_asset(sha256, name) for page in release.pages)
     asset = next((asset for asset in assets if asset), None)

@@ -1,6 +1,6 @@
-"""A release for machines: NewsArticle of schema.org as JSON-LD, and IPTC's ninjs 3.0.
+"""Machine-readable releases: schema.org's NewsArticle as JSON-LD, and IPTC's ninjs 3.0.
 
-Facts that a format has no field for are left out. Addresses are absolute.
+Facts for which a format has no field are left out. Addresses are absolute.
 """
 
 import json
@@ -26,7 +26,7 @@ _NINJS_TYPES = {
     AssetKind.AUDIO: "audio",
     AssetKind.VIDEO: "video",
 }
-"""The types of ninjs, which are IPTC's news item natures."""
+"""The types in ninjs, which are IPTC's news item natures."""
 
 
 def build_page_path(slug: str, language: str = "") -> str:
@@ -38,7 +38,7 @@ def build_page_url(settings: Settings, slug: str, language: str = "") -> str:
 
 
 def build_story_path(slug: str, language: str) -> str:
-    """Return the path of a story that is no release and has no address elsewhere."""
+    """Return the path of a story that is not a release and has no canonical address."""
     return f"/stories/{quote(slug)}/{quote(language)}"
 
 
@@ -47,7 +47,7 @@ def build_story_url(settings: Settings, slug: str, language: str) -> str:
 
 
 def build_asset_url(settings: Settings, slug: str, asset: Asset) -> str:
-    """Return the address of an asset: elsewhere, or below its release's page."""
+    """Return the address of an asset, which is either external or below its release's page."""
     if asset.url:
         return asset.url
     return f"{build_page_url(settings, slug)}/files/{asset.file[:16]}/{quote(asset.name)}"
@@ -57,7 +57,7 @@ def build_json_ld(
     release: ReleasePage, page: PageTranslation, settings: Settings, address: str = ""
 ) -> str:
     """Return a schema.org NewsArticle that is safe inside a page's script element. Its address is
-    that of the press page, or `address`."""
+    `address`, or that of the press page."""
     organisation = settings.organisation
     publisher: dict[str, Any] = {"@type": "Organization", "name": organisation.name}
     if organisation.website:
@@ -100,7 +100,7 @@ def build_json_ld(
             "isAccessibleForFree": True,
         }
     )
-    # "</script>" in a text would end the element; "<!--" would change how the rest is read.
+    # "</script>" in a text would end the element; "<!--" would change how the rest is parsed.
     return (
         json.dumps(news_article, ensure_ascii=False).replace("<", "\\u003c").replace("&", "\\u0026")
     )
@@ -113,7 +113,7 @@ def build_ninjs(
     *,
     embargoed_until: datetime | None = None,
 ) -> dict[str, Any]:
-    """Return a ninjs 3.0 object; with `embargoed_until` it is withheld until then."""
+    """Return a ninjs 3.0 object. With `embargoed_until`, it is marked as withheld until then."""
     text = text_part.to_plain_text(page.html)
     address = build_page_url(settings, release.slug, page.language)
     return _remove_empty(
@@ -176,8 +176,8 @@ def build_ninjs(
 
 
 def _list_editor_notes(release: ReleasePage, page: PageTranslation) -> Iterator[str]:
-    """Yield what editors must know: corrections, the newest first, then the notes. ninjs 3.0 has no
-    field of its own for corrections."""
+    """Yield the notes to editors: the corrections, newest first, since ninjs 3.0 has no field for
+    them, and then the notes."""
     for correction in reversed(release.corrections):
         (what_changed, _), (reason, _) = (
             languages.choose_text(texts, page.language)

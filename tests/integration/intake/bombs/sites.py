@@ -12,7 +12,7 @@ _CHUNKED = "Transfer-Encoding: chunked"
 
 
 def repeat_endlessly(piece: bytes) -> Iterator[bytes]:
-    """Yield `piece` for ever."""
+    """Yield `piece` forever."""
     return repeat(piece)
 
 

@@ -54,7 +54,7 @@ ONLY = {
 
 @pytest.fixture
 def store_with_consents(store: Store) -> Store:
-    """A store whose log says that somebody has confirmed, and left."""
+    """A store whose log says that a person has confirmed and then left."""
     with store.begin() as tx:
         news = factories.add_mailing_list(tx)
         evidence = Evidence(ConsentAction.CONFIRMED, "sign-up page", None, WORDING)

@@ -62,7 +62,7 @@ def import_rows(
 
 def test_contacts_are_added_to_private_lists_only(seeded_store: Store) -> None:
     with seeded_store.begin() as tx:
-        with pytest.raises(Refused, match="'news' is a public list, which anybody may join"):
+        with pytest.raises(Refused, match="'news' is a public list, which anyone may join"):
             contacts.get_private_list(tx, "news")
         with pytest.raises(NotFound):
             contacts.get_private_list(tx, "unknown")

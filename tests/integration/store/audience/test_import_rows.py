@@ -1,4 +1,4 @@
-"""Importing rows of people: nobody who left or must not be mailed is brought back."""
+"""Importing rows of people, which never brings back a person who left or must not be mailed."""
 
 from datetime import datetime
 

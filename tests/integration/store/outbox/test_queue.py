@@ -230,7 +230,7 @@ def test_paused_or_cancelled_edition_blocks_gate(
 def test_refused_delivery_without_own_reason_is_requeued(
     store: Store, edition: Edition, worker_id: int
 ) -> None:
-    """A pause that has ended between the gate and the refusal suppresses nobody."""
+    """If a pause ended between the gate and the refusal, no one is suppressed."""
     claims = claim_deliveries(store, edition, worker_id)
     with store.begin() as tx:
         factories.suppress_address(tx, READERS[0])
@@ -301,7 +301,7 @@ def test_relay_fault_spends_no_attempt(store: Store, edition: Edition, worker_id
 def test_reclaimed_worker_can_settle_only_acceptance(
     store: Store, edition: Edition, worker_id: int, other_worker_id: int
 ) -> None:
-    """The worker was slow, and was taken for dead."""
+    """The worker was slow, and was declared dead."""
     (claim,) = claim_and_gate(store, edition, worker_id, limit=1)
     with store.begin() as tx:
         assert factories.take_over_worker(tx, worker_id) == (0, 1)

@@ -1,8 +1,9 @@
 """Workers act on an edition's deliveries in any order, and the table of transitions holds.
 
 The database itself records each move (see ``conftest``). The machine checks the rest after each
-step: an accepted delivery never moves, no two workers have the same delivery, a worker taken for
-dead has none, and no message passes the gate for an unsubscribed reader or a stopped edition.
+step: an accepted delivery never moves, no two workers have the same delivery, a worker that was
+declared dead has none, and no message passes the gate for an unsubscribed reader or a stopped
+edition.
 """
 
 import shutil

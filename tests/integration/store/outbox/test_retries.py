@@ -154,5 +154,5 @@ def test_unstarted_edition_refuses_retry(
 ) -> None:
     with store.begin() as tx:
         factories.add_story(tx, "roads")
-        with pytest.raises(Refused, match="has not begun"):
+        with pytest.raises(Refused, match="has not started"):
             verb(tx, STAFF, factories.create_edition(tx, "roads"), get_utc_now())

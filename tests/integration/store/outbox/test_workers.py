@@ -76,7 +76,7 @@ def test_reclaim_requeues_claims_and_doubts_sent_messages(mailer: Mailer, store:
     rows = read_deliveries(store, edition)
     in_doubt_row = rows[dead_claims[0].address]
     assert in_doubt_row.state is DeliveryState.IN_DOUBT
-    assert in_doubt_row.reply == "the sender died after the message was let out"
+    assert in_doubt_row.reply == "the worker died after the message passed the gate"
     assert in_doubt_row.attempt == 1
     for claim in dead_claims[1:]:
         row = rows[claim.address]

@@ -142,10 +142,10 @@ def test_missing_import_fields_stay_unset() -> None:
         (
             ImportColumn.STATE,
             "CA",
-            "'CA' is none of active, unsubscribed, pending, suppressed; if the",
+            "'CA' is not one of active, unsubscribed, pending, suppressed; if the",
         ),
-        (ImportColumn.FREQUENCY, "daily", "'daily' is none of every, weekly, monthly"),
-        (ImportColumn.REASON, "rude", "is none of manual, bounce, complaint, erased"),
+        (ImportColumn.FREQUENCY, "daily", "'daily' is not one of every, weekly, monthly"),
+        (ImportColumn.REASON, "rude", "is not one of manual, bounce, complaint, erased"),
         (ImportColumn.LIST_LANGUAGE, "french", "is not a language tag"),
         (ImportColumn.EVIDENCE, "a\x1bb", "control characters"),
     ],

@@ -57,7 +57,7 @@ class CalendarSimulation:
     executed_steps: list[tuple[datetime, CalendarStep]] = field(default_factory=list)
 
     def list_due_steps(self, now: datetime) -> list[CalendarStep]:
-        """By the schedules that there are by then."""
+        """List the due steps of the schedules that exist at that time."""
         schedules = tuple(
             schedule for schedule in self.calendar.schedules if schedule.created_at <= now
         )

@@ -93,7 +93,7 @@ def make_blackout(first: str, last: str = "", reason: str = "the office is close
 
 
 def format_planned(planned: Iterable[PlannedOccurrence]) -> list[str]:
-    """Each one's day and time; a skipped one's in brackets."""
+    """Format the day and time of each occurrence, in brackets if it is skipped."""
     return [
         f"({occurrence.occurrence.wall:%d %b %H:%M})"
         if occurrence.occurrence.skipped

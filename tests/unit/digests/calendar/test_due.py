@@ -106,7 +106,7 @@ def test_last_missed_occurrence_is_sent_within_grace() -> None:
     ]
     for step in steps[:2]:
         assert step.is_quiet
-        assert step.reason == "it was missed, and so was the later one of Mon 23 Nov 09:00"
+        assert step.reason == "it was missed, as was the later one of Mon 23 Nov 09:00"
     assert not steps[2].is_quiet
 
 
@@ -119,15 +119,13 @@ def test_last_missed_occurrence_after_grace_is_held_with_lateness() -> None:
         ("23 Nov 09:00", "hold"),
     ]
     assert [step.is_quiet for step in steps] == [True, True, False]
-    assert steps[2].reason == (
-        "it was missed by 6h 1m, and 2 before it; this digest may be late by 6h"
-    )
+    assert steps[2].reason == ("it was missed by 6h 1m, and 2 before it; its grace is 6h")
 
 
 def test_single_missed_occurrence_mentions_no_others() -> None:
     calendar = make_calendar(make_schedule("2026-11-23"), grace=90 * timedelta(minutes=1))
     (step,) = list_due_steps(calendar, parse_utc("2026-11-25 10:05"))
-    assert step.reason == ("it was missed by 2d 1h 5m; this digest may be late by 1h 30m")
+    assert step.reason == ("it was missed by 2d 1h 5m; its grace is 1h 30m")
 
 
 def test_zero_grace_holds_late_occurrence() -> None:
@@ -151,7 +149,7 @@ def test_lateness_is_measured_in_minutes(grace: timedelta) -> None:
 
 
 def test_lateness_counts_from_office_time_not_reader_time() -> None:
-    """By then it is the day after on Kiritimati, since hours."""
+    """At that time it has been the next day on Kiritimati for hours."""
     made = parse_utc("2026-11-23 06:00")
     calendar = make_calendar(
         make_schedule("2026-11-23", created_at=made), reader_zones=[KIRITIMATI], grace=HOUR
@@ -161,7 +159,7 @@ def test_lateness_counts_from_office_time_not_reader_time() -> None:
         ("23 Nov 09:00", "assemble")
     ]
     (step,) = list_due_steps(calendar, parse_utc("2026-11-23 10:01"))
-    assert step.reason == "it was missed by 1h 1m; this digest may be late by 1h"
+    assert step.reason == "it was missed by 1h 1m; its grace is 1h"
 
 
 def test_lateness_counts_from_decision_of_staff() -> None:

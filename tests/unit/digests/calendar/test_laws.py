@@ -52,7 +52,7 @@ def test_date_is_decided_once_at_any_worker_ticks(data: st.DataObject) -> None:
 
 @given(st.data())
 def test_due_steps_are_independent_of_order(data: st.DataObject) -> None:
-    """The order in which rows, blackouts, schedules and zones are read is no matter."""
+    """The order in which rows, blackouts, schedules and zones are read does not matter."""
     begin = data.draw(st.sampled_from(BEGINS[:2]))
     schedules = data.draw(draw_schedules(begin))
     now = data.draw(st.sampled_from(data.draw(draw_ticks(begin))))
