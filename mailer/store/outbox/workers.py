@@ -46,8 +46,8 @@ class WorkerQueries(SqlStore):
         return int(result.inserted_primary_key[0])
 
     def update_heartbeat(self, worker_id: int) -> int | None:
-        """Show that this worker is alive. Returns its new heartbeat, or None if it was taken for
-        dead and has lost its deliveries."""
+        """Show that this worker is alive. Returns its new heartbeat, or None if another worker has
+        declared it dead, so that it has lost its deliveries."""
         rows = _HEARTBEAT.fetch_rows(self._db, {"one": worker_id})
         return int(rows[0][0]) if rows else None
 
