@@ -4,7 +4,11 @@ records."""
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailer.lines import fold_name
+from mailer.errors import InputError
+from mailer.lines import find_mixed_word, fold_name, holds_control
+
+MAX_NAME_LENGTH = 100
+"""The most characters of a person's name."""
 
 
 class ActorKind(StrEnum):
@@ -41,7 +45,8 @@ class Actor:
 
 def create_local_actor(name: str) -> Actor:
     """Create the actor of a local command. The command line knows people only by name, so names
-    that differ only in case, width or spaces identify the same person."""
+    that differ only in case, width, spaces, punctuation or invisible characters identify the same
+    person."""
     return Actor(ActorKind.LOCAL, fold_name(name), name)
 
 
@@ -50,3 +55,44 @@ DELIVERY = Actor(ActorKind.WORKER, "delivery", "delivery")
 """The delivering part of a worker, which pauses an edition that no relay accepts."""
 
 SUBSCRIBER = Actor(ActorKind.SUBSCRIBER, "subscriber", "the subscriber")
+
+_PROCESS_NAMES = frozenset(fold_name(actor.name) for actor in (WORKER, DELIVERY, SUBSCRIBER))
+"""The folded names that records give to processes and readers: no person may use one."""
+
+
+def check_person_name(name: str) -> str:
+    """Return the name of a person who acts, on one line.
+
+    Raises InputError for a name that is too long, holds control characters or no letter or digit,
+    belongs to a process, or mixes scripts within a word: "Аna" with a Cyrillic А would pass as a
+    second person."""
+    line = " ".join(name.split())
+    if not line:
+        raise InputError("it is empty", field="by", hint="give it some text")
+    if holds_control(line):
+        raise InputError("it holds control characters", field="by", hint="remove them")
+    if len(line) > MAX_NAME_LENGTH:
+        raise InputError(
+            f"the name has {len(line):,} characters, and may have {MAX_NAME_LENGTH}",
+            field="by",
+            hint="shorten it",
+        )
+    if not any(character.isalnum() for character in fold_name(line)):
+        raise InputError(
+            f"{line!r} is not a person's name",
+            field="by",
+            hint="write the name of the person who acts, with at least one letter",
+        )
+    if mixed_word := find_mixed_word(line):
+        raise InputError(
+            f"{mixed_word!r} mixes letters of different alphabets that look alike",
+            field="by",
+            hint="write each word of the name in one alphabet",
+        )
+    if fold_name(line) in _PROCESS_NAMES or line.casefold().startswith("source "):
+        raise InputError(
+            f"{line!r} is how records name a process",
+            field="by",
+            hint="write the name of the person who acts",
+        )
+    return line

@@ -13,7 +13,7 @@ passes the gate.
 Changes of an embargo, refused attempts and views of an advance copy's page are recorded.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -37,6 +37,9 @@ MAX_EMBARGO = timedelta(days=366 * 2)
 ALLOWED_YEARS = (1970, 9000)
 """An embargo outside these years is invalid, since near the ends of the calendar a moment does not
 exist in every zone."""
+
+MAX_LOG_LINES = 1000
+"""The most lines of a log that are shown."""
 
 MAX_RULE_SHIFT = timedelta(days=2)
 """The largest shift of a moment by new rules for a zone; Samoa skipped a whole day."""
@@ -121,7 +124,9 @@ def declare_embargo(
                     time=f"{terms.wall:%Y-%m-%d %H:%M}",
                     zone=terms.zone,
                 )
-            ],
+            ]
+            if existing.is_active(now) and terms.moment > now
+            else [],
         )
     return existing
 
@@ -200,9 +205,18 @@ def record_release_event(
     now: datetime,
     detail: str = "",
 ) -> None:
-    """Record what happened to a release, if its story is or was embargoed."""
-    if tx.embargoes.find_embargo(slug):
-        _record_event(tx, actor, slug, event_type, now, detail)
+    """Record what happened to a release, also if its story was never embargoed: a kill needs a
+    trace of both people."""
+    _record_event(tx, actor, slug, event_type, now, detail)
+
+
+def list_log(tx: Transaction, slug: str) -> Sequence[EmbargoEvent]:
+    """Return the log of a story's embargo, corrections and kill, newest first. Raises NotFound if
+    there is nothing to log."""
+    events = tx.embargoes.list_events(slug, MAX_LOG_LINES)
+    if not events:
+        get_embargo(tx, slug)
+    return events
 
 
 def _record_event(

@@ -23,19 +23,45 @@ def replace_control(text: str) -> str:
 
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
-    "\U000e0000-\U000e0fff]"
+    "\U00016fe4\U000e0000-\U000e0fff]"
 )
-"""Invisible characters that are not format characters (Unicode: Default_Ignorable_Code_Point)."""
+"""Invisible letters and marks beside format characters (Unicode: Default_Ignorable_Code_Point; and
+the filler of Khitan script)."""
+
+_LOOK_ALIKES = str.maketrans("асԁеһіјοорԛѕυѵνԝху", "acdehijoopqsuvvwxy")
+"""Small Cyrillic and Greek letters that look like Latin ones."""
+
+_SCRIPTS_MIXED_IN_WORDS = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
+"""Scripts that one word may mix (UTS 39 §5.2): no two of their letters look alike."""
 
 
 def fold_name(name: str) -> str:
-    """Fold a person's name for comparison: capitals, spaces, invisible characters and composition
-    (NFKC) make no difference. Similar letters of different alphabets stay different."""
-    composed = unicodedata.normalize("NFKC", name)
-    visible = "".join(
-        character for character in composed if unicodedata.category(character) != "Cf"
+    """Fold a person's name for comparison: only letters and digits count. Capitals, spaces,
+    punctuation, invisible characters and composition (NFKC) make no difference, and a word of
+    Cyrillic or Greek letters that all look like Latin ones is the Latin word."""
+    lowered = unicodedata.normalize("NFKC", name).casefold()
+    lowered = lowered.replace("i\u0307", "i").replace("ı", "i")  # Turkish
+    words = [
+        "".join(character for character in word if unicodedata.category(character)[0] in "LMN")
+        for word in _INVISIBLE.sub("", unicodedata.normalize("NFKC", lowered)).split()
+    ]
+    return "".join(
+        word.translate(_LOOK_ALIKES)
+        if all(ord(letter) in _LOOK_ALIKES for letter in word)
+        else word
+        for word in words
     )
-    lowered = (
-        _INVISIBLE.sub("", visible).casefold().replace("i\u0307", "i").replace("ı", "i")
-    )  # Turkish
-    return " ".join(unicodedata.normalize("NFKC", lowered).split())
+
+
+def find_mixed_word(name: str) -> str:
+    """Return the first word of `name` that mixes letters of scripts with look-alikes, such as Latin
+    and Cyrillic; "" if there is none."""
+    for word in unicodedata.normalize("NFKC", name).split():
+        scripts = {
+            unicodedata.name(letter, "UNKNOWN").split()[0]
+            for letter in word
+            if unicodedata.category(letter) in {"Lu", "Ll", "Lt", "Lo"}
+        }
+        if len(scripts) > 1 and not scripts <= _SCRIPTS_MIXED_IN_WORDS:
+            return word
+    return ""

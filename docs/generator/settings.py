@@ -20,7 +20,8 @@ A setting is looked for in four places, and the first that has it counts:
 
 1. the command line: `--config`, `--database`;
 2. the environment: `MAILER_`, the section, `_`, the name, in capitals, such as
-   `MAILER_RELAY_HOST`;
+   `MAILER_RELAY_HOST`; a list is written with commas
+   (`MAILER_NOTICES_APPROVERS="ana@example.org, ben@example.org"`) or as JSON, a table as JSON;
 3. the file: `--config`, `MAILER_CONFIG`, or `config/mailer.toml`;
 4. the default below.
 

@@ -127,9 +127,10 @@ def check_web_address(value: str, field: str) -> None:
     except ValueError:
         is_valid = False
     if not is_valid or not value.isprintable() or " " in value:
-        raise InputError(
-            f"{value!r} is not a web address", field=field, hint="start it with https://"
-        )
+        hint = "write each space as %20" if is_valid else "start it with https:// and a host"
+        if not value.isprintable():
+            hint = "remove the invisible characters"
+        raise InputError(f"{value!r} is not a web address", field=field, hint=hint)
 
 
 def make_slug(title: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mailer import languages
 from mailer.actor import Actor
-from mailer.articles.checks import check_content
+from mailer.articles.checks import check_content, make_slug
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.articles import (
     Article,
@@ -33,6 +33,14 @@ def _check_not_killed(tx: Transaction, slug: str) -> None:
 
 def _check_topics(tx: Transaction, topics: Iterable[str]) -> None:
     if unknown_topics := tx.articles.find_unknown_topics(topics):
+        slug = make_slug(unknown_topics[0])
+        if slug != unknown_topics[0]:  # it can name no topic: adding it would be refused
+            raise InputError(
+                f"there is no topic {', '.join(map(repr, unknown_topics))}",
+                field="topics",
+                hint="write the topic's slug" + (f", such as {slug}" if slug else ""),
+                next_steps=[NextStep("list_topics")],
+            )
         raise InputError(
             f"there is no topic {', '.join(map(repr, unknown_topics))}",
             field="topics",
@@ -118,7 +126,9 @@ def withdraw_articles(
 def queue_articles(
     tx: Transaction, actor: Actor, slug: str, language: str | None, now: datetime
 ) -> list[Article]:
-    """Queue the drafts of a story, so that digests may choose them. Returns the queued articles."""
+    """Queue the drafts of a story, so that digests may choose them. Returns the queued articles.
+    Raises Refused if the story was killed."""
+    _check_not_killed(tx, slug)
     queued = [
         tx.articles.set_state(article, ArticleState.QUEUED, now)
         for article in _find_story_articles(tx, slug, language)

@@ -90,14 +90,12 @@ def get_topics(tx: Transaction, slugs: Sequence[str]) -> tuple[Topic, ...]:
 
 
 def remove_topic(tx: Transaction, actor: Actor, slug: str) -> Topic:
-    """Remove a topic that nothing uses. Raises InputError, which counts the uses."""
+    """Remove a topic that nothing uses. Raises Refused, which counts the uses."""
     topic = get_topic(tx, slug)
     uses = {kind: count for kind, count in tx.lists.count_topic_uses(topic).items() if count}
     if uses:
         summary = ", ".join(f"{count} {kind}" for kind, count in uses.items())
-        raise InputError(
-            f"the topic {slug!r} is used by {summary}", hint="remove it from those first"
-        )
+        raise Refused(f"the topic {slug!r} is used by {summary}", hint="remove it from those first")
     tx.lists.remove_topic(topic)
     return topic
 
@@ -151,12 +149,12 @@ def edit_list(tx: Transaction, actor: Actor, slug: str, changes: Mapping[str, An
 
 
 def remove_list(tx: Transaction, actor: Actor, slug: str) -> MailingList:
-    """Remove a list that nothing depends on. Raises InputError, which counts its dependents."""
+    """Remove a list that nothing depends on. Raises Refused, which counts its dependents."""
     mailing_list = get_list(tx, slug)
     uses = {kind: count for kind, count in tx.lists.count_list_uses(mailing_list).items() if count}
     if uses:
         summary = ", ".join(f"{kind}: {count}" for kind, count in uses.items())
-        raise InputError(
+        raise Refused(
             f"the list {slug!r} can't be removed ({summary})",
             hint="people agreed to this list; make it private instead",
             next_steps=[NextStep("make_list_private", list=slug)],

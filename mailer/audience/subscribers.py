@@ -265,7 +265,7 @@ def get_subscriber(tx: Transaction, address: str) -> Subscriber:
     if subscriber is None:
         raise NotFound(
             f"{normal_address} is not a subscriber",
-            next_steps=[NextStep("add_subscriber", address=normal_address)],
+            next_steps=[NextStep("list_subscribers")],
         )
     return subscriber
 

@@ -15,8 +15,11 @@ where, and what to do.
     signals.py         stopping on SIGINT and SIGTERM
 """
 
+import errno
 import gc
 import io
+import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -31,6 +34,9 @@ from mailer.errors import MailerError
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 """Surrogates, which Python makes of bytes of the command line that are not UTF-8 (PEP 383)."""
+
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Reasons why stdout can't be written, such as a file on a full disk."""
 
 app = typer.Typer(
     name="mailer",
@@ -75,16 +81,24 @@ def _set_globals(
 
 def main() -> None:
     """Run the command line, and exit with the code that says how the command ended."""
+    if sys.stdout is None:  # closed by the caller; otherwise the database could get its number
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that isn't UTF-8
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except MailerError as error:
         if GLOBALS.debug:
             raise
-        from mailer.cli.next_steps import describe_error
+        from mailer.cli.next_steps import describe_error, to_json_error
 
+        if "--json" in sys.argv:
+            sys.stderr.write(json.dumps(to_json_error(error), ensure_ascii=False) + "\n")
+            sys.exit(error.exit_code)
         _exit_with_error(describe_error(error), error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -93,6 +107,9 @@ def main() -> None:
             raise
         _exit_with_error("a word of this command is not UTF-8; write it again in UTF-8", 2)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _WRITE_ERRORS and not error.filename:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter would flush the rest
+            _exit_with_error(f"the output can't be written ({error.strerror})", 1)
         if GLOBALS.debug:
             raise
         first_line = f"{type(error).__name__}: {error}".splitlines()[0]

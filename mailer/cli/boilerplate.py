@@ -1,5 +1,6 @@
 """``mailer boilerplate``: what organisations say about themselves, in each language."""
 
+import sys
 from pathlib import Path
 from textwrap import shorten
 from typing import Annotated
@@ -12,7 +13,7 @@ from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
-from mailer.errors import InputError
+from mailer.errors import InputError, UsageError
 from mailer.model.articles import Boilerplate
 
 app = CommandGroup(help="Boilerplate: the text about an organisation.")
@@ -106,7 +107,12 @@ def show_boilerplate(
 @app.command("remove")
 def remove_boilerplate(
     language: LanguageOption = "",
-    organisation: OrganisationOption = OWN_ORGANISATION,
+    organisation: Annotated[
+        str | None, typer.Option(help="The organisation's slug; without it, the own text goes.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove the own organisation's text without asking.")
+    ] = False,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -117,6 +123,14 @@ def remove_boilerplate(
     Example: mailer boilerplate remove --language fr --organisation partner"""
     out = Output(json)
     actor = resolve_actor(by)
+    if organisation is None and not (yes or dry_run):
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "this removes your own organisation's text, and asks for confirmation",
+                hint=f"give --yes, or --organisation {OWN_ORGANISATION}",
+            )
+        typer.confirm("Remove your own organisation's text?", abort=True, err=True)
+    organisation = organisation or OWN_ORGANISATION
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
         boilerplate = boilerplates.remove_boilerplate(tx, actor, organisation, tag)

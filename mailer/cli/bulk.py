@@ -131,8 +131,8 @@ class RowTally:
         out.print_record(data, summary)
         for row_result in self._listed_results[:MAX_LISTED]:
             out.print_note(
-                f"line {row_result.line}: {row_result.outcome}: {row_result.address} "
-                f"{row_result.reason}".rstrip()
+                f"line {row_result.line}: {row_result.outcome}: "
+                f"{_describe_row(row_result.address, row_result.reason)}"
             )
         if self._notable_count > MAX_LISTED:
             hidden_count = self._notable_count - MAX_LISTED
@@ -141,7 +141,9 @@ class RowTally:
             out.print_note(f"ignored: {name}" + (f" ({count} rows)" if count else ""))
         if self.counts[RowOutcome.REFUSED]:
             raise PartlyDone(
-                f"{self.counts[RowOutcome.REFUSED]} rows were refused",
+                "1 row was refused"
+                if self.counts[RowOutcome.REFUSED] == 1
+                else f"{self.counts[RowOutcome.REFUSED]} rows were refused",
                 where=str(file),
                 hint=("nothing was written" if dry_run else "the others were imported")
                 + "; fix these and import the file again",
@@ -183,3 +185,10 @@ def write_file_atomically(path: Path, write: Callable[[TextIO], int]) -> int:
 def get_file_size(file: Path) -> int | None:
     """Return a file's size in bytes, or None for a pipe."""
     return file.stat().st_size if file.is_file() else None
+
+
+def _describe_row(address: str, reason: str) -> str:
+    """Describe a row by its address and the reason, which often quotes the address already."""
+    if address and address in reason:
+        return reason.removeprefix("address: ")
+    return f"{address} {reason}".strip()

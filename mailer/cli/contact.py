@@ -13,6 +13,7 @@ from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
+from mailer.errors import UsageError
 from mailer.model.contacts import Contact, ContactQuery, FollowUp, Trust
 from mailer.model.imports import RowOutcome, RowResult
 from mailer.model.subscribers import Evidence, LawfulBasis, Person
@@ -107,8 +108,10 @@ def _choose_trust(trusted: bool | None) -> Trust | None:
 
 def _describe_contact(contact: Contact) -> str:
     beats = f" ({', '.join(contact.profile.beats)})" if contact.profile.beats else ""
+    is_trusted = contact.profile.trust is Trust.TRUSTED
+    trust = "trusted with embargoes" if is_trusted else "not trusted with embargoes"
     outlet = f" of {contact.profile.outlet}" if contact.profile.outlet else ""
-    return f"{contact.subscriber.address}{outlet}{beats}, {contact.profile.trust} with embargoes,"
+    return f"{contact.subscriber.address}{outlet}{beats}, {trust},"
 
 
 @app.command("import")
@@ -267,13 +270,16 @@ def edit_contact(
 
     Example: mailer contact edit ana@example.org --untrusted"""
     out = Output(json)
+    changes = _read_changes(outlet, beat, trusted, follow_up, note)
+    if not changes:
+        raise UsageError("no change was given", hint="see `mailer contact edit --help`")
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         contact = contacts.edit_contact(
             tx,
             actor,
             subscribers.get_subscriber(tx, address),
-            _read_changes(outlet, beat, trusted, follow_up, note),
+            changes,
             mailer.clock(),
         )
         out.print_record(contact, _describe_contact(contact).rstrip(","))

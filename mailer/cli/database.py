@@ -36,7 +36,7 @@ def upgrade_database(json: JsonOption = False, dry_run: DryRunOption = False) ->
 
     store = Store(load_settings().database_url, b"")
     if dry_run:
-        before, after = store.read_revision(), REVISIONS[-1]
+        before, after = store.check_upgradable(), REVISIONS[-1]
     else:
         before, after = store.upgrade_schema()
     data = {"before": before, "after": after}

@@ -115,6 +115,7 @@ def add_digest(
                 ),
             ),
             mailer.clock(),
+            templates=mailer.settings.template_names,
         )
         out.print_record(digest, f"digest {slug}: {digest.settings.name}, to {list_slug!r}")
 
@@ -232,7 +233,14 @@ def edit_digest(
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
-        digest = digests.edit_digest(tx, actor, slug, changes, mailer.clock())
+        digest = digests.edit_digest(
+            tx,
+            actor,
+            slug,
+            changes,
+            mailer.clock(),
+            templates=mailer.settings.template_names,
+        )
         out.print_record(digest, f"digest {slug} changed")
 
 
@@ -253,7 +261,8 @@ def assemble_edition(
         if edition.stories and not choice.too_few:
             edition, composition = editions.compose_edition(tx, edition, mailer.renderer)
             warnings = composition.warnings if composition else ()
-        message = f"edition {edition.id} ({edition.state}): {len(edition.stories)} stories"
+        message = f"edition {edition.id} ({edition.state}): {len(edition.stories)} "
+        message += "story" if len(edition.stories) == 1 else "stories"
         if choice.too_few:
             message += f"; {choice.too_few}"
         if choice.waiting:

@@ -147,12 +147,12 @@ def list_embargoes(json: JsonOption = False) -> None:
 def show_log(slug: StorySlug, json: JsonOption = False) -> None:
     """Show an embargo's log: who changed it, what it held back, and who opened an advance copy.
 
-    --json shows long details in full.
+    Corrections and kills are in the log, also if the story was never embargoed. --json shows long
+    details in full.
 
     Example: mailer embargo log open-day"""
     with open_for_reading() as (_, tx):
-        embargoes.get_embargo(tx, slug)
-        events = tx.embargoes.list_events(slug)
+        events = embargoes.list_log(tx, slug)
         Output(json).print_table(
             events,
             {"time": "", "event": "", "actor": "", "detail": ""},

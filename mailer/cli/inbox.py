@@ -22,5 +22,11 @@ def show_inbox(
     except ImportError as error:
         raise build_missing_error(error) from error
     media = folder.parent / "media"
-    Output().print_note(f"caught mails on http://{host}:{port}/ (Ctrl-C ends)")
-    serve_inbox(folder, media if media.is_dir() else None, host, port)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    serve_inbox(
+        folder,
+        media if media.is_dir() else None,
+        host,
+        port,
+        lambda: Output().print_note(f"caught mails on {address} (Ctrl-C ends)"),
+    )

@@ -10,7 +10,7 @@ from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
-from mailer.errors import ConfigError, InputError
+from mailer.errors import ConfigError, InputError, UsageError
 from mailer.model.lists import Visibility
 
 app = CommandGroup(help="Mailing lists.")
@@ -153,6 +153,8 @@ def edit_list(
     }
     _check_name(name or "")
     changes = {key: value for key, value in options.items() if value is not None}
+    if not changes:
+        raise UsageError("no change was given", hint="see `mailer list edit --help`")
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (_, tx):
         mailing_list = lists.edit_list(tx, actor, slug, changes)

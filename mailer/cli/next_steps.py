@@ -1,8 +1,11 @@
 """Wording of errors for the command line: options instead of fields, commands for next steps."""
 
 import shlex
+from typing import Any
 
+from mailer.cli.global_options import GLOBALS
 from mailer.errors import MailerError, NextStep
+from mailer.plain_data import to_plain_data
 
 COMMANDS_BY_ACTION = {
     # Looking something up
@@ -87,7 +90,6 @@ COMMANDS_BY_ACTION = {
     "schedule_edition": "mailer edition schedule {edition} --at {time} --zone {zone}",
     "send_edition": "mailer send {edition}",
     "send_editions": "mailer send {editions}",
-    "send_now": "mailer send {edition}",
     # Calendar
     "add_blackout": "mailer blackout add {first}",
     "add_observance": "mailer observance add {observance} --rule {rule} --name {name}",
@@ -176,6 +178,27 @@ def describe_error(error: MailerError) -> str:
     return "; ".join([sentence, *advice])
 
 
+def to_json_error(error: MailerError) -> dict[str, Any]:
+    """Return an error for programs: its facts, and each next step with its command."""
+    facts = {
+        "code": error.code,
+        "message": error.message,
+        "where": error.where,
+        "field": error.field,
+        "value": error.value,
+        "hint": error.hint,
+        "next_steps": [
+            {
+                "action": step.action,
+                "facts": step.facts,
+                "command": describe_step(step).strip("`"),
+            }
+            for step in error.next_steps
+        ],
+    }
+    return {"error": to_plain_data(facts)}
+
+
 def spell_field(field: str) -> str:
     """Spell a field as its option, or as words if it is an argument: ``send_at`` is ``--at``."""
     if not field or field in ARGUMENT_FIELDS:
@@ -203,7 +226,10 @@ def describe_step(step: NextStep) -> str:
         words = step.action.replace("_", " ")
         return f"{words} ({facts})" if facts else words
     values = {name: shlex.quote(str(value)) for name, value in step.facts.items()}
-    return f"`{template.format_map(_Facts(values))}`"
+    command = template.format_map(_Facts(values))
+    if step.action == "create_database" and GLOBALS.database:
+        command = command.replace("mailer ", f"mailer --database {shlex.quote(GLOBALS.database)} ")
+    return f"`{command}`"
 
 
 class _Facts(dict[str, str]):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.actor import Actor, create_local_actor
+from mailer.actor import Actor, check_person_name, create_local_actor
 from mailer.errors import InputError
 
 MAX_NUMBER = 2**63 - 1
@@ -80,20 +80,17 @@ def parse_local_time(text: str, option: str) -> datetime:
 
 def resolve_actor(by: str) -> Actor:
     """Return the person who acts, named by --by, by the environment, or by the login name.
-    Raises InputError if the name has no letter or digit."""
-    if actor_name := by or os.environ.get("MAILER_ACTOR"):
-        from mailer.audience.lists import check_line
-
-        place = "--by" if by else "MAILER_ACTOR"
-        line = check_line(actor_name, place)
-        if not any(character.isalnum() for character in line):
-            raise InputError(
-                f"{line!r} is not a person's name",
-                where=place,
-                hint="write the name of the person who acts, with at least one letter",
-            )
-        return create_local_actor(line)
+    Raises InputError for a name that ``check_person_name`` refuses."""
+    actor_name, place = by, "--by"
+    if not actor_name:
+        actor_name, place = os.environ.get("MAILER_ACTOR", ""), "MAILER_ACTOR"
+    if not actor_name:
+        try:
+            actor_name, place = getpass.getuser(), "the login name"
+        except (KeyError, OSError):
+            return create_local_actor("unknown")
     try:
-        return create_local_actor(getpass.getuser())
-    except (KeyError, OSError):
-        return create_local_actor("unknown")
+        return create_local_actor(check_person_name(actor_name))
+    except InputError as error:
+        hint = error.hint if by else "set MAILER_ACTOR to the name of the person who acts"
+        raise InputError(error.message, where=place, hint=hint) from error

@@ -1,9 +1,10 @@
 """Output of commands: data on stdout, as tables or as JSON; notes and errors on stderr."""
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.markup import escape
 
 from mailer.lines import replace_control
 from mailer.plain_data import to_plain_data
+from mailer.schedules.durations import format_duration
 
 PIPE_WIDTH = 200
 """Width in characters of a table that is written to a file or a pipe."""
@@ -75,7 +77,7 @@ class Output:
         elif message:
             self._console.print(escape(message))
         else:
-            for key, value in to_plain_data(data).items():
+            for key, value in _to_readable(data).items():
                 if value not in ("", None, [], {}):
                     self._console.print(
                         f"[bold]{key.replace('_', ' ')}[/]  {escape(_format_cell(value))}"
@@ -88,6 +90,24 @@ class Output:
     def print_note(self, message: str) -> None:
         """Print a sentence on stderr."""
         error_console.print(escape(replace_control(message)))
+
+
+def _to_readable(value: Any) -> Any:
+    """Convert `value` as ``to_plain_data`` does, but with moments and durations for people."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            data_field.name: _to_readable(getattr(value, data_field.name))
+            for data_field in dataclasses.fields(value)
+        }
+    if isinstance(value, datetime):
+        return format_moment(value) if value.tzinfo else f"{value:%a %d %b %Y %H:%M}"
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, Mapping):
+        return {str(to_plain_data(key)): _to_readable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_readable(item) for item in value]
+    return to_plain_data(value)
 
 
 def _format_cell(value: Any) -> str:

@@ -292,9 +292,12 @@ def _print_run(
         for report in reports:
             print_report(report, out)
         out.print_text(
-            f"sent {progress.sent}, deferred {progress.deferred}, failed {progress.failed}, "
-            f"in doubt {progress.in_doubt}, in {progress.seconds:.1f} s"
+            f"this run: sent {progress.sent}, deferred {progress.deferred}, "
+            f"failed {progress.failed}, in doubt {progress.in_doubt}, in {progress.seconds:.1f} s"
         )
+        sent_before = sum(report.states[DeliveryState.SENT] for report in reports) - progress.sent
+        if sent_before > 0:
+            out.print_text(f"earlier runs, or a worker at the same time: sent {sent_before}")
         if len(progress.relays) > 1:
             out.print_text(
                 ", ".join(f"{count} by {name}" for name, count in progress.relays.items())

@@ -164,9 +164,6 @@ def poll_source(
     """Poll a source now. A dry run fetches it and shows what it would bring, but saves nothing.
 
     Example: mailer source poll our-site"""
-    from mailer.intake import extra
-
-    extra.import_package("httpcore")
     from mailer.app import open_mailer
     from mailer.intake.source_reader import SourceReader
 

@@ -84,6 +84,7 @@ def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, A
                 {"edition": report.edition.id, "counts": count_failures(report)}
                 for report in worker_status.failed
             ],
+            "kill_requests": worker_status.kill_requests,
             "needs": list(worker_status.problems),
         }
     )
@@ -121,6 +122,10 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
         when = format_moment(edition.appointment.moment) if edition.appointment else ""
         approved_by = f"approved by {edition.approval.approver}" if edition.approval else ""
         rows.append(("scheduled", f"edition {edition.id} ({edition.name})", when, approved_by))
+    for kill_request in worker_status.kill_requests:
+        slug, when = kill_request.slug, format_moment(kill_request.asked_at)
+        next_step = f"requested by {kill_request.asked_by}; see mailer release show {slug}"
+        rows.append(("to be killed", slug, when, next_step))
     rows += [_format_sending(sending) for sending in worker_status.sending]
     for edition in worker_status.stopped:
         label = f"edition {edition.id} ({edition.name})"

@@ -1,6 +1,8 @@
 """The sections of the settings, each with its checks."""
 
+import re
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -9,6 +11,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from mailer.lines import holds_control
+
+_COMMON_LANGUAGES = frozenset({"ar", "de", "en", "es", "fr", "it", "pl", "pt", "ru", "zh"})
 
 
 def _check_web_address(value: str) -> str:
@@ -40,10 +44,48 @@ def _check_time_zone(value: str) -> str:
     return value
 
 
+def _check_not_empty(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _check_colour(value: str) -> str:
+    if not re.fullmatch("#[0-9a-fA-F]{6}", value):
+        raise ValueError("must be a colour such as #0b5394")
+    return value
+
+
+def _check_language(value: str) -> str:
+    message = "must be a BCP 47 language tag such as en, fr, ar or pt-BR"
+    if not re.fullmatch("[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*", value):
+        raise ValueError(message)
+    if value in _COMMON_LANGUAGES:  # importing Babel takes longer than loading all settings
+        return value
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        Locale.parse(value.replace("_", "-"), sep="-")
+    except (UnknownLocaleError, ValueError) as error:
+        raise ValueError(message) from error
+    return value
+
+
+def _check_proxy(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError as error:
+        raise ValueError("must be an IP address or network such as 10.0.0.0/8") from error
+    return value
+
+
 WebAddress = Annotated[str, AfterValidator(_check_web_address)]
 MailAddress = Annotated[str, AfterValidator(_check_mail_address)]
 OneLine = Annotated[str, AfterValidator(_check_single_line)]
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+RequiredLine = Annotated[OneLine, AfterValidator(_check_not_empty)]
+Colour = Annotated[str, AfterValidator(_check_colour)]
+LanguageTag = Annotated[str, AfterValidator(_check_language)]
+ProxyAddress = Annotated[str, AfterValidator(_check_proxy)]
 
 
 class _Section(BaseModel):
@@ -51,7 +93,7 @@ class _Section(BaseModel):
 
 
 class Organisation(_Section):
-    name: OneLine = "Example Office"
+    name: RequiredLine = "Example Office"
     postal_address: str = ""
     website: WebAddress = ""
     accent: Colour = "#0b5394"
@@ -60,7 +102,7 @@ class Organisation(_Section):
 
 
 class SenderSection(_Section):
-    name: OneLine = "Example Office"
+    name: RequiredLine = "Example Office"
     address: MailAddress = "news@example.org"
     reply_to: MailAddress = ""
     envelope_from: MailAddress = ""
@@ -73,7 +115,7 @@ class SenderSection(_Section):
 
 
 class DefaultsSection(_Section):
-    language: OneLine = "en"
+    language: LanguageTag = "en"
     time_zone: Annotated[str, AfterValidator(_check_time_zone)] = "Europe/London"
 
 
@@ -171,7 +213,7 @@ class Web(_Section):
     are trusted. `threads`: the number of requests that use the database at once."""
 
     base_url: WebAddress = "https://mail.example.org"
-    proxies: tuple[OneLine, ...] = ("127.0.0.1", "::1")
+    proxies: tuple[ProxyAddress, ...] = ("127.0.0.1", "::1")
     threads: Annotated[int, Field(ge=1, le=64)] = 4
 
 

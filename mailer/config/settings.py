@@ -11,12 +11,12 @@ from typing import Any, Self
 from pydantic import ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
+from mailer.config.environment import EnvironmentSource, find_variable
 from mailer.config.sections import (
     DatabaseSection,
     DefaultsSection,
@@ -35,6 +35,7 @@ from mailer.config.sections import (
     Web,
     WorkerSection,
 )
+from mailer.config.wording import describe_detail
 from mailer.errors import ConfigError, NextStep
 
 CONFIG_FILE = Path("config/mailer.toml")
@@ -116,6 +117,15 @@ class Settings(BaseSettings):
         )
 
     @property
+    def template_names(self) -> frozenset[str]:
+        """The names of the mails' templates, the organisation's and the shipped ones."""
+        return frozenset(
+            file.parent.name
+            for folder in self.template_path
+            for file in folder.glob("email/*/body.html")
+        )
+
+    @property
     def own_observances_file(self) -> Path:
         """The organisation's own file of observances, which may be missing."""
         return self.home / OBSERVANCES_FILE
@@ -155,11 +165,7 @@ class Settings(BaseSettings):
             try:
                 text = file.read_text("ascii")
             except FileNotFoundError as error:
-                raise ConfigError(
-                    "there is no secret key",
-                    where=where,
-                    next_steps=[NextStep("create_configuration")],
-                ) from error
+                raise self._build_missing_key_error(where) from error
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(f"the secret key can't be read ({error})", where=where) from error
         try:
@@ -175,6 +181,21 @@ class Settings(BaseSettings):
                 "the secret key is too short", where=where, hint=f"give {KEY_BYTES * 2} hex digits"
             )
         return key
+
+    def _build_missing_key_error(self, where: str) -> ConfigError:
+        """Build the error for a missing key, or for a folder that is not an office's."""
+        if self.config_file is not None:
+            return ConfigError(
+                "there is no secret key",
+                where=where,
+                next_steps=[NextStep("create_configuration")],
+            )
+        return ConfigError(
+            f"no settings were found: there is no {CONFIG_FILE} here, and MAILER_CONFIG is not set",
+            where=str(Path.cwd()),
+            hint="go to the folder of your office, or set MAILER_CONFIG, or make a new office",
+            next_steps=[NextStep("create_configuration")],
+        )
 
     def read_relay_password(self, relay: Relay) -> str:
         """Return a relay's password, from the environment or its file. Raises ConfigError if there
@@ -253,9 +274,9 @@ def load_settings(
         values = _read_toml(file)
     elif requested_file:
         raise ConfigError(
-            "there is no such file",
+            "it is a folder, not a file of settings" if file.is_dir() else "there is no such file",
             where=str(file),
-            next_steps=[NextStep("create_configuration")],
+            hint=f"name its {CONFIG_FILE.name}" if file.is_dir() else "check its path",
         )
     home = file.resolve().parent
     values["home"] = home.parent if home.name == "config" else home
@@ -274,9 +295,7 @@ def load_settings(
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            lowered_variables = {name.lower(): value for name, value in variables.items()}
-            env = EnvSettingsSource(settings_cls)
-            env.env_vars = lowered_variables
+            env = EnvironmentSource(settings_cls, variables)
             return init_settings, env, InitSettingsSource(settings_cls, values)
 
     try:
@@ -284,13 +303,13 @@ def load_settings(
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        message = str(first["msg"]).removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            message = "there is no such setting"
+        variable = find_variable(variables, first["loc"])
         raise ConfigError(
-            message,
-            where=f"{file if file.is_file() else 'environment'}{', ' if name else ''}{name}",
-            hint="correct it there, or in the environment",
+            describe_detail(first),
+            where=f"the environment, {variable}"
+            if variable
+            else ", ".join(str(part) for part in (file, name) if part),
+            hint="correct it there",
         ) from error
     return Settings.model_construct(**{n: getattr(loaded, n) for n in Settings.model_fields})
 

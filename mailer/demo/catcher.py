@@ -10,6 +10,7 @@ the interpreter's exit; and the Controller does not accept port 0.
 
 import asyncio
 import hashlib
+import os
 import threading
 import unicodedata
 from pathlib import Path
@@ -42,7 +43,7 @@ class Catcher:
     has the bytes as sent, with CRLF, dots unstuffed and no header added. The second message to an
     address is ``ADDRESS-2.eml``. Each catcher needs a folder of its own. With `port` 0, the system
     chooses a free port, and the attribute ``port`` then holds it. Raises MailerError if it can't
-    listen."""
+    listen or write."""
 
     def __init__(self, folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.folder = folder
@@ -68,7 +69,7 @@ class Catcher:
     def start(self) -> None:
         """Start to listen. Returns when connections are accepted."""
         assert self._thread is None, "it listens already"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         self._started.clear()
         self._start_errors.clear()
         self._thread = threading.Thread(
@@ -83,8 +84,26 @@ class Catcher:
             raise MailerError(
                 f"the catcher can't listen: {error.strerror or error}",
                 where=f"{self.host}:{self._requested_port}",
-                hint="choose another port, or none to get a free one",
+                hint="choose another port, or port 0 to get a free one",
             ) from error
+
+    def _make_folder(self) -> None:
+        reason = ""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            reason = "it is not a folder"
+        except OSError as error:
+            reason = error.strerror or str(error)
+        if not reason and not os.access(self.folder, os.W_OK | os.X_OK):
+            reason = "the folder is read-only"
+        if reason:
+            raise MailerError(
+                f"no messages can be stored there: {reason}",
+                where=str(self.folder),
+                hint="choose another folder",
+                field="folder",
+            )
 
     def stop(self) -> None:
         """Close every connection and stop. A message not yet answered 250 was not accepted."""

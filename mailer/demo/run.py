@@ -133,17 +133,27 @@ def _ignore_progress(_: DeliveryProgress) -> None:
 
 def _empty_folder(folder: Path) -> None:
     """Empty the folder of an earlier demo, and refuse any other folder that is not empty."""
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER_FILE).exists():
-            raise MailerError(
-                "this folder is not empty, and no earlier demo made it",
-                where=str(folder),
-                hint="choose another folder",
-                field="folder",
-            )
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER_FILE).write_text("made by `mailer demo`; the next one empties this folder\n")
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            if not (folder / MARKER_FILE).exists():
+                raise MailerError(
+                    "this folder is not empty, and no earlier demo made it",
+                    where=str(folder),
+                    hint="choose another folder",
+                    field="folder",
+                )
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER_FILE).write_text(
+            "made by `mailer demo`; the next one empties this folder\n"
+        )
+    except OSError as error:
+        raise MailerError(
+            f"the folder can't be used ({error.strerror or error})",
+            where=str(folder),
+            hint="choose another folder",
+            field="folder",
+        ) from error
 
 
 def _create_settings(folder: Path, port: int) -> config.Settings:

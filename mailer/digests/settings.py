@@ -1,6 +1,6 @@
 """The settings of a digest: their checks, and the verbs that add and edit a digest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -60,9 +60,29 @@ def _normalise_addresses(texts: Sequence[str], field: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(addresses.normalise_address(text, field) for text in texts))
 
 
-def add_digest(tx: Transaction, actor: Actor, settings: DigestSettings, now: datetime) -> Digest:
-    """Add a digest. Raises InputError if there is a digest with that slug."""
+def _check_template(template: str, templates: Collection[str]) -> None:
+    """Check that there is such a template. Raises InputError: otherwise the worker would fail when
+    it composes the next edition."""
+    if templates and template not in templates:
+        raise InputError(
+            f"there is no template {template!r}",
+            field="template",
+            hint=f"use {', '.join(sorted(templates))}, or add one below templates/email",
+        )
+
+
+def add_digest(
+    tx: Transaction,
+    actor: Actor,
+    settings: DigestSettings,
+    now: datetime,
+    *,
+    templates: Collection[str] = (),
+) -> Digest:
+    """Add a digest. `templates` are the names of the office's templates. Raises InputError if there
+    is a digest with that slug, or no such template."""
     settings = check_settings(settings)
+    _check_template(settings.template, templates)
     if any(digest.settings.slug == settings.slug for digest in tx.digests.list_digests()):
         raise InputError(
             f"there is a digest {settings.slug!r} already",
@@ -73,11 +93,19 @@ def add_digest(tx: Transaction, actor: Actor, settings: DigestSettings, now: dat
 
 
 def edit_digest(
-    tx: Transaction, actor: Actor, slug: str, changes: Mapping[str, Any], now: datetime
+    tx: Transaction,
+    actor: Actor,
+    slug: str,
+    changes: Mapping[str, Any],
+    now: datetime,
+    *,
+    templates: Collection[str] = (),
 ) -> Digest:
     """Change fields of a digest's settings or policy, given by name. Existing editions keep their
-    content, but follow the new policy."""
+    content, but follow the new policy. `templates` are the names of the office's templates."""
     digest = get_digest(tx, slug)
+    if "template" in changes:
+        _check_template(changes["template"], templates)
     policy_fields = {field.name for field in fields(DigestPolicy)}
     policy = replace(
         digest.settings.policy, **{k: v for k, v in changes.items() if k in policy_fields}

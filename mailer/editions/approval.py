@@ -74,7 +74,9 @@ def approve_edition(
     next_state = EditionState.SCHEDULED if edition.appointment else EditionState.APPROVED
     check_transition(edition, next_state)
     if edition.state not in UNAPPROVED_STATES:
-        raise BadTransition(f"edition {edition.id} is {edition.state}, so it is approved already")
+        raise BadTransition(
+            f"edition {edition.id} is {edition.state.words}, so it is approved already"
+        )
     wants_other_person = get_policy(tx, edition).approval is ApprovalRule.OTHER
     if wants_other_person and actor.key in tx.editions.find_author_keys(edition):
         raise Refused(

@@ -9,8 +9,8 @@ from mailer import languages
 from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.editions.transitions import change_state, check_transition
-from mailer.errors import InputError, NextStep, NotFound
-from mailer.model.edition_states import OPEN_STATES, EditionState
+from mailer.errors import InputError, NextStep, NotFound, Refused
+from mailer.model.edition_states import BEGUN_STATES, OPEN_STATES, EditionState
 from mailer.model.editions import MAX_STORIES, Edition, NewEdition
 from mailer.model.transaction import Transaction
 
@@ -48,6 +48,9 @@ def _check_stories(tx: Transaction, slugs: Sequence[str]) -> None:
     if len(slugs) > MAX_STORIES:
         raise InputError(f"{len(slugs)} stories are more than {MAX_STORIES}", field="stories")
     if missing := set(slugs) - tx.editions.find_queued_slugs(slugs):
+        kill = tx.releases.find_kill(min(missing))
+        if kill and kill.confirmed_at:
+            raise Refused(f"{kill.slug} was killed by {kill.asked_by} and {kill.confirmed_by}")
         raise InputError(
             f"there is no queued story {min(missing)!r}", next_steps=[NextStep("list_articles")]
         )
@@ -80,7 +83,11 @@ def edit_edition(
     tx: Transaction, actor: Actor, edition: Edition, changes: Mapping[str, Any], now: datetime
 ) -> Edition:
     """Change an edition's name, subject, opening, segment, priority or rule for deliveries in
-    doubt."""
+    doubt. The rule alone can also change while the edition is sent or paused: no mail says it."""
+    if changes.keys() == {"in_doubt"} and edition.state in BEGUN_STATES:
+        policy = changes["in_doubt"]
+        tx.editions.add_event(edition, EDITED_EVENT, f"in doubt: {policy}", now, actor)
+        return tx.editions.set_in_doubt_policy(edition, policy)
     edition = _revert_to_draft(tx, actor, edition, f"{', '.join(sorted(changes))} edited", now)
     changed = replace(edition, **changes)
     return tx.editions.update_edition(

@@ -32,7 +32,7 @@ def make_appointment(
         raise InputError(
             f"{wall:%Y-%m-%d %H:%M} in {zone} is past",
             field="send_at",
-            next_steps=[NextStep("send_now")],
+            hint="give a time that is to come, or send the edition now",
         )
     return refresh_appointment(tx, SendAppointment(now, wall, zone, send_time))
 
@@ -58,7 +58,7 @@ def set_send_time(
     BadTransition for an edition that has started or never will."""
     if edition.state not in OPEN_STATES:
         raise BadTransition(
-            f"edition {edition.id} is {edition.state}, and can no longer be given a time",
+            f"edition {edition.id} is {edition.state.words}, and can no longer be given a time",
             next_steps=[NextStep("show_edition", edition=edition.id)],
         )
     edition = tx.editions.set_send_time(edition, appointment)
@@ -78,7 +78,7 @@ def reopen_edition(tx: Transaction, actor: Actor, edition: Edition, now: datetim
     loses its time, since otherwise the worker would ask for its approval again at once."""
     if edition.state is EditionState.DRAFT:
         return edition
-    check_transition(edition, EditionState.DRAFT)
+    check_transition(edition, EditionState.DRAFT, "be reopened")
     if edition.state is not EditionState.ON_HOLD and edition.appointment:
         edition = set_send_time(tx, actor, edition, None, now)
     return change_state(tx, actor, edition, EditionState.DRAFT, now, reason="reopened")

@@ -7,7 +7,7 @@ from mailer.editions.approval import check_approval
 from mailer.editions.embargo_checks import check_may_send
 from mailer.editions.transitions import change_state, check_transition
 from mailer.errors import NextStep, Refused
-from mailer.model.deliveries import DeliveryPlan
+from mailer.model.deliveries import DeliveryPlan, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.model.rendering import Renderer
@@ -23,7 +23,7 @@ def start_edition(
     Embargoed or ApprovalVoid for an edition that may not be sent."""
     if edition.state is EditionState.SENDING:
         return edition, None
-    _check_startable(edition)
+    _check_startable(tx, edition)
     check_transition(edition, EditionState.SENDING)
     check_may_send(tx, edition, now)
     check_approval(tx, edition, renderer.sender_details)
@@ -31,7 +31,7 @@ def start_edition(
     return change_state(tx, actor, edition, EditionState.SENDING, now), plan
 
 
-def _check_startable(edition: Edition) -> None:
+def _check_startable(tx: Transaction, edition: Edition) -> None:
     """Raise Refused with a next step if the edition is in a state in which people often try to send
     it."""
     reason = edition.reason
@@ -48,9 +48,11 @@ def _check_startable(edition: Edition) -> None:
             next_steps=[NextStep("approve_edition", edition=edition.id)],
         )
     if edition.state is EditionState.SENT:
+        states = tx.outbox.build_report(edition).states
+        has_failures = states.get(DeliveryState.FAILED) or states.get(DeliveryState.EXPIRED)
+        action = "retry_failed_deliveries" if has_failures else "show_report"
         raise Refused(
-            f"edition {edition.id} was sent",
-            next_steps=[NextStep("retry_failed_deliveries", edition=edition.id)],
+            f"edition {edition.id} was sent", next_steps=[NextStep(action, edition=edition.id)]
         )
 
 

@@ -9,16 +9,47 @@ from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
 from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
 
+_S = EditionState
 
-def check_transition(edition: Edition, state: EditionState) -> None:
-    """Raise BadTransition unless the table allows `edition` to change to `state`."""
+_VERBS = {
+    _S.DRAFT: "be edited",
+    _S.IN_REVIEW: "be submitted for approval",
+    _S.APPROVED: "be approved",
+    _S.SCHEDULED: "be scheduled",
+    _S.SENDING: "be sent",
+    _S.PAUSED: "be paused",
+    _S.SENT: "be marked sent",
+    _S.ON_HOLD: "be put on hold",
+    _S.SKIPPED: "be skipped",
+    _S.EXPIRED: "expire",
+    _S.CANCELLED: "be cancelled",
+}
+"""The verb that leads to each state."""
+
+_STEPS_BY_STATE = {
+    _S.DRAFT: ("approve_edition",),
+    _S.IN_REVIEW: ("approve_edition",),
+    _S.APPROVED: ("send_edition",),
+    _S.SCHEDULED: ("clear_send_time",),
+    _S.PAUSED: ("resume_edition", "cancel_edition"),
+    _S.ON_HOLD: ("reopen_edition",),
+}
+"""The steps that most often come next in each state."""
+
+
+def check_transition(edition: Edition, state: EditionState, verb: str = "") -> None:
+    """Raise BadTransition unless the table lets `edition` go to `state`. `verb` is the action that
+    was asked for, such as "be resumed", if it is not the usual one that leads to `state`."""
     if state in EDITION_TRANSITIONS[edition.state]:
         return
-    message = f"edition {edition.id} is {edition.state}, which can't become {state}"
-    if edition.state is EditionState.ON_HOLD:
-        raise BadTransition(message, next_steps=[NextStep("reopen_edition", edition=edition.id)])
-    allowed_states = ", ".join(sorted(EDITION_TRANSITIONS[edition.state])) or "nothing else"
-    raise BadTransition(message, hint=f"from there it can become {allowed_states}")
+    words = edition.state.words
+    message = (
+        f"edition {edition.id} is {words} already"
+        if state is edition.state
+        else f"edition {edition.id} is {words}, and can't {verb or _VERBS[state]}"
+    )
+    steps = _STEPS_BY_STATE.get(edition.state, ("show_edition",))
+    raise BadTransition(message, next_steps=[NextStep(step, edition=edition.id) for step in steps])
 
 
 def change_state(
@@ -51,8 +82,11 @@ def resume_edition(tx: Transaction, actor: Actor, edition: Edition, now: datetim
     requested."""
     check_not_killed(tx, edition)
     if edition.state is not EditionState.PAUSED:
-        check_transition(edition, EditionState.PAUSED)
-        raise BadTransition(f"edition {edition.id} is {edition.state}, not paused")
+        steps = _STEPS_BY_STATE.get(edition.state, ("show_edition",))
+        raise BadTransition(
+            f"edition {edition.id} is {edition.state.words}, not paused, and can't be resumed",
+            next_steps=[NextStep(step, edition=edition.id) for step in steps],
+        )
     return change_state(tx, actor, edition, EditionState.SENDING, now)
 
 

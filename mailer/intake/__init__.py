@@ -26,6 +26,7 @@ table.py            files of people -> rows, and people -> CSV files
 contacts.py         CSV files of media contacts -> rows
 exports/            files that listmonk, Mailchimp and Mailman export -> rows
 suppressions.py     files of addresses that must not be mailed, and back
+request_fields.py   fields of requests: user agent and validators
 fetching/           web addresses -> their content, only from public networks
 archives.py         checks that zip archives unpack to the sizes that they declare
 documents.py        checks that XML declares nothing

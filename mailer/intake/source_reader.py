@@ -2,25 +2,28 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mailer.config import Settings
 from mailer.intake.drafts import Draft, DraftDefaults
 from mailer.intake.embedded_images import convert_to_assets
-from mailer.intake.fetching import FetchGuard, Validators, build_user_agent
-from mailer.intake.fetching.guard import PUBLIC_GUARD
 from mailer.intake.files import ArticleFile
+from mailer.intake.request_fields import Validators, build_user_agent
 from mailer.intake.sources import read_source
 from mailer.model.articles import ArticleKind
 from mailer.model.lists import Topic
 from mailer.model.sources import Source, SourceEntry, SourceReading, SourceSettings
 from mailer.sources import compute_fingerprint
 
+if TYPE_CHECKING:
+    from mailer.intake.fetching import FetchGuard
+
 
 class SourceReader:
     """Implements :class:`mailer.model.sources.Reader` with an office's settings. `guard` decides
-    which addresses may be fetched."""
+    which addresses may be fetched: by default public ones."""
 
-    def __init__(self, settings: Settings, guard: FetchGuard = PUBLIC_GUARD) -> None:
+    def __init__(self, settings: Settings, guard: "FetchGuard | None" = None) -> None:
         self._settings = settings
         self._guard = guard
 

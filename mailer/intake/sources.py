@@ -9,15 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
 from mailer.errors import InputError, MailerError, NextStep
 from mailer.intake import archives, documents, feeds, files, pages, word, wordpress
 from mailer.intake.drafts import Draft, DraftBatch, DraftDefaults, DraftProblem
-from mailer.intake.fetching import FetchGuard, Validators, fetch_url
-from mailer.intake.fetching.guard import PUBLIC_GUARD
+from mailer.intake.extra import import_package
 from mailer.intake.files import ArticleFile
+from mailer.intake.request_fields import Validators
 from mailer.model.sources import SourceKind, SourceSettings
+
+if TYPE_CHECKING:
+    from mailer.intake.fetching import FetchGuard, FetchResult
 
 SETTLING_SECONDS = 2.0
 """Seconds without a change after which a file in a watched folder counts as complete."""
@@ -52,17 +56,18 @@ def read_source(
     *,
     previous_validators: Validators | None = None,
     agent: str = "",
-    guard: FetchGuard = PUBLIC_GUARD,
+    guard: "FetchGuard | None" = None,
 ) -> SourceContent:
     """Read a source's present content.
 
-    `previous_validators` belong to the content of the last fetch. Raises FetchError if the source
-    can't be fetched, InputError if its content can't be read."""
+    `previous_validators` belong to the content of the last fetch. `guard` decides which addresses
+    may be fetched: by default public ones. Raises FetchError if the source can't be fetched,
+    InputError if its content can't be read, ConfigError if packages are missing."""
     if source_settings.kind is SourceKind.FOLDER:
         return _read_folder(Path(source_settings.place), defaults)
     is_feed = source_settings.kind is SourceKind.FEED
     address = source_settings.place if is_feed else wordpress.build_posts_url(source_settings.place)
-    result = fetch_url(
+    result = _fetch_url(
         address,
         previous_validators=previous_validators,
         accept=_ACCEPT_FEEDS if is_feed else _ACCEPT_JSON,
@@ -81,6 +86,27 @@ def read_source(
     return SourceContent(batch, validators=result.validators, permanent_url=permanent_url)
 
 
+def _fetch_url(
+    address: str,
+    *,
+    accept: str,
+    agent: str,
+    guard: "FetchGuard | None",
+    previous_validators: Validators | None = None,
+) -> "FetchResult":
+    import_package("httpcore")
+    from mailer.intake.fetching import fetch_url
+    from mailer.intake.fetching.guard import PUBLIC_GUARD
+
+    return fetch_url(
+        address,
+        previous_validators=previous_validators,
+        accept=accept,
+        agent=agent,
+        guard=guard or PUBLIC_GUARD,
+    )
+
+
 def _read_feed(content: bytes, charset: str, address: str, defaults: DraftDefaults) -> DraftBatch:
     checked_content = documents.normalise_xml(content, address, charset)
     return feeds.read_feed(
@@ -89,13 +115,13 @@ def _read_feed(content: bytes, charset: str, address: str, defaults: DraftDefaul
 
 
 def fetch_page(
-    address: str, defaults: DraftDefaults, *, agent: str = "", guard: FetchGuard = PUBLIC_GUARD
+    address: str, defaults: DraftDefaults, *, agent: str = "", guard: "FetchGuard | None" = None
 ) -> Draft:
     """Fetch the article on a web page.
 
     Raises FetchError if the page can't be fetched, InputError if it has no article. The error
     offers the page's feed if the page names one."""
-    result = fetch_url(address, accept=_ACCEPT_PAGES, agent=agent, guard=guard)
+    result = _fetch_url(address, accept=_ACCEPT_PAGES, agent=agent, guard=guard)
     content_type = (
         f"{result.media_type}; charset={result.charset}" if result.charset else result.media_type
     )

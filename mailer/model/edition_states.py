@@ -44,6 +44,11 @@ class EditionState(StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
 
+    @property
+    def words(self) -> str:
+        """The state in words for people: "in review", "on hold"."""
+        return {"in_review": "in review", "held": "on hold"}.get(self.value, self.value)
+
 
 _S = EditionState
 
@@ -67,6 +72,9 @@ EDITION_TRANSITIONS: Mapping[EditionState, frozenset[EditionState]] = {
 
 OPEN_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.ON_HOLD, _S.APPROVED, _S.SCHEDULED)
 """Nothing has been sent yet, so the edition can still change."""
+
+BEGUN_STATES = (_S.SENDING, _S.PAUSED)
+"""Sending has begun and has not ended: the mails can no longer change."""
 
 UNAPPROVED_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.ON_HOLD)
 """The edition was not approved, or its approval was withdrawn."""

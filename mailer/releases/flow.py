@@ -179,7 +179,7 @@ def prepare_release(
     Raises InputError if the story is not queued or is not a release, and Refused if the story was
     changed after it was sent."""
     story_articles = get_queued_articles(tx, slug)
-    _check_kind(story_articles)
+    _check_kind(story_articles, mailing_list.slug)
     _check_unchanged(tx.editions.list_release_editions(slug), story_articles)
     earlier_editions = tx.editions.list_release_editions(slug, mailing_list.slug)
     release_language = language or _choose_language(default_language, story_articles)
@@ -238,7 +238,7 @@ def _open_edition(
     return editions.create_edition(tx, actor, new_edition, now)
 
 
-def _check_kind(story_articles: Sequence[Article]) -> None:
+def _check_kind(story_articles: Sequence[Article], list_slug: str) -> None:
     if not any(
         article.kind in {ArticleKind.PRESS_RELEASE, ArticleKind.STATEMENT}
         for article in story_articles
@@ -248,7 +248,9 @@ def _check_kind(story_articles: Sequence[Article]) -> None:
             f"{story.slug} is of kind {story.kind}: only a press_release or a statement can be "
             "released",
             hint="write kind: press_release in its file, or send it in an edition of its own",
-            next_steps=[NextStep("create_edition")],
+            next_steps=[
+                NextStep("create_edition", list=list_slug, slug=story.slug, name=story.title)
+            ],
         )
 
 

@@ -18,6 +18,7 @@ from mailer.model.transaction import Transaction
 from mailer.releases.corrections import CorrectionResult, copy_edition
 from mailer.releases.stories import (
     check_fingerprint,
+    check_story_not_killed,
     compute_fingerprint,
     discard_changes,
     find_begun_editions,
@@ -54,8 +55,7 @@ def request_kill(
     tx.lock_releases()
     begun_editions = find_begun_editions(tx, slug)
     if existing := tx.releases.find_kill(slug):
-        if existing.confirmed_at:
-            raise Refused(f"{slug} was killed")
+        check_story_not_killed(tx, slug)
         raise Refused(
             f"{existing.asked_by} has already asked for {slug} to be killed",
             next_steps=[NextStep("confirm_kill", slug=slug)],
@@ -109,11 +109,7 @@ def _get_kill_request(tx: Transaction, slug: str) -> Kill:
             hint="one person asks for it first",
             next_steps=[NextStep("request_kill", slug=slug)],
         )
-    if kill_request.confirmed_at:
-        raise Refused(
-            f"{slug} was killed by {kill_request.asked_by} and {kill_request.confirmed_by}",
-            hint="a kill is permanent: publish what is true as a new story with its own slug",
-        )
+    check_story_not_killed(tx, slug)
     return kill_request
 
 

@@ -23,13 +23,25 @@ def find_queued_articles(tx: Transaction, slug: str) -> list[Article]:
 
 
 def get_queued_articles(tx: Transaction, slug: str) -> list[Article]:
-    """Return the queued articles of a story. Raises InputError if there is none."""
+    """Return the queued articles of a story. Raises InputError if there is none, and Refused if the
+    story was killed."""
     story_articles = find_queued_articles(tx, slug)
     if not story_articles:
+        check_story_not_killed(tx, slug)
         raise InputError(
             f"there is no queued story {slug!r}", next_steps=[NextStep("list_articles")]
         )
     return story_articles
+
+
+def check_story_not_killed(tx: Transaction, slug: str) -> None:
+    """Raise Refused if the story was killed."""
+    kill = tx.releases.find_kill(slug)
+    if kill and kill.confirmed_at:
+        raise Refused(
+            f"{slug} was killed by {kill.asked_by} and {kill.confirmed_by}",
+            hint="a kill is permanent: publish what is true as a new story with its own slug",
+        )
 
 
 def find_begun_editions(tx: Transaction, slug: str) -> list[Edition]:

@@ -23,6 +23,15 @@ def is_valid_wall_time(wall_time: datetime, tz: ZoneInfo) -> bool:
     )
 
 
+def describe_wall_time(wall_time: datetime, tz: ZoneInfo) -> str:
+    """Describe a local time for people. If a clock change skips it, say so and give the time that
+    clocks show instead."""
+    if is_valid_wall_time(wall_time, tz):
+        return f"{wall_time:%a %d %b %Y %H:%M}"
+    real_time = to_utc(wall_time, tz).astimezone(tz)
+    return f"{real_time:%a %d %b %Y %H:%M} (the clocks skip {wall_time:%H:%M} that day)"
+
+
 def to_utc(wall_time: datetime, tz: ZoneInfo) -> datetime:
     """Return the moment in UTC at which clocks in the zone show `wall_time`.
 

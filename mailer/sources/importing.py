@@ -32,7 +32,8 @@ from mailer.sources.settings import record_failure, record_success, reload_sourc
 @dataclass(slots=True)
 class ImportResult:
     """The result of an import. `imported` are the articles that were added or revised;
-    `changed_after_queueing` names articles that stay as staff left them although their entry has changed.
+    `changed_after_queueing` names articles that stay as staff left them although their entry has
+    changed.
     `has_internal_errors`: a bug prevented the import of some entries, so all entries are fetched
     again next time."""
 

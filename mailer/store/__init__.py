@@ -1,7 +1,8 @@
 """All SQL, with one file for each noun. Stores return frozen records, never rows or ORM objects.
 
     transaction.py          the transaction, with the store of each noun
-    engine.py               the engine, its transactions, and the revision of the schema
+    engine.py               the engine and its transactions
+    schema_revision.py      the revision of the schema: read, checked and upgraded
     schema/                 the tables
     migrations/             Alembic's migrations, starting from an empty database
     articles.py, audience/, digests.py, schedules.py, editions/, archive.py, sources.py,
@@ -26,6 +27,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mailer.store import engine as _engine
+from mailer.store import schema_revision as _schema_revision
 from mailer.store.transaction import SqlTransaction
 
 if TYPE_CHECKING:
@@ -74,15 +76,20 @@ class Store:
 
     def check_schema(self) -> None:
         """Check that the database has this program's schema. Raises SchemaError."""
-        _engine.check_schema(self.engine)
+        _schema_revision.check_schema(self.engine)
 
     def read_revision(self) -> str | None:
         """Return the schema's revision, or None if there is no database of the mailer."""
-        return _engine.read_revision(self.engine)
+        return _schema_revision.read_revision(self.engine)
+
+    def check_upgradable(self) -> str | None:
+        """Check that an upgrade may change the database, and return its revision: None for an empty
+        or new one. Raises SchemaError."""
+        return _schema_revision.check_upgradable(self.engine)
 
     def upgrade_schema(self) -> tuple[str | None, str]:
         """Upgrade the database to this program's schema. Returns (old revision, new revision)."""
-        return _engine.upgrade_schema(self.engine)
+        return _schema_revision.upgrade_schema(self.engine)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -1,4 +1,4 @@
-"""The engine of a database, its transactions, and the revision of its schema.
+"""The engine of a database, and its transactions.
 
 SQLite uses WAL, ``synchronous=FULL`` (an acknowledged commit survives a power cut), foreign keys,
 and ``BEGIN IMMEDIATE`` for writers. A deferred transaction that begins to write later would fail at
@@ -12,10 +12,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -27,14 +26,7 @@ from sqlalchemy.exc import (
     TimeoutError as PoolTimeoutError,
 )
 
-from mailer.errors import (
-    ConcurrencyError,
-    ConfigError,
-    DatabaseUnavailable,
-    NextStep,
-    SchemaError,
-)
-from mailer.store import schema
+from mailer.errors import ConcurrencyError, ConfigError, DatabaseUnavailable
 from mailer.store.database_link import POOL_SECONDS, LinkGuard, build_connect_options
 from mailer.store.sqlstates import Trouble, judge_error
 
@@ -70,7 +62,7 @@ def build_engine(url: str, lease: float = 60.0) -> tuple[Engine, LinkGuard]:
             raise ConfigError(
                 f"{backend} is not a supported database",
                 where="database.url",
-                hint="use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
+                hint="use sqlite:///FILE or postgresql://USER@HOST/NAME",
             )
         engine_options: dict[str, Any] = {}
         if backend == "postgresql":
@@ -96,10 +88,32 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # _begin_sqlite sends BEGIN
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    if _needs_wal(cursor):
+        cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _needs_wal(cursor: Any) -> bool:
+    """Check whether this is a database of the mailer without WAL, such as a copy. The journal mode
+    is stored in the file, and a file of another program must stay as it is."""
+    cursor.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name IN ('alembic_version', 'edition')"
+    )
+    return int(cursor.fetchone()[0]) == 2 and not _uses_wal(cursor)
+
+
+def _uses_wal(cursor: Any) -> bool:
+    cursor.execute("PRAGMA journal_mode")
+    return str(cursor.fetchone()[0]) == "wal"
+
+
+def set_wal(engine: Engine) -> None:
+    """Set the journal mode of a new SQLite database, outside of a transaction."""
+    with engine.connect() as connection:
+        driver_connection: Any = connection.connection.driver_connection
+        driver_connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_sqlite(connection: Connection, stop_event: threading.Event) -> None:
@@ -213,71 +227,3 @@ def build_unreachable_error(
         code=f"database_{trouble.value}",
         outcome_unknown=outcome_unknown,
     )
-
-
-def read_revision(engine: Engine) -> str | None:
-    """Return the schema's revision, or None if the database has no schema of the mailer."""
-    file = engine.url.database
-    if engine.dialect.name == "sqlite" and file and not Path(file).exists():
-        return None
-    with begin_transaction(engine, reading=True) as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        result = connection.execute(
-            select(text("version_num")).select_from(text("alembic_version"))
-        )
-        return str(result.scalar_one_or_none() or "")
-
-
-def check_schema(engine: Engine) -> None:
-    """Check that the database has this program's schema. Raises SchemaError with the next step."""
-    where = engine.url.render_as_string(hide_password=True)
-    current_revision = read_revision(engine)
-    if current_revision is None:
-        raise SchemaError(
-            "this is not a database of the mailer",
-            where=where,
-            next_steps=[NextStep("create_database")],
-        )
-    if current_revision == schema.REVISIONS[-1]:
-        return
-    if current_revision in schema.REVISIONS:
-        raise SchemaError(
-            f"its schema is {current_revision}, and this program needs {schema.REVISIONS[-1]}",
-            where=where,
-            hint="make a copy of the database, then upgrade it",
-            next_steps=[NextStep("upgrade_database")],
-        )
-    if current_revision in schema.UNRELEASED_REVISIONS:
-        raise SchemaError(
-            f"its schema {current_revision} is from before the first release and can't be upgraded",
-            where=where,
-            hint="create a new database; export subscribers and articles with the program that "
-            "made this one, and import them",
-            next_steps=[NextStep("create_database")],
-        )
-    raise SchemaError(
-        f"its schema is {current_revision or 'unknown'}, which this program does not know",
-        where=where,
-        hint="install the newer version of the mailer that made it",
-        next_steps=[NextStep("upgrade_program")],
-    )
-
-
-def upgrade_schema(engine: Engine) -> tuple[str | None, str]:
-    """Upgrade the database to this program's schema in one transaction.
-
-    Returns (old revision, new revision). Raises SchemaError if the database is newer than the
-    program, or from before the first release."""
-    previous_revision = read_revision(engine)
-    if previous_revision is not None and previous_revision not in schema.REVISIONS:
-        check_schema(engine)
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", "mailer.store:migrations")
-    with begin_transaction(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    return previous_revision, schema.REVISIONS[-1]

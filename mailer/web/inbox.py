@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException as HTTPError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer import languages
-from mailer.errors import InputError
+from mailer.errors import InputError, UsageError
 from mailer.web import mail_frame
 from mailer.web.mail_folder import (
     CaughtMail,
@@ -39,6 +39,7 @@ from mailer.web.sockets import open_listening_socket
 PER_PAGE = 50
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+LOOPBACK_ADDRESSES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; "
@@ -351,15 +352,29 @@ def is_loopback(hosts: list[str]) -> bool:
     return name in LOOPBACK and (not port or (port.isascii() and port.isdigit()))
 
 
-def serve_inbox(folder: Path, media: Path | None, host: str, port: int) -> None:
-    """Serve the inbox until Ctrl-C. Raises MailerError if the server cannot listen at `host` and
-    `port`.
+def serve_inbox(
+    folder: Path,
+    media: Path | None,
+    host: str,
+    port: int,
+    on_listening: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve the inbox until Ctrl-C. Raises UsageError unless `host` is a loopback address: the
+    mails are for the person at this computer. Raises MailerError if the server cannot listen at
+    `host` and `port`.
 
     The socket is opened here because uvicorn would log a failure and exit with code 1."""
+    if host not in LOOPBACK_ADDRESSES:
+        raise UsageError(
+            f"{host!r} is not a loopback address: caught mails are shown on this computer only",
+            field="host",
+            hint=f"use {', '.join(sorted(LOOPBACK_ADDRESSES))}",
+        )
     with (
         open_listening_socket(host, port) as listening_socket,
         contextlib.suppress(KeyboardInterrupt),
     ):
+        on_listening()
         config = uvicorn.Config(
             create_inbox_app(folder, media),
             log_level="warning",

@@ -13,7 +13,6 @@ from mailer import sources
 from mailer.actor import WORKER
 from mailer.app import Mailer
 from mailer.errors import ConcurrencyError, ConfigError, MailerError
-from mailer.intake import extra
 from mailer.lines import replace_control
 from mailer.log import Log
 from mailer.model.sources import Source
@@ -37,7 +36,7 @@ class SourcePoller:
         self._log = log
         self._may_poll = may_poll
         self._guard = guard
-        self._last_error = ""
+        self._config_errors: list[str] = []
 
     def run(self, stop: threading.Event) -> None:
         """Poll due sources again and again, until `stop` is set."""
@@ -47,32 +46,34 @@ class SourcePoller:
 
     def poll_due_sources(self, stop: threading.Event) -> None:
         """Poll each due source once."""
+        self._config_errors, previous_errors = [], self._config_errors
         try:
             with self._mailer.store.read() as tx:
                 due_sources = sources.list_due_sources(tx, self._mailer.clock())
             for source in due_sources:
                 if stop.is_set():
                     return
-                extra.import_package("httpcore")
                 self._poll_source(source)
-            self._last_error = ""
         except (ConfigError, ConcurrencyError) as error:
-            if self._last_error != str(error):
-                self._last_error = str(error)
-                self._log.error("sources can't be polled", error=str(error))
+            self._config_errors.append(str(error))
         except Exception as error:
             self._log.error("internal error", while_doing="polling sources", exc_info=error)
+        for message in dict.fromkeys(self._config_errors):
+            if message not in previous_errors:
+                self._log.error("sources can't be polled", error=message)
 
     def _poll_source(self, source: Source) -> None:
-        from mailer.intake.fetching.guard import PUBLIC_GUARD
         from mailer.intake.source_reader import SourceReader
 
         try:
-            reader = SourceReader(self._mailer.settings, self._guard or PUBLIC_GUARD)
+            reader = SourceReader(self._mailer.settings, self._guard)
             poll_result = sources.poll_source(
                 self._mailer.store, WORKER, source, reader, self._mailer.clock
             )
-        except (ConfigError, ConcurrencyError):
+        except ConfigError as error:  # packages are missing: a folder needs none of them
+            self._config_errors.append(str(error))
+            return
+        except ConcurrencyError:
             raise
         except MailerError as error:
             message = replace_control(str(error))

@@ -11,6 +11,7 @@ from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
 from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
+from mailer.model.releases import Kill
 from mailer.model.schedules import SavedOccurrence
 from mailer.store import SqlTransaction
 from mailer.store.leases import TICK
@@ -65,6 +66,7 @@ class WorkerStatus:
     stopped: tuple[Edition, ...]
     held_occurrences: tuple[SavedOccurrence, ...]
     failed: tuple[DeliveryReport, ...]
+    kill_requests: tuple[Kill, ...] = ()
 
     @property
     def problems(self) -> Iterator[str]:
@@ -89,6 +91,8 @@ class WorkerStatus:
                 yield f"edition {edition.id} is {edition.state}: {reason}"
         for edition in self.stopped:
             yield f"edition {edition.id} is {edition.state}"
+        for kill_request in self.kill_requests:
+            yield f"{kill_request.slug}: a kill waits for the second person"
         for held_occurrence in self.held_occurrences:
             slug = held_occurrence.digest_slug
             yield f"{slug} of {held_occurrence.rule_time:%a %d %b %H:%M} is on hold"
@@ -152,6 +156,7 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
         ),
         held_occurrences=tuple(tx.schedules.list_occurrences_on_hold()),
         failed=tuple(one for one in reports if count_failures(one)),
+        kill_requests=tuple(tx.releases.list_kill_requests()),
     )
 
 

@@ -171,12 +171,6 @@ def test_invalid_setting_names_file_and_setting(home: Path, toml: str, setting: 
     assert error.hint
 
 
-def test_invalid_environment_setting_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(home)
-    with pytest.raises(ConfigError, match=r"environment, relay\.port"):
-        config.load_settings(environ={"MAILER_RELAY_PORT": "many"})
-
-
 @pytest.mark.parametrize(
     ("toml", "says"),
     [

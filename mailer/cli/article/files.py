@@ -109,7 +109,11 @@ def add_articles(
             ],
         )
     if refused_count:
-        message = f"{refused_count} of {len(results)} files were refused"
+        message = (
+            "the file was refused"
+            if len(results) == 1
+            else f"{refused_count} of {len(results)} files were refused"
+        )
         if refused_count == len(results):
             raise InputError(message, hint="fix them and add them again")
         raise PartlyDone(message, hint="the others were added; fix these and add them again")

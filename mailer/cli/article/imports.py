@@ -32,10 +32,7 @@ def fetch_article(
     """Import the article of a web page as a draft, and list what was left out.
 
     Example: mailer article fetch https://www.example.org/news/open-day"""
-    from mailer.intake import extra
-
-    extra.import_package("httpcore")
-    from mailer.intake.fetching import build_user_agent
+    from mailer.intake.request_fields import build_user_agent
     from mailer.intake.source_reader import SourceReader
     from mailer.intake.sources import fetch_page
 

@@ -17,7 +17,7 @@ from mailer.cli.options import (
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_writing
 from mailer.errors import UsageError
-from mailer.model.edition_states import ArchiveVisibility, InDoubtPolicy, Priority
+from mailer.model.edition_states import BEGUN_STATES, ArchiveVisibility, InDoubtPolicy, Priority
 from mailer.model.editions import Edition, NewEdition
 
 if TYPE_CHECKING:
@@ -124,6 +124,8 @@ def edit_edition(
 ) -> None:
     """Change an edition that is not yet sent. An approval becomes void.
 
+    --in-doubt alone can also change while the edition is sent or paused.
+
     Example: mailer edition edit 3 --opening "en=Good morning. Three stories today."
     """
     options: dict[str, Any] = {
@@ -143,6 +145,9 @@ def edit_edition(
         if not changes:
             raise UsageError("no change was given", hint="see `mailer edition edit --help`")
         edition = editions.edit_edition(tx, actor, current_edition, changes, mailer.clock())
+        if edition.state in BEGUN_STATES:
+            out.print_record(edition, f"edition {number}: in doubt: {edition.in_doubt}")
+            return
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {number} changed")
 

@@ -1,22 +1,23 @@
 """Looking at editions, and previewing their mails."""
 
+import dataclasses
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailer import editions
+from mailer import editions, zones
 from mailer.cli.edition.group import LOOKING, app
 from mailer.cli.options import ByOption, EditionNumber, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError
 from mailer.model.edition_states import OPEN_STATES, EditionState, SendTimeBasis
+from mailer.schedules.local_time import describe_wall_time
 
 if TYPE_CHECKING:
     from mailer.app.messages import Preview
-from mailer.plain_data import to_plain_data
 
 
 class PreviewFormat(StrEnum):
@@ -67,7 +68,9 @@ def list_editions(
                 )
                 for edition in recent_editions
             ],
-            empty="no edition yet: mailer digest assemble NAME",
+            empty="no edition in this state"
+            if state
+            else "no edition yet: mailer digest assemble NAME",
         )
 
 
@@ -83,7 +86,7 @@ def show_edition(number: EditionNumber, json: JsonOption = False) -> None:
         if json:
             out.print_json({"edition": edition, "events": events})
             return
-        fields = to_plain_data(edition)
+        fields = {field.name: getattr(edition, field.name) for field in dataclasses.fields(edition)}
         for hidden_field in (
             "kind",
             "last_notified_state",
@@ -99,7 +102,8 @@ def show_edition(number: EditionNumber, json: JsonOption = False) -> None:
                 if appointment.send_time is SendTimeBasis.READER
                 else ""
             )
-            local_time = f"{appointment.wall:%a %d %b %Y %H:%M} {appointment.zone}{clock_note}"
+            wall = describe_wall_time(appointment.wall, zones.get_zone(appointment.zone))
+            local_time = f"{wall} {appointment.zone}{clock_note}"
             fields["to_be_sent"] = f"{local_time} ({format_moment(appointment.moment)})"
         out.print_record(fields)
         out.print_table(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mailer import editions, outbox
+from mailer import editions, outbox, zones
 from mailer.audience.lists import check_line
 from mailer.cli.edition.group import SENDING, app
 from mailer.cli.options import (
@@ -19,6 +19,7 @@ from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_writing
 from mailer.errors import UsageError
 from mailer.model.edition_states import SendTimeBasis
+from mailer.schedules import local_time
 
 
 @app.command("submit", rich_help_panel=SENDING)
@@ -47,6 +48,13 @@ def request_approval(
         for warning in composition.warnings if composition else ():
             out.print_note(f"note: {warning}")
         out.print_record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
+        policy, notices = editions.get_policy(tx, edition), mailer.settings.notices
+        if policy.approvers or policy.watchers or notices.approvers or notices.watchers:
+            out.print_note("the worker sends a mail to the approvers")
+        else:
+            out.print_note(
+                "no mail asks for the approval: neither the digest nor [notices] names approvers"
+            )
 
 
 @app.command("approve", rich_help_panel=SENDING)
@@ -114,7 +122,8 @@ def schedule_edition(
             appointment,
             mailer.clock(),
         )
-        message = f"edition {number} ({edition.state}) will be sent {wall_time:%a %d %b %Y %H:%M}"
+        local_text = local_time.describe_wall_time(wall_time, zones.get_zone(zone_name))
+        message = f"edition {number} ({edition.state}) will be sent {local_text}"
         out.print_record(edition, f"{message} {zone_name}, {format_moment(appointment.moment)}")
 
 

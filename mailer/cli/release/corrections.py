@@ -8,7 +8,7 @@ import typer
 
 from mailer import releases
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
-from mailer.cli.output import Output
+from mailer.cli.output import Output, format_moment
 from mailer.cli.release.group import BY_LANGUAGE_HELP, YesOption, app
 from mailer.cli.release.story import (
     describe_reach,
@@ -176,8 +176,9 @@ def _print_preview(out: Output, correction: "CorrectionResult") -> None:
             f"edition {edition.id} ({_describe_role(edition)}) to {describe_reach(plan)}"
         )
     for edition in correction.wait:
+        when = format_moment(edition.appointment.moment) if edition.appointment else "its start"
         out.print_note(
-            f"edition {edition.id} ({edition.role}) is sent with the new text when its embargo ends"
+            f"edition {edition.id} ({edition.role}) gets the new text, and is sent at {when}"
         )
     for warning in correction.warnings:
         out.print_note(f"note: {warning}")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer import digests
+from mailer import digests, zones
 from mailer.actor import Actor
 from mailer.cli.options import (
     ByOption,
@@ -23,6 +23,7 @@ from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.digests import occurrences
 from mailer.model.edition_states import EditionState
 from mailer.model.schedules import SavedOccurrence
+from mailer.schedules.local_time import describe_wall_time
 from mailer.store import SqlTransaction
 
 When = Annotated[
@@ -128,6 +129,7 @@ def send_occurrence_now(
     The worker assembles its edition at once, and sends it when it is approved.
 
     Example: mailer schedule send-now weekly 2026-12-18"""
+    out = Output(json)
     _change_occurrence(
         digest,
         when,
@@ -135,9 +137,10 @@ def send_occurrence_now(
         (),
         reason,
         resolve_actor(by),
-        Output(json),
+        out,
         dry_run=dry_run,
     )
+    out.print_note("the worker assembles the edition at its next check and sends it when approved")
 
 
 def _change_occurrence(
@@ -156,11 +159,11 @@ def _change_occurrence(
         now = mailer.clock()
         planned = mailer.build_calendar(tx, digest).find_occurrence(when, now)
         saved_occurrence = change(tx, actor, planned, *arguments, now, reason=reason)
-        local_time = saved_occurrence.moved_to or saved_occurrence.rule_time
+        wall_time = saved_occurrence.moved_to or saved_occurrence.rule_time
+        local_text = describe_wall_time(wall_time, zones.get_zone(saved_occurrence.zone))
         out.print_record(
             _to_json(tx, saved_occurrence),
-            f"{digest_slug}, {local_time:%a %d %b %Y %H:%M} {saved_occurrence.zone}: "
-            f"{saved_occurrence.state}",
+            f"{digest_slug}, {local_text} {saved_occurrence.zone}: {saved_occurrence.state}",
         )
 
 

@@ -106,7 +106,8 @@ def _describe_move(planned: PlannedOccurrence) -> str:
     if moved_by_staff:
         return occurrence.note
     if planned.original.day != occurrence.wall.date():
-        return f"moved from {planned.original.day:%a %d %b}: {occurrence.note}"
+        moved = "" if occurrence.skipped else f"moved from {planned.original.day:%a %d %b}: "
+        return f"{moved}{occurrence.note}"
     return occurrence.note
 
 

@@ -10,9 +10,9 @@ bodies.py     a body within its maximum size, compressed or not
 chain.py      fetch an address along its redirects
 """
 
-from mailer.intake.fetching.chain import FetchLimits, FetchResult, build_user_agent, fetch_url
-from mailer.intake.fetching.fields import Validators
+from mailer.intake.fetching.chain import FetchLimits, FetchResult, fetch_url
 from mailer.intake.fetching.guard import FetchGuard
+from mailer.intake.request_fields import Validators, build_user_agent
 
 __all__ = [
     "FetchGuard",

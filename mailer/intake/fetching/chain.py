@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import httpcore
 
-from mailer import __version__
 from mailer.errors import FetchError
 from mailer.intake.fetching.addresses import WebAddress, join_location, parse_address, shorten_url
 from mailer.intake.fetching.bodies import create_size_error, read_body
 from mailer.intake.fetching.deadline import Deadline
-from mailer.intake.fetching.fields import ResponseFields, Validators
+from mailer.intake.fetching.fields import ResponseFields
 from mailer.intake.fetching.guard import PUBLIC_GUARD, FetchGuard, GuardedBackend
+from mailer.intake.request_fields import Validators, build_user_agent
 
 _PERMANENT_REDIRECTS = {301, 308}
 _REDIRECTS = _PERMANENT_REDIRECTS | {302, 303, 307}
@@ -53,13 +53,6 @@ class FetchResult:
     charset: str
     validators: Validators
     permanent_url: str
-
-
-def build_user_agent(website: str = "") -> str:
-    """Return the User-Agent field (RFC 9110 §10.1.5) with the office's website."""
-    if website.isascii() and website.isprintable() and " " not in website and website:
-        return f"mailer/{__version__} (+{website})"
-    return f"mailer/{__version__}"
 
 
 def fetch_url(

@@ -2,37 +2,15 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
 from mailer.intake.charsets import normalise_charset
+from mailer.intake.request_fields import Validators, is_valid_validator
 
 LONGEST_WAIT = 86_400.0
 """Maximum seconds that a server can ask the mailer to wait."""
-
-_VALIDATOR_PATTERN = re.compile(r"[\x20-\x7e]{0,500}")
-
-
-@dataclass(frozen=True, slots=True)
-class Validators:
-    """Validators (RFC 9110 §8.8) from the server, which show whether content has changed."""
-
-    etag: str = ""
-    last_modified: str = ""
-
-    def to_request_fields(self) -> dict[str, str]:
-        """Return the fields of a conditional request (RFC 9110 §13.1).
-
-        A stored validator that is not valid in a field is left out; at worst, the content is sent
-        again."""
-        request_fields = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {
-            name: value
-            for name, value in request_fields.items()
-            if value and _is_valid_validator(value)
-        }
 
 
 class ResponseFields:
@@ -71,8 +49,8 @@ class ResponseFields:
     def get_validators(self) -> Validators:
         etag, modified = self.get_value("etag"), self.get_value("last-modified")
         return Validators(
-            etag if _is_valid_validator(etag) else "",
-            modified if _is_valid_validator(modified) else "",
+            etag if is_valid_validator(etag) else "",
+            modified if is_valid_validator(modified) else "",
         )
 
     def get_retry_after(self) -> float | None:
@@ -95,10 +73,6 @@ def _decode_value(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-def _is_valid_validator(value: str) -> bool:
-    return _VALIDATOR_PATTERN.fullmatch(value) is not None
 
 
 def _parse_date(value: str) -> datetime | None:

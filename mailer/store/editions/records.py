@@ -96,6 +96,15 @@ class EditionQueries(EditionFinder):
             self._set_stories(edition.id, changed.stories)
         return self._reload_edition(edition.id)
 
+    def set_in_doubt_policy(self, edition: Edition, policy: InDoubtPolicy) -> Edition:
+        """Write the rule for deliveries in doubt; the frozen bodies stay."""
+        self._db.execute(
+            update(schema.edition)
+            .where(schema.edition.c.id == edition.id)
+            .values(in_doubt=policy.value)
+        )
+        return self._reload_edition(edition.id)
+
     def set_state(
         self,
         edition: Edition,

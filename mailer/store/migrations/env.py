@@ -1,4 +1,4 @@
-"""Alembic's entry: run the migrations on the connection of ``engine.upgrade_schema``."""
+"""Alembic's entry: run the migrations on the connection of ``schema_revision.upgrade_schema``."""
 
 from alembic import context
 

@@ -229,7 +229,7 @@ class QueueQueries(GateBlockQueries):
     def apply_in_doubt_rule(self, edition: Edition, now: datetime) -> int:
         """Queue deliveries in doubt again if the edition's rule is to resend, and return their
         number."""
-        if edition.in_doubt is not InDoubtPolicy.RESEND:
+        if not self._resends_in_doubt(edition):
             return 0
         count = self.return_to_queue(edition.id, [DeliveryState.IN_DOUBT])
         if count:
@@ -347,9 +347,14 @@ class QueueQueries(GateBlockQueries):
         """Check whether the edition still waits for deliveries. Deliveries in doubt count if the
         rule is to resend them."""
         conditions = [queued, in_flight]
-        if edition.in_doubt is InDoubtPolicy.RESEND:
+        if self._resends_in_doubt(edition):
             conditions.append(schema.is_in_state(DeliveryState.IN_DOUBT.value))
         return any(self._has_delivery(edition, which) for which in conditions)
+
+    def _resends_in_doubt(self, edition: Edition) -> bool:
+        """Check the edition's rule, which a person may have changed since `edition` was read."""
+        rule = select(schema.edition.c.in_doubt).where(schema.edition.c.id == edition.id)
+        return self._db.scalar(rule) == InDoubtPolicy.RESEND.value
 
     def _has_delivery(self, edition: Edition, condition: ColumnElement[bool]) -> bool:
         statement = select(func.count()).select_from(

@@ -83,6 +83,15 @@ class KillQueries(SqlStore):
         row = self._db.execute(select(schema.kill).where(schema.kill.c.slug == slug)).one_or_none()
         return Kill(**row._mapping) if row else None
 
+    def list_kill_requests(self) -> list[Kill]:
+        """Return the requests that wait for the second person, the oldest first."""
+        statement = (
+            select(schema.kill)
+            .where(schema.kill.c.confirmed_at.is_(None))
+            .order_by(schema.kill.c.asked_at)
+        )
+        return [Kill(**row._mapping) for row in self._db.execute(statement)]
+
     def save_kill(self, kill: Kill) -> None:
         values = {
             "reasons": dict(kill.reasons),

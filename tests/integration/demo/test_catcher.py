@@ -182,6 +182,13 @@ def test_port_in_use_raises_mailer_error(catcher: Catcher) -> None:
         Catcher(catcher.folder, port=catcher.port).start()
 
 
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_folder_that_is_a_file_raises_mailer_error(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MailerError, match=r"no messages can be stored there.*another folder"):
+        Catcher(tmp_path / place).start()
+
+
 def test_invalid_port_raises_mailer_error(tmp_path: Path) -> None:
     with pytest.raises(MailerError, match="can't listen"):
         Catcher(tmp_path, port=70_000).start()

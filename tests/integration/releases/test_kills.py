@@ -11,6 +11,7 @@ from mailer.model.articles import ArticleKind, ArticleQuery, ArticleState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition, NewEdition
 from mailer.model.embargoes import EmbargoEventType
+from mailer.worker.status import read_status
 from tests.actors import AMINA, STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
@@ -25,6 +26,7 @@ from tests.integration.releases.factories import (
     PressScenario,
     confirm_kill,
     confirm_previewed_kill,
+    correct_release,
     deliver_mails,
     get_current_minute,
     list_all_recipients,
@@ -49,6 +51,27 @@ def test_kill_takes_two_people(mailer: Mailer, wide_release: Edition) -> None:
     confirm_kill(mailer)
     with pytest.raises(Refused, match="was killed by Amina and Bela"):
         confirm_kill(mailer, "Chidi")
+
+
+def test_kill_request_is_in_status_and_in_the_log(mailer: Mailer, wide_release: Edition) -> None:
+    request_kill(mailer)
+    with mailer.store.read() as tx:
+        status = read_status(mailer, tx)
+        (event,) = embargoes.list_log(tx, SLUG)[:1]
+    assert [request.slug for request in status.kill_requests] == [SLUG]
+    assert f"{SLUG}: a kill waits for the second person" in list(status.problems)
+    assert (event.event_type, event.actor) == (EmbargoEventType.KILL_REQUESTED, "Amina")
+    confirm_kill(mailer)
+    with mailer.store.begin() as tx:
+        assert read_status(mailer, tx).kill_requests == ()
+        with pytest.raises(Refused, match="was killed by Amina and Bela"):
+            editions.create_edition(
+                tx, STAFF, NewEdition("Again", "news", stories=(SLUG,)), mailer.clock()
+            )
+        with pytest.raises(Refused, match="never comes back"):
+            articles.queue_articles(tx, STAFF, SLUG, None, mailer.clock())
+    with pytest.raises(Refused, match="was killed"):
+        correct_release(mailer)
 
 
 def test_kill_request_can_be_withdrawn(mailer: Mailer, relay: Relay, wide_release: Edition) -> None:

@@ -121,7 +121,7 @@ def test_missing_database_ends_worker_with_code_3(tmp_path: Path) -> None:
     process = start_worker(tmp_path)
     _, err = process.communicate(timeout=WAIT)
     assert process.returncode == 3
-    assert "this is not a database of the mailer" in err
+    assert "there is no such file" in err
 
 
 def test_notifier_without_systemd_sends_no_state(tmp_path: Path) -> None:

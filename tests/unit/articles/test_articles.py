@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mailer import articles
 from mailer.actor import Actor
 from mailer.articles import SLUG, SLUG_LENGTH
+from mailer.articles.checks import check_web_address
 from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.articles import (
     Article,
@@ -337,6 +338,29 @@ def test_article_with_unknown_topic_is_not_saved() -> None:
             NOW,
         )
     assert article_store.saved_articles == {}
+
+
+def test_topic_with_capitals_is_offered_as_its_slug() -> None:
+    article_store = FakeArticleStore()
+    with pytest.raises(InputError, match="write the topic's slug, such as health") as caught:
+        articles.add_article(
+            make_transaction(articles=article_store), STAFF, make_content(topics=("Health",)), NOW
+        )
+    assert caught.value.next_steps == (NextStep("list_topics"),)
+
+
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [
+        ("https://example.org/a b", "write each space as %20"),
+        ("example.org", "start it with https:// and a host"),
+        ("https://example.org/\u200b", "remove the invisible characters"),
+    ],
+)
+def test_hint_for_web_address_fits_its_fault(address: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_web_address(address, "canonical_url")
+    assert caught.value.hint == hint
 
 
 def test_invalid_article_edit_changes_nothing() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience import lists
-from mailer.errors import InputError, NotFound
+from mailer.errors import InputError, NotFound, Refused
 from mailer.lines import holds_control
 from mailer.model.lists import MailingList, Topic, Visibility
 from tests.actors import STAFF
@@ -153,7 +153,7 @@ def test_topic_is_added_renamed_and_found() -> None:
 def test_topic_in_use_cannot_be_removed() -> None:
     list_store = FakeListStore(articles=3, digests=0, subscribers=12)
     lists.add_topic(make_transaction(lists=list_store), STAFF, "health", {}, NOW)
-    with pytest.raises(InputError, match="is used by 3 articles, 12 subscribers;"):
+    with pytest.raises(Refused, match="is used by 3 articles, 12 subscribers;"):
         lists.remove_topic(make_transaction(lists=list_store), STAFF, "health")
     list_store.uses = {}
     lists.remove_topic(make_transaction(lists=list_store), STAFF, "health")
@@ -177,7 +177,7 @@ def test_last_topic_name_cannot_be_removed() -> None:
 def test_list_in_use_cannot_be_removed() -> None:
     list_store = FakeListStore(**{"people who are or were on it": 1, "editions": 0})
     lists.add_list(make_transaction(lists=list_store), STAFF, "news", "News", NOW)
-    with pytest.raises(InputError, match=r"can't be removed \(people who are or were on it: 1\)"):
+    with pytest.raises(Refused, match=r"can't be removed \(people who are or were on it: 1\)"):
         lists.remove_list(make_transaction(lists=list_store), STAFF, "news")
     list_store.uses = {}
     assert lists.remove_list(make_transaction(lists=list_store), STAFF, "news").slug == "news"

@@ -9,6 +9,7 @@ import pytest
 import mailer
 from mailer.cli.command_groups import LazyCommand
 from mailer.cli.commands import COMMANDS
+from mailer.cli.global_options import GLOBALS
 from mailer.cli.next_steps import (
     COMMANDS_BY_ACTION,
     OPTIONS_BY_ACTION,
@@ -16,6 +17,7 @@ from mailer.cli.next_steps import (
     describe_error,
     describe_steps,
     spell_field,
+    to_json_error,
 )
 from mailer.errors import InputError, NextStep, Refused
 
@@ -68,6 +70,25 @@ def test_error_without_steps_names_place_and_hint() -> None:
     assert describe_error(error) == "a.md, line 3: it is empty; write a text"
 
 
+def test_error_for_programs_has_code_and_commands() -> None:
+    error = Refused(
+        "no", field="send_at", value=3, next_steps=[NextStep("send_edition", edition=4)]
+    )
+    assert to_json_error(error) == {
+        "error": {
+            "code": "refused",
+            "message": "no",
+            "where": "",
+            "field": "send_at",
+            "value": 3,
+            "hint": "",
+            "next_steps": [
+                {"action": "send_edition", "facts": {"edition": 4}, "command": "mailer send 4"}
+            ],
+        }
+    }
+
+
 def test_error_words_field_as_option() -> None:
     error = InputError("it is past", field="send_at", next_steps=[NextStep("list_editions")])
     assert describe_error(error) == "--at: it is past; see `mailer edition list`"
@@ -118,6 +139,12 @@ def test_fact_with_spaces_is_quoted_for_shell() -> None:
     assert describe_steps((step,)) == (
         "use `mailer edition schedule 3 --at '2026-12-18 09:00' --zone Europe/Paris`"
     )
+
+
+def test_new_database_is_the_one_that_the_command_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GLOBALS, "database", "my office.db")
+    steps = describe_steps((NextStep("create_database"),))
+    assert steps == "use `mailer --database 'my office.db' init`"
 
 
 def test_unknown_action_falls_back_to_its_words() -> None:

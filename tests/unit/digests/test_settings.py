@@ -36,6 +36,16 @@ def test_invalid_digest_settings_name_field(fields: dict[str, Any], where: str) 
     assert caught.value.field == where
 
 
+def test_template_of_digest_must_exist() -> None:
+    tx = make_transaction(digests=FakeDigestStore())
+    nowhere = replace(SETTINGS, template="nosuch")
+    with pytest.raises(InputError, match="there is no template 'nosuch'; use digest, or"):
+        digests.add_digest(tx, STAFF, nowhere, NOW, templates={"digest"})
+    digests.add_digest(tx, STAFF, SETTINGS, NOW, templates={"digest"})
+    with pytest.raises(InputError, match="there is no template 'nosuch'"):
+        digests.edit_digest(tx, STAFF, "weekly", {"template": "nosuch"}, NOW, templates={"digest"})
+
+
 def test_digest_is_added_once_and_edited() -> None:
     desk = FakeDigestStore()
     added = digests.add_digest(

@@ -9,7 +9,7 @@ from typing import Any
 from mailer import editions
 from mailer.actor import Actor
 from mailer.model.digests import ApprovalRule, DigestPolicy
-from mailer.model.edition_states import ArchiveVisibility, EditionState
+from mailer.model.edition_states import ArchiveVisibility, EditionState, InDoubtPolicy
 from mailer.model.editions import (
     Approval,
     Edition,
@@ -66,6 +66,10 @@ class FakeEditionStore:
     def update_edition(self, edition: Edition, changed: Edition) -> Edition:
         self.saved_edition = changed
         return changed
+
+    def set_in_doubt_policy(self, edition: Edition, policy: InDoubtPolicy) -> Edition:
+        self.saved_edition = replace(edition, in_doubt=policy)
+        return self.saved_edition
 
     def set_state(
         self,

@@ -135,6 +135,20 @@ def test_closed_edition_can_not_be_edited(state: S) -> None:
     assert press.saved_edition == make_edition(state=state)
 
 
+@pytest.mark.parametrize("state", [S.SENDING, S.PAUSED])
+def test_rule_for_deliveries_in_doubt_changes_while_sending(state: S) -> None:
+    press = FakeEditionStore(make_edition(state=state))
+    edited = editions.edit_edition(
+        make_edition_transaction(editions=press),
+        STAFF,
+        press.saved_edition,
+        {"in_doubt": InDoubtPolicy.KEEP_IN_DOUBT},
+        NOW,
+    )
+    assert (edited.state, edited.in_doubt) == (state, InDoubtPolicy.KEEP_IN_DOUBT)
+    assert press.recorded_events[0].detail == "in doubt: hold"
+
+
 def test_removed_opening_is_gone() -> None:
     press = FakeEditionStore(make_edition(opening={"en": "Hello"}))
     assert (

@@ -3,7 +3,7 @@
 import pytest
 
 from mailer import editions
-from mailer.errors import BadTransition
+from mailer.errors import BadTransition, NextStep
 from mailer.model.edition_states import EDITION_TRANSITIONS, OPEN_STATES, Priority
 from tests.unit.editions.fakes import OVER, S
 from tests.unit.samples import make_edition
@@ -49,7 +49,8 @@ def test_edition_changes_state_only_by_the_table(before: S, after: S) -> None:
     if (before, after) in WAYS:
         editions.check_transition(make_edition(state=before), after)
     else:
-        with pytest.raises(BadTransition, match=f"is {before}, which can't become {after}"):
+        words = "already" if before is after else "and can't (be|expire)"
+        with pytest.raises(BadTransition, match=f"edition 7 is {before.words},? {words}"):
             editions.check_transition(make_edition(state=before), after)
 
 
@@ -82,3 +83,13 @@ def test_urgent_edition_has_a_larger_share() -> None:
     assert weights == sorted(weights, reverse=True)
     assert len(set(weights)) == len(Priority)
     assert min(weights) > 0, "each has a share"
+
+
+def test_refused_transition_names_the_verb_and_the_way_on() -> None:
+    with pytest.raises(BadTransition, match="is approved, and can't be paused") as caught:
+        editions.check_transition(make_edition(state=S.APPROVED), S.PAUSED)
+    assert caught.value.next_steps == (NextStep("send_edition", edition=7),)
+    with pytest.raises(BadTransition, match="is sent, and can't be edited"):
+        editions.check_transition(make_edition(state=S.SENT), S.DRAFT)
+    with pytest.raises(BadTransition, match="is in review already"):
+        editions.check_transition(make_edition(state=S.IN_REVIEW), S.IN_REVIEW)

@@ -99,7 +99,7 @@ def test_edition_is_paused_and_resumed() -> None:
 
 @pytest.mark.parametrize("state", sorted(set(S) - {S.PAUSED}))
 def test_only_paused_edition_is_resumed(state: S) -> None:
-    with pytest.raises(BadTransition, match=f"edition 7 is {state}"):
+    with pytest.raises(BadTransition, match=f"edition 7 is {state.words}, not paused"):
         editions.resume_edition(
             make_edition_transaction(editions=FakeEditionStore(make_edition())),
             STAFF,

@@ -114,3 +114,11 @@ def test_changed_zone_rules_keep_local_time(
 def test_invalid_zone_name_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="is not a time zone"):
         zones.get_zone(name)
+
+
+def test_skipped_time_is_described_by_the_time_that_clocks_show() -> None:
+    london = zones.get_zone("Europe/London")
+    skipped = local_time.describe_wall_time(datetime(2027, 3, 28, 1, 30), london)
+    assert skipped == "Sun 28 Mar 2027 02:00 (the clocks skip 01:30 that day)"
+    usual = local_time.describe_wall_time(datetime(2027, 3, 28, 3, 30), london)
+    assert usual == "Sun 28 Mar 2027 03:30"

@@ -3,7 +3,7 @@
 import pytest
 
 from mailer.audience import erasure, lists
-from mailer.errors import InputError, NotFound
+from mailer.errors import InputError, NotFound, Refused
 from mailer.model.lists import Visibility
 from mailer.model.subscribers import MembershipState
 from mailer.store import Store
@@ -35,7 +35,7 @@ def test_topic_in_use_cannot_be_removed(store: Store) -> None:
             ("migration", "1 combinations that subscribers chose"),
             ("housing", "1 digests"),
         ):
-            with pytest.raises(InputError, match=user):
+            with pytest.raises(Refused, match=user):
                 lists.remove_topic(tx, STAFF, slug)
         with pytest.raises(NotFound, match="no topic 'sports'"):
             lists.remove_topic(tx, STAFF, "sports")
@@ -105,7 +105,7 @@ def test_list_without_dependents_can_be_removed(store: Store) -> None:
         factories.create_edition(tx, "boats")
         uses = tx.lists.count_list_uses(factories.get_mailing_list(tx))
         assert list(uses.values()) == [1, 1, 1, 2]
-        with pytest.raises(InputError, match="who are or were on it: 1, digests: 1, editions: 1"):
+        with pytest.raises(Refused, match="who are or were on it: 1, digests: 1, editions: 1"):
             lists.remove_list(tx, STAFF, "news")
         erasure.erase_person(tx, STAFF, "ana@example.org", NOW)
         assert list(tx.lists.count_list_uses(factories.get_mailing_list(tx)).values()) == [

@@ -9,7 +9,7 @@ from mailer import editions, outbox
 from mailer.app import Mailer, get_utc_now
 from mailer.errors import Refused
 from mailer.model.deliveries import DeliveryState, Settlement
-from mailer.model.edition_states import EditionState
+from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.model.editions import Edition
 from mailer.store import Store
 from tests.actors import AMINA, STAFF
@@ -61,6 +61,16 @@ def test_hold_rule_keeps_delivery_in_doubt(
         held_edition = factories.reload_edition(tx, edition)
         assert tx.outbox.apply_in_doubt_rule(held_edition, get_utc_now()) == 0
         assert not tx.outbox.has_unfinished_deliveries(held_edition)
+    assert read_delivery_states(store, edition)[in_doubt_address] is IN_DOUBT
+
+
+def test_rule_changed_while_sending_counts_for_edition_read_before(
+    store: Store, edition: Edition, in_doubt_address: str
+) -> None:
+    with store.begin() as tx:
+        tx.editions.set_in_doubt_policy(edition, InDoubtPolicy.KEEP_IN_DOUBT)
+        assert edition.in_doubt is InDoubtPolicy.RESEND
+        assert tx.outbox.apply_in_doubt_rule(edition, get_utc_now()) == 0
     assert read_delivery_states(store, edition)[in_doubt_address] is IN_DOUBT
 
 

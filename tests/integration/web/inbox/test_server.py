@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mailer.errors import MailerError
+from mailer.errors import MailerError, UsageError
 from mailer.web.inbox import serve_inbox
+from mailer.web.sockets import open_listening_socket
 from tests.integration.web.inbox.conftest import Get, make_message
 
 
@@ -127,9 +128,18 @@ def test_serve_inbox_reports_a_port_in_use(folder: Path) -> None:
             serve_inbox(folder, None, "127.0.0.1", port)
 
 
-@pytest.mark.parametrize(
-    ("host", "port"), [("127.0.0.1", 70_000), ("127.0.0.1", 0), ("192.0.2.1", 8025)]
-)
-def test_serve_inbox_reports_an_invalid_host_or_port(folder: Path, host: str, port: int) -> None:
-    with pytest.raises(MailerError, match=f"http://{host}:{port}: .*; use "):
-        serve_inbox(folder, None, host, port)
+@pytest.mark.parametrize("port", [70_000, 0])
+def test_serve_inbox_reports_an_invalid_port(folder: Path, port: int) -> None:
+    with pytest.raises(MailerError, match=f"http://127.0.0.1:{port}: .*; use "):
+        serve_inbox(folder, None, "127.0.0.1", port)
+
+
+def test_socket_reports_an_address_of_another_machine() -> None:
+    with pytest.raises(MailerError, match=r"http://192\.0\.2\.1:8025: .*; use "):
+        open_listening_socket("192.0.2.1", 8025)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "office.example.org"])  # noqa: S104
+def test_serve_inbox_refuses_to_listen_for_others(folder: Path, host: str) -> None:
+    with pytest.raises(UsageError, match="not a loopback address"):
+        serve_inbox(folder, None, host, 8025)

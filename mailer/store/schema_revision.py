@@ -1,0 +1,192 @@
+"""The revision of a database's schema: read, checked and upgraded.
+
+A database that holds tables of another program is never changed: reading its revision leaves its
+file as it is, and an upgrade refuses it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from mailer.errors import NextStep, SchemaError
+from mailer.store import schema
+from mailer.store.engine import begin_transaction, set_wal
+
+_REVISION_TABLE = "alembic_version"
+
+_OWN_TABLE = "edition"
+"""A table that a database of the mailer has in each revision. Alembic's table alone says nothing:
+other programs use Alembic, too."""
+
+_LISTED_TABLES = 3
+"""The most names of tables in an error."""
+
+_POSTGRESQL_TABLES = """
+SELECT relname FROM pg_class
+WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relkind IN ('r', 'p')
+AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
+"""
+"""The tables of the current schema without those of extensions, such as PostGIS."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """The contents of a database: whether its file exists, its tables and its revisions."""
+
+    exists: bool
+    tables: frozenset[str] = frozenset()
+    revisions: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Check whether there are no tables, apart from Alembic's without a revision."""
+        return not self.revisions and self.tables <= {_REVISION_TABLE}
+
+    @property
+    def is_own(self) -> bool:
+        """Check whether this is a database of the mailer, of whatever revision."""
+        return {_REVISION_TABLE, _OWN_TABLE} <= self.tables
+
+
+def _read_contents(engine: Engine) -> _Contents:
+    file = engine.url.database
+    if engine.dialect.name == "sqlite" and file and not Path(file).exists():
+        return _Contents(exists=False)
+    with begin_transaction(engine, reading=True) as connection:
+        tables = frozenset(_list_tables(connection))
+        revisions: tuple[str, ...] = ()
+        if _REVISION_TABLE in tables:
+            columns = {row["name"] for row in inspect(connection).get_columns(_REVISION_TABLE)}
+            if "version_num" in columns:
+                statement = text(f"SELECT version_num FROM {_REVISION_TABLE}")  # noqa: S608
+                revisions = tuple(map(str, connection.execute(statement).scalars()))
+    return _Contents(exists=True, tables=tables, revisions=revisions)
+
+
+def _list_tables(connection: Connection) -> list[str]:
+    if connection.dialect.name == "postgresql":
+        return [str(name) for name in connection.execute(text(_POSTGRESQL_TABLES)).scalars()]
+    return inspect(connection).get_table_names()
+
+
+def read_revision(engine: Engine) -> str | None:
+    """Return the schema's revision, or None if the database has no schema of the mailer."""
+    contents = _read_contents(engine)
+    return ", ".join(contents.revisions) if contents.is_own else None
+
+
+def check_schema(engine: Engine) -> None:
+    """Check that the database has this program's schema. Raises SchemaError with the next step."""
+    where = engine.url.render_as_string(hide_password=True)
+    contents = _read_contents(engine)
+    if not contents.exists:
+        raise SchemaError(
+            "there is no such file",
+            where=where,
+            hint="check its path, or create a new database",
+            code="database_missing",
+            next_steps=[NextStep("create_database")],
+        )
+    if contents.is_empty:
+        raise SchemaError(
+            "this is not a database of the mailer: it is empty",
+            where=where,
+            next_steps=[NextStep("create_database")],
+        )
+    _check_own_schema(contents, where)
+    (revision,) = contents.revisions
+    if revision == schema.REVISIONS[-1]:
+        _check_tables(contents, where)
+        return
+    raise SchemaError(
+        f"its schema is {revision}, and this program needs {schema.REVISIONS[-1]}",
+        where=where,
+        hint="make a copy of the database, then upgrade it",
+        next_steps=[NextStep("upgrade_database")],
+    )
+
+
+def _check_own_schema(contents: _Contents, where: str) -> None:
+    """Raise SchemaError unless this is a database of the mailer, of a revision that this program
+    can read or upgrade."""
+    if not contents.is_own:
+        tables = sorted(contents.tables - {_REVISION_TABLE}) or [_REVISION_TABLE]
+        names = ", ".join(tables[:_LISTED_TABLES]) + (" …" if tables[_LISTED_TABLES:] else "")
+        raise SchemaError(
+            f"this is not a database of the mailer: it holds tables of another program ({names})",
+            where=where,
+            hint="set another database.url, for a database of its own; this one stays as it is",
+            code="foreign_database",
+        )
+    if len(contents.revisions) != 1:
+        count = len(contents.revisions) or "no"
+        raise SchemaError(
+            f"the database is damaged: its table {_REVISION_TABLE} holds {count} "
+            f"revision{'s' if contents.revisions else ''}, and must hold one",
+            where=where,
+            hint="restore the database from a backup",
+            code="damaged_database",
+        )
+    (revision,) = contents.revisions
+    if revision in schema.REVISIONS:
+        return
+    if revision in schema.UNRELEASED_REVISIONS:
+        raise SchemaError(
+            f"its schema {revision} is from before the first release and can't be upgraded",
+            where=where,
+            hint="export subscribers and articles with the program that made it; then move the "
+            "database away or set another database.url, create a new one, and import them",
+            next_steps=[NextStep("create_database")],
+        )
+    raise SchemaError(
+        f"its schema is {revision or 'unknown'}, which this program does not know",
+        where=where,
+        hint="install the newer version of the mailer that made it",
+        next_steps=[NextStep("upgrade_program")],
+    )
+
+
+def _check_tables(contents: _Contents, where: str) -> None:
+    """Raise SchemaError if tables of the newest revision are missing."""
+    missing = sorted(schema.metadata.tables.keys() - contents.tables)
+    if missing:
+        names = ", ".join(missing[:_LISTED_TABLES]) + (" …" if missing[_LISTED_TABLES:] else "")
+        raise SchemaError(
+            f"the database is damaged: tables are missing ({names})",
+            where=where,
+            hint="restore the database from a backup",
+            code="damaged_database",
+        )
+
+
+def check_upgradable(engine: Engine) -> str | None:
+    """Check that an upgrade may change the database, and return its revision: None for an empty or
+    new one. Raises SchemaError for a database of another program, a damaged one, one that is newer
+    than this program, or one from before the first release."""
+    contents = _read_contents(engine)
+    if contents.is_empty:
+        return None
+    where = engine.url.render_as_string(hide_password=True)
+    _check_own_schema(contents, where)
+    if contents.revisions[0] == schema.REVISIONS[-1]:
+        _check_tables(contents, where)
+    return contents.revisions[0]
+
+
+def upgrade_schema(engine: Engine) -> tuple[str | None, str]:
+    """Upgrade the database to this program's schema in one transaction.
+
+    Returns (revision before, revision after). Raises SchemaError as ``check_upgradable`` does."""
+    previous_revision = check_upgradable(engine)
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "mailer.store:migrations")
+    with begin_transaction(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    if engine.dialect.name == "sqlite":
+        set_wal(engine)
+    return previous_revision, schema.REVISIONS[-1]
