@@ -12,7 +12,7 @@ import typer
 
 from mailer import editions
 from mailer.actor import Actor
-from mailer.cli.edition.reports import print_report
+from mailer.cli.edition.reports import print_report, to_json
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, check_numbers, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.signals import stop_on_signal
@@ -216,11 +216,20 @@ def _show_progress(
 
     last_waiting: list[str] = [""]
     resting_relays: dict[str, str] = {}
+    shown_notes: set[str] = set()
 
     def note_waiting(progress: "DeliveryProgress") -> None:
         if progress.waiting and progress.waiting != last_waiting[0]:
             out.print_note(f"waiting: {progress.waiting}")
         last_waiting[0] = progress.waiting
+        paused_notes = [
+            f"edition {edition_id} is paused: {reason}"
+            for edition_id, reason in progress.paused.items()
+        ]
+        for note in (*progress.notes.values(), *paused_notes):
+            if note not in shown_notes:
+                shown_notes.add(note)
+                out.print_note(note)
         for name, reason in progress.troubles.items():
             if name not in resting_relays:
                 out.print_note(reason)
@@ -285,9 +294,9 @@ def _print_run(
         "rate": round(progress.done / progress.seconds, 1) if progress.seconds else 0.0,
     }
     if as_lines:
-        _write_json_line({"run": figures, "reports": reports})
+        _write_json_line({"run": figures, "reports": [to_json(report) for report in reports]})
     elif out.as_json:
-        out.print_json({"run": figures, "reports": reports})
+        out.print_json({"run": figures, "reports": [to_json(report) for report in reports]})
     else:
         for report in reports:
             print_report(report, out)

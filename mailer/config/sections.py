@@ -133,7 +133,9 @@ class Relay(_Section):
     have past the gate at once; after a crash, at most connections × window are in doubt. A
     `per_connection` or `rate` (messages a second) of 0 means no limit. `weight` is this relay's
     share of the messages, relative to the weights of the others. A relay without a weight takes as
-    many as it can; a relay with weight 0 stands by until no other works.
+    many as it can; a relay with weight 0 stands by until no other works. Without `pipelining` each
+    command waits for the reply to the one before, for relays that offer PIPELINING (RFC 2920) and
+    break it.
     """
 
     name: OneLine = "relay"
@@ -151,6 +153,7 @@ class Relay(_Section):
     per_connection: Annotated[int, Field(ge=0)] = 1000
     rate: Annotated[float, Field(ge=0)] = 0.0
     weight: Annotated[int, Field(ge=0, le=1000)] | None = None
+    pipelining: bool = True
 
     @property
     def where(self) -> str:

@@ -17,7 +17,13 @@ to disk.
     process_identity.py    a worker's name, by which other workers can tell that it has died
     smtp.py                one conversation with a relay, phase by phase
     smtp_socket.py         the socket of a conversation, and the reader of replies
+    tls.py                 the context that checks a relay's certificate
+    relay_errors.py        words the errors of a relay
     replies.py             the only judge of a reply
+    refusals.py            judges about which party a refusal speaks
+    refusal_codes.py       codes and phrases of refusals, their meanings and advice
+    refusal_tracker.py     counts refusals alike, and decides when an edition pauses
+    reply_report.py        explains the replies of an edition's report
     options.py             the settings of one run
 
 A run reads no articles and no templates, and never compares its clock with another machine's.

@@ -13,6 +13,7 @@ from mailer.delivery.outcomes import (
     MessageOutcome,
     derive_settlement,
 )
+from mailer.delivery.refusal_tracker import PUT_OFF_DELAY, RefusalTracker
 from mailer.delivery.replies import Verdict
 from mailer.model.deliveries import Claim, DeliveryState, Settlement
 
@@ -44,10 +45,8 @@ class ActiveEditions:
 
     def stop_edition(self, edition_id: int) -> None:
         """Stop delivering an edition that was paused or cancelled."""
-        active_edition = self.stopped[edition_id] = self.delivering.pop(edition_id)
+        self.stopped[edition_id] = self.delivering.pop(edition_id)
         self._scheduler.drop_edition(edition_id)
-        if active_edition.repeated_refusals.is_limit_reached:
-            self.progress.failed -= len(active_edition.repeated_refusals.delivery_ids)
 
     def settle_outcomes(
         self, unsettled: Sequence[tuple[ConnectionSlot, MessageOutcome]], now: float
@@ -70,14 +69,11 @@ class ActiveEditions:
             active_edition = self.delivering.get(claim.edition_id)
             if active_edition is None:
                 stopped_edition_ids.add(claim.edition_id)
-            if reply.verdict is Verdict.ACCEPTED and (
-                active_edition is None or not active_edition.repeated_refusals.delivery_ids
-            ):
+            if reply.verdict is Verdict.ACCEPTED:
                 accepted_count += 1  # a shortcut for the most frequent outcome
                 accepted_by_relay[slot.relay] += 1
                 settlements.append(Settlement(claim.id, worker_id, DeliveryState.SENT, str(reply)))
             else:
-                accepted_by_relay[slot.relay] += reply.verdict is Verdict.ACCEPTED
                 settlements.append(self._settle_outcome(outcome, moment, now))
         for relay in answering_relays:
             self._scheduler.note_progress(relay, now)
@@ -97,27 +93,25 @@ class ActiveEditions:
             claim, self._answered_count
         )
         planned_at = active_edition.edition.planned_at if active_edition else None
-        new_settlement = derive_settlement(outcome, moment, planned_at, is_poison=is_poison)
+        refusals = active_edition.refusals if active_edition else RefusalTracker()
+        new_settlement = derive_settlement(
+            outcome, moment, planned_at, refusals, is_poison=is_poison
+        )
         if is_stuck and not is_poison:
             new_settlement = new_settlement._replace(retry_after=STUCK_DELAY)
             if active_edition:
                 active_edition.waits_until = max(active_edition.waits_until, now + STUCK_DELAY)
-        if reply.verdict is Verdict.REFUSED and self._was_refused_repeatedly(claim):
-            new_settlement = new_settlement._replace(
-                state=DeliveryState.QUEUED, counts_as_attempt=False
-            )
         self._count_settlement(new_settlement)
-        if active_edition:
-            active_edition.repeated_refusals.note_reply(claim, reply)
-            if new_settlement.state is DeliveryState.QUEUED and not new_settlement.retry_after:
-                active_edition.recheck_at = 0.0
+        is_due_at_once = (
+            new_settlement.state is DeliveryState.QUEUED and not new_settlement.retry_after
+        )
+        if active_edition and is_due_at_once:
+            active_edition.recheck_at = 0.0
         return new_settlement
 
-    def _was_refused_repeatedly(self, claim: Claim) -> bool:
-        """Check whether the edition was stopped because a relay refuses every recipient with the
-        same reply, which is then about this office, not about the recipient."""
-        stopped_edition = self.stopped.get(claim.edition_id)
-        return stopped_edition is not None and stopped_edition.repeated_refusals.is_limit_reached
+    def note_requeued(self, count: int) -> None:
+        """Count failed deliveries that were queued again because their edition is paused."""
+        self.progress.failed = max(self.progress.failed - count, 0)
 
     def remove_in_flight(self, slot: ConnectionSlot, claim: Claim) -> None:
         """Count a message as no longer in flight, since it was settled or never sent."""
@@ -136,7 +130,7 @@ class ActiveEditions:
                 progress.failed += 1
             case DeliveryState.IN_DOUBT:
                 progress.in_doubt += 1
-            case _ if settlement.counts_as_attempt:
+            case _ if settlement.counts_as_attempt or settlement.retry_after == PUT_OFF_DELAY:
                 progress.deferred += 1
             case _:
                 return

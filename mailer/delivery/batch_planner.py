@@ -35,7 +35,11 @@ class BatchPlanner:
         rechecks, self._mailbox.rechecks = self._mailbox.rechecks, []
         self._history.note_accepted(outcome for _, outcome in unsettled)
         settlements, stopped_edition_ids = self._active_editions.settle_outcomes(unsettled, now)
-        batch = LedgerBatch(settlements, [], rechecks, [], [], stopped_edition_ids)
+        stopped_editions = {
+            edition_id: self._active_editions.stopped[edition_id]
+            for edition_id in stopped_edition_ids
+        }
+        batch = LedgerBatch(settlements, [], rechecks, [], [], stopped_editions)
         if is_draining:
             return batch
         batch.picks = self._pick_messages(now)

@@ -24,7 +24,7 @@ from mailer.delivery.ledger_transaction import (
     ConnectionSlot,
     LedgerBatch,
     SendGrant,
-    mark_edition_sent,
+    end_edition,
     sign_worker_off,
     write_batch,
 )
@@ -88,10 +88,12 @@ class Ledger:
 
     def is_current(self, message: GatedMessage) -> bool:
         """Check that a pending message still belongs to this worker, and that its edition is still
-        being delivered."""
+        being delivered and is not about to pause."""
+        active_edition = self.active_editions.delivering.get(message.claim.edition_id)
         return (
             message.worker_id == self.worker_id
-            and message.claim.edition_id not in self.active_editions.stopped
+            and active_edition is not None
+            and not active_edition.refusals.is_suspicious
         )
 
     # ---- for the delivery run -------------------------------------------------------------------
@@ -285,6 +287,8 @@ class Ledger:
                 self.active_editions.remove_in_flight(slot, message.claim)
             slot.put_grant(SendGrant([], message, may_send))
         self.active_editions.count_turned_away(batch.refused_count)
+        self.active_editions.note_requeued(batch.requeued_count)
+        self.active_editions.progress.paused.update(batch.pause_reasons)
         for edition_id, limit in batch.claim_requests:
             claims = batch.claims_by_edition.get(edition_id, [])
             active_edition = self.active_editions.delivering[edition_id]
@@ -374,7 +378,7 @@ class Ledger:
             with self._skip_on_outage(), self._store.begin() as tx:
                 active_edition.completion_checked = True
                 edition = editions.get_edition(tx, active_edition.edition.id)
-                mark_edition_sent(tx, edition, self._clock())
+                end_edition(tx, edition, active_edition, self._clock())
 
     def _end_run(self) -> None:
         """Return the remaining claims, and mark finished editions as sent. If the database stays
@@ -382,11 +386,11 @@ class Ledger:
         if isinstance(self.error, HistoryWentBack):
             return
         deadline = time.monotonic() + HURRIED_TIMEOUT
-        edition_ids = {*self.active_editions.delivering, *self.active_editions.stopped}
+        active_editions = {**self.active_editions.stopped, **self.active_editions.delivering}
         while True:
             try:
                 with self._store.begin() as tx:
-                    sign_worker_off(tx, self.worker_id, edition_ids, self._clock())
+                    sign_worker_off(tx, self.worker_id, active_editions, self._clock())
                 self._history.note_end()
                 return
             except Exception as error:

@@ -14,7 +14,7 @@ unreachable before it answered the commit.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -24,10 +24,11 @@ from mailer.actor import DELIVERY
 from mailer.delivery.dispatch_scheduler import ConnectionWindow, PickedMessage
 from mailer.delivery.event_loop import WakeEvent
 from mailer.delivery.history import HistoryWatch
-from mailer.delivery.outcomes import GatedMessage, RepeatedRefusals
+from mailer.delivery.outcomes import GatedMessage
+from mailer.delivery.refusal_tracker import PauseCause, RefusalTracker
 from mailer.message import MessageTemplate
 from mailer.model.deliveries import Claim, DeliveryState, Settlement
-from mailer.model.edition_states import EditionState
+from mailer.model.edition_states import EditionKind, EditionState
 from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
 
@@ -46,11 +47,15 @@ class ActiveEdition:
 
     edition: Edition
     templates: Mapping[str, MessageTemplate]
-    repeated_refusals: RepeatedRefusals = field(default_factory=RepeatedRefusals)
+    refusals: RefusalTracker = field(init=False)
     recheck_at: float = 0.0
     waits_until: float = 0.0
     in_flight_count: int = 0
     completion_checked: bool = False
+
+    def __post_init__(self) -> None:
+        may_pause = self.edition.kind is EditionKind.MAILING
+        self.refusals = RefusalTracker(self.edition.pause_signatures, may_pause=may_pause)
 
 
 class SendGrant(NamedTuple):
@@ -82,21 +87,25 @@ class LedgerBatch:
     """The work of one transaction and, from `heartbeat` on, its results.
 
     `claim_requests` says how many deliveries to claim of which edition; `postponed` says which
-    claims go back to the queue for how many seconds. `stopped_edition_ids` are the stopped editions
+    claims go back to the queue for how many seconds. `stopped_editions` are the stopped editions
     with a message that is settled in this batch. `heartbeat` is None, and `is_fenced` True, if
-    another worker has declared this one dead."""
+    another worker has declared this one dead. `requeued_count` counts failed deliveries that were
+    queued again; `pause_reasons` holds the reasons of the editions that were paused in this
+    batch."""
 
     settlements: list[Settlement]
     picks: list[tuple[ConnectionSlot, PickedMessage]]
     rechecks: list[tuple[ConnectionSlot, GatedMessage]]
     claim_requests: list[tuple[int, int]]
     postponed: list[tuple[int, float]]
-    stopped_edition_ids: set[int]
+    stopped_editions: Mapping[int, ActiveEdition]
     heartbeat: int | None = None
     passed_ids: set[int] = field(default_factory=set)
     refused_count: int = 0
     edition_states: dict[int, EditionState] = field(default_factory=dict)
     claims_by_edition: dict[int, list[Claim]] = field(default_factory=dict)
+    requeued_count: int = 0
+    pause_reasons: dict[int, str] = field(default_factory=dict)
 
     @property
     def is_fenced(self) -> bool:
@@ -125,6 +134,7 @@ def write_batch(
     knows. The earlier attempt may have claimed other deliveries, which are returned to the
     queue."""
     batch.claims_by_edition, batch.passed_ids, batch.refused_count = {}, set(), 0
+    batch.requeued_count, batch.pause_reasons = 0, {}
     batch.heartbeat = tx.outbox.update_heartbeat(worker_id)
     history.check_heartbeat(tx, batch.heartbeat)
     if batch.is_fenced:
@@ -148,9 +158,15 @@ def write_batch(
     tx.outbox.postpone_deliveries(worker_id, batch.postponed)
     for active_edition in active_editions.values():
         _stop_if_requested(tx, batch, worker_id, active_edition, now)
-    for edition_id in batch.stopped_edition_ids:
-        if tx.outbox.lock_edition_states([edition_id]).get(edition_id) is EditionState.CANCELLED:
+    for edition_id, stopped_edition in batch.stopped_editions.items():
+        state = tx.outbox.lock_edition_states([edition_id]).get(edition_id)
+        if state is EditionState.CANCELLED:
             tx.outbox.cancel_unsent_deliveries(edition_id)
+        elif state is EditionState.PAUSED:  # perhaps by another worker, for these very refusals
+            signatures = stopped_edition.refusals.select_requeued(
+                editions.get_edition(tx, edition_id).pause_signatures
+            )
+            batch.requeued_count += tx.outbox.queue_refused_again(edition_id, signatures)
     for edition_id, limit in batch.claim_requests:
         if batch.edition_states.get(edition_id) is EditionState.SENDING:
             batch.claims_by_edition[edition_id] = tx.outbox.claim_deliveries(
@@ -232,30 +248,18 @@ def _stop_if_requested(
     active_edition: ActiveEdition,
     now: datetime,
 ) -> None:
-    """Return the claims of an edition that was stopped.
-
-    Also pause an edition if several recipients were refused with the same reply. Such a relay
-    objects to this office, not to the recipients, so the refused deliveries are queued again."""
-    edition_id = active_edition.edition.id
+    """Return the claims of an edition that was stopped, after pausing it if its refusals require
+    that."""
+    edition_id, refusals = active_edition.edition.id, active_edition.refusals
     state = batch.edition_states.get(edition_id)
-    repeated_refusals = active_edition.repeated_refusals
-    if state is EditionState.SENDING and repeated_refusals.is_limit_reached:
-        tx.outbox.return_to_queue(
-            edition_id, [DeliveryState.FAILED], repeated_refusals.delivery_ids
+    if refusals.single_domain:
+        refusals.confirm_single_domain(
+            has_other_domains=tx.outbox.has_other_domain(edition_id, refusals.single_domain)
         )
+    if state is EditionState.SENDING and refusals.pause is not None:
         edition = editions.get_edition(tx, edition_id)
-        refusal_count = len(repeated_refusals.delivery_ids)
-        reason = (
-            f"{refusal_count} recipients were refused with the same reply "
-            f"({repeated_refusals.refusal_text})"
-        )
-        editions.pause_edition(
-            tx,
-            DELIVERY,
-            edition,
-            now,
-            reason=reason,
-        )
+        batch.requeued_count += pause_for_refusals(tx, edition, refusals.pause, now)
+        batch.pause_reasons[edition_id] = refusals.pause.reason
         batch.edition_states[edition_id] = state = EditionState.PAUSED
     if state is not EditionState.SENDING:
         tx.outbox.return_claims(edition_id, worker_id)
@@ -263,24 +267,49 @@ def _stop_if_requested(
         tx.outbox.cancel_unsent_deliveries(edition_id)
 
 
-def mark_edition_sent(tx: Transaction, edition: Edition, now: datetime) -> None:
-    """Mark an edition that is being sent as sent, if none of its deliveries is unfinished."""
-    if edition.state is EditionState.SENDING and not tx.outbox.has_unfinished_deliveries(edition):
-        tx.editions.set_state(edition, EditionState.SENT, now, DELIVERY)
+def pause_for_refusals(tx: Transaction, edition: Edition, cause: PauseCause, now: datetime) -> int:
+    """Pause an edition for refusals that speak of this office, and queue their recipients again.
+
+    Returns the number of deliveries that had failed."""
+    requeued_count = tx.outbox.queue_refused_again(edition.id, cause.signatures)
+    editions.pause_edition(
+        tx, DELIVERY, edition, now, reason=cause.reason, signatures=cause.signatures
+    )
+    return requeued_count
+
+
+def end_edition(
+    tx: Transaction, edition: Edition, active_edition: ActiveEdition, now: datetime
+) -> None:
+    """Mark an edition as sent if none of its deliveries is unfinished. Pause it if only recipients
+    are left whose refusals speak of this office, as trying them again would only repeat that."""
+    cause = active_edition.refusals.describe_put_off()
+    if (
+        edition.state is EditionState.SENDING
+        and active_edition.refusals.may_pause
+        and cause is not None
+        and tx.outbox.has_only_refused_left(edition.id, cause.signatures)
+    ):
+        pause_for_refusals(tx, edition, cause, now)
+        return
+    editions.mark_sent_if_finished(tx, DELIVERY, edition, now)
 
 
 def sign_worker_off(
-    tx: Transaction, worker_id: int, edition_ids: Iterable[int], now: datetime
+    tx: Transaction,
+    worker_id: int,
+    active_editions: Mapping[int, ActiveEdition],
+    now: datetime,
 ) -> None:
     """Remove the row of a worker that ends, and finish the editions that it delivered."""
     # The editions are locked in the same order as in the gate. With different orders, two workers
     # would wait for each other, until PostgreSQL ends one of them after a second.
     editions_by_id = {
-        edition_id: editions.get_edition(tx, edition_id) for edition_id in sorted(edition_ids)
+        edition_id: editions.get_edition(tx, edition_id) for edition_id in sorted(active_editions)
     }
     tx.outbox.remove_worker(worker_id)
     for edition_id, edition in editions_by_id.items():
         if edition.state is EditionState.CANCELLED:
             tx.outbox.cancel_unsent_deliveries(edition_id)
         else:
-            mark_edition_sent(tx, edition, now)
+            end_edition(tx, edition, active_editions[edition_id], now)

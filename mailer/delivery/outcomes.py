@@ -3,19 +3,16 @@
 Pure, except for the counts that the classes keep.
 """
 
-import re
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from mailer import outbox
+from mailer.delivery.refusal_tracker import PUT_OFF_DELAY, RefusalTracker
+from mailer.delivery.refusals import judge_refusal, make_signature
 from mailer.delivery.replies import Reply, Verdict
 from mailer.model.deliveries import EXPIRE_AFTER, Claim, DeliveryState, Settlement
-
-MAX_REPEATED_REFUSALS = 5
-"""Number of equal refusals for different recipients after which the edition is paused, since the
-relay objects to this office, not to the recipients."""
 
 MAX_LOST_LINKS = 3
 """Number of lost links after which a message is deferred, if the relay answered for other messages
@@ -27,8 +24,6 @@ first."""
 
 RATE_WINDOW = 10.0
 """Seconds over which the rate of messages is measured."""
-
-_ABOUT_THE_RECIPIENT = re.compile(r"^5[.][12][.]\d")
 
 
 class GatedMessage(NamedTuple):
@@ -58,7 +53,8 @@ class DeliveryProgress:
     if the run waits. `rate` is messages a second over the last :data:`RATE_WINDOW` seconds. `left`
     is the number of deliveries still to be tried, and `seconds_left` the time for them at this rate
     (None if unknown). `relays` counts the messages that each relay accepted; `troubles` says why a
-    relay rests."""
+    relay rests. `paused` holds the reasons of editions that were paused, `notes` other news of
+    relays by their names."""
 
     sent: int = 0
     deferred: int = 0
@@ -71,6 +67,8 @@ class DeliveryProgress:
     waiting: str = ""
     relays: dict[str, int] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)
+    paused: dict[int, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -93,34 +91,8 @@ class RateMeter:
             while len(self._samples) > 2 and now - self._samples[1][0] > RATE_WINDOW:
                 self._samples.popleft()
         since, earlier_count = self._samples[0]
-        # The count may fall: equal refusals no longer count as failed once their edition is paused.
+        # The count may fall: refusals alike count as failed only until their edition is paused.
         return max(done_count - earlier_count, 0) / (now - since) if now > since else 0.0
-
-
-@dataclass(slots=True)
-class RepeatedRefusals:
-    """The last refusals of an edition's messages, as long as they are equal."""
-
-    refusal_text: str = ""
-    delivery_ids: list[int] = field(default_factory=list)
-
-    @property
-    def is_limit_reached(self) -> bool:
-        return len(self.delivery_ids) >= MAX_REPEATED_REFUSALS
-
-    def note_reply(self, claim: Claim, reply: Reply) -> None:
-        if reply.verdict is Verdict.ACCEPTED:
-            if self.delivery_ids and not self.is_limit_reached:
-                self.refusal_text, self.delivery_ids = "", []
-            return
-        if reply.verdict is not Verdict.REFUSED or _ABOUT_THE_RECIPIENT.match(reply.text):
-            return
-        refusal_text = f"{reply.phase} {reply.code} {reply.text.replace(claim.address, '')}"
-        if refusal_text != self.refusal_text:
-            if self.is_limit_reached:
-                return
-            self.refusal_text, self.delivery_ids = refusal_text, []
-        self.delivery_ids.append(claim.id)
 
 
 class LostLinkTracker:
@@ -150,7 +122,12 @@ class LostLinkTracker:
 
 
 def derive_settlement(
-    outcome: MessageOutcome, now: datetime, planned_at: datetime | None, *, is_poison: bool = False
+    outcome: MessageOutcome,
+    now: datetime,
+    planned_at: datetime | None,
+    refusals: RefusalTracker,
+    *,
+    is_poison: bool = False,
 ) -> Settlement:
     """Return the settlement to write: the delivery's next state, and when to try again."""
     message, reply = outcome
@@ -160,11 +137,12 @@ def derive_settlement(
         case Verdict.ACCEPTED:
             return Settlement(claim.id, message.worker_id, DeliveryState.SENT, reply_text)
         case Verdict.REFUSED:
-            return Settlement(claim.id, message.worker_id, DeliveryState.FAILED, reply_text)
+            return _derive_refusal(message, reply, refusals, now, planned_at)
         case Verdict.IN_DOUBT:
             return Settlement(claim.id, message.worker_id, DeliveryState.IN_DOUBT, reply_text)
         case Verdict.DEFERRED:
-            return _derive_deferral(message, reply_text, now, planned_at)
+            signature = make_signature(reply, claim.address)
+            return _derive_deferral(message, reply_text, now, planned_at, signature)
         case Verdict.LOST if is_poison:
             return _derive_deferral(
                 message, f"{reply_text}, {MAX_LOST_LINKS} times", now, planned_at
@@ -179,12 +157,45 @@ def derive_settlement(
             )
 
 
+def _derive_refusal(
+    message: GatedMessage,
+    reply: Reply,
+    refusals: RefusalTracker,
+    now: datetime,
+    planned_at: datetime | None,
+) -> Settlement:
+    """Return the settlement of a refusal: failed, or put off if it speaks of this office."""
+    claim, reply_text = message.claim, str(reply)
+    judgement = judge_refusal(reply, claim.address)
+    signature = judgement.signature
+    state = refusals.choose_state(claim, judgement)
+    if state is DeliveryState.FAILED:
+        return Settlement(claim.id, message.worker_id, state, reply_text, signature=signature)
+    if not refusals.may_pause:
+        return _derive_deferral(message, reply_text, now, planned_at, signature)
+    return Settlement(
+        claim.id,
+        message.worker_id,
+        state,
+        reply_text,
+        PUT_OFF_DELAY,
+        counts_as_attempt=False,
+        signature=signature,
+    )
+
+
 def _derive_deferral(
-    message: GatedMessage, reply_text: str, now: datetime, planned_at: datetime | None
+    message: GatedMessage,
+    reply_text: str,
+    now: datetime,
+    planned_at: datetime | None,
+    signature: str = "",
 ) -> Settlement:
     """Return the settlement of a temporary failure: queued for later, or expired."""
     state = DeliveryState.QUEUED
     if planned_at and now - planned_at > EXPIRE_AFTER:
         state = DeliveryState.EXPIRED
     delay = outbox.get_retry_delay(message.claim.attempt).total_seconds()
-    return Settlement(message.claim.id, message.worker_id, state, reply_text, delay)
+    return Settlement(
+        message.claim.id, message.worker_id, state, reply_text, delay, signature=signature
+    )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from mailer.config import Relay
 from mailer.delivery.event_loop import EventLoop, WakeEvent
+from mailer.delivery.refusal_codes import RefusalSubject
+from mailer.delivery.refusals import judge_refusal
 from mailer.delivery.replies import Reply, Verdict
 from mailer.errors import NextStep, RelayError
 
@@ -67,6 +69,8 @@ class RelayHealth:
         self.error: RelayError | None = None
         self.tls_context: ssl.SSLContext | None = None
         """The TLS context that the relay's connections share."""
+        self.pipelining_note = ""
+        """The reason why the relay's connections go step by step, if it breaks PIPELINING."""
 
     @property
     def is_resting(self) -> bool:
@@ -180,6 +184,18 @@ class RelayHealth:
         if not is_full:
             self._note_failure(permit, error)
 
+    @property
+    def may_pipeline(self) -> bool:
+        """True if commands may be sent ahead of replies, to a relay that offers PIPELINING."""
+        return not self.pipelining_note
+
+    def stop_pipelining(self, reply: Reply) -> None:
+        """Send step by step from now on. The relay's failure is not counted."""
+        self.pipelining_note = (
+            f"{self.relay.where}: it offers PIPELINING and breaks it ({reply}); messages go step by"
+            " step from now on, as with the relay's setting pipelining = false"
+        )
+
     def note_break(self, permit: ConnectionPermit, reply: Reply, answered_count: int) -> None:
         """Note that `reply` ended a connection, after the relay had answered for `answered_count`
         messages on it."""
@@ -198,7 +214,7 @@ class RelayHealth:
             error = RelayError(
                 f"the relay replied {reply}",
                 where=self.relay.where,
-                hint="check that the relay lets you send as the configured sender.address",
+                hint=_advise_on_reply(reply),
                 is_permanent=reply.is_permanent,
             )
         else:
@@ -241,3 +257,13 @@ class RelayHealth:
                 return True
             is_overdue = self._clock() - self._failing_since >= patience
             return self._failure_count >= PATIENT_FAILURES and is_overdue
+
+
+def _advise_on_reply(reply: Reply) -> str:
+    """Return the advice for a reply to MAIL that makes the relay rest."""
+    if not reply.is_permanent:
+        return "this is temporary: no message is lost, and the relay is tried again"
+    judgement = judge_refusal(reply, "")
+    if judgement.subject is RefusalSubject.SENDER:
+        return judgement.advice
+    return "check that the relay lets you send as the configured sender.address"

@@ -2,7 +2,7 @@
 
 The table follows RFC 5321 §4.2 and §4.3.2, and the practice of relays. As a reply to RCPT, 452
 means "too many recipients for now", and 552 often means the same (RFC 5321 §4.5.3.1.10 asks clients
-to treat both as temporary).
+to treat both as temporary). MAIL 552 refuses this message for its size (RFC 1870 §6.1).
 
 ============== ============= ============= ============= ============= =============================
 phase          2xx (DATA:    4xx           5xx           421           silence, a closed link,
@@ -114,6 +114,8 @@ def _judge_code(phase: Phase, code_class: int, code: int) -> Verdict:
         is_expected = code_class == 2
     if is_expected:
         return Verdict.ACCEPTED
+    if phase is Phase.MAIL and code == 552:  # RFC 1870 §6.1: this message is too large
+        return Verdict.REFUSED
     if phase in _PROTOCOL_PHASES:
         did_answer = code_class in (4, 5) or phase is not Phase.MAIL
         return Verdict.RELAY if did_answer else Verdict.LOST

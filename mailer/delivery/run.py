@@ -75,6 +75,11 @@ class DeliveryRun:
             troubles={
                 health.relay.name: why for health in self._relay_healths if (why := health.trouble)
             },
+            notes={
+                health.relay.name: health.pipelining_note
+                for health in self._relay_healths
+                if health.pipelining_note
+            },
         )
 
     def run(

@@ -19,6 +19,12 @@ from typing import NamedTuple
 from mailer import addresses
 from mailer.config import Relay, Tls
 from mailer.delivery.event_loop import EventLoop
+from mailer.delivery.relay_errors import (
+    create_relay_error,
+    create_reply_error,
+    describe_error,
+    require_accepted,
+)
 from mailer.delivery.replies import (
     WITHHELD_REPLY,
     Phase,
@@ -28,7 +34,8 @@ from mailer.delivery.replies import (
     create_lost_reply,
     judge_reply,
 )
-from mailer.delivery.smtp_socket import CONNECTION_LOST, SmtpSocket
+from mailer.delivery.smtp_socket import SmtpSocket
+from mailer.delivery.tls import create_tls_context
 from mailer.errors import RelayError
 
 QUIT_TIMEOUT = 5.0
@@ -81,7 +88,9 @@ class RelayConnection:
         self._owes_message = False
         """True if the relay waits for a message or the rest of one, so that no command may be
         sent."""
-        self.supports_pipelining = smtp_socket.has_extn("pipelining")
+        self.supports_pipelining = relay.pipelining and smtp_socket.has_extn("pipelining")
+        self.pipelining_break: Reply | None = None
+        """The reply that showed that the relay offers PIPELINING and breaks it."""
         self._supports_utf8 = smtp_socket.has_extn("smtputf8")
         self._supports_8bit = smtp_socket.has_extn("8bitmime")
         self._supports_size = smtp_socket.has_extn("size")
@@ -105,14 +114,14 @@ class RelayConnection:
         smtp_socket = SmtpSocket(relay.timeout, context if relay.tls is Tls.IMPLICIT else None)
         try:
             code, reply_text = smtp_socket.connect(relay.host, relay.port)
-            _require_accepted(judge_reply(phase, code, clean_reply_text(reply_text)), where)
+            require_accepted(judge_reply(phase, code, clean_reply_text(reply_text)), where)
             smtp_socket._host = relay.host  # type: ignore[attr-defined]  # for STARTTLS's certificate
             phase = Phase.EHLO
             smtp_socket.send_hello()
             if relay.tls is Tls.STARTTLS:
                 phase = Phase.STARTTLS
                 code, reply_text = smtp_socket.starttls(context=context)
-                _require_accepted(judge_reply(phase, code, clean_reply_text(reply_text)), where)
+                require_accepted(judge_reply(phase, code, clean_reply_text(reply_text)), where)
                 if smtp_socket.read_ahead:  # unencrypted, so any attacker may have sent it
                     raise smtplib.SMTPException("the relay spoke before TLS began")
                 phase = Phase.EHLO
@@ -125,20 +134,18 @@ class RelayConnection:
             raise
         except smtplib.SMTPNotSupportedError as error:
             smtp_socket.close()
-            raise _create_relay_error(
+            raise create_relay_error(
                 phase, f"the relay does not offer {phase}", where, True
             ) from error
         except smtplib.SMTPResponseException as error:
             smtp_socket.close()
             reply = judge_reply(phase, error.smtp_code, clean_reply_text(error.smtp_error))
-            raise _create_relay_error(
-                phase, f"the relay replied {reply}", where, reply.is_permanent
-            ) from error
+            raise create_reply_error(reply, where) from error
         except (OSError, smtplib.SMTPException, ValueError) as error:
             smtp_socket.close()
-            lost_reply = create_lost_reply(phase, _describe_error(error))
+            lost_reply = create_lost_reply(phase, describe_error(error))
             is_permanent = isinstance(error, ssl.SSLCertVerificationError)
-            raise _create_relay_error(phase, str(lost_reply), where, is_permanent) from error
+            raise create_relay_error(phase, str(lost_reply), where, is_permanent) from error
         return cls(smtp_socket, relay)
 
     def move_to_loop(self, loop: EventLoop) -> None:
@@ -177,18 +184,24 @@ class RelayConnection:
             return WITHHELD_REPLY
         return await self._send_message(mail, get_following() if self.supports_pipelining else None)
 
+    def stop_pipelining(self) -> None:
+        """Send step by step from now on, or after the message whose envelope was announced."""
+        if self._announced_mail is None:
+            self.supports_pipelining = False
+
     def _refuse_unsupported(self, mail: OutgoingMail) -> Reply | None:
         """Refuse a message that the relay won't accept according to its EHLO reply."""
         if _INVALID_ADDRESS.search(mail.recipient):
-            return Reply(Phase.RCPT, 553, "the address is invalid", Verdict.REFUSED)
+            return Reply(Phase.RCPT, 553, "5.1.3 the address is invalid", Verdict.REFUSED)
         if _is_international(mail.recipient) and not self._supports_utf8:
-            refusal_text = "the relay accepts no internationalised addresses (SMTPUTF8)"
+            refusal_text = "5.6.7 the relay accepts no internationalised addresses (SMTPUTF8)"
             return Reply(Phase.RCPT, 550, refusal_text, Verdict.REFUSED)
         if 0 < self._max_size < mail.size:
             refusal_text = (
-                f"the message has {mail.size} bytes, the limit is {self._max_size} (SIZE)"
+                f"5.3.4 the message has {mail.size} bytes, the relay's limit is {self._max_size}"
+                " (SIZE)"
             )
-            return Reply(Phase.MAIL, 552, refusal_text, Verdict.RELAY)
+            return Reply(Phase.MAIL, 552, refusal_text, Verdict.REFUSED)
         return None
 
     # ---- the envelope ---------------------------------------------------------------------------
@@ -215,6 +228,7 @@ class RelayConnection:
         """Send MAIL, RCPT and DATA, until the relay refuses one of them."""
         announced_mail, self._announced_mail = self._announced_mail, None
         phase = Phase.MAIL
+        was_announced = announced_mail is not None
         refusal: Reply | None = None
         try:
             if announced_mail is not None and announced_mail is not mail:
@@ -238,6 +252,9 @@ class RelayConnection:
                     continue
                 if refusal is None:
                     reply = judge_reply(phase, code, clean_reply_text(reply_text))
+                    is_later = was_announced or phase in _LATER_PHASES
+                    if self._breaks_pipelining(reply, is_later=is_later):
+                        return self._close_after_break(reply)
                     if reply.needs_close:
                         return reply
                     if reply.verdict is Verdict.ACCEPTED:
@@ -256,9 +273,13 @@ class RelayConnection:
         except (OSError, smtplib.SMTPException, ValueError) as error:
             if refusal is not None:
                 return _mark_closed(refusal)
-            return create_lost_reply(
-                Phase.MAIL if phase is Phase.QUIT else phase, _describe_error(error)
+            lost_reply = create_lost_reply(
+                Phase.MAIL if phase is Phase.QUIT else phase, describe_error(error)
             )
+            is_silent = isinstance(error, TimeoutError)
+            if is_silent and self.supports_pipelining and (was_announced or phase in _LATER_PHASES):
+                self.pipelining_break = lost_reply  # it may have lost the commands that it read
+            return lost_reply
         return refusal or _ENVELOPE_REPLY
 
     # ---- the message ----------------------------------------------------------------------------
@@ -284,7 +305,10 @@ class RelayConnection:
                 max(self._relay.dot_timeout, self._relay.timeout)
             )
             self._owes_message = False
-            return judge_reply(Phase.DOT, code, clean_reply_text(reply_text))
+            reply = judge_reply(Phase.DOT, code, clean_reply_text(reply_text))
+            if following_commands and self._breaks_pipelining(reply):
+                return self._close_after_break(reply)
+            return reply
         except (OSError, smtplib.SMTPException, ValueError) as error:
             was_complete = (
                 message_written
@@ -292,8 +316,27 @@ class RelayConnection:
                 else self._smtp_socket.unsent_size <= len(following_commands)
             )
             return create_lost_reply(
-                Phase.DOT if was_complete else Phase.MESSAGE, _describe_error(error)
+                Phase.DOT if was_complete else Phase.MESSAGE, describe_error(error)
             )
+
+    # ---- relays that break PIPELINING -----------------------------------------------------------
+
+    def _breaks_pipelining(self, reply: Reply, *, is_later: bool = False) -> bool:
+        """Check whether a relay that offers PIPELINING objects to commands that it read ahead, or
+        has lost one of them, so that the next one is out of order."""
+        if not self.supports_pipelining:
+            return False
+        if reply.verdict is Verdict.LOST and reply.code // 100 in (2, 3):
+            return True  # the reply to another command
+        is_failure = reply.code // 100 in (4, 5)  # an accepted message stays accepted
+        has_words = is_failure and bool(_PIPELINING_WORDS.search(reply.text))
+        return has_words or (reply.code == 503 and is_later)
+
+    def _close_after_break(self, reply: Reply) -> Reply:
+        """Close the connection: the message was not accepted, and is sent over a new one."""
+        self.pipelining_break = reply
+        self._smtp_socket.close()
+        return Reply(reply.phase, reply.code, reply.text, Verdict.LOST, True)
 
     # ---- the end --------------------------------------------------------------------------------
 
@@ -323,18 +366,13 @@ class RelayConnection:
             self._smtp_socket.close()
 
 
+_PIPELINING_WORDS = re.compile(r"synchroni[sz]|pipelin", re.IGNORECASE)
+_LATER_PHASES = frozenset({Phase.RCPT, Phase.DATA})
 _INVALID_ADDRESS = re.compile(r"[\r\n\0<>]")
 _ANNOUNCED_COMMANDS = [(phase, "") for phase in (Phase.MAIL, Phase.RCPT, Phase.DATA)]
 _ENVELOPE_ACCEPTED = re.compile(rb"250 [^\n]*\n250 [^\n]*\n354 [^\n]*\n")
 _EXPECTED_CODES = {Phase.MAIL: 250, Phase.RCPT: 250, Phase.DATA: 354}
 _ENVELOPE_REPLY = Reply(Phase.DATA, 354, "", Verdict.ACCEPTED)
-
-_PHASE_HINTS = {
-    Phase.CONNECT: "check the relay's host and port, and that the relay runs",
-    Phase.EHLO: "check that an SMTP server listens at the relay's host and port",
-    Phase.STARTTLS: "set the relay's tls to a mode that it offers: starttls, implicit or none",
-    Phase.AUTH: "check the relay's user, and MAILER_RELAY_PASSWORD or its password_file",
-}
 
 
 def _join_commands(commands: list[tuple[Phase, str]]) -> bytes:
@@ -347,53 +385,3 @@ def _mark_closed(reply: Reply) -> Reply:
 
 def _is_international(address: str) -> bool:
     return not address.isascii() and not address.rpartition("@")[0].isascii()
-
-
-def create_tls_context(relay: Relay) -> ssl.SSLContext | None:
-    """Create the context that checks a relay's certificate. Return None if the relay uses no TLS.
-
-    Reading the system's certificates takes 29 ms (measured), so connections share the context.
-    Raises RelayError if the relay's ca_file can't be read."""
-    if relay.tls is Tls.NONE:
-        return None
-    context = ssl.create_default_context()
-    if relay.ca_file is not None:
-        try:
-            context.load_verify_locations(relay.ca_file)
-        except OSError as error:
-            raise RelayError(
-                f"the relay's ca_file {relay.ca_file} can't be read ({error})",
-                where=relay.where,
-                hint="name a file of certificates in PEM form",
-                is_permanent=True,
-            ) from error
-    return context
-
-
-def _create_relay_error(
-    phase: Phase, problem: str, where: str, is_permanent: bool = False
-) -> RelayError:
-    return RelayError(problem, where=where, hint=_PHASE_HINTS[phase], is_permanent=is_permanent)
-
-
-def _require_accepted(reply: Reply, where: str) -> None:
-    if reply.verdict is not Verdict.ACCEPTED:
-        raise _create_relay_error(
-            reply.phase, f"the relay replied {reply}", where, reply.is_permanent
-        )
-
-
-def _describe_error(error: Exception) -> str:
-    if isinstance(error, TimeoutError | BlockingIOError):
-        return "the relay did not answer in time"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the relay's certificate is not valid: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
-    if isinstance(error, socket.gaierror):
-        return f"the relay's name can't be resolved ({error.strerror})"
-    if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused"
-    if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):
-        return CONNECTION_LOST
-    return str(error) or type(error).__name__

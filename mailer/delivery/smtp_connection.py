@@ -13,9 +13,11 @@ from mailer.delivery.options import DeliveryOptions
 from mailer.delivery.outcomes import GatedMessage, MessageOutcome
 from mailer.delivery.relay_health import ConnectionPermit, RelayHealth
 from mailer.delivery.replies import WITHHELD_REPLY, Phase, Reply, Verdict, create_lost_reply
-from mailer.delivery.smtp import OutgoingMail, RelayConnection, create_tls_context
+from mailer.delivery.smtp import OutgoingMail, RelayConnection
+from mailer.delivery.tls import create_tls_context
 from mailer.errors import RelayError
 from mailer.message import Recipient
+from mailer.model.deliveries import Claim
 
 IDLE_TIMEOUT = 20.0
 """Seconds after which a connection without work is closed, before the relay closes it."""
@@ -98,7 +100,9 @@ class ConnectionRunner:
         if self._health.tls_context is None:
             self._health.tls_context = create_tls_context(self._relay)
         credentials = self._options.credentials.get(self._relay.name)
-        return RelayConnection.connect_to(self._relay, credentials, self._health.tls_context)
+        connection = RelayConnection.connect_to(self._relay, credentials, self._health.tls_context)
+        connection.supports_pipelining &= self._health.may_pipeline
+        return connection
 
     def kill_connection(self) -> None:
         """End the current connection, from another thread."""
@@ -226,7 +230,7 @@ class _DeliverySession:
         try:
             mail = self._take_mail(message)
         except ValueError as error:  # the database has an address that was never checked
-            reply_text = f"no message can be made for this address ({error})"
+            reply_text = f"5.1.3 no message can be made for this address ({error})"
             self._outcomes.append(
                 MessageOutcome(message, Reply(Phase.RCPT, 553, reply_text, Verdict.REFUSED))
             )
@@ -235,6 +239,8 @@ class _DeliverySession:
             self._pending_messages.appendleft(message)
             raise
         self._was_withdrawn = False
+        if not self._health.may_pipeline:
+            self._connection.stop_pipelining()
         reply = _STOPPED_REPLY
         try:
             reply = await self._connection.deliver_mail(
@@ -243,7 +249,7 @@ class _DeliverySession:
         finally:
             if not self._was_withdrawn:
                 self._outcomes.append(MessageOutcome(message, reply))
-        return self._review_reply(reply)
+        return self._review_reply(message.claim, reply)
 
     async def _may_send(self, message: GatedMessage) -> bool:
         """Check that the message may be sent, immediately before it is written."""
@@ -252,12 +258,21 @@ class _DeliverySession:
         is_recent = time.monotonic() - message.gated_at <= self._ledger.stale_after
         return is_recent or await self._check_gate_again(message)
 
-    def _review_reply(self, reply: Reply) -> bool:
+    def _review_reply(self, claim: Claim, reply: Reply) -> bool:
+        active_edition = self._ledger.active_editions.find_active_edition(claim)
+        if active_edition is not None:
+            if reply.verdict is Verdict.ACCEPTED:
+                active_edition.refusals.accepted_count += 1
+            elif reply.verdict is Verdict.REFUSED:
+                active_edition.refusals.note_refusal(claim, reply)
         if reply.is_answer and reply.code != 421:
             self._answered_count += 1
             self._health.note_answer(self._permit)
         if len(self._outcomes) >= self._report_size or not self._pending_messages:
             self._flush_outcomes()
+        if self._connection.pipelining_break is not None:
+            self._health.stop_pipelining(self._connection.pipelining_break)
+            return False
         if reply.verdict in _BROKEN_VERDICTS or (reply.needs_close and reply.code == 421):
             self._health.note_break(self._permit, reply, self._answered_count)
             return False

@@ -5,13 +5,16 @@ from datetime import datetime
 from mailer.actor import Actor
 from mailer.editions.approval import check_approval
 from mailer.editions.embargo_checks import check_may_send
-from mailer.editions.transitions import change_state, check_transition
+from mailer.editions.transitions import change_state, check_transition, pause_edition
 from mailer.errors import NextStep, Refused
 from mailer.model.deliveries import DeliveryPlan, DeliveryState
-from mailer.model.edition_states import EditionState
+from mailer.model.edition_states import EditionKind, EditionState
 from mailer.model.editions import Edition
 from mailer.model.rendering import Renderer
 from mailer.model.transaction import Transaction
+
+NOTHING_ACCEPTED = "nothing accepted"
+"""The signature of the pause of an edition of which no message was accepted."""
 
 
 def start_edition(
@@ -59,7 +62,17 @@ def _check_startable(tx: Transaction, edition: Edition) -> None:
 def mark_sent_if_finished(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime
 ) -> Edition:
-    """Mark an edition as sent if it is being sent and all its deliveries are finished."""
+    """Mark an edition as sent if it is being sent and all its deliveries are finished.
+
+    If no message of it was accepted, it pauses once instead, so that a person sees it."""
     if edition.state is not EditionState.SENDING or tx.outbox.has_unfinished_deliveries(edition):
         return edition
+    if (
+        edition.kind is EditionKind.MAILING
+        and NOTHING_ACCEPTED not in edition.pause_signatures
+        and tx.outbox.has_deliveries_in(edition.id, DeliveryState.FAILED, DeliveryState.EXPIRED)
+        and not tx.outbox.has_deliveries_in(edition.id, DeliveryState.SENT, DeliveryState.IN_DOUBT)
+    ):
+        reason = "no message of it was accepted: read the replies in its report"
+        return pause_edition(tx, actor, edition, now, reason=reason, signatures=[NOTHING_ACCEPTED])
     return change_state(tx, actor, edition, EditionState.SENT, now)

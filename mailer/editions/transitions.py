@@ -1,5 +1,6 @@
 """The states of an edition: :func:`change_state` is the one place that changes them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from mailer.actor import Actor
@@ -70,10 +71,21 @@ def change_state(
 
 
 def pause_edition(
-    tx: Transaction, actor: Actor, edition: Edition, now: datetime, *, reason: str = ""
+    tx: Transaction,
+    actor: Actor,
+    edition: Edition,
+    now: datetime,
+    *,
+    reason: str = "",
+    signatures: Sequence[str] = (),
 ) -> Edition:
     """Pause an edition. Once this is committed, no further message of the edition passes the
-    gate."""
+    gate.
+
+    Delivery does so for refusals that are alike; their `signatures` are recorded, so that the
+    edition does not pause for the same ones again after a person has resumed it."""
+    if signatures:
+        edition = tx.editions.record_pause_signatures(edition, signatures)
     return change_state(tx, actor, edition, EditionState.PAUSED, now, reason=reason)
 
 

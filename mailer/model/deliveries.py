@@ -108,17 +108,30 @@ class Delivery:
     next_attempt_at: datetime
     reply: str
     updated_at: datetime
+    requeued_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyGroup:
+    """Deliveries in the same state whose replies are alike: with the same `signature`. `reply` is
+    one of the replies, as it was recorded."""
+
+    state: DeliveryState
+    signature: str
+    reply: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """The counts of an edition: deliveries by state, exclusions by reason, replies by text."""
+    """The counts of an edition: deliveries by state, exclusions by reason, replies that are alike,
+    except those of accepted messages."""
 
     edition: Edition
     states: Mapping[DeliveryState, int]
     excluded: Mapping[Exclusion, int]
     by_language: Mapping[str, int]
-    refusals: Mapping[str, int]
+    replies: tuple[ReplyGroup, ...]
 
     @property
     def total(self) -> int:
@@ -150,7 +163,7 @@ class RecipientStatus:
 
 class Claim(NamedTuple):
     """A claimed delivery, with all the data that a connection needs. `attempt` includes this
-    attempt."""
+    attempt. `requeued_for` is the signature of the refusals for which it was queued again."""
 
     id: int
     edition_id: int
@@ -160,11 +173,13 @@ class Claim(NamedTuple):
     language: str
     stories: int
     attempt: int
+    requeued_for: str = ""
 
 
 class Settlement(NamedTuple):
     """The outcome of a message that passed the gate of worker `worker_id`. `retry_after` is in
-    seconds. If `counts_as_attempt` is False, the delivery loses no attempt."""
+    seconds. If `counts_as_attempt` is False, the delivery loses no attempt. Replies that are alike
+    have the same `signature`; an empty one leaves the earlier one in place."""
 
     delivery_id: int
     worker_id: int
@@ -172,6 +187,7 @@ class Settlement(NamedTuple):
     reply: str = ""
     retry_after: float = 0.0
     counts_as_attempt: bool = True
+    signature: str = ""
 
 
 class EmbargoBlock(NamedTuple):

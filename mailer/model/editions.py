@@ -99,7 +99,7 @@ class Edition:
     `opening` is the editor's text by language, in Markdown. `asked_at` is when approval was last
     requested; `last_notified_state` and `last_notified_hash` are the state and the content that
     staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
-    state, if any."""
+    state, if any. `pause_signatures` identify the refusals for which delivery has paused it."""
 
     id: int
     uid: str
@@ -132,6 +132,7 @@ class Edition:
     role: EditionRole = EditionRole.PLAIN
     embargo_until: datetime | None = None
     change: ChangeNote | None = None
+    pause_signatures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from mailer.errors import (
     RelayError,
 )
 from mailer.log import Log
+from mailer.model.edition_states import EditionState
 from mailer.render.checks import check_organisation
 from mailer.worker.clock import TickTimer
 from mailer.worker.scheduler import Scheduler
@@ -209,6 +210,7 @@ class Worker:
     def _deliver_due(self) -> None:
         troubles: dict[str, str] = {}
         last_waiting = ""
+        logged_news: set[str | int] = set()
 
         def note_progress(progress: DeliveryProgress) -> None:
             nonlocal last_waiting
@@ -219,6 +221,13 @@ class Worker:
             for name, why in progress.troubles.items():
                 if name not in troubles:
                     self._log.warning("relay rests", relay=name, why=why)
+            for edition_id, reason in progress.paused.items():
+                if edition_id not in logged_news:
+                    self._log.error("edition paused", edition=edition_id, why=reason)
+            for name, note in progress.notes.items():
+                if name not in logged_news:
+                    self._log.warning("relay note", relay=name, why=note)
+            logged_news.update(progress.paused, progress.notes)
             for name in [
                 relay_name for relay_name in troubles if relay_name not in progress.troubles
             ]:
@@ -229,6 +238,10 @@ class Worker:
         progress_total, reports = self._mailer.deliver_editions(
             [], self._stop, note_progress, follow_new=True, history=self._history
         )
+        for report in reports:
+            edition = report.edition
+            if edition.state is EditionState.PAUSED and edition.id not in logged_news:
+                self._log.error("edition paused", edition=edition.id, why=edition.reason)
         if progress_total.done:
             self._log.info(
                 "delivered",

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from mailer.app import Mailer
 from mailer.delivery.process_identity import is_dead
+from mailer.delivery.refusal_codes import RefusalSubject
+from mailer.delivery.refusals import judge_recorded_reply
 from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
 from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
@@ -21,6 +23,14 @@ FAILURES_SHOWN_FOR = timedelta(days=7)
 
 OVERDUE_AFTER = timedelta(minutes=1)
 """Time after the cut-off after which an occurrence without an edition counts as overdue."""
+
+MIN_REFUSED_SERVICE_MAILS = 5
+"""Mails about sign-ups refused for our reasons, none accepted since, that a person should see."""
+
+MAX_SERVICE_REPLIES = 100
+"""Replies to mails about sign-ups that are looked at, the latest first."""
+
+_OUR_SUBJECTS = frozenset({RefusalSubject.SENDER, RefusalSubject.MESSAGE})
 
 MAX_EDITIONS = 100
 """Maximum number of editions shown of each kind."""
@@ -53,7 +63,9 @@ class WorkerStatus:
     `waiting` editions are in review. `stranded` editions are approved, or are drafts again after
     they were submitted for approval, and have no send time, so only a person can send them.
     `stopped` editions are paused or on hold. `failed` has the reports of recent editions with a
-    delivery that failed, expired or is in doubt."""
+    delivery that failed, expired or is in doubt. `refused_service_mails` are the replies to the
+    last mails about sign-ups, the latest first, if at least :data:`MIN_REFUSED_SERVICE_MAILS` were
+    refused for reasons that speak of this office and none was accepted since."""
 
     worker: SchedulerHealth
     now: datetime
@@ -66,6 +78,7 @@ class WorkerStatus:
     stopped: tuple[Edition, ...]
     held_occurrences: tuple[SavedOccurrence, ...]
     failed: tuple[DeliveryReport, ...]
+    refused_service_mails: tuple[str, ...] = ()
     kill_requests: tuple[Kill, ...] = ()
 
     @property
@@ -90,12 +103,18 @@ class WorkerStatus:
                 reason = edition.reason or "it has no send time"
                 yield f"edition {edition.id} is {edition.state}: {reason}"
         for edition in self.stopped:
-            yield f"edition {edition.id} is {edition.state}"
+            reason = f": {edition.reason}" if edition.reason else ""
+            yield f"edition {edition.id} is {edition.state}{reason}"
         for kill_request in self.kill_requests:
             yield f"{kill_request.slug}: a kill waits for the second person"
         for held_occurrence in self.held_occurrences:
             slug = held_occurrence.digest_slug
             yield f"{slug} of {held_occurrence.rule_time:%a %d %b %H:%M} is on hold"
+        if self.refused_service_mails:
+            yield (
+                f"the last {len(self.refused_service_mails)} mails about sign-ups were refused for"
+                f" our reasons, the latest with {self.refused_service_mails[0]}"
+            )
         for report in self.failed:
             counts = ", ".join(f"{count} {word}" for word, count in count_failures(report).items())
             yield f"edition {report.edition.id}: {counts}"
@@ -156,8 +175,23 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
         ),
         held_occurrences=tuple(tx.schedules.list_occurrences_on_hold()),
         failed=tuple(one for one in reports if count_failures(one)),
+        refused_service_mails=_list_refused_service_mails(tx),
         kill_requests=tuple(tx.releases.list_kill_requests()),
     )
+
+
+def _list_refused_service_mails(tx: SqlTransaction) -> tuple[str, ...]:
+    """Return the replies to the last mails about sign-ups that were refused for our reasons, up to
+    the last one that was accepted; none if there are too few."""
+    refused_replies = []
+    for state, reply in tx.outbox.list_service_replies(MAX_SERVICE_REPLIES):
+        if state is DeliveryState.SENT:
+            break
+        judgement = judge_recorded_reply(reply)
+        if judgement is not None and judgement.subject in _OUR_SUBJECTS:
+            refused_replies.append(reply)
+    is_enough = len(refused_replies) >= MIN_REFUSED_SERVICE_MAILS
+    return tuple(refused_replies) if is_enough else ()
 
 
 def _read_sending(tx: SqlTransaction, report: DeliveryReport) -> SendingEdition:

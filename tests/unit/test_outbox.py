@@ -96,7 +96,7 @@ def test_edition_waits_for_unfinished_deliveries() -> None:
 
 
 def test_delivery_report_total_is_sum() -> None:
-    assert DeliveryReport(make_edition(), {D.SENT: 5, D.FAILED: 2}, {}, {}, {}).total == 7
+    assert DeliveryReport(make_edition(), {D.SENT: 5, D.FAILED: 2}, {}, {}, ()).total == 7
 
 
 # ---- why --------------------------------------------------------------------------------------

@@ -1,11 +1,19 @@
 """The report of an edition: how many deliveries are in each state."""
 
+from typing import Any
+
 from mailer import editions
 from mailer.cli.edition.group import LOOKING, app
+from mailer.cli.next_steps import describe_step
 from mailer.cli.options import EditionNumber, JsonOption
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading
+from mailer.delivery.reply_report import ExplainedReplies, explain_replies, list_next_steps
 from mailer.model.deliveries import DeliveryReport, DeliveryState
+from mailer.plain_data import to_plain_data
+
+MAX_REPLIES = 10
+"""Groups of replies that a table shows, the largest first."""
 
 
 @app.command("report", rich_help_panel=LOOKING)
@@ -19,10 +27,16 @@ def show_report(number: EditionNumber, json: JsonOption = False) -> None:
         print_report(delivery_report, Output(json))
 
 
+def to_json(delivery_report: DeliveryReport) -> dict[str, Any]:
+    """Return a report as data for scripts, its replies with their meanings."""
+    fields: dict[str, Any] = to_plain_data(delivery_report)
+    return {**fields, "replies": to_plain_data(explain_replies(delivery_report))}
+
+
 def print_report(delivery_report: DeliveryReport, out: Output) -> None:
     """Print a report, as JSON or as tables."""
     if out.as_json:
-        out.print_json(delivery_report)
+        out.print_json(to_json(delivery_report))
         return
     edition = delivery_report.edition
     out.print_record(
@@ -45,6 +59,18 @@ def print_report(delivery_report: DeliveryReport, out: Output) -> None:
     left_out = list(delivery_report.excluded.items())
     if left_out:
         out.print_table(left_out, {"left out": "", "": "right"}, left_out)
-    if delivery_report.refusals:
-        refusals = list(delivery_report.refusals.items())[:10]
-        out.print_table(refusals, {"replies": "", "": "right"}, refusals)
+    explained_replies = explain_replies(delivery_report)
+    if explained_replies:
+        rows = [
+            (explained.count, explained.state, explained.reply, _describe_meaning(explained))
+            for explained in explained_replies[:MAX_REPLIES]
+        ]
+        columns = {"": "right", "state": "", "reply, for example": "", "meaning": ""}
+        out.print_table(rows, columns, rows)
+    if steps := list_next_steps(delivery_report):
+        commands = ", then ".join(describe_step(step) for step in steps)
+        out.print_text(f"once the cause is fixed: {commands}")
+
+
+def _describe_meaning(explained: ExplainedReplies) -> str:
+    return f"{explained.meaning}; {explained.advice}" if explained.meaning else ""

@@ -209,4 +209,5 @@ class EditionFinder(EditionContentQueries):
             role=EditionRole(row.role),
             embargo_until=row.embargo_until,
             change=ChangeNote(**row.change) if row.change else None,
+            pause_signatures=tuple(row.pause_signatures),
         )

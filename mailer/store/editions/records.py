@@ -224,6 +224,12 @@ class EditionQueries(EditionFinder):
         self._update_columns(edition, archive=visibility.value)
         return self._reload_edition(edition.id)
 
+    def record_pause_signatures(self, edition: Edition, signatures: Sequence[str]) -> Edition:
+        """Add the signatures of refusals that the edition is paused for."""
+        all_signatures = dict.fromkeys((*edition.pause_signatures, *signatures))
+        self._update_columns(edition, pause_signatures=list(all_signatures))
+        return self._reload_edition(edition.id)
+
     def mark_state_notified(self, edition: Edition) -> None:
         """Record that staff were notified of its current state and content."""
         self._update_columns(

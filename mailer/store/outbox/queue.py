@@ -34,6 +34,7 @@ from mailer.store import schema
 from mailer.store.editions import revert
 from mailer.store.outbox import statements
 from mailer.store.outbox.embargo_gate import GateBlockQueries
+from mailer.store.outbox.refused import RefusedQueries
 from mailer.store.outbox.statements import (
     claimed,
     in_flight,
@@ -45,7 +46,7 @@ from mailer.store.outbox.statements import (
 from mailer.store.prepared_statements import encode_numbers, encode_rows
 
 
-class QueueQueries(GateBlockQueries):
+class QueueQueries(GateBlockQueries, RefusedQueries):
     """The changes of state that the ledger makes to deliveries."""
 
     # ---- a ledger batch -------------------------------------------------------------------------
@@ -140,13 +141,14 @@ class QueueQueries(GateBlockQueries):
         """Write the outcomes of messages. If the worker has lost a row in the meantime, only an
         acceptance by the relay is written, whatever state the row is in."""
         accepted: list[tuple[int, str]] = []
-        others: list[tuple[int, int, str, str, int, float]] = []
-        for delivery_id, worker_id, state, reply, delay, spend in settlements:
+        others: list[tuple[int, int, str, str, int, float, str]] = []
+        for delivery_id, worker_id, state, reply, delay, spend, signature in settlements:
             if state is DeliveryState.SENT:
                 accepted.append((delivery_id, reply))
             else:
+                unspent = 0 if spend else 1
                 others.append(
-                    (delivery_id, worker_id, state.value, reply, 0 if spend else 1, delay)
+                    (delivery_id, worker_id, state.value, reply, unspent, delay, signature)
                 )
         if accepted:
             statements.ACCEPTED.run(self._db, {"news": encode_rows(accepted)})
@@ -185,15 +187,21 @@ class QueueQueries(GateBlockQueries):
     ) -> int:
         """Queue an edition's deliveries in these states again (only `delivery_ids`, if given), and
         return their number. For a failed delivery, the attempt no longer counts. Raises
-        BadTransition for a state that cannot become queued."""
+        BadTransition for a state that cannot become queued.
+
+        If a failed delivery is refused alike again, it fails at once (`requeued_for`)."""
         for state in states:
             if DeliveryState.QUEUED not in DELIVERY_TRANSITIONS[state]:
                 raise BadTransition(f"a delivery that is {state} can't be queued again")
         spent_states = [state for state in states if state is not DeliveryState.FAILED]
         total = 0
-        for group_states, attempt in (
-            (spent_states, schema.delivery.c.attempt),
-            ([one for one in states if one not in spent_states], schema.delivery.c.attempt - 1),
+        for group_states, attempt, requeued_for in (
+            (spent_states, schema.delivery.c.attempt, schema.delivery.c.requeued_for),
+            (
+                [state for state in states if state not in spent_states],
+                schema.delivery.c.attempt - 1,
+                schema.delivery.c.signature,
+            ),
         ):
             if not group_states:
                 continue
@@ -208,6 +216,7 @@ class QueueQueries(GateBlockQueries):
                     **released_values,
                     state=DeliveryState.QUEUED.value,
                     attempt=attempt,
+                    requeued_for=requeued_for,
                     next_attempt_at=schema.database_now(),
                 )
             ).rowcount

@@ -13,6 +13,7 @@ from mailer.model.deliveries import (
     DeliveryState,
     Exclusion,
     RecipientStatus,
+    ReplyGroup,
 )
 from mailer.model.editions import Edition
 from mailer.model.lists import Frequency
@@ -54,11 +55,29 @@ class ReportQueries(SqlStore):
             states={state: states.get(state.value, 0) for state in DeliveryState},
             excluded={Exclusion(reason): count for reason, count in excluded},
             by_language=count_by_column(schema.delivery.c.language),
-            refusals=count_by_column(
-                schema.delivery.c.reply,
+            replies=self._group_replies(edition),
+        )
+
+    def _group_replies(self, edition: Edition) -> tuple[ReplyGroup, ...]:
+        """Group the replies of an edition's deliveries that were not accepted, the most first."""
+        signature = func.coalesce(
+            func.nullif(schema.delivery.c.signature, ""), schema.delivery.c.reply
+        )
+        rows = self._db.execute(
+            select(
+                schema.delivery.c.state, signature, func.min(schema.delivery.c.reply), func.count()
+            )
+            .where(
+                schema.delivery.c.edition_id == edition.id,
                 schema.delivery.c.reply != "",
                 schema.delivery.c.state != DeliveryState.SENT.value,
-            ),
+            )
+            .group_by(schema.delivery.c.state, signature)
+            .order_by(func.count().desc(), signature)
+        )
+        return tuple(
+            ReplyGroup(DeliveryState(state), group_signature, reply, count)
+            for state, group_signature, reply, count in rows
         )
 
     def list_deliveries(
@@ -250,4 +269,5 @@ def build_delivery(row: Row[Any]) -> Delivery:
         next_attempt_at=row.next_attempt_at,
         reply=row.reply,
         updated_at=row.updated_at,
+        requeued_for=row.requeued_for,
     )

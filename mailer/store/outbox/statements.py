@@ -206,8 +206,16 @@ ACCEPTED = PreparedStatement(
     )
     .values(**released_values, state=DeliveryState.SENT.value, reply=_reply)
 )
-_delivery_id, _settling_worker_id, _new_state, _reply, _unspent, _delay = build_json_columns(
-    "news", BigInteger(), BigInteger(), String(12), Text(), Integer(), Float()
+(
+    _delivery_id,
+    _settling_worker_id,
+    _new_state,
+    _reply,
+    _unspent,
+    _delay,
+    _signature,
+) = build_json_columns(
+    "news", BigInteger(), BigInteger(), String(12), Text(), Integer(), Float(), Text()
 )
 SETTLED = PreparedStatement(
     update(schema.delivery)
@@ -220,6 +228,7 @@ SETTLED = PreparedStatement(
         **released_values,
         state=_new_state,
         reply=_reply,
+        signature=case((_signature != "", _signature), else_=schema.delivery.c.signature),
         attempt=schema.delivery.c.attempt - _unspent,
         next_attempt_at=schema.database_now(_delay),
     )

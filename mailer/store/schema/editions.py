@@ -89,13 +89,15 @@ edition = Table(
     build_required_column("archive", String(10), server_default="public"),
     build_required_column("role", String(12), server_default="plain"),
     Column("embargo_until", Utc),
+    build_required_column("pause_signatures", JSON, server_default="[]"),
     Column("change", JSON(none_as_null=True)),
     build_required_column("created_at", Utc),
     Column("planned_at", Utc),
     Column("finished_at", Utc),
     Column("cleared_at", Utc),
     comment="wall, zone: when send_at is, by the clock; cleared_at: "
-    "when addresses were taken out of its deliveries; embargo_until: what its mails state",
+    "when addresses were taken out of its deliveries; embargo_until: what its mails state; "
+    "pause_signatures: the refusals alike that delivery paused it for",
 )
 
 edition_story = Table(

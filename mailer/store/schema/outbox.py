@@ -53,9 +53,12 @@ delivery = Table(
     Column("worker_id", BigInteger),
     build_required_column("next_attempt_at", Utc),
     build_required_column("reply", Text, server_default=""),
+    build_required_column("signature", Text, server_default=""),
+    build_required_column("requeued_for", Text, server_default=""),
     build_required_column("updated_at", Utc),
     UniqueConstraint("edition_id", "address"),
-    comment="worker_id: the worker that has it, while it is claimed or on the wire",
+    comment="worker_id: the worker that has it, while it is claimed or on the wire; signature: "
+    "replies alike have the same; requeued_for: the signature for which it was queued again",
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
-from mailer.delivery.replies import Verdict
+from mailer.delivery.replies import Phase, Verdict
 from mailer.delivery.smtp import OutgoingMail, prepare_mail
 from tests.fake_relay import CLOSE, SILENCE, Envelope, Relay, Response, Step, reply_then_close
 from tests.integration.delivery.smtp_dialogue import Conversation
@@ -218,8 +218,7 @@ def test_message_above_size_limit_is_not_sent(relay: Relay) -> None:
         reply = connection.deliver_mail(
             prepare_mail(ENVELOPE_SENDER, ANA.recipient, b"x" * 990 + b"\r\n" + b"y" * 100)
         )
-        assert reply.verdict is Verdict.RELAY
-        assert reply.is_permanent
+        assert (reply.phase, reply.code, reply.verdict) == (Phase.MAIL, 552, Verdict.REFUSED)
         assert connection.deliver_mail(BO).verdict is Verdict.ACCEPTED
     assert relay.accepted == [BO.recipient]
 

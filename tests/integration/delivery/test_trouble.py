@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from mailer.app import Mailer
-from mailer.delivery.outcomes import MAX_REPEATED_REFUSALS
+from mailer.delivery.refusal_tracker import MIN_ALIKE
 from mailer.delivery.relay_health import MAX_DOUBTS
 from mailer.errors import RelayError
 from mailer.model.deliveries import DeliveryState
@@ -182,11 +182,11 @@ def test_repeated_refusals_pause_edition_without_attempts(
     relay.answer_always(
         step, lambda envelope: f"550 5.7.1 no mail for <{envelope.recipient}> from you"
     )
-    addresses = make_addresses(8 * MAX_REPEATED_REFUSALS)
+    addresses = make_addresses(8 * MIN_ALIKE)
     edition = begin_edition(mailer, *addresses)
     progress, report = deliver_edition(with_relay(mailer, connections=connections), edition)
     assert report.edition.state is EditionState.PAUSED
-    assert "recipients were refused with the same reply (" in report.edition.reason
+    assert "recipients were refused alike (" in report.edition.reason
     assert "5.7.1 no mail for" in report.edition.reason
     assert has_no_attempts(mailer.store, edition)
     assert progress.failed == 0

@@ -9,11 +9,13 @@ from mailer import editions
 from mailer.actor import create_local_actor
 from mailer.audience.signup.service_mails import ServiceMail
 from mailer.config import Paths, Settings
+from mailer.errors import RelayError
 from mailer.model.edition_states import EditionKind, EditionState
 from mailer.model.editions import EditionBody
 from mailer.model.signup import ConfirmationState
 from mailer.render import compose_service_mail
 from mailer.worker import confirmations as confirmations_module
+from mailer.worker.status import read_status
 from tests.fake_relay import Step
 from tests.integration.factories import DAY, HOUR
 from tests.integration.worker.conftest import WorkerHarness
@@ -129,9 +131,10 @@ def test_service_mails_paused_by_delivery_resume_by_themselves(
     harness: WorkerHarness,
 ) -> None:
     """Their edition is in no list in which staff could resume it."""
-    harness.relay.answer_always(Step.DOT, "554 5.7.1 this relay knows you no more")
+    harness.relay.answer_always(Step.MAIL, "550 5.7.1 this relay knows you no more")
     sign_ups = [request_sign_up(harness, f"reader{number}@example.net") for number in range(6)]
-    run_worker(harness)
+    with pytest.raises(RelayError):
+        run_worker(harness)
     (edition,) = list_service_editions(harness)
     assert edition.state is EditionState.PAUSED
     harness.relay.reset_script()
@@ -143,6 +146,69 @@ def test_service_mails_paused_by_delivery_resume_by_themselves(
     assert sorted(harness.relay.accepted) == [f"reader{number}@example.net" for number in range(6)]
     assert all(sign_up and find_state(harness, sign_up.id) is S.MAILED for sign_up in sign_ups)
     assert len(harness.find_log_lines("service mails resumed")) == 1
+
+
+BOGUS_REPLIES = ("550 Unrouteable address", "550 5.7.1 blocked", "550 5.1.90 daily limit", "550 no")
+
+
+@pytest.mark.parametrize("reply", BOGUS_REPLIES)
+def test_bogus_sign_ups_never_stop_good_ones(harness: WorkerHarness, reply: str) -> None:
+    """A stranger chooses the domains, and so the replies."""
+    bogus_addresses = [f"u{number}@bogus{number % 50}.example" for number in range(200)]
+    for address in bogus_addresses:
+        harness.relay.answer_always(Step.RCPT, reply, to=address)
+        request_sign_up(harness, address)
+    request_sign_up(harness)
+    run_worker(harness)
+    assert harness.relay.accepted == [NEW]
+    (edition,) = list_service_editions(harness)
+    assert edition.state is not EditionState.PAUSED
+    request_sign_up(harness, "later@example.org")
+    run_worker(harness)
+    assert harness.relay.accepted == [NEW, "later@example.org"]
+
+
+def test_deferred_service_mails_go_when_relay_accepts_again(harness: WorkerHarness) -> None:
+    harness.relay.answer_always(Step.DOT, "554 5.7.1 on a block list")
+    request_sign_up(harness)
+    run_worker(harness)
+    (edition,) = list_service_editions(harness)
+    assert edition.state is EditionState.SENDING
+    harness.relay.reset_script()
+    with harness.mailer.store.begin() as tx:
+        assert tx.outbox.make_deliveries_due(edition) == 1
+    run_worker(harness)
+    assert harness.relay.accepted == [NEW]
+    assert list_service_editions(harness)[0].state is EditionState.SENT
+
+
+def test_status_tells_of_service_mails_refused_for_our_reasons(harness: WorkerHarness) -> None:
+    harness.relay.answer_always(Step.RCPT, "550 5.1.90 daily limit reached")
+    for number in range(5):
+        request_sign_up(harness, f"reader{number}@example.net")
+        assert not list_service_problems(harness)
+        run_worker(harness)
+    (problem,) = list_service_problems(harness)
+    assert "5.1.90" in problem
+    harness.relay.reset_script()
+    request_sign_up(harness)
+    run_worker(harness)
+    assert not list_service_problems(harness)
+
+
+def test_bogus_sign_ups_are_no_problem_of_ours(harness: WorkerHarness) -> None:
+    harness.relay.answer_always(Step.RCPT, "550 Unrouteable address")
+    for number in range(7):
+        request_sign_up(harness, f"reader{number}@example.net")
+    run_worker(harness)
+    assert not list_service_problems(harness)
+
+
+def list_service_problems(harness: WorkerHarness) -> list[str]:
+    """List the problems of service mails that `mailer status --check` tells of."""
+    with harness.mailer.store.read() as tx:
+        problems = list(read_status(harness.mailer, tx).problems)
+    return [problem for problem in problems if "mails about sign-ups" in problem]
 
 
 def test_service_mails_paused_by_staff_stay_paused(harness: WorkerHarness) -> None:

@@ -1,4 +1,4 @@
-"""Settlements of replies, repeated refusals, lost links and progress figures."""
+"""Settlements of replies, refusals, lost links and progress figures."""
 
 import math
 from datetime import timedelta
@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 from mailer import outbox
 from mailer.delivery.outcomes import (
     MAX_LOST_LINKS,
-    MAX_REPEATED_REFUSALS,
     RATE_WINDOW,
     DeliveryProgress,
     GatedMessage,
     LostLinkTracker,
     MessageOutcome,
     RateMeter,
-    RepeatedRefusals,
     derive_settlement,
 )
+from mailer.delivery.refusal_tracker import PUT_OFF_DELAY, RefusalTracker
 from mailer.delivery.replies import (
     WITHHELD_REPLY,
     Phase,
@@ -39,12 +38,19 @@ def make_claim(number: int = 90, attempt: int = 1) -> Claim:
 
 
 def settle_reply(
-    reply: Reply, *, attempt: int = 1, days: float = 0, is_poison: bool = False
+    reply: Reply,
+    *,
+    attempt: int = 1,
+    days: float = 0,
+    is_poison: bool = False,
+    refusals: RefusalTracker | None = None,
 ) -> Settlement:
     """Return the settlement of a reply that comes `days` after the plan."""
     message = GatedMessage(make_claim(attempt=attempt), worker_id=5, gated_at=0.0, not_before=0.0)
     planned_at = NOW - timedelta(days=days)
-    return derive_settlement(MessageOutcome(message, reply), NOW, planned_at, is_poison=is_poison)
+    tracker = refusals or RefusalTracker()
+    outcome = MessageOutcome(message, reply)
+    return derive_settlement(outcome, NOW, planned_at, tracker, is_poison=is_poison)
 
 
 # ---- settlements ------------------------------------------------------------------------------
@@ -118,78 +124,40 @@ def test_poison_message_is_deferred_and_expires() -> None:
 def test_only_matching_verdict_gives_sent_failed_or_in_doubt(
     verdict: Verdict, is_poison: bool, days: float
 ) -> None:
-    settlement = settle_reply(Reply(P.DOT, 0, "text", verdict), days=days, is_poison=is_poison)
+    reply = Reply(P.DOT, 0, "text", verdict)
+    settlement = settle_reply(reply, days=days, is_poison=is_poison)
     assert (settlement.state is D.SENT) == (verdict is Verdict.ACCEPTED)
     assert (settlement.state is D.FAILED) == (verdict is Verdict.REFUSED)
     assert (settlement.state is D.IN_DOUBT) == (verdict is Verdict.IN_DOUBT)
 
 
-# ---- repeated refusals ------------------------------------------------------------------------
+# ---- refusals ---------------------------------------------------------------------------------
 
 
-def make_refusal(number: int, text: str = "5.7.1 no mail from you", code: int = 550) -> Reply:
-    return judge_reply(P.DOT, code, text.replace("{}", make_claim(number).address))
+def test_refusal_for_our_reasons_is_put_off_without_attempt() -> None:
+    settlement = settle_reply(judge_reply(P.RCPT, 550, "5.1.90 the day's messages are used up"))
+    assert (settlement.state, settlement.counts_as_attempt) == (D.QUEUED, False)
+    assert settlement.retry_after == PUT_OFF_DELAY
+    assert settlement.signature == "550 5.1.90"
 
 
-def note_replies(*replies: Reply) -> RepeatedRefusals:
-    refusals = RepeatedRefusals()
-    for number, reply in enumerate(replies):
-        refusals.note_reply(make_claim(number), reply)
-    return refusals
+def test_service_mail_refused_for_our_reasons_is_deferred() -> None:
+    """Its edition does not pause, so it is tried again by itself."""
+    service = RefusalTracker(may_pause=False)
+    blocked = judge_reply(P.DOT, 554, "5.7.1 on a block list")
+    settlement = settle_reply(blocked, refusals=service)
+    assert (settlement.state, settlement.counts_as_attempt) == (D.QUEUED, True)
+    assert settlement.retry_after == outbox.get_retry_delay(1).total_seconds()
+    assert settle_reply(blocked, attempt=12, refusals=service).state is D.FAILED
+    assert settle_reply(REFUSED, refusals=service).state is D.FAILED
 
 
-def test_repeated_refusals_reach_limit() -> None:
-    assert not note_replies(
-        *[make_refusal(n) for n in range(MAX_REPEATED_REFUSALS - 1)]
-    ).is_limit_reached
-    refusals = note_replies(*[make_refusal(n) for n in range(MAX_REPEATED_REFUSALS)])
-    assert refusals.is_limit_reached
-    assert refusals.delivery_ids == list(range(MAX_REPEATED_REFUSALS))
-    assert "5.7.1 no mail from you" in refusals.refusal_text
-
-
-def test_refusals_naming_their_recipient_are_equal() -> None:
-    assert note_replies(
-        *[make_refusal(n, "5.7.1 <{}>: not from you") for n in range(MAX_REPEATED_REFUSALS)]
-    ).is_limit_reached
-
-
-def test_different_refusals_never_reach_limit() -> None:
-    assert not note_replies(
-        *[make_refusal(n, f"5.7.1 reason {n}") for n in range(3 * MAX_REPEATED_REFUSALS)]
-    ).is_limit_reached
-    assert not note_replies(
-        *[make_refusal(n, code=550 + n % 2) for n in range(3 * MAX_REPEATED_REFUSALS)]
-    ).is_limit_reached
-
-
-@pytest.mark.parametrize("text", ["5.1.1 no such user", "5.2.2 mailbox full", "5.1.10 null MX"])
-def test_mailbox_refusals_never_reach_limit(text: str) -> None:
-    assert not note_replies(
-        *[make_refusal(n, text) for n in range(3 * MAX_REPEATED_REFUSALS)]
-    ).is_limit_reached
-
-
-def test_accepted_message_resets_repeated_refusals() -> None:
-    refusals = [make_refusal(n) for n in range(MAX_REPEATED_REFUSALS - 1)]
-    assert not note_replies(*refusals, ACCEPTED, *refusals).is_limit_reached
-
-
-@pytest.mark.parametrize("between", [DEFERRED, LOST, DOUBT, WITHHELD_REPLY])
-def test_other_verdicts_do_not_reset_repeated_refusals(between: Reply) -> None:
-    replies = [reply for n in range(MAX_REPEATED_REFUSALS) for reply in (make_refusal(n), between)]
-    assert note_replies(*replies).is_limit_reached
-
-
-def test_reached_refusal_limit_stays_reached() -> None:
-    """Until the edition is paused, later replies change nothing."""
-    refusals = note_replies(
-        *[make_refusal(n) for n in range(MAX_REPEATED_REFUSALS)],
-        ACCEPTED,
-        make_refusal(9, "5.7.9 another"),
+def test_deferrals_alike_have_same_signature() -> None:
+    first, second = (
+        settle_reply(judge_reply(P.RCPT, 450, f"4.2.0 <reader90@example.org> grey, try {minutes}"))
+        for minutes in (5, 7)
     )
-    assert refusals.is_limit_reached
-    assert refusals.delivery_ids == list(range(MAX_REPEATED_REFUSALS))
+    assert first.signature == second.signature
 
 
 # ---- messages that break connections ----------------------------------------------------------

@@ -97,6 +97,7 @@ def create_sending_tables() -> None:
         require_column("archive", sa.String(length=10), server_default="public"),
         require_column("role", sa.String(length=12), server_default="plain"),
         sa.Column("embargo_until", MOMENT),
+        require_column("pause_signatures", sa.JSON(), server_default="[]"),
         sa.Column("change", JSON_OR_NULL),
         require_column("created_at", MOMENT),
         sa.Column("planned_at", MOMENT),
@@ -112,7 +113,8 @@ def create_sending_tables() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_edition"),
         sa.UniqueConstraint("uid", name="uq_edition_uid"),
         comment="wall, zone: when send_at is, by the clock; cleared_at: when addresses were taken "
-        "out of its deliveries; embargo_until: what its mails state",
+        "out of its deliveries; embargo_until: what its mails state; "
+        "pause_signatures: the refusals alike that delivery paused it for",
     )
     op.create_index("ix_edition_digest_id", "edition", ["digest_id"])
     op.create_index("ix_edition_state", "edition", ["state"])
@@ -151,13 +153,16 @@ def create_sending_tables() -> None:
         sa.Column("worker_id", sa.BigInteger()),
         require_column("next_attempt_at", MOMENT),
         require_column("reply", sa.Text(), server_default=""),
+        require_column("signature", sa.Text(), server_default=""),
+        require_column("requeued_for", sa.Text(), server_default=""),
         require_column("updated_at", MOMENT),
         sa.ForeignKeyConstraint(
             ["edition_id"], ["edition.id"], name="fk_delivery_edition_id_edition"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_delivery"),
         sa.UniqueConstraint("edition_id", "address", name="uq_delivery_edition_id_address"),
-        comment="worker_id: the worker that has it, while it is claimed or on the wire",
+        comment="worker_id: the worker that has it, while it is claimed or on the wire; signature: "
+        "replies alike have the same; requeued_for: the signature for which it was queued again",
     )
     op.create_index(
         "ix_delivery_in_doubt",

@@ -1,0 +1,101 @@
+"""Refusals on the command line: exit codes, the report, and the commands that it names."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.conftest import Shell, format_article
+from tests.acceptance.test_sending import make_relay_env
+from tests.fake_relay import Envelope, Relay, Step
+
+READERS = [f"reader{number}@d{number}.example" for number in range(12)]
+
+
+@pytest.fixture
+def relay() -> Iterator[Relay]:
+    with Relay() as running_relay:
+        yield running_relay
+
+
+@pytest.fixture
+def office(mailer: Shell, relay: Relay) -> Shell:
+    """An office with an approved edition for a dozen people on a dozen domains."""
+    mailer("list", "add", "news", "--name", "News")
+    mailer.write_file("a.md", format_article("A clinic opens"))
+    mailer("article", "add", "a.md")
+    mailer.write_file("people.csv", "\n".join(["email", *READERS]))
+    mailer(
+        "subscriber",
+        "import",
+        "people.csv",
+        "--list",
+        "news",
+        "--source",
+        "a fair",
+        "--basis",
+        "consent",
+    )
+    mailer("digest", "add", "weekly", "--list", "news")
+    mailer("digest", "assemble", "weekly")
+    mailer("edition", "approve", "1")
+    mailer.env.update(make_relay_env(relay.port))
+    return mailer
+
+
+def join_lines(text: str) -> str:
+    """Return a table's text without its line breaks, which depend on the terminal's width."""
+    return " ".join(text.split())
+
+
+def test_edition_refused_for_our_limit_is_paused_with_advice(office: Shell, relay: Relay) -> None:
+    relay.answer_always(Step.RCPT, "550 5.1.90 enough recipients for one day")
+    result = office("send", "1", code=5)
+    assert "its limit of messages or recipients" in join_lines(result.err)
+    assert "`mailer edition resume 1`" in join_lines(result.err)
+    states = office("edition", "report", "1", "--json").json["states"]
+    assert (states["queued"], states["failed"]) == (12, 0)
+    message = office("status", "--check", code=1).err
+    assert "edition 1 is paused: " in join_lines(message)
+
+
+def test_report_groups_refusals_and_names_the_commands(office: Shell, relay: Relay) -> None:
+    def answer_recipient(envelope: Envelope) -> str:
+        number = int(envelope.recipient.partition("@")[0].removeprefix("reader"))
+        refusal = f"550 5.7.1 <{envelope.recipient}>: blocked for bad reputation, case {number}X"
+        return refusal if number % 2 else "250 2.1.5 ok"
+
+    relay.answer_always(Step.RCPT, answer_recipient)
+    office("send", "1", code=5)
+    report = join_lines(office("edition", "report", "1").out)
+    assert "6 recipients were refused alike" in join_lines(office("edition", "show", "1").out)
+    assert "mailer edition resume 1" in report
+    assert "mailer send 1" in report
+    (replies,) = office("edition", "report", "1", "--json").json["replies"]
+    assert (replies["count"], replies["state"], replies["subject"]) == (6, "queued", "sender")
+    assert "reputation" in replies["meaning"]
+    office("edition", "resume", "1")
+    office("send", "1", code=4)
+    report = join_lines(office("edition", "report", "1").out)
+    assert "mailer edition retry 1 --failed" in report
+    relay.reset_script()
+    office("edition", "retry", "1", "--failed")
+    office("send", "1")
+    assert sorted(relay.accepted) == sorted(READERS)
+
+
+@pytest.mark.parametrize(
+    ("reply", "hint"),
+    [
+        ("450 4.3.0 try later", "this is temporary"),
+        ("550 5.7.1 unknown sender", "sender.address"),
+        ("550 5.1.90 enough for today", "wait until the limit"),
+    ],
+)
+def test_reply_to_mail_gives_fitting_hint(
+    office: Shell, relay: Relay, reply: str, hint: str
+) -> None:
+    relay.answer_always(Step.MAIL, reply)
+    message = join_lines(office("send", "1", code=1).err)
+    assert hint in message
+    if reply.startswith("450"):
+        assert "sender.address" not in message
