@@ -24,6 +24,7 @@ Layers import downwards only (``pyproject.toml``, import-linter). From the botto
   Nouns: rules and verbs (functions whose first parameter is the transaction). No I/O.
     audience/      topics, lists, subscribers, memberships, segments, suppressions, consent,
                    sign-up, imports, media contacts
+    signing_keys.py  the keys that sign links, and their rotation
     notices.py     the mails that staff get, and their next steps
     articles/      content in one language each; articles with the same slug are one story
     embargoes.py   the only code that decides whether a story is embargoed
@@ -33,6 +34,7 @@ Layers import downwards only (``pyproject.toml``, import-linter). From the botto
     outbox/        deliveries, and the reasons why a member got none
     sources/       feeds, sites and folders that articles are imported from
     archive.py     the public archive of sent editions
+    recovery/      restored and copied databases: recognition, and a person's decisions
     releases/      press pages of releases, corrections, kills
 
   Packages with I/O.

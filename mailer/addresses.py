@@ -11,6 +11,9 @@ from functools import cache, lru_cache
 
 from mailer.errors import InputError
 
+LONGEST_LOCAL_PART = 64
+"""Octets before the @ (RFC 5321 §4.5.3.1.1)."""
+
 
 @cache
 def _load_rules() -> tuple[re.Pattern[str], frozenset[str], int]:
@@ -32,13 +35,23 @@ def normalise_address(address: str, field: str = "address") -> str:
     address = address.strip()
     try:
         match = plain.fullmatch(address)
-        if match and len(address) <= max_length and match[1].lower() not in any_case:
+        if (
+            match
+            and len(address) <= max_length
+            and len(match[1]) <= LONGEST_LOCAL_PART
+            and match[1].lower() not in any_case
+        ):
             domain = _normalise_domain(match[2])
             if domain.isascii():  # decoding it from A-labels would change its length
                 return f"{match[1].lower()}@{domain}"
         from email_validator import validate_email
 
-        validated = validate_email(address, check_deliverability=False, test_environment=True)
+        validated = validate_email(
+            address, check_deliverability=False, test_environment=True, strict=True
+        )
+        if len(validated.local_part.encode()) > LONGEST_LOCAL_PART:
+            raise ValueError(f"The part before the @-sign is over {LONGEST_LOCAL_PART} octets.")
+        _check_dot(validated.domain)
         return unicodedata.normalize("NFC", validated.normalized.lower())
     except ValueError as error:  # EmailNotValidError
         reason = str(error).rstrip(".")
@@ -55,7 +68,15 @@ def _normalise_domain(domain: str) -> str:
     from email_validator import validate_email
 
     validated = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
+    _check_dot(validated.domain)
     return validated.domain
+
+
+def _check_dot(domain: str) -> None:
+    """Raise ValueError for a domain of one label, which no public mailbox has. email_validator's
+    test environment accepts ``test``."""
+    if "." not in domain:
+        raise ValueError("The part after the @-sign is not valid. It should have a period.")
 
 
 @lru_cache(maxsize=4096)

@@ -14,6 +14,7 @@
     │   ├── ApprovalVoid        5: the approval does not cover what would be sent
     │   ├── Embargoed           5: an embargo forbids it until it ends
     │   ├── ConcurrencyError    5: another process changed the same record first
+    │   ├── DatabaseUnrecognised 5: the database was restored or copied, and nothing is sent
     │   └── HistoryWentBack     5: the database has lost what it had confirmed
     ├── TokenError              1: a link that this office did not sign, or that has expired
     ├── FetchError              1: an address that cannot be fetched, or must not be
@@ -169,6 +170,11 @@ class ConcurrencyError(Refused):
 class HistoryWentBack(Refused):
     """The database no longer has what it had confirmed, as after a failover to a standby that was
     behind, or after a restored backup. A person must look before anything is sent."""
+
+
+class DatabaseUnrecognised(Refused):
+    """The database was restored, is a copy, or is an older state: nothing is sent until a person
+    has decided. `value` is the outcome of the comparison with this host's marker."""
 
 
 class TokenError(MailerError):

@@ -5,7 +5,9 @@ language in CLDR.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,21 @@ if TYPE_CHECKING:
 
 _TAG = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
 """Babel would also accept POSIX names such as en@euro and en.UTF-8, which are not tags."""
+
+NAMING_LANGUAGES = ("en", "fr", "es", "ar", "ru", "zh", "de", "pt", "it")
+"""Languages whose names of languages and countries are understood."""
+
+_OTHER_COUNTRY_NAMES = {
+    "britain": "GB", "greatbritain": "GB", "england": "GB", "scotland": "GB", "wales": "GB",
+    "northernireland": "GB", "unitedkingdomofgreatbritainandnorthernireland": "GB",
+    "unitedstatesofamerica": "US", "holland": "NL", "czechrepublic": "CZ", "ivorycoast": "CI",
+    "uae": "AE", "ksa": "SA", "drc": "CD", "drcongo": "CD", "burma": "MM", "swaziland": "SZ",
+    "capeverde": "CV", "macedonia": "MK", "thenetherlands": "NL", "russianfederation": "RU",
+    "republicofkorea": "KR", "vietnam": "VN", "syrianarabrepublic": "SY", "viet nam": "VN",
+    "republicofmoldova": "MD", "islamicrepublicofiran": "IR", "unitedrepublicoftanzania": "TZ",
+    "turkey": "TR", "turkiye": "TR", "palestine": "PS", "brd": "DE",
+}  # fmt: skip
+"""Names in use that CLDR does not list as a country's first name."""
 
 UN_LANGUAGES = ("ar", "en", "es", "fr", "ru", "zh")
 
@@ -101,3 +118,80 @@ def list_country_codes() -> frozenset[str]:
     territories = map(str, get_locale("en").territories)
     codes = {code for code in territories if len(code) == 2 and code.isalpha()}
     return frozenset(codes - {"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"})
+
+
+def _fold_word(text: str) -> str:
+    """Return a word's letters in lower case, without accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in decomposed if character.isalpha())
+
+
+@cache
+def _index_language_names() -> dict[str, str]:
+    """Return the tags of languages by their names in several languages."""
+    tags: dict[str, str] = {}
+    for naming_language in NAMING_LANGUAGES:
+        for code, name in get_locale(naming_language).languages.items():
+            tags.setdefault(_fold_word(str(name)), str(code))
+    return tags
+
+
+@cache
+def _index_country_names() -> dict[str, str]:
+    """Return the codes of countries by their names in several languages, and by the other codes
+    that are in use for them (ISO 3166-1 alpha-3; UK)."""
+    from babel.core import get_global
+
+    codes = {
+        alias.lower(): targets[0]
+        for alias, targets in get_global("territory_aliases").items()
+        if len(targets) == 1 and alias.isalpha() and targets[0] in list_country_codes()
+    }
+    codes |= {_fold_word(name): code for name, code in _OTHER_COUNTRY_NAMES.items()}
+    for naming_language in NAMING_LANGUAGES:
+        for code, name in get_locale(naming_language).territories.items():
+            if str(code) in list_country_codes():
+                codes.setdefault(_fold_word(str(name)), str(code))
+    return codes
+
+
+@lru_cache(maxsize=4096)
+def find_language(text: str) -> str:
+    """Return the tag of a language that is given by a tag or code, or by its name in one of
+    several languages, such as ``Französisch`` or ``English (UK)``.
+
+    Raises InputError if no language is called this."""
+    from babel.core import get_global
+
+    text = text.strip()
+    try:
+        # Babel would add the country where most people speak the language: de-DE for deu.
+        return normalise_tag(get_global("language_aliases").get(text.lower(), text))
+    except InputError:
+        name, _, region = text.partition("(")
+        tag = _index_language_names().get(_fold_word(name))
+        tags = [tag] if tag else []
+        with suppress(InputError):
+            if tag and region:
+                tags.insert(0, f"{tag}-{find_country(region.rstrip().removesuffix(')'))}")
+        for candidate in tags:
+            with suppress(InputError):
+                return normalise_tag(candidate)
+        raise
+
+
+@lru_cache(maxsize=4096)
+def find_country(text: str, field: str = "country") -> str:
+    """Return the ISO 3166-1 alpha-2 code of a country that is given by a code, such as ``UK`` or
+    ``GBR``, or by its name in one of several languages. Raises InputError."""
+    code = text.strip().upper()
+    if code in list_country_codes():
+        return code
+    country = _index_country_names().get(_fold_word(text))
+    if country is None:
+        raise InputError(
+            f"{text.strip()!r} is not a country",
+            field=field,
+            hint="use two letters as in ISO 3166, such as GB, or the country's name",
+        )
+    return country

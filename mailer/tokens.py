@@ -3,17 +3,57 @@
 A token is ``field.field….signature``. The signature is an HMAC-SHA256 (RFC 2104) over the fields,
 cut to 128 bits and written in base64url (RFC 4648 §5). Each purpose has its own derived key, so
 that a token made for one purpose is worthless for another. Checking a token needs no database.
+
+Links are signed by the newest key of a :class:`KeyRing`; older keys of the ring still verify. The
+keyed hashes of addresses never change: they use the secret key itself, whichever key signs links.
 """
 
 import hmac
 from binascii import b2a_base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b, sha256
 
 from mailer.errors import TokenError
 
 SIGNATURE_BYTES = 16
+
+
+class KeyRing:
+    """The keys of links: the first one signs, all of them verify. Threads may share a ring: its
+    keys are replaced at once when they are read again."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._keys = tuple(keys)
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        return self._keys
+
+    @property
+    def signing_key(self) -> bytes:
+        return self._keys[0]
+
+    def replace_keys(self, keys: Sequence[bytes]) -> bool:
+        """Replace the keys, and return whether they have changed."""
+        has_changed = tuple(keys) != self._keys
+        if has_changed:
+            self._keys = tuple(keys)
+        return has_changed
+
+
+LinkKeys = bytes | KeyRing
+"""The keys of links: a ring, or the only key."""
+
+
+def get_signing_key(keys: LinkKeys) -> bytes:
+    return keys.signing_key if isinstance(keys, KeyRing) else keys
+
+
+def derive_signing_key(secret_key: bytes, salt: bytes) -> bytes:
+    """Derive the key that signs links from the secret key and a salt of the database. Without a
+    salt it is the secret key itself, as in an office that never rotated its key."""
+    return hmac.digest(secret_key, b"mailer signing key\0" + salt, "sha256") if salt else secret_key
 
 
 @lru_cache(maxsize=64)
@@ -55,23 +95,27 @@ def _encode_text(text: str) -> bytes:
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
-def sign_token(key: bytes, purpose: str, *fields: int | str) -> str:
+def sign_token(keys: LinkKeys, purpose: str, *fields: int | str) -> str:
     """Return a token for `fields`. It is ASCII, safe in a URL, and without padding.
 
     Raises ValueError if a field holds a dot or is not ASCII, which is a bug of the caller."""
     body = ".".join(map(str, fields))
     if body.count(".") >= len(fields) or not body.isascii():
         raise ValueError(f"a token's fields are ASCII without dots: {fields!r}")
-    return get_signer(key, purpose).sign_body(body)
+    return get_signer(get_signing_key(keys), purpose).sign_body(body)
 
 
-def verify_token(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
-    """Return the fields of a token, if :func:`sign_token` made it with this key for this purpose.
+def verify_token(keys: LinkKeys, purpose: str, token: str) -> tuple[str, ...]:
+    """Return the fields of a token, if :func:`sign_token` made it with one of these keys for this
+    purpose.
 
     The check takes the same time for every fault. Raises TokenError."""
     body, _, signature = token.rpartition(".")
-    expected = get_signer(key, purpose).compute_signature(body)
-    if not hmac.compare_digest(_encode_text(signature), expected.encode()):
+    is_valid = False
+    for key in keys.keys if isinstance(keys, KeyRing) else (keys,):
+        expected = get_signer(key, purpose).compute_signature(body)
+        is_valid |= hmac.compare_digest(_encode_text(signature), expected.encode())
+    if not is_valid:
         raise TokenError("this link is not valid", hint="open the newest mail and use its link")
     return tuple(body.split("."))
 

@@ -26,6 +26,32 @@ def get_zone(name: str, field: str = "") -> ZoneInfo:
 
 
 @lru_cache(maxsize=1)
+def _index_zone_names() -> dict[str, str]:
+    """Return the zones by their names in lower case, and by the names that Windows gives them
+    (CLDR, windowsZones.xml)."""
+    from babel.core import get_global
+
+    windows_names = {
+        name.lower(): zone
+        for name, zone in get_global("windows_zone_mapping").items()
+        if zone in list_zone_names()
+    }
+    return windows_names | {name.lower(): name for name in list_zone_names()}
+
+
+@lru_cache(maxsize=1024)
+def find_zone_name(text: str, field: str = "time_zone") -> str:
+    """Return the IANA name of a zone that is written in any case, or as Windows calls it.
+
+    Raises InputError if there is no such zone."""
+    text = text.strip()
+    if text in list_zone_names():
+        return text
+    name = _index_zone_names().get(" ".join(text.lower().split()))
+    return name or get_zone(text, field).key
+
+
+@lru_cache(maxsize=1)
 def list_inhabited_zones() -> tuple[str, ...]:
     """Return the zones to offer to people: zones of inhabited places, without former names and
     ``Etc``.

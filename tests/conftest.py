@@ -8,6 +8,7 @@ import gc
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -47,6 +48,8 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 ROOT = Path(__file__).parent.parent
 KEY = bytes(range(32))
+os.environ["XDG_STATE_HOME"] = str(Path(tempfile.gettempdir()) / "mailer-tests-state")
+"""Fixtures of the session keep no marker in the home of the person who runs the tests."""
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 """Commands that tests run keep their compiled modules: compiling them again would double the time
 that a command takes to start."""
@@ -150,10 +153,18 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+_state_numbers = count(1)
+
+
 @pytest.fixture(autouse=True)
-def _clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clear_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     for name in [name for name in os.environ if name.startswith("MAILER_")]:
         monkeypatch.delenv(name)
+    # Each test is a host of its own: it has no marker of a database.
+    state_home = tmp_path_factory.getbasetemp() / f"state{next(_state_numbers)}"
+    monkeypatch.setenv("XDG_STATE_HOME", str(state_home))
 
 
 # ---- databases --------------------------------------------------------------------------------

@@ -37,9 +37,9 @@ def build_error_codes_page() -> str:
     ]
     return format_page(
         "Error codes",
-        "With `--json`, a command that fails writes one JSON object on stderr: `error`, with `code`,\n"
-        "`message`, `where`, `field`, `value`, `hint` and `next_steps` (each an `action`, its "
-        "`facts`\nand the `command`).\n\n"
+        "With `--json`, a command that fails writes one JSON object on stderr: `error`, with "
+        "`code`,\n`message`, `where`, `field`, `value`, `hint` and `next_steps` (each an "
+        "`action`, its `facts`\nand the `command`).\n\n"
         "Every error has a code that programs can rely on, the field and the value that are "
         "wrong, and the\nnext steps that are possible. The codes form one tree "
         "(`mailer/errors.py`); a kind is listed\nbefore its narrower kinds.",

@@ -1,8 +1,11 @@
 """The wiring: builds a :class:`Mailer` from the settings.
 
-    mailer.py     the class that joins settings, database and clock
-    messages.py   messages of an edition, and previews
-    rendering.py  the renderer for verbs
+    mailer.py       the class that joins settings, database and clock
+    messages.py     messages of an edition, and previews
+    rendering.py    the renderer for verbs
+    recognition.py  the guard between a database and the processes that deliver from it
+    markers.py      the markers of databases on this host
+    link_keys.py    the keys of links, read again while a process runs
 
 Rules stand beside their nouns (``mailer.editions``, ``mailer.releases`` …), as functions that take
 an open transaction.

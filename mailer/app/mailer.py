@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mailer.errors import HistoryWentBack, MailerError
+from mailer.errors import DatabaseUnrecognised, HistoryWentBack, MailerError
 from mailer.store import Store
 
 if TYPE_CHECKING:  # most commands need only a part of these: each method imports what it uses
     import threading
 
+    from mailer.app.link_keys import LinkKeySource
     from mailer.app.messages import Preview
+    from mailer.app.recognition import RecognitionGuard
     from mailer.config import Settings
     from mailer.delivery.history import HistoryWatch
     from mailer.delivery.ledger_transaction import ActiveEdition
@@ -47,6 +49,26 @@ class Mailer:
         self.store = store
         self.clock = clock
         self._observances: tuple[object, Mapping[str, Observance]] = (None, {})
+        self._guard: RecognitionGuard | None = None
+        self._link_keys: LinkKeySource | None = None
+
+    @property
+    def guard(self) -> RecognitionGuard:
+        """The guard that says whether this process may deliver from the database."""
+        from mailer.app.recognition import RecognitionGuard
+
+        if self._guard is None:
+            self._guard = RecognitionGuard(self.store, self.settings.state_folder, self.clock)
+        return self._guard
+
+    @property
+    def link_keys(self) -> LinkKeySource:
+        """The keys that sign and verify links, read again while this process runs."""
+        from mailer.app.link_keys import LinkKeySource
+
+        if self._link_keys is None:
+            self._link_keys = LinkKeySource(self.store, self.clock)
+        return self._link_keys
 
     @property
     def renderer(self) -> Renderer:
@@ -99,7 +121,9 @@ class Mailer:
         """Return a message template for each of the edition's frozen bodies, by language."""
         from mailer.app import messages
 
-        return messages.build_message_templates(self.settings, tx, edition)
+        return messages.build_message_templates(
+            self.settings, tx, edition, self.link_keys.load_keys(tx)
+        )
 
     def preview_edition(
         self, tx: SqlTransaction, edition: Edition, *, address: str = "", language: str = ""
@@ -110,7 +134,13 @@ class Mailer:
 
         edition, _ = editions.compose_edition(tx, edition, self.renderer)
         return messages.build_preview(
-            self.settings, tx, edition, self.clock(), address=address, language=language
+            self.settings,
+            tx,
+            edition,
+            self.link_keys.load_keys(tx),
+            self.clock(),
+            address=address,
+            language=language,
         )
 
     def check_relays(self) -> None:
@@ -132,10 +162,12 @@ class Mailer:
         runs, are sent too. With `at_once`, deferred deliveries are tried at once. `history` is what
         earlier runs of this process know to be committed.
 
-        Raises RelayError, ConfigError, and HistoryWentBack if the database has lost what it had
-        confirmed. In every case, the state of each row is on disk."""
+        Raises RelayError, ConfigError, DatabaseUnrecognised if the database was restored or copied,
+        and HistoryWentBack if it has lost what it had confirmed. In every case, the state of each
+        row is on disk."""
         from mailer import editions, releases
         from mailer.actor import WORKER
+        from mailer.app.recognition import SENDING_INTERVAL
         from mailer.delivery.history import HistoryWatch, check_plan_is_kept
         from mailer.delivery.ledger_transaction import ActiveEdition
         from mailer.delivery.run import DeliveryRun
@@ -143,6 +175,7 @@ class Mailer:
 
         wanted_ids = {edition.id for edition in begun_editions}
 
+        self.guard.check_database()
         with self.store.read() as tx:
             is_follow_up_due = releases.needs_follow_up(tx, self.clock())
         if is_follow_up_due:
@@ -150,6 +183,8 @@ class Mailer:
                 releases.extend_releases(tx, WORKER, self.clock())
 
         def find_new_editions(known_ids: Sequence[int]) -> list[ActiveEdition]:
+            self.guard.confirm_database(SENDING_INTERVAL)
+            self.link_keys.refresh_keys()
             if not follow_new and wanted_ids <= {*known_ids}:
                 return []
             with self.store.read() as tx:
@@ -173,21 +208,36 @@ class Mailer:
 
         seen_ids: set[int] = set()
         history = history or HistoryWatch()
-        delivery_run = DeliveryRun(
-            self.store, self._build_delivery_options(), self.clock, find_new_editions, history
-        )
+        lost_history: HistoryWentBack | None = None
         try:
-            progress = delivery_run.run(stop, on_progress)
-            with self.store.read() as tx:
-                for edition in begun_editions:
-                    check_plan_is_kept(edition, tx.editions.find_edition(edition.id))
-                return progress, [
-                    tx.outbox.build_report(editions.get_edition(tx, edition_id))
-                    for edition_id in sorted(wanted_ids | seen_ids)
-                ]
-        except HistoryWentBack:
-            self._pause_lost_plans(sorted(wanted_ids | seen_ids), history)
+            with self.guard.watch_run() as heartbeats:
+                delivery_run = DeliveryRun(
+                    self.store,
+                    self._build_delivery_options(),
+                    self.clock,
+                    find_new_editions,
+                    history,
+                    heartbeats.save_heartbeat,
+                )
+                try:
+                    progress = delivery_run.run(stop, on_progress)
+                    with self.store.read() as tx:
+                        for edition in begun_editions:
+                            check_plan_is_kept(edition, tx.editions.find_edition(edition.id))
+                except HistoryWentBack as error:
+                    lost_history = error
+                    self._pause_lost_plans(sorted(wanted_ids | seen_ids), history)
+                    raise
+        except DatabaseUnrecognised as error:
+            if lost_history is not None:  # the guard's marker tells it too, and less precisely
+                raise lost_history from error
             raise
+        with self.store.read() as tx:
+            edition_ids = sorted(wanted_ids | seen_ids)
+            return progress, [
+                tx.outbox.build_report(editions.get_edition(tx, edition_id))
+                for edition_id in edition_ids
+            ]
 
     def _pause_lost_plans(self, edition_ids: Sequence[int], history: HistoryWatch) -> None:
         """Plan editions again whose plan the database has lost, settle what relays have accepted of

@@ -11,6 +11,7 @@ from mailer.model.edition_states import EditionKind
 from mailer.model.editions import Edition, EditionBody
 from mailer.model.lists import MailingList
 from mailer.store import SqlTransaction
+from mailer.tokens import LinkKeys
 
 EXAMPLE_ADDRESS = "nobody@example.org"
 """The address in a preview for no particular subscriber (RFC 2606)."""
@@ -28,7 +29,7 @@ class Preview:
 
 
 def build_sender_profile(
-    settings: Settings, edition: Edition, mailing_list: MailingList
+    settings: Settings, edition: Edition, mailing_list: MailingList, keys: LinkKeys
 ) -> MessageProfile:
     """Return the data from the settings and the list that each message of an edition carries."""
     return MessageProfile(
@@ -39,17 +40,18 @@ def build_sender_profile(
         list_name=mailing_list.name,
         list_id=mailing_list.id,
         base_url=settings.web.base_url,
-        key=settings.read_secret_key(),
+        keys=keys,
         edition=edition,
         unsubscribe_address=settings.sender.unsubscribe_address,
     )
 
 
 def build_message_templates(
-    settings: Settings, tx: SqlTransaction, edition: Edition
+    settings: Settings, tx: SqlTransaction, edition: Edition, keys: LinkKeys
 ) -> dict[str, MessageTemplate]:
     """Return a message template for each of the edition's frozen bodies, by language."""
-    profile = build_sender_profile(settings, edition, tx.editions.load_mailing_list(edition))
+    mailing_list = tx.editions.load_mailing_list(edition)
+    profile = build_sender_profile(settings, edition, mailing_list, keys)
     return {
         body.language: MessageTemplate(body, profile, _load_attachments(tx, body))
         for body in tx.editions.list_bodies(edition)
@@ -73,6 +75,7 @@ def build_preview(
     settings: Settings,
     tx: SqlTransaction,
     edition: Edition,
+    keys: LinkKeys,
     now: datetime,
     *,
     address: str = "",
@@ -81,7 +84,7 @@ def build_preview(
     """Return a composed edition's mail as the subscriber with `address` would get it. Without an
     address, the mail is for a nameless reader who gets every story, in `language` or the edition's
     own language. Raises ComposeError, and Refused if the edition does not go to that address."""
-    templates = build_message_templates(settings, tx, edition)
+    templates = build_message_templates(settings, tx, edition, keys)
     if not templates:
         raise ComposeError(
             f"edition {edition.id} is {edition.state} and was never composed",

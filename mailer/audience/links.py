@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from mailer import tokens
 from mailer.errors import TokenError
+from mailer.tokens import LinkKeys
 
 MAX_NUMBER = 2**63 - 1
 _NUMBER = re.compile(r"[0-9a-f]{1,19}")
@@ -44,18 +45,18 @@ class ViewLink:
     stories: int
 
 
-def verify_member_link(key: bytes, purpose: LinkPurpose, token: str) -> MemberLink:
+def verify_member_link(keys: LinkKeys, purpose: LinkPurpose, token: str) -> MemberLink:
     """Return the records that a link names. Raises the same TokenError for every fault."""
-    return MemberLink(*_parse_numbers(tokens.verify_token(key, purpose, token), 3))
+    return MemberLink(*_parse_numbers(tokens.verify_token(keys, purpose, token), 3))
 
 
-def sign_member_link(key: bytes, purpose: LinkPurpose, link: MemberLink) -> str:
-    return tokens.sign_token(key, purpose, link.subscriber_id, link.list_id, link.edition_id)
+def sign_member_link(keys: LinkKeys, purpose: LinkPurpose, link: MemberLink) -> str:
+    return tokens.sign_token(keys, purpose, link.subscriber_id, link.list_id, link.edition_id)
 
 
-def verify_view_link(key: bytes, token: str) -> ViewLink:
+def verify_view_link(keys: LinkKeys, token: str) -> ViewLink:
     """Return the view that a link names. Raises TokenError."""
-    fields = tokens.verify_token(key, LinkPurpose.VIEW, token)
+    fields = tokens.verify_token(keys, LinkPurpose.VIEW, token)
     try:
         number, language, stories = fields
         return ViewLink(_parse_number(number), language, _parse_number(stories, 16))
@@ -63,13 +64,13 @@ def verify_view_link(key: bytes, token: str) -> ViewLink:
         raise build_link_error() from error
 
 
-def verify_confirmation_link(key: bytes, token: str) -> int:
+def verify_confirmation_link(keys: LinkKeys, token: str) -> int:
     """Return the number of the confirmation that a link names. Raises TokenError."""
-    return _parse_numbers(tokens.verify_token(key, LinkPurpose.CONFIRM, token), 1)[0]
+    return _parse_numbers(tokens.verify_token(keys, LinkPurpose.CONFIRM, token), 1)[0]
 
 
-def sign_confirmation_link(key: bytes, confirmation_id: int) -> str:
-    return tokens.sign_token(key, LinkPurpose.CONFIRM, confirmation_id)
+def sign_confirmation_link(keys: LinkKeys, confirmation_id: int) -> str:
+    return tokens.sign_token(keys, LinkPurpose.CONFIRM, confirmation_id)
 
 
 def _parse_numbers(fields: tuple[str, ...], count: int) -> list[int]:

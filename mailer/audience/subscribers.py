@@ -20,6 +20,7 @@ from mailer.model.subscribers import (
     ConsentAction,
     ConsentEntry,
     Evidence,
+    LawfulBasis,
     Membership,
     MembershipState,
     Person,
@@ -36,42 +37,42 @@ STAFF_EVIDENCE = Evidence(source=STAFF_SOURCE)
 
 def check_person(person: Person) -> Person:
     """Return the person with every field in canonical form. Raises InputError naming the field."""
-    name = " ".join(person.name.split())
+    return Person(
+        address=addresses.normalise_address(person.address),
+        name=check_name(person.name),
+        language=languages.normalise_tag(person.language) if person.language else "",
+        country=_check_country(person.country),
+        time_zone=_check_time_zone(person.time_zone),
+        tags=tuple(sorted({check_tag(tag) for tag in person.tags})),
+    )
+
+
+def check_name(name: str) -> str:
+    """Return a person's name on one line. Raises InputError."""
+    name = " ".join(name.split())
     if holds_control(name):
         raise InputError("it holds control characters", field="name", hint="remove them")
     if len(name) > LONGEST_NAME:
         raise InputError(f"it is longer than {LONGEST_NAME} characters", field="name")
-    return Person(
-        address=addresses.normalise_address(person.address),
-        name=name,
-        language=languages.normalise_tag(person.language) if person.language else "",
-        country=_check_country(person.country),
-        time_zone=_check_time_zone(person.time_zone),
-        tags=tuple(sorted({_check_tag(tag) for tag in person.tags})),
-    )
+    return name
 
 
-def _check_tag(tag: str) -> str:
+def check_tag(tag: str) -> str:
+    """Return a tag on one line. Raises InputError."""
     line = check_line(tag, "tags")
     if len(line) > LONGEST_TAG:
         raise InputError(f"{line[:20]!r}… is longer than {LONGEST_TAG} characters", field="tags")
     return line
 
 
-def _check_country(code: str) -> str:
-    code = code.strip().upper()
-    if code and code not in languages.list_country_codes():
-        raise InputError(
-            f"{code!r} is not a country code",
-            field="country",
-            hint="use two letters as in ISO 3166, such as GB",
-        )
-    return code
+def _check_country(country: str) -> str:
+    country = country.strip()
+    return languages.find_country(country) if country else ""
 
 
 def _check_time_zone(zone: str) -> str:
     zone = zone.strip()
-    return zones.get_zone(zone, "time_zone").key if zone else ""
+    return zones.find_zone_name(zone) if zone else ""
 
 
 def subscribe_person(
@@ -149,13 +150,18 @@ def subscribe_person(
             address=subscriber.address,
             source=evidence.source,
             list=mailing_list.slug,
-            basis=evidence.basis,
+            basis=evidence.basis or _get_unstated_basis(act),
             wording=evidence.wording,
             detail=describe_membership(membership),
             actor_key=actor.key,
         )
         tx.subscribers.log_consent([entry])
     return subscriber, membership
+
+
+def _get_unstated_basis(act: ConsentAction) -> LawfulBasis | None:
+    """Return the basis to record if none was stated: unknown if staff add the person."""
+    return LawfulBasis.UNKNOWN if act is ConsentAction.ADDED else None
 
 
 def _choose_frequency(mailing_list: MailingList, frequency: Frequency | None) -> Frequency:

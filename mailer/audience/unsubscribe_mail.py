@@ -21,6 +21,7 @@ from mailer.errors import InputError
 from mailer.model.lists import MailingList
 from mailer.model.subscribers import MembershipState, Subscriber
 from mailer.model.transaction import Transaction
+from mailer.tokens import LinkKeys
 
 UNSUBSCRIBE_MAIL = "unsubscribe mail"
 """The source that the log of consent records for unsubscribing by mail."""
@@ -63,12 +64,12 @@ class UnsubscribeResult(NamedTuple):
 
 
 def unsubscribe_by_mail(
-    tx: Transaction, actor: Actor, key: bytes, message: bytes, now: datetime
+    tx: Transaction, actor: Actor, keys: LinkKeys, message: bytes, now: datetime
 ) -> UnsubscribeResult:
     """Unsubscribe the sender of a message from the list that its token names. Idempotent. Raises
     InputError if the message holds no token, TokenError for a token that this office did not
     sign."""
-    link = links.verify_member_link(key, LinkPurpose.UNSUBSCRIBE, extract_token(message))
+    link = links.verify_member_link(keys, LinkPurpose.UNSUBSCRIBE, extract_token(message))
     subscriber = tx.subscribers.find_subscriber_by_id(link.subscriber_id)
     mailing_list = next(
         (candidate for candidate in tx.lists.list_mailing_lists() if candidate.id == link.list_id),

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -85,8 +86,8 @@ def open_progress_bar(total: float | None, description: str) -> Iterator[Progres
 
 
 class RowTally:
-    """Counts the outcomes of a file's rows, keeps the first problems for the terminal, and writes
-    all outcomes to the report file if one is requested."""
+    """Counts the outcomes of a file's rows and the values that were left out, keeps the first
+    problems for the terminal, and writes all of them to the report file if one is requested."""
 
     def __init__(
         self, stack: ExitStack, report: Path | None, outcomes: Iterable[RowOutcome] = RowOutcome
@@ -96,10 +97,19 @@ class RowTally:
         self.passed_over: Counter[str] = Counter()
         self._listed_results: list[RowResult] = []
         self._notable_count = 0
+        self._notes: list[str] = []
+        self._omitted: list[dict[str, Any]] = []
+        self._omitted_count = 0
         self._writer = _open_report(stack, report) if report else None
 
-    def add_results(self, results: Iterable[RowResult], passed_over: Mapping[str, int]) -> None:
-        """Count the rows of a batch, and the columns that were ignored in it."""
+    def add_results(
+        self,
+        results: Iterable[RowResult],
+        passed_over: Mapping[str, int],
+        notes: Iterable[str] = (),
+    ) -> None:
+        """Count the rows of a batch and the columns that were ignored in it; keep the notes."""
+        self._notes += notes
         for row_result in sorted(results, key=lambda result: result.line):
             self.row_count += 1
             self.counts[row_result.outcome] += 1
@@ -116,19 +126,45 @@ class RowTally:
                         row_result.outcome.value,
                         row_result.address,
                         row_result.reason,
+                        "",
+                        "",
                     ]
                 )
+            if row_result.omitted:
+                self._add_omitted_values(row_result)
         for name, count in passed_over.items():
             if name in self.passed_over or len(self.passed_over) < MAX_STORED:
                 self.passed_over[name] += count
+
+    def _add_omitted_values(self, row_result: RowResult) -> None:
+        for value in row_result.omitted:
+            self._omitted_count += 1
+            if len(self._omitted) < MAX_STORED:
+                self._omitted.append({"line": row_result.line, **asdict(value)})
+            if self._writer:
+                self._writer.writerow(
+                    [
+                        row_result.line,
+                        "left out",
+                        row_result.address,
+                        value.reason,
+                        value.column,
+                        value.value,
+                    ]
+                )
 
     def print_summary(self, out: Output, file: Path, *, dry_run: bool) -> None:
         """Print the outcomes. Raises PartlyDone if rows were refused."""
         data: dict[str, Any] = {outcome.value: count for outcome, count in self.counts.items()}
         data["rows"] = self._listed_results
         data["passed_over"] = dict(self.passed_over)
+        data["left_out"] = self._omitted
+        data["left_out_count"] = self._omitted_count
+        data["notes"] = self._notes
         summary = ", ".join(f"{outcome} {count}" for outcome, count in self.counts.items())
         out.print_record(data, summary)
+        for note in self._notes:
+            out.print_note(note)
         for row_result in self._listed_results[:MAX_LISTED]:
             out.print_note(
                 f"line {row_result.line}: {row_result.outcome}: "
@@ -137,6 +173,14 @@ class RowTally:
         if self._notable_count > MAX_LISTED:
             hidden_count = self._notable_count - MAX_LISTED
             out.print_note(f"… and {hidden_count} more lines; --report FILE lists all of them")
+        for omitted in self._omitted[:MAX_LISTED]:
+            out.print_note(
+                f"line {omitted['line']}: left out: {omitted['column']} {omitted['value']!r}: "
+                f"{omitted['reason']}"
+            )
+        if self._omitted_count > MAX_LISTED:
+            hidden_count = self._omitted_count - MAX_LISTED
+            out.print_note(f"… and {hidden_count} more values; --report FILE lists all of them")
         for name, count in self.passed_over.most_common(MAX_LISTED):
             out.print_note(f"ignored: {name}" + (f" ({count} rows)" if count else ""))
         if self.counts[RowOutcome.REFUSED]:
@@ -158,7 +202,7 @@ def _open_report(stack: ExitStack, path: Path) -> Any:
             f"the report can't be written ({error.strerror})", where=str(path)
         ) from error
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["line", "outcome", "address", "reason"])
+    writer.writerow(["line", "outcome", "address", "reason", "column", "value"])
     return writer
 
 

@@ -78,7 +78,8 @@ COMMANDS = (
     CommandEntry(
         "init", "init:prepare_folder", ADMIN, "Prepare a folder: settings, secret key and database."
     ),
-    CommandEntry("database", "database:app", ADMIN, "The database and its schema."),
+    CommandEntry("database", "database:app", ADMIN, "The database, its schema and its backups."),
+    CommandEntry("secret", "secret:app", ADMIN, "The keys that sign the links in mails."),
     CommandEntry("demo", "demo:show_demo", ADMIN, "Run a made-up office on this machine."),
     CommandEntry(
         "inbox", "inbox:show_inbox", ADMIN, "Show caught mails on a local page until Ctrl-C."

@@ -9,13 +9,24 @@ import typer
 from mailer.audience import contacts, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
+from mailer.cli.basis import print_basis_note
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
+from mailer.cli.table_options import (
+    DatesOption,
+    EncodingOption,
+    IgnoreOption,
+    MapOption,
+    SheetOption,
+    StatusOption,
+    TableFileArgument,
+    build_choices,
+)
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import UsageError
 from mailer.model.contacts import Contact, ContactQuery, FollowUp, Trust
-from mailer.model.imports import RowOutcome, RowResult
+from mailer.model.imports import RowResult
 from mailer.model.subscribers import Evidence, LawfulBasis, Person
 
 app = CommandGroup(help="Media contacts: journalists and what they cover.")
@@ -55,7 +66,7 @@ def add_contact(
     time_zone: Annotated[str, typer.Option(help="An IANA time zone, such as Europe/London.")] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
-    ] = LawfulBasis.LEGITIMATE_INTERESTS,
+    ] = LawfulBasis.UNKNOWN,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -67,6 +78,7 @@ def add_contact(
     --beat migration --trusted"""
     out = Output(json)
     actor = resolve_actor(by)
+    lawful_basis = check_basis(basis)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         contact, _ = contacts.add_contact(
             tx,
@@ -75,9 +87,10 @@ def add_contact(
             contacts.get_private_list(tx, list_slug),
             _read_changes(outlet, beat, trusted, follow_up, note),
             mailer.clock(),
-            evidence=Evidence(source=STAFF_SOURCE, basis=check_basis(basis)),
+            evidence=Evidence(source=STAFF_SOURCE, basis=lawful_basis),
         )
         out.print_record(contact, f"{_describe_contact(contact)} is on {list_slug!r}")
+        print_basis_note(out, lawful_basis)
 
 
 def _read_changes(
@@ -116,12 +129,18 @@ def _describe_contact(contact: Contact) -> str:
 
 @app.command("import")
 def import_contacts(
-    file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
+    file: TableFileArgument,
     list_slug: Annotated[str, typer.Option("--list", help="The private list to add them to.")],
     source: Annotated[str, typer.Option(help="Where the addresses come from, for the log.")] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
-    ] = LawfulBasis.LEGITIMATE_INTERESTS,
+    ] = LawfulBasis.UNKNOWN,
+    mapping: MapOption = None,
+    ignore: IgnoreOption = None,
+    status: StatusOption = None,
+    dates: DatesOption = None,
+    sheet: SheetOption = "",
+    encoding: EncodingOption = "",
     report: Annotated[
         Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
     ] = None,
@@ -130,42 +149,38 @@ def import_contacts(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Import media contacts from a CSV file.
+    """Import media contacts from a CSV file or a spreadsheet.
 
     Columns: email, name, outlet, beats, country, language, time zone, trusted, do not follow up,
     note. Separate beats by semicolons: health; work. The columns trusted and do not follow up hold
     yes or no; empty means no. If the file lacks a column, that field stays as it is. If two lines
-    have the same address, the first counts. People who left the list stay off it.
+    have the same address, the first counts. People who left the list stay off it. Columns that say
+    who left, bounced or complained are obeyed.
 
     Example: mailer contact import journalists.csv --list press --dry-run"""
     from mailer.app import open_mailer
     from mailer.audience.imports import contacts as imports
+    from mailer.audience.imports.topic_names import index_topics
     from mailer.cli.bulk import RowTally, get_file_size, open_progress_bar, open_transactions
-    from mailer.intake.contacts import find_unknown_columns, read_contacts
+    from mailer.intake.contacts import open_contacts
 
     out = Output(json)
-    evidence = Evidence(source=source or STAFF_SOURCE, basis=check_basis(basis))
+    lawful_basis = check_basis(basis)
+    evidence = Evidence(source=source or STAFF_SOURCE, basis=lawful_basis)
     actor = resolve_actor(by)
     with ExitStack() as stack:
         mailer = stack.enter_context(open_mailer(load_settings()))
         with mailer.store.read() as tx:
             contacts.get_private_list(tx, list_slug)
-            topics = frozenset(topic.slug for topic in tx.lists.list_topics())
-        tally = RowTally(
-            stack,
-            report,
-            (
-                RowOutcome.ADDED,
-                RowOutcome.UPDATED,
-                RowOutcome.UNCHANGED,
-                RowOutcome.SKIPPED,
-                RowOutcome.REFUSED,
-            ),
-        )
+            topics = index_topics(tx.lists.list_topics())
+        choices = build_choices(mapping, ignore, status, dates, sheet, encoding, topics)
+        contact_file = stack.enter_context(open_contacts(file, choices))
+        tally = RowTally(stack, report)
         begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
         progress_bar = stack.enter_context(open_progress_bar(get_file_size(file), "reading"))
         pending_rows: list[imports.ContactRow | RowResult] = []
-        tally.add_results([], {f"the column {head!r}": 0 for head in find_unknown_columns(file)})
+        unknown_columns = {f"the column {head!r}": 0 for head in contact_file.unknown_columns}
+        tally.add_results([], unknown_columns, contact_file.notes)
         lines_by_address: dict[str, int] = {}
 
         def import_pending() -> None:
@@ -183,11 +198,12 @@ def import_contacts(
             pending_rows.clear()
             progress_bar.update_progress(tally.row_count, f"{tally.row_count} lines")
 
-        for parsed_row in read_contacts(file, topics):
+        for parsed_row in contact_file.iterate_rows():
             pending_rows.append(parsed_row)
             if len(pending_rows) == BATCH_SIZE:
                 import_pending()
         import_pending()
+    print_basis_note(out, lawful_basis)
     tally.print_summary(out, file, dry_run=dry_run)
 
 

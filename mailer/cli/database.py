@@ -1,28 +1,67 @@
-"""``mailer database``: the database and its schema."""
+"""``mailer database``: the database and its schema, its backups, and what follows a restoration."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
-from mailer.cli.transactions import load_settings
+from mailer.cli.transactions import load_settings, open_for_writing
+from mailer.errors import ConfigError, DatabaseUnrecognised, NextStep, Refused
 
-app = CommandGroup(help="The database and its schema.")
+if TYPE_CHECKING:
+    from mailer.app import Mailer
+    from mailer.model.recovery import RecoveryReport
+    from mailer.store.backup import BackupSummary
+
+app = CommandGroup(help="The database, its schema and its backups.")
+
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="Replace the file, or the database that is there.")
+]
 
 
 @app.command("status")
 def show_revision(json: JsonOption = False) -> None:
-    """Show the place of the database and the revision of its schema.
+    """Show the place of the database, the revision of its schema, and whether it may send mails.
 
     Example: mailer database status"""
     from mailer.store import Store
     from mailer.store.schema import REVISIONS
 
-    store = Store(load_settings().database_url, b"")
+    settings = load_settings()
+    store = Store(settings.database_url, b"")
     revision = store.read_revision()
-    data = {"database": store.display_url, "revision": revision, "wanted": REVISIONS[-1]}
-    Output(json).print_record(
-        data,
-        f"{store.display_url}: revision {revision or 'none'}, this program's {REVISIONS[-1]}",
-    )
+    data: dict[str, Any] = {
+        "database": store.display_url,
+        "revision": revision,
+        "wanted": REVISIONS[-1],
+        "marker": str(settings.state_folder),
+        "refusal": "",
+        "open_files": store.open_files,
+        "events": [],
+    }
+    lines = [f"{store.display_url}: revision {revision or 'none'}, this program's {REVISIONS[-1]}"]
+    if revision == REVISIONS[-1]:
+        from mailer.app import Mailer
+
+        with store.read() as tx:
+            data["refusal"] = Mailer(settings, store).guard.find_trouble(tx)
+            data["events"] = tx.recovery.list_events()
+        lines.append(
+            f"nothing is sent from it: {data['refusal']}" if data["refusal"] else "it may send"
+        )
+        lines += [
+            f"{event.at:%Y-%m-%d %H:%M} UTC  {event.event_type}  {event.actor}  {event.detail}"
+            for event in data["events"][-10:]
+        ]
+    lines += [f"other users can read {file}: chmod 600 {file}" for file in store.open_files]
+    Output(json).print_record(data, "\n".join(lines))
     store.close()
 
 
@@ -42,3 +81,204 @@ def upgrade_database(json: JsonOption = False, dry_run: DryRunOption = False) ->
     data = {"before": before, "after": after}
     Output(json).print_record(data, f"revision {before or 'none'} -> {after}")
     store.close()
+
+
+@app.command("backup")
+def write_backup_file(
+    file: Annotated[str, typer.Argument(help="The backup's file, or - for stdout.")],
+    replace: ReplaceOption = False,
+    *,
+    by: ByOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Write a backup while processes run, and verify it.
+
+    It holds the database as it was at one moment; the file gets its name when it is whole, and mode
+    0600. Copying the file of a SQLite database instead would lose what is in its write-ahead log.
+    PostgreSQL needs pg_dump and pg_restore, of the server's version or newer. The secret key is not
+    in the backup: keep a copy of it apart.
+
+    Example: mailer database backup /srv/backups/mailer-2026-12-01.db"""
+    from mailer.app import open_mailer
+    from mailer.recovery import record_backup
+    from mailer.store.backup import write_backup
+
+    out = Output(json)
+    actor = resolve_actor(by)
+    with open_mailer(load_settings()) as mailer:
+        now = mailer.clock()
+        if file == "-":
+            summary = _stream_backup(mailer)
+        else:
+            summary = write_backup(mailer.store, Path(file), now, replaces=replace)
+        with mailer.store.begin() as tx:
+            record_backup(tx, actor, "stdout" if file == "-" else Path(file).name, now)
+        _note_generation(mailer, out)
+    if file == "-":
+        out.print_note(_describe_backup("stdout", summary))
+    else:
+        out.print_record({"file": file, **_to_plain(summary)}, _describe_backup(file, summary))
+
+
+def _stream_backup(mailer: "Mailer") -> "BackupSummary":
+    """Write a backup to stdout, after it was verified in a private folder."""
+    from mailer.store.backup import write_backup
+
+    with tempfile.TemporaryDirectory(prefix="mailer-backup-") as folder:
+        target = Path(folder) / "backup"
+        summary = write_backup(mailer.store, target, mailer.clock())
+        with target.open("rb") as backup_file:
+            shutil.copyfileobj(backup_file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    return summary
+
+
+def _note_generation(mailer: "Mailer", out: Output) -> None:
+    """Go on to the next generation: the state in the backup is an older one from now on."""
+    try:
+        mailer.guard.confirm_database()
+    except DatabaseUnrecognised as error:
+        out.print_note(f"the backup is written, but {error.message}")
+    except ConfigError as error:
+        out.print_note(f"the backup is written; {error}")
+
+
+def _to_plain(summary: "BackupSummary") -> dict[str, Any]:
+    return {"bytes": summary.bytes, "rows": summary.rows}
+
+
+def _describe_backup(file: str, summary: "BackupSummary") -> str:
+    rows = ", ".join(f"{count} rows of {table}" for table, count in summary.rows.items())
+    return f"{file}: {summary.bytes:,} bytes, verified: {rows}"
+
+
+@app.command("restore")
+def restore_database(
+    file: Annotated[Path, typer.Argument(help="A file that `mailer database backup` wrote.")],
+    replace: ReplaceOption = False,
+    *,
+    by: ByOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Restore a backup. Nothing is sent from the database until you have decided.
+
+    The backup is verified before anything is replaced. Stop the worker and `mailer serve` before.
+    Then look which mails were sent since the backup, and run `mailer database restored`.
+
+    Example: mailer database restore /srv/backups/mailer-2026-12-01.db"""
+    from mailer.app import get_utc_now
+    from mailer.store import Store
+    from mailer.store.backup import restore_backup
+
+    out = Output(json)
+    actor = resolve_actor(by)
+    store = Store(load_settings().database_url, b"")
+    try:
+        summary = restore_backup(store, file, actor, get_utc_now(), replaces=replace)
+    finally:
+        store.close()
+    out.print_record(
+        {"file": str(file), **_to_plain(summary)},
+        f"restored: {_describe_backup(str(file), summary)}\n"
+        "nothing is sent from it until `mailer database restored`, or `mailer database clone`",
+    )
+
+
+@app.command("restored")
+def accept_restored(
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Apply the rule although nothing was noticed."),
+    ] = False,
+    *,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Say that a restored database is the office's own from now on.
+
+    What it has as unsent may have been sent after the backup. So editions that had begun are
+    paused, and their unsent deliveries are in doubt: send them again, or assume that they were
+    sent, with `mailer delivery in-doubt`, then resume the edition. Editions with a time and
+    occurrences that are due are put on hold. Sign-ups that waited for a mail get none.
+
+    Example: mailer database restored"""
+    from mailer.recovery import accept_database
+
+    out = Output(json)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        if not mailer.guard.find_trouble(tx) and not anyway:
+            if mailer.guard.may_join(tx):
+                raise _build_join_error(mailer)
+            out.print_record(
+                {"changed": False}, "nothing to do: this database is recognised, and may send"
+            )
+            return
+        report = accept_database(tx, actor, mailer.build_calendars(tx), mailer.clock())
+        out.print_record({"changed": True, **_report_to_plain(report)}, _describe_report(report))
+    if not dry_run:
+        _save_accepted_marker()
+
+
+def _build_join_error(mailer: "Mailer") -> Refused:
+    return Refused(
+        "mails are sent from this database, but not from this host",
+        where=mailer.store.display_url,
+        hint="start the worker here while another host's runs: it joins within seconds. If no "
+        "other host sends from it, use --anyway",
+        next_steps=[NextStep("run_worker")],
+    )
+
+
+def _save_accepted_marker() -> None:
+    """Save the marker of the database as it is after the commit."""
+    from mailer.app import open_mailer
+
+    with open_mailer(load_settings()) as mailer:
+        mailer.guard.save_accepted_marker()
+
+
+def _report_to_plain(report: "RecoveryReport") -> dict[str, Any]:
+    return {
+        "in_doubt": {str(edition): count for edition, count in report.in_doubt.items()},
+        "editions_on_hold": list(report.editions_on_hold),
+        "occurrences_on_hold": report.occurrences_on_hold,
+        "sign_ups": report.sign_ups,
+    }
+
+
+def _describe_report(report: "RecoveryReport") -> str:
+    lines = ["this database is the office's own, and may send"]
+    for edition_id, count in report.in_doubt.items():
+        lines.append(
+            f"edition {edition_id}: {count} deliveries are in doubt: "
+            f"mailer delivery in-doubt list {edition_id}"
+        )
+    lines += [
+        f"edition {edition_id} is on hold: mailer edition reopen {edition_id}"
+        for edition_id in report.editions_on_hold
+    ]
+    if report.occurrences_on_hold:
+        lines.append(f"{report.occurrences_on_hold} occurrences are on hold: mailer status")
+    if report.sign_ups:
+        lines.append(f"{report.sign_ups} sign-ups get no mail: their owners may sign up again")
+    return "\n".join(lines)
+
+
+@app.command("clone")
+def declare_clone(
+    *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
+    """Say that this database is a copy, for trying things out. Nothing is sent from it.
+
+    Example: mailer database clone"""
+    from mailer import recovery
+
+    out = Output(json)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        identity = recovery.declare_clone(tx, actor, mailer.clock())
+        out.print_record(
+            {"identity": identity}, "this database is a clone: nothing is sent from it"
+        )

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,10 @@ from mailer.cli.global_options import GLOBALS
 from mailer.cli.options import DryRunOption, JsonOption
 from mailer.cli.output import Output
 from mailer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mailer.config import Settings
+    from mailer.store import Store
 
 
 def prepare_folder(
@@ -57,6 +61,8 @@ def prepare_folder(
         store = Store(settings.database_url, settings.read_secret_key())
         try:
             revision_before, revision_after = store.upgrade_schema()
+            if revision_before is None:
+                _mark_new_database(settings, store, out)
         finally:
             store.close()
         outcomes[store.display_url] = (
@@ -74,10 +80,22 @@ def prepare_folder(
         out.print_note("dry run: nothing was written")
 
 
+def _mark_new_database(settings: "Settings", store: "Store", out: Output) -> None:
+    """Note on this host that it may send from the new database, whatever was there before."""
+    from mailer.app import Mailer
+
+    try:
+        Mailer(settings, store).guard.confirm_database()
+    except ConfigError as error:
+        out.print_note(f"mails can't be sent yet: {error}")
+
+
 def _write_new_file(path: Path, data: bytes, mode: int) -> None:
     """Write a new file, whole or not at all. The file has the given mode from its first byte on."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in reversed([path.parent, *path.parent.parents]):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as new_file:
             new_file.write(data)

@@ -112,9 +112,15 @@ COMMANDS_BY_ACTION = {
     "set_embargo": "mailer embargo set {slug} {time} --zone {zone}",
     "withdraw_kill": "mailer release kill {slug} --take-back",
     # Server and admin
+    "accept_database": "mailer database restored",
     "create_configuration": "mailer init",
     "create_database": "mailer init",
     "create_secret_key": "mailer init",
+    "declare_clone": "mailer database clone",
+    "list_signing_keys": "mailer secret list",
+    "remove_valid_signing_key": "mailer secret remove {key} --even-if-valid",
+    "replace_database": "mailer database restore {file} --replace",
+    "rotate_signing_key": "mailer secret rotate",
     "install_extra": "pip install 'pressmail[{extra}]'",
     "run_worker": "mailer worker",
     "upgrade_database": "mailer database upgrade",
@@ -124,10 +130,16 @@ COMMANDS_BY_ACTION = {
 
 OPTIONS_BY_ACTION = {
     "act_as_another_person": "--by NAME",
+    "choose_sheet": "--sheet NAME",
     "create_topics": "--create-topics",
+    "explain_state_word": "--status {word}=active",
+    "ignore_column": "--ignore {header}",
     "leave_out_all_topics": "--all-topics",
     "map_column": "--map HEADER={content}",
+    "map_state_column": "--map {header}=status",
     "rejoin": "--rejoin",
+    "state_date_order": "--dates {order}",
+    "state_encoding": "--encoding NAME",
 }
 """Actions that are done with an option of the command that failed."""
 

@@ -82,6 +82,7 @@ def send_editions(
     out = Output(json or progress is ProgressStyle.LINES)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        mailer.guard.check_database()
         mailer.check_relays()
         started_editions = _start_editions(mailer, tx, actor, numbers or [], out, dry_run=dry_run)
         if all_:

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailer.cli.next_steps import describe_steps
 from mailer.cli.options import JsonOption
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading
-from mailer.errors import MailerError
+from mailer.errors import MailerError, NextStep
 from mailer.plain_data import to_plain_data
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, A
                 for report in worker_status.failed
             ],
             "kill_requests": worker_status.kill_requests,
+            "refusal": worker_status.refusal,
             "needs": list(worker_status.problems),
         }
     )
@@ -99,6 +101,10 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
     out.print_text(
         "worker: runs" if worker_status.worker.alive else f"worker: none runs{last_seen_text}"
     )
+    if worker_status.refusal:
+        out.print_text(f"database: nothing is sent from it: {worker_status.refusal}")
+        steps = (NextStep("accept_database"), NextStep("declare_clone"))
+        out.print_text(f"database: {describe_steps(steps)}")
     rows: list[tuple[str, str, str, str]] = []
     for word, planned_occurrences in (
         ("overdue", worker_status.overdue),

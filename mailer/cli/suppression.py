@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -68,7 +69,8 @@ def import_suppressions(
 ) -> None:
     """Stop all mail to the addresses in a file.
 
-    An address that is suppressed already keeps its reason. Refused lines are listed (exit code 4).
+    An address that is suppressed already keeps its reason. A reason or date that can't be read is
+    left out and listed. Lines without a valid address are refused and listed (exit code 4).
 
     Example: mailer suppression import bounced.csv --reason bounce"""
     from mailer.app import open_mailer
@@ -95,6 +97,9 @@ def import_suppressions(
                 results = decisions.suppress_rows(
                     tx, actor, batch.rows, mailer.clock(), source=import_source
                 )
+            results = [
+                replace(result, omitted=batch.omitted.get(result.line, ())) for result in results
+            ]
             tally.add_results([*batch.refused, *results], batch.passed_over)
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} lines")
     tally.print_summary(out, file, dry_run=dry_run)

@@ -256,3 +256,4 @@ class Secret(_Section):
 
 class Paths(_Section):
     templates: Path | None = None
+    state: Path | None = None

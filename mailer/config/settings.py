@@ -126,6 +126,24 @@ class Settings(BaseSettings):
         )
 
     @property
+    def state_folder(self) -> Path:
+        """The folder of this host's markers: ``paths.state``, or ``mailer`` in the user's folder of
+        states (XDG Base Directory Specification, ``XDG_STATE_HOME``). Raises ConfigError if the
+        user has none."""
+        if self.paths.state:
+            return self.resolve_path(self.paths.state)
+        if state_home := os.environ.get("XDG_STATE_HOME"):
+            return Path(state_home) / "mailer"
+        try:
+            return Path.home() / ".local/state/mailer"
+        except RuntimeError as error:
+            raise ConfigError(
+                "there is no folder for the marker of the database",
+                where="paths.state",
+                hint="this user has no home: set paths.state",
+            ) from error
+
+    @property
     def own_observances_file(self) -> Path:
         """The organisation's own file of observances, which may be missing."""
         return self.home / OBSERVANCES_FILE

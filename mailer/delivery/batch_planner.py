@@ -70,6 +70,16 @@ class BatchPlanner:
         for slot in self._mailbox.open_slots:
             slot.put_grant(None)
 
+    def withdraw_batch(self, batch: LedgerBatch) -> None:
+        """Forget the claims of this worker, and answer the requests of a batch that was not
+        written."""
+        self._scheduler.forget_claims()
+        for slot, pick in batch.picks:
+            self._active_editions.remove_in_flight(slot, pick.claim)
+        for slot, message in batch.rechecks:
+            self._active_editions.remove_in_flight(slot, message.claim)
+            slot.put_grant(SendGrant([], message))
+
     def _pick_messages(self, now: float) -> list[tuple[ConnectionSlot, PickedMessage]]:
         picks: list[tuple[ConnectionSlot, PickedMessage]] = []
         self._scheduler.wake_at = float("inf")

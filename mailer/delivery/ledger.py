@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from mailer import editions
-from mailer.actor import DELIVERY
 from mailer.delivery.active_editions import ActiveEditions
 from mailer.delivery.batch_planner import BatchPlanner
 from mailer.delivery.dispatch_scheduler import DispatchScheduler
@@ -25,6 +24,7 @@ from mailer.delivery.ledger_transaction import (
     LedgerBatch,
     SendGrant,
     end_edition,
+    pause_editions,
     sign_worker_off,
     write_batch,
 )
@@ -33,7 +33,7 @@ from mailer.delivery.outcomes import GatedMessage
 from mailer.delivery.process_identity import create_worker_name
 from mailer.delivery.takeover import WorkerMonitor
 from mailer.delivery.thread_queue import ConnectionDemand, Mailbox
-from mailer.errors import ConcurrencyError, ConfigError, HistoryWentBack
+from mailer.errors import ConcurrencyError, ConfigError, DatabaseUnrecognised, HistoryWentBack
 from mailer.model.edition_states import EditionState
 from mailer.model.transaction import Database, Transaction
 
@@ -55,15 +55,18 @@ class Ledger:
         lease: float,
         find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
         history: HistoryWatch | None = None,
+        note_heartbeat: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         """`find_new_editions` takes the ids of the editions being delivered, and returns other
         editions to deliver. It is called at the start and every second. `lease` is in seconds.
-        `history` is what earlier runs of this process know to be committed."""
+        `history` is what earlier runs of this process know to be committed. `note_heartbeat` gets
+        the worker's id and its heartbeat after each commit."""
         self._store = store
         self._scheduler = scheduler
         self._clock = clock
         self._lease = lease
         self._find_new_editions = find_new_editions
+        self._note_heartbeat = note_heartbeat
         self._worker_name = create_worker_name()
         self.mailbox = Mailbox()
         self._heartbeat_at = self._refreshed_at = 0.0
@@ -121,10 +124,7 @@ class Ledger:
     def pause_editions(self, reason: str) -> None:
         """Pause the editions being delivered, except those that were stopped already."""
         with self._store.begin() as tx:
-            for edition_id in list(self.active_editions.delivering):
-                edition = editions.get_edition(tx, edition_id)
-                if edition.state is EditionState.SENDING:
-                    editions.pause_edition(tx, DELIVERY, edition, self._clock(), reason=reason)
+            pause_editions(tx, list(self.active_editions.delivering), reason, self._clock())
 
     def run(self) -> None:
         """Run until nothing is due, or until the ledger is drained. An exception is saved in
@@ -216,15 +216,12 @@ class Ledger:
     def _run_batch(self) -> None:
         now = time.monotonic()
         if now - self._refreshed_at >= RECHECK_INTERVAL:
-            with self._skip_on_outage():
-                self._refresh_editions(now)
-                if any(
-                    self._worker_monitor.reclaim_from_dead_workers(
-                        self.active_editions.delivering.values(), now
-                    )
-                ):
-                    for active_edition in self.active_editions.delivering.values():
-                        active_edition.recheck_at = 0.0
+            try:
+                self._look_around(now)
+            except DatabaseUnrecognised:
+                # Settle what was accepted; if this worker's own commits are lost, say that instead.
+                self._write_batch(self._planner.plan_batch(now, is_draining=True))
+                raise
         batch = self._planner.plan_batch(now, is_draining=self._drain_event.is_set())
         # While messages are in flight, each second checks for a pause or a cancellation.
         interval = RECHECK_INTERVAL if self.mailbox.has_in_flight else self._lease / 4
@@ -236,6 +233,15 @@ class Ledger:
             self._restart_as_new_worker(batch)
         else:
             self._apply_results(batch)
+
+    def _look_around(self, now: float) -> None:
+        """Look for new editions and dead workers."""
+        with self._skip_on_outage():
+            self._refresh_editions(now)
+            delivering = self.active_editions.delivering.values()
+            if any(self._worker_monitor.reclaim_from_dead_workers(delivering, now)):
+                for active_edition in delivering:
+                    active_edition.recheck_at = 0.0
 
     def _write_batch(self, batch: LedgerBatch) -> None:
         """Run the batch's transaction, again and again while the database can't be used."""
@@ -260,12 +266,13 @@ class Ledger:
                 waiting_claim_ids = self._scheduler.list_claim_ids()
                 self.patience.wait_or_raise(error, started_at)
             except HistoryWentBack:
-                self._withdraw_batch(batch)
+                self._planner.withdraw_batch(batch)
                 raise
             finally:
                 self.patience.end_wait()
         if batch.heartbeat is not None:
             self._history.note_commit(self.worker_id, batch.heartbeat)
+            self._note_heartbeat(self.worker_id, batch.heartbeat)
         if waiting_claim_ids is not None:
             self.patience.note_recovery()
 
@@ -305,20 +312,10 @@ class Ledger:
     def _restart_as_new_worker(self, batch: LedgerBatch) -> None:
         """Register under a new id, because another worker declared this one dead and reclaimed its
         deliveries. Connections see the new id, and return the messages that they have."""
-        self._withdraw_batch(batch)
+        self._planner.withdraw_batch(batch)
         self._register_worker()
         for active_edition in self.active_editions.delivering.values():
             active_edition.recheck_at = 0.0
-
-    def _withdraw_batch(self, batch: LedgerBatch) -> None:
-        """Forget the claims of this worker, and answer the requests of a batch that was not
-        written."""
-        self._scheduler.forget_claims()
-        for slot, pick in batch.picks:
-            self.active_editions.remove_in_flight(slot, pick.claim)
-        for slot, message in batch.rechecks:
-            self.active_editions.remove_in_flight(slot, message.claim)
-            slot.put_grant(SendGrant([], message))
 
     def _contain_lost_history(self) -> None:
         """Pause the editions, wait for the replies to what is on the wire, and settle what relays

@@ -14,7 +14,7 @@ unreachable before it answered the commit.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -293,6 +293,14 @@ def end_edition(
         pause_for_refusals(tx, edition, cause, now)
         return
     editions.mark_sent_if_finished(tx, DELIVERY, edition, now)
+
+
+def pause_editions(tx: Transaction, edition_ids: Iterable[int], reason: str, now: datetime) -> None:
+    """Pause those of the editions that are being sent."""
+    for edition_id in edition_ids:
+        edition = editions.get_edition(tx, edition_id)
+        if edition.state is EditionState.SENDING:
+            editions.pause_edition(tx, DELIVERY, edition, now, reason=reason)
 
 
 def sign_worker_off(

@@ -41,13 +41,16 @@ class DeliveryRun:
         clock: Callable[[], datetime],
         find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
         history: HistoryWatch | None = None,
+        note_heartbeat: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
-        """`find_new_editions` and `history` are passed to :class:`Ledger`, where they are
-        described."""
+        """`find_new_editions`, `history` and `note_heartbeat` are passed to :class:`Ledger`, where
+        they are described."""
         self._store = store
         self._options = options
         scheduler = DispatchScheduler(options.relays, DomainThrottles(options.throttles))
-        self._ledger = Ledger(store, scheduler, clock, options.lease, find_new_editions, history)
+        self._ledger = Ledger(
+            store, scheduler, clock, options.lease, find_new_editions, history, note_heartbeat
+        )
         self._stop_event = threading.Event()
         self._is_aborted = False
         self._started_at = time.monotonic()

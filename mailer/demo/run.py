@@ -181,6 +181,10 @@ tls = "none"
 [web]
 # Where `mailer serve` in this folder answers.
 base_url = "http://127.0.0.1:8000"
+
+[paths]
+# The marker of the database; a real office keeps it apart from its folder.
+state = "state"
 """,
         "utf-8",
     )

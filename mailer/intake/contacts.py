@@ -3,24 +3,25 @@
 Each line holds a person, as in ``table.py``, with their outlet, beats and trust. Column names of
 other press databases are understood."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mailer.audience.contacts import check_profile
+from mailer.audience.imports.columns import ALIASES, WEAK_ALIASES, map_columns, normalise_header
 from mailer.audience.imports.contacts import ContactRow
-from mailer.audience.imports.rows import (
-    ALIASES,
-    assign_fields,
-    map_columns,
-    normalise_header,
-    parse_row,
-    split_values,
-)
+from mailer.audience.imports.rows import RowSkipped, describe_row_error, split_values
 from mailer.errors import InputError
-from mailer.intake.csv_reader import CsvLine, open_for_reading, read_table, unescape_formula
+from mailer.intake.csv_reader import (
+    CsvLine,
+    CsvTable,
+    open_for_reading,
+    read_table,
+    unescape_formula,
+)
+from mailer.intake.row_format import ImportChoices, RowFormat
 from mailer.model.contacts import ContactProfile, FollowUp, Trust
-from mailer.model.imports import RowOutcome, RowResult
+from mailer.model.imports import ImportRow, RowOutcome, RowResult
 
 COLUMNS: Mapping[str, str] = {
     "outlet": "outlet", "media": "outlet", "mediaoutlet": "outlet", "publication": "outlet",
@@ -36,64 +37,74 @@ _YES = {"yes", "y", "true", "1", "x", "trusted", "welcome"}
 _NO = {"no", "n", "false", "0", "", "untrusted", "never"}
 
 
-def read_contacts(path: Path, topics: frozenset[str]) -> Iterator[ContactRow | RowResult]:
-    """Yield the file's lines in order; an invalid line yields a result with the reason.
+class ContactFile:
+    """A file of media contacts. `notes` say how it was read; `unknown_columns` are the names of
+    columns that no field matches."""
+
+    def __init__(self, csv_table: CsvTable, choices: ImportChoices) -> None:
+        header = csv_table.header
+        self._table = csv_table
+        self._contact_columns = {
+            index: COLUMNS[normalise_header(head)]
+            for index, head in enumerate(header)
+            if normalise_header(head) in COLUMNS and head not in choices.mapping
+        }
+        aliases, weak_aliases = (
+            {head: column for head, column in known_aliases.items() if head not in COLUMNS}
+            for known_aliases in (ALIASES, WEAK_ALIASES)
+        )
+        columns = map_columns(header, choices.mapping, aliases, weak_aliases)
+        self._format = RowFormat(header, choices, columns, frozenset(COLUMNS))
+        self.unknown_columns = list(self._format.passed_over)
+        self._format.survey_lines(csv_table.lines)
+        self.notes = [*csv_table.notes, *self._format.notes]
+
+    def iterate_rows(self) -> Iterator[ContactRow | RowResult]:
+        """Yield the file's lines in order; an invalid line yields a result with the reason."""
+        for line in self._table.lines:
+            address = self._format.get_address(line)
+            try:
+                yield from self._read_line(line)
+            except InputError as error:
+                message = describe_row_error(error)
+                yield RowResult(line.number, RowOutcome.REFUSED, address, message)
+            except RowSkipped as reason:
+                yield RowResult(line.number, RowOutcome.SKIPPED, address, str(reason))
+
+    def _read_line(self, line: CsvLine) -> list[ContactRow | RowResult]:
+        if line.problem:
+            raise InputError(line.problem)
+        fields = [unescape_formula(value) for value in line.fields]
+        profile, stated_columns = _build_profile(fields, self._contact_columns)
+        return [
+            ContactRow(row, profile, stated_columns) if isinstance(row, ImportRow) else row
+            for row in self._format.read_rows(line)
+        ]
+
+
+@contextmanager
+def open_contacts(path: Path, choices: ImportChoices) -> Iterator[ContactFile]:
+    """Open a file of media contacts.
 
     Raises InputError for a file that can't be read or a header that can't be used."""
     with open_for_reading(path) as raw:
-        csv_table = read_table(path, raw)
-        contact_columns = {
-            index: COLUMNS[normalise_header(head)]
-            for index, head in enumerate(csv_table.header)
-            if normalise_header(head) in COLUMNS
-        }
-        other_heads = [
-            "" if index in contact_columns else head for index, head in enumerate(csv_table.header)
-        ]
         try:
-            columns = map_columns(other_heads, {})
+            contact_file = ContactFile(read_table(path, raw, choices.file), choices)
         except InputError as error:
-            raise InputError(error.message, where=f"{path}, line 1", hint=error.hint) from error
-        for line in csv_table.lines:
-            fields = [unescape_formula(value) for value in line.fields]
-            try:
-                if line.problem:
-                    raise InputError(line.problem)
-                yield ContactRow(
-                    parse_row(line.number, assign_fields(fields, columns), topics),
-                    *_build_profile(line, fields, contact_columns),
-                )
-            except InputError as error:
-                message = (
-                    f"{error.where or error.field}: {error.message}"
-                    if error.where or error.field
-                    else error.message
-                )
-                address = ""
-                with suppress(StopIteration, IndexError):
-                    index = next(
-                        index for index, column in columns.items() if column.value == "address"
-                    )
-                    address = fields[index].strip()
-                yield RowResult(line.number, RowOutcome.REFUSED, address, message)
-
-
-def find_unknown_columns(path: Path) -> list[str]:
-    """Return the names of the file's columns that no field matches.
-
-    Raises InputError for a file that can't be read or has no header."""
-    with open_for_reading(path) as raw:
-        return [
-            head
-            for head in read_table(path, raw).header
-            if head.strip()
-            and normalise_header(head) not in COLUMNS
-            and normalise_header(head) not in ALIASES
-        ]
+            raise InputError(
+                error.message,
+                where=f"{path}, {error.where}" if error.where.startswith("line") else error.where,
+                hint=error.hint,
+                code=error.code,
+                field=error.field,
+                value=error.value,
+                next_steps=error.next_steps,
+            ) from error
+        yield contact_file
 
 
 def _build_profile(
-    line: CsvLine, fields: list[str], contact_columns: Mapping[int, str]
+    fields: Sequence[str], contact_columns: Mapping[int, str]
 ) -> tuple[ContactProfile, frozenset[str]]:
     values = {
         name: fields[index].strip()

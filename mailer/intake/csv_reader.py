@@ -1,17 +1,21 @@
-"""Read CSV files line by line, so that memory does not grow with the file.
+"""Read tables of people line by line, so that memory does not grow with the file.
 
-The header decides whether comma, semicolon or tab separates the fields. Files are UTF-8, with or
-without a byte order mark.
+The header decides whether comma, semicolon, tab or bar separates the fields. Files are CSV in any
+encoding that ``text_encoding.py`` knows, or spreadsheets (``spreadsheets.py``).
 """
 
 import csv
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from mailer.errors import InputError
+from mailer.intake import spreadsheets, text_encoding
 
 LONGEST_FIELD = 100_000
 
@@ -25,93 +29,144 @@ class CsvLine(NamedTuple):
     problem: str = ""
 
 
-class CsvTable(NamedTuple):
-    """A header and the lines below it. `header` is empty if the file has none."""
+@dataclass(frozen=True, slots=True)
+class CsvTable:
+    """A header and the lines below it. `header` is empty if the file has none. `notes` say how the
+    file was read."""
 
     header: list[str]
-    lines: Iterator[CsvLine]
+    open_lines: Callable[[], Iterator[CsvLine]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> Iterator[CsvLine]:
+        """The lines, from the first."""
+        return self.open_lines()
+
+
+@dataclass(frozen=True, slots=True)
+class FileChoices:
+    """Facts about a file that staff state: its encoding, and the sheet of a spreadsheet."""
+
+    encoding: str = ""
+    sheet: str = ""
 
 
 @contextmanager
 def open_for_reading(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for reading. Raises InputError if opening or reading it fails."""
+    """Open a file for reading. A pipe is copied, so that it can be read twice.
+
+    Raises InputError if opening or reading it fails."""
     try:
         with path.open("rb") as raw:
-            yield raw
+            if raw.seekable():
+                yield raw
+            else:
+                with tempfile.TemporaryFile() as copy:
+                    shutil.copyfileobj(raw, copy)
+                    copy.seek(0)
+                    yield copy
     except OSError as error:
         raise InputError(
             f"the file can't be read ({error.strerror})", where=str(path), hint="check the path"
         ) from error
 
 
-def decode_lines(path: Path, raw: IO[bytes]) -> Iterator[str]:
-    """Yield the file's lines as text. Raises InputError for a line that is not UTF-8."""
-    for number, line in enumerate(raw, 1):
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"byte 0x{line[error.start]:02x} is not UTF-8",
-                where=f"{path}, line {number}",
-                hint="save the file as UTF-8 and import it again: rows that were imported stay",
-            ) from error
-        yield text.replace("\0", "")
-
-
-def read_table(path: Path, raw: IO[bytes]) -> CsvTable:
+def read_table(path: Path, raw: IO[bytes], choices: FileChoices | None = None) -> CsvTable:
     """Read a table whose first line names its columns.
 
     Raises InputError if the header is missing or not CSV."""
-    lines = decode_lines(path, raw)
+    choices = choices or FileChoices()
+    if spreadsheets.is_spreadsheet(raw):
+        return _read_spreadsheet(path, raw, choices)
+    encoding = text_encoding.detect_encoding(path, raw, choices.encoding)
+    lines = text_encoding.decode_lines(path, raw, encoding.name)
     first = next(lines, "")
-    if not first.strip():
-        raise InputError(
-            "the file has no header",
-            where=f"{path}, line 1",
-            hint="begin the file with a line of column names",
-        )
-    return _read_with_header(path, first, lines)
+    return _read_with_header(path, raw, encoding, first, next(lines, ""))
 
 
-def read_table_or_lines(path: Path, raw: IO[bytes]) -> CsvTable:
+def read_table_or_lines(path: Path, raw: IO[bytes], choices: FileChoices | None = None) -> CsvTable:
     """Read a table with a header, or a file of one address a line.
 
     If the first line contains an @, it is an address and not a header. A file of addresses may have
     empty lines and comments (lines that begin with #), which are ignored. Raises InputError for a
     header that is not CSV."""
-    lines = decode_lines(path, raw)
-    first = next(lines, "")
+    choices = choices or FileChoices()
+    if spreadsheets.is_spreadsheet(raw):
+        return _read_spreadsheet(path, raw, choices)
+    encoding = text_encoding.detect_encoding(path, raw, choices.encoding)
+    decoded = text_encoding.decode_lines(path, raw, encoding.name)
+    first = next(decoded, "")
     if first.strip() and "@" not in first and not first.startswith("#"):
-        return _read_with_header(path, first, lines)
-    numbered = enumerate(chain([first], lines), 1)
-    return CsvTable(
-        [],
-        (
-            CsvLine(number, [text.strip()])
-            for number, text in numbered
-            if text.strip() and not text.startswith("#")
-        ),
-    )
+        return _read_with_header(path, raw, encoding, first, next(decoded, ""))
+
+    def open_lines() -> Iterator[CsvLine]:
+        for number, text in enumerate(text_encoding.decode_lines(path, raw, encoding.name), 1):
+            if text.strip() and not text.startswith("#"):
+                yield CsvLine(number, [text.strip()])
+
+    return CsvTable([], open_lines, _list_notes(encoding.note))
 
 
-def _read_with_header(path: Path, first: str, lines: Iterator[str]) -> CsvTable:
+def _list_notes(note: str) -> tuple[str, ...]:
+    return (note,) if note else ()
+
+
+def _read_spreadsheet(path: Path, raw: IO[bytes], choices: FileChoices) -> CsvTable:
+    sheet = spreadsheets.read_sheet(path, raw, choices.sheet)
+    _, header = next(spreadsheets.iterate_rows(sheet))
+
+    def open_lines() -> Iterator[CsvLine]:
+        for number, cells in islice(spreadsheets.iterate_rows(sheet), 1, None):
+            yield CsvLine(number, cells)
+
+    return CsvTable([head.strip() for head in header], open_lines, _list_notes(sheet.note))
+
+
+def _read_separator_line(line: str) -> str:
+    """Return the delimiter that Excel's first line ``sep=;`` names, or ""."""
+    text = line.strip().strip('"').lower()
+    return line.strip().strip('"')[4] if text.startswith("sep=") and len(text) == 5 else ""
+
+
+def _count_outside_quotes(line: str, delimiter: str) -> int:
+    return "".join(line.split('"')[0::2]).count(delimiter)
+
+
+def _read_with_header(
+    path: Path, raw: IO[bytes], encoding: text_encoding.TextEncoding, first: str, second: str
+) -> CsvTable:
     csv.field_size_limit(LONGEST_FIELD)
-    delimiter = max(",;\t", key=first.count)
+    delimiter = _read_separator_line(first) or ("\t" if first.strip().lower() == "sep=" else "")
+    header_line, text = (2, second) if delimiter else (1, first)
+    if not text.strip():
+        raise InputError(
+            "the file has no header",
+            where=f"{path}, line {header_line}",
+            hint="begin the file with a line of column names",
+        )
+    if not delimiter:
+        delimiter = max(",;\t|", key=lambda sign: _count_outside_quotes(text, sign))
     try:
-        header = [head.strip() for head in next(csv.reader([first], delimiter=delimiter))]
+        header = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True))
     except csv.Error as error:
         raise InputError(
             f"the header is not CSV ({error})",
-            where=f"{path}, line 1",
+            where=f"{path}, line {header_line}",
             hint="save the file as CSV with the line ends of Windows or Unix",
         ) from error
-    return CsvTable(header, _parse_lines(lines, delimiter))
+
+    def open_lines() -> Iterator[CsvLine]:
+        lines = text_encoding.decode_lines(path, raw, encoding.name)
+        return _parse_lines(islice(lines, header_line, None), delimiter, header_line + 1)
+
+    return CsvTable([head.strip() for head in header], open_lines, _list_notes(encoding.note))
 
 
-def _parse_lines(lines: Iterator[str], delimiter: str) -> Iterator[CsvLine]:
-    reader = csv.reader(lines, delimiter=delimiter)
+def _parse_lines(lines: Iterator[str], delimiter: str, first_number: int) -> Iterator[CsvLine]:
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != "\t")
     while True:
-        number = reader.line_num + 2
+        number = reader.line_num + first_number
         try:
             fields = next(reader)
         except StopIteration:

@@ -6,13 +6,17 @@ read in batches, so that memory does not grow with the file.
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TextIO
 
 from mailer import addresses
-from mailer.audience.imports.rows import normalise_header
+from mailer.audience.imports.address_cells import split_addresses
+from mailer.audience.imports.columns import normalise_header
+from mailer.audience.imports.dates import parse_date
+from mailer.audience.imports.rows import describe_row_error
+from mailer.audience.imports.state_words import STATE_WORDS, is_nothing
 from mailer.audience.lists import check_line
 from mailer.errors import InputError
 from mailer.intake.csv_reader import (
@@ -22,7 +26,7 @@ from mailer.intake.csv_reader import (
     read_table_or_lines,
     unescape_formula,
 )
-from mailer.model.imports import RowOutcome, RowResult
+from mailer.model.imports import OmittedValue, RowOutcome, RowResult, RowState
 from mailer.model.suppressions import Suppression, SuppressionReason
 
 BATCH = 1000
@@ -46,12 +50,14 @@ _ALIASES = {
 class SuppressionBatch:
     """A batch of a file: suppressions with their line numbers, and results for invalid lines.
 
-    `bytes_read` counts from the file's beginning; `passed_over` counts ignored columns by name."""
+    `bytes_read` counts from the file's beginning; `passed_over` counts unknown columns by name;
+    `omitted` has the values of each line that could not be read."""
 
     rows: tuple[tuple[int, Suppression], ...]
     refused: tuple[RowResult, ...]
     bytes_read: int
     passed_over: Mapping[str, int]
+    omitted: Mapping[int, tuple[OmittedValue, ...]] = field(default_factory=dict)
 
 
 def read_suppressions(
@@ -88,6 +94,7 @@ def _read_batches(
         )
     rows: list[tuple[int, Suppression]] = []
     refused: list[RowResult] = []
+    omitted_by_line: dict[int, tuple[OmittedValue, ...]] = {}
     for line in csv_table.lines:
         fields = {
             name: unescape_formula(line.fields[index].strip())
@@ -95,48 +102,65 @@ def _read_batches(
             if index < len(line.fields)
         }
         try:
-            rows.append((line.number, _build_suppression(line, fields, reason, now)))
+            for suppression, omitted in _build_suppressions(line, fields, reason, now):
+                rows.append((line.number, suppression))
+                omitted_by_line |= {line.number: omitted} if omitted else {}
         except InputError as error:
-            message = (
-                f"{error.where or error.field}: {error.message}"
-                if error.where or error.field
-                else error.message
-            )
+            message = describe_row_error(error)
             refused.append(
                 RowResult(line.number, RowOutcome.REFUSED, fields.get("address", ""), message)
             )
         if len(rows) + len(refused) >= batch_size:
-            yield SuppressionBatch(tuple(rows), tuple(refused), raw.tell(), passed_over)
-            rows, refused, passed_over = [], [], {}
-    yield SuppressionBatch(tuple(rows), tuple(refused), raw.tell(), passed_over)
+            yield SuppressionBatch(
+                tuple(rows), tuple(refused), raw.tell(), passed_over, omitted_by_line
+            )
+            rows, refused, passed_over, omitted_by_line = [], [], {}, {}
+    yield SuppressionBatch(tuple(rows), tuple(refused), raw.tell(), passed_over, omitted_by_line)
 
 
-def _build_suppression(
+def _build_suppressions(
     line: CsvLine, fields: Mapping[str, str], reason: SuppressionReason, now: datetime
-) -> Suppression:
+) -> list[tuple[Suppression, tuple[OmittedValue, ...]]]:
+    """Build the suppressions of a line. A reason, detail or date that can't be read is left out:
+    the address must not be mailed, whatever the reason is. Raises InputError for an address."""
     if line.problem:
         raise InputError(line.problem)
-    reason_text = fields.get("reason", "").lower()
-    if reason_text and reason_text not in REASONS:
-        raise InputError(f"{reason_text!r} is not one of {', '.join(REASONS)}", where="reason")
-    return Suppression(
-        addresses.normalise_address(fields.get("address", "")),
-        SuppressionReason(reason_text) if reason_text else reason,
-        check_line(fields.get("detail", ""), "detail", required=False),
-        _parse_since(fields.get("since", "")) or now,
-    )
-
-
-def _parse_since(value: str) -> datetime | None:
+    omitted: list[OmittedValue] = []
+    reason_text = fields.get("reason", "")
+    stated_reason = _parse_reason(reason_text)
+    if reason_text and stated_reason is None:
+        message = f"{reason_text!r} is not one of {', '.join(REASONS)}"
+        omitted.append(OmittedValue("reason", reason_text, message))
+    detail = fields.get("detail", "")
     try:
-        moment = datetime.fromisoformat(value) if value else None
-        if moment is None:
-            return None
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InputError(
-            f"{value!r} is not a date", where="since", hint="write it as 2026-12-18"
-        ) from error
+        detail = check_line(detail, "detail", required=False)
+    except InputError as error:
+        omitted.append(OmittedValue("detail", detail, error.message))
+        detail = ""
+    since_text = fields.get("since", "")
+    since = parse_date(since_text, None)
+    if since is None and not is_nothing(since_text):
+        omitted.append(OmittedValue("since", since_text, f"{since_text!r} is not a date"))
+    return [
+        (
+            Suppression(
+                addresses.normalise_address(cell.address),
+                stated_reason or reason,
+                detail,
+                since or now,
+            ),
+            tuple(omitted),
+        )
+        for cell in split_addresses(fields.get("address", ""))
+    ]
+
+
+def _parse_reason(text: str) -> SuppressionReason | None:
+    """Return the reason that a word stands for, in the words of other programs too."""
+    if text.lower() in REASONS:
+        return SuppressionReason(text.lower())
+    state = STATE_WORDS.get(normalise_header(text))
+    return state.reason if state and state.state is RowState.SUPPRESSED else None
 
 
 def write_suppressions(suppressions: Iterable[Suppression], out: TextIO) -> tuple[int, int]:

@@ -5,30 +5,16 @@ are read by ``exports``.
 """
 
 import csv
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol, TextIO
+from typing import IO, TextIO
 
-from mailer.audience.imports.rows import (
-    ImportColumn,
-    RowSkipped,
-    assign_fields,
-    join_values,
-    map_columns,
-    parse_row,
-)
+from mailer.audience.imports.rows import RowSkipped, describe_row_error, join_values
 from mailer.errors import InputError
-from mailer.intake.csv_reader import (
-    CsvLine,
-    CsvTable,
-    escape_formula,
-    open_for_reading,
-    read_table,
-    unescape_formula,
-)
-from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
+from mailer.intake.csv_reader import CsvTable, escape_formula, open_for_reading, read_table
+from mailer.intake.row_format import ImportChoices, RowFormat, create_plain_format
+from mailer.model.imports import ImportRow, RowOutcome, RowResult
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import Membership, Subscriber
 
@@ -40,82 +26,34 @@ class RowBatch:
     """A batch of a file: rows that can be imported, and results for lines that can't.
 
     `bytes_read` counts from the file's beginning; `passed_over` counts ignored columns and values
-    by name."""
+    by name. `notes` say how the file was read, in its first batch."""
 
     rows: tuple[ImportRow, ...]
     refused: tuple[RowResult, ...]
     bytes_read: int
     passed_over: Mapping[str, int] = field(default_factory=dict)
-
-
-class RowFormat(Protocol):
-    """A reader for the lines of one kind of file. `passed_over` grows as lines are read."""
-
-    passed_over: Counter[str]
-
-    def read_row(self, line: CsvLine) -> ImportRow:
-        """Read a line. Raises InputError for an invalid line, and RowSkipped for a line to leave
-        out."""
-
-    def get_address(self, line: CsvLine) -> str:
-        """Return the address on a line, unchecked, to report a line that can't be read."""
-
-
-class PlainCsvFormat:
-    """CSV with the mailer's own column names, or names that `mapping` maps to them."""
-
-    def __init__(
-        self,
-        header: list[str],
-        mapping: Mapping[str, str],
-        topics: frozenset[str],
-        default_state: RowState,
-    ) -> None:
-        self._columns = map_columns(header, mapping)
-        self._topics = topics
-        self._default_state = default_state
-        self._address_index = next(
-            index for index, column in self._columns.items() if column is ImportColumn.ADDRESS
-        )
-        self.passed_over = Counter(
-            {
-                head: 0
-                for index, head in enumerate(header)
-                if head and index not in self._columns and head not in mapping
-            }
-        )
-
-    def read_row(self, line: CsvLine) -> ImportRow:
-        fields = [unescape_formula(value) for value in line.fields]
-        values = assign_fields(fields, self._columns)
-        return parse_row(line.number, values, self._topics, default_state=self._default_state)
-
-    def get_address(self, line: CsvLine) -> str:
-        index = self._address_index
-        return unescape_formula(line.fields[index].strip()) if index < len(line.fields) else ""
+    notes: tuple[str, ...] = ()
 
 
 FileOpener = Callable[[Path, IO[bytes]], tuple[CsvTable, RowFormat]]
 """A function that opens a file of one kind. Raises InputError for a file that can't be used."""
 
 
-def create_csv_opener(
-    mapping: Mapping[str, str], topics: frozenset[str], default_state: RowState = RowState.ACTIVE
-) -> FileOpener:
-    """Return a function that opens CSV files with a header."""
+def create_table_opener(choices: ImportChoices) -> FileOpener:
+    """Return a function that opens tables with a header."""
 
-    def open_csv(path: Path, raw: IO[bytes]) -> tuple[CsvTable, RowFormat]:
-        csv_table = read_table(path, raw)
-        return csv_table, PlainCsvFormat(csv_table.header, mapping, topics, default_state)
+    def open_table(path: Path, raw: IO[bytes]) -> tuple[CsvTable, RowFormat]:
+        csv_table = read_table(path, raw, choices.file)
+        return csv_table, create_plain_format(csv_table, choices)
 
-    return open_csv
+    return open_table
 
 
-def read_csv_file(
-    path: Path, mapping: Mapping[str, str], topics: frozenset[str], batch_size: int = BATCH
+def read_table_file(
+    path: Path, choices: ImportChoices, batch_size: int = BATCH
 ) -> Iterator[RowBatch]:
-    """Yield the rows of a CSV file with a header, as :func:`read_file` does."""
-    return read_file(path, create_csv_opener(mapping, topics), batch_size)
+    """Yield the rows of a table with a header, as :func:`read_file` does."""
+    return read_file(path, create_table_opener(choices), batch_size)
 
 
 def read_file(path: Path, open_file: FileOpener, batch_size: int = BATCH) -> Iterator[RowBatch]:
@@ -131,15 +69,18 @@ def _read_batches(
 ) -> Iterator[RowBatch]:
     try:
         csv_table, row_format = open_file(path, raw)
+        row_format.survey_lines(csv_table.lines)
     except InputError as error:
         raise InputError(
             error.message,
             where=f"{path}, {error.where}" if error.where.startswith("line") else error.where,
             hint=error.hint,
+            code=error.code,
             field=error.field,
             value=error.value,
             next_steps=error.next_steps,
         ) from error
+    notes = (*csv_table.notes, *row_format.notes)
     rows: list[ImportRow] = []
     refused: list[RowResult] = []
     for line in csv_table.lines:
@@ -147,29 +88,23 @@ def _read_batches(
             refused.append(RowResult(line.number, RowOutcome.REFUSED, "", line.problem))
         else:
             try:
-                rows.append(row_format.read_row(line))
+                for row in row_format.read_rows(line):
+                    if isinstance(row, ImportRow):
+                        rows.append(row)
+                    else:
+                        refused.append(row)
             except InputError as error:
-                message = (
-                    f"{error.where or error.field}: {error.message}"
-                    if error.where or error.field
-                    else error.message
-                )
-                refused.append(
-                    RowResult(
-                        line.number, RowOutcome.REFUSED, row_format.get_address(line), message
-                    )
-                )
+                address, message = row_format.get_address(line), describe_row_error(error)
+                refused.append(RowResult(line.number, RowOutcome.REFUSED, address, message))
             except RowSkipped as reason:
-                refused.append(
-                    RowResult(
-                        line.number, RowOutcome.SKIPPED, row_format.get_address(line), str(reason)
-                    )
-                )
+                address = row_format.get_address(line)
+                refused.append(RowResult(line.number, RowOutcome.SKIPPED, address, str(reason)))
         if len(rows) + len(refused) >= batch_size:
-            yield RowBatch(tuple(rows), tuple(refused), raw.tell(), dict(row_format.passed_over))
-            rows, refused = [], []
+            passed_over = dict(row_format.passed_over)
+            yield RowBatch(tuple(rows), tuple(refused), raw.tell(), passed_over, notes)
+            rows, refused, notes = [], [], ()
             row_format.passed_over.clear()
-    yield RowBatch(tuple(rows), tuple(refused), raw.tell(), dict(row_format.passed_over))
+    yield RowBatch(tuple(rows), tuple(refused), raw.tell(), dict(row_format.passed_over), notes)
 
 
 EXPORT_HEADER = (
@@ -183,7 +118,7 @@ def write_subscribers(
     out: TextIO,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Write people as CSV that :func:`read_csv_file` reads back, and return their number.
+    """Write people as CSV that :func:`read_table_file` reads back, and return their number.
 
     Addresses, names and tags that a spreadsheet would run as formulas get an apostrophe before
     them. `on_progress` is called with the number of people written, every thousand."""

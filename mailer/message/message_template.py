@@ -22,6 +22,7 @@ from mailer.message.headers import (
 from mailer.message.slots import Piece, Slot, choose_pieces, split_body
 from mailer.model.edition_states import EditionKind
 from mailer.model.editions import Edition, EditionBody
+from mailer.tokens import LinkKeys
 
 CACHED_MASKS = 512
 """The number of story masks whose joined static parts a template caches."""
@@ -52,7 +53,7 @@ class MessageProfile:
     (``Auto-Submitted``, RFC 3834 §5) and have no list fields, except that a welcome mail offers to
     unsubscribe.
 
-    `key` signs links, and `list_id` is the id of the list's record. If `unsubscribe_address` is
+    `keys` signs links, and `list_id` is the id of the list's record. If `unsubscribe_address` is
     set, a list's messages offer that address too. All values have been checked before, so nothing
     here raises an error."""
 
@@ -63,7 +64,7 @@ class MessageProfile:
     list_name: str
     list_id: int
     base_url: str
-    key: bytes
+    keys: LinkKeys
     edition: Edition
     unsubscribe_address: str = ""
 
@@ -100,7 +101,7 @@ class MessageProfile:
         return f"{recipient.subscriber_id}.{self.list_id}.{self.edition.id}"
 
     def _sign_url(self, page: str, purpose: str, body: str) -> str:
-        token = tokens.get_signer(self.key, purpose).sign_body(body)
+        token = tokens.get_signer(tokens.get_signing_key(self.keys), purpose).sign_body(body)
         return f"{self.base_url.rstrip('/')}/{page}/{token}"
 
 
@@ -143,23 +144,8 @@ class MessageTemplate:
         self._mixed_boundary = b"=_mixed_" + body.marker.encode()
         self._files = encode_attachments(files, self._mixed_boundary)
         self._domain = addresses.extract_wire_domain(profile.sender_address)
-        site = profile.base_url.rstrip("/")
-        self._unsubscribe_link = (
-            f"{site}/u/",
-            tokens.get_signer(profile.key, "unsubscribe").sign_body,
-        )
-        self._preferences_link = (
-            f"{site}/p/",
-            tokens.get_signer(profile.key, "preferences").sign_body,
-        )
-        self._action_link = (
-            f"{site}/c/",
-            tokens.get_signer(profile.key, LinkPurpose.CONFIRM).sign_body,
-        )
-        self._advance_link = (
-            f"{site}/e/",
-            tokens.get_signer(profile.key, LinkPurpose.ADVANCE).sign_body,
-        )
+        self.get_variant = lru_cache(maxsize=CACHED_MASKS)(self._build_variant)
+        self._bind_signing_key(tokens.get_signing_key(profile.keys))
         self._token_fields = f".{profile.list_id}.{profile.edition.id}"
         self._from_fields = format_mailbox_header(
             "From", profile.sender_name, profile.sender_address
@@ -171,7 +157,21 @@ class MessageTemplate:
         self._per_recipient_fields = f"Message-ID: <{uid}.%d@{domain}>\r\n"
         self._per_recipient_fields += _build_unsubscribe_field(profile)
         self._common_header = self._build_common_header()
-        self.get_variant = lru_cache(maxsize=CACHED_MASKS)(self._build_variant)
+
+    def _bind_signing_key(self, key: bytes) -> None:
+        """Sign the links of all further messages with this key. A link that the messages of a
+        variant share is signed again with it."""
+        site = self.profile.base_url.rstrip("/")
+
+        def bind_link(page: str, purpose: LinkPurpose) -> tuple[str, Callable[[str], str]]:
+            return f"{site}/{page}/", tokens.get_signer(key, purpose).sign_body
+
+        self._unsubscribe_link = bind_link("u", LinkPurpose.UNSUBSCRIBE)
+        self._preferences_link = bind_link("p", LinkPurpose.PREFERENCES)
+        self._action_link = bind_link("c", LinkPurpose.CONFIRM)
+        self._advance_link = bind_link("e", LinkPurpose.ADVANCE)
+        self.get_variant.cache_clear()
+        self._signing_key = key
 
     def _build_common_header(self) -> bytes:
         lines = [
@@ -314,6 +314,8 @@ class MessageTemplate:
     def build_pieces(self, recipient: Recipient, now: datetime) -> list[bytes]:
         """Build the message in pieces, most of which are shared with other messages. As long as
         they are not joined, a message needs little memory."""
+        if (signing_key := tokens.get_signing_key(self.profile.keys)) is not self._signing_key:
+            self._bind_signing_key(signing_key)
         subject, pieces, slot_positions = self.get_variant(recipient.stories)
         token_fields = f"{recipient.subscriber_id}{self._token_fields}"
         site, sign_token = self._unsubscribe_link

@@ -26,8 +26,10 @@ class DeliveryState(StrEnum):
 _S = DeliveryState
 
 DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
-    _S.QUEUED: frozenset({_S.CLAIMED, _S.SUPPRESSED, _S.CANCELLED, _S.SENT}),
-    _S.CLAIMED: frozenset({_S.QUEUED, _S.ON_WIRE, _S.SUPPRESSED, _S.CANCELLED, _S.SENT}),
+    _S.QUEUED: frozenset({_S.CLAIMED, _S.SUPPRESSED, _S.CANCELLED, _S.SENT, _S.IN_DOUBT}),
+    _S.CLAIMED: frozenset(
+        {_S.QUEUED, _S.ON_WIRE, _S.SUPPRESSED, _S.CANCELLED, _S.SENT, _S.IN_DOUBT}
+    ),
     _S.ON_WIRE: frozenset(
         {_S.SENT, _S.FAILED, _S.QUEUED, _S.IN_DOUBT, _S.EXPIRED, _S.SUPPRESSED, _S.CANCELLED}
     ),

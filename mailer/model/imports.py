@@ -32,10 +32,19 @@ class RowOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OmittedValue:
+    """A value that could not be read and was left out of its row, and the reason."""
+
+    column: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImportRow:
     """A person on one line of a table. A field that the row leaves out does not change the stored
     data: `topics`, `joined_at`, `frequency` and `paused_until` are then None, and `language`, which
-    is the language on the list, is empty."""
+    is the language on the list, is empty. `omitted` are values that could not be read."""
 
     line: int
     person: Person
@@ -48,6 +57,7 @@ class ImportRow:
     left_at: datetime | None = None
     reason: SuppressionReason = SuppressionReason.MANUAL
     evidence: str = ""
+    omitted: tuple[OmittedValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +66,4 @@ class RowResult:
     outcome: RowOutcome
     address: str
     reason: str = ""
+    omitted: tuple[OmittedValue, ...] = ()

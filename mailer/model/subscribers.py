@@ -65,7 +65,8 @@ class Membership:
 
 
 class LawfulBasis(StrEnum):
-    """Lawful bases for processing, in the order of GDPR Article 6(1)(a) to (f)."""
+    """Lawful bases for processing, in the order of GDPR Article 6(1)(a) to (f), and `unknown` if no
+    basis was stated."""
 
     CONSENT = "consent"
     CONTRACT = "contract"
@@ -73,6 +74,10 @@ class LawfulBasis(StrEnum):
     VITAL_INTERESTS = "vital_interests"
     PUBLIC_TASK = "public_task"
     LEGITIMATE_INTERESTS = "legitimate_interests"
+    UNKNOWN = "unknown"
+
+
+STATED_BASES = tuple(basis for basis in LawfulBasis if basis is not LawfulBasis.UNKNOWN)
 
 
 class ConsentAction(StrEnum):

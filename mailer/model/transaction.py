@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         SubscriberStore,
     )
     from mailer.model.stores.content import ArticleStore, EmbargoStore, ReleaseStore, SourceStore
+    from mailer.model.stores.recovery import RecoveryStore, SigningKeyStore
     from mailer.model.stores.sending import DigestStore, EditionStore, OutboxStore, ScheduleStore
 
 
@@ -50,6 +51,10 @@ class Transaction(Protocol):
     def editions(self) -> EditionStore: ...
     @property
     def outbox(self) -> OutboxStore: ...
+    @property
+    def recovery(self) -> RecoveryStore: ...
+    @property
+    def signing_keys(self) -> SigningKeyStore: ...
     @property
     def reader_time_zones(self) -> list[str]:
         """The time zones of subscribers, and the defaults of lists."""

@@ -12,6 +12,9 @@
     database_link.py        bounded waits on the links to PostgreSQL
     locks.py                the lock for changes to stories, embargoes, releases and sources
     retention.py            the removal of data whose retention has ended
+    recovery.py             the identity of the database, and what a restoration changes
+    signing_keys.py         the keys that sign links
+    backup/                 backups of both databases, written, verified and restored
     upsert.py               INSERT … ON CONFLICT on both databases
     slug_lookup.py          the id of a record by its slug
     prepared_statements.py  statements that run thousands of times a minute
@@ -73,6 +76,11 @@ class Store:
     def display_url(self) -> str:
         """The database's URL for errors, without its password."""
         return self.engine.url.render_as_string(hide_password=True)
+
+    @property
+    def open_files(self) -> list[str]:
+        """The files of a SQLite database that users outside the owner's group can read."""
+        return _engine.list_open_files(self.engine.url)
 
     def check_schema(self) -> None:
         """Check that the database has this program's schema. Raises SchemaError."""

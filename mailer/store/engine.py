@@ -6,15 +6,18 @@ once if another process is writing, whatever the busy timeout is. PostgreSQL kee
 ``database_link.py`` bounds the waits on its links.
 """
 
+import os
 import random
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -77,11 +80,47 @@ def build_engine(url: str, lease: float = 60.0) -> tuple[Engine, LinkGuard]:
         ) from error
     guard = LinkGuard(engine)
     if backend == "sqlite":
+        event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(
             engine, "begin", lambda connection: _begin_sqlite(connection, guard.stop_event)
         )
     return engine, guard
+
+
+def _make_private(_dialect: Any, _record: Any, arguments: Any, _options: Any) -> None:
+    """Keep the database's files from other users, whatever the umask. SQLite gives the files beside
+    the database (``-wal``, ``-shm``) the permissions of the database itself."""
+    file = Path(str(arguments[0])) if arguments else Path()
+    if str(file) not in {"", ".", ":memory:"} and not str(file).startswith("file:"):
+        make_file_private(file)
+
+
+def make_file_private(file: Path) -> None:
+    """Create a SQLite database's file with mode 0600 if it is missing, and take rights from it that
+    others have. A group that may write keeps its rights, as they were given on purpose.
+
+    A file of another user stays as it is, and ``mailer database status`` reports it."""
+    with suppress(OSError):  # opening the database raises the error, with its own words
+        if not file.exists():
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path = file.with_name(file.name + suffix)
+            with suppress(FileNotFoundError):
+                mode = stat.S_IMODE(path.stat().st_mode)
+                forbidden_bits = 0o007 if mode & 0o020 else 0o077
+                if mode & forbidden_bits:
+                    path.chmod(mode & ~forbidden_bits)
+
+
+def list_open_files(url: URL) -> list[str]:
+    """Return the files of a SQLite database that users outside the owner's group can read or
+    write."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return []
+    file = Path(url.database)
+    paths = [file.with_name(file.name + suffix) for suffix in ("", "-wal", "-shm")]
+    return [str(path) for path in paths if path.exists() and path.stat().st_mode & 0o007]
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from mailer.store.outbox.notices import SqlNoticeStore
     from mailer.store.outbox.outbox_store import SqlOutboxStore
     from mailer.store.outbox.service_mails import SqlServiceMailStore
+    from mailer.store.recovery import SqlRecoveryStore
     from mailer.store.releases.embargoes import SqlEmbargoStore
     from mailer.store.releases.release_store import SqlReleaseStore
     from mailer.store.retention import SqlRetentionStore
     from mailer.store.schedules import SqlScheduleStore
+    from mailer.store.signing_keys import SqlSigningKeyStore
     from mailer.store.sources import SqlSourceStore
 
 
@@ -152,6 +154,18 @@ class SqlTransaction:
         from mailer.store.outbox.outbox_store import SqlOutboxStore
 
         return SqlOutboxStore(self.connection, self.key)
+
+    @property
+    def recovery(self) -> SqlRecoveryStore:
+        from mailer.store.recovery import SqlRecoveryStore
+
+        return SqlRecoveryStore(self.connection, self.key)
+
+    @property
+    def signing_keys(self) -> SqlSigningKeyStore:
+        from mailer.store.signing_keys import SqlSigningKeyStore
+
+        return SqlSigningKeyStore(self.connection, self.key)
 
     @property
     def retention(self) -> SqlRetentionStore:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailer.app import Mailer
+from mailer.app.recognition import IDLE_INTERVAL
 from mailer.delivery.history import HistoryWatch
 from mailer.delivery.ledger import CLAIMED_ELSEWHERE
 from mailer.delivery.outcomes import DeliveryProgress
@@ -14,6 +15,7 @@ from mailer.errors import (
     ComposeError,
     ConcurrencyError,
     ConfigError,
+    DatabaseUnrecognised,
     HistoryWentBack,
     MailerError,
     RelayError,
@@ -77,6 +79,7 @@ class Worker:
         self._crash: BaseException | None = None
         self._history = HistoryWatch()
         self._last_errors: dict[str, str] = {}
+        self._refusal_text = ""
 
     def run(self, stop: threading.Event) -> None:
         """Tick and deliver until `stop` is set, then end cleanly: the current tick and the messages
@@ -153,8 +156,30 @@ class Worker:
     # ---- the tick's thread ----------------------------------------------------------------------
 
     def _run_tick(self) -> None:
-        self._run_guarded("tick", self._scheduler.run_tick)
+        self._run_guarded("tick", self._tick_if_recognised)
         self._activity.last_tick = time.monotonic()
+
+    def _tick_if_recognised(self) -> None:
+        """Tick, unless the database was restored or copied: then nothing is assembled, started or
+        answered until a person has decided."""
+        try:
+            self._mailer.guard.confirm_database(IDLE_INTERVAL)
+        except DatabaseUnrecognised as error:
+            self._log_refusal(error)
+            return
+        self._log_recognition()
+        self._scheduler.run_tick()
+
+    def _log_refusal(self, error: DatabaseUnrecognised) -> None:
+        """Log once why nothing is delivered."""
+        if self._refusal_text != str(error):
+            self._refusal_text = str(error)
+            self._log.error("database unrecognised", error=str(error), found=error.value)
+
+    def _log_recognition(self) -> None:
+        if self._refusal_text:
+            self._refusal_text = ""
+            self._log.info("database recognised")
 
     def _release_lease(self) -> None:
         self._run_guarded("giving up the lease", self._scheduler.release_lease)
@@ -190,6 +215,8 @@ class Worker:
                 self._activity.last_delivery = time.monotonic()
                 delay = POLL_INTERVAL
                 try:
+                    self._mailer.guard.confirm_database(IDLE_INTERVAL)
+                    self._log_recognition()
                     with self._mailer.store.read() as tx:
                         is_ready = tx.outbox.has_work()
                     if is_ready:
@@ -197,6 +224,9 @@ class Worker:
                     self._note_success("delivery")
                 except HistoryWentBack as error:
                     self._log.error("history went back", error=str(error))
+                except DatabaseUnrecognised as error:
+                    self._log_refusal(error)
+                    delay = 1.0
                 except RelayError as error:
                     self._log.error("relay", error=str(error))
                     delay = self._relay_retry_delay

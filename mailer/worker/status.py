@@ -65,7 +65,8 @@ class WorkerStatus:
     `stopped` editions are paused or on hold. `failed` has the reports of recent editions with a
     delivery that failed, expired or is in doubt. `refused_service_mails` are the replies to the
     last mails about sign-ups, the latest first, if at least :data:`MIN_REFUSED_SERVICE_MAILS` were
-    refused for reasons that speak of this office and none was accepted since."""
+    refused for reasons that speak of this office and none was accepted since. `refusal` says why
+    nothing is sent from this database, and is empty if mails may be sent."""
 
     worker: SchedulerHealth
     now: datetime
@@ -80,10 +81,13 @@ class WorkerStatus:
     failed: tuple[DeliveryReport, ...]
     refused_service_mails: tuple[str, ...] = ()
     kill_requests: tuple[Kill, ...] = ()
+    refusal: str = ""
 
     @property
     def problems(self) -> Iterator[str]:
         """Yield the problems that a person should look at, as text."""
+        if self.refusal:
+            yield f"nothing is sent from this database: {self.refusal}"
         if not self.worker.alive:
             last_beat = self.worker.last_beat
             yield (
@@ -177,6 +181,7 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
         failed=tuple(one for one in reports if count_failures(one)),
         refused_service_mails=_list_refused_service_mails(tx),
         kill_requests=tuple(tx.releases.list_kill_requests()),
+        refusal=mailer.guard.find_trouble(tx),
     )
 
 

@@ -43,6 +43,7 @@ def build_environment(
     root = str(Path(__file__).parents[2])
     return environment | {
         "PYTHONPATH": os.pathsep.join([root, *filter(None, [environment.get("PYTHONPATH")])]),
+        "XDG_STATE_HOME": str(folder / "state"),
         "MAILER_CONFIG": str(folder / "config/mailer.toml"),
         "MAILER_DATABASE_URL": database_url,
         "MAILER_RELAY_PORT": str(port),

@@ -69,7 +69,9 @@ def test_any_text_is_address_or_refused(text: str) -> None:
 )
 def test_plain_addresses_agree_with_email_validator(address: str) -> None:
     try:
-        validated = validate_email(address, check_deliverability=False, test_environment=True)
+        validated = validate_email(
+            address, check_deliverability=False, test_environment=True, strict=True
+        )
     except EmailNotValidError as error:
         with pytest.raises(InputError, match=re.escape(str(error).rstrip("."))):
             addresses.normalise_address(address)
@@ -86,6 +88,7 @@ def test_plain_addresses_agree_with_email_validator(address: str) -> None:
         ("ana@xn--bcher-kva.example", "ana@bücher.example", "ana@xn--bcher-kva.example"),
         ("josé@example.org", "josé@example.org", "josé@example.org"),
         ("ana@probe.test", "ana@probe.test", "ana@probe.test"),
+        ("a" * 64 + "@example.org", "a" * 64 + "@example.org", "a" * 64 + "@example.org"),
     ],
 )
 def test_address_case_and_domain_script_do_not_matter(written: str, normal: str, wire: str) -> None:
@@ -113,6 +116,10 @@ def test_address_case_and_domain_script_do_not_matter(written: str, normal: str,
         "ana@[127.0.0.1]",
         "ana@" + "a." * 130 + "org",
         "ana\0@example.org",
+        "root@test",
+        "root@localhost",
+        "a" * 65 + "@example.org",
+        "é" * 33 + "@example.org",
     ],
 )
 def test_invalid_address_is_refused_with_reason(bad: str) -> None:

@@ -1,5 +1,7 @@
 """A language tag is one that CLDR knows, in one spelling."""
 
+import re
+
 import pytest
 from babel.localedata import locale_identifiers
 from hypothesis import example, given
@@ -106,3 +108,42 @@ def test_countries_are_iso_3166_codes() -> None:
     assert not {"EU", "UN", "ZZ", "UK", "gb"} & languages.list_country_codes()
     assert all(len(code) == 2 and code.isupper() for code in languages.list_country_codes())
     assert 240 < len(languages.list_country_codes()) < 260
+
+
+@pytest.mark.parametrize(
+    ("written", "tag"),
+    [
+        ("FR", "fr"), ("en_gb", "en-GB"), ("French", "fr"), ("französisch", "fr"),
+        ("Français", "fr"), ("русский", "ru"), ("العربية", "ar"), ("中文", "zh"),
+        ("English (UK)", "en-GB"), ("Portuguese (Brazil)", "pt-BR"), ("SPANISH", "es"),
+        ("deu", "de"), ("alemán", "de"),
+    ],
+)  # fmt: skip
+def test_language_is_found_by_name_and_code(written: str, tag: str) -> None:
+    assert languages.find_language(written) == tag
+
+
+@pytest.mark.parametrize("written", ["", "Klingon", "Frenchish", "English UK"])
+def test_language_that_is_unknown_is_refused(written: str) -> None:
+    with pytest.raises(InputError, match=re.escape(repr(written))):
+        languages.find_language(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("gb", "GB"), ("UK", "GB"), ("U.K.", "GB"), ("USA", "US"), ("U.S.A.", "US"),
+        ("DEU", "DE"), ("United Kingdom", "GB"), ("Royaume-Uni", "GB"), ("Reino Unido", "GB"),
+        ("Deutschland", "DE"), ("SUISSE", "CH"), ("Schweiz", "CH"), ("Côte d’Ivoire", "CI"),
+        ("Cote d'Ivoire", "CI"), ("Россия", "RU"), ("مصر", "EG"), ("中国", "CN"),
+        ("Holland", "NL"), ("Czech Republic", "CZ"), ("Türkiye", "TR"), ("Scotland", "GB"),
+    ],
+)  # fmt: skip
+def test_country_is_found_by_name_and_code(written: str, code: str) -> None:
+    assert languages.find_country(written) == code
+
+
+@pytest.mark.parametrize("written", ["", "EU", "XX", "Atlantis"])
+def test_country_that_is_unknown_is_refused(written: str) -> None:
+    with pytest.raises(InputError, match="is not a country"):
+        languages.find_country(written)

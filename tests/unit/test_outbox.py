@@ -86,8 +86,14 @@ def test_only_tried_deliveries_are_retried() -> None:
 
 def test_delivery_goes_on_wire_only_from_claimed() -> None:
     assert [state for state in D if D.ON_WIRE in DELIVERY_TRANSITIONS[state]] == [D.CLAIMED]
-    for outcome in (D.FAILED, D.EXPIRED, D.IN_DOUBT):
+    for outcome in (D.FAILED, D.EXPIRED):
         assert [state for state in D if outcome in DELIVERY_TRANSITIONS[state]] == [D.ON_WIRE]
+
+
+def test_delivery_becomes_in_doubt_from_any_unfinished_state() -> None:
+    """A restored database may have as unsent what was sent after the backup."""
+    sources = {state for state in D if D.IN_DOUBT in DELIVERY_TRANSITIONS[state]}
+    assert sources == set(UNFINISHED_STATES)
 
 
 def test_edition_waits_for_unfinished_deliveries() -> None:

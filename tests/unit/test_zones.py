@@ -54,3 +54,24 @@ def test_offered_zones_cover_every_clock() -> None:
     offered = {(country[name], clock(name)) for name in zones.list_inhabited_zones()}
     for name, code in country.items():
         assert (code, clock(name)) in offered, name
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Europe/London", "Europe/London"),
+        ("europe/zurich", "Europe/Zurich"),
+        ("AMERICA/NEW_YORK", "America/New_York"),
+        ("utc", "UTC"),
+        ("W. Europe Standard Time", "Europe/Berlin"),
+        ("Tokyo  standard time", "Asia/Tokyo"),
+    ],
+)
+def test_zone_is_found_in_any_case_and_by_windows_name(written: str, name: str) -> None:
+    assert zones.find_zone_name(written) == name
+
+
+@pytest.mark.parametrize("written", ["", "London", "Mars Standard Time", "../zone.tab"])
+def test_zone_that_does_not_exist_is_not_found(written: str) -> None:
+    with pytest.raises(InputError, match="is not a time zone"):
+        zones.find_zone_name(written)

@@ -1,14 +1,15 @@
 """The import of media contacts from the lines of a file."""
 
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailer.actor import Actor
 from mailer.audience import contacts
+from mailer.audience.imports.people import import_people
 from mailer.errors import InputError, Refused
 from mailer.model.contacts import ContactProfile
-from mailer.model.imports import ImportRow, RowOutcome, RowResult
+from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
 from mailer.model.lists import MailingList
 from mailer.model.subscribers import Evidence, MembershipState
 from mailer.model.transaction import Transaction
@@ -39,8 +40,9 @@ def import_contacts(
     """Import lines onto a private list, and return the outcome of each line. A line that could not
     be read is its outcome already.
 
-    Of two lines with one address, the first counts: `lines_by_address` has the earlier lines of the
-    file, and gets these. Raises NotFound for an unknown list and Refused for a public one."""
+    Of two lines with one address, the first counts, except that a line that says that its person
+    left or must not be mailed always does: `lines_by_address` has the earlier lines of the file,
+    and gets these. Raises NotFound for an unknown list and Refused for a public one."""
     mailing_list = contacts.get_private_list(tx, list_slug)
     results = []
     for row in rows:
@@ -49,11 +51,22 @@ def import_contacts(
             continue
         line, address = row.row.line, row.row.person.address
         first_line = lines_by_address.setdefault(address, line)
-        results.append(
-            _import_row(tx, actor, row, mailing_list, now, evidence)
-            if first_line == line
-            else RowResult(line, RowOutcome.SKIPPED, address, f"line {first_line} has this address")
-        )
+        if row.row.state is not RowState.ACTIVE:
+            results += import_people(
+                tx,
+                actor,
+                [row.row],
+                mailing_list,
+                now,
+                source=evidence.source,
+                basis=evidence.basis,
+            )
+        elif first_line == line:
+            result = _import_row(tx, actor, row, mailing_list, now, evidence)
+            results.append(replace(result, omitted=row.row.omitted))
+        else:
+            reason = f"line {first_line} has this address"
+            results.append(RowResult(line, RowOutcome.SKIPPED, address, reason))
     return results
 
 

@@ -208,4 +208,4 @@ def _skip_row(row: ImportRow, reason: str) -> ImportDecision:
 
 
 def _build_result(row: ImportRow, outcome: RowOutcome, reason: str = "") -> RowResult:
-    return RowResult(row.line, outcome, row.person.address, reason)
+    return RowResult(row.line, outcome, row.person.address, reason, row.omitted)

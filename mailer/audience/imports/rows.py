@@ -1,138 +1,48 @@
 """Parsing the rows of a table of people. Reading the file is done elsewhere.
 
-A header names each column. Common spellings of other programs are understood; staff map other
-headers by hand. ``decisions.py`` decides about each row.
+A row without a valid address is refused. Any other value that can't be read is left out of its row
+and reported. ``decisions.py`` decides about each row.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeVar
 
-from mailer import languages
+from mailer import addresses, languages, zones
+from mailer.audience.imports.address_cells import AddressInCell, split_addresses, trim_invisible
+from mailer.audience.imports.columns import ImportColumn
+from mailer.audience.imports.dates import DateOrder, parse_date
+from mailer.audience.imports.state_words import is_nothing
+from mailer.audience.imports.topic_names import TopicNames
 from mailer.audience.lists import check_line
-from mailer.audience.subscribers import check_person
+from mailer.audience.subscribers import check_name, check_tag
 from mailer.errors import InputError, NextStep
-from mailer.model.imports import ImportRow, RowState
+from mailer.model.imports import ImportRow, OmittedValue, RowOutcome, RowResult, RowState
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import Person
 from mailer.model.suppressions import SuppressionReason
 
 _Word = TypeVar("_Word", bound=StrEnum)
-
-
-class ImportColumn(StrEnum):
-    """The content of a column."""
-
-    ADDRESS = "address"
-    NAME = "name"
-    LANGUAGE = "language"
-    COUNTRY = "country"
-    TIME_ZONE = "time_zone"
-    TOPICS = "topics"
-    TAGS = "tags"
-    JOINED = "joined"
-    LIST_LANGUAGE = "list_language"
-    FREQUENCY = "frequency"
-    PAUSED_UNTIL = "paused_until"
-    STATE = "state"
-    LEFT = "left"
-    REASON = "reason"
-    """The reason for a suppression, if the state is `suppressed`."""
-    EVIDENCE = "evidence"
-    """The way in which the person agreed, for the log of consent."""
-    IGNORED = "ignored"
-
-
-ALIASES = {
-    "address": ImportColumn.ADDRESS,
-    "email": ImportColumn.ADDRESS,
-    "emailaddress": ImportColumn.ADDRESS,
-    "mail": ImportColumn.ADDRESS,
-    "name": ImportColumn.NAME,
-    "fullname": ImportColumn.NAME,
-    "language": ImportColumn.LANGUAGE,
-    "lang": ImportColumn.LANGUAGE,
-    "country": ImportColumn.COUNTRY,
-    "countrycode": ImportColumn.COUNTRY,
-    "timezone": ImportColumn.TIME_ZONE,
-    "topics": ImportColumn.TOPICS,
-    "topic": ImportColumn.TOPICS,
-    "interests": ImportColumn.TOPICS,
-    "tags": ImportColumn.TAGS,
-    "joined": ImportColumn.JOINED,
-    "joinedat": ImportColumn.JOINED,
-    "subscribedat": ImportColumn.JOINED,
-    "listlanguage": ImportColumn.LIST_LANGUAGE,
-    "frequency": ImportColumn.FREQUENCY,
-    "pauseduntil": ImportColumn.PAUSED_UNTIL,
-    "state": ImportColumn.STATE,
-    "left": ImportColumn.LEFT,
-    "evidence": ImportColumn.EVIDENCE,
-}
+_Value = TypeVar("_Value")
+_Default = TypeVar("_Default")
 
 
 class RowSkipped(Exception):
     """Raised for a readable row that must not be imported. The message is the reason."""
 
 
-def map_columns(
-    header: Sequence[str],
-    mapping: Mapping[str, str],
-    aliases: Mapping[str, ImportColumn] = ALIASES,
-) -> dict[int, ImportColumn]:
-    """Map each column's index to its content, first by `mapping` (header -> column), then by
-    `aliases`. Other columns are ignored.
+@dataclass(frozen=True, slots=True)
+class RowRules:
+    """The facts that the reading of a file's rows depends on: the topics, the state of people whose
+    row states none, and the order of days and months, None if the file has both orders."""
 
-    Raises InputError if no column holds addresses, if `mapping` names an unknown header or content,
-    or if two columns have the same content."""
-    column_by_header: dict[str, ImportColumn] = {}
-    for head, column_name in mapping.items():
-        if head not in header:
-            raise InputError(
-                f"there is no column {head!r}",
-                where="line 1",
-                hint=f"the file has {', '.join(map(repr, header))}",
-            )
-        try:
-            column_by_header[head] = ImportColumn(column_name)
-        except ValueError as error:
-            raise InputError(
-                f"{column_name!r} is not the content of a column",
-                where=f"{head}={column_name}",
-                hint=f"use one of {', '.join(ImportColumn)}",
-            ) from error
-    columns: dict[int, ImportColumn] = {}
-    for index, head in enumerate(header):
-        alias = aliases.get(normalise_header(head))
-        column = column_by_header.get(head) or (
-            None if alias in column_by_header.values() else alias
-        )
-        if column is None or column is ImportColumn.IGNORED:
-            continue
-        if column in columns.values():
-            raise InputError(
-                f"two columns hold the {column}",
-                where="line 1",
-                hint="rename one of them, or map its header to its content",
-                next_steps=[NextStep("map_column", content=column.value)],
-            )
-        columns[index] = column
-    if ImportColumn.ADDRESS not in columns.values():
-        raise InputError(
-            "no column holds addresses",
-            where="line 1",
-            hint="name the column 'email', or map its header to its content",
-            next_steps=[NextStep("map_column", content=ImportColumn.ADDRESS.value)],
-        )
-    return columns
-
-
-def normalise_header(head: str) -> str:
-    """Return a header's letters in lower case, without other signs, so that spellings compare
-    equal."""
-    return re.sub(r"[^a-z]", "", head.lower())
+    topics: TopicNames = field(default_factory=lambda: TopicNames({}))
+    default_state: RowState = RowState.ACTIVE
+    date_order: DateOrder | None = None
 
 
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*(?=[;,|]|$)|([^;,|]*))(?:[;,|]|$)')
@@ -158,103 +68,232 @@ def join_values(values: Sequence[str]) -> str:
     )
 
 
-def assign_fields(
-    fields: Sequence[str], columns: Mapping[int, ImportColumn]
-) -> dict[ImportColumn, str]:
-    """Return a line's fields by their content. Fields that a short line lacks are left out."""
-    return {
-        column: fields[index].strip() for index, column in columns.items() if index < len(fields)
-    }
+def parse_rows(
+    line: int,
+    fields: Mapping[ImportColumn, str],
+    rules: RowRules,
+    *,
+    tags: Sequence[str] | None = None,
+) -> list[ImportRow | RowResult]:
+    """Parse the row on a `line`: a person for each address in it. `tags` are given if the file has
+    its own notation for them.
+
+    Returns a refusal for an address that is invalid beside others. Raises InputError if the only
+    address is invalid, or if the row's state is unknown."""
+    for column, value in fields.items():
+        if "\n" in value and "@" in value and _contains_lines(column, value):
+            raise InputError("a field contains the lines after it", hint="is a quote left open?")
+    cells = split_addresses(fields.get(ImportColumn.ADDRESS, ""))
+    row = _parse_fields(line, fields, rules, tags)
+    if len(cells) == 1:
+        return [_complete_row(row, cells[0], row.person.name or cells[0].name)]
+    rows: list[ImportRow | RowResult] = []
+    for cell in cells:
+        try:
+            rows.append(_complete_row(row, cell, cell.name))
+        except InputError as error:
+            message = describe_row_error(error)
+            rows.append(RowResult(line, RowOutcome.REFUSED, cell.address, message))
+    return rows
+
+
+def _contains_lines(column: ImportColumn, value: str) -> bool:
+    """Check whether a field has swallowed the lines after it. A cell of addresses may have several
+    lines, of an address each."""
+    if column is not ImportColumn.ADDRESS:
+        return True
+    lines = re.split(r"[\n;,]", value)
+    return any(line.strip() and "@" not in line for line in lines)
+
+
+def describe_row_error(error: InputError) -> str:
+    """Describe the error of a row in one sentence: the column, and the fault."""
+    place = error.where or error.field
+    return f"{place}: {error.message}" if place else error.message
 
 
 def parse_row(
     line: int,
     fields: Mapping[ImportColumn, str],
-    topics: frozenset[str],
+    rules: RowRules,
     *,
     tags: Sequence[str] | None = None,
-    default_state: RowState = RowState.ACTIVE,
 ) -> ImportRow:
-    """Parse the row on a `line`. `tags` are passed in if the file has its own notation for tags.
-    `default_state` is the state if the row gives none. Raises InputError naming the column."""
-    for value in fields.values():
-        if "\n" in value and "@" in value:
-            raise InputError("a field contains the lines after it", hint="is a quote left open?")
-    chosen = split_values(fields.get(ImportColumn.TOPICS, ""))
-    unknown = [topic for topic in chosen if topic not in topics]
-    if unknown:
-        raise InputError(
-            f"there is no topic {unknown[0]!r}",
-            field="topics",
-            next_steps=[NextStep("list_topics")],
-        )
-    person = check_person(
-        Person(
-            address=fields.get(ImportColumn.ADDRESS, ""),
-            name=fields.get(ImportColumn.NAME, ""),
-            language=_parse_language(fields, ImportColumn.LANGUAGE),
-            country=fields.get(ImportColumn.COUNTRY, ""),
-            time_zone=fields.get(ImportColumn.TIME_ZONE, ""),
-            tags=tuple(split_values(fields.get(ImportColumn.TAGS, "")) if tags is None else tags),
-        )
+    """Parse a row with one address, as :func:`parse_rows` does."""
+    (row,) = parse_rows(line, fields, rules, tags=tags)
+    assert isinstance(row, ImportRow)
+    return row
+
+
+def _complete_row(row: ImportRow, cell: AddressInCell, name: str) -> ImportRow:
+    """Return the row with the address and the name of one person."""
+    person = row.person
+    omitted = row.omitted
+    try:
+        checked_name = check_name(name)
+    except InputError as error:
+        checked_name = ""
+        omitted = (*omitted, OmittedValue(ImportColumn.NAME, name, error.message))
+    if person.name and not checked_name:
+        reason = "the row has several addresses, and the name may belong to any of them"
+        omitted = (*omitted, OmittedValue(ImportColumn.NAME, person.name, reason))
+    return ImportRow(
+        line=row.line,
+        person=Person(
+            addresses.normalise_address(cell.address),
+            checked_name,
+            person.language,
+            person.country,
+            person.time_zone,
+            person.tags,
+        ),
+        topics=row.topics,
+        joined_at=row.joined_at,
+        language=row.language,
+        frequency=row.frequency,
+        paused_until=row.paused_until,
+        state=row.state,
+        left_at=row.left_at,
+        reason=row.reason,
+        evidence=row.evidence,
+        omitted=omitted,
     )
+
+
+def _parse_fields(
+    line: int,
+    fields: Mapping[ImportColumn, str],
+    rules: RowRules,
+    tags: Sequence[str] | None,
+) -> ImportRow:
+    """Parse all fields but the address. Values that can't be read are left out."""
+    omitted: list[OmittedValue] = []
+
+    def parse_optional(
+        column: ImportColumn, parse: Callable[[str], _Value], empty: _Value
+    ) -> _Value:
+        value = fields.get(column, "")
+        if not value or not (value := trim_invisible(value)):
+            return empty
+        try:
+            return parse(value)
+        except InputError as error:
+            omitted.append(OmittedValue(column, value, error.message))
+            return empty
+
+    def parse_moment(column: ImportColumn) -> datetime | None:
+        return parse_optional(column, lambda value: _parse_moment(value, rules.date_order), None)
+
     return ImportRow(
         line=line,
-        person=person,
-        topics=tuple(sorted(set(chosen))) or None,
-        joined_at=_parse_moment(fields, ImportColumn.JOINED),
-        language=_parse_language(fields, ImportColumn.LIST_LANGUAGE),
-        frequency=_parse_word(fields, ImportColumn.FREQUENCY, Frequency, None),
-        paused_until=_parse_moment(fields, ImportColumn.PAUSED_UNTIL),
-        state=_parse_word(fields, ImportColumn.STATE, RowState, default_state),
-        left_at=_parse_moment(fields, ImportColumn.LEFT),
-        reason=_parse_word(
-            fields, ImportColumn.REASON, SuppressionReason, SuppressionReason.MANUAL
+        person=Person(
+            address="",
+            name=_parse_name(fields, parse_optional),
+            language=parse_optional(ImportColumn.LANGUAGE, languages.find_language, ""),
+            country=parse_optional(ImportColumn.COUNTRY, languages.find_country, ""),
+            time_zone=parse_optional(ImportColumn.TIME_ZONE, zones.find_zone_name, ""),
+            tags=_parse_tags(
+                split_values(fields.get(ImportColumn.TAGS, "")) if tags is None else tags, omitted
+            ),
         ),
-        evidence=check_line(
-            fields.get(ImportColumn.EVIDENCE, ""), ImportColumn.EVIDENCE, required=False
+        topics=_parse_topics(fields.get(ImportColumn.TOPICS, ""), rules.topics, omitted),
+        joined_at=parse_moment(ImportColumn.JOINED),
+        language=parse_optional(ImportColumn.LIST_LANGUAGE, languages.find_language, ""),
+        frequency=parse_optional(
+            ImportColumn.FREQUENCY, lambda value: _parse_word(value, Frequency), None
         ),
+        paused_until=parse_moment(ImportColumn.PAUSED_UNTIL),
+        state=_parse_state(fields.get(ImportColumn.STATE, ""), rules.default_state),
+        left_at=parse_moment(ImportColumn.LEFT),
+        reason=parse_optional(
+            ImportColumn.REASON,
+            lambda value: _parse_word(value, SuppressionReason),
+            SuppressionReason.MANUAL,
+        ),
+        evidence=parse_optional(
+            ImportColumn.EVIDENCE,
+            lambda value: check_line(value, ImportColumn.EVIDENCE, required=False),
+            "",
+        ),
+        omitted=tuple(omitted),
     )
 
 
-_Default = TypeVar("_Default")
+def _parse_name(
+    fields: Mapping[ImportColumn, str],
+    parse_optional: Callable[[ImportColumn, Callable[[str], str], str], str],
+) -> str:
+    """Return the name, or the first and the last name joined."""
+    if name := parse_optional(ImportColumn.NAME, check_name, ""):
+        return name
+    first = parse_optional(ImportColumn.FIRST_NAME, check_name, "")
+    last = parse_optional(ImportColumn.LAST_NAME, check_name, "")
+    return f"{first} {last}".strip()
 
 
-def _parse_word(
-    fields: Mapping[ImportColumn, str], column: ImportColumn, words: type[_Word], default: _Default
-) -> _Word | _Default:
-    value = fields.get(column, "")
+def _parse_topics(
+    value: str, topics: TopicNames, omitted: list[OmittedValue]
+) -> tuple[str, ...] | None:
+    """Return the topics' slugs, or None if the row gives none: it then chooses no topics."""
+    value = trim_invisible(value)
+    if not value:
+        return None
+    if slug := topics.find_slug(value):
+        return (slug,)
+    slugs: set[str] = set()
+    unknown: list[str] = []
+    for part in split_values(value):
+        if slug := topics.find_slug(part):
+            slugs.add(slug)
+        else:
+            unknown.append(part)
+    effect = "" if slugs else "; the row has no other topic, so nothing is chosen for this person"
+    omitted += [
+        OmittedValue(ImportColumn.TOPICS, part, f"there is no topic {part!r}{effect}")
+        for part in unknown
+    ]
+    return tuple(sorted(slugs)) or None
+
+
+def _parse_tags(tags: Sequence[str], omitted: list[OmittedValue]) -> tuple[str, ...]:
+    valid_tags: set[str] = set()
+    for tag in tags:
+        try:
+            valid_tags.add(check_tag(tag))
+        except InputError as error:
+            omitted.append(OmittedValue(ImportColumn.TAGS, tag, error.message))
+    return tuple(sorted(valid_tags))
+
+
+def _parse_state(value: str, default: RowState) -> RowState:
+    """Return the state. Raises InputError for an unknown one: it could be a refusal of mails."""
     if not value:
         return default
     try:
-        return words(value.lower())
-    except ValueError as error:
+        return _parse_word(value, RowState)
+    except InputError as error:
         raise InputError(
-            f"{value!r} is not one of {', '.join(words)}",
-            field=column.value,
+            error.message,
+            field=ImportColumn.STATE.value,
             hint="if the column has another content, map its header to it or ignore the column",
             next_steps=[NextStep("map_column", content=ImportColumn.IGNORED.value)],
         ) from error
 
 
-def _parse_language(fields: Mapping[ImportColumn, str], column: ImportColumn) -> str:
-    value = fields.get(column, "")
+def _parse_word(value: str, words: type[_Word]) -> _Word:
     try:
-        return languages.normalise_tag(value) if value else ""
-    except InputError as error:
-        raise InputError(error.message, field=column.value, hint=error.hint) from error
+        return words(value.lower())
+    except ValueError as error:
+        raise InputError(f"{value!r} is not one of {', '.join(words)}") from error
 
 
-def _parse_moment(fields: Mapping[ImportColumn, str], column: ImportColumn) -> datetime | None:
-    value = fields.get(column, "")
-    if not value:
+@lru_cache(maxsize=8192)
+def _parse_moment(value: str, order: DateOrder | None) -> datetime | None:
+    if is_nothing(value):
         return None
-    try:
-        if len(value) == 10:
-            return datetime.combine(date.fromisoformat(value), time(), UTC)
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InputError(
-            f"{value!r} is not a date", field=column.value, hint="write it as 2026-12-18"
-        ) from error
+    moment = parse_date(value, order)
+    if moment is None and parse_date(value, DateOrder.DAY_FIRST):
+        raise InputError(f"{value!r} may have the day or the month first: the file has both")
+    if moment is None:
+        raise InputError(f"{value!r} is not a date", hint="write it as 2026-12-18")
+    return moment

@@ -57,6 +57,7 @@ def correct_release(
     change = ChangeNote(parse_by_language(changed, "--changed"), parse_by_language(why, "--why"))
     actor = resolve_actor(by)
     with open_for_writing(actor, True, out if dry_run else None) as (mailer, tx):
+        mailer.guard.check_database()
         mailer.check_relays()
         slug = import_story(mailer, tx, paths, actor, create_topics=False)[0].slug
         preview = releases.preview_correction(
@@ -141,6 +142,7 @@ def kill_release(
                 out.print_note(f"note: {warning}")
         return
     with open_for_writing(actor, True, out if dry_run else None) as (mailer, tx):
+        mailer.guard.check_database()
         mailer.check_relays()
         kill_preview = releases.preview_kill(tx, actor, slug, mailer.renderer, mailer.clock())
         kill_request = kill_preview.request

@@ -78,6 +78,7 @@ def send_release(
 
     # The preview is undone: no other writer waits while a person reads it.
     with open_for_writing(actor, True, out if dry_run else None) as (mailer, tx):
+        mailer.guard.check_database()
         mailer.check_relays()
         story_articles, request = read_request(mailer, tx)
         preview = releases.preview_release(tx, actor, **request)

@@ -10,7 +10,7 @@ import typer
 from mailer.audience import lists
 from mailer.audience.consent import check_basis
 from mailer.audience.imports.people import import_people
-from mailer.audience.imports.rows import ImportColumn
+from mailer.audience.imports.topic_names import index_topics
 from mailer.cli.bulk import (
     RowTally,
     get_file_size,
@@ -18,20 +18,30 @@ from mailer.cli.bulk import (
     open_transactions,
     write_file_atomically,
 )
-from mailer.cli.options import ByOption, DryRunOption, JsonOption, parse_pairs, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.subscriber.group import MANY_PEOPLE, app
+from mailer.cli.table_options import (
+    DatesOption,
+    EncodingOption,
+    IgnoreOption,
+    MapOption,
+    SheetOption,
+    StatusOption,
+    TableFileArgument,
+    build_choices,
+)
 from mailer.cli.transactions import load_settings, open_for_reading
 from mailer.errors import UsageError
 from mailer.intake import table
 from mailer.intake.exports import ExportOrigin, create_export_opener
 from mailer.model.imports import RowState
-from mailer.model.subscribers import LawfulBasis
+from mailer.model.subscribers import STATED_BASES, LawfulBasis
 
 
 @app.command("import", rich_help_panel=MANY_PEOPLE)
 def import_subscribers(
-    file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
+    file: TableFileArgument,
     list_slug: Annotated[str, typer.Option("--list", help="The list to add them to.")],
     source: Annotated[
         str,
@@ -46,10 +56,12 @@ def import_subscribers(
         ExportOrigin | None, typer.Option("--from", help="The program that wrote the file.")
     ] = None,
     state: Annotated[RowState | None, typer.Option(help="State for rows that give none.")] = None,
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map", help=f"HEADER=COLUMN, where COLUMN is {', '.join(ImportColumn)}."),
-    ] = None,
+    mapping: MapOption = None,
+    ignore: IgnoreOption = None,
+    status: StatusOption = None,
+    dates: DatesOption = None,
+    sheet: SheetOption = "",
+    encoding: EncodingOption = "",
     report: Annotated[
         Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
     ] = None,
@@ -61,10 +73,12 @@ def import_subscribers(
     """Add people from a file to a list, a thousand rows in each transaction.
 
     Existing subscribers are updated with the fields that the file has. People who left or must not
-    be mailed are not added again. People with the state unsubscribed or suppressed in the file are
-    stored in that state, and get no mail. Source and basis go into the log of consent. Refused rows
-    are listed by line (exit code 4). The state of people in a Mailchimp file follows from its name:
-    subscribed_, unsubscribed_, cleaned_.
+    be mailed are not added again. People who unsubscribed, bounced or complained according to the
+    file are stored in that state, and get no mail. A file is refused if a column looks like
+    a status and is not understood, until the column is mapped or ignored. Source and basis go into
+    the log of consent. Rows without a valid address are refused and listed by line (exit code 4);
+    other values that can't be read are left out and listed. The state of people in a Mailchimp
+    file follows from its name: subscribed_, unsubscribed_, cleaned_.
 
     Example: mailer subscriber import people.csv --list news --source "fair in May" \
 --basis consent --map "E-Mail 1=address"
@@ -79,7 +93,7 @@ def import_subscribers(
         raise UsageError(
             "an import must name its lawful basis",
             where="--basis",
-            hint=f"one of {', '.join(LawfulBasis)} (GDPR Article 6(1)(a) to (f))",
+            hint=f"one of {', '.join(STATED_BASES)} (GDPR Article 6(1)(a) to (f)), or unknown",
         )
     from mailer.app import open_mailer
 
@@ -89,17 +103,14 @@ def import_subscribers(
     with ExitStack() as stack:
         with open_for_reading() as (_, tx):
             mailing_list = lists.get_list(tx, list_slug)
-            topics = frozenset(topic.slug for topic in tx.lists.list_topics())
-        columns = parse_pairs(mapping, "--map")
+            topics = index_topics(tx.lists.list_topics())
+        choices = build_choices(mapping, ignore, status, dates, sheet, encoding, topics, state)
         tally = RowTally(stack, report)
         progress_bar = stack.enter_context(open_progress_bar(get_file_size(file), "importing"))
         mailer = stack.enter_context(open_mailer(load_settings()))
         begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
-        open_table = (
-            create_export_opener(from_, columns, topics, state)
-            if from_
-            else table.create_csv_opener(columns, topics, state or RowState.ACTIVE)
-        )
+        open_table = create_export_opener(from_, choices)
+        first_lines: dict[int, int] = {}
         for batch in table.read_file(file, open_table):
             with begin_transaction() as tx:
                 results = import_people(
@@ -110,8 +121,9 @@ def import_subscribers(
                     mailer.clock(),
                     source=source,
                     basis=lawful_basis,
+                    first_lines=first_lines,
                 )
-            tally.add_results([*batch.refused, *results], batch.passed_over)
+            tally.add_results([*batch.refused, *results], batch.passed_over, batch.notes)
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} rows")
     if from_ is ExportOrigin.LISTMONK and state is None:
         out.print_note(

@@ -66,7 +66,7 @@ def unsubscribe_by_mail(
     actor = SUBSCRIBER  # a mail server runs this command: the sender of the message acts
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         subscriber, mailing_list, was_unsubscribed = unsubscribe_mail.unsubscribe_by_mail(
-            tx, actor, mailer.store.key, message, mailer.clock()
+            tx, actor, mailer.link_keys.load_keys(tx), message, mailer.clock()
         )
         masked_address = addresses.mask_address(subscriber.address) if subscriber else ""
         slug = mailing_list.slug if mailing_list else ""

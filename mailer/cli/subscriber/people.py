@@ -8,6 +8,7 @@ import typer
 from mailer.audience import lists, preferences, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
+from mailer.cli.basis import print_basis_note
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
@@ -33,7 +34,7 @@ def add_subscriber(
     ] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
-    ] = "consent",
+    ] = LawfulBasis.UNKNOWN,
     rejoin: Annotated[
         bool,
         typer.Option(
@@ -50,6 +51,7 @@ def add_subscriber(
     Example: mailer subscriber add ana@example.org --list news --topic health"""
     out = Output(json)
     actor = resolve_actor(by)
+    lawful_basis = check_basis(basis)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         mailing_list = lists.get_list(tx, list_slug)
         chosen_topics = lists.get_topics(tx, topic or [])
@@ -60,7 +62,7 @@ def add_subscriber(
             mailing_list,
             chosen_topics,
             mailer.clock(),
-            evidence=Evidence(source=source or STAFF_SOURCE, basis=check_basis(basis)),
+            evidence=Evidence(source=source or STAFF_SOURCE, basis=lawful_basis),
             rejoin=rejoin,
         )
         topics = ", ".join(membership.topics) or "all topics"
@@ -68,6 +70,7 @@ def add_subscriber(
             f"{subscriber.address} is on {mailing_list.slug!r} ({membership.state}) with {topics}"
         )
         out.print_record({"subscriber": subscriber, "membership": membership}, message)
+        print_basis_note(out, lawful_basis)
 
 
 @app.command("list", rich_help_panel=ONE_PERSON)

@@ -2,7 +2,9 @@
 
 Nothing is guessed: a row with an unknown state is refused, and columns and values that can't be
 used are counted by name. If neither the file nor its name gives the state of its people, the person
-who imports it must give the state.
+who imports it must give the state. A file with the columns of listmonk or Mailchimp is read as
+theirs although staff did not say so. ``audience/imports`` understands the columns of the tables
+that further programs export.
 
 export_format.py  the code that the formats share
 listmonk.py       listmonk's file of subscribers
@@ -10,17 +12,17 @@ mailchimp.py      Mailchimp's files of contacts, one for each state
 mailman.py        Mailman's lists of members
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
+from mailer.audience.imports.columns import normalise_header
 from mailer.intake.csv_reader import CsvTable, read_table, read_table_or_lines
 from mailer.intake.exports.listmonk import ListmonkFormat
 from mailer.intake.exports.mailchimp import MailchimpFormat
 from mailer.intake.exports.mailman import MailmanFormat
-from mailer.intake.table import FileOpener, RowFormat
-from mailer.model.imports import RowState
+from mailer.intake.row_format import ImportChoices, RowFormat, create_plain_format
+from mailer.intake.table import FileOpener
 
 
 class ExportOrigin(StrEnum):
@@ -31,29 +33,37 @@ class ExportOrigin(StrEnum):
     MAILMAN = "mailman"
 
 
-def create_export_opener(
-    origin: ExportOrigin,
-    mapping: Mapping[str, str],
-    topics: frozenset[str],
-    default_state: RowState | None,
-) -> FileOpener:
-    """Return a function that opens files exported by `origin`.
+_SIGNATURES = {
+    ExportOrigin.LISTMONK: frozenset({"uuid", "email", "attributes", "status"}),
+    ExportOrigin.MAILCHIMP: frozenset({"leid", "euid", "lastchanged"}),
+}
+"""Columns that no other program writes together."""
 
-    `default_state` is the state of people if the file gives none."""
+
+def recognise_origin(header: list[str]) -> ExportOrigin | None:
+    """Return the program that wrote a file with this header, if its columns leave no doubt."""
+    heads = set(map(normalise_header, header))
+    return next((origin for origin, heads_of in _SIGNATURES.items() if heads_of <= heads), None)
+
+
+def create_export_opener(origin: ExportOrigin | None, choices: ImportChoices) -> FileOpener:
+    """Return a function that opens files of people, exported by `origin` if it is given."""
 
     def open_export(path: Path, raw: IO[bytes]) -> tuple[CsvTable, RowFormat]:
         if origin is ExportOrigin.MAILMAN:
-            csv_table = read_table_or_lines(path, raw)
-            return csv_table, MailmanFormat(
-                csv_table.header, mapping, topics, default_state or RowState.ACTIVE
-            )
-        csv_table = read_table(path, raw)
-        if origin is ExportOrigin.LISTMONK:
-            return csv_table, ListmonkFormat(
-                csv_table.header, mapping, topics, default_state or RowState.ACTIVE
-            )
-        return csv_table, MailchimpFormat(
-            csv_table.header, mapping, topics, default_state, path.name
-        )
+            csv_table = read_table_or_lines(path, raw, choices.file)
+            return csv_table, MailmanFormat(csv_table.header, choices)
+        csv_table = read_table(path, raw, choices.file)
+        writer = origin or recognise_origin(csv_table.header)
+        row_format: RowFormat
+        if writer is ExportOrigin.LISTMONK:
+            row_format = ListmonkFormat(csv_table.header, choices)
+        elif writer is ExportOrigin.MAILCHIMP:
+            row_format = MailchimpFormat(csv_table.header, choices, path.name)
+        else:
+            row_format = create_plain_format(csv_table, choices)
+        if writer and not origin:
+            row_format.notes.append(f"the columns are those of {writer}: read as its export")
+        return csv_table, row_format
 
     return open_export

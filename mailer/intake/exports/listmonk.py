@@ -5,24 +5,17 @@ person's status on the whole installation. The file does not say who left single
 """
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from mailer.audience.imports.rows import (
-    ImportColumn,
-    RowSkipped,
-    assign_fields,
-    normalise_header,
-    parse_row,
-    split_values,
-)
+from mailer.audience.imports.columns import ImportColumn, assign_fields, normalise_header
+from mailer.audience.imports.rows import RowSkipped, parse_rows, split_values
 from mailer.errors import InputError
 from mailer.intake.csv_reader import CsvLine
 from mailer.intake.exports.export_format import ExportFormat
-from mailer.model.imports import ImportRow, RowState
+from mailer.intake.row_format import ImportChoices
+from mailer.model.imports import ImportRow, RowResult, RowState
 from mailer.model.suppressions import SuppressionReason
 
-_GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?\d* ([+-]\d{4}) \S+")
 _ATTRIBUTES = {
     "language": ImportColumn.LANGUAGE,
     "lang": ImportColumn.LANGUAGE,
@@ -34,13 +27,7 @@ _ATTRIBUTES = {
 
 
 class ListmonkFormat(ExportFormat):
-    def __init__(
-        self,
-        header: list[str],
-        mapping: Mapping[str, str],
-        topics: frozenset[str],
-        default_state: RowState,
-    ) -> None:
+    def __init__(self, header: Sequence[str], choices: ImportChoices) -> None:
         if "status" not in map(normalise_header, header):
             raise InputError(
                 "the file is not listmonk's: it has no column 'status'",
@@ -49,16 +36,14 @@ class ListmonkFormat(ExportFormat):
             )
         super().__init__(
             header,
-            mapping,
-            topics,
-            default_state,
+            choices,
             aliases={"email": ImportColumn.ADDRESS, "name": ImportColumn.NAME},
             own_heads=frozenset({"status", "attributes", "createdat"}),
             ignored_heads=frozenset({"uuid", "updatedat"}),
         )
 
-    def read_row(self, line: CsvLine) -> ImportRow:
-        values = assign_fields(line.fields, self.columns)
+    def read_rows(self, line: CsvLine) -> list[ImportRow | RowResult]:
+        values = assign_fields(line.fields, self.value_columns)
         status = self.get_value(line, "status").lower()
         if status == "disabled":
             raise RowSkipped("disabled in listmonk")
@@ -71,15 +56,12 @@ class ListmonkFormat(ExportFormat):
         elif status != "enabled":
             raise InputError(f"{status!r} is not a status of listmonk", where="status")
         if ImportColumn.JOINED not in values:
-            values[ImportColumn.JOINED] = _GO_TIME.sub(
-                r"\1T\2\3\4", self.get_value(line, "createdat")
-            )
+            values[ImportColumn.JOINED] = self.get_value(line, "createdat")
+        self.take_state(line.fields, values)
         tags = self._take_attributes(values, self.get_value(line, "attributes"))
         if ImportColumn.TAGS in values:
             tags = [*tags, *split_values(values[ImportColumn.TAGS])]
-        return parse_row(
-            line.number, values, self.topics, tags=tags, default_state=self.default_state
-        )
+        return parse_rows(line.number, values, self.rules, tags=tags)
 
     def _take_attributes(self, values: dict[ImportColumn, str], text: str) -> list[str]:
         """Add the values of a JSON object to `values`, and return its tags.
@@ -95,7 +77,7 @@ class ListmonkFormat(ExportFormat):
         for key, value in attributes.items():
             column = _ATTRIBUTES.get(normalise_header(key))
             if column and isinstance(value, str):
-                self.offer_value(values, column, value, f"attributes.{key}")
+                values[column] = values.get(column) or value
             elif key == "tags" and isinstance(value, list):
                 tags += [str(tag) for tag in value if str(tag).strip()]
             elif value not in (None, "", [], {}):

@@ -4,19 +4,21 @@ The file's name begins with the state: subscribed_, unsubscribed_, cleaned_ or n
 Column names are in the account's language, except for those in capitals.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 
-from mailer.audience.imports.rows import (
+from mailer.audience.imports.columns import (
+    ALIASES,
     ImportColumn,
-    RowSkipped,
     assign_fields,
     normalise_header,
-    parse_row,
 )
+from mailer.audience.imports.rows import RowSkipped, parse_rows
 from mailer.errors import InputError
 from mailer.intake.csv_reader import CsvLine
 from mailer.intake.exports.export_format import ExportFormat
-from mailer.model.imports import ImportRow, RowState
+from mailer.intake.row_format import ImportChoices
+from mailer.model.imports import ImportRow, RowResult, RowState
 from mailer.model.suppressions import SuppressionReason
 
 _STATE_BY_FILE_PREFIX = {
@@ -36,14 +38,8 @@ _STATE_BY_STATUS = {
 
 
 class MailchimpFormat(ExportFormat):
-    def __init__(
-        self,
-        header: list[str],
-        mapping: Mapping[str, str],
-        topics: frozenset[str],
-        default_state: RowState | None,
-        file_name: str,
-    ) -> None:
+    def __init__(self, header: Sequence[str], choices: ImportChoices, file_name: str) -> None:
+        default_state = choices.default_state
         file_state = next(
             (
                 state
@@ -72,21 +68,13 @@ class MailchimpFormat(ExportFormat):
             )
         super().__init__(
             header,
-            mapping,
-            topics,
-            default_state or file_state or RowState.PENDING,
-            aliases={
-                "emailaddress": ImportColumn.ADDRESS,
-                "email": ImportColumn.ADDRESS,
-                "name": ImportColumn.NAME,
-                "fullname": ImportColumn.NAME,
-                "tags": ImportColumn.TAGS,
-            },
+            replace(choices, default_state=default_state or file_state or RowState.PENDING),
+            aliases=ALIASES,
             own_heads=frozenset(
                 {
-                    "firstname", "fname", "lastname", "lname", "optintime", "optinip",
-                    "confirmtime", "confirmip", "unsubtime", "unsubreason", "unsubreasonother",
-                    "cleantime", "status", "cc", "timezone", "language",
+                    "optintime", "optinip", "confirmtime", "confirmip", "unsubtime",
+                    "unsubreason", "unsubreasonother", "cleantime", "status", "cc", "timezone",
+                    "language",
                 }
             ),
             ignored_heads=frozenset(
@@ -98,18 +86,14 @@ class MailchimpFormat(ExportFormat):
             ),
         )  # fmt: skip
 
-    def read_row(self, line: CsvLine) -> ImportRow:
-        values = assign_fields(line.fields, self.columns)
-        if not values.get(ImportColumn.NAME):
-            first = self.get_value(line, "firstname") or self.get_value(line, "fname")
-            last = self.get_value(line, "lastname") or self.get_value(line, "lname")
-            values[ImportColumn.NAME] = f"{first} {last}".strip()
+    def read_rows(self, line: CsvLine) -> list[ImportRow | RowResult]:
+        values = assign_fields(line.fields, self.value_columns)
         for column, name in (
             (ImportColumn.COUNTRY, "cc"),
             (ImportColumn.TIME_ZONE, "timezone"),
             (ImportColumn.LANGUAGE, "language"),
         ):
-            self.offer_value(values, column, self.get_value(line, name), name.upper())
+            values[column] = values.get(column) or self.get_value(line, name)
         confirmed, opted_in = self.get_value(line, "confirmtime"), self.get_value(line, "optintime")
         values.setdefault(ImportColumn.JOINED, confirmed or opted_in)
         self._take_state(line, values)
@@ -122,7 +106,8 @@ class MailchimpFormat(ExportFormat):
                 )
                 if moment
             )
-        return parse_row(line.number, values, self.topics, default_state=self.default_state)
+        self.take_state(line.fields, values)
+        return parse_rows(line.number, values, self.rules)
 
     def _take_state(self, line: CsvLine, values: dict[ImportColumn, str]) -> None:
         status = self.get_value(line, "status").lower()
@@ -132,7 +117,7 @@ class MailchimpFormat(ExportFormat):
             self.get_value(line, "unsubtime"),
             self.get_value(line, "cleantime"),
         )
-        state = _STATE_BY_STATUS[status] if status else self.default_state
+        state = _STATE_BY_STATUS[status] if status else self.rules.default_state
         if cleaned_at:
             state = RowState.SUPPRESSED
         elif unsubscribed_at and state is RowState.ACTIVE:

@@ -3,6 +3,7 @@
     content.py   articles, embargoes, releases, sources
     audience.py  lists, subscribers, segments, sign-ups
     sending.py   digests, schedules, editions, deliveries
+    recovery.py  the database's identity, the keys of links
 
 The stores of `mailer/store` implement these Protocols; a verb reaches them through
 :class:`mailer.model.transaction.Transaction`. Stores never commit.

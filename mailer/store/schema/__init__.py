@@ -4,7 +4,7 @@ transition tables of the nouns are authoritative.
 
     base.py      types, the database's clock, the metadata
     audience.py  consent.py  articles.py  editions.py  embargoes.py
-    calendar.py  outbox.py  press.py  sources.py
+    calendar.py  outbox.py  press.py  sources.py  recovery.py
 """
 
 from mailer.store.schema.articles import article, article_revision, article_topic
@@ -44,6 +44,7 @@ from mailer.store.schema.editions import (
 from mailer.store.schema.embargoes import embargo, embargo_event
 from mailer.store.schema.outbox import ERASED, delivery, is_in_state, worker
 from mailer.store.schema.press import boilerplate, contact, contact_beat, file, kill
+from mailer.store.schema.recovery import database_event, database_identity, signing_key
 from mailer.store.schema.sources import source, source_item
 
 REVISIONS = ("1",)
@@ -68,6 +69,8 @@ __all__ = [
     "consent",
     "contact",
     "contact_beat",
+    "database_event",
+    "database_identity",
     "database_now",
     "delivery",
     "digest",
@@ -91,6 +94,7 @@ __all__ = [
     "occurrence",
     "schedule",
     "segment",
+    "signing_key",
     "source",
     "source_item",
     "subscriber",

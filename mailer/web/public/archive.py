@@ -49,7 +49,7 @@ def show_mail(request: Request, token: str) -> Response:
     """Show a mail in the browser, with its reader's stories, but without personal values."""
     site = get_site(request)
     try:
-        link = links.verify_view_link(site.mailer.store.key, token)
+        link = site.mailer.link_keys.read_link(lambda keys: links.verify_view_link(keys, token))
     except TokenError:
         return site.refuse_link(request)
     with site.mailer.store.read() as tx:

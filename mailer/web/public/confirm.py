@@ -67,7 +67,9 @@ def submit_confirmation(
 def _find_confirmation(request: Request, tx: SqlTransaction, token: str) -> Confirmation | None:
     mailer = get_site(request).mailer
     try:
-        confirmation_id = links.verify_confirmation_link(mailer.store.key, token)
+        confirmation_id = mailer.link_keys.read_link(
+            lambda keys: links.verify_confirmation_link(keys, token)
+        )
     except TokenError:
         return None
     return confirmations.find_open_confirmation(
@@ -91,7 +93,7 @@ def _render_confirmation(
     preferences_path = ""
     if subscriber is not None:
         link = MemberLink(subscriber.id)
-        token = links.sign_member_link(site.mailer.store.key, LinkPurpose.PREFERENCES, link)
+        token = links.sign_member_link(site.mailer.link_keys.ring, LinkPurpose.PREFERENCES, link)
         preferences_path = f"/p/{token}"
     is_address_change = confirmation.kind is ConfirmationKind.NEW_ADDRESS
     return site.render_page(

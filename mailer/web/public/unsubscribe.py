@@ -126,9 +126,10 @@ def submit_resubscribe(
 
 
 def _read_link(request: Request, token: str) -> MemberLink | None:
-    key = get_site(request).mailer.store.key
     try:
-        return links.verify_member_link(key, LinkPurpose.UNSUBSCRIBE, token)
+        return get_site(request).mailer.link_keys.read_link(
+            lambda keys: links.verify_member_link(keys, LinkPurpose.UNSUBSCRIBE, token)
+        )
     except TokenError:
         return None
 

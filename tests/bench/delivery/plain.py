@@ -231,9 +231,8 @@ def main(home: Path, database: Path, port: int, count: int) -> None:
     bench_settings = load_settings(home, database)
     with open_mailer(bench_settings) as mailer, mailer.store.read() as tx:
         edition = load_edition(tx)
-        headers = build_sender_profile(
-            mailer.settings, edition, tx.editions.load_mailing_list(edition)
-        )
+        mailing_list = tx.editions.load_mailing_list(edition)
+        headers = build_sender_profile(mailer.settings, edition, mailing_list, mailer.store.key)
         story_bits = tx.editions.fetch_story_bits(edition)
         plain_sender = PlainSender(
             bench_settings, tx.editions.load_manuscript(edition), story_bits, headers

@@ -133,6 +133,7 @@ def complete_words(line: str, folder: Path) -> list[str]:
                 "schedule",
                 "status",
                 "serve",
+                "secret",
             ],
         ),
         ("mailer topic re", ["remove-name", "remove"]),

@@ -22,6 +22,7 @@ from mailer.errors import HistoryWentBack
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
+from mailer.recovery import accept_database
 from mailer.store import Store
 from tests.actors import STAFF
 from tests.conftest import KEY
@@ -189,17 +190,22 @@ class BackgroundRun:
 
 
 def resume_and_finish(office: TroubleOffice, edition: Edition) -> None:
-    """Let a person resume the edition, send the rest, and check that each reader got it once, or
-    twice if the message was in doubt."""
+    """Let a person accept the database and resume the edition, and send the rest.
+
+    Each reader must have got the message once, or twice if it was in doubt."""
+    in_doubt = {
+        address
+        for address, state in read_delivery_states(office.store, edition).items()
+        if state is DeliveryState.IN_DOUBT
+    }
     with office.store.begin() as tx:
+        now = office.mailer.clock()
         paused = factories.reload_edition(tx, edition)
         assert "lost what it had confirmed" in paused.reason
-        in_doubt = {
-            address
-            for address, state in read_delivery_states(office.store, edition).items()
-            if state is DeliveryState.IN_DOUBT
-        }
-        editions.resume_edition(tx, STAFF, paused, office.mailer.clock())
+        accept_database(tx, STAFF, [], now)
+        tx.outbox.return_to_queue(edition.id, [DeliveryState.IN_DOUBT])
+        editions.resume_edition(tx, STAFF, factories.reload_edition(tx, edition), now)
+    office.mailer.guard.save_accepted_marker()
     deliver_edition(office.mailer, edition)
     office.check_nothing_lost(ever_in_doubt=in_doubt)
 

@@ -46,6 +46,25 @@ def test_suppressions_from_address_lines() -> None:
     assert [(result.line, result.address) for result in refused] == [(5, "nobody")]
 
 
+UNREADABLE = [(4, "bo"), (5, "cy"), (6, "di"), (7, "ed")]
+"""Lines whose reason, date or detail is left out: the address is suppressed all the same."""
+
+
+def test_suppressions_name_values_left_out() -> None:
+    (batch,) = suppressions._read_batches(
+        Path("x.csv"),
+        io.BytesIO(b"email,reason,since\na@example.org,rude,soon\nb@example.org,,\n"),
+        SuppressionReason.MANUAL,
+        NOW,
+        9,
+    )
+    (values,) = batch.omitted.values()
+    assert [(value.column, value.value) for value in values] == [
+        ("reason", "rude"),
+        ("since", "soon"),
+    ]
+
+
 def test_suppressions_from_table_with_all_columns() -> None:
     rows, refused, passed_over = read_batches(
         "Mail;Reason;Detail;Since;Colour\n"
@@ -54,16 +73,21 @@ def test_suppressions_from_table_with_all_columns() -> None:
         "cy@example.org;erased;;;\n"
         "di@example.org;;;soon;\n"
         "ed@example.org;;a\x1bb;;\n"
+        "fi@example.org, gi@example.org;Marked as spam;;;\n"
+        "nobody;bounce;;;\n"
     )
     since = datetime(2026, 1, 2, tzinfo=UTC)
     complaint = Suppression(
         "ana@example.org", SuppressionReason.COMPLAINT, "by phone; twice", since
     )
-    assert rows == [(2, complaint), (4, make_suppression("bo@example.org"))]
+    assert rows == [
+        (2, complaint),
+        *((line, make_suppression(f"{name}@example.org")) for line, name in UNREADABLE),
+        (8, make_suppression("fi@example.org", SuppressionReason.COMPLAINT)),
+        (8, make_suppression("gi@example.org", SuppressionReason.COMPLAINT)),
+    ]
     assert [(result.line, result.reason.partition(":")[0]) for result in refused] == [
-        (5, "reason"),
-        (6, "since"),
-        (7, "detail"),
+        (9, "address")
     ]
     assert passed_over == {"Colour": 0}
 

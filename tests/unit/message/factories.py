@@ -25,7 +25,7 @@ PROFILE = MessageProfile(
     list_name="News of the week",
     list_id=3,
     base_url="https://mail.example.org",
-    key=KEY,
+    keys=KEY,
     edition=make_edition(),
 )
 

@@ -72,9 +72,10 @@ class PreferencesReader:
 def find_reader(request: Request, tx: SqlTransaction, token: str) -> PreferencesReader | None:
     """Return the reader that the link names, or None if the link is invalid or the reader was
     erased."""
-    key = get_site(request).mailer.store.key
     try:
-        link = links.verify_member_link(key, LinkPurpose.PREFERENCES, token)
+        link = get_site(request).mailer.link_keys.read_link(
+            lambda keys: links.verify_member_link(keys, LinkPurpose.PREFERENCES, token)
+        )
     except TokenError:
         return None
     subscriber = tx.subscribers.find_subscriber_by_id(link.subscriber_id)

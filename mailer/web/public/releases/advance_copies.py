@@ -74,7 +74,9 @@ def _open_copy(request: Request, token: str, part: str) -> AdvanceCopy:
     """Open the advance copy of a link. `part` is the part of it that is requested."""
     site = get_site(request)
     try:
-        link = links.verify_member_link(site.mailer.store.key, LinkPurpose.ADVANCE, token)
+        link = site.mailer.link_keys.read_link(
+            lambda keys: links.verify_member_link(keys, LinkPurpose.ADVANCE, token)
+        )
     except TokenError:
         site.log.warning("refused", route="/e/{token}", why="the link is invalid")
         return AdvanceCopy(refusal=AdvanceRefusal.INVALID_LINK)

@@ -8,9 +8,10 @@ from mailer.audience import contacts, lists, subscribers
 from mailer.audience.imports.contacts import ContactRow, import_contacts
 from mailer.errors import NotFound, Refused
 from mailer.model.contacts import Contact, ContactProfile, FollowUp, Trust
-from mailer.model.imports import ImportRow, RowOutcome, RowResult
+from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
 from mailer.model.lists import Visibility
-from mailer.model.subscribers import Evidence, Person
+from mailer.model.subscribers import Evidence, MembershipState, Person
+from mailer.model.suppressions import SuppressionReason
 from mailer.store import SqlTransaction, Store
 from tests.actors import STAFF
 from tests.integration import factories
@@ -67,6 +68,29 @@ def test_contacts_are_added_to_private_lists_only(seeded_store: Store) -> None:
         with pytest.raises(NotFound):
             contacts.get_private_list(tx, "unknown")
         assert contacts.get_private_list(tx, "press").slug == "press"
+
+
+def test_contacts_who_left_or_bounced_are_not_imported_as_active(seeded_store: Store) -> None:
+    left = ContactRow(
+        ImportRow(2, Person(ANA), state=RowState.UNSUBSCRIBED), ContactProfile(), BEATS
+    )
+    bounced = ContactRow(
+        ImportRow(3, Person(BEN), state=RowState.SUPPRESSED, reason=SuppressionReason.BOUNCE),
+        ContactProfile(),
+        BEATS,
+    )
+    with seeded_store.begin() as tx:
+        results = import_rows(tx, left, bounced, make_row(4, ANA))
+        assert [result.outcome for result in results] == [
+            RowOutcome.LEFT,
+            RowOutcome.SUPPRESSED,
+            RowOutcome.SKIPPED,
+        ]
+        subscriber = subscribers.get_subscriber(tx, ANA)
+        membership = subscribers.find_membership(tx, subscriber, "press")
+        assert membership
+        assert membership.state is MembershipState.UNSUBSCRIBED
+        assert tx.subscribers.find_suppression_reason(BEN) == "bounce"
 
 
 def test_adding_contact_again_changes_only_stated_fields(seeded_store: Store) -> None:

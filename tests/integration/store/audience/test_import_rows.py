@@ -6,8 +6,9 @@ import pytest
 
 from mailer import addresses
 from mailer.audience import subscribers
+from mailer.audience.imports.columns import ImportColumn, assign_fields
 from mailer.audience.imports.people import import_people
-from mailer.audience.imports.rows import ImportColumn, assign_fields, parse_row
+from mailer.audience.imports.rows import RowRules, parse_row
 from mailer.errors import InputError, Refused
 from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
 from mailer.model.lists import Frequency
@@ -310,7 +311,28 @@ def test_import_of_a_thousand_rows(seeded_store: Store) -> None:
 
 def test_invalid_import_row_names_its_column() -> None:
     columns = {0: ImportColumn.ADDRESS, 1: ImportColumn.TOPICS}
-    for fields, where in ((["nobody", ""], "address"), ([ANA, "helth"], "topics")):
-        with pytest.raises(InputError) as caught:
-            parse_row(2, assign_fields(fields, columns), frozenset(factories.TOPICS))
-        assert caught.value.field == where
+    with pytest.raises(InputError) as caught:
+        parse_row(2, assign_fields(["nobody", ""], columns), RowRules())
+    assert caught.value.field == "address"
+    row = parse_row(2, assign_fields([ANA, "helth"], columns), RowRules())
+    assert [value.column for value in row.omitted] == ["topics"]
+
+
+def test_duplicate_and_future_dates_are_reported(seeded_store: Store) -> None:
+    later = build_row(ANA, line=9, joined=NOW + 3 * DAY)
+    with seeded_store.begin() as tx:
+        results = import_people(
+            tx,
+            STAFF,
+            [build_row(ANA, line=4), later],
+            factories.get_mailing_list(tx, "news"),
+            NOW,
+            source="a file",
+            basis=LawfulBasis.CONSENT,
+            first_lines={},
+        )
+    assert results[1].reason == "line 4 has the same address"
+    assert [(omitted.column, omitted.reason) for omitted in results[1].omitted] == [
+        ("joined", "the date lies in the future")
+    ]
+    assert get_membership(seeded_store, ANA).joined_at == NOW

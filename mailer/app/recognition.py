@@ -1,0 +1,186 @@
+"""The guard between a database and the processes that deliver from it.
+
+It compares the database with the marker of this host before anything is sent, and again while a
+process runs; the rules are in ``mailer/recovery``. A host without a marker may join on PostgreSQL
+while a process on another host delivers: it waits until it has seen the generation grow.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from mailer import recovery
+from mailer.app.markers import HeartbeatFiles, MarkerFolder
+from mailer.errors import DatabaseUnrecognised
+from mailer.model.recovery import DatabaseIdentity, Marker, Recognition
+from mailer.recovery.recognition import describe_refusal
+from mailer.store import SqlTransaction, Store
+
+IDLE_INTERVAL = 5.0
+"""Seconds between two comparisons while nothing is sent."""
+
+SENDING_INTERVAL = 1.0
+"""Seconds between two comparisons while mails are sent."""
+
+JOIN_WAIT = 3 * IDLE_INTERVAL
+"""Seconds for which a process without a marker watches for another host's process."""
+
+
+class RecognitionGuard:
+    """Says whether this process may deliver from a database. Threads may share it."""
+
+    def __init__(self, store: Store, folder: Path, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._folder = MarkerFolder(folder)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._confirmed_at: float | None = None
+        self._observed: DatabaseIdentity | None = None
+        self._identity = ""
+
+    def find_trouble(self, tx: SqlTransaction) -> str:
+        """Describe why nothing may be sent, in words for people; empty if it may. A host of
+        PostgreSQL that does not deliver has no marker, as it needs none."""
+        recognition, identity, _ = self._judge(tx, self._folder.read_markers())
+        if recognition is Recognition.NO_MARKER and self._is_shared:
+            return ""
+        return describe_refusal(recognition, identity)
+
+    def may_join(self, tx: SqlTransaction) -> bool:
+        """Check whether this host has no marker of a database of PostgreSQL that another host
+        delivers from."""
+        recognition, _, _ = self._judge(tx, self._folder.read_markers())
+        return recognition is Recognition.NO_MARKER and self._is_shared
+
+    def check_database(self) -> None:
+        """Check that mails may be sent. Only a marker is written, if there is none yet: an edition
+        that is started next would make a database without a marker one that has sent elsewhere.
+        Raises DatabaseUnrecognised."""
+        deadline = time.monotonic() + JOIN_WAIT
+        while True:
+            with self._folder.lock_folder(), self._store.read() as tx:
+                markers = self._folder.read_markers()
+                recognition, identity, location = self._judge(tx, markers)
+                if recognition.may_deliver:
+                    identities = {marker.identity for marker in markers}
+                    if identity and identity.identity not in identities:
+                        marker = Marker(identity.identity, identity.generation, location)
+                        self._folder.save_marker(marker)
+                    return
+            may_join = recognition is Recognition.NO_MARKER and self._is_shared
+            if not may_join or time.monotonic() >= deadline:
+                raise self._build_refusal(recognition, identity)
+            time.sleep(0.5)
+
+    def confirm_database(self, max_age: float = 0.0) -> None:
+        """Check that mails may be sent, and note on both sides that this process may. Nothing is
+        done if that was done within `max_age` seconds. Raises DatabaseUnrecognised."""
+        with self._lock:
+            now = time.monotonic()
+            if self._confirmed_at is not None and now - self._confirmed_at < max_age:
+                return
+            self._confirmed_at = None
+            with self._folder.lock_folder():
+                marker = self._save_generation()
+                self._folder.save_marker(marker)
+                if not marker.generation:  # the marker exists before the first generation does
+                    self._folder.save_marker(self._save_generation())
+            self._confirmed_at = now
+
+    def _save_generation(self) -> Marker:
+        """Increment the generation in the database, and return the marker that says so."""
+        markers = self._folder.read_markers()
+        with self._store.begin() as tx:
+            recognition, identity, location = self._judge(tx, markers, is_locking=True)
+            if not recognition.may_deliver:
+                raise self._build_refusal(recognition, identity)
+            if identity is None:
+                self._identity = recovery.create_identity(tx, self._clock())
+                return Marker(self._identity, 0, location)
+            self._identity = identity.identity
+            living_ids = {worker.id for worker in tx.outbox.list_workers()}
+            generation = tx.recovery.increment_generation()
+        for marker in markers:
+            if marker.identity == self._identity:
+                self._folder.remove_heartbeats(marker, living_ids)
+        return Marker(self._identity, generation, location)
+
+    def _judge(
+        self, tx: SqlTransaction, markers: list[Marker], *, is_locking: bool = False
+    ) -> tuple[Recognition, DatabaseIdentity | None, str]:
+        identity = tx.recovery.lock_identity() if is_locking else tx.recovery.find_identity()
+        location = tx.recovery.read_location()
+        own_marker = next(
+            (marker for marker in markers if identity and marker.identity == identity.identity),
+            None,
+        )
+        local_marker = next((marker for marker in markers if marker.location == location), None)
+        recognition = recovery.judge_database(
+            tx, identity, location, own_marker, local_marker, _exists
+        )
+        if recognition is Recognition.NO_MARKER and self._is_shared and self._has_grown(identity):
+            recognition = Recognition.RECOGNISED
+        return recognition, identity, location
+
+    @property
+    def _is_shared(self) -> bool:
+        return self._store.engine.dialect.name == "postgresql"
+
+    def _has_grown(self, identity: DatabaseIdentity | None) -> bool:
+        """Check whether the generation has grown since this process saw it first: then a process
+        that is recognised on another host delivers from this database now."""
+        if self._observed is None or identity is None:
+            self._observed = identity
+            return False
+        return (
+            self._observed.identity == identity.identity
+            and self._observed.generation < identity.generation
+        )
+
+    def _build_refusal(
+        self, recognition: Recognition, identity: DatabaseIdentity | None
+    ) -> DatabaseUnrecognised:
+        return recovery.build_refusal(
+            recognition, identity, self._store.display_url, str(self._folder.folder)
+        )
+
+    @contextmanager
+    def watch_run(self) -> Iterator[HeartbeatFiles]:
+        """Confirm that mails may be sent before a run and after it. Gives the files of the run's
+        heartbeats."""
+        self.confirm_joining()
+        heartbeats = HeartbeatFiles(self._folder.folder, self._identity)
+        try:
+            yield heartbeats
+        finally:
+            try:
+                self.confirm_database()
+                heartbeats.remove_files()
+            finally:
+                heartbeats.close()
+
+    def confirm_joining(self) -> None:
+        """Confirm that mails may be sent; a host without a marker waits for another one's
+        process."""
+        self.check_database()
+        self.confirm_database()
+
+    def save_accepted_marker(self) -> None:
+        """Save the marker of a database that a person has just accepted."""
+        with self._folder.lock_folder():
+            with self._store.read() as tx:
+                identity = tx.recovery.find_identity()
+                location = tx.recovery.read_location()
+            assert identity is not None
+            self._folder.save_marker(Marker(identity.identity, identity.generation, location))
+        self.confirm_database()
+
+
+def _exists(location: str) -> bool:
+    """Check whether the database at a marker's location still exists: a file may have been moved.
+    A server can't be asked."""
+    kind, _, place = location.partition(":")
+    return kind != "sqlite" or Path(place).exists()

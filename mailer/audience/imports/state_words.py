@@ -1,0 +1,126 @@
+"""Words that files use for the state of a person, in the languages of the programs that write them.
+
+Letters count, not capitals, accents or signs: ``columns.normalise_header`` folds them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mailer.audience.imports.columns import normalise_header
+from mailer.model.imports import RowState
+from mailer.model.suppressions import SuppressionReason
+
+
+@dataclass(frozen=True, slots=True)
+class StatedState:
+    """The state that a word stands for. `skip_reason` says why such a person is left out of the
+    import; `rank` orders the states of one person, the strictest last."""
+
+    rank: int
+    state: RowState
+    reason: SuppressionReason = SuppressionReason.MANUAL
+    skip_reason: str = ""
+
+
+ACTIVE = StatedState(0, RowState.ACTIVE)
+PENDING = StatedState(1, RowState.PENDING)
+NOT_OPTED_IN = StatedState(2, RowState.PENDING, skip_reason="has not opted in")
+DISABLED = StatedState(3, RowState.PENDING, skip_reason="gets no mail there")
+DELETED = StatedState(4, RowState.PENDING, skip_reason="was deleted there")
+LEFT = StatedState(5, RowState.UNSUBSCRIBED)
+BLOCKED = StatedState(6, RowState.SUPPRESSED)
+BOUNCED = StatedState(7, RowState.SUPPRESSED, SuppressionReason.BOUNCE)
+COMPLAINED = StatedState(8, RowState.SUPPRESSED, SuppressionReason.COMPLAINT)
+
+_UNMISTAKABLE = {
+    PENDING: "unconfirmed not_confirmed unactivated nonsubscribed non_confirmé no_confirmado "
+    "sin_confirmar não_confirmado unbestätigt unbestaetigt nicht_bestätigt nicht_bestaetigt "
+    "неподтвержден не_подтвержден 未确认 待确认 غير_مؤكد",
+    LEFT: "unsubscribed unsubscribe unsub opted_out optout opt_out not_subscribed désabonné "
+    "désabonnée désinscrit désinscrite dado_de_baja desuscrito desuscrita descadastrado "
+    "descadastrada abgemeldet ausgetragen abbestellt disiscritto disiscritta отписан отписана "
+    "отписался отписалась отписавшийся 已退订 退订 取消订阅 غير_مشترك ألغى_الاشتراك "
+    "إلغاء_الاشتراك",
+    BOUNCED: "bounced hard_bounced hard_bounce hardbounce rebotado rebotada unzustellbar "
+    "by_bounces 退信 已退信",
+    COMPLAINED: "complained spam_complaint marked_as_spam reported_spam abuse_complaint "
+    "spambeschwerde als_spam_markiert signalé_comme_spam marcado_como_spam жалоба_на_спам",
+    BLOCKED: "blacklisted blocklisted do_not_mail do_not_email do_not_contact sur_liste_noire "
+    "lista_negra",
+}
+"""Words that speak of mails whatever their column is called."""
+
+_WORDS = {
+    ACTIVE: "active subscribed subscriber enabled confirmed opted_in optin opt_in regular premium "
+    "gifted trialed unpaid churning past_due free paid comped verified member double_opt_in "
+    "single_opt_in explicit actif abonné abonnée inscrit inscrite confirmé confirmée "
+    "activo activa suscrito suscrita inscrito inscrita confirmado confirmada ativo ativa "
+    "assinante attivo iscritto confermato aktiv angemeldet abonniert bestätigt bestaetigt "
+    "eingetragen aktiviert abonnent активен активный активна подписан подписана подписчик "
+    "подтвержден подтверждена نشط مشترك مؤكد فعال 活跃 已订阅 订阅 已确认 正常 有效",
+    PENDING: "pending unverified awaiting_confirmation pending_confirmation waiting "
+    "never_subscribed transactional opt_in_pending double_opt_in_pending en_attente pendiente "
+    "pendente ausstehend wartend in_attesa non_confermato ожидает ожидает_подтверждения معلق "
+    "قيد_الانتظار 待定",
+    DISABLED: "inactive disabled paused snoozed on_hold hold suspended deactivated expired nomail "
+    "vacation by_user by_moderator unknown soft_bounced soft_bounce softbounce inactif "
+    "désactivé désactivée suspendu inactivo inactiva desactivado suspendido inativo desativado "
+    "inaktiv deaktiviert pausiert inattivo неактивен неактивный отключен غير_نشط معطل 不活跃 "
+    "已禁用 停用",
+    DELETED: "deleted removed archived trashed erased supprimé supprimée effacé archivé eliminado "
+    "eliminada borrado borrada excluído removido apagado gelöscht geloescht entfernt archiviert "
+    "eliminato rimosso удален удалена удаленный محذوف 已删除",
+    LEFT: "cancelled canceled left résilié baja cancelado cancelada cancelou cancellato gekündigt "
+    "gekuendigt widerrufen отказался ملغى 已取消 未订阅",
+    BOUNCED: "bounce cleaned undeliverable undelivered invalid invalid_email rejeté rejetée rebond "
+    "invalide npai rebote inválido inválida devuelto devolvido rejeitado zurückgewiesen "
+    "zurueckgewiesen ungültig ungueltig respinto недоставлено возврат недействителен مرتد "
+    "غير_صالح 无效",
+    COMPLAINED: "complaint spam junk abuse spam_report plainte queja denunciado reclamação "
+    "beschwerde жалоба شكوى 投诉 已投诉 垃圾邮件",
+    BLOCKED: "blocked suppressed banned blacklist blocklist spammy excluded bloqué bloquée "
+    "liste_noire exclu bloqueado bloqueada gesperrt blockiert geblockt bloccato заблокирован "
+    "محظور محجوب 黑名单 已屏蔽",
+}
+
+
+def _index_words(words: Mapping[StatedState, str]) -> dict[str, StatedState]:
+    return {normalise_header(word): state for state, text in words.items() for word in text.split()}
+
+
+UNMISTAKABLE_WORDS = _index_words(_UNMISTAKABLE)
+STATE_WORDS = _index_words(_WORDS) | UNMISTAKABLE_WORDS
+"""The state by word, folded."""
+
+_YES_WORDS = (
+    "1 true yes y ja j oui o si s sim x on t wahr vrai verdadero verdadeiro vero да д 是 نعم"
+)
+_NO_WORDS = "0 false no n nein non não off f falsch faux falso нет н 否 لا"
+_EMPTY_WORDS = "null none nil n/a na nan \\N never nie jamais nunca undefined"
+YES = frozenset(map(normalise_header, _YES_WORDS.split()))
+NO = frozenset(map(normalise_header, _NO_WORDS.split()))
+NOTHING = frozenset(map(normalise_header, _EMPTY_WORDS.split()))
+_TICKS = frozenset("✓✔☑✅")
+
+NAMED_STATES = {
+    "active": ACTIVE, "pending": PENDING, "unsubscribed": LEFT, "left": LEFT,
+    "bounced": BOUNCED, "complained": COMPLAINED, "suppressed": BLOCKED, "blocked": BLOCKED,
+    "deleted": DELETED, "skipped": DISABLED,
+}  # fmt: skip
+"""States that staff can give to a file's own words."""
+
+
+def is_nothing(value: str) -> bool:
+    """Check whether a value says nothing: empty, a dash, NULL, or MySQL's date of zeros."""
+    word = normalise_header(value)
+    if not word:
+        return not _TICKS & set(value)
+    return word in NOTHING or (len(word) >= 8 and set(word) == {"0"})
+
+
+def parse_yes(value: str) -> bool | None:
+    """Return whether a value says yes or no, or None if it says neither."""
+    word = normalise_header(value)
+    if word in YES or _TICKS & set(value):
+        return True
+    return False if word in NO else None

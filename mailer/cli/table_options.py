@@ -1,0 +1,75 @@
+"""Options of commands that import tables of people."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mailer.audience.imports.columns import ImportColumn
+from mailer.audience.imports.dates import DateOrder
+from mailer.audience.imports.state_words import NAMED_STATES
+from mailer.audience.imports.topic_names import TopicNames
+from mailer.cli.options import parse_pairs
+from mailer.model.imports import RowState
+
+if TYPE_CHECKING:
+    from mailer.intake.row_format import ImportChoices
+
+TableFileArgument = Annotated[
+    Path, typer.Argument(help="A CSV file with a header, or a spreadsheet (.xlsx, .ods).")
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        help=f"HEADER=COLUMN, where COLUMN is status, {', '.join(ImportColumn)}; repeatable.",
+    ),
+]
+IgnoreOption = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="HEADER", help="A column to pass over; repeatable."),
+]
+StatusOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        help="WORD=STATE: what a word of the file's status means; STATE is "
+        f"{', '.join(NAMED_STATES)}; repeatable.",
+    ),
+]
+DatesOption = Annotated[
+    DateOrder | None,
+    typer.Option("--dates", help="Whether dates such as 01/02/2026 have the day or month first."),
+]
+SheetOption = Annotated[
+    str, typer.Option("--sheet", help="The sheet to read; default: the first that is not empty.")
+]
+EncodingOption = Annotated[
+    str, typer.Option("--encoding", help="The file's encoding, if it is not recognised.")
+]
+
+
+def build_choices(
+    mapping: list[str] | None,
+    ignored: list[str] | None,
+    status: list[str] | None,
+    dates: DateOrder | None,
+    sheet: str,
+    encoding: str,
+    topics: TopicNames,
+    state: RowState | None = None,
+) -> "ImportChoices":
+    """Build the choices for an import from the options. Raises InputError."""
+    from mailer.intake.csv_reader import FileChoices
+    from mailer.intake.row_format import ImportChoices
+
+    columns = parse_pairs(mapping, "--map")
+    columns |= {head.strip(): ImportColumn.IGNORED.value for head in ignored or ()}
+    return ImportChoices(
+        mapping=columns,
+        topics=topics,
+        default_state=state,
+        date_order=dates,
+        state_words=parse_pairs(status, "--status"),
+        file=FileChoices(encoding, sheet),
+    )

@@ -1,0 +1,79 @@
+"""The records by which a restored or copied database is recognised."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class DatabaseState(StrEnum):
+    """The state of a database, as the database has it. ``restored``: it was restored from a
+    backup, or its history went back, and a person has not decided yet. ``clone``: a person said
+    that it is a copy, from which nothing is sent."""
+
+    ACTIVE = "active"
+    RESTORED = "restored"
+    CLONE = "clone"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseIdentity:
+    """The identity of a database, and its generation, which grows while a process delivers."""
+
+    identity: str
+    generation: int
+    state: DatabaseState
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The note outside the database, one on each host: the last generation that a process of this
+    host saw of the database `identity`, and where the database was. `heartbeats` holds the last
+    heartbeat that each delivering process of this host wrote, by the number of its worker."""
+
+    identity: str
+    generation: int
+    location: str
+    heartbeats: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseEvent:
+    """A backup, a restoration, or another event in the life of the database."""
+
+    at: datetime
+    event_type: str
+    actor: str
+    detail: str
+
+
+class Recognition(StrEnum):
+    """The outcome of comparing a database with the marker of this host."""
+
+    RECOGNISED = "recognised"
+    NEW = "new"
+    """No process has ever delivered from it."""
+    RESTORED = "restored"
+    CLONE = "clone"
+    OLDER = "older"
+    """This host has delivered from a later state of it."""
+    COPIED = "copied"
+    """This host delivers from the database at another place."""
+    NO_MARKER = "no marker"
+    """It has delivered, but not from this host."""
+
+    @property
+    def may_deliver(self) -> bool:
+        return self in {Recognition.RECOGNISED, Recognition.NEW}
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """The changes that accepting a restored database has made: `in_doubt` has the deliveries put in
+    doubt of each edition, by its id; `sign_ups` counts those that get no mail."""
+
+    in_doubt: dict[int, int]
+    editions_on_hold: tuple[int, ...]
+    occurrences_on_hold: int
+    sign_ups: int

@@ -1,0 +1,25 @@
+"""Recognise a restored or copied database, and decide what becomes of it.
+
+recognition.py  compare a database with the marker outside it
+decisions.py    accept a restored database, declare a clone, stop a database whose history
+                went back
+"""
+
+from mailer.recovery.decisions import (
+    accept_database,
+    create_identity,
+    declare_clone,
+    record_backup,
+    suspend_deliveries,
+)
+from mailer.recovery.recognition import build_refusal, judge_database
+
+__all__ = [
+    "accept_database",
+    "build_refusal",
+    "create_identity",
+    "declare_clone",
+    "judge_database",
+    "record_backup",
+    "suspend_deliveries",
+]

@@ -1,0 +1,151 @@
+"""A person's decisions about a database that was restored, or whose history went back.
+
+The rule: nothing that the database has as unsent is sent without a person's word, because it may
+have been sent after the backup.
+
+- Editions that have begun are paused, and what is unsent of them is in doubt, whatever their rule
+  for that was. A person sends it again, or counts it as sent.
+- Editions that have a time, and occurrences whose cut-off has come, are put on hold.
+- Sign-ups that waited for a mail get none. A mail that was sent in the meantime still confirms.
+- Subscribers and confirmations get ids that the lost database can't have used.
+"""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from mailer import editions
+from mailer.actor import WORKER, Actor
+from mailer.audience.signup.confirmations import move_confirmation
+from mailer.digests.calendar import DigestCalendar
+from mailer.model.deliveries import EXPIRE_AFTER
+from mailer.model.edition_states import EditionKind, EditionState
+from mailer.model.recovery import DatabaseState, RecoveryReport
+from mailer.model.schedules import OccurrenceState
+from mailer.model.signup import ConfirmationState
+from mailer.model.transaction import Transaction
+
+IN_DOUBT_REPLY = "the database was restored: it may have been sent after the backup"
+HOLD_REASON = "the database was restored: it may have been sent after the backup"
+
+
+FOLLOW_UP_PERIOD = EXPIRE_AFTER + timedelta(days=1)
+"""The time for which a started correction gets recipients by itself."""
+
+
+def create_identity(tx: Transaction, now: datetime) -> str:
+    """Give a database an identity of its own, and return it. Its generation is 0 until a host has
+    a marker of it: a process that dies in between leaves a database that is still recognised."""
+    identity = secrets.token_hex(16)
+    tx.recovery.save_identity(identity, 0, DatabaseState.ACTIVE, "", now)
+    return identity
+
+
+def suspend_deliveries(tx: Transaction, actor: Actor, reason: str, now: datetime) -> None:
+    """Let no process deliver until a person accepts the database: it was restored, or its history
+    went back."""
+    identity = tx.recovery.lock_identity()
+    tx.recovery.save_identity(
+        identity.identity if identity else secrets.token_hex(16),
+        identity.generation if identity else 0,
+        DatabaseState.RESTORED,
+        reason,
+        now,
+    )
+    tx.recovery.add_event("suspended", reason, now, actor)
+
+
+def record_backup(tx: Transaction, actor: Actor, file: str, now: datetime) -> None:
+    """Record that a backup was written."""
+    tx.recovery.add_event("backup", file, now, actor)
+
+
+def declare_clone(tx: Transaction, actor: Actor, now: datetime) -> str:
+    """Declare a database a copy that sends nothing, and return its new identity."""
+    identity = secrets.token_hex(16)
+    tx.recovery.save_identity(identity, 1, DatabaseState.CLONE, f"a clone, by {actor.name}", now)
+    tx.recovery.add_event("clone", "declared a clone", now, actor)
+    return identity
+
+
+def accept_database(
+    tx: Transaction, actor: Actor, calendars: Iterable[DigestCalendar], now: datetime
+) -> RecoveryReport:
+    """Accept a restored database as the office's own, by the rule of this module, and give it a new
+    identity: from then on it may send."""
+    tx.recovery.lock_identity()
+    tx.recovery.mark_editions_notified()
+    tx.recovery.remove_workers()
+    report = RecoveryReport(
+        _stop_begun_editions(tx, actor, now),
+        _put_editions_on_hold(tx, actor, now),
+        _put_occurrences_on_hold(tx, calendars, now),
+        _settle_sign_ups(tx, now),
+    )
+    tx.recovery.skip_ids()
+    create_identity(tx, now)
+    detail = (
+        f"{sum(report.in_doubt.values())} deliveries of {len(report.in_doubt)} editions in doubt, "
+        f"{len(report.editions_on_hold)} editions and {report.occurrences_on_hold} occurrences on "
+        f"hold, {report.sign_ups} sign-ups without a mail"
+    )
+    tx.recovery.add_event("accepted", detail, now, actor)
+    return report
+
+
+def _stop_begun_editions(tx: Transaction, actor: Actor, now: datetime) -> dict[int, int]:
+    """Put what is unsent in doubt, and pause the editions. Service mails are not paused: the mails
+    that follow join the same edition."""
+    in_doubt: dict[int, int] = {}
+    for edition_id in tx.recovery.list_unfinished_editions():
+        if count := tx.recovery.put_unsent_in_doubt(edition_id, IN_DOUBT_REPLY):
+            in_doubt[edition_id] = count
+        edition = editions.get_edition(tx, edition_id)
+        tx.editions.add_event(edition, "in doubt", f"{count}: {IN_DOUBT_REPLY}", now, actor)
+        if edition.kind is EditionKind.MAILING and edition.state is EditionState.SENDING:
+            reason = f"the database was restored: {count} deliveries are in doubt"
+            editions.pause_edition(tx, actor, edition, now, reason=reason)
+    # A correction follows the recipients of its release, and some are in doubt only now.
+    for edition in tx.editions.list_begun_releases(now - FOLLOW_UP_PERIOD):
+        if tx.outbox.extend_plan(edition):
+            in_doubt[edition.id] = tx.recovery.put_unsent_in_doubt(edition.id, IN_DOUBT_REPLY)
+    return in_doubt
+
+
+def _put_editions_on_hold(tx: Transaction, actor: Actor, now: datetime) -> tuple[int, ...]:
+    """Put editions on hold that the worker would send, or ask approval for, by itself."""
+    states = (EditionState.DRAFT, EditionState.IN_REVIEW, EditionState.SCHEDULED)
+    edition_ids = []
+    for edition in tx.editions.list_scheduled_editions(states):
+        editions.put_on_hold(tx, actor, edition, now, reason=HOLD_REASON)
+        edition_ids.append(edition.id)
+    return tuple(edition_ids)
+
+
+def _put_occurrences_on_hold(
+    tx: Transaction, calendars: Iterable[DigestCalendar], now: datetime
+) -> int:
+    count = 0
+    for calendar in calendars:
+        for step in calendar.list_due_steps(now):
+            occurrence = step.planned.original
+            claimed_id = tx.schedules.claim_occurrence(
+                calendar.slug,
+                occurrence.rule_time,
+                occurrence.zone,
+                OccurrenceState.ON_HOLD,
+                now,
+                schedule_id=step.planned.schedule.id,
+                reason=HOLD_REASON,
+            )
+            count += claimed_id is not None
+    return count
+
+
+def _settle_sign_ups(tx: Transaction, now: datetime) -> int:
+    sign_ups = tx.recovery.list_unanswered_sign_ups()
+    for sign_up in sign_ups:
+        is_asked = sign_up.state is ConfirmationState.ASKED
+        state = ConfirmationState.MAILED if is_asked else ConfirmationState.DONE
+        move_confirmation(tx, WORKER, sign_up, state, now)
+    return len(sign_ups)

@@ -1,0 +1,91 @@
+"""Compare a database with the marker outside it.
+
+A process that delivers increments the database's generation at its start, while it runs and at its
+end, and writes it into a marker on its host after the commit. It also writes the heartbeat of its
+worker's row there after each commit. A database whose generation or heartbeat is lower than the
+marker's is an older state of it: mails that it has as unsent may have been sent.
+"""
+
+from collections.abc import Callable, Mapping
+
+from mailer.errors import DatabaseUnrecognised, NextStep
+from mailer.model.recovery import DatabaseIdentity, DatabaseState, Marker, Recognition
+from mailer.model.transaction import Transaction
+
+
+def judge_database(
+    tx: Transaction,
+    identity: DatabaseIdentity | None,
+    location: str,
+    marker: Marker | None,
+    local_marker: Marker | None,
+    exists: Callable[[str], bool],
+) -> Recognition:
+    """Compare a database with this host's markers.
+
+    `marker` is that of the same identity, `local_marker` that of the same place. Both were read
+    before the database: a marker never says more than the database did when it was written.
+    `exists` says whether there is a database at a place."""
+    if identity is None:
+        is_older = local_marker is not None and tx.recovery.has_content()
+        return Recognition.OLDER if is_older else Recognition.NEW
+    if identity.state is DatabaseState.RESTORED:
+        return Recognition.RESTORED
+    if identity.state is DatabaseState.CLONE:
+        return Recognition.CLONE
+    if marker is None:
+        has_sent = identity.generation > 0 and tx.recovery.has_begun_editions()
+        return Recognition.NO_MARKER if has_sent else Recognition.RECOGNISED
+    if marker.generation > identity.generation or _has_gone_back(
+        {worker.id: worker.heartbeat for worker in tx.outbox.list_workers()}, marker
+    ):
+        return Recognition.OLDER
+    if marker.location != location and exists(marker.location):
+        return Recognition.COPIED
+    return Recognition.RECOGNISED
+
+
+def _has_gone_back(heartbeats: Mapping[int, int], marker: Marker) -> bool:
+    return any(
+        heartbeats.get(worker_id, heartbeat) < heartbeat
+        for worker_id, heartbeat in marker.heartbeats.items()
+    )
+
+
+_REASONS = {
+    Recognition.RESTORED: "it was restored from a backup",
+    Recognition.CLONE: "it is a clone, and a clone sends nothing",
+    Recognition.OLDER: "this host has sent from a later state of it",
+    Recognition.COPIED: "this host sends from the database of which it is a copy",
+    Recognition.NO_MARKER: "mails were sent from it, but not from this host",
+}
+
+
+def describe_refusal(recognition: Recognition, identity: DatabaseIdentity | None) -> str:
+    """Describe in words why nothing is sent from a database; empty if it may send."""
+    if recognition.may_deliver:
+        return ""
+    if identity is not None and identity.reason and recognition is Recognition.RESTORED:
+        return identity.reason
+    return _REASONS[recognition]
+
+
+def build_refusal(
+    recognition: Recognition, identity: DatabaseIdentity | None, where: str, folder: str
+) -> DatabaseUnrecognised:
+    """Build the error of a process that may not deliver from a database. `folder` is where this
+    host's markers are."""
+    hint = "look which of its mails were sent since"
+    if recognition is Recognition.NO_MARKER:
+        hint = f"no marker of it is in {folder}: check paths.state, and the user that runs this"
+    elif recognition is Recognition.CLONE:
+        hint = "send from the original"
+    return DatabaseUnrecognised(
+        f"nothing is sent: {describe_refusal(recognition, identity)}",
+        where=where,
+        hint=hint,
+        value=recognition.value,
+        next_steps=[NextStep("accept_database"), NextStep("declare_clone")]
+        if recognition is not Recognition.CLONE
+        else [NextStep("accept_database")],
+    )

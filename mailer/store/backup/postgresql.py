@@ -1,0 +1,116 @@
+"""Backups of PostgreSQL by its own tools, pg_dump and pg_restore, in their custom format.
+
+The tools must be of the server's major version or newer. The password goes through the environment
+(``PGPASSWORD``), as other users can see the arguments of a process.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from mailer.errors import ConfigError, InputError
+from mailer.store import Store, schema
+from mailer.store.backup import COUNTED_TABLES
+from mailer.store.backup.files import build_not_empty_error
+from mailer.store.engine import begin_transaction
+
+_TABLE_DATA = re.compile(r"^\d+; \d+ \d+ TABLE DATA \S+ (\S+)", re.MULTILINE)
+_MAGIC = b"PGDMP"
+"""The beginning of a dump in the custom format."""
+
+
+def dump_database(store: Store, target: Path) -> dict[str, int]:
+    """Dump the database as it is at one moment, and verify that the dump holds every table. Returns
+    the rows of each counted table, at the same moment."""
+    with begin_transaction(store.engine) as connection:
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        # The server would end this session while pg_dump works.
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        snapshot = str(connection.scalar(text("SELECT pg_export_snapshot()")))
+        rows = _count_rows(connection)
+        _run_tool(
+            store,
+            "pg_dump",
+            ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"],
+            output=target,
+        )
+    _check_contents(target)
+    return rows
+
+
+def restore_database(store: Store, source: Path, *, replaces: bool) -> dict[str, int]:
+    """Restore a dump in one transaction. The caller marks the database; a process that delivers in
+    between sees that its generation went back."""
+    _check_contents(source)
+    with begin_transaction(store.engine, reading=True) as connection:
+        has_content = bool(inspect(connection).get_table_names())
+    if has_content and not replaces:
+        raise build_not_empty_error(store, source)
+    options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
+    if has_content:
+        options += ["--clean", "--if-exists"]
+    _run_tool(store, "pg_restore", [*options, str(source)])
+    with begin_transaction(store.engine, reading=True) as connection:
+        return _count_rows(connection)
+
+
+def _count_rows(connection: Connection) -> dict[str, int]:
+    return {
+        table: int(connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)  # noqa: S608
+        for table in COUNTED_TABLES
+    }
+
+
+def _check_contents(dump: Path) -> None:
+    """Check that a dump can be read to its end and holds all tables of the mailer. Raises
+    InputError."""
+    with dump.open("rb") as dump_file:
+        if dump_file.read(len(_MAGIC)) != _MAGIC:
+            raise InputError("this is not a backup that pg_dump wrote", where=str(dump))
+    contents = _run_tool(None, "pg_restore", ["--list", str(dump)])
+    tables = set(_TABLE_DATA.findall(contents))
+    if missing := {table.name for table in schema.metadata.sorted_tables} - tables:
+        raise InputError(
+            f"this is not a backup of the mailer's database: {', '.join(sorted(missing))} "
+            "is missing",
+            where=str(dump),
+        )
+    _run_tool(None, "pg_restore", ["--file", os.devnull, str(dump)])  # reads all rows
+
+
+def _run_tool(
+    store: Store | None, name: str, arguments: list[str], output: Path | None = None
+) -> str:
+    """Run one of PostgreSQL's tools, and return what it prints. Raises ConfigError if it is not
+    installed or the server refuses, and InputError for a file that it can't read."""
+    program = shutil.which(name)
+    if program is None:
+        raise ConfigError(
+            f"the program {name} is not installed",
+            hint="install PostgreSQL's client tools, of the server's version or newer "
+            "(Debian: postgresql-client)",
+        )
+    environment = {**os.environ, "LC_ALL": "C"}
+    command = [program, *arguments]
+    if store is not None:
+        url = store.engine.url
+        if url.password:
+            environment["PGPASSWORD"] = str(url.password)
+        plain_url = url.set(drivername="postgresql", password=None)
+        command += ["--no-password", "--dbname", plain_url.render_as_string()]
+    if output is not None:
+        command += ["--file", str(output)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if result.returncode == 0:
+        return result.stdout
+    message = "; ".join(result.stderr.strip().splitlines()[:3])
+    if store is None:
+        raise InputError(f"the backup is damaged ({message})", where=arguments[-1])
+    hint = "check that the server runs and that the URL is right"
+    if "version mismatch" in message:
+        hint = "install PostgreSQL's client tools of the server's version"
+    raise ConfigError(f"{name} failed ({message})", where=store.display_url, hint=hint)

@@ -1,0 +1,45 @@
+"""A SQLite database's files are private, whatever the umask."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailer.store import Store
+from tests.conftest import KEY
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o002])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    previous = os.umask(request.param)
+    yield int(request.param)
+    os.umask(previous)
+
+
+def read_modes(folder: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+
+
+def test_new_database_and_its_log_are_private(tmp_path: Path, umask: int) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'subscribers.db'}", KEY)
+    store.upgrade_schema()
+    with store.begin():
+        modes = read_modes(tmp_path)
+    assert set(modes) == {"subscribers.db", "subscribers.db-wal", "subscribers.db-shm"}
+    assert set(modes.values()) == {0o600}, umask
+    assert store.open_files == []
+    store.close()
+
+
+def test_open_database_is_tightened_but_a_writing_group_stays(tmp_path: Path) -> None:
+    for mode, tightened in ((0o644, 0o600), (0o666, 0o660), (0o660, 0o660), (0o604, 0o600)):
+        file = tmp_path / f"{mode:o}.db"
+        file.touch()
+        file.chmod(mode)
+        store = Store(f"sqlite:///{file}", KEY)
+        assert bool(store.open_files) == bool(mode & 0o007)
+        store.upgrade_schema()
+        assert stat.S_IMODE(file.stat().st_mode) == tightened
+        store.close()
