@@ -9,6 +9,7 @@ Layers import downwards only (``pyproject.toml``, import-linter). From the botto
     errors.py      the one tree of errors
     lines.py       which characters a line of text may contain
     plain_data.py  records as JSON can hold them
+    regular_files.py  files that are read within bounds
     config/        frozen settings: the only reader of config/ and of the environment
     tokens.py      signed links, each bound to one purpose
     languages.py   language tags, their direction and names

@@ -13,6 +13,7 @@ passes the gate.
 Changes of an embargo, refused attempts and views of an advance copy's page are recorded.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -81,6 +82,8 @@ def read_terms(value: object, zone: str) -> EmbargoTerms:
         clock_text, _, zone_name = zone_name.partition(" ")
         if not clock_text:
             raise format_error
+        if re.fullmatch(r"\s*(?:[Zz]|[+-]\d{2}:?\d{2})\s*", zone_name):
+            clock_text, zone_name = clock_text + zone_name.strip(), ""
         zone = zone_name.strip() or zone
         try:
             value = datetime.fromisoformat(f"{date_text} {clock_text}")

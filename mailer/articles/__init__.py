@@ -20,6 +20,7 @@ from mailer.articles.checks import (
     check_content,
     check_text,
     check_web_address,
+    is_svg,
     make_slug,
 )
 from mailer.articles.editing import (
@@ -46,6 +47,7 @@ __all__ = [
     "edit_article",
     "get_article",
     "group_stories",
+    "is_svg",
     "make_slug",
     "queue_articles",
     "restore_articles",

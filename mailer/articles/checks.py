@@ -20,9 +20,14 @@ EARLIEST, LATEST = datetime(1000, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001
 """Every moment between these dates can be expressed in every time zone. The dates are naive, as a
 day more or less makes no difference."""
 
+_NO_TARGET = re.compile(r"""<a(\s+(?!href\b)[\w-]+(="[^"]*")?)*\s*>""")
+"""A link without an address in sanitised HTML."""
+
 _NO_SOURCE = re.compile(r"""<img(\s+(?!src\b)[\w-]+(="[^"]*")?)*\s*/?>""")
 """A picture without an address in sanitised HTML, which has attributes in small letters and double
 quotes."""
+
+_SVG = re.compile(r"\.svgz?$", re.IGNORECASE)
 
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
@@ -76,8 +81,20 @@ def check_content(content: Content) -> Content:
             field="body",
             hint="begin its address with https://, and give it an alt text",
         )
+    if _NO_TARGET.search(content.html):
+        raise InputError(
+            "a link in it leads nowhere from a mail",
+            field="body",
+            hint="begin its address with https://, mailto: or tel:",
+        )
     if content.image:
         check_web_address(content.image.url, "image.url")
+        if is_svg(content.image.url):
+            raise InputError(
+                "the picture is an SVG, which mail programs don't show",
+                field="image.url",
+                hint="use a PNG or a JPEG",
+            )
         if not content.image.alt.strip():
             raise InputError(
                 "the picture has no alt text",
@@ -131,6 +148,14 @@ def check_web_address(value: str, field: str) -> None:
         if not value.isprintable():
             hint = "remove the invisible characters"
         raise InputError(f"{value!r} is not a web address", field=field, hint=hint)
+
+
+def is_svg(address: str) -> bool:
+    """Check by its name whether a picture is an SVG. Mail programs show none (Gmail, Outlook)."""
+    try:
+        return bool(_SVG.search(urlsplit(address).path))
+    except ValueError:
+        return False
 
 
 def make_slug(title: str) -> str:

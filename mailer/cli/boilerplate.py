@@ -9,11 +9,12 @@ import typer
 
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION
+from mailer.cli.article.text_files import read_text
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
-from mailer.errors import InputError, UsageError
+from mailer.errors import UsageError
 from mailer.model.articles import Boilerplate
 
 app = CommandGroup(help="Boilerplate: the text about an organisation.")
@@ -43,17 +44,15 @@ def set_boilerplate(
     Approved releases stay as they are.
 
     Example: mailer boilerplate set about-us.md --language en"""
-    from mailer.intake.markup import to_html
+    from mailer.intake.markdown_checks import read_markdown
 
     out = Output(json)
-    try:
-        text = file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the file can't be read ({error})", where=str(file)) from error
+    text = read_text(file)
+    html = read_markdown(text, str(file))
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
-        boilerplate = Boilerplate(organisation, tag, name, text, to_html(text), mailer.clock())
+        boilerplate = Boilerplate(organisation, tag, name, text, html, mailer.clock())
         saved_boilerplate, changed = boilerplates.save_boilerplate(tx, actor, boilerplate)
         outcome = "saved" if changed else "unchanged"
         out.print_record(

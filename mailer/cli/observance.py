@@ -15,6 +15,7 @@ from mailer.cli.output import Output
 from mailer.cli.transactions import load_settings
 from mailer.config import Settings
 from mailer.errors import InputError, NextStep, NotFound, UsageError
+from mailer.regular_files import read_bounded, read_regular_file
 from mailer.schedules import observances
 from mailer.schedules.observances import Observance
 
@@ -80,12 +81,18 @@ def import_observances(
     settings = load_settings()
     out = Output(json)
     try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        data = (
+            read_bounded(sys.stdin.buffer, MAX_CALENDAR_BYTES, "stdin")
+            if str(file) == "-"
+            else read_regular_file(file, MAX_CALENDAR_BYTES)
+        )
     except OSError as error:
         raise InputError(f"the file can't be read ({error.strerror})", where=str(file)) from error
     imported = calendars.read_calendar(data, languages.normalise_tag(language))
     for reason in imported.left_out:
         out.print_note(f"left out: {reason}")
+    for note in imported.notes:
+        out.print_note(note)
     known_observances = _read_observances(settings)
     new_observances = [
         observance
@@ -229,5 +236,8 @@ def _append_observances(
     if dry_run:
         out.print_note("dry run: nothing was written")
 
+
+MAX_CALENDAR_BYTES = 5_000_000
+"""Maximum size of an iCalendar file: some ten thousand events."""
 
 _FILE_HEADER = "# Our own observances. An observance here replaces the mailer's of the same slug.\n"

@@ -1,6 +1,7 @@
 """All settings together, and the code that loads them."""
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -37,6 +38,13 @@ from mailer.config.sections import (
 )
 from mailer.config.wording import describe_detail
 from mailer.errors import ConfigError, NextStep
+from mailer.regular_files import read_regular_file
+
+MAX_SECRET_BYTES = 10_000
+MAX_CONFIG_BYTES = 1_000_000
+
+_LONG_KEY = re.compile(r"""(?<![\w."'-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){20,}""")
+"""A key of more than 20 parts. tomllib takes quadratic time for it, and nests as deep."""
 
 CONFIG_FILE = Path("config/mailer.toml")
 OBSERVANCES_FILE = Path("config/observances.toml")
@@ -181,7 +189,7 @@ class Settings(BaseSettings):
             file = self.resolve_path(self.secret.key_file)
             where = str(file)
             try:
-                text = file.read_text("ascii")
+                text = read_regular_file(file, MAX_SECRET_BYTES).decode("ascii")
             except FileNotFoundError as error:
                 raise self._build_missing_key_error(where) from error
             except (OSError, UnicodeDecodeError) as error:
@@ -225,7 +233,8 @@ class Settings(BaseSettings):
         lines: list[str] = []
         if relay.password_file is not None:
             try:
-                lines = self.resolve_path(relay.password_file).read_text("utf-8").splitlines()
+                file = self.resolve_path(relay.password_file)
+                lines = read_regular_file(file, MAX_SECRET_BYTES).decode().splitlines()
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(
                     f"the relay's password can't be read ({error})",
@@ -332,10 +341,21 @@ def load_settings(
     return Settings.model_construct(**{n: getattr(loaded, n) for n in Settings.model_fields})
 
 
+def _find_long_key(text: str) -> int:
+    """Return the line of the first key with too many parts, or 0."""
+    match = _LONG_KEY.search(text)
+    return text.count("\n", 0, match.start()) + 1 if match else 0
+
+
 def _read_tables(file: Path) -> dict[str, dict[str, Any]]:
     """Read a TOML file that holds only tables. Raises ConfigError."""
     try:
-        values = tomllib.loads(file.read_text("utf-8"))
+        text = read_regular_file(file, MAX_CONFIG_BYTES).decode()
+        if line := _find_long_key(text):
+            raise ConfigError("the key has too many parts", where=f"{file}, line {line}")
+        values = tomllib.loads(text)
+    except RecursionError as error:
+        raise ConfigError("its lists or tables nest too deep", where=str(file)) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"this is not TOML: {error}", where=str(file)) from error
     except (OSError, UnicodeDecodeError) as error:

@@ -12,9 +12,13 @@ normalise/          HTML from any source -> equivalent Markdown
 drafts.py           an article of a source -> a draft: checked Content
 sources.py          a source -> its present drafts and files
 word.py             Word files, and HTML pasted from word processors -> drafts
+word_parts/         Word files -> the parts of their markup that mammoth reads
+dates.py            dates as people and programs write them -> moments
 feeds.py            RSS and Atom feeds -> drafts
+feed_repair.py      broken XML of feeds -> XML that its parser reads
 wordpress.py        posts of a WordPress site -> drafts
 pages.py            the article on a web page -> a draft
+page_dates.py       the publication date that a page states
 omissions.py        the parts of a source that a draft leaves out
 embedded_images.py  pictures within a file -> assets of a press release
 characters.py       bytes -> text, even if a wrong encoding is declared

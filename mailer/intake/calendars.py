@@ -1,18 +1,20 @@
 """Write observances as iCalendar files (RFC 5545), and read observances from them."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from dateutil.easter import easter
 from icalendar import Calendar, Event
 
 from mailer.errors import InputError
+from mailer.intake.calendar_events import CalendarDay, read_events
 from mailer.schedules import observances
 from mailer.schedules.observances import CODES, MONTHS, ORDINALS, WEEKDAYS, Observance
 
-_NTH = re.compile(rf"([+-]?\d)({'|'.join(CODES)})")
 _YEARS = 20
 """Number of years for which the dates of an observance that depends on Easter are written out."""
 
@@ -72,94 +74,109 @@ def _build_recurrence(observance: Observance) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class ImportedCalendar:
     """Observances read from a calendar. `left_out` names each event that cannot be an observance,
-    with the reason."""
+    with the reason; `notes` name events of which only a part became one."""
 
     observances: tuple[Observance, ...]
     left_out: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_calendar(data: bytes, language: str) -> ImportedCalendar:
     """Read the all-day events of a calendar: yearly events by their rule, others for one year.
 
+    Single events of one name in following years become one observance if one rule gives their days.
     `language` is the language of the names. If it is not English, each name is also used as the
     English name. Raises InputError if `data` is not an iCalendar file."""
-    try:
-        calendar = Calendar.from_ical(data)
-    except (ValueError, IndexError, KeyError) as error:
-        raise InputError(
-            f"the file is not an iCalendar file ({error})",
-            hint="use a file that begins with BEGIN:VCALENDAR",
-        ) from error
+    days, left_out = read_events(data)
     observances_by_slug: dict[str, Observance] = {}
-    left_out: list[str] = []
-    for event in calendar.walk("VEVENT"):
-        name = " ".join(str(event.get("summary", "")).split())
+    notes: list[str] = []
+    for group in _group_days(days):
         try:
-            observance = _build_observance(event, name, language)
+            observance = _build_observance(group, language)
         except InputError as error:
-            left_out.append(f"{name or 'an event without a name'}: {error.message}")
+            left_out.append(f"{group[0].name}: {error.message}")
             continue
         slug, number = observance.slug, 2
         while slug in observances_by_slug:
             slug, number = f"{observance.slug}-{number}", number + 1
-        observances_by_slug[slug] = Observance(
-            slug,
-            observance.rule,
-            observance.names,
-            observance.source,
-            observance.since,
-            observance.until,
-        )
-    return ImportedCalendar(tuple(observances_by_slug.values()), tuple(left_out))
-
-
-def _build_observance(event: Any, name: str, language: str) -> Observance:
-    if not name:
-        raise InputError("the event has no name")
-    start = event.get("dtstart")
-    if start is None:
-        raise InputError("the event has no date")
-    day = start.dt
-    if isinstance(day, datetime) or not isinstance(day, date):
-        raise InputError("the event does not last whole days")
-    names = {language: name, "en": name}
-    slug = _choose_slug(str(event.get("uid", "")).partition("@")[0], name)
-    source = " ".join(str(event.get("description", "")).split())
-    rules = event.get("rrule")
-    if event.get("rdate") is not None or isinstance(rules, list):
-        raise InputError("the event's dates follow more than one rule")
-    if rules is None:
-        rule = f"{day.day} {MONTHS[day.month - 1]}"
-        return observances.check_observance(
-            Observance(slug, rule, names, source, day.year, day.year)
-        )
-    until = rules.get("UNTIL", [None])[0]
-    last = until.year if until is not None else 0
-    return observances.check_observance(
-        Observance(slug, _convert_recurrence(rules, day), names, source, day.year, last)
+        observances_by_slug[slug] = replace(observance, slug=slug)
+        if (length := max(day.first_of for day in group)) > 1:
+            notes.append(f"{group[0].name}: it lasts {length} days, and the first was taken")
+    return ImportedCalendar(
+        tuple(observances_by_slug.values()), tuple(left_out), tuple(dict.fromkeys(notes))
     )
 
 
-def _convert_recurrence(rules: Any, day: date) -> str:
-    rule_parts = {name: rules[name] for name in rules if name not in {"FREQ", "WKST", "UNTIL"}}
-    is_yearly = rules.get("FREQ") == ["YEARLY"] and rule_parts.pop("INTERVAL", [1]) == [1]
-    months = [int(number) for number in rule_parts.pop("BYMONTH", [day.month])]
-    days = [int(number) for number in rule_parts.pop("BYMONTHDAY", [])]
-    weekdays = [str(number) for number in rule_parts.pop("BYDAY", [])]
-    if not is_yearly or rule_parts or len(months) != 1 or len(days) + len(weekdays) > 1:
+def _group_days(days: Iterable[CalendarDay]) -> list[list[CalendarDay]]:
+    """Return the events, with the single events of one name together if they follow a rule.
+
+    Google exports a holiday as one event for each year."""
+    singles: dict[str, list[CalendarDay]] = {}
+    groups: list[list[CalendarDay]] = []
+    for day in days:
+        if day.is_series:
+            groups.append([day])
+            continue
+        same_name = singles.setdefault(day.name.casefold(), [])
+        if not same_name:
+            groups.append(same_name)
+        if day.dates not in [other.dates for other in same_name]:
+            same_name.append(day)
+    result: list[list[CalendarDay]] = []
+    for group in groups:
+        dates = sorted(day.dates[0] for day in group)
+        if len(group) == 1 or _fit_rule(dates):
+            result.append(group)
+        else:
+            result += [[day] for day in group]
+    return result
+
+
+def _build_observance(group: list[CalendarDay], language: str) -> Observance:
+    first = group[0]
+    dates = sorted(day for item in group for day in item.dates)
+    rule = _fit_rule(dates)
+    if not rule:
         raise InputError("the event's rule does not name one day a year")
-    month = MONTHS[months[0] - 1]
-    if not weekdays:
-        return f"{(days or [day.day])[0]} {month}"
-    ordinals = {ordinal: word for word, ordinal in ORDINALS.items()}
-    if (nth := _NTH.fullmatch(weekdays[0])) is None or int(nth[1]) not in ordinals:
-        raise InputError("the event's rule does not name one day a year")
-    return f"{ordinals[int(nth[1])]} {WEEKDAYS[CODES.index(nth[2])]} of {month}"
+    return observances.check_observance(
+        Observance(
+            _choose_slug(first.uid.partition("@")[0], first.name),
+            rule,
+            {language: first.name, "en": first.name},
+            first.source,
+            dates[0].year,
+            0 if first.is_endless else dates[-1].year,
+        )
+    )
+
+
+def _fit_rule(dates: Sequence[date]) -> str:
+    """Return the rule that gives exactly `dates` from the first to the last year, or ""."""
+    first = dates[0]
+    month, weekday = MONTHS[first.month - 1], WEEKDAYS[first.weekday()]
+    days_after_easter = (first - easter(first.year)).days
+    sign = "-" if days_after_easter < 0 else "+"
+    rules = [
+        f"{first.day} {month}",
+        *(f"{ordinal} {weekday} of {month}" for ordinal in ORDINALS),
+        f"easter {sign} {abs(days_after_easter)}" if days_after_easter else "easter",
+    ]
+    days = {day.year: day for day in dates}
+    if len(days) < len(dates):
+        return ""
+    years = range(first.year, dates[-1].year + 1)
+    for rule in rules:
+        if all(observances.find_date_by_rule(rule, year) == days.get(year) for year in years):
+            return rule
+    return ""
 
 
 def _choose_slug(uid: str, name: str) -> str:
     """Return the event's UID if it looks like a slug, otherwise its name in plain letters."""
     if re.fullmatch(r"[a-z]+(?:-[a-z0-9]+)*", uid) and len(uid) <= 60:
         return uid
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60].strip("-")
+    folded = "".join(
+        sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign)
+    )
+    slug = re.sub(r"[^a-z0-9]+", "-", folded.lower()).strip("-")[:60].strip("-")
     return slug or "day"

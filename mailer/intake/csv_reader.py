@@ -5,8 +5,6 @@ encoding that ``text_encoding.py`` knows, or spreadsheets (``spreadsheets.py``).
 """
 
 import csv
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import IO, NamedTuple
 
 from mailer.errors import InputError
 from mailer.intake import spreadsheets, text_encoding
+from mailer.regular_files import open_regular_file
 
 LONGEST_FIELD = 100_000
 
@@ -54,18 +53,10 @@ class FileChoices:
 
 @contextmanager
 def open_for_reading(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for reading. A pipe is copied, so that it can be read twice.
-
-    Raises InputError if opening or reading it fails."""
+    """Open a file for reading. Raises InputError if it is not a regular file, or can't be read."""
     try:
-        with path.open("rb") as raw:
-            if raw.seekable():
-                yield raw
-            else:
-                with tempfile.TemporaryFile() as copy:
-                    shutil.copyfileobj(raw, copy)
-                    copy.seek(0)
-                    yield copy
+        with open_regular_file(path) as raw:
+            yield raw
     except OSError as error:
         raise InputError(
             f"the file can't be read ({error.strerror})", where=str(path), hint="check the path"

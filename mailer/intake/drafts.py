@@ -23,6 +23,7 @@ from mailer.articles import (
     TITLE_LENGTH,
     check_content,
     check_web_address,
+    is_svg,
     make_slug,
 )
 from mailer.errors import InputError, MailerError
@@ -154,6 +155,8 @@ def build_draft(
         title = shorten_text(title, TITLE_LENGTH)
     summary = shorten_text(to_one_line(article.summary), SUMMARY_LENGTH)
     address = _validate_address(article.address)
+    if article.address.strip() and not address:
+        report.add_omission("article's address, which is not a web address", article.address)
     published = article.published
     if published and not EARLIEST <= published.replace(tzinfo=None) <= LATEST:
         report.add_omission("impossible date", str(published))
@@ -255,6 +258,8 @@ def _normalise_language(language: str, default_language: str, report: OmissionRe
 
 
 def _validate_address(address: str) -> str:
+    """Return a web address with its spaces as ``%20``, or "" for another address."""
+    address = re.sub("[\t\r\n]", "", address).strip().replace(" ", "%20")
     try:
         check_web_address(address, "")
     except InputError:
@@ -277,25 +282,38 @@ def _map_topics(
 def _check_picture(image: Image | None, report: OmissionReport) -> Image | None:
     if image is None:
         return None
-    if not _validate_address(image.url):
+    if not (url := _validate_address(image.url)):
         report.add_omission("picture without address", image.url)
+        return None
+    if is_svg(image.url):
+        report.add_omission("SVG picture, which mail programs don't show", image.url)
         return None
     if not (alt := to_one_line(image.alt)):
         report.add_omission("picture without alt text", image.url)
         return None
-    return Image(image.url, alt, to_one_line(image.credit))
+    return Image(url, alt, to_one_line(image.credit))
 
+
+_PLACEHOLDER_AUTHORS = frozenset({
+    "admin", "administrator", "author", "microsoft office user", "microsoft user", "office",
+    "openpyxl", "python-docx", "root", "site admin", "site administrator", "unknown", "user",
+    "utente windows", "utilisateur windows", "webmaster", "windows user", "windows-benutzer",
+    "wordpress",
+})  # fmt: skip
+"""Names that programs fill in if a text has no author."""
 
 _MAIL_ADDRESS = re.compile(r"<?\s*(?:mailto:)?[^\s<>(),;]+@[^\s<>(),;]+\s*>?")
 
 
 def _clean_author_name(author: str) -> str:
-    """Return the author's name without the mail address that feeds add to it."""
+    """Return the author's name without the mail address that feeds add to it; "" for a name that a
+    program filled in."""
     name = _MAIL_ADDRESS.sub(" ", shorten_text(to_one_line(escape(unescape(author))), 300)).strip(
         " ,;<>\"'"
     )
     bracketed = re.fullmatch(r"\((.*)\)", name)
-    return " ".join((bracketed[1] if bracketed else name).split())
+    name = " ".join((bracketed[1] if bracketed else name).split())
+    return "" if name.lower() in _PLACEHOLDER_AUTHORS else name
 
 
 def _choose_slug(article: SourceArticle, title: str, address: str, text: str) -> str:

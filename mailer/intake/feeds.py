@@ -6,19 +6,17 @@ together with the drafts.
 """
 
 import re
-from calendar import timegm
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from html import escape, unescape
-from html.entities import html5
 from io import BytesIO
 from typing import Any
 from urllib.parse import urljoin
-from zoneinfo import ZoneInfo
 
 from mailer.errors import InputError, MailerError
 from mailer.intake.characters import decode_text
+from mailer.intake.clipboard import convert_plain_text, is_html
+from mailer.intake.dates import find_date_order, is_order_needed, parse_date
 from mailer.intake.drafts import (
     Draft,
     DraftBatch,
@@ -30,6 +28,7 @@ from mailer.intake.drafts import (
     to_one_line,
 )
 from mailer.intake.extra import import_package
+from mailer.intake.feed_repair import close_truncated_feed, repair_xml
 from mailer.intake.omissions import OmissionReport
 from mailer.model.articles import Image
 
@@ -52,7 +51,7 @@ def read_feed(
     Raises InputError if `data` is not a feed."""
     origin = address or "feed"
     text, encoding_problem = decode_text(data, content_type)
-    text, truncation_problem = _close_truncated_feed(_repair_xml(text))
+    text, truncation_problem = close_truncated_feed(repair_xml(text))
     parsed = _parse_feed(text, origin)
     problems = [
         DraftProblem(
@@ -65,11 +64,14 @@ def read_feed(
         raise _create_no_feed_error(text, address, origin)
     if len(parsed["entries"]) > max_entries:
         problems.append(_create_limit_problem(len(parsed["entries"]), max_entries, origin))
+    day_first = find_date_order(_get_written_date(entry) for entry in parsed["entries"])
     drafts: dict[str, Draft] = {}
     for entry in parsed["entries"][:max_entries]:
-        article = _build_source_article(entry, parsed["feed"], address, defaults, origin)
+        report = _report_attachments(entry)
+        published = _find_publication_time(entry, defaults.time_zone, day_first, report)
+        article = _build_source_article(entry, parsed["feed"], address, origin, published)
         try:
-            entry_draft = build_draft(article, defaults, _report_attachments(entry))
+            entry_draft = build_draft(article, defaults, report)
         except MailerError as error:
             problems.append(DraftProblem(article.origin, error, article.key))
             continue
@@ -92,67 +94,6 @@ def find_feed_addresses(page: str, base: str) -> list[str]:
 
 
 # ---- the file ---------------------------------------------------------------------------------
-
-_FORBIDDEN_CHARACTER = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
-)
-_FORBIDDEN_REFERENCE = re.compile(
-    r"&#(?:0*(?:[0-8]|1[1-24-9]|2\d|3[01])|x0*(?:[0-8bce-f]|1[0-9a-f]));", re.IGNORECASE
-)
-_NAMED_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
-_XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
-
-
-def _repair_xml(text: str) -> str:
-    """Return the XML without forbidden characters, and with HTML's entities expanded.
-
-    Feeds use these entities, and few feeds declare them."""
-    text = _FORBIDDEN_CHARACTER.sub("", text).lstrip()
-    first, *parts = text.split("<![CDATA[")
-    repaired = [_repair_markup(first)]
-    for part in parts:
-        inside, end, behind = part.partition("]]>")
-        repaired.append(f"<![CDATA[{inside}{end}{_repair_markup(behind)}")
-    return "".join(repaired)
-
-
-def _repair_markup(text: str) -> str:
-    return _MEDIA_TEXT_ELEMENT.sub(
-        _rename_media_element, _NAMED_ENTITY.sub(_expand_entity, _FORBIDDEN_REFERENCE.sub("", text))
-    )
-
-
-_MEDIA_TEXT_ELEMENT = re.compile(r"<(/?)media:(description|title)\b[^>]{0,500}?(/?)>")
-
-
-def _rename_media_element(match: re.Match[str]) -> str:
-    """Return the tag under another name, because feedparser (6.0) would use a picture's title and
-    description for the entry."""
-    name = {"description": "alt", "title": "name"}[match[2]]
-    return f"<{match[1]}media:{name}{match[3]}>"
-
-
-def _expand_entity(match: re.Match[str]) -> str:
-    if match[1] in _XML_NAMES:
-        return match[0]
-    # An unknown entity stays as text, as in browsers.
-    return html5.get(f"{match[1]};", f"&amp;{match[1]};")
-
-
-def _close_truncated_feed(text: str) -> tuple[str, str]:
-    """Return (text, problem): a truncated feed is ended after its last whole entry, and `problem`
-    reports this. Any other feed is unchanged, and `problem` is empty."""
-    root = re.search(
-        r"<([A-Za-z][\w:.-]*)", re.sub(r"<\?.*?\?>|<!--.*?-->", "", text[:5000], flags=re.DOTALL)
-    )
-    if root is None or root[1].rpartition(":")[2].lower() not in {"rss", "feed", "rdf"}:
-        return text, ""
-    if re.search(rf"</{re.escape(root[1])}\s*>", text[-2000:]):
-        return text, ""
-    ends = list(re.finditer(r"</(?:\w+:)?(?:item|entry)\s*>", text))
-    channel = "</channel>" if "<channel" in text and "</channel" not in text else ""
-    complete = text[: ends[-1].end()] if ends else re.split(r"<(?:\w+:)?(?:item|entry)\b", text)[0]
-    return f"{complete}{channel}</{root[1]}>", "the feed breaks off in the middle"
 
 
 def _parse_feed(text: str, origin: str) -> Any:
@@ -226,15 +167,14 @@ def _build_source_article(
     entry: dict[str, Any],
     feed: Mapping[str, Any],
     address: str,
-    defaults: DraftDefaults,
     origin: str,
+    published: datetime | None,
 ) -> SourceArticle:
     body, detail = _choose_body(entry)
     summary = _convert_to_html(entry.get("summary_detail"))
     title = _convert_to_html(entry.get("title_detail"))
     site = _join_address(address, str(feed.get("link", ""))) or address
     link = _find_link(entry, site)
-    published = _find_publication_time(entry, defaults.time_zone)
     key = str(entry.get("id") or link or "")
     if not key:
         beginning = "" if title else to_one_line(body)[:200]
@@ -270,7 +210,23 @@ def _choose_body(entry: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
         longest = max(texts, key=lambda content: len(str(content["value"])))
         return _convert_to_html(longest), longest
     detail = entry.get("summary_detail") or {}
+    if _is_film_description(entry):
+        # YouTube describes its films in media:description alone.
+        text = str(entry.get("media_alt") or "")
+        return convert_plain_text(text), {"type": "text/plain", "value": text}
     return _convert_to_html(detail), detail
+
+
+def _is_film_description(entry: dict[str, Any]) -> bool:
+    """Check that the entry has no text but the description of a film."""
+    details = (*entry.get("content", ()), entry.get("summary_detail") or {})
+    if any(str(detail.get("value", "")).strip() for detail in details):
+        return False
+    kinds = [
+        f"{media.get('medium', '')} {media.get('type', '')}"
+        for media in entry.get("media_content", ())
+    ]
+    return "yt_videoid" in entry or any("video" in kind or "flash" in kind for kind in kinds)
 
 
 def _is_text_type(detail: Mapping[str, Any]) -> bool:
@@ -292,6 +248,9 @@ def _convert_to_html(detail: Mapping[str, Any] | None) -> str:
     if detail and detail.get("type") == "application/xhtml+xml":
         # feedparser writes <br></br>, which HTML parsers read as two line breaks.
         return re.sub(r"</(?:br|hr|img)>", "", value)
+    if re.search(r"\S\n[ \t]*\n", value) and not is_html(value) and not _ESCAPED.search(value):
+        # Plain text in place of HTML: its empty lines separate paragraphs.
+        return "".join(f"<p>{part}</p>" for part in re.split(r"\n\s*\n", value))
     if _ESCAPED.search(value) and not re.search("<[a-zA-Z]", value):
         return unescape(value)
     return value
@@ -319,32 +278,35 @@ def _join_address(base: str, address: str) -> str:
         return ""
 
 
-_ZONED = re.compile(r"(?:Z|[A-Za-z]{1,5}|[+-]\d\d:?\d\d|[+-]\d{1,2}|\([\w ]+\))\s*$")
+def _get_written_date(entry: dict[str, Any]) -> str:
+    """Return the date that the entry states first: of its publication, otherwise of a change."""
+    # dict.get, because entry[name] warns if it falls back to another date.
+    dates = (str(dict.get(entry, name) or "") for name in ("published", "created", "updated"))
+    return next(filter(None, dates), "").strip()
 
 
-def _find_publication_time(entry: dict[str, Any], time_zone: str) -> datetime | None:
-    """Return the entry's publication time in UTC, or None if no date of the entry can be parsed."""
-    for name in ("published", "created", "updated"):
-        # dict.get, because entry[name] warns if it falls back to another date.
-        parsed, written = dict.get(entry, f"{name}_parsed"), str(dict.get(entry, name) or "")
-        try:
-            if parsed:
-                moment = datetime.fromtimestamp(timegm(parsed), UTC)
-                if not _ZONED.search(written):
-                    moment = moment.replace(tzinfo=ZoneInfo(time_zone))
-                return moment.astimezone(UTC)
-            if written:
-                return parsedate_to_datetime(_OFFSET.sub(_format_offset, written)).astimezone(UTC)
-        except (ValueError, TypeError, OverflowError):
-            continue
-    return None
+def _find_publication_time(
+    entry: dict[str, Any], time_zone: str, day_first: bool | None, report: OmissionReport
+) -> datetime | None:
+    """Return the entry's publication time in UTC, or None if it states none that can be read.
 
-
-_OFFSET = re.compile(r"(?:GMT|UTC)\s*([+-])(\d{1,2}):?(\d\d)?$")
-
-
-def _format_offset(match: re.Match[str]) -> str:
-    return f"{match[1]}{int(match[2]):02}{match[3] or '00'}"
+    feedparser's own dates are not used: it completes dates that it can't read from today's date."""
+    written = _get_written_date(entry)
+    moment = parse_date(written, time_zone, day_first=day_first)
+    if moment is None:
+        if written:
+            report.add_omission("date that can't be read", written)
+        return None
+    if is_order_needed(written):
+        order = "day before month" if day_first else "month before day"
+        report.add_omission(
+            f"nothing, but the date was read as {order}, as in other entries", written
+        )
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        report.add_omission("impossible date", written)
+        return None
 
 
 def _list_authors(entry: dict[str, Any], feed: Mapping[str, Any]) -> tuple[str, ...]:
@@ -372,7 +334,8 @@ def _find_picture(entry: dict[str, Any], base: str) -> Image | None:
     credit = next(
         (str(media_credit.get("content", "")) for media_credit in entry.get("media_credit", ())), ""
     )
-    alt = str(entry.get("media_alt") or entry.get("media_name") or "")
+    description = "" if _is_film_description(entry) else entry.get("media_alt")
+    alt = str(description or entry.get("media_name") or "")
     return Image(_join_address(base, url), alt, credit)
 
 

@@ -1,25 +1,39 @@
-"""Convert values of front matter, parsed from YAML, to fields of an article.
+"""Convert values of front matter to fields of an article.
 
-Each parser raises InputError with a hint that shows the right spelling."""
+A value is text as it was written, or a list or table of values (``front_matter.py``). Each parser
+raises InputError with a hint that shows the right spelling."""
 
+import re
 import reprlib
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from mailer.errors import InputError
 from mailer.model.articles import ArticleKind, Image
 
+_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+_MOMENT = re.compile(
+    r"""
+    (\d{4})-(\d{1,2})-(\d{1,2})
+    (?: [Tt ][ ]*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?
+        (?: [ ]*([Zz]|[+-]\d{2}(?::?\d{2})?) )?
+    )?
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
 
 def format_value(value: Any) -> str:
-    # With YAML's aliases, the repr of a value could fill the memory.
     representation = reprlib.repr(value)
     return representation if len(representation) <= 80 else f"{representation[:80]}…"
 
 
 def parse_line(value: Any) -> str:
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return " ".join(str(value).split())
+    """Return a text as one line."""
+    if isinstance(value, str):
+        return " ".join(value.split())
     raise InputError(f"{format_value(value)} is not text", hint='put it in double quotes, as "…"')
 
 
@@ -28,7 +42,8 @@ def parse_kind(value: Any) -> ArticleKind:
         return ArticleKind(str(value).strip().lower().replace("-", "_").replace(" ", "_"))
     except ValueError as error:
         raise InputError(
-            f"the kind {value!r} is unknown", hint=f"use one of {', '.join(ArticleKind)}"
+            f"the kind {format_value(value)} is unknown",
+            hint=f"use one of {', '.join(ArticleKind)}",
         ) from error
 
 
@@ -57,23 +72,30 @@ def parse_image(value: Any) -> Image:
 
 
 def parse_flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise InputError(f"{format_value(value)} is neither true nor false", hint="write true or false")
+    flag = _FLAGS.get(value.strip().lower()) if isinstance(value, str) else None
+    if flag is None:
+        raise InputError(
+            f"{format_value(value)} is neither true nor false", hint="write true or false"
+        )
+    return flag
 
 
 def parse_moment(value: Any, zone: ZoneInfo) -> datetime:
+    """Return the moment of a date, with or without a time and an offset, in UTC.
+
+    A date without a time is the beginning of its day in `zone`, and a time without an offset is in
+    `zone`. The order is year, month, day: no other order is read, as it would be a guess."""
     try:
-        if isinstance(value, str):
-            value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
-        if isinstance(value, datetime):
-            parsed = value if value.tzinfo else value.replace(tzinfo=zone)
-        elif isinstance(value, date):
-            parsed = datetime.combine(value, time(), zone)
-        else:
-            raise ValueError(value)
-        return parsed.astimezone(UTC)
+        match = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
+        if match is None:
+            raise ValueError("it must begin with year, month and day")
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=zone)
+        if offset := match[7]:
+            moment = datetime.fromisoformat(f"{moment:%Y-%m-%dT%H:%M:%S}{offset.upper()}")
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InputError(
-            f"{value!r} is not a date", hint="write it as 2026-12-18 or 2026-12-18T09:00+00:00"
+            f"{format_value(value)} is not a date ({error})",
+            hint="write it as 2026-12-18 or 2026-12-18T09:00+00:00",
         ) from error

@@ -1,6 +1,7 @@
 """Read Markdown files with front matter as the content of articles.
 
-Front matter is YAML between two lines of ``---``. The title is required. Optional keys: kind, slug,
+Front matter is YAML between two lines of ``---``, with every value as it is written
+(``front_matter.py``). The title is required. Optional keys: kind, slug,
 language, published, topics, summary, image (a web address, or url, alt and credit), canonical_url,
 byline, dateline, lead; for a press release also subhead, quotes, notes, contacts, assets and about
 (``releases.py``); and embargo, which holds for the story in all languages. An unknown key is an
@@ -15,18 +16,17 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import yaml
-from frontmatter.default_handlers import YAMLHandler
-
 from mailer import languages
 from mailer.articles import check_content, make_slug
 from mailer.embargoes import read_terms
 from mailer.errors import InputError, MailerError
 from mailer.intake import fields, releases
-from mailer.intake.markup import to_html
+from mailer.intake.front_matter import parse_front_matter
+from mailer.intake.markdown_checks import read_markdown
 from mailer.intake.releases import AssetFile
 from mailer.model.articles import ArticleKind, Content
 from mailer.model.embargoes import EmbargoTerms
+from mailer.regular_files import FileTooLarge, read_regular_file
 
 LARGEST = 2_000_000
 """Maximum size of a file in bytes."""
@@ -36,6 +36,12 @@ KEYS = (
     "canonical_url", "byline", "dateline", "lead", *releases.KEYS, "embargo",
 )  # fmt: skip
 SUFFIXES = (".md", ".markdown")
+
+_COMMENT_KEYS = frozenset({
+    "kind", "slug", "language", "published", "topics", "url", "canonical_url", "lead", "about",
+    "attach", "file", "embargo", "email",
+})  # fmt: skip
+"""Keys whose values hold no "#" behind a space, so that a comment may follow them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,14 @@ class ArticleFile:
 
     def locate_key(self, key: str) -> str:
         """Return the file and line of a key, for an error."""
-        return f"{self.path}, line {self.lines.get(key.partition('.')[0], 1)}"
+        return f"{self.path}, line {_find_line(self.lines, key)}"
+
+
+def _find_line(lines: Mapping[str, int], key: str) -> int:
+    """Return the line of a key, such as ``contacts.2.phone``, or of the nearest key around it."""
+    while key not in lines and "." in key:
+        key = key.rpartition(".")[0]
+    return lines.get(key, 1)
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
@@ -71,7 +84,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
                 file
                 for file in path.rglob("*")
                 if file.suffix.lower() in SUFFIXES
-                and file.is_file()
+                and not file.is_dir()
                 and file.stem.lower() != "readme"
                 and not any(part.startswith(".") for part in file.relative_to(path).parts)
             )
@@ -97,10 +110,15 @@ def read_files(
     A date without a time means the beginning of that day in `time_zone`. Raises InputError as
     :func:`find_files` does."""
     for path in find_files(paths):
-        try:
-            yield _read_file(path, now, language, ZoneInfo(time_zone))
-        except MailerError as error:
-            yield ArticleFile(path, None, error=error)
+        yield read_file(path, now, language=language, time_zone=time_zone)
+
+
+def read_file(path: Path, now: datetime, *, language: str, time_zone: str) -> ArticleFile:
+    """Return a file with its content or its error, such as that it is gone."""
+    try:
+        return _read_file(path, now, language, ZoneInfo(time_zone))
+    except MailerError as error:
+        return ArticleFile(path, None, error=error)
 
 
 def read_article(path: Path, now: datetime, *, language: str, time_zone: str) -> Content:
@@ -114,28 +132,28 @@ def _read_file(path: Path, now: datetime, language: str, zone: ZoneInfo) -> Arti
     values, body, lines = _split_front_matter(path, _read_text(path))
 
     def locate_key(key: str) -> str:
-        return f"{path}, line {lines.get(key.partition('.')[0].partition(',')[0], 1)}"
+        return f"{path}, line {_find_line(lines, key.partition(',')[0])}"
 
     content, files = _build_content(path, values, body, locate_key, now, language, zone)
     embargo = None
-    if values.get("embargo") is not None:
+    if values.get("embargo"):
         try:
             embargo = read_terms(values["embargo"], str(zone))
         except InputError as error:
             raise InputError(error.message, where=locate_key("embargo"), hint=error.hint) from error
-    dated = values.get("published") is not None
+    dated = bool(values.get("published"))
     return ArticleFile(path, content, dated, lines=lines, embargo=embargo, files=tuple(files))
 
 
 def _read_text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(
-                f"the file is larger than {LARGEST // 1_000_000} MB",
-                where=str(path),
-                hint="shorten it",
-            )
-        data = path.read_bytes()
+        data = read_regular_file(path, LARGEST)
+    except FileTooLarge as error:
+        raise InputError(
+            f"the file is larger than {LARGEST // 1_000_000} MB",
+            where=str(path),
+            hint="shorten it",
+        ) from error
     except OSError as error:
         raise InputError(f"the file can't be read ({error.strerror})", where=str(path)) from error
     if not data.strip():
@@ -172,56 +190,17 @@ def _split_front_matter(path: Path, text: str) -> tuple[dict[str, Any], str, dic
         raise InputError(
             "the front matter does not end", where=f"{path}, line 1", hint="end it with ---"
         ) from None
-    front_matter = "\n".join(lines[1:last_line])
-    try:
-        values = _load_yaml(front_matter) or {}
-    except yaml.YAMLError as error:
-        problem_mark = getattr(error, "problem_mark", None)
-        line = problem_mark.line + 2 if problem_mark else 2
-        problem = getattr(error, "problem", None) or str(error)
-        raise InputError(
-            f"the front matter is not YAML ({problem})",
-            where=f"{path}, line {line}",
-            hint="put values that contain a colon or a quote in double quotes",
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"the front matter can't be read ({error})",
-            where=f"{path}, line {_find_unreadable_line(lines[1:last_line]) + 2}",
-            hint="write dates as 2026-12-18, and text in double quotes",
-        ) from error
-    if not isinstance(values, dict):
-        raise InputError("the front matter is not a list of keys", where=f"{path}, line 2")
-    key_lines = {
-        line.split(":", 1)[0].strip(): number
-        for number, line in enumerate(lines[1:last_line], 2)
-        if ":" in line and not line.startswith((" ", "\t", "#"))
-    }
-    return (
-        values,
-        "\n".join(lines[last_line + 1 :]).strip("\n"),
-        key_lines | {"body": last_line + 2},
+    front_matter = parse_front_matter(
+        "\n".join(lines[1:last_line]), str(path), first_line=2, comment_keys=_COMMENT_KEYS
     )
-
-
-def _load_yaml(text: str) -> Any:
-    # python-frontmatter prefers libyaml's loader, in which deep nesting overflows the C stack and
-    # kills the process (PyYAML 6.0).
-    return YAMLHandler().load(text, Loader=yaml.SafeLoader)
-
-
-def _find_unreadable_line(lines: list[str]) -> int:
-    """Return the index of the first line whose value parses as a date or number that cannot exist.
-
-    PyYAML raises a ValueError for such a value. That error, unlike PyYAML's own, names no line."""
-    for number, line in enumerate(lines):
-        try:
-            _load_yaml(line)
-        except yaml.YAMLError:
-            continue
-        except (ValueError, RecursionError):
-            return number
-    return 0
+    body = "\n".join(lines[last_line + 1 :])
+    text = body.lstrip("\n")
+    body_line = last_line + 2 + (len(body) - len(text) if text else 0)
+    return (
+        dict(front_matter.values),
+        text.rstrip("\n"),
+        {**front_matter.lines, "body": body_line},
+    )
 
 
 def _build_content(
@@ -235,10 +214,10 @@ def _build_content(
 ) -> tuple[Content, list[AssetFile]]:
     for key in values:
         if key not in KEYS:
-            close_matches = difflib.get_close_matches(str(key), KEYS, 1)
+            close_matches = difflib.get_close_matches(key, KEYS, 1)
             raise InputError(
                 f"{key!r} is not a key of an article",
-                where=locate_key(str(key)),
+                where=locate_key(key),
                 hint=f"did you mean {close_matches[0]!r}?"
                 if close_matches
                 else f"use {', '.join(KEYS)}",
@@ -246,7 +225,7 @@ def _build_content(
 
     def convert_field(key: str, convert: Callable[[Any], Any], default: Any) -> Any:
         value = values.get(key)
-        if value is None:
+        if value in ("", None):
             return default
         try:
             return convert(value)
@@ -274,7 +253,7 @@ def _build_content(
             "published", lambda v: fields.parse_moment(v, zone), now.replace(microsecond=0)
         ),
         body=body,
-        html=to_html(body),
+        html=read_markdown(body, str(path), int(locate_key("body").rpartition(" ")[2])),
         summary=convert_field("summary", fields.parse_line, ""),
         topics=convert_field("topics", fields.parse_topics, ()),
         image=convert_field("image", fields.parse_image, None),

@@ -1,11 +1,13 @@
 """Convert Markdown and HTML to sanitised HTML, the only HTML that articles contain.
 
-nh3 (ammonia) allows a closed list of elements and attributes, and only https, http and mailto
-links.
+nh3 (ammonia) allows a closed list of elements and attributes, and only https, http, mailto and tel
+links. Markdown that a person wrote passes ``markdown_checks.py`` first, which refuses everything
+that would be lost here.
 """
 
 import re
 from functools import lru_cache
+from typing import Any
 
 import nh3
 from markdown_it import MarkdownIt
@@ -26,7 +28,7 @@ ATTRIBUTES = {
     "th": {"colspan", "rowspan", "scope"},
 }
 
-SCHEMES = {"https", "http", "mailto"}
+SCHEMES = {"https", "http", "mailto", "tel"}
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]+")
 
@@ -51,12 +53,21 @@ def _create_cleaner() -> nh3.Cleaner:
     )
 
 
+_HEADINGS = {"h1": "h2", "h5": "h4", "h6": "h4"}
+_HEADING_TAG = re.compile(r"(</?)(h[156])(?=[\s/>])", re.IGNORECASE)
+
+
 def to_html(markdown: str) -> str:
     """Return sanitised HTML of Markdown (CommonMark with tables).
 
-    Headings of level 1 become level 2, as the mail's own headline has level 1."""
-    html = _create_markdown_parser().render(markdown)
-    return sanitise_html(html.replace("<h1>", "<h2>").replace("</h1>", "</h2>"))
+    Headings of level 1 become level 2, as the mail's own headline has level 1; those of level 5 and
+    6 become level 4."""
+    parser = _create_markdown_parser()
+    environment: dict[str, Any] = {}
+    tokens = parser.parse(markdown, environment)
+    for token in tokens:
+        token.tag = _HEADINGS.get(token.tag, token.tag)
+    return sanitise_html(parser.renderer.render(tokens, parser.options, environment))
 
 
 def sanitise_html(html: str) -> str:
@@ -64,6 +75,7 @@ def sanitise_html(html: str) -> str:
 
     Scripts and styles are removed with their content. Of other elements that are not allowed, the
     text stays. Control characters are removed: HTML forbids them, and lxml refuses them."""
+    html = _HEADING_TAG.sub(lambda match: match[1] + _HEADINGS[match[2].lower()], html)
     clean = _create_cleaner().clean(html)
     if _CONTROL.search(clean):
         clean = _create_cleaner().clean(_CONTROL.sub("", clean))

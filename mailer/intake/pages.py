@@ -5,11 +5,9 @@ trafilatura finds the article by heuristics that work well. Staff paste articles
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from html import escape, unescape
 from typing import Any
 from urllib.parse import urljoin
-from zoneinfo import ZoneInfo
 
 from mailer.errors import InputError, MailerError
 from mailer.intake.characters import decode_text
@@ -19,6 +17,13 @@ from mailer.intake.normalise import to_plain_text
 from mailer.intake.normalise.clean import count_elements, get_host
 from mailer.intake.normalise.html import render_start_tag
 from mailer.intake.omissions import OmissionReport
+from mailer.intake.page_dates import find_publication_time
+from mailer.intake.page_region import (
+    count_paragraphs,
+    find_region,
+    render_region,
+    report_lost_text,
+)
 from mailer.model.articles import Image
 
 SHORTEST = 20
@@ -40,6 +45,10 @@ def read_page(
         if extracted is not None and extracted.body is not None
         else ""
     )
+    root = parse_tree(page)
+    region = find_region(root)
+    if extracted is not None and region is not None and _is_run_together(extracted, region):
+        body = render_region(region)
     # A page with only links is a table of contents.
     if len(to_plain_text(re.sub(r"<a\b.*?</a>", "", body, flags=re.DOTALL))) < SHORTEST:
         raise InputError(
@@ -55,7 +64,11 @@ def read_page(
     report.add_omissions(
         omission for omission in page_report.list_omissions() if omission.kind in _REPORTED_KINDS
     )
+    if region is not None:
+        title = extracted.title if extracted is not None else ""
+        report_lost_text(region, to_plain_text(body), title or "", report)
     metas = _find_metas(page)
+    language = _find_language(page)
     link = extracted.url if get_host(extracted.url or "") else address
     alt = escape(metas.get("og:image:alt", ""), quote=False)
     picture = urljoin(address, extracted.image) if extracted.image else ""
@@ -67,13 +80,36 @@ def read_page(
         base=urljoin(address, _find_base(page)),
         key=link,
         address=link,
-        published=_find_publication_time(page, metas, extracted.date or "", defaults.time_zone),
-        language=_find_language(page),
+        published=find_publication_time(
+            root,
+            metas,
+            address,
+            language or defaults.language,
+            defaults.time_zone,
+            report,
+        ),
+        language=language,
         authors=tuple(re.split(r"\s*;\s*", extracted.author or "")),
         categories=(*(extracted.categories or ()), *(extracted.tags or ())),
         picture=Image(picture, alt) if picture else None,
     )
     return build_draft(article, defaults, report)
+
+
+def _is_run_together(extracted: Any, region: Any) -> bool:
+    """Check that trafilatura gave up on a short page, and returned its text as one paragraph."""
+    blocks = 0 if extracted.body is None else len(extracted.body)
+    return blocks <= 1 and count_paragraphs(region) > 0
+
+
+def parse_tree(page: str) -> Any:
+    """Return the page's tree, or None if it can't be parsed."""
+    html = import_package("lxml.html")
+    text = re.sub(r"^\s*<\?xml.*?\?>", "", page, count=1, flags=re.DOTALL)
+    try:
+        return html.document_fromstring(text)
+    except Exception:  # lxml raises several kinds of errors for a page without elements
+        return None
 
 
 def _extract_article(page: str, address: str) -> Any:
@@ -160,9 +196,7 @@ def _find_metas(page: str) -> dict[str, str]:
                 r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""", tag
             )
         }
-        name = (
-            attributes.get("property") or attributes.get("name") or attributes.get("itemprop") or ""
-        )
+        name = attributes.get("property") or attributes.get("name") or ""
         metas.setdefault(name.lower(), attributes.get("content", ""))
     return metas
 
@@ -179,23 +213,3 @@ def _find_language(page: str) -> str:
         r"""<html\b[^<>]{0,1000}?\blang\s*=\s*["']?([\w-]+)""", page[:50_000], re.IGNORECASE
     )
     return match[1] if match else ""
-
-
-def _find_publication_time(
-    page: str, metas: dict[str, str], day: str, time_zone: str
-) -> datetime | None:
-    """Return the page's publication time, to the minute if the page gives it, otherwise the day.
-    Return None if the page has no date."""
-    linked_data_match = re.search(r'"datePublished"\s*:\s*"([^"]{10,40})"', page)
-    for written in (
-        metas.get("article:published_time", ""),
-        linked_data_match[1] if linked_data_match else "",
-        metas.get("datepublished", ""),
-        day,
-    ):
-        try:
-            moment = datetime.fromisoformat(written.strip())
-        except ValueError:
-            continue
-        return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(time_zone))
-    return None

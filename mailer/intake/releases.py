@@ -15,9 +15,10 @@ from typing import Any
 from mailer.articles import check_text
 from mailer.errors import InputError
 from mailer.intake import fields
-from mailer.intake.markup import to_html
+from mailer.intake.markdown_checks import read_markdown
 from mailer.lines import CONTROL_CHARACTERS, replace_control
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
+from mailer.regular_files import FileTooLarge, read_regular_file
 
 KEYS = ("subhead", "quotes", "notes", "contacts", "assets", "about")
 
@@ -74,7 +75,7 @@ def read_release(
             for record in _read_records(values, "quotes", ("text", "speaker", "role"))
         ),
         notes=notes.strip(),
-        notes_html=to_html(notes) if notes.strip() else "",
+        notes_html=_read_notes(notes.strip()),
         contacts=tuple(
             PressContact(record["name"], record["role"], record["phone"], record["email"])
             for record in _read_records(values, "contacts", ("name", "role", "phone", "email"))
@@ -85,6 +86,16 @@ def read_release(
         about=_convert_field("about", fields.parse_topics, values.get("about") or []),
     )
     return parsed, files
+
+
+def _read_notes(notes: str) -> str:
+    try:
+        return read_markdown(notes, "notes") if notes else ""
+    except InputError as error:
+        line = error.where.rpartition(", ")[2]
+        raise InputError(
+            f"{line} of the notes: {error.message}", where="notes", hint=error.hint
+        ) from error
 
 
 def _convert_field(key: str, convert: Any, value: Any) -> Any:
@@ -99,9 +110,10 @@ def _read_records(
 ) -> list[dict[str, Any]]:
     """Return a key's value as a list of tables. Missing names are "", missing flags False.
 
-    Raises InputError, whose `where` is the key."""
+    Raises InputError, whose `where` is the path of the value: ``contacts.2.phone``."""
     value = values.get(key) or []
-    if isinstance(value, dict):
+    is_single = isinstance(value, dict)
+    if is_single:
         value = [value]
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise InputError(
@@ -110,18 +122,21 @@ def _read_records(
             hint=f"begin each with - and give it {', '.join(names)}",
         )
     records = []
-    for item in value:
+    for number, item in enumerate(value, 1):
+        path = key if is_single else f"{key}.{number}"
         if unknown := {*item} - {*names} - {*flags}:
             raise InputError(
-                f"{min(map(str, unknown))!r} is not a key of {key}",
-                where=key,
+                f"{min(unknown)!r} is not a key of {key}",
+                where=f"{path}.{min(unknown)}",
                 hint=f"use {', '.join((*names, *flags))}",
             )
         record: dict[str, Any] = {
-            name: _convert_field(key, fields.parse_line, item.get(name) or "") for name in names
+            name: _convert_field(f"{path}.{name}", fields.parse_line, item.get(name) or "")
+            for name in names
         }
         record |= {
-            name: _convert_field(key, fields.parse_flag, item.get(name) or False) for name in flags
+            name: _convert_field(f"{path}.{name}", fields.parse_flag, item.get(name) or "false")
+            for name in flags
         }
         records.append(record)
     return records
@@ -195,13 +210,13 @@ def _read_asset_file(folder: Path, file_name: str) -> AssetFile:
             hint=f"use {', '.join(SUFFIXES)}",
         )
     try:
-        if resolved_path.stat().st_size > LARGEST:
-            raise InputError(
-                f"the file is larger than {LARGEST // 1_000_000} MB",
-                where=where,
-                hint="put it on the web, and give its url instead",
-            )
-        content = resolved_path.read_bytes()
+        content = read_regular_file(resolved_path, LARGEST)
+    except FileTooLarge as error:
+        raise InputError(
+            f"the file is larger than {LARGEST // 1_000_000} MB",
+            where=where,
+            hint="put it on the web, and give its url instead",
+        ) from error
     except OSError as error:
         raise InputError(f"the file can't be read ({error.strerror})", where=where) from error
     if not content:

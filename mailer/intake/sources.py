@@ -19,6 +19,7 @@ from mailer.intake.extra import import_package
 from mailer.intake.files import ArticleFile
 from mailer.intake.request_fields import Validators
 from mailer.model.sources import SourceKind, SourceSettings
+from mailer.regular_files import FileTooLarge, read_regular_file
 
 if TYPE_CHECKING:
     from mailer.intake.fetching import FetchGuard, FetchResult
@@ -28,6 +29,9 @@ SETTLING_SECONDS = 2.0
 
 WORD_SUFFIX = ".docx"
 MAX_WORD_BYTES = 25_000_000
+
+MAX_WORD_TAGS = 100_000
+"""Maximum number of tags of a Word file's text. mammoth takes some 100 µs for each paragraph."""
 
 _ACCEPT_FEEDS = (
     "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
@@ -146,13 +150,13 @@ def fetch_page(
 def load_word_file(path: Path, defaults: DraftDefaults) -> Draft:
     """Read a Word file as a draft. Raises InputError if it can't be read or is unsafe."""
     try:
-        if path.stat().st_size > MAX_WORD_BYTES:
-            raise InputError(
-                f"the file is larger than {MAX_WORD_BYTES // 1_000_000} MB",
-                where=str(path),
-                hint="remove its pictures",
-            )
-        data = path.read_bytes()
+        data = read_regular_file(path, MAX_WORD_BYTES)
+    except FileTooLarge as error:
+        raise InputError(
+            f"the file is larger than {MAX_WORD_BYTES // 1_000_000} MB",
+            where=str(path),
+            hint="remove its pictures",
+        ) from error
     except OSError as error:
         raise InputError(f"the file can't be read ({error.strerror})", where=str(path)) from error
     if data[:2] == b"PK":
@@ -166,7 +170,14 @@ def _check_xml_parts(data: bytes, path: Path) -> None:
     with ZipFile(BytesIO(data)) as archive:
         for name in archive.namelist():
             if name.endswith((".xml", ".rels")):
-                documents.check_xml(archive.read(name), f"{path}, {name}")
+                part = archive.read(name)
+                documents.check_xml(part, f"{path}, {name}")
+                if name.startswith("word/document") and part.count(b"<") > MAX_WORD_TAGS:
+                    raise InputError(
+                        "the file is longer than any article",
+                        where=str(path),
+                        hint="import a part of it, and link to the rest",
+                    )
 
 
 def _read_folder(folder: Path, defaults: DraftDefaults) -> SourceContent:
@@ -182,12 +193,10 @@ def _read_folder(folder: Path, defaults: DraftDefaults) -> SourceContent:
     problems: list[DraftProblem] = []
     for path in _find_settled_files(folder):
         if path.suffix.lower() != WORD_SUFFIX:
-            article_files += files.read_files(
-                [path],
-                defaults.now,
-                language=defaults.language,
-                time_zone=defaults.time_zone,
+            article_file = files.read_file(
+                path, defaults.now, language=defaults.language, time_zone=defaults.time_zone
             )
+            article_files.append(article_file)
             continue
         try:
             drafts.append(load_word_file(path, defaults))
@@ -202,7 +211,11 @@ def _find_settled_files(folder: Path) -> Iterator[Path]:
         is_hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
         if is_hidden or path.suffix.lower() not in {*files.SUFFIXES, WORD_SUFFIX}:
             continue
-        if path.stem.lower() == "readme" or not path.is_file():
+        if path.stem.lower() == "readme" or path.is_dir():
             continue
-        if now - path.stat().st_mtime >= SETTLING_SECONDS:
+        try:
+            modified_at = path.stat().st_mtime
+        except OSError:
+            modified_at = 0.0  # a link without a target: its reader says so
+        if now - modified_at >= SETTLING_SECONDS:
             yield path

@@ -17,6 +17,9 @@ CHUNK = 1 << 20
 SAMPLE = 1 << 16
 MAX_SAMPLE_LINES = 500
 
+LONGEST_LINE = 1_000_000
+"""Bytes, or characters of UTF-16, of the longest line."""
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -106,7 +109,7 @@ def _guess_old_encoding(path: Path, raw: IO[bytes]) -> TextEncoding:
     utf8_line = old_line = 0
     bad_byte = 0
     raw.seek(0)
-    for number, line in enumerate(raw, 1):
+    for number, line in enumerate(_read_lines(path, raw), 1):
         if line.isascii():
             continue
         try:
@@ -150,6 +153,18 @@ def _fits_office_encoding(sample: bytes) -> bool:
     return odd <= MAX_ODD_SHARE * len(words)
 
 
+def _read_lines(path: Path, raw: IO[bytes]) -> Iterator[bytes]:
+    """Yield the file's lines. Raises InputError for a line longer than :data:`LONGEST_LINE`."""
+    for number, line in enumerate(iter(lambda: raw.readline(LONGEST_LINE + 1), b""), 1):
+        if len(line) > LONGEST_LINE:
+            raise InputError(
+                f"the line is longer than {LONGEST_LINE:,} bytes",
+                where=f"{path}, line {number}",
+                hint="save the file as CSV with the line ends of Windows or Unix",
+            )
+        yield line
+
+
 def decode_lines(path: Path, raw: IO[bytes], encoding: str) -> Iterator[str]:
     """Yield the file's lines as text, from its beginning, without NUL characters.
 
@@ -158,7 +173,7 @@ def decode_lines(path: Path, raw: IO[bytes], encoding: str) -> Iterator[str]:
     if encoding.startswith(("utf-16", "utf-32")):
         yield from _decode_wide_lines(path, raw, encoding)
         return
-    for number, line in enumerate(raw, 1):
+    for number, line in enumerate(_read_lines(path, raw), 1):
         name = "utf-8" if encoding == "utf-8-sig" and number > 1 else encoding
         try:
             text = line.decode(name)
@@ -175,8 +190,14 @@ def _decode_wide_lines(path: Path, raw: IO[bytes], encoding: str) -> Iterator[st
     wrapper = io.TextIOWrapper(raw, encoding, newline="")
     number = 0
     try:
-        for text in wrapper:
+        for text in iter(lambda: wrapper.readline(LONGEST_LINE + 1), ""):
             number += 1
+            if len(text) > LONGEST_LINE:
+                raise InputError(
+                    f"the line is longer than {LONGEST_LINE:,} characters",
+                    where=f"{path}, line {number}",
+                    hint="save the file as CSV with the line ends of Windows or Unix",
+                )
             yield text.replace("\0", "").removeprefix("\ufeff")
     except UnicodeError as error:
         raise InputError(

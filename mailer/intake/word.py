@@ -5,9 +5,10 @@ checks the file for zip bombs first; this module unpacks no more than :data:`LAR
 """
 
 import re
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from html import escape
+import zlib
+from collections.abc import Mapping
+from datetime import datetime
+from html import escape, unescape
 from io import BytesIO
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -15,43 +16,49 @@ from zipfile import BadZipFile, ZipFile
 from lxml import etree
 
 from mailer.errors import InputError, MailerError
+from mailer.intake import archives, documents
+from mailer.intake.clipboard import convert_plain_text, is_html, read_clipboard
+from mailer.intake.dates import parse_date
 from mailer.intake.drafts import Draft, DraftDefaults, EmbeddedPicture, SourceArticle, build_draft
 from mailer.intake.extra import import_package
 from mailer.intake.normalise import find_title, to_plain_text
 from mailer.intake.omissions import OmissionReport
+from mailer.intake.word_parts import restore_html, rewrite_package
+from mailer.intake.word_parts.names import W, get_text
+from mailer.intake.word_parts.package import WordPackage
+from mailer.intake.word_parts.paragraphs import make_style_id
 
 LARGEST = 200_000_000
 """Maximum size in bytes of all parts of a file, unpacked."""
 
-_STYLE_MAP = """
-p[style-name='Title'] => p.title:fresh
-p[style-name='Subtitle'] => p.subtitle:fresh
-p[style-name='Quote'] => blockquote > p:fresh
-p[style-name='Intense Quote'] => blockquote > p:fresh
-p[style-name='Quotations'] => blockquote > p:fresh
-p[style-name='Preformatted Text'] => pre:separator('\\n')
-p[style-name='HTML Preformatted'] => pre:separator('\\n')
-p[style-name='Caption'] => p:fresh
-p[style-name='caption'] => p:fresh
-r[style-name='Emphasis'] => em
-r[style-name='Intense Emphasis'] => em > strong
-"""
-_PLACEHOLDER_AUTHORS = frozenset(
-    {
-        "admin",
-        "administrator",
-        "author",
-        "microsoft office user",
-        "microsoft user",
-        "office",
-        "python-docx",
-        "unknown",
-        "user",
-        "windows user",
-    }
-)
-"""Names that programs fill in if a file has no author."""
+DEEPEST_FILES = 2
+"""Maximum depth of Word files within Word files."""
 
+
+def _build_style_map() -> str:
+    paragraph_elements = {
+        "title": "p.title:fresh",
+        "subtitle": "p.subtitle:fresh",
+        "quote": "blockquote > p:fresh",
+        "intense quote": "blockquote > p:fresh",
+        "quotations": "blockquote > p:fresh",
+        "preformatted text": "pre:separator('\\n')",
+        "html preformatted": "pre:separator('\\n')",
+        "caption": "p:fresh",
+        "heading": "h1:fresh",
+        **{f"heading {level}": f"h{min(level, 6)}:fresh" for level in range(1, 10)},
+    }
+    lines = [f"p.{make_style_id(name)} => {html}" for name, html in paragraph_elements.items()]
+    lines += ["r[style-name='Emphasis'] => em", "r[style-name='Intense Emphasis'] => em > strong"]
+    lines += ["u => u"]
+    for level in range(6, 10):  # mammoth maps five levels of lists
+        outer = " > ".join(["ul|ol > li"] * (level - 1))
+        lines.append(f"p:unordered-list({level}) => {outer} > ul > li:fresh")
+        lines.append(f"p:ordered-list({level}) => {outer} > ol > li:fresh")
+    return "\n".join(lines)
+
+
+_STYLE_MAP = _build_style_map()
 _OTHER_FORMATS = (
     (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
@@ -71,49 +78,73 @@ def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
 
     Raises InputError for a file that is not a .docx or holds no text."""
     report = OmissionReport()
-    properties = _read_properties(data, name, report)
+    package = _open_package(data, name)
+    properties = _read_properties(package, name, report)
     pictures: list[EmbeddedPicture] = []
-    html = _convert_to_html(data, name, report, pictures)
+    html = _convert_to_html(package, name, report, pictures)
     title, html = _take_styled_text(html, "title")
     subtitle, html = _take_styled_text(html, "subtitle")
     title = title or find_title(html) or properties.get("title", "")
-    author = properties.get("creator", "")
     article = SourceArticle(
         origin=name,
         title=escape(title, quote=False),
         summary=escape(subtitle, quote=False),
         body=html,
         key=name,
-        published=_parse_moment(properties.get("modified") or properties.get("created") or ""),
+        published=_find_date(properties),
         language=properties.get("language", ""),
-        authors=() if author.lower() in _PLACEHOLDER_AUTHORS else (author,),
+        authors=(properties.get("creator", ""),),
         categories=tuple(re.split(r"[,;]", properties.get("keywords", ""))),
     )
     return build_draft(article, defaults, report, tuple(pictures))
 
 
+def read_pasted(data: bytes, defaults: DraftDefaults, *, origin: str, title: str = "") -> Draft:
+    """Read what a program put on the clipboard as a draft: HTML, or plain text.
+
+    Raises InputError if there is no text."""
+    pasted = read_clipboard(data)
+    return from_html(
+        pasted.html,
+        defaults,
+        origin=origin,
+        title=title,
+        base=pasted.base,
+        encoding_problem=pasted.problem,
+    )
+
+
 def from_html(
-    text: str, defaults: DraftDefaults, *, origin: str, title: str = "", base: str = ""
+    text: str,
+    defaults: DraftDefaults,
+    *,
+    origin: str,
+    title: str = "",
+    base: str = "",
+    encoding_problem: str = "",
 ) -> Draft:
     """Read HTML that was pasted from Word, Outlook, Google Docs, LibreOffice or a page as a draft.
 
-    The first heading replaces a missing `title`. Raises InputError if there is no text."""
+    The first heading replaces a missing `title`. Text that is not HTML keeps its paragraphs.
+    Raises InputError if there is no text."""
+    if not is_html(text):
+        text = convert_plain_text(unescape(text))
+    report = OmissionReport()
+    if encoding_problem:
+        report.add_omission("doubtful characters", encoding_problem)
     article = SourceArticle(
         origin=origin, title=escape(title or find_title(text), quote=False), body=text, base=base
     )
-    return build_draft(article, defaults, OmissionReport())
+    return build_draft(article, defaults, report)
 
 
 # ---- the file's parts ---------------------------------------------------------------------------
 
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _PAGE_EDGES = {"header": "hdr", "footer": "ftr"}
 
 
-def _read_properties(data: bytes, name: str, report: OmissionReport) -> dict[str, str]:
-    """Return the file's properties, and report the parts that mammoth leaves out silently.
-
-    Raises InputError for a file that is not a .docx, or is damaged or too large."""
+def _open_package(data: bytes, name: str) -> WordPackage:
+    """Open a .docx. Raises InputError for another file, or one that is damaged or too large."""
     try:
         with ZipFile(BytesIO(data)) as file:
             if sum(part.file_size for part in file.infolist()) > LARGEST:
@@ -122,26 +153,31 @@ def _read_properties(data: bytes, name: str, report: OmissionReport) -> dict[str
                     where=name,
                     hint="make its pictures smaller",
                 )
-            names = file.namelist()
-            if not any(re.fullmatch(r"word/document\d*\.xml", part_name) for part_name in names):
-                raise _create_format_error(data, name)
-            properties: dict[str, str] = {}
-            for part in names:
-                if part == "docProps/core.xml":
-                    properties = _parse_properties(file.read(part))
-                elif re.fullmatch(r"word/document\d*\.xml", part):
-                    _report_texts(file.read(part), "del", "tracked deletion", report)
-                elif part == "word/comments.xml":
-                    _report_texts(file.read(part), "comment", "comment", report)
-                elif match := re.fullmatch(r"word/(header|footer)\d*\.xml", part):
-                    _report_texts(
-                        file.read(part), _PAGE_EDGES[match[1]], f"page {match[1]}", report
-                    )
-    except (BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        return WordPackage(data)
+    except (BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
+        raise _create_format_error(data, name) from error
+    except KeyError as error:
         raise _create_format_error(data, name) from error
     except etree.XMLSyntaxError as error:
         raise _create_damage_error(name, error) from error
-    return properties
+
+
+def _read_properties(package: WordPackage, name: str, report: OmissionReport) -> dict[str, str]:
+    """Return the file's properties, and report the texts beside the article: tracked deletions,
+    comments, and what stands on the edges of pages."""
+    try:
+        for part in package.list_body_parts():
+            _report_texts(part.root, "del", "tracked deletion", report)
+        comments = package.find_part("comments")
+        if comments is not None:
+            _report_texts(comments, "comment", "comment", report)
+        for edge, tag in _PAGE_EDGES.items():
+            for root in package.iterate_parts(edge):
+                _report_texts(root, tag, f"page {edge}", report)
+        core = package.get_content("docProps/core.xml")
+        return {} if core is None else _parse_properties(core)
+    except etree.XMLSyntaxError as error:
+        raise _create_damage_error(name, error) from error
 
 
 def _create_format_error(data: bytes, name: str) -> InputError:
@@ -161,43 +197,39 @@ def _create_damage_error(name: str, error: Exception) -> InputError:
     )
 
 
-def _parse_xml(xml: bytes) -> Any:
-    return etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))
-
-
 def _parse_properties(xml: bytes) -> dict[str, str]:
+    root = etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))
     return {
         etree.QName(element).localname: " ".join((element.text or "").split())
-        for element in _parse_xml(xml)
+        for element in root
         if isinstance(element.tag, str)
     }
 
 
-def _report_texts(xml: bytes, tag: str, kind: str, report: OmissionReport) -> None:
-    for element in _parse_xml(xml).iter(f"{_W}{tag}"):
-        if text := " ".join(_iterate_texts(element)):
+def _report_texts(root: Any, tag: str, kind: str, report: OmissionReport) -> None:
+    for element in root.iter(f"{W}{tag}"):
+        if text := get_text(element):
             report.add_omission(kind, text)
 
 
-def _iterate_texts(element: Any) -> Iterable[str]:
-    for text_element in element.iter(f"{_W}t", f"{_W}delText"):
-        if text_element.text and text_element.text.strip():
-            yield text_element.text.strip()
+def _find_date(properties: Mapping[str, str]) -> datetime | None:
+    """Return the moment at which the article was saved last, or None.
 
-
-def _parse_moment(written: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    A file that was never saved after its creation may have the date of its template."""
+    created = parse_date(properties.get("created", ""), "UTC")
+    modified = parse_date(properties.get("modified", ""), "UTC")
+    return modified if modified and created and modified > created else None
 
 
 # ---- the text -----------------------------------------------------------------------------------
 
 
 def _convert_to_html(
-    data: bytes, name: str, report: OmissionReport, pictures: list[EmbeddedPicture]
+    package: WordPackage,
+    name: str,
+    report: OmissionReport,
+    pictures: list[EmbeddedPicture],
+    depth: int = 1,
 ) -> str:
     """Convert the file to HTML with mammoth, and collect its pictures in `pictures`.
 
@@ -218,9 +250,23 @@ def _convert_to_html(
         report.add_omission("embedded picture", embedded.alt or embedded.name)
         return []
 
+    def read_inner_file(data: bytes) -> str | None:
+        if depth >= DEEPEST_FILES:
+            return None
+        try:
+            archives.check_zip(data, name)
+            inner = _open_package(data, name)
+            for part_name in inner.list_xml_names():
+                documents.check_xml(inner.get_content(part_name) or b"", name)
+            _read_properties(inner, name, report)
+            return _convert_to_html(inner, name, report, pictures, depth + 1)
+        except InputError:
+            return None
+
     try:
+        chunk_texts = rewrite_package(package, report, read_inner_file)
         result = import_package("mammoth").convert_to_html(
-            BytesIO(data),
+            BytesIO(package.to_bytes()),
             style_map=_STYLE_MAP,
             convert_image=collect_picture,
             include_embedded_style_map=False,
@@ -232,7 +278,7 @@ def _convert_to_html(
         raise _create_damage_error(name, error) from error
     for message in result.messages:
         _report_message(str(message.message), report)
-    return _separate_notes(str(result.value))
+    return restore_html(_separate_notes(str(result.value)), chunk_texts)
 
 
 def _report_message(message: str, report: OmissionReport) -> None:
@@ -240,8 +286,12 @@ def _report_message(message: str, report: OmissionReport) -> None:
     reported."""
     if message.startswith("could not open external image"):
         report.add_omission("picture in another file", message.split("'")[1])
+    elif "cell merging" in message:
+        report.add_omission("nothing, but the cells of a table may be merged wrongly")
+    elif "image" in message.lower() and not message.startswith("Image of type"):
+        report.add_omission("picture that the file lacks")
     elif not re.search(r"\bstyle\b|^Image of type", message):
-        report.add_omission("part of the Word file", message)
+        report.add_omission("part of the Word file that the mailer does not know")
 
 
 def _separate_notes(html: str) -> str:

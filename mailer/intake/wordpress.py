@@ -7,14 +7,16 @@ is that of its page, without the theme. Block comments and unexpanded shortcodes
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape, unescape
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from mailer.articles import check_web_address
 from mailer.errors import InputError, MailerError, Refused
 from mailer.intake.characters import decode_text
+from mailer.intake.dates import parse_date
 from mailer.intake.drafts import (
     Draft,
     DraftBatch,
@@ -69,7 +71,7 @@ def read_posts(data: bytes, defaults: DraftDefaults, *, address: str) -> DraftBa
 def _parse_posts(data: bytes, address: str) -> list[Any]:
     text, _ = decode_text(data)
     try:
-        response = json.loads(text)
+        response = _parse_json(text)
     except (ValueError, RecursionError) as error:
         page = re.match(r"\s*<", text)
         raise InputError(
@@ -87,6 +89,35 @@ def _parse_posts(data: bytes, address: str) -> list[Any]:
             "the response holds no posts of WordPress", where=address, hint=f"use …/{_ROUTE}"
         )
     return posts
+
+
+_JSON_START = re.compile(r"\[\s*(?=[{\]])|\{\s*(?=\")")
+_MOST_STARTS = 50
+"""Number of places at which JSON is looked for within other text."""
+
+
+def _parse_json(text: str) -> Any:
+    """Parse the response. PHP's notices may precede it, and a cache's comment may follow it.
+
+    Raises ValueError if there is no JSON of WordPress in `text`, or it breaks off."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        first_error = error
+    decoder = json.JSONDecoder()
+    is_list_broken = False
+    for start in islice(_JSON_START.finditer(text), _MOST_STARTS):
+        if is_list_broken and text[start.start()] == "{":
+            continue  # This may be the first post of a list that breaks off.
+        try:
+            value, _ = decoder.raw_decode(text, start.start())
+        except ValueError:
+            is_list_broken = is_list_broken or text[start.start()] == "["
+            continue
+        first = value[0] if isinstance(value, list) and value else value
+        if isinstance(first, dict) and ("content" in first or {"code", "message"} <= first.keys()):
+            return value
+    raise first_error
 
 
 def _create_api_error(response: Mapping[str, Any], address: str) -> InputError:
@@ -143,7 +174,7 @@ def _read_post(post: Any, defaults: DraftDefaults, address: str, origin: str) ->
         key=str(post.get("id") or link),
         address=link,
         slug=str(post.get("slug") or ""),
-        published=_parse_moment(post, defaults),
+        published=_find_publication_time(post, defaults, report),
         language=_get_language(post),
         authors=tuple(_list_names(embedded.get("author"))),
         categories=tuple(
@@ -175,12 +206,20 @@ def _list_names(records: Any) -> Iterator[str]:
             yield unescape(record["name"])
 
 
-def _parse_moment(post: Mapping[str, Any], defaults: DraftDefaults) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(post.get("date_gmt") or ""))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _find_publication_time(
+    post: Mapping[str, Any], defaults: DraftDefaults, report: OmissionReport
+) -> datetime | None:
+    """Return the post's publication time: in UTC if WordPress states that, otherwise in the
+    office's time zone, as the post doesn't name the site's."""
+    for name, time_zone in (("date_gmt", "UTC"), ("date", defaults.time_zone)):
+        written = str(post.get(name) or "")
+        if not written or written.startswith("0000-"):
+            continue
+        moment = parse_date(written, time_zone)
+        if moment is None:
+            report.add_omission("date that can't be read", written)
+        return moment
+    return None
 
 
 def _get_language(post: Mapping[str, Any]) -> str:

@@ -97,7 +97,11 @@ def _find_html_problems(body: EditionBody) -> Iterator[str]:
         yield "the html element has no lang or no dir"
     for link in root.iter("a"):
         target = link.get("href")
-        if target is None or body.marker in target:  # an anchor, or a personal link
+        if target is None:
+            if text := " ".join(link.text_content().split()):
+                yield f"the link {text[:80]!r} has no address"
+            continue
+        if body.marker in target:  # a personal link
             continue
         if target.startswith("#"):
             if not root.xpath("//*[@id=$name or @name=$name]", name=target[1:]):

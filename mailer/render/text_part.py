@@ -74,10 +74,17 @@ def _flatten_inline(element: HtmlElement) -> tuple[str, list[str]]:
             if child.tag in _BLOCK_TAGS:
                 text += " "
             target = child.get("href") or ""
-            if child.tag == "a" and target and target.removeprefix("mailto:") != inner_text.strip():
+            if child.tag == "a" and target and not _repeats_text(target, inner_text):
                 links.append(target)
         text += child.tail or ""
     return text, links
+
+
+def _repeats_text(target: str, text: str) -> bool:
+    """Check that a link's text says its address already: a mail address, a telephone number."""
+    if target.startswith("tel:"):
+        return re.sub(r"\D", "", target) == re.sub(r"\D", "", text)
+    return target.removeprefix("mailto:") == text.strip()
 
 
 def _format_paragraph(

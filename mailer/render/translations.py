@@ -14,6 +14,7 @@ from babel.messages.pofile import PoFileError, read_po
 
 from mailer import languages
 from mailer.errors import ComposeError
+from mailer.regular_files import MAX_CATALOGUE_BYTES, read_regular_file
 
 SOURCE = "en"
 
@@ -43,7 +44,9 @@ def load_translations(tag: str, template_path: tuple[Path, ...]) -> gettext.Null
 @lru_cache(maxsize=32)
 def _read_catalogue(file: Path, _changed: int) -> gettext.GNUTranslations:
     try:
-        catalog = read_po(io.BytesIO(file.read_bytes()), abort_invalid=True)
+        catalog = read_po(
+            io.BytesIO(read_regular_file(file, MAX_CATALOGUE_BYTES)), abort_invalid=True
+        )
         compiled = io.BytesIO()
         write_mo(compiled, catalog)
         compiled.seek(0)

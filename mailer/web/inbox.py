@@ -25,8 +25,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer import languages
 from mailer.errors import InputError, UsageError
+from mailer.regular_files import read_regular_file
 from mailer.web import mail_frame
 from mailer.web.mail_folder import (
+    MAX_MESSAGE_BYTES,
     CaughtMail,
     MailFolder,
     ParsedMail,
@@ -198,8 +200,8 @@ def show_framed_html(request: Request, key: str) -> Response:
 def download_message(request: Request, key: str) -> Response:
     entry = _find_entry(request, key)[1]
     try:
-        content = entry.path.read_bytes()
-    except FileNotFoundError as error:
+        content = read_regular_file(entry.path, MAX_MESSAGE_BYTES)
+    except OSError as error:
         raise HTTPException(404) from error
     name = f"filename*=UTF-8''{quote(entry.id + '.eml', safe='')}"
     return Response(

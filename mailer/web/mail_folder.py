@@ -22,12 +22,16 @@ from pathlib import Path
 
 from mailer import languages
 from mailer.errors import InputError
+from mailer.regular_files import open_regular_file, read_regular_file
 
 SHOWN_HEADERS = ("From", "To", "Subject", "Date", "List-Id", "List-Unsubscribe")
 
 INDEXED_BYTES = 65_536
 """Bytes of a file that the index reads. They contain the headers, and usually the beginning of the
 HTML."""
+
+MAX_MESSAGE_BYTES = 50_000_000
+"""Maximum size of a message that is read."""
 
 MAX_SOURCE_BYTES = 1_000_000
 """Maximum number of bytes that are shown as a message's source. The whole message can be
@@ -135,7 +139,7 @@ def select_entries(entries: Iterable[CaughtMail], query: str, order: str) -> lis
 
 def read_mail(entry: CaughtMail) -> ParsedMail:
     """Read and parse the whole message. Raises OSError if the file was removed."""
-    raw_message = entry.path.read_bytes()
+    raw_message = read_regular_file(entry.path, MAX_MESSAGE_BYTES)
     message = BytesParser(policy=compat32).parsebytes(raw_message)
     headers = _decode_headers(message)
     if (date := _parse_date(headers.get("date", ""))) is not None:
@@ -159,7 +163,7 @@ def read_mail(entry: CaughtMail) -> ParsedMail:
 
 
 def _read_entry(key: str, path: Path, stamp: tuple[int, int]) -> CaughtMail:
-    with path.open("rb") as file:
+    with open_regular_file(path) as file:
         head_bytes = file.read(INDEXED_BYTES)
     headers = _decode_headers(BytesHeaderParser(policy=compat32).parsebytes(head_bytes))
     tag = headers.get("content-language", "").partition(",")[0].strip()

@@ -136,6 +136,6 @@ class _LinkParser(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a" and self._url:
-            if self._url.lower().startswith(("https://", "http://", "mailto:")):
+            if self._url.lower().startswith(("https://", "http://", "mailto:", "tel:")):
                 self.links.append(MailLink(self._url, " ".join("".join(self._words).split())))
             self._url = ""

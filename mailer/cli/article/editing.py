@@ -69,10 +69,10 @@ def edit_article(
     if topic is not None:
         changes["topics"] = tuple(topic)
     if body is not None:
-        from mailer.intake.markup import to_html
+        from mailer.intake.markdown_checks import read_markdown
 
         text = read_text(body)
-        changes |= {"body": text, "html": to_html(text)}
+        changes |= {"body": text, "html": read_markdown(text, str(body))}
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         language = language or mailer.settings.defaults.language

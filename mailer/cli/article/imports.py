@@ -1,6 +1,5 @@
 """Importing articles as drafts: from web pages and from pasted text."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +8,7 @@ import typer
 
 from mailer.actor import Actor
 from mailer.cli.article.group import KindOption, LanguageOption, TopicsOption, app
-from mailer.cli.article.text_files import read_text
+from mailer.cli.article.text_files import read_bytes
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
@@ -68,7 +67,7 @@ def paste_article(
     from mailer.intake.source_reader import SourceReader
 
     out = Output(json)
-    text = read_text(file) if file else sys.stdin.read()
+    data = read_bytes(file)
     with open_for_reading() as (mailer, tx):
         reader = SourceReader(mailer.settings)
         defaults = reader.make_defaults(tx.lists.list_topics(), mailer.clock())
@@ -76,7 +75,7 @@ def paste_article(
         defaults, kind=kind, topics=tuple(topic or ()), language=language or defaults.language
     )
     origin = str(file or "what was pasted")
-    draft = word.from_html(text, defaults, origin=origin, title=title)
+    draft = word.read_pasted(data, defaults, origin=origin, title=title)
     _add_draft(draft, out, resolve_actor(by), dry_run=dry_run)
 
 

@@ -15,6 +15,7 @@ from mailer.cli.output import Output, format_moment
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_writing
 from mailer.errors import InputError
+from mailer.regular_files import open_regular_file
 
 MAX_MESSAGE_BYTES = 1 << 20
 """Bytes of a message that are read. The subject is near the beginning."""
@@ -85,7 +86,7 @@ def _read_message(file: Path | None) -> bytes:
     reports an error if the reader stops early."""
     try:
         if file is not None:
-            with file.open("rb") as raw:
+            with open_regular_file(file) as raw:
                 return raw.read(MAX_MESSAGE_BYTES)
         piped: IO[bytes] = sys.stdin.buffer
         message = piped.read(MAX_MESSAGE_BYTES)

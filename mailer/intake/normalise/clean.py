@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from mailer import languages
+from mailer.articles import is_svg
 from mailer.intake.normalise import pasted
 from mailer.intake.normalise.tree import Node
 from mailer.intake.omissions import OmissionReport
@@ -72,7 +73,7 @@ class TreeCleaner:
                 cleaned.append(child)
             elif child.tag == "img":
                 cleaned += self._clean_picture(child)
-            elif (kind := _describe_hidden(child)) is not None:
+            elif (kind := _describe_hidden(child) or _describe_site_line(child)) is not None:
                 if child.get_text().strip():
                     self._report.add_omission(kind, child.get_text())
             else:
@@ -117,7 +118,7 @@ class TreeCleaner:
                 self._report.add_omission("link to no web address", node.get_text())
         elif href.startswith("#"):
             self._report.add_omission("link within the page", href)
-        elif re.match(r"mailto:[^?]", href, re.IGNORECASE):
+        elif re.match(r"mailto:[^?]|tel:\+?\d", href, re.IGNORECASE):
             attributes["href"] = href
             return
         elif absolute := self._resolve_address(href):
@@ -157,7 +158,11 @@ class TreeCleaner:
             self._report.add_omission("picture without address", alt)
         elif source.startswith(("data:", "cid:")):
             self._report.add_omission("embedded picture", alt)
+        elif is_svg(source):
+            self._report.add_omission("SVG picture, which mail programs don't show", alt or source)
         elif absolute := self._resolve_address(source):
+            if not alt.strip():
+                self._report.add_omission("nothing, but a picture has no alt text", source)
             node.attributes = {"src": absolute, "alt": alt, "title": attributes.get("title", "")}
             return [node]
         else:
@@ -206,6 +211,17 @@ def _describe_hidden(node: Node) -> str | None:
         or style.get("font-size") in {"0", "0px", "0pt"}
     )
     return "hidden text" if is_hidden else None
+
+
+_SITE_FIELD = re.compile(r"\bfield--name-(?:title|uid|created)\b")
+
+
+def _describe_site_line(node: Node) -> str | None:
+    """Return the kind of a line that Drupal's feeds put before the text: the title, the author and
+    the date, which the feed states in fields of their own."""
+    if _SITE_FIELD.search(node.attributes.get("class", "")):
+        return "title, author or date that the site repeats in the text"
+    return None
 
 
 def _is_tiny(node: Node) -> bool:

@@ -6,14 +6,23 @@ tree is not safe: all HTML of an article is sanitised later, by
 :func:`mailer.intake.markup.sanitise_html`.
 """
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html.parser import HTMLParser
 
 import nh3
 
+from mailer.errors import InputError
+
 DEEPEST = 60
 """Maximum depth of nested elements. The content of deeper elements moves up to this depth."""
+
+MAX_OPEN = 3_000
+"""Maximum depth of elements in a page. html5ever goes through all open elements for each new one,
+so that 200,000 nested ones took it more than nine minutes. Pages nest some dozens."""
+
+MAX_TAGS = 120_000
 
 BLOCKS = frozenset({
     "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details",
@@ -84,7 +93,7 @@ def _create_cleaner() -> nh3.Cleaner:
         tags=set(BLOCKS | _INLINE),
         clean_content_tags=set(OMITTED_ELEMENTS),
         attributes=_ATTRIBUTES,
-        url_schemes={"https", "http", "mailto", "data", "cid"},
+        url_schemes={"https", "http", "mailto", "tel", "data", "cid"},
         link_rel=None,
         strip_comments=True,
         url_relative="pass_through",
@@ -116,8 +125,53 @@ class _TreeBuilder(HTMLParser):
         self._open_nodes[-1].children.append(data)
 
 
+_TAG = re.compile(r"<!--(?:-?>|.*?(?:--!?>|$))|<(/?)([A-Za-z][^\s/>]{0,50})", re.DOTALL)
+_OPTIONAL_ENDS = frozenset({
+    "area", "base", "body", "br", "col", "colgroup", "dd", "dt", "embed", "head", "hr", "html",
+    "img", "input", "li", "link", "meta", "option", "p", "source", "tbody", "td", "tfoot", "th",
+    "thead", "tr", "track", "wbr",
+})  # fmt: skip
+_SCOPES = frozenset({"applet", "button", "caption", "marquee", "object", "table", "template"})
+"""Elements through which no end tag closes an element around them (HTML §13.2.4.2)."""
+
+
+def check_nesting(html: str) -> None:
+    """Check that a parser won't have more than :data:`MAX_OPEN` elements open at once.
+
+    Raises InputError."""
+    open_tags: list[str] = []
+    if html.count("<") > MAX_TAGS:
+        raise InputError(
+            f"the page has more than {MAX_TAGS:,} elements", where="body", hint="import a part"
+        )
+    if html.count("<") <= MAX_OPEN:
+        return
+    for match in _TAG.finditer(html):
+        name = (match[2] or "").lower()
+        if not name or name in _OPTIONAL_ENDS:
+            continue
+        if not match[1]:
+            open_tags.append(name)
+            if len(open_tags) > MAX_OPEN:
+                raise InputError(
+                    f"its elements nest deeper than {MAX_OPEN}",
+                    where="body",
+                    hint="copy its text into a new document, and import that",
+                )
+            continue
+        for index in range(len(open_tags) - 1, -1, -1):
+            if open_tags[index] == name:
+                del open_tags[index:]
+                break
+            if open_tags[index] in _SCOPES:
+                break
+
+
 def parse_html(html: str) -> Node:
-    """Return the tree of a page's body or of a fragment. Parsing never fails."""
+    """Return the tree of a page's body or of a fragment.
+
+    Raises InputError for HTML that nests too deep; any other HTML is parsed."""
+    check_nesting(html)
     builder = _TreeBuilder()
     builder.feed(_create_cleaner().clean(html.encode("utf-8", "replace").decode()))
     builder.close()

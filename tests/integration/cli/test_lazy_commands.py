@@ -20,7 +20,7 @@ DATABASE = (
     "sqlalchemy",
 )
 RENDERING = ("jinja2", "lxml", "mailer.render", "markdown_it", "nh3", "premailer")
-READING = ("feedparser", "frontmatter", "httpcore", "icalendar", "mailer.intake", "mammoth", "yaml")
+READING = ("feedparser", "httpcore", "icalendar", "mailer.intake", "mammoth", "yaml")
 SERVING = ("apscheduler", "fastapi", "mailer.demo", "mailer.web", "mailer.worker", "uvicorn")
 DELIVERING = ("mailer.delivery", "smtplib")
 NAMES = ("babel", "email_validator")

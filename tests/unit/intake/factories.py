@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from html import escape
 from io import BytesIO
@@ -47,7 +47,8 @@ def build_docx(content: Content) -> bytes:
     writer.add_blocks(parse_blocks(content.html))
     core = writer.document.core_properties
     core.title, core.author = "Not this title", content.byline
-    core.created = core.modified = content.published.astimezone(UTC).replace(tzinfo=None)
+    core.modified = content.published.astimezone(UTC).replace(tzinfo=None)
+    core.created = core.modified - timedelta(days=1)
     return writer.to_bytes()
 
 

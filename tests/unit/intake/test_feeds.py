@@ -265,7 +265,7 @@ def test_malformed_feed_is_read_and_reported() -> None:
     assert batch.drafts[0].content.body == "Unescaped **markup**"
     assert batch.drafts[0].content.canonical_url == "https://example.org/?a=1&b=2"
     assert [problem.error.message for problem in batch.problems] == [
-        "the feed is not well-formed XML (line 3: not well-formed (invalid token))"
+        "the feed is not well-formed XML (line 4: mismatched tag)"
     ]
 
 

@@ -125,6 +125,10 @@ def test_article_file_date_uses_default_time_zone(
         ("topics", "health, diaspora", "topics", ("health", "diaspora")),
         ("topics", "\n  - health", "topics", ("health",)),
         ("title", "2026", "title", "2026"),
+        ("title", "true", "title", "true"),
+        ("topics", "3", "topics", ("3",)),
+        ("topics", "[1, 007]", "topics", ("1", "007")),
+        ("language", "no", "language", "no"),
         ("kind", "op-ed", "kind", ArticleKind.OP_ED),
         ("lead", "no", "lead", False),
         ("byline", "", "byline", ""),
@@ -185,13 +189,13 @@ def test_article_file_with_picture_in_text(folder: Path, picture: str) -> None:
         (make_text(published="[2026]"), 3, "is not a date", ""),
         (make_text(titel="x"), 3, "'titel' is not a key of an article", "did you mean 'title'?"),
         (make_text(colour="x"), 3, "'colour' is not a key", "use title, kind"),
-        (make_text(**{"1": "x"}), 3, "1 is not a key of an article", ""),
+        (make_text(**{"1": "x"}), 3, "'1' is not a key of an article", ""),
         (make_text(language="english"), 3, "'english' is not a language tag", "BCP 47"),
-        (make_text(topics="3"), 3, "3 is not a list of topics", "[one, another]"),
-        (make_text(topics="[1]"), 3, "[1] is not a list of topics", ""),
+        (make_text(topics="{a: b}"), 3, "{'a': 'b'} is not a list of topics", "[one, another]"),
+        (make_text(topics="[[a]]"), 3, "[['a']] is not a list of topics", ""),
         (make_text(lead="maybe"), 3, "is neither true nor false", "true or false"),
         (make_text(byline="[Ana]"), 3, "['Ana'] is not text", ""),
-        (make_text(title="true"), 2, "True is not text", "double quotes"),
+        (make_text(title="{true: x}"), 2, "{'true': 'x'} is not text", "double quotes"),
         (
             make_text(image="https://a.example/b.jpg"),
             3,
@@ -200,7 +204,7 @@ def test_article_file_with_picture_in_text(folder: Path, picture: str) -> None:
         ),
         (
             make_text(image="\n  url: b.jpg\n  alt: x"),
-            3,
+            4,
             "'b.jpg' is not a web address",
             "https://",
         ),
@@ -210,7 +214,12 @@ def test_article_file_with_picture_in_text(folder: Path, picture: str) -> None:
         ("---\ntitle: 移民\n---\nText\n", 1, "'' can't be a slug", "write slug: some-words"),
         ("---\ntitle: a: b\n---\nText\n", 2, "front matter is not YAML", "double quotes"),
         ("---\ntitle: x\nbyline: 'open\n---\nText\n", 3, "front matter is not YAML", ""),
-        ("---\ntitle: x\nlead: !!python/name:os.system\n---\nText\n", 3, "is not YAML", ""),
+        (
+            "---\ntitle: x\nlead: !!python/name:os.system\n---\nText\n",
+            3,
+            "is a tag in YAML",
+            "quotes",
+        ),
         ("---\n- title\n---\nText\n", 2, "front matter is not a list of keys", ""),
         (make_text(published="0001-01-02"), 3, "can't be a date of publication", "2026-12-18"),
         (make_text(published="9999-12-31T23:59:00Z"), 3, "can't be a date of publication", ""),
@@ -277,7 +286,7 @@ def test_front_matter_with_deep_nesting_is_refused(folder: Path, deep: str) -> N
 
 def test_front_matter_with_exploding_aliases_is_refused(folder: Path) -> None:
     bomb = "&a0 [x, x]" + "".join(f", &a{n} [{f'*a{n - 1}, ' * 9}x]" for n in range(1, 12))
-    with pytest.raises(InputError, match="is not text") as caught:
+    with pytest.raises(InputError, match=r"line 3: '&a0' names a value \(an anchor\)") as caught:
         read_text(folder, make_text(byline=f"[{bomb}]"))
     assert len(str(caught.value)) < 500
 

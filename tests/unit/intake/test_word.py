@@ -301,3 +301,11 @@ def test_word_file_with_hostile_markup_gives_harmless_html() -> None:
 
 def keep_printable(payload: str) -> str:
     return "".join(sign for sign in payload if sign.isprintable())
+
+
+def test_word_date_of_template_is_not_the_articles() -> None:
+    created = make_document(("Title", "Lanterns"), ("Normal", "Text."))
+    core = created.core_properties
+    core.created = core.modified = datetime(2019, 1, 1)  # noqa: DTZ001
+    draft = read_document(save_document(created))
+    assert (draft.dated, draft.content.published) == (False, DEFAULTS.now)

@@ -1,6 +1,7 @@
 """Import of a WordPress site's posts, and errors for posts that it refuses or hides."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -216,3 +217,50 @@ def test_wordpress_hostile_markup_gives_harmless_html() -> None:
         assert_harmless(draft.content.html)
         assert "<script" not in draft.content.html.lower()
         assert draft.content.title.isprintable()
+
+
+# ---- text around the response, and dates ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "\n<!-- cached in 0.2 s -->"),
+        ("<br />\n<b>Notice</b>: Undefined index: x[0] in <b>/a/b.php</b> on line <b>3</b>\n", ""),
+        ("\ufeff \n", "</body></html>"),
+        ('<script>var settings = {"a": [1]};</script>', "<script>x()</script>"),
+    ],
+)
+def test_wordpress_response_with_other_text_around_is_read(before: str, after: str) -> None:
+    text = f"{before}{json.dumps([POST])}{after}"
+    batch = wordpress.read_posts(text.encode(), DEFAULTS, address=POSTS_URL)
+    assert (len(batch.drafts), batch.problems) == (1, ())
+
+
+def test_wordpress_response_that_breaks_off_is_refused() -> None:
+    text = json.dumps([POST, POST])[:-20]
+    with pytest.raises(InputError, match="not JSON"):
+        wordpress.read_posts(text.encode(), DEFAULTS, address=POSTS_URL)
+
+
+@pytest.mark.parametrize("gmt", [None, "", "0000-00-00T00:00:00"])
+def test_wordpress_date_without_utc_is_in_offices_zone(gmt: str | None) -> None:
+    post = {**POST, "date": "2026-07-05T11:00:00", "date_gmt": gmt}
+    defaults = replace(DEFAULTS, time_zone="Europe/Zurich")
+    batch = wordpress.read_posts(json.dumps(post).encode(), defaults, address=POSTS_URL)
+    assert batch.drafts[0].content.published == datetime(2026, 7, 5, 9, tzinfo=UTC)
+
+
+def test_wordpress_date_that_cannot_be_read_is_reported() -> None:
+    post = {**POST, "date": "yesterday", "date_gmt": None}
+    (draft,) = wordpress.read_posts(json.dumps(post).encode(), DEFAULTS, address=POSTS_URL).drafts
+    assert not draft.dated
+    assert ("date that can't be read", "yesterday") in [
+        (omission.kind, omission.example) for omission in draft.omissions
+    ]
+
+
+def test_wordpress_author_that_program_filled_in_is_left_out() -> None:
+    post = {**POST, "_embedded": {"author": [{"name": "Admin"}, {"name": "Ada Min"}]}}
+    (draft,) = wordpress.read_posts(json.dumps(post).encode(), DEFAULTS, address=POSTS_URL).drafts
+    assert draft.content.byline == "Ada Min"

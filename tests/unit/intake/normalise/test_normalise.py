@@ -116,6 +116,7 @@ def test_normalise_deeply_nested_html(depth: int) -> None:
         ("<a href=https://a.b/ title='T'>x</a>", '[x](https://a.b/ "T")'),
         ("<a href=https://a.b/>https://a.b/</a>", "<https://a.b/>"),
         ("<a href=mailto:a@a.example>a@a.example</a>", "<a@a.example>"),
+        ("<a href=tel:+442079460018>call</a>", "[call](tel:+442079460018)"),
         (
             "<a href=https://a.b/><img src=https://a.b/i.png alt=A></a>",
             "[![A](https://a.b/i.png)](https://a.b/)",
@@ -183,7 +184,8 @@ def test_normalise_resolves_relative_links(href: str, absolute: str) -> None:
     [
         ("<a href=/a>x</a>", "relative link"),
         ("<a href=#a>x</a>", "link within the page"),
-        ("<a href=tel:+1>x</a>", "link to no web address"),
+        ("<a href=sms:+1>x</a>", "link to no web address"),
+        ("x<img src=https://a.b/c.svg alt=d>", "SVG picture, which mail programs don't show"),
         ("<a href=javascript:y()>x</a>", "link to no web address"),
         ("<a href=https://>x</a>", "link to no web address"),
         ("x<img src=/a.png>", "picture with a relative address"),
@@ -237,3 +239,10 @@ def test_plain_text_of_html_has_no_marks() -> None:
 def test_normalise_refuses_html_that_is_too_long(html: str) -> None:
     with pytest.raises(InputError, match="the text is longer than"):
         normalise_html(html)
+
+
+def test_normalise_reports_picture_without_alt_text() -> None:
+    normalised = normalise_html("<p>x</p><img src=https://a.b/c.png>")
+    assert [omission.kind for omission in normalised.dropped] == [
+        "nothing, but a picture has no alt text"
+    ]

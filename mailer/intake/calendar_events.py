@@ -1,0 +1,374 @@
+"""Read the events of iCalendar files (RFC 5545) as the days on which they come.
+
+Each event is read for itself, so that a broken event or a broken time zone keeps no other out.
+Google and Outlook write rules in several ways; dateutil expands them into days.
+"""
+
+import codecs
+import quopri
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import rrulestr
+from icalendar import Event
+from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
+
+from mailer.errors import InputError
+from mailer.intake.characters import decode_text
+
+LARGEST = 20_000_000
+"""Maximum size of a file in bytes."""
+
+MAX_EVENTS = 20_000
+"""Maximum number of events of a file."""
+
+HORIZON = 40
+"""Number of years for which an endless rule is expanded: the calendar repeats after 28."""
+
+_LONGEST_RULE = 400
+"""Maximum number of years for which a rule with an end is expanded."""
+
+_NO_RULE = "the event's rule does not name one day a year"
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarDay:
+    """The days of an event, at most one a year. `is_endless`: the last year is not the end.
+    `first_of` is the number of days that the event lasts, of which only the first counts."""
+
+    name: str
+    uid: str
+    source: str
+    dates: tuple[date, ...]
+    is_series: bool = False
+    is_endless: bool = False
+    first_of: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _ParsedEvent:
+    name: str
+    uid: str
+    event: Any
+    zone: str
+
+
+def read_events(data: bytes) -> tuple[list[CalendarDay], list[str]]:
+    """Return the all-day events in `data`, and those left out with the reason for each.
+
+    Raises InputError if `data` is not an iCalendar file."""
+    days: list[CalendarDay] = []
+    left_out: list[str] = []
+    events: list[_ParsedEvent] = []
+    for block, zone in _split_events(_decode_calendar(data)):
+        try:
+            events.append(_parse_event(block, zone))
+        except InputError as error:
+            left_out.append(f"{_find_name(block) or 'an event without a name'}: {error.message}")
+    exceptions: dict[str, list[_ParsedEvent]] = {}
+    for item in events:
+        if item.event.get("recurrence-id") is not None:
+            exceptions.setdefault(item.uid, []).append(item)
+    uids = {item.uid for item in events if item.event.get("recurrence-id") is None}
+    for item in events:
+        if item.event.get("recurrence-id") is not None and item.uid in uids:
+            continue
+        try:
+            days.append(_build_day(item, exceptions.get(item.uid, ())))
+        except InputError as error:
+            left_out.append(f"{item.name or 'an event without a name'}: {error.message}")
+    return days, left_out
+
+
+# ---- the file -----------------------------------------------------------------------------------
+
+
+def _decode_calendar(data: bytes) -> str:
+    """Return the file's text with its folded lines joined (§3.1).
+
+    Programs fold between any two bytes, so lines are joined before they are decoded."""
+    if len(data) > LARGEST:
+        raise _create_format_error(f"it is larger than {LARGEST // 1_000_000} MB")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = re.sub(r"\r?\n[ \t]", "", decode_text(data)[0])
+    else:
+        text = decode_text(re.sub(rb"\r*\n[ \t]", b"", data))[0]
+    if not re.search(r"(?im)^\s*BEGIN:(?:VCALENDAR|VEVENT)\s*$", text):
+        raise _create_format_error("it has no line BEGIN:VCALENDAR")
+    return text
+
+
+def _create_format_error(reason: str) -> InputError:
+    return InputError(
+        f"the file is not an iCalendar file ({reason})",
+        hint="use a file that begins with BEGIN:VCALENDAR",
+    )
+
+
+def _split_events(text: str) -> Iterator[tuple[list[str], str]]:
+    """Yield (lines, zone) of each event in all calendars of the file, without its alarms.
+
+    Raises InputError for a file that breaks off before its first event ends."""
+    block: list[str] | None = None
+    inner = 0
+    zone = ""
+    count = 0
+    is_ended = False
+    for line in re.split(r"\r\n|\n|\r", text):
+        word = line.strip().upper()
+        if word == "BEGIN:VEVENT":
+            block, inner = [], 0
+        elif word == "END:VEVENT" and block is not None:
+            count += 1
+            if count > MAX_EVENTS:
+                raise InputError(
+                    f"the calendar has more than {MAX_EVENTS:,} events",
+                    hint="import a part of it",
+                )
+            yield block, zone
+            block = None
+        elif word == "END:VCALENDAR":
+            zone, is_ended = "", True
+        elif word.startswith("X-WR-TIMEZONE"):
+            zone = line.partition(":")[2].strip()
+        elif block is not None and word.startswith("BEGIN:"):
+            inner += 1
+        elif block is not None and word.startswith("END:"):
+            inner = max(inner - 1, 0)
+        elif block is not None and inner == 0 and line.strip():
+            block.append(line)
+    if not count and not is_ended:
+        raise _create_format_error("it breaks off")
+    if block is not None:
+        yield [*block, "X-MAILER-BROKEN:1"], zone
+
+
+def _parse_event(block: list[str], zone: str) -> _ParsedEvent:
+    if block[-1:] == ["X-MAILER-BROKEN:1"]:
+        raise InputError("the file breaks off within the event")
+    lines = "\r\n".join(["BEGIN:VEVENT", *block, "END:VEVENT", ""])
+    try:
+        event = Event.from_ical(lines)
+    except Exception as error:  # icalendar raises errors of many kinds for broken values
+        raise InputError("the event can't be read") from error
+    uid = str(_get_single(event, "uid") or "")
+    return _ParsedEvent(_get_text(event, "summary"), uid, event, zone)
+
+
+def _find_name(block: Iterable[str]) -> str:
+    for line in block:
+        if match := re.match(r"SUMMARY(?:;[^:]*)?:(.*)", line, re.IGNORECASE):
+            return " ".join(match[1].replace("\\,", ",").replace("\\n", " ").split())[:200]
+    return ""
+
+
+def _get_single(event: Any, name: str) -> Any:
+    value = event.get(name)
+    return value[0] if isinstance(value, list) and value else value
+
+
+def _get_text(event: Any, name: str) -> str:
+    value = _get_single(event, name)
+    text = "" if value is None else str(value)
+    parameters = getattr(value, "params", {})
+    if str(parameters.get("ENCODING", "")).upper() == "QUOTED-PRINTABLE":
+        text = decode_text(quopri.decodestring(text.encode("latin-1", "replace")))[0]
+    return " ".join(text.split())
+
+
+# ---- an event -----------------------------------------------------------------------------------
+
+
+def _build_day(item: _ParsedEvent, exceptions: Iterable[_ParsedEvent]) -> CalendarDay:
+    event = item.event
+    if not item.name:
+        raise InputError("the event has no name")
+    if str(event.get("status", "")).strip().upper() == "CANCELLED":
+        raise InputError("it is cancelled")
+    start = _find_day(event, "dtstart", item.zone)
+    if start is None:
+        raise InputError("the event has no date")
+    if not 1583 <= start.year <= 9000:  # the Gregorian calendar
+        raise InputError("the event's year is impossible")
+    day = CalendarDay(
+        item.name,
+        item.uid,
+        _get_text(event, "description"),
+        (start,),
+        first_of=max(_measure_days(event, item.zone), 1),
+    )
+    rule = event.get("rrule")
+    if isinstance(rule, list):
+        raise InputError("the event's dates follow more than one rule")
+    dates, is_endless = ({start}, False) if rule is None else _expand_rule(rule, start)
+    dates |= set(_list_dates(event, "rdate"))
+    is_series = rule is not None or event.get("rdate") is not None
+    removed = {excluded for excluded in _list_dates(event, "exdate") if excluded in dates}
+    moved: dict[date, date] = {}
+    for exception in exceptions if is_series else ():
+        _apply_exception(exception, dates, removed, moved)
+    dates = {moved.get(value, value) for value in dates - removed}
+    if not dates:
+        raise InputError("all of its days are excluded")
+    _check_years(dates, removed, moved, is_endless=is_endless)
+    return replace(day, dates=tuple(sorted(dates)), is_series=is_series, is_endless=is_endless)
+
+
+def _find_day(event: Any, name: str, calendar_zone: str) -> date | None:
+    """Return the day of a property, or None without one.
+
+    Outlook writes whole days from midnight to midnight. Raises InputError for a time of day."""
+    value = event.get(name)
+    if value is None:
+        return None
+    if isinstance(value, list):
+        raise InputError("the event has more than one date for its beginning")
+    try:
+        moment = value.dt
+    except Exception as error:  # icalendar keeps a broken value and raises when it is read
+        raise InputError("the event's date can't be read") from error
+    if isinstance(moment, datetime):
+        return _find_whole_day(event, moment, calendar_zone)
+    if not isinstance(moment, date):
+        raise InputError("the event's date can't be read")
+    return moment
+
+
+def _find_whole_day(event: Any, moment: datetime, calendar_zone: str) -> date:
+    is_marked = str(event.get("x-microsoft-cdo-alldayevent", "")).strip().upper() == "TRUE"
+    local = _localise(moment, calendar_zone)
+    is_midnight = (local.hour, local.minute, local.second) == (0, 0, 0)
+    if is_midnight and (is_marked or _measure_days(event, calendar_zone) > 0):
+        return local.date()
+    raise InputError("the event does not last whole days")
+
+
+def _localise(moment: datetime, zone_name: str) -> datetime:
+    """Return the moment on the calendar's clocks if it is written in UTC, without its zone."""
+    zone = _find_zone(zone_name)
+    if zone is not None and str(moment.tzinfo) in {"UTC", "Etc/UTC", "UTC+00:00"}:
+        moment = moment.astimezone(zone)
+    return moment.replace(tzinfo=None)
+
+
+def _find_zone(name: str) -> ZoneInfo | None:
+    """Return a zone by its name in the tz database or in Windows, or None."""
+    try:
+        return ZoneInfo(WINDOWS_TO_OLSON.get(name, name)) if name else None
+    except (ValueError, OSError, LookupError):
+        return None
+
+
+def _measure_days(event: Any, zone_name: str) -> int:
+    """Return the number of whole days that the event lasts; 0 for another length or none."""
+    try:
+        start, end, duration = event["dtstart"].dt, event.get("dtend"), event.get("duration")
+        if end is None:
+            length = duration.dt
+        elif isinstance(start, datetime):
+            length = _localise(end.dt, zone_name) - _localise(start, zone_name)
+        else:
+            length = end.dt - start
+        return int(length.days) if length % timedelta(days=1) == timedelta(0) else 0
+    except Exception:  # as above: the end is only needed for its length
+        return 0
+
+
+def _list_dates(event: Any, name: str) -> list[date]:
+    """Return the days of RDATE or EXDATE. Raises InputError for a value that can't be read."""
+    values = event.get(name)
+    if values is None:
+        return []
+    try:
+        moments = [
+            entry.dt
+            for value in (values if isinstance(values, list) else [values])
+            for entry in value.dts
+        ]
+    except Exception as error:  # as above
+        raise InputError("one of the event's dates can't be read") from error
+    days = [moment[0] if isinstance(moment, tuple) else moment for moment in moments]
+    return [day.date() if isinstance(day, datetime) else day for day in days]
+
+
+# ---- rules --------------------------------------------------------------------------------------
+
+
+def _expand_rule(rule: Mapping[str, Any], start: date) -> tuple[set[date], bool]:
+    """Return (days, is_endless) of a rule that begins on `start`."""
+    try:
+        parts = {name.upper(): list(rule[name]) for name in rule}
+        count = int(parts["COUNT"][0]) if "COUNT" in parts else 0
+        until = parts.get("UNTIL", [None])[0]
+        text = rule.to_ical().decode()  # type: ignore[attr-defined]
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError("the event's rule can't be read") from error
+    frequency = str(parts.get("FREQ", [""])[0]).upper()
+    if frequency not in {"YEARLY", "MONTHLY"} or parts.keys() & {
+        "BYHOUR", "BYMINUTE", "BYSECOND",
+    }:  # fmt: skip
+        raise InputError(_NO_RULE)
+    last = start.year + (_LONGEST_RULE if count or until is not None else HORIZON)
+    end = datetime(min(last, 9998), 12, 31)  # noqa: DTZ001  (days have no zone)
+    if until is not None:
+        end = min(end, datetime(until.year, until.month, until.day))  # noqa: DTZ001
+    text = ";".join(part for part in text.split(";") if not part.upper().startswith("UNTIL="))
+    try:
+        begin = datetime(start.year, start.month, start.day)  # noqa: DTZ001
+        moments = rrulestr(text, dtstart=begin).xafter(begin, inc=True)
+        days: set[date] = set()
+        for moment in moments:
+            if moment > end:
+                break
+            days.add(moment.date())
+            if len(days) > 2 * _LONGEST_RULE:
+                raise InputError(_NO_RULE)
+    except (ValueError, TypeError, KeyError, OverflowError, IndexError) as error:
+        raise InputError("the event's rule can't be read") from error
+    if not days:
+        raise InputError("the event's rule names no day")
+    return days, not count and until is None
+
+
+def _apply_exception(
+    exception: _ParsedEvent, dates: set[date], removed: set[date], moved: dict[date, date]
+) -> None:
+    """Record how an event with a RECURRENCE-ID changes a day of its series (§3.8.4.4)."""
+    identifier = exception.event.get("recurrence-id")
+    try:
+        changed = identifier.dt
+        is_for_rest = str(identifier.params.get("RANGE", "")).upper() == "THISANDFUTURE"
+    except Exception as error:  # as above
+        raise InputError("an exception to the event's rule can't be read") from error
+    changed = changed.date() if isinstance(changed, datetime) else changed
+    if changed not in dates:
+        return
+    if is_for_rest:
+        raise InputError(f"its rule changes on {changed}, and an observance has one rule")
+    if str(exception.event.get("status", "")).strip().upper() == "CANCELLED":
+        removed.add(changed)
+        return
+    day = _find_day(exception.event, "dtstart", exception.zone)
+    if day is not None and day != changed:
+        moved[changed] = day
+
+
+def _check_years(
+    dates: set[date], removed: set[date], moved: Mapping[date, date], *, is_endless: bool
+) -> None:
+    """Check that the days are one a year, without a gap. Raises InputError with the years."""
+    years = sorted(day.year for day in dates)
+    if moved:
+        old, new = min(moved.items())
+        raise InputError(f"its day {old} was moved to {new}, and an observance has one rule")
+    if len(set(years)) < len(years):
+        raise InputError(_NO_RULE)
+    gaps = sorted({day.year for day in removed} & set(range(years[0], years[-1])))
+    if gaps:
+        raise InputError(
+            f"it does not come in {', '.join(map(str, gaps))}, and an observance comes each year"
+        )

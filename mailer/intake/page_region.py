@@ -1,0 +1,178 @@
+"""The region of a web page that holds its article, to check that an extraction keeps its words."""
+
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from itertools import islice
+from typing import Any
+
+from mailer.intake.extra import import_package
+from mailer.intake.omissions import OmissionReport
+
+_OTHER_TAGS = frozenset(
+    {
+        "aside", "button", "dialog", "footer", "form", "iframe", "input", "label", "nav",
+        "noscript", "script", "select", "style", "svg", "template", "textarea", "time",
+    }
+)  # fmt: skip
+"""Elements that are not part of an article's text."""
+
+_OTHER_CLASS = re.compile(
+    r"(?:^|[\s_-])(?:ad|advert\w*|author|authors|banner|breadcrumbs?|byline|comments?|cookies?"
+    r"|date|dateline|follow|hidden|login|meta|menu|more|newsletter|pagination|popup|print|promo"
+    r"|rating|recommended|related|screen-reader-text|share|sharing|sidebar|skip|social|sr-only"
+    r"|subscribe|tags?|teaser|toolbar|visually-hidden|widget)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_BLOCKS = frozenset(
+    {
+        "address", "article", "blockquote", "caption", "dd", "details", "div", "dl", "dt",
+        "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "li",
+        "main", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th",
+        "thead", "tr", "ul",
+    }
+)  # fmt: skip
+_FEWEST_WORDS = 3
+"""Minimum number of words of a text that counts as lost. Fewer are labels."""
+
+_MOST_BLOCKS = 5_000
+
+LOST_TEXT = "text within the page's article"
+"""The kind of omission that reports lost text."""
+
+
+def find_region(root: Any) -> Any:
+    """Return the element with the page's article, or None if the page does not mark it.
+
+    It is the element of microdata's articleBody, the only <article>, the only one with the page's
+    headline, or the <main> of a page without articles."""
+    if root is None:
+        return None
+    bodies = [
+        element for element in _iterate_elements(root) if element.get("itemprop") == "articleBody"
+    ]
+    if len(bodies) == 1:
+        return bodies[0]
+    articles = [
+        article
+        for article in root.iter("article")
+        if not any(parent.tag == "article" for parent in article.iterancestors())
+    ]
+    if len(articles) == 1:
+        return articles[0]
+    with_headline = [article for article in articles if article.find(".//h1") is not None]
+    if len(with_headline) == 1:
+        return with_headline[0]
+    if articles:
+        return None
+    return next(
+        (
+            element
+            for element in _iterate_elements(root)
+            if element.tag == "main" or element.get("role") == "main"
+        ),
+        None,
+    )
+
+
+def render_region(region: Any) -> str:
+    """Return the region's HTML without its headline and elements that are not part of its text."""
+    copied = deepcopy(region)
+    copied.tail = None
+    for element in list(_iterate_elements(copied)):
+        if element is not copied and (element.tag == "h1" or _is_other(element)):
+            _remove_element(element)
+    return str(import_package("lxml.html").tostring(copied, encoding="unicode"))
+
+
+def count_paragraphs(region: Any) -> int:
+    """Return the number of the region's paragraphs with text."""
+    return sum(
+        1
+        for paragraph in region.iter("p")
+        if _get_words("".join(paragraph.itertext())) and not _is_in_other(paragraph, region)
+    )
+
+
+def report_lost_text(region: Any, text: str, title: str, report: OmissionReport) -> None:
+    """Report the texts of the region that are not in `text`, the text of the article."""
+    kept_words = f" {' '.join(_get_words(f'{title} {text}'))} "
+    for block in islice(_iterate_texts(region), _MOST_BLOCKS):
+        words = _get_words(block)
+        if len(words) >= _FEWEST_WORDS and f" {' '.join(words)} " not in kept_words:
+            report.add_omission(LOST_TEXT, " ".join(block.split()))
+
+
+def _iterate_texts(element: Any) -> Iterator[str]:
+    """Yield the text of each innermost block of `element`."""
+    run = [element.text or ""]
+    for child in element:
+        if isinstance(child.tag, str) and not _is_other(child):
+            if child.tag in _BLOCKS:
+                yield "".join(run)
+                run = []
+                yield from _iterate_texts(child)
+            elif child.tag == "br":
+                yield "".join(run)
+                run = []
+            elif any(inner.tag in _BLOCKS for inner in child.iter()):
+                yield "".join(run)
+                run = []
+                yield from _iterate_texts(child)
+            else:
+                run.append(_get_inline_text(child))
+        run.append(child.tail or "")
+    yield "".join(run)
+
+
+def _get_inline_text(element: Any) -> str:
+    parts = [element.text or ""]
+    for child in element:
+        if isinstance(child.tag, str) and not _is_other(child):
+            parts.append(_get_inline_text(child))
+        parts.append(child.tail or "")
+    return "".join(parts)
+
+
+def _is_other(element: Any) -> bool:
+    if element.tag in _OTHER_TAGS or element.get("hidden") is not None:
+        return True
+    if element.get("aria-hidden") == "true" or element.get("rel") == "author":
+        return True
+    if element.get("itemprop") in {"author", "datePublished", "dateModified", "publisher"}:
+        return True
+    if re.search(r"display\s*:\s*none|visibility\s*:\s*hidden", element.get("style") or ""):
+        return True
+    marks = f"{element.get('class') or ''} {element.get('id') or ''}"
+    return _OTHER_CLASS.search(marks) is not None
+
+
+def _is_in_other(element: Any, region: Any) -> bool:
+    for parent in (element, *element.iterancestors()):
+        if parent is region:
+            return False
+        if _is_other(parent):
+            return True
+    return False
+
+
+def _iterate_elements(root: Any) -> Iterator[Any]:
+    return (element for element in root.iter() if isinstance(element.tag, str))
+
+
+def _remove_element(element: Any) -> None:
+    """Remove an element, but not the text behind it."""
+    parent = element.getparent()
+    if parent is None:
+        return
+    if element.tail:
+        previous = element.getprevious()
+        if previous is not None:
+            previous.tail = (previous.tail or "") + element.tail
+        else:
+            parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
+
+
+def _get_words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())

@@ -1,0 +1,170 @@
+"""Rewrite runs: hidden text stays out, symbols become characters, and properties of characters are
+written so that mammoth reads them. Properties that an article can't have are reported.
+
+Size, font, colour, spacing and effects are appearance, which a mail has of its own.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from mailer.intake.extra import import_package
+from mailer.intake.omissions import OmissionReport
+from mailer.intake.word_parts.markers import strip_marks
+from mailer.intake.word_parts.names import (
+    W,
+    get_text,
+    get_value,
+    is_deleted,
+    is_on,
+    make_element,
+    make_text,
+    remove_element,
+)
+from mailer.intake.word_parts.styles import StyleSheet
+
+_VISIBLE_TAGS = tuple(
+    f"{W}{name}"
+    for name in (
+        "t", "br", "drawing", "endnoteReference", "footnoteReference", "noBreakHyphen", "object",
+        "pict", "softHyphen", "sym", "tab",
+    )
+)  # fmt: skip
+_HEADING_STYLES = re.compile(
+    r"title|subtitle|caption|header|footer|toc|heading|quote|quotations|list|table of"
+)
+"""Styles of paragraphs whose bold or italics is part of the look of their kind."""
+
+
+def rewrite_runs(root: Any, styles: StyleSheet, report: OmissionReport) -> None:
+    """Rewrite all runs in `root`."""
+    for paragraph in list(root.iter(f"{W}p")):
+        runs = [
+            run
+            for run in paragraph.iter(f"{W}r")
+            if next(run.iterancestors(f"{W}p"), None) is paragraph and not is_deleted(run)
+        ]
+        is_plain = not any(
+            _HEADING_STYLES.match(name) for _, name, _ in styles.list_paragraph_styles(paragraph)
+        )
+        hidden_texts = []
+        reported: dict[str, list[str]] = {}
+        for run in runs:
+            if styles.is_run_set(run, paragraph, "vanish"):
+                hidden_texts.append(get_text(run))
+                for child in list(run.iterchildren(*_VISIBLE_TAGS)):
+                    remove_element(child)
+                continue
+            _rewrite_texts(run, report)
+            _rewrite_properties(run, paragraph, styles, by_paragraph=is_plain)
+            for kind in _list_lost_properties(run, paragraph, styles):
+                reported.setdefault(kind, []).append(get_text(run))
+        for kind, texts in (("hidden text", hidden_texts), *reported.items()):
+            if text := " ".join(filter(None, texts)):
+                report.add_omission(kind, text)
+
+
+def _list_lost_properties(run: Any, paragraph: Any, styles: StyleSheet) -> list[str]:
+    kinds: list[str] = []
+    if run.find(f"{W}t") is None:
+        return kinds
+    if styles.is_run_set(run, paragraph, "caps", by_paragraph=False):
+        kinds.append("nothing, but text that Word shows in capitals is as it was typed")
+    if styles.is_run_set(run, paragraph, "smallCaps", by_paragraph=False):
+        kinds.append("small capitals of a text, which stays")
+    if get_value(run.find(f"{W}rPr"), "highlight") not in {"", "none"}:
+        kinds.append("highlighting of a text, which stays")
+    return kinds
+
+
+def _rewrite_properties(
+    run: Any, paragraph: Any, styles: StyleSheet, *, by_paragraph: bool
+) -> None:
+    """Write the properties that styles set directly into the run: mammoth reads no others."""
+    for name, sources in (("b", ("b",)), ("i", ("i",)), ("strike", ("strike", "dstrike"))):
+        is_set = any(
+            styles.is_run_set(run, paragraph, source, by_paragraph=by_paragraph)
+            for source in sources
+        )
+        properties = run.find(f"{W}rPr")
+        if properties is None:
+            if not is_set:
+                continue
+            properties = make_element("rPr")
+            run.insert(0, properties)
+        for element in properties.findall(f"{W}{name}"):
+            properties.remove(element)
+        if is_set:
+            properties.append(make_element(name))
+    properties = run.find(f"{W}rPr")
+    if properties is None:
+        return
+    _inherit_alignment(properties, styles)
+    underline = properties.find(f"{W}u")
+    if underline is not None and (
+        not is_on(underline) or any(True for _ in run.iterancestors(f"{W}hyperlink"))
+    ):
+        properties.remove(underline)
+
+
+def _inherit_alignment(properties: Any, styles: StyleSheet) -> None:
+    """Write the raised or lowered position that the run's character style sets."""
+    if properties.find(f"{W}vertAlign") is not None:
+        return
+    for style in styles.iterate_styles("character", get_value(properties, "rStyle")):
+        position = get_value(style.find(f"{W}rPr"), "vertAlign")
+        name = get_value(style, "name").lower()
+        if position and not re.search("footnote|endnote|annotation", name):
+            properties.append(make_element("vertAlign", val=position))
+            return
+
+
+def _rewrite_texts(run: Any, report: OmissionReport) -> None:
+    """Write symbols as characters of Unicode."""
+    properties = run.find(f"{W}rPr")
+    fonts = None if properties is None else properties.find(f"{W}rFonts")
+    font = "" if fonts is None else fonts.get(f"{W}ascii") or fonts.get(f"{W}hAnsi") or ""
+    for symbol in list(run.iter(f"{W}sym")):
+        name, code = symbol.get(f"{W}font", ""), symbol.get(f"{W}char", "")
+        number = int(code, 16) if re.fullmatch("[0-9A-Fa-f]{1,5}", code) else 0
+        character = find_symbol(name, number)
+        if character:
+            symbol.getparent().replace(symbol, make_text(character))
+        else:
+            report.add_omission("symbol of a font that mails can't show", f"{name} {code}".strip())
+            remove_element(symbol)
+    for text in run.iterchildren(f"{W}t"):
+        written = strip_marks(text.text or "")
+        if re.search("[\uf020-\uf0ff]", written):
+            written = _replace_symbols(written, font, report)
+        text.text = written
+
+
+def _replace_symbols(written: str, font: str, report: OmissionReport) -> str:
+    def replace_symbol(match: re.Match[str]) -> str:
+        character = find_symbol(font, ord(match[0]))
+        if not character:
+            report.add_omission("symbol of a font that mails can't show", font)
+        return character
+
+    return re.sub("[\uf020-\uf0ff]", replace_symbol, written)
+
+
+def find_symbol(font: str, code: int) -> str:
+    """Return the character that a symbol font shows for `code`, or "".
+
+    Symbol fonts use 0x20 to 0xFF, which Word may write as U+F020 to U+F0FF (§17.3.3.30)."""
+    if 0xF000 <= code <= 0xF0FF:
+        code -= 0xF000
+    number = _load_symbols().get((font, code))
+    if number is not None:
+        return chr(number)
+    is_symbol_font = any(font == name for name, _ in _load_symbols())
+    is_letter = 0x20 <= code < 0xD800 and not is_symbol_font
+    return chr(code) if is_letter and chr(code).isprintable() else ""
+
+
+@lru_cache(maxsize=1)
+def _load_symbols() -> dict[tuple[str, int], int]:
+    symbols: dict[tuple[str, int], int] = import_package("mammoth.docx.dingbats").dingbats
+    return symbols

@@ -1,0 +1,82 @@
+"""Rewrite tables: hidden rows stay out, skipped and merged cells keep the columns in place."""
+
+from typing import Any
+
+from mailer.intake.omissions import OmissionReport
+from mailer.intake.word_parts.names import (
+    W,
+    get_text,
+    get_value,
+    is_on,
+    make_element,
+    parse_number,
+    remove_element,
+)
+
+MOST_COLUMNS = 63
+"""Maximum number of columns of a table in Word."""
+
+
+def rewrite_tables(root: Any, report: OmissionReport) -> None:
+    for row in list(root.iter(f"{W}tr")):
+        properties = row.find(f"{W}trPr")
+        if properties is not None and is_on(properties.find(f"{W}hidden")):
+            report.add_omission("hidden text", get_text(row))
+            remove_element(row)
+            continue
+        _merge_cells(row)
+        before = min(parse_number(get_value(properties, "gridBefore")), MOST_COLUMNS)
+        after = min(parse_number(get_value(properties, "gridAfter")), MOST_COLUMNS)
+        if before > 0:
+            row.insert(row.index(properties) + 1, _make_empty_cell(before))
+        if after > 0:
+            row.append(_make_empty_cell(after))
+    for table in root.iter(f"{W}tbl"):
+        properties = table.find(f"{W}tblPr")
+        if properties is not None and is_on(properties.find(f"{W}bidiVisual")):
+            report.add_omission(
+                "order of a table's columns from right to left, unless the article is so",
+                get_text(table),
+            )
+    for table in list(root.iter(f"{W}tbl")):
+        if table.find(f".//{W}tr") is None:
+            remove_element(table)
+
+
+def _merge_cells(row: Any) -> None:
+    """Merge cells in the form of older programs (w:hMerge), and repair widths."""
+    first = None
+    for cell in list(row.iterchildren(f"{W}tc")):
+        properties = cell.find(f"{W}tcPr")
+        if properties is None:
+            first = None
+            continue
+        span = properties.find(f"{W}gridSpan")
+        if span is not None:
+            width = min(max(parse_number(span.get(f"{W}val"), 1), 1), MOST_COLUMNS)
+            span.set(f"{W}val", str(width))
+        merge = properties.find(f"{W}hMerge")
+        if merge is None:
+            first = None
+        elif merge.get(f"{W}val") == "restart":
+            first = properties
+        elif first is not None and not get_text(cell):
+            _widen_cell(first)
+            remove_element(cell)
+
+
+def _widen_cell(properties: Any) -> None:
+    span = properties.find(f"{W}gridSpan")
+    if span is None:
+        span = make_element("gridSpan", val="1")
+        properties.append(span)
+    span.set(f"{W}val", str(min(parse_number(span.get(f"{W}val"), 1) + 1, MOST_COLUMNS)))
+
+
+def _make_empty_cell(width: int) -> Any:
+    cell = make_element("tc")
+    properties = make_element("tcPr")
+    properties.append(make_element("gridSpan", val=str(width)))
+    cell.append(properties)
+    cell.append(make_element("p"))
+    return cell
