@@ -6,14 +6,16 @@
     ├── ComposeError            1: a template or its data cannot become a mail
     ├── UsageError              2: the options of the command contradict each other
     ├── ConfigError             3: configuration, secret key or database is invalid
-    │   └── SchemaError         3: the database is older or newer than this program
+    │   ├── SchemaError         3: the database is older or newer than this program
+    │   └── DatabaseUnavailable 3: the database cannot be used at the moment
     ├── PartlyDone              4: some of it was done; the message says what was not
     ├── Refused                 5: understood, but a rule forbids it
     │   ├── BadTransition       5: the state does not lead to the requested one
     │   ├── ApprovalVoid        5: the approval does not cover what would be sent
     │   ├── Embargoed           5: an embargo forbids it until it ends
     │   ├── ConcurrencyError    5: another process changed the same record first
-    │   └── DatabaseUnrecognised 5: the database was restored or copied, and nothing is sent
+    │   ├── DatabaseUnrecognised 5: the database was restored or copied, and nothing is sent
+    │   └── HistoryWentBack     5: the database has lost what it had confirmed
     ├── TokenError              1: a link that this office did not sign, or that has expired
     ├── FetchError              1: an address that cannot be fetched, or must not be
     └── RelayError              1: the relay cannot be used at all (no recipient's attempt is spent)
@@ -112,6 +114,23 @@ class SchemaError(ConfigError):
     """The database's schema is older or newer than this program's."""
 
 
+class DatabaseUnavailable(ConfigError):
+    """The database cannot be used at the moment. Waiting may help.
+
+    The `code` names the kind of trouble: `database_away`, `database_silent`, `database_read_only`
+    and so on (`mailer/store/sqlstates.py`). `outcome_unknown`: the link was lost while the commit
+    was waiting for its answer, so the changes may be saved."""
+
+    def __init__(self, message: str, *, outcome_unknown: bool = False, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.outcome_unknown = outcome_unknown
+
+    @property
+    def is_link_lost(self) -> bool:
+        """True if another link to the database may do at once."""
+        return self.code == "database_away"
+
+
 class PartlyDone(MailerError):
     """Some of it was done; the message says what was not."""
 
@@ -146,6 +165,11 @@ class ConcurrencyError(Refused):
     """Another process changed the same record first, so nothing of this transaction is saved.
 
     Trying again may succeed."""
+
+
+class HistoryWentBack(Refused):
+    """The database no longer has what it had confirmed, as after a failover to a standby that was
+    behind, or after a restored backup. A person must look before anything is sent."""
 
 
 class DatabaseUnrecognised(Refused):

@@ -322,6 +322,23 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         )
         return int(self._db.scalar(statement) or 0)
 
+    def list_unsent_addresses(
+        self, edition_id: int, after_id: int, limit: int
+    ) -> list[tuple[int, str]]:
+        """Return (id, address) of up to `limit` deliveries of an edition that are not sent, in the
+        order of their ids."""
+        rows = self._db.execute(
+            select(schema.delivery.c.id, schema.delivery.c.address)
+            .where(
+                schema.delivery.c.edition_id == edition_id,
+                schema.delivery.c.id > after_id,
+                schema.delivery.c.state != DeliveryState.SENT.value,
+            )
+            .order_by(schema.delivery.c.id)
+            .limit(limit)
+        )
+        return [(row.id, row.address) for row in rows]
+
     def is_claimed_by_others(self, edition_ids: Sequence[int], worker_id: int) -> bool:
         """Check whether another worker has deliveries of these editions in flight."""
         match = self._db.scalar(

@@ -13,8 +13,10 @@ def create_sending_tables() -> None:
         require_column("name", sa.String(length=64)),
         require_column("beat", sa.BigInteger(), server_default=sa.text("0")),
         require_column("started_at", MOMENT),
+        sa.Column("ended_at", MOMENT),
         sa.PrimaryKeyConstraint("id", name="pk_worker"),
-        comment="processes that deliver; a worker whose beat stands still for a lease is dead",
+        comment="processes that deliver; a worker whose beat stands still for a lease is dead; "
+        "ended_at: when it signed off or was declared dead",
         sqlite_autoincrement=True,
     )
     op.create_table(
