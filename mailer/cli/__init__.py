@@ -1,7 +1,7 @@
-"""The command line: thin commands, with a file or package for each noun.
+"""The command line. Commands are thin, and each noun has a file or package.
 
 Exit codes: 0 done · 1 failed · 2 usage error · 3 configuration · 4 partly done · 5 refused. Data
-goes to stdout, notes and errors go to stderr. An error is one sentence that says what is wrong,
+goes to stdout; notes and errors go to stderr. An error is one sentence that says what is wrong,
 where, and what to do.
 
     commands.py        the table of commands: name, module, help, panel

@@ -50,7 +50,10 @@ COMMANDS = (
         "blackout", "blackout:app", CALENDAR, "Blackouts: days on which no digest is sent."
     ),
     CommandEntry(
-        "observance", "observance:app", CALENDAR, "Observances: named days to count from."
+        "observance",
+        "observance:app",
+        CALENDAR,
+        "Observances: named days that schedules can count from.",
     ),
     CommandEntry(
         "contact", "contact:app", PRESS, "Media contacts: journalists and what they cover."

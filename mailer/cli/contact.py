@@ -21,18 +21,21 @@ from mailer.model.subscribers import Evidence, LawfulBasis, Person
 app = CommandGroup(help="Media contacts: journalists and what they cover.")
 
 Address = Annotated[str, typer.Argument(help="The contact's mail address.")]
-Outlet = Annotated[str | None, typer.Option(help="The outlet that they write for.")]
+Outlet = Annotated[str | None, typer.Option(help="The outlet that the contact writes for.")]
 Beats = Annotated[
-    list[str] | None, typer.Option("--beat", help="A subject that they cover; repeatable.")
+    list[str] | None, typer.Option("--beat", help="A subject that the contact covers; repeatable.")
 ]
 TrustedOption = Annotated[
     bool | None,
-    typer.Option("--trusted/--untrusted", help="Trust them with embargoed releases, or not."),
+    typer.Option(
+        "--trusted/--untrusted", help="Trust the contact with embargoed releases, or not."
+    ),
 ]
 FollowUpOption = Annotated[
     bool | None,
     typer.Option(
-        "--follow-up/--no-follow-up", help="Allow asking them about a release afterwards, or not."
+        "--follow-up/--no-follow-up",
+        help="Allow asking the contact about a release afterwards, or not.",
     ),
 ]
 Note = Annotated[str | None, typer.Option(help="A note for colleagues.")]
@@ -50,7 +53,7 @@ def add_contact(
     follow_up: FollowUpOption = None,
     note: Note = None,
     name: Annotated[str, typer.Option(help="The contact's name.")] = "",
-    language: Annotated[str, typer.Option(help="The language that they read.")] = "",
+    language: Annotated[str, typer.Option(help="The language that the contact reads.")] = "",
     country: Annotated[str, typer.Option(help="The two-letter country code, such as GB.")] = "",
     time_zone: Annotated[str, typer.Option(help="An IANA time zone, such as Europe/London.")] = "",
     basis: Annotated[
@@ -118,7 +121,9 @@ def _describe_contact(contact: Contact) -> str:
 def import_contacts(
     file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
     list_slug: Annotated[str, typer.Option("--list", help="The private list to add them to.")],
-    source: Annotated[str, typer.Option(help="Where the addresses come from, for the log.")] = "",
+    source: Annotated[
+        str, typer.Option(help="Where the addresses come from, for the log of consent.")
+    ] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
     ] = LawfulBasis.LEGITIMATE_INTERESTS,
@@ -134,8 +139,8 @@ def import_contacts(
 
     Columns: email, name, outlet, beats, country, language, time zone, trusted, do not follow up,
     note. Separate beats by semicolons: health; work. The columns trusted and do not follow up hold
-    yes or no; empty means no. If the file lacks a column, that field stays as it is. If two lines
-    have the same address, the first counts. People who left the list stay off it.
+    yes or no; empty means no. A field without a column keeps its stored value. If two lines have
+    the same address, the first line counts. People who left the list are not added again.
 
     Example: mailer contact import journalists.csv --list press --dry-run"""
     from mailer.app import open_mailer
@@ -266,7 +271,8 @@ def edit_contact(
 ) -> None:
     """Change a media contact.
 
-    A contact who is no longer trusted gets no advance copy from now on, even if one is being sent.
+    A contact who is no longer trusted gets no further advance copy, not even one that is being
+    sent.
 
     Example: mailer contact edit ana@example.org --untrusted"""
     out = Output(json)
@@ -289,7 +295,7 @@ def edit_contact(
 def remove_contact(
     address: Address, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
-    """Remove what is stored about a person as a media contact. They stay on their lists.
+    """Remove a person's profile as a media contact. The person stays on all their lists.
 
     Example: mailer contact remove ana@example.org"""
     out = Output(json)

@@ -10,7 +10,7 @@ app = CommandGroup(help="The database and its schema.")
 
 @app.command("status")
 def show_revision(json: JsonOption = False) -> None:
-    """Show the place of the database and the revision of its schema.
+    """Show where the database is, and which revision its schema has.
 
     Example: mailer database status"""
     from mailer.store import Store

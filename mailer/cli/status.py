@@ -19,7 +19,7 @@ def show_status(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Exit with code 1 if something needs a person or no worker runs."
+            "--check", help="Exit with code 1 if a person has to act or if no worker runs."
         ),
     ] = False,
     json: JsonOption = False,

@@ -27,7 +27,7 @@ def add_topic(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Add a topic, or add names to one.
+    """Add a topic, or add names to an existing topic.
 
     Example: mailer topic add health --name Health --name fr=Santé"""
     from mailer import languages

@@ -106,7 +106,7 @@ def kill_release(
     """Kill a release permanently. One person requests the kill, and another confirms it.
 
     The request (--why) pauses the editions that are being sent. The confirmation removes the story
-    from every edition not yet sent, closes the story's page and its archive entries, stops queued
+    from every unsent edition, closes the story's page and its archive entries, stops queued
     deliveries, and asks recipients not to use the story.
 
     Example: mailer release kill open-day --why "It is not true." --by Ana

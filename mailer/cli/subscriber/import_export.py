@@ -32,7 +32,9 @@ from mailer.model.subscribers import LawfulBasis
 @app.command("import", rich_help_panel=MANY_PEOPLE)
 def import_subscribers(
     file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
-    list_slug: Annotated[str, typer.Option("--list", help="The list to add them to.")],
+    list_slug: Annotated[
+        str, typer.Option("--list", help="The list that the people are added to.")
+    ],
     source: Annotated[
         str,
         typer.Option(
@@ -60,11 +62,11 @@ def import_subscribers(
 ) -> None:
     """Add people from a file to a list, a thousand rows in each transaction.
 
-    Existing subscribers are updated with the fields that the file has. People who left or must not
-    be mailed are not added again. People with the state unsubscribed or suppressed in the file are
-    stored in that state, and get no mail. Source and basis go into the log of consent. Refused rows
-    are listed by line (exit code 4). The state of people in a Mailchimp file follows from its name:
-    subscribed_, unsubscribed_, cleaned_.
+    Existing subscribers are updated with the fields that the file has. People who left the list or
+    must not be mailed are not added again. People with the state unsubscribed or suppressed in the
+    file are stored in that state, and get no mail. Source and basis go into the log of consent.
+    Refused rows are listed by line (exit code 4). The state of people in a Mailchimp file follows
+    from the file's name: subscribed_, unsubscribed_, cleaned_.
 
     Example: mailer subscriber import people.csv --list news --source "fair in May" \
 --basis consent --map "E-Mail 1=address"
