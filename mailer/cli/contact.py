@@ -1,4 +1,4 @@
-"""``mailer contact``: media contacts, and what the press office knows about them."""
+"""``mailer contact``: media contacts, and the press office's records about them."""
 
 from contextlib import ExitStack
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``mailer delivery``: single deliveries, one edition to one address each."""
+"""``mailer delivery``: single deliveries. A delivery is one edition to one address."""
 
 import sys
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.model.deliveries import Delivery, DeliveryState
 
-app = CommandGroup(help="Deliveries: one edition to one address each.")
+app = CommandGroup(help="Deliveries: each delivery is one edition to one address.")
 in_doubt_app = CommandGroup(
     help="Deliveries in doubt: it is unknown whether the relay accepted the message.\n\n"
     "The connection was lost, or the process died, after the message was sent and before the "

@@ -1,4 +1,4 @@
-"""``mailer status``: what is due, sending, waiting and failed."""
+"""``mailer status``: which editions are due, being sent, waiting or failed."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +24,7 @@ def show_status(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show what is due, sending, waiting and failed, and whether a worker runs.
+    """Show which editions are due, being sent, waiting or failed, and whether a worker runs.
 
     Example: mailer status"""
     from mailer.worker.status import read_status

@@ -1,4 +1,4 @@
-"""``mailer topic``: subjects of articles, which subscribers choose."""
+"""``mailer topic``: subjects of articles, for subscribers to choose."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from mailer.cli.options import ByOption, DryRunOption, JsonOption, parse_pairs, 
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 
-app = CommandGroup(help="Topics: subjects of articles, which subscribers choose.")
+app = CommandGroup(help="Topics: subjects of articles, for subscribers to choose.")
 
 Slug = Annotated[str, typer.Argument(help="The topic's slug: small letters, digits and hyphens.")]
 

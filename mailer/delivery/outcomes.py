@@ -1,6 +1,6 @@
 """Turn replies into the settlements that the ledger writes, and into progress figures.
 
-Pure, except for the counts that the classes keep.
+This code is pure, except that its classes keep counts.
 """
 
 import re
@@ -34,8 +34,8 @@ _ABOUT_THE_RECIPIENT = re.compile(r"^5[.][12][.]\d")
 class GatedMessage(NamedTuple):
     """A message that has passed the gate and that a connection may send.
 
-    The worker `worker_id` let it pass at `gated_at`. It must not be sent before `not_before` (both
-    in seconds of the monotonic clock)."""
+    The worker `worker_id` let the message pass at `gated_at`. It must not be sent before
+    `not_before` (both in seconds of the monotonic clock)."""
 
     claim: Claim
     worker_id: int

@@ -1,9 +1,9 @@
-"""The health of a relay: it decides whether a connection to the relay may be opened now, or the
-relay rests.
+"""The health of a relay, which decides whether a connection to the relay may be opened now.
 
-A relay that fails rests for a while, twice as long each time. Then one connection tries it, and if
-that works, the other connections resume. Connections that are lost together, such as all eight when
-a relay restarts, count as one failure. A relay rests longer if only a person can fix its error.
+A relay that fails rests: no connection to it is opened for a while, twice as long each time. Then
+one connection tries it, and if that works, the other connections resume. Connections that are lost
+together, such as all eight when a relay restarts, count as one failure. A relay rests longer if
+only a person can fix its error.
 """
 
 import ssl

@@ -1,7 +1,7 @@
 """A digest's calendar: the occurrences of its schedules, with staff's decisions about single
 occurrences, and the steps that are due at a given time.
 
-Everything here is pure: it decides, and writes nothing."""
+This code is pure: it decides, and writes nothing."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,8 +38,8 @@ class PlannedOccurrence:
     """An occurrence with the decision of staff about it.
 
     `original` is the occurrence by its rule, and `occurrence` the same after the decision of staff.
-    `starts_at` is when sending begins: at the occurrence's moment, or earlier if mails are sent by
-    the time of readers, whose zones are `reader_zones`."""
+    `starts_at` is when sending begins: at the occurrence's moment, or earlier if mails are sent in
+    readers' time. `reader_zones` are the zones of these readers."""
 
     schedule: Schedule
     original: Occurrence
@@ -93,7 +93,7 @@ class CalendarStep:
 @dataclass(frozen=True, slots=True)
 class DigestCalendar:
     """The calendar of one digest. `saved_occurrences` need not include those older than
-    :data:`LOOK_BACK`. `reader_zones` are the zones of its readers, if mails are sent by their
+    :data:`LOOK_BACK`. `reader_zones` are the zones of its readers, if mails are sent in readers'
     time."""
 
     digest: Digest

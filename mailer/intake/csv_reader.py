@@ -74,7 +74,7 @@ def read_table(path: Path, raw: IO[bytes]) -> CsvTable:
 
 
 def read_table_or_lines(path: Path, raw: IO[bytes]) -> CsvTable:
-    """Read a table with a header, or a file of one address a line.
+    """Read a table with a header, or a file with one address per line.
 
     If the first line contains an @, it is an address and not a header. A file of addresses may have
     empty lines and comments (lines that begin with #), which are ignored. Raises InputError for a

@@ -164,7 +164,7 @@ class Claim(NamedTuple):
 
 class Settlement(NamedTuple):
     """The outcome of a message that passed the gate of worker `worker_id`. `retry_after` is in
-    seconds. If `counts_as_attempt` is False, the delivery loses no attempt."""
+    seconds. If `counts_as_attempt` is False, the failure does not count as an attempt."""
 
     delivery_id: int
     worker_id: int

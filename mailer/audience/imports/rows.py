@@ -1,4 +1,4 @@
-"""Parsing the rows of a table of people. Reading the file is done elsewhere.
+"""Parsing the rows of a table of people. `mailer/intake` reads the file.
 
 A header names each column. Common spellings of other programs are understood; staff map other
 headers by hand. ``decisions.py`` decides about each row.

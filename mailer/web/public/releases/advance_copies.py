@@ -1,8 +1,7 @@
-"""Advance copies: the private pages of a release that is still embargoed, one for each trusted
-contact.
+"""Advance copies: the pages of a release that is still embargoed, one for each trusted contact.
 
-Each request asks again whether the contact may see the copy, and commits the record of it before
-the answer (``mailer/releases/advance_copies.py``).
+Each request checks again whether the contact may see the copy, and the visit is recorded and
+committed before the answer (``mailer/releases/advance_copies.py``).
 """
 
 from typing import Any
