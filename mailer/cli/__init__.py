@@ -45,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing Rich's help takes longer than the rest of `mailer --help`
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Send newsletters and press releases, each composed once, approved, and delivered without loss.\n\n"
+    help="Send newsletters and press releases: composed once, approved, delivered without loss.\n\n"
     "Exit codes: 0 done, 1 failed, 2 usage error, 3 configuration error, 4 partly done, 5 refused.",
 )
 

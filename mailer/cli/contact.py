@@ -46,7 +46,9 @@ BATCH_SIZE = 200
 @app.command("add")
 def add_contact(
     address: Address,
-    list_slug: Annotated[str, typer.Option("--list", help="The private list to add them to.")],
+    list_slug: Annotated[
+        str, typer.Option("--list", help="The private list that the contact is added to.")
+    ],
     outlet: Outlet = None,
     beat: Beats = None,
     trusted: TrustedOption = None,
@@ -120,7 +122,9 @@ def _describe_contact(contact: Contact) -> str:
 @app.command("import")
 def import_contacts(
     file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
-    list_slug: Annotated[str, typer.Option("--list", help="The private list to add them to.")],
+    list_slug: Annotated[
+        str, typer.Option("--list", help="The private list that the contacts are added to.")
+    ],
     source: Annotated[
         str, typer.Option(help="Where the addresses come from, for the log of consent.")
     ] = "",
