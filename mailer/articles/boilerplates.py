@@ -80,7 +80,7 @@ def get_boilerplate(tx: Transaction, organisation: str, language: str) -> Boiler
 def remove_boilerplate(
     tx: Transaction, actor: Actor, organisation: str, language: str
 ) -> Boilerplate:
-    """Remove an organisation's boilerplate in one language. Returns it as it was. Raises
+    """Remove an organisation's boilerplate in one language. Returns the removed boilerplate. Raises
     NotFound."""
     boilerplate = get_boilerplate(tx, organisation, language)
     tx.articles.remove_boilerplate(boilerplate)

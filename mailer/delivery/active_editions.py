@@ -115,7 +115,7 @@ class ActiveEditions:
 
     def _was_refused_repeatedly(self, claim: Claim) -> bool:
         """Check whether the edition was stopped because a relay refuses every recipient with the
-        same reply, which is then about this office, not about the recipient."""
+        same reply. Such a reply objects to this office, not to the recipients."""
         stopped_edition = self.stopped.get(claim.edition_id)
         return stopped_edition is not None and stopped_edition.repeated_refusals.is_limit_reached
 

@@ -162,8 +162,9 @@ class RelayHealth:
     def note_open_failure(self, permit: ConnectionPermit, error: RelayError) -> None:
         """Note that a connection could not be opened.
 
-        If other connections are open and work, the relay limits its connections. The open ones
-        continue, and an additional one is tried later, after a pause that doubles each time."""
+        If other connections are open and work, the relay limits its connections. The open
+        connections continue, and a further connection is tried later, after a pause that doubles
+        each time."""
         with self._lock:
             is_full = (
                 self._open_count > 0

@@ -312,8 +312,8 @@ class MessageTemplate:
         return b"".join(self.build_pieces(recipient, now))
 
     def build_pieces(self, recipient: Recipient, now: datetime) -> list[bytes]:
-        """Build the message in pieces, most of which are shared with other messages. As long as
-        they are not joined, a message needs little memory."""
+        """Build the message in pieces, most of which are shared with other messages. As long as its
+        pieces are not joined, a message needs little memory."""
         subject, pieces, slot_positions = self.get_variant(recipient.stories)
         token_fields = f"{recipient.subscriber_id}{self._token_fields}"
         site, sign_token = self._unsubscribe_link
