@@ -48,8 +48,8 @@ def correct_release(
 ) -> None:
     """Send the new version of a release to exactly the recipients of an earlier version.
 
-    Remaining sends of the earlier version stop; recipients who have not yet received it get only
-    the new version. The press page, the archive and the feeds mark the correction.
+    Remaining sends of the earlier version stop; recipients who have not yet received the earlier
+    version get only the new version. The press page, the archive and the feeds mark the correction.
 
     Example: mailer release correct open-day.md --changed "Ten towns, not twelve." \\
     --why "We had counted two twice." --dry-run"""
