@@ -18,7 +18,7 @@
     │   └── HistoryWentBack     5: the database has lost what it had confirmed
     ├── TokenError              1: a link that this office did not sign, or that has expired
     ├── FetchError              1: an address that cannot be fetched, or must not be
-    └── RelayError              1: the relay cannot be used at all (no recipient's attempt is spent)
+    └── RelayError              1: the relay cannot be used (this does not count as an attempt)
 
 An error carries facts, not commands: a `code` that programs can rely on, the wrong `field` and
 `value`, and `next_steps` that are possible, as data. Each interface puts them into words: the
@@ -52,8 +52,8 @@ class NextStep:
 
 
 class MailerError(Exception):
-    """An error with facts: what is wrong (`message`), the place (`where`: a file and line, a
-    record) and the way out (`hint`, a sentence without commands; `next_steps`).
+    """An error with facts: what is wrong (`message`), the place (`where`: a file and line, or a
+    record), and what to do (`hint`, a sentence without commands; `next_steps`).
 
     `field` is the name of the wrong field in the record, and `value` its value. `code` is the
     class's name in snake case, unless the error is given a narrower code."""
@@ -132,13 +132,13 @@ class DatabaseUnavailable(ConfigError):
 
 
 class PartlyDone(MailerError):
-    """Some of it was done; the message says what was not."""
+    """Part of the work was done; the message says which part was not."""
 
     exit_code = 4
 
 
 class Refused(MailerError):
-    """Understood, but a rule forbids it."""
+    """The request was understood, but a rule forbids it."""
 
     exit_code = 5
 
@@ -152,8 +152,8 @@ class ApprovalVoid(Refused):
 
 
 class Embargoed(Refused):
-    """An embargo forbids it. `slugs` are the embargoed stories; `attempt` is what was tried, which
-    is recorded."""
+    """An embargo forbids the action. `slugs` are the embargoed stories; `attempt` describes the
+    action, and is recorded."""
 
     def __init__(self, message: str, slugs: Iterable[str], attempt: str, **details: Any) -> None:
         super().__init__(message, **details)
@@ -164,7 +164,7 @@ class Embargoed(Refused):
 class ConcurrencyError(Refused):
     """Another process changed the same record first, so nothing of this transaction is saved.
 
-    Trying again may succeed."""
+    Running the transaction again may succeed."""
 
 
 class HistoryWentBack(Refused):

@@ -39,9 +39,9 @@ def set_boilerplate(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Save an organisation's boilerplate in one language, replacing an earlier one.
+    """Save an organisation's boilerplate in one language, instead of an earlier text.
 
-    Approved releases stay as they are.
+    Approved releases keep the earlier text.
 
     Example: mailer boilerplate set about-us.md --language en"""
     from mailer.intake.markdown_checks import read_markdown
@@ -107,10 +107,10 @@ def show_boilerplate(
 def remove_boilerplate(
     language: LanguageOption = "",
     organisation: Annotated[
-        str | None, typer.Option(help="The organisation's slug; without it, the own text goes.")
+        str | None, typer.Option(help="The organisation's slug; default: our own organisation.")
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Remove the own organisation's text without asking.")
+        bool, typer.Option("--yes", help="Remove our own organisation's text without asking.")
     ] = False,
     *,
     by: ByOption = "",

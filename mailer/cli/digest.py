@@ -44,7 +44,7 @@ Approvers = Annotated[
 Watchers = Annotated[
     list[str] | None,
     typer.Option(
-        help="An address to notify when an edition is sent, skipped, on hold …; repeatable."
+        help="An address to notify when an edition is sent, skipped, put on hold …; repeatable."
     ),
 ]
 Topics = Annotated[
@@ -69,23 +69,23 @@ NAME_HELP = "The name that readers see."
 SEGMENT_HELP = "Only members in this segment; empty: the whole list."
 TEMPLATE_HELP = "The template: a folder below templates/email."
 SUBJECT_HELP = "The subject, as a template: '{{ edition.name }}: {{ lead_title }}'."
-LANGUAGE_HELP = "Fallback language for readers in languages without a translation."
+LANGUAGE_HELP = "Fallback language for readers whose own language has no translation."
 FEWEST_HELP = "Minimum stories; with fewer, the edition counts as empty."
 MOST_HELP = "Maximum stories; the rest wait for the next edition."
 WHEN_EMPTY_HELP = "Skip an empty edition, or put it on hold for a person."
-FREQUENCY_HELP = "Only members who chose this frequency get it."
-ARCHIVE_HELP = "Show its editions in the list's archive, or keep them private."
-APPROVAL_HELP = "Required approval: none, anyone, or someone who is not an author."
-WHEN_LATE_HELP = "Without approval in time, wait for it, or return the edition to draft."
+FREQUENCY_HELP = "Only members who chose this frequency get the editions."
+ARCHIVE_HELP = "Show the editions in the list's archive, or keep them private."
+APPROVAL_HELP = "Required approval: none, by any person, or by a person who is not an author."
+WHEN_LATE_HELP = "If approval does not come in time: wait for it, or return the edition to draft."
 REMIND_HELP = "Remind approvers this long before the send time: 4h; repeatable; empty: never."
 GRACE_HELP = "How late an edition may still be sent after the worker was down."
-SEND_TIME_HELP = "Send by the office's clock, or by each reader's own."
+SEND_TIME_HELP = "Send at the time on the office's clock, or on each reader's own clock."
 
 
 @app.command("add")
 def add_digest(
     slug: DigestSlug,
-    list_slug: Annotated[str, typer.Option("--list", help="The list that gets it.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The list that gets the editions.")],
     name: Annotated[str, typer.Option(help=NAME_HELP)] = "",
     segment: Annotated[str, typer.Option(help=SEGMENT_HELP)] = "",
     topic: Topics = None,
@@ -220,7 +220,9 @@ def _print_other_kinds(choice: StoryChoice, out: Output) -> None:
 @app.command("edit")
 def edit_digest(
     slug: DigestSlug,
-    list_slug: Annotated[str | None, typer.Option("--list", help="The list that gets it.")] = None,
+    list_slug: Annotated[
+        str | None, typer.Option("--list", help="The list that gets the editions.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help=NAME_HELP)] = None,
     segment: Annotated[str | None, typer.Option(help=SEGMENT_HELP)] = None,
     topic: Topics = None,

@@ -1,10 +1,10 @@
 """The only writer of delivery states: every step is on disk before the next one begins.
 
 Each process has one ledger thread. Connections report the outcomes of their messages to the ledger,
-and the ledger grants them the next messages. It writes all reports since its last batch in one
-transaction (``ledger_transaction.py``), so that they share a flush to disk. A connection never has
-more than its window past the gate: if the process dies, at most connections × window messages are
-in doubt.
+and the ledger grants them the next messages. The ledger writes all reports since its last batch in
+one transaction (``ledger_transaction.py``), so that they share a flush to disk. A connection never
+has more than its window past the gate: if the process dies, at most connections × window messages
+are in doubt.
 """
 
 import threading

@@ -221,6 +221,10 @@ def _gate_messages(
     *,
     is_retry: bool,
 ) -> None:
+    """Gate the next messages, and gate waiting messages again.
+
+    A message is refused and settled if its recipient has unsubscribed, paused mail or been
+    suppressed, or if its edition was paused or cancelled."""
     new_ids = [pick.claim.id for _, pick in batch.picks if pick.claim.id not in barred_ids]
     recheck_ids = [
         message.claim.id for _, message in batch.rechecks if message.claim.id not in barred_ids

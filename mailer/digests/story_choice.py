@@ -1,7 +1,7 @@
 """The choice of stories for a digest's next edition.
 
-Instead of choosing the stories of "the last seven days", a digest records the stories that it has
-run in a ledger, one row for each story. So late articles are in the next edition, and no story runs
+Instead of choosing the stories of "the last seven days", a digest keeps a ledger, with one row for
+each story that the digest has run. So late articles are in the next edition, and no story runs
 twice. The choice is a pure function of records and `now`."""
 
 from collections.abc import Container, Sequence
@@ -23,7 +23,7 @@ def choose_stories(
     embargoed_slugs: Container[str] = (),
     editions_left: int = 1,
 ) -> StoryChoice:
-    """Choose leads first, then the newest stories, up to ``settings.most``. Pure.
+    """Choose leads first, then the newest stories, up to ``settings.most``. This function is pure.
 
     With several `editions_left`, as in a run-up to an observance, the stories are spread: this
     edition gets its equal share, and at least ``settings.fewest``.

@@ -90,8 +90,8 @@ class MessageProfile:
 
     @property
     def is_private(self) -> bool:
-        """True if each reader has a private page, because the edition was composed while its story
-        was embargoed."""
+        """True if the edition is an advance copy, which each reader can open as a page of their
+        own: it was composed while its story was embargoed."""
         return self.edition.embargo_until is not None
 
     @property

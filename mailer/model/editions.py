@@ -31,8 +31,8 @@ integer."""
 @dataclass(frozen=True, slots=True)
 class SendAppointment:
     """The send time of an edition: `moment`, which is when clocks in `zone` show `wall` (naive). If
-    it is sent by readers' time, each reader gets it at `wall` in their own zone, and `moment` is
-    the first of those times."""
+    the edition is sent in readers' time, each reader gets it at `wall` in their own zone, and
+    `moment` is the first of those times."""
 
     moment: datetime
     wall: datetime

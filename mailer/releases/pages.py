@@ -1,9 +1,9 @@
 """Press pages: the public pages of releases.
 
-A release's page shows what its newest edition was approved with, once that has begun or its time
-has come: text, quotes, notes, boilerplate, contacts and assets, frozen beside its mails. It opens
-by itself when the story is not, or no longer, embargoed, and closes when the story is withdrawn or
-the edition cancelled.
+Once an edition of a release has begun, or its send time has come, the release's page shows the
+content that was approved with the edition: text, quotes, notes, boilerplate, contacts and assets,
+frozen with the mails. The newest such edition counts. The page opens automatically unless the story
+is embargoed, and closes when the story is withdrawn or the edition is cancelled.
 
 A story that was never sent as a release gets a page when an edition with it begins, for a list
 whose archive anyone may read. That page shows the text that its newest edition was approved with.
@@ -55,8 +55,8 @@ def build_translation(
     contacts: Sequence[PressContact],
     about: Sequence[About],
 ) -> PageTranslation:
-    """Build an article's page, given the names of its topics, its press contacts and its
-    organisations."""
+    """Build an article's page from the article, the names of its topics, its press contacts, and
+    its organisations."""
     release = article.release
     return PageTranslation(
         language=article.language,

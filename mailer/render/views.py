@@ -1,5 +1,5 @@
-"""Build from records the plain data that templates see. It is immutable, and does not refer to
-records.
+"""Build from records the plain data that templates see. The data is immutable, and does not refer
+to records.
 
 ========================= ======================================================================
 name                      is

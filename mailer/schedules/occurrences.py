@@ -76,7 +76,8 @@ def expand_occurrences(
     """Return the occurrences after `after` and up to `until`, in order, including skipped ones.
 
     There is one occurrence for each date that the rule names. An occurrence that would move to the
-    date of another is skipped, so each local date has at most one that is not skipped."""
+    date of another occurrence is skipped, so each local date has at most one occurrence that is not
+    skipped."""
     tz = zones.get_zone(timing.zone)
     first = after.astimezone(tz).date() - _REACH
     last = until.astimezone(tz).date() + _REACH

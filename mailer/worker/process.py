@@ -209,7 +209,7 @@ class Worker:
     # ---- delivery's thread ----------------------------------------------------------------------
 
     def _run_delivery(self) -> None:
-        """Send due deliveries again and again, whichever process has started their editions."""
+        """Send due deliveries in a loop, whichever process has started the editions."""
         try:
             while not self._stop.is_set():
                 self._activity.last_delivery = time.monotonic()

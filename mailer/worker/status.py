@@ -39,7 +39,8 @@ MAX_EDITIONS = 100
 @dataclass(frozen=True, slots=True)
 class SchedulerHealth:
     """The worker that ticks. `alive` says whether it is known to run, or has updated its heartbeat
-    within the lease. `last_beat` is by its own clock, and None if no worker ever ran."""
+    within the lease. `last_beat` is the time on the worker's own clock, and None if no worker ever
+    ran."""
 
     alive: bool
     last_beat: datetime | None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @app.command("new", rich_help_panel=EDITING)
 def create_edition(
-    list_slug: Annotated[str, typer.Option("--list", help="The list that gets it.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The list that gets the edition.")],
     story: Annotated[list[str], typer.Option(help="A story's slug; repeatable, in order.")],
     name: Annotated[str, typer.Option(help="The name that readers see.")],
     template: Annotated[
@@ -50,13 +50,14 @@ def create_edition(
     ] = None,
     language: Annotated[
         str,
-        typer.Option(help="Fallback language for readers in languages without a translation."),
+        typer.Option(help="Fallback language for readers whose own language has no translation."),
     ] = "",
     priority: Annotated[
         Priority, typer.Option(help="Priority among the editions being sent.")
     ] = Priority.URGENT,
     archive: Annotated[
-        ArchiveVisibility, typer.Option(help="Show it in the list's archive, or keep it private.")
+        ArchiveVisibility,
+        typer.Option(help="Show the edition in the list's archive, or keep it private."),
     ] = ArchiveVisibility.PUBLIC,
     *,
     by: ByOption = "",
@@ -136,9 +137,9 @@ def edit_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Change an edition that is not yet sent. An approval becomes void.
+    """Change an unsent edition. This voids an earlier approval.
 
-    --in-doubt alone can also change while the edition is sent or paused.
+    Only --in-doubt can be changed while the edition is being sent or is paused.
 
     Example: mailer edition edit 3 --opening "en=Good morning. Three stories today."
     """
@@ -174,13 +175,17 @@ def edit_edition(
 @app.command("arrange", rich_help_panel=EDITING)
 def arrange_stories(
     number: EditionNumber,
-    stories: Annotated[list[str], typer.Argument(help="The slugs of all its stories, in order.")],
+    stories: Annotated[
+        list[str], typer.Argument(help="The slugs of all stories of the edition, in order.")
+    ],
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Replace an edition's stories with these, in this order. An approval becomes void.
+    """Replace an edition's stories with the given stories, in the given order.
+
+    This voids an earlier approval.
 
     Example: mailer edition arrange 3 open-day new-report"""
     out = Output(json)
@@ -203,7 +208,9 @@ def move_stories_first(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Move stories to the top; the others keep their order. An approval becomes void.
+    """Move stories to the top of an edition; the other stories keep their order.
+
+    This voids an earlier approval.
 
     Example: mailer edition reorder 3 new-report"""
     out = Output(json)

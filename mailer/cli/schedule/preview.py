@@ -27,7 +27,9 @@ from mailer.model.schedules import OccurrenceState
 @app.command("preview", rich_help_panel=RULES)
 def preview_schedule(
     digest: DigestSlug,
-    count: Annotated[int, typer.Option(help="How many occurrences.", min=1, max=400)] = 8,
+    count: Annotated[
+        int, typer.Option(help="The number of occurrences to show.", min=1, max=400)
+    ] = 8,
     json: JsonOption = False,
 ) -> None:
     """Show the next occurrences of a digest, and what will happen at each.

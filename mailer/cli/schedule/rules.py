@@ -55,7 +55,7 @@ def add_schedule(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Add a schedule to a digest, which may have several.
+    """Add a schedule to a digest. A digest may have several schedules.
 
     Example: mailer schedule add weekly 'weekly on Thu' --at 09:00 --holidays GB"""
     out = Output(json)
@@ -162,7 +162,7 @@ def remove_schedule(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Remove a schedule. Its existing editions stay.
+    """Remove a schedule. Existing editions stay.
 
     Example: mailer schedule remove 2"""
     out = Output(json)

@@ -44,8 +44,8 @@ class EditionFinder(EditionContentQueries):
 
     def find_edition(self, edition_id: int) -> Edition | None:
         """Return the edition, or None. In a transaction that writes, its row is locked: on
-        PostgreSQL two transactions would otherwise read the same state, and the second undo what
-        the first did."""
+        PostgreSQL, two transactions would otherwise read the same state, and the second would undo
+        the change of the first."""
         statement = _SELECT.where(schema.edition.c.id == edition_id)
         if self._locks_rows:
             statement = statement.with_for_update(of=schema.edition)

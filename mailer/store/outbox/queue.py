@@ -81,7 +81,8 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         pass. :meth:`settle_refused_deliveries` settles the others, which are not sent.
 
         One statement checks the worker, the edition's state, the membership and the suppression, so
-        that every change committed before is seen."""
+        that every earlier commit is seen: a person who has unsubscribed or whose address was
+        suppressed before the statement gets no message."""
         if not delivery_ids:
             return set()
         encoded_ids = encode_numbers(self._db, delivery_ids)
@@ -159,7 +160,7 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
 
     def return_claims(self, edition_id: int, worker_id: int, keep_ids: Sequence[int] = ()) -> int:
         """Return a worker's claims of an edition that have not passed the gate to the queue, except
-        `keep_ids`. No attempt is spent."""
+        `keep_ids`. The claims do not count as attempts."""
         claimed_by_worker = and_(
             schema.delivery.c.edition_id == edition_id,
             schema.delivery.c.worker_id == worker_id,

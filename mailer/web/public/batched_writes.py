@@ -1,9 +1,9 @@
 """One thread that carries out the writes of all pages, many of them in one transaction.
 
 SQLite has one writer at a time. A worker that delivers at full speed takes the lock again as soon
-as it has released it, so each page had to wait for a separate gap, and 60 writes a second were too
-many. Therefore the thread carries out all waiting writes once it has the lock, each in its own
-savepoint. Requests are answered only after the commit. On PostgreSQL, each page has its own
+as it has released it, so each page would have to wait for a separate gap, and 60 writes per second
+would be too many. Therefore the thread carries out all waiting writes once it has the lock, each in
+its own savepoint. Requests are answered only after the commit. On PostgreSQL, each page has its own
 transaction.
 """
 

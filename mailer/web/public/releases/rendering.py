@@ -1,5 +1,5 @@
-"""Code that a release's public page and contacts' private pages share: the page, the press kit and
-the files."""
+"""Code that a release's public page and the pages of advance copies share: the page, the press kit
+and the files."""
 
 from collections.abc import Callable
 from typing import Any
