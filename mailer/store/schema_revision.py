@@ -184,7 +184,8 @@ def check_upgradable(engine: Engine, *, may_create: bool = True) -> str | None:
 def upgrade_schema(engine: Engine, *, may_create: bool = True) -> tuple[str | None, str]:
     """Upgrade the database to this program's schema in one transaction.
 
-    Returns (revision before, revision after). Raises SchemaError as ``check_upgradable`` does."""
+    Returns (revision before, revision after). Raises SchemaError in the same cases as
+    ``check_upgradable``."""
     previous_revision = check_upgradable(engine, may_create=may_create)
     from alembic import command
     from alembic.config import Config

@@ -2,8 +2,10 @@
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import FrameType
 
 import anyio.to_thread
 import uvicorn
@@ -27,6 +29,8 @@ time (60 s by default in nginx). Otherwise a proxy would sometimes send a reques
 that is just being closed."""
 MAX_CONNECTIONS = 1000
 """Maximum number of open connections; above this, the answer is 503."""
+GRACE_SECONDS = 10
+"""Seconds in which requests that have begun must end when the server is asked to stop."""
 SWITCH_INTERVAL = 0.0005
 """Seconds for which a thread keeps the interpreter lock while other threads wait. Every SQL
 statement releases the lock. With Python's default of 5 ms, a transaction of ten statements would
@@ -67,6 +71,21 @@ def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
     return app
 
 
+class _PagesServer(uvicorn.Server):
+    """A server that, once it is asked to stop, waits for the database no longer than it waits for
+    requests."""
+
+    def __init__(self, config: uvicorn.Config, stop_waiting: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._deadline = threading.Timer(GRACE_SECONDS - 1, stop_waiting)
+        self._deadline.daemon = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            self._deadline.start()
+        super().handle_exit(sig, frame)
+
+
 def serve_public_pages(mailer: Mailer, host: str, port: int, log: Log) -> None:
     """Serve the pages until SIGINT or SIGTERM. Requests that have arrived are still answered.
 
@@ -87,6 +106,6 @@ def serve_public_pages(mailer: Mailer, host: str, port: int, log: Log) -> None:
             forwarded_allow_ips=list(web.proxies),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=10,
+            timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        uvicorn.Server(config).run(sockets=[listening_socket])
+        _PagesServer(config, mailer.store.stop_waiting).run(sockets=[listening_socket])

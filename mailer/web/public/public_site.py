@@ -20,6 +20,7 @@ from mailer.log import Log
 from mailer.model.subscribers import Wording
 from mailer.render import views
 from mailer.web.public.batched_writes import PageWriter
+from mailer.web.public.database_check import DatabaseCheck
 from mailer.web.public.page_languages import (
     LANGUAGES,
     MAX_TAG_LENGTH,
@@ -41,6 +42,7 @@ class PublicSite:
         self.settings = mailer.settings
         default_language = self.settings.defaults.language
         self._default_language = languages.choose_language(default_language, LANGUAGES, "en")
+        self.database_check = DatabaseCheck(mailer.store)
         self.writer = PageWriter(mailer.store, self.settings.web.threads)
         self._organisation = views.build_organisation_view(self.settings)
 
