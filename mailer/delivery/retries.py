@@ -36,12 +36,12 @@ def retry_failed(
     if includes_refused_recipients:
         return RetryResult(outbox.retry_failed_deliveries(tx, actor, edition, now))
     replies = tx.outbox.list_failed_replies(edition.id)
-    left_ids = {delivery_id for delivery_id, reply in replies if speaks_of_recipient(reply)}
+    left_ids = {delivery_id for delivery_id, reply in replies if _speaks_of_recipient(reply)}
     queued = outbox.retry_failed_deliveries(tx, actor, edition, now, left_ids=left_ids)
     return RetryResult(queued, len(left_ids))
 
 
-def speaks_of_recipient(recorded_reply: str) -> bool:
+def _speaks_of_recipient(recorded_reply: str) -> bool:
     """Check that a recorded reply is a refusal that speaks of the recipient."""
     judgement = judge_recorded_reply(recorded_reply)
     return judgement is not None and judgement.subject is RefusalSubject.RECIPIENT

@@ -91,10 +91,10 @@ class LongFileReading:
     def __init__(self, reading: WordFileReading) -> None:
         self._reading = reading
 
-    def poll(self) -> SourceReading | None:
+    def find_result(self) -> SourceReading | None:
         """Return the file's entry or its problem, or None while the file is being read."""
         try:
-            draft = self._reading.poll()
+            draft = self._reading.find_draft()
         except InputError as error:
             return SourceReading(problems=(str(error),))
         return None if draft is None else SourceReading((build_entry(draft),))

@@ -38,8 +38,8 @@ _POLL_SECONDS = 0.02
 
 
 class WordFileReading:
-    """A Word file that is being read in another process. `stop` must be called unless `poll` has
-    returned a draft or raised an error."""
+    """A Word file that is being read in another process. `stop` must be called unless `find_draft`
+    has returned a draft or raised an error."""
 
     def __init__(self, path: Path, defaults: DraftDefaults) -> None:
         self.path = path
@@ -59,7 +59,7 @@ class WordFileReading:
                 start_new_session=True,
             )
 
-    def poll(self) -> Draft | None:
+    def find_draft(self) -> Draft | None:
         """Return the draft, or None while the file is being read.
 
         Raises InputError if the file can't be read, or takes longer than its time, ConfigError if
@@ -85,9 +85,9 @@ class WordFileReading:
         raise error_class(message, where=where, hint=hint)
 
     def wait(self) -> Draft:
-        """Return the draft once it is read. Raises InputError as :meth:`poll` does."""
+        """Return the draft once it is read. Raises InputError as :meth:`find_draft` does."""
         try:
-            while (draft := self.poll()) is None:
+            while (draft := self.find_draft()) is None:
                 time.sleep(_POLL_SECONDS)
         finally:
             self.stop()

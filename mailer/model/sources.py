@@ -138,7 +138,7 @@ class SourceReading:
 class FileReading(Protocol):
     """A long file of a folder that is being read in another process."""
 
-    def poll(self) -> SourceReading | None:
+    def find_result(self) -> SourceReading | None:
         """Return the file's entry, or None while the file is being read."""
 
     def wait(self) -> SourceReading:

@@ -186,7 +186,7 @@ class SourcePoller:
     def _import_long_file(self, file: "_LongFile") -> bool:
         """Import a long file. Returns False while it is being read."""
         try:
-            reading = file.reading.poll()
+            reading = file.reading.find_result()
             if reading is None:
                 return False
             result = sources.save_file(
