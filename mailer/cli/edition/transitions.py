@@ -17,7 +17,6 @@ from mailer.cli.options import (
 )
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_writing
-from mailer.delivery.retries import retry_failed
 from mailer.errors import UsageError
 from mailer.model.edition_states import SendTimeBasis
 from mailer.schedules import local_time
@@ -286,6 +285,8 @@ def retry_deliveries(
     failed unless --all is given.
 
     Example: mailer edition retry 3 --failed"""
+    from mailer.delivery.retries import retry_failed
+
     if not failed:
         raise UsageError(
             "say which deliveries to retry: give --failed",

@@ -59,6 +59,6 @@ def rewrite_package(
         )
         structure.remove_unknown_elements(part.root, report)
         paragraphs.rewrite_paragraphs(part.root, styles, counter, report)
-        slimming.simplify_text(part.root)
+        slimming.clean_runs(part.root)
     package.replace_numbering(numbering.NUMBERING_XML)
     return chunk_texts

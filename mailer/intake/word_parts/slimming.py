@@ -23,7 +23,7 @@ _JOINED_TAGS = frozenset(
 )
 
 
-def simplify_text(root: Any) -> None:
+def clean_runs(root: Any) -> None:
     """Remove the properties in `root` that mammoth ignores, and join runs."""
     for properties in list(root.iter(*_PROPERTY_TAGS)):
         parent = properties.getparent()
