@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.audience.signup import confirmations
-from mailer.model.signup import Confirmation, ConfirmationState, RateLimit, SignUpWishes
+from mailer.model.signup import Confirmation, ConfirmationState, MailLimit, SignUpWishes
 from mailer.model.subscribers import Wording
 from mailer.store import Store
 from tests.acceptance.conftest import CommandResult, Shell
@@ -89,7 +89,7 @@ def test_history_shows_consent_wording_and_open_confirmations(
     key = bytes.fromhex((office.folder / "config/secret.key").read_text().strip())
     store = Store(f"sqlite:///{office.folder / 'subscribers.db'}", key)
     wording = Wording("fr", "J’accepte de recevoir les nouvelles.")
-    limit = RateLimit("mail", 0)
+    limit = MailLimit(0)
     now = datetime(2026, 12, 18, 9, tzinfo=UTC)
     with store.begin() as tx:
 

@@ -15,6 +15,7 @@ from mailer.app import Mailer
 from mailer.errors import ConcurrencyError, ConfigError
 from mailer.log import Log
 from mailer.web.public import error_pages
+from mailer.web.public.forwarding import ForwardedRequestMiddleware
 from mailer.web.public.middleware import PublicPagesMiddleware
 from mailer.web.public.page_templates import compile_templates
 from mailer.web.public.public_site import PublicSite
@@ -64,6 +65,7 @@ def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
     app.add_middleware(
         PublicPagesMiddleware, settings=mailer.settings, log=log, show_fault=error_pages.show_fault
     )
+    app.add_middleware(ForwardedRequestMiddleware, proxies=mailer.settings.web.proxies)
     return app
 
 
@@ -71,7 +73,6 @@ def serve_public_pages(mailer: Mailer, host: str, port: int, log: Log) -> None:
     """Serve the pages until SIGINT or SIGTERM. Requests that have arrived are still answered.
 
     Raises MailerError if the server cannot listen at `host` and `port`."""
-    web = mailer.settings.web
     sys.setswitchinterval(SWITCH_INTERVAL)
     with (
         open_listening_socket(host, port) as listening_socket,
@@ -83,8 +84,7 @@ def serve_public_pages(mailer: Mailer, host: str, port: int, log: Log) -> None:
             access_log=False,
             server_header=False,
             ws="none",
-            proxy_headers=bool(web.proxies),
-            forwarded_allow_ips=list(web.proxies),
+            proxy_headers=False,  # ForwardedRequestMiddleware reads them
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=10,
