@@ -1,9 +1,13 @@
 """Build the application of the public pages from the route table, and serve it."""
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import cast
 
 import anyio.to_thread
 import uvicorn
@@ -15,7 +19,13 @@ from mailer.app import Mailer
 from mailer.errors import ConcurrencyError, ConfigError
 from mailer.log import Log
 from mailer.web.public import error_pages
-from mailer.web.public.forwarding import ForwardedRequestMiddleware
+from mailer.web.public.connections import (
+    BoundedHttpProtocol,
+    ConnectionLimits,
+    ConnectionTable,
+    raise_open_files_limit,
+)
+from mailer.web.public.forwarding import ForwardedRequestMiddleware, build_proxy_check
 from mailer.web.public.middleware import PublicPagesMiddleware
 from mailer.web.public.page_templates import compile_templates
 from mailer.web.public.public_site import PublicSite
@@ -26,8 +36,6 @@ KEEP_ALIVE_SECONDS = 75
 """Seconds that a connection stays open between requests. Proxies keep theirs open for a shorter
 time (60 s by default in nginx). Otherwise a proxy would sometimes send a request on a connection
 that is just being closed."""
-MAX_CONNECTIONS = 1000
-"""Maximum number of open connections; above this, the answer is 503."""
 SWITCH_INTERVAL = 0.0005
 """Seconds for which a thread keeps the interpreter lock while other threads wait. Every SQL
 statement releases the lock. With Python's default of 5 ms, a transaction of ten statements would
@@ -69,24 +77,32 @@ def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
     return app
 
 
+def build_server(mailer: Mailer, log: Log, limits: ConnectionLimits) -> uvicorn.Server:
+    """Build the server of the public pages. It runs with a listening socket."""
+    table = ConnectionTable(limits, log, build_proxy_check(mailer.settings.web.proxies))
+    config = uvicorn.Config(
+        create_public_app(mailer, log),
+        http=cast("type[asyncio.Protocol]", partial(BoundedHttpProtocol, table)),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        proxy_headers=False,  # ForwardedRequestMiddleware reads them
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=10,
+    )
+    return uvicorn.Server(config)
+
+
 def serve_public_pages(mailer: Mailer, host: str, port: int, log: Log) -> None:
     """Serve the pages until SIGINT or SIGTERM. Requests that have arrived are still answered.
 
     Raises MailerError if the server cannot listen at `host` and `port`."""
     sys.setswitchinterval(SWITCH_INTERVAL)
+    limits = ConnectionLimits()
+    limits = replace(limits, max_connections=raise_open_files_limit(limits.max_connections))
     with (
         open_listening_socket(host, port) as listening_socket,
         contextlib.suppress(KeyboardInterrupt),
     ):
-        config = uvicorn.Config(
-            create_public_app(mailer, log),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ws="none",
-            proxy_headers=False,  # ForwardedRequestMiddleware reads them
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=10,
-        )
-        uvicorn.Server(config).run(sockets=[listening_socket])
+        build_server(mailer, log, limits).run(sockets=[listening_socket])

@@ -5,7 +5,7 @@ would be a new client for the limits.
 """
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from starlette.datastructures import Headers
@@ -18,19 +18,24 @@ from mailer.audience.signup.client_networks import (
 )
 
 
+def build_proxy_check(proxies: Sequence[str]) -> Callable[[IpAddress], bool]:
+    """Return a function that checks whether an address is that of a trusted proxy."""
+    networks = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
+
+    @lru_cache(maxsize=4096)
+    def is_trusted(address: IpAddress) -> bool:
+        return any(address in network for network in networks)
+
+    return is_trusted
+
+
 class ForwardedRequestMiddleware:
     """Sets the client and the scheme that a trusted proxy has named. `proxies`: the addresses and
     networks of these proxies."""
 
     def __init__(self, app: ASGIApp, proxies: Sequence[str]) -> None:
         self.app = app
-        networks = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
-
-        @lru_cache(maxsize=4096)
-        def is_trusted(address: IpAddress) -> bool:
-            return any(address in network for network in networks)
-
-        self._is_trusted = is_trusted
+        self._is_trusted = build_proxy_check(proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope.get("client"):

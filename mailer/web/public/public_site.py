@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from anyio import CapacityLimiter
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
@@ -42,6 +43,7 @@ class PublicSite:
         default_language = self.settings.defaults.language
         self._default_language = languages.choose_language(default_language, LANGUAGES, "en")
         self.writer = PageWriter(mailer.store, self.settings.web.threads)
+        self.health_threads = CapacityLimiter(1)
         self._organisation = views.build_organisation_view(self.settings)
 
     # ---- pages ----------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class Route:
 
     method: Literal["GET", "POST"]
     path: str
-    handler: Callable[..., Response]
+    handler: Callable[..., Any]
     fields: tuple[str, ...] = ()
     media_types: tuple[str, ...] = (FORM_TYPE,)
     cache: str = ""
