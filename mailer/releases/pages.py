@@ -90,12 +90,15 @@ def get_page(tx: Transaction, slug: str, now: datetime) -> ReleasePage:
 
 def find_story_pages(tx: Transaction, slug: str) -> ReleasePage | None:
     """Return the pages of a story that was sent in a newsletter, in all its languages, or None if
-    no one may read them."""
+    no one may read them. Articles are read only if the story may be, since reading them would take
+    longer for an embargoed story than for an unknown one."""
     opened_at = tx.editions.find_story_sent_at(slug)
+    if opened_at is None:
+        return None
     story_articles = tx.articles.find_articles(
         ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))
     )
-    if opened_at is None or not story_articles:
+    if not story_articles:
         return None
     topics_by_slug = {topic.slug: topic for topic in tx.lists.list_topics()}
     return ReleasePage(
