@@ -85,12 +85,12 @@ $(VENV)/.made:
 
 # pip can't check the hash of a folder, so the package itself is installed on its own, and built with what is locked.
 $(VENV)/.demo: $(VENV)/.made pyproject.toml requirements-run.lock
-	$(PIP) install --require-hashes --requirement requirements-run.lock
+	$(PIP) install --require-hashes --no-deps --requirement requirements-run.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml requirements.lock
-	$(PIP) install --require-hashes --requirement requirements.lock
+	$(PIP) install --require-hashes --no-deps --requirement requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.demo
 

@@ -8,7 +8,7 @@ Layers import downwards only (``pyproject.toml``, import-linter). From the botto
 
     errors.py      the one tree of errors
     lines.py       which characters a line of text may contain
-    plain_data.py  records as JSON can hold them
+    plain_data.py  records as plain data for JSON
     regular_files.py  files that are read within bounds
     config/        frozen settings: the only reader of config/ and of the environment
     tokens.py      signed links, each bound to one purpose
@@ -45,7 +45,7 @@ Layers import downwards only (``pyproject.toml``, import-linter). From the botto
     delivery/      runs, connections, the ledger, SMTP, replies
 
     app/           wiring: open_mailer(settings)
-    worker/        the scheduler: assembles, asks for approval, sends and notifies at the due time
+    worker/        assembles editions, asks for approval, sends, and notifies staff, when due
     web/           pages for subscribers, the archive, press pages, and the inbox of caught mails
     demo/          the sample office that `make demo` runs
     cli/           thin commands, a file for each noun

@@ -1,5 +1,5 @@
-"""The actor of a change: every verb that writes takes an :class:`Actor`, and saves it in its
-records."""
+"""The actor of a change. Every verb that writes takes an :class:`Actor`, and saves the actor's key
+in its records."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,7 +44,7 @@ class Actor:
 
 
 def create_local_actor(name: str) -> Actor:
-    """Create the actor of a local command. The command line knows people only by name, so names
+    """Create the actor of a local command. A command identifies a person by name only, so names
     that differ only in case, width, spaces, punctuation or invisible characters identify the same
     person."""
     return Actor(ActorKind.LOCAL, fold_name(name), name)

@@ -1,8 +1,8 @@
 """Mail addresses in their canonical spelling: in lower case, with the domain in Unicode.
 
-RFC 5321 §2.4 lets the receiving host decide whether the case of the local part matters, and advises
-against it; hardly any host distinguishes mailboxes by case. A person who types ``Ana@`` at one time
-and ``ana@`` at another is one subscriber, gets one mail, and unsubscribes both spellings at once.
+RFC 5321 §2.4 lets the receiving host decide whether the case of the local part matters, but advises
+hosts to ignore the case, and nearly all hosts do. A person who types ``Ana@`` at one time and
+``ana@`` at another is one subscriber, gets one mail, and unsubscribes both spellings at once.
 """
 
 import re
@@ -64,7 +64,8 @@ def normalise_address(address: str, field: str = "address") -> str:
 
 @lru_cache(maxsize=16384)
 def _normalise_domain(domain: str) -> str:
-    """Return a domain's normal form. It is cached, as it took 40 % of the time of an import."""
+    """Return a domain's normal form. Results are cached, since normalising took 40 % of the time of
+    an import."""
     from email_validator import validate_email
 
     validated = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)

@@ -3,7 +3,7 @@
 An edition enters the archive when sending begins, if its list is public and the edition is not
 marked private. It leaves the archive
 
-- while it is paused, as something may be wrong with it;
+- while it is paused, as something may be wrong with the edition;
 - while one of its stories is embargoed;
 - permanently, when it is cancelled, or when one of its stories is killed. Only the mail that
   announces the kill is shown.

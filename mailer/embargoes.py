@@ -3,12 +3,12 @@
 An embargo holds for a story in all its languages. It ends when clocks in its zone show its time
 (the second time, if they show it twice), or when a person lifts it.
 
-Only :func:`find_embargoed` decides whether a story is embargoed, and every exit asks it. Digests
-leave out embargoed stories, editions with such a story are not started, the gate lets no message
-with one pass, and archive, feeds, search, sitemap and press pages act as if the story did not
-exist. Only advance copies may leave earlier: they state the embargo and its end, and go to contacts
-who are trusted with embargoes. Once a moved embargo is committed, no mail that states the old time
-passes the gate.
+Only :func:`find_embargoed` decides whether a story is embargoed, and every exit calls this
+function. Digests leave out embargoed stories, editions with such a story are not started, the gate
+stops every message with such a story, and archive, feeds, search, sitemap and press pages act as if
+the story did not exist. Only advance copies may leave earlier: they state the embargo and its end,
+and go to contacts who are trusted with embargoes. Once the move of an embargo is committed, no mail
+that states the old time passes the gate.
 
 Changes of an embargo, refused attempts and views of an advance copy's page are recorded.
 """
@@ -208,8 +208,8 @@ def record_release_event(
     now: datetime,
     detail: str = "",
 ) -> None:
-    """Record what happened to a release, also if its story was never embargoed: a kill needs a
-    trace of both people."""
+    """Record an event of a release in the embargo's log, even if the story was never embargoed,
+    because the log must show both people of a kill."""
     _record_event(tx, actor, slug, event_type, now, detail)
 
 

@@ -6,17 +6,19 @@
     ├── ComposeError            1: a template or its data cannot become a mail
     ├── UsageError              2: the options of the command contradict each other
     ├── ConfigError             3: configuration, secret key or database is invalid
-    │   └── SchemaError         3: the database is older or newer than this program
+    │   ├── SchemaError         3: the database is older or newer than this program
+    │   └── DatabaseUnavailable 3: the database cannot be used at the moment
     ├── PartlyDone              4: some of it was done; the message says what was not
     ├── Refused                 5: understood, but a rule forbids it
     │   ├── BadTransition       5: the state does not lead to the requested one
     │   ├── ApprovalVoid        5: the approval does not cover what would be sent
     │   ├── Embargoed           5: an embargo forbids it until it ends
     │   ├── ConcurrencyError    5: another process changed the same record first
-    │   └── DatabaseUnrecognised 5: the database was restored or copied, and nothing is sent
+    │   ├── DatabaseUnrecognised 5: the database was restored or copied, and nothing is sent
+    │   └── HistoryWentBack     5: the database has lost what it had confirmed
     ├── TokenError              1: a link that this office did not sign, or that has expired
     ├── FetchError              1: an address that cannot be fetched, or must not be
-    └── RelayError              1: the relay cannot be used at all (no recipient's attempt is spent)
+    └── RelayError              1: the relay cannot be used (this does not count as an attempt)
 
 An error carries facts, not commands: a `code` that programs can rely on, the wrong `field` and
 `value`, and `next_steps` that are possible, as data. Each interface puts them into words: the
@@ -50,8 +52,8 @@ class NextStep:
 
 
 class MailerError(Exception):
-    """An error with facts: what is wrong (`message`), the place (`where`: a file and line, a
-    record) and the way out (`hint`, a sentence without commands; `next_steps`).
+    """An error with facts: what is wrong (`message`), the place (`where`: a file and line, or a
+    record), and what to do (`hint`, a sentence without commands; `next_steps`).
 
     `field` is the name of the wrong field in the record, and `value` its value. `code` is the
     class's name in snake case, unless the error is given a narrower code."""
@@ -112,14 +114,31 @@ class SchemaError(ConfigError):
     """The database's schema is older or newer than this program's."""
 
 
+class DatabaseUnavailable(ConfigError):
+    """The database cannot be used at the moment. Waiting may help.
+
+    The `code` names the kind of trouble: `database_away`, `database_silent`, `database_read_only`
+    and so on (`mailer/store/sqlstates.py`). `outcome_unknown`: the link was lost while the commit
+    was waiting for its answer, so the changes may be saved."""
+
+    def __init__(self, message: str, *, outcome_unknown: bool = False, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.outcome_unknown = outcome_unknown
+
+    @property
+    def is_link_lost(self) -> bool:
+        """True if another link to the database may do at once."""
+        return self.code == "database_away"
+
+
 class PartlyDone(MailerError):
-    """Some of it was done; the message says what was not."""
+    """Part of the work was done; the message says which part was not."""
 
     exit_code = 4
 
 
 class Refused(MailerError):
-    """Understood, but a rule forbids it."""
+    """The request was understood, but a rule forbids it."""
 
     exit_code = 5
 
@@ -133,8 +152,8 @@ class ApprovalVoid(Refused):
 
 
 class Embargoed(Refused):
-    """An embargo forbids it. `slugs` are the embargoed stories; `attempt` is what was tried, which
-    is recorded."""
+    """An embargo forbids the action. `slugs` are the embargoed stories; `attempt` describes the
+    action, and is recorded."""
 
     def __init__(self, message: str, slugs: Iterable[str], attempt: str, **details: Any) -> None:
         super().__init__(message, **details)
@@ -145,7 +164,12 @@ class Embargoed(Refused):
 class ConcurrencyError(Refused):
     """Another process changed the same record first, so nothing of this transaction is saved.
 
-    Trying again may succeed."""
+    Running the transaction again may succeed."""
+
+
+class HistoryWentBack(Refused):
+    """The database no longer has what it had confirmed, as after a failover to a standby that was
+    behind, or after a restored backup. A person must look before anything is sent."""
 
 
 class DatabaseUnrecognised(Refused):

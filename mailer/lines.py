@@ -35,6 +35,19 @@ _SCRIPTS_MIXED_IN_WORDS = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "HA
 """Scripts that one word may mix (UTS 39 §5.2): no two of their letters look alike."""
 
 
+def holds_visible(text: str) -> bool:
+    """Check that `text` has a character that readers see: not only spaces, format characters and
+    fillers such as U+200B, U+FEFF, U+2060, U+00AD, U+3164 and U+2800."""
+    if text.isascii():
+        return bool(text.strip())
+    return any(
+        unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"}
+        and character != "\u2800"
+        and not _INVISIBLE.match(character)
+        for character in text
+    )
+
+
 def fold_name(name: str) -> str:
     """Fold a person's name for comparison: only letters and digits count. Capitals, spaces,
     punctuation, invisible characters and composition (NFKC) make no difference, and a word of

@@ -1,4 +1,4 @@
-"""The structured log on stderr: one JSON object a line, or coloured text on a terminal."""
+"""The structured log on stderr: one JSON object per line, or coloured text on a terminal."""
 
 import logging
 import sys

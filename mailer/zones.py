@@ -9,7 +9,8 @@ from mailer.errors import InputError
 
 @lru_cache(maxsize=1)
 def list_zone_names() -> frozenset[str]:
-    """Return the names of all zones. They are read once, since that walks the whole tz database."""
+    """Return the names of all zones. The names are read only once, since reading them walks the
+    whole tz database."""
     return frozenset(available_timezones()) - {"localtime", "posixrules", "Factory"}
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mailer.errors import DatabaseUnrecognised, HistoryWentBack, MailerError
 from mailer.store import Store
 
 if TYPE_CHECKING:  # most commands need only a part of these: each method imports what it uses
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # most commands need only a part of these: each method import
     from mailer.app.messages import Preview
     from mailer.app.recognition import RecognitionGuard
     from mailer.config import Settings
+    from mailer.delivery.history import HistoryWatch
     from mailer.delivery.ledger_transaction import ActiveEdition
     from mailer.delivery.options import DeliveryOptions
     from mailer.delivery.outcomes import DeliveryProgress
@@ -153,16 +155,20 @@ class Mailer:
         *,
         follow_new: bool = False,
         at_once: bool = False,
+        history: HistoryWatch | None = None,
     ) -> tuple[DeliveryProgress, list[DeliveryReport]]:
         """Send the due deliveries of editions that have started, and return a report of each
         edition. With `follow_new`, all other started editions, and those that start while this
-        runs, are sent too. With `at_once`, deferred deliveries are tried at once.
+        runs, are sent too. With `at_once`, deferred deliveries are tried at once. `history` is what
+        earlier runs of this process know to be committed.
 
-        Raises RelayError and ConfigError, and DatabaseUnrecognised if the database was restored or
-        copied. In every case, the state of each row is on disk."""
+        Raises RelayError, ConfigError, DatabaseUnrecognised if the database was restored or copied,
+        and HistoryWentBack if it has lost what it had confirmed. In every case, the state of each
+        row is on disk."""
         from mailer import editions, releases
         from mailer.actor import WORKER
         from mailer.app.recognition import SENDING_INTERVAL
+        from mailer.delivery.history import HistoryWatch, check_plan_is_kept
         from mailer.delivery.ledger_transaction import ActiveEdition
         from mailer.delivery.run import DeliveryRun
         from mailer.model.edition_states import EditionState
@@ -201,21 +207,64 @@ class Mailer:
             return active_editions
 
         seen_ids: set[int] = set()
-        with self.guard.watch_run() as heartbeats:
-            delivery_run = DeliveryRun(
-                self.store,
-                self._build_delivery_options(),
-                self.clock,
-                find_new_editions,
-                heartbeats.save_heartbeat,
-            )
-            progress = delivery_run.run(stop, on_progress)
+        history = history or HistoryWatch()
+        lost_history: HistoryWentBack | None = None
+        try:
+            with self.guard.watch_run() as heartbeats:
+                delivery_run = DeliveryRun(
+                    self.store,
+                    self._build_delivery_options(),
+                    self.clock,
+                    find_new_editions,
+                    history,
+                    heartbeats.save_heartbeat,
+                )
+                try:
+                    progress = delivery_run.run(stop, on_progress)
+                    with self.store.read() as tx:
+                        for edition in begun_editions:
+                            check_plan_is_kept(edition, tx.editions.find_edition(edition.id))
+                except HistoryWentBack as error:
+                    lost_history = error
+                    self._pause_lost_plans(sorted(wanted_ids | seen_ids), history)
+                    raise
+        except DatabaseUnrecognised as error:
+            if lost_history is not None:  # the guard's marker tells it too, and less precisely
+                raise lost_history from error
+            raise
         with self.store.read() as tx:
             edition_ids = sorted(wanted_ids | seen_ids)
             return progress, [
                 tx.outbox.build_report(editions.get_edition(tx, edition_id))
                 for edition_id in edition_ids
             ]
+
+    def _pause_lost_plans(self, edition_ids: Sequence[int], history: HistoryWatch) -> None:
+        """Plan editions again whose plan the database has lost, settle what relays have accepted of
+        them, and pause them: a person who sends them again reaches only the others."""
+        from mailer import editions
+        from mailer.actor import DELIVERY
+        from mailer.delivery.history import REASON
+        from mailer.model.edition_states import EditionKind, EditionState
+
+        for edition_id in edition_ids:
+            with self.store.begin() as tx:
+                edition = tx.editions.find_edition(edition_id)
+                if edition is None or edition.kind is not EditionKind.MAILING:
+                    continue
+                if edition.planned_at is None:
+                    try:
+                        with tx.open_savepoint():
+                            edition, _ = editions.start_edition(
+                                tx, DELIVERY, edition, self.renderer, self.clock()
+                            )
+                    except MailerError:  # it went back further, and must be approved again
+                        if edition.state is EditionState.SCHEDULED:
+                            editions.put_on_hold(tx, DELIVERY, edition, self.clock(), reason=REASON)
+                        continue
+                if edition.state is EditionState.SENDING:
+                    history.restore_accepted(tx, edition_id)
+                    editions.pause_edition(tx, DELIVERY, edition, self.clock(), reason=REASON)
 
     def _build_delivery_options(self) -> DeliveryOptions:
         from mailer import addresses

@@ -29,7 +29,11 @@ class Preview:
 
 
 def build_sender_profile(
-    settings: Settings, edition: Edition, mailing_list: MailingList, keys: LinkKeys
+    settings: Settings,
+    edition: Edition,
+    mailing_list: MailingList,
+    keys: LinkKeys,
+    now: datetime | None = None,
 ) -> MessageProfile:
     """Return the data from the settings and the list that each message of an edition carries."""
     return MessageProfile(
@@ -43,15 +47,21 @@ def build_sender_profile(
         keys=keys,
         edition=edition,
         unsubscribe_address=settings.sender.unsubscribe_address,
+        send_day=edition.get_send_day(now) if now else None,
     )
 
 
 def build_message_templates(
-    settings: Settings, tx: SqlTransaction, edition: Edition, keys: LinkKeys
+    settings: Settings,
+    tx: SqlTransaction,
+    edition: Edition,
+    keys: LinkKeys,
+    now: datetime | None = None,
 ) -> dict[str, MessageTemplate]:
-    """Return a message template for each of the edition's frozen bodies, by language."""
+    """Return a message template for each of the edition's frozen bodies, by language. A preview of
+    an edition that has not begun shows the day of its appointment, or of `now`."""
     mailing_list = tx.editions.load_mailing_list(edition)
-    profile = build_sender_profile(settings, edition, mailing_list, keys)
+    profile = build_sender_profile(settings, edition, mailing_list, keys, now)
     return {
         body.language: MessageTemplate(body, profile, _load_attachments(tx, body))
         for body in tx.editions.list_bodies(edition)
@@ -84,7 +94,7 @@ def build_preview(
     """Return a composed edition's mail as the subscriber with `address` would get it. Without an
     address, the mail is for a nameless reader who gets every story, in `language` or the edition's
     own language. Raises ComposeError, and Refused if the edition does not go to that address."""
-    templates = build_message_templates(settings, tx, edition, keys)
+    templates = build_message_templates(settings, tx, edition, keys, now)
     if not templates:
         raise ComposeError(
             f"edition {edition.id} is {edition.state} and was never composed",

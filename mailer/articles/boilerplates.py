@@ -24,7 +24,7 @@ _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 def save_boilerplate(
     tx: Transaction, actor: Actor, boilerplate: Boilerplate
 ) -> tuple[Boilerplate, bool]:
-    """Save a boilerplate, replacing the earlier one. Approved mails stay as they are.
+    """Save a boilerplate instead of the earlier one. Approved mails keep the earlier text.
 
     Returns the boilerplate and whether anything changed. Raises InputError."""
     if not _SLUG.fullmatch(boilerplate.organisation) or len(boilerplate.organisation) > 60:
@@ -80,7 +80,7 @@ def get_boilerplate(tx: Transaction, organisation: str, language: str) -> Boiler
 def remove_boilerplate(
     tx: Transaction, actor: Actor, organisation: str, language: str
 ) -> Boilerplate:
-    """Remove an organisation's boilerplate in one language. Returns it as it was. Raises
+    """Remove an organisation's boilerplate in one language. Returns the removed boilerplate. Raises
     NotFound."""
     boilerplate = get_boilerplate(tx, organisation, language)
     tx.articles.remove_boilerplate(boilerplate)

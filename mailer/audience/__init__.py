@@ -1,4 +1,4 @@
-"""The audience: the people who get mails because they agreed to.
+"""The audience: the people who get mails because they agreed to get them.
 
     lists.py             mailing lists and topics
     subscribers.py       people, their membership of a list and the topics chosen there

@@ -73,8 +73,8 @@ def add_contact(
     """Subscribe a person to a list of :func:`get_private_list`, and change fields of their profile
     as a media contact. Topics that they have chosen on the list stay, unless `topics` are given.
 
-    Returns the contact and whether the profile changed. Raises InputError, and Refused as
-    ``subscribers.subscribe_person`` does."""
+    Returns the contact and whether the profile changed. Raises InputError, and Refused in the same
+    cases as ``subscribers.subscribe_person``."""
     person = check_person(person)
     if not topics and (existing := tx.subscribers.find_subscriber(person.address)):
         membership = find_membership(tx, existing, mailing_list.slug)

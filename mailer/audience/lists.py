@@ -39,6 +39,15 @@ def check_line(value: str, field: str, *, required: bool = True) -> str:
     return line
 
 
+def check_translations(texts: Mapping[str, str], field: str) -> dict[str, str]:
+    """Return texts by language on one line each, without empty ones. Raises InputError."""
+    return {
+        languages.normalise_tag(tag): line
+        for tag, text in texts.items()
+        if (line := check_line(text, f"{field} in {tag}", required=False))
+    }
+
+
 def add_topic(
     tx: Transaction, actor: Actor, slug: str, names: Mapping[str, str], now: datetime
 ) -> Topic:

@@ -35,7 +35,7 @@ NO_TOPIC_CHOSEN = "no_topic_chosen"
 
 @dataclass(frozen=True, slots=True)
 class ListPreferences:
-    """The preferences for one list. `topics` are slugs, of which unknown ones are ignored. A
+    """The preferences for one list. `topics` are slugs; unknown slugs are ignored. A
     `frequency` that the list does not serve leaves the stored one."""
 
     topics: tuple[str, ...]
@@ -80,10 +80,11 @@ def save_preferences(
     wording: Wording,
     source: str,
 ) -> None:
-    """Save a subscriber's preferences: they join and leave lists, of those that they may choose.
+    """Save a subscriber's preferences: the subscriber joins and leaves lists that they may choose.
 
-    The log of consent records the `wording` that they agreed to. Raises InputError, with the code
-    NO_TOPIC_CHOSEN for a list without a topic, and Refused if the address is suppressed."""
+    The log of consent records the `wording` that the subscriber agreed to. Raises InputError, with
+    the code NO_TOPIC_CHOSEN for a list without a topic, and Refused if the address is
+    suppressed."""
     person = subscriber.person
     memberships = _map_memberships(tx, subscriber)
     person_changes = {

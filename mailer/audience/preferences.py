@@ -274,8 +274,8 @@ def _rank_by_last_change(membership: Membership) -> tuple[bool, datetime]:
 def get_active_lists(
     tx: Transaction, subscriber: Subscriber, list_slug: str = ""
 ) -> list[MailingList]:
-    """Return the lists whose mails a subscriber gets, or only `list_slug`. Raises NotFound if they
-    get none of them, or if there is no such list."""
+    """Return the lists whose mails a subscriber gets, or only `list_slug`. Raises NotFound if the
+    subscriber gets mails of none of these lists, or if there is no such list."""
     if list_slug:
         get_list(tx, list_slug)
     active_lists = [

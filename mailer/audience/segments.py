@@ -55,13 +55,15 @@ MAX_FILTER_LENGTH = 30_000
 def save_segment(
     tx: Transaction, actor: Actor, slug: str, name: str, text: str, now: datetime
 ) -> Segment:
-    """Save a filter under a slug, replacing an earlier one. Raises InputError."""
+    """Save a filter under a slug, instead of an earlier filter with this slug. Raises
+    InputError."""
     check_slug(slug, "segment")
     return tx.segments.save_segment(slug, check_line(name, "name"), check_filter(tx, text), now)
 
 
 def check_filter(tx: Transaction, text: str) -> Filter:
-    """Parse a filter and check its topics. Raises InputError, also for an unknown topic."""
+    """Parse a filter and check its topics. Raises InputError for an invalid filter or an unknown
+    topic."""
     tree = parse_filter(text)
     unknown = {
         value

@@ -14,7 +14,7 @@ from mailer import addresses, languages, zones
 from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.errors import InputError, NextStep, NotFound, Refused
-from mailer.lines import holds_control
+from mailer.lines import holds_control, holds_visible
 from mailer.model.lists import Frequency, MailingList, Topic
 from mailer.model.subscribers import (
     ConsentAction,
@@ -48,8 +48,8 @@ def check_person(person: Person) -> Person:
 
 
 def check_name(name: str) -> str:
-    """Return a person's name on one line. Raises InputError."""
-    name = " ".join(name.split())
+    """Return a person's name on one line; empty if nothing of it is visible. Raises InputError."""
+    name = " ".join(name.split()) if holds_visible(name) else ""
     if holds_control(name):
         raise InputError("it holds control characters", field="name", hint="remove them")
     if len(name) > LONGEST_NAME:

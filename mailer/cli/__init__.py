@@ -1,8 +1,8 @@
-"""The command line: thin commands, with a file or package for each noun.
+"""The command line. Commands are thin, and each noun has a file or package.
 
-Exit codes: 0 done · 1 failed · 2 usage error · 3 configuration · 4 partly done · 5 refused. Data
-goes to stdout, notes and errors go to stderr. An error is one sentence that says what is wrong,
-where, and what to do.
+Exit codes: 0 done · 1 failed · 2 usage error · 3 configuration error · 4 partly done · 5 refused.
+Data goes to stdout; notes and errors go to stderr. An error is one sentence that says what is
+wrong, where, and what to do.
 
     commands.py        the table of commands: name, module, help, panel
     command_groups.py  groups of commands that are imported when they run
@@ -45,8 +45,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing Rich's help takes longer than the rest of `mailer --help`
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Newsletters and press releases: composed once, approved, delivered without loss.\n\n"
-    "Exit codes: 0 done, 1 failed, 2 usage error, 3 configuration, 4 partly done, 5 refused.",
+    help="Send newsletters and press releases: composed once, approved, delivered without loss.\n\n"
+    "Exit codes: 0 done, 1 failed, 2 usage error, 3 configuration error, 4 partly done, 5 refused.",
 )
 
 

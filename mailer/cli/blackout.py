@@ -29,7 +29,9 @@ def add_blackout(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Add days on which no schedule sends. Each schedule's --on-free-day rule applies to them.
+    """Add days on which no digest is sent.
+
+    On these days, each schedule follows its --on-free-day rule.
 
     Example: mailer blackout add 2026-12-24 2027-01-03 --reason 'the office is closed'"""
     out = Output(json)

@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from textwrap import shorten
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
 from mailer.model.articles import Boilerplate
+from mailer.text_breaks import shorten_text
 
 app = CommandGroup(help="Boilerplate: the text about an organisation.")
 
@@ -39,9 +39,9 @@ def set_boilerplate(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Save an organisation's boilerplate in one language, replacing an earlier one.
+    """Save an organisation's boilerplate in one language, instead of an earlier text.
 
-    Approved releases stay as they are.
+    Approved releases keep the earlier text.
 
     Example: mailer boilerplate set about-us.md --language en"""
     from mailer.intake.markdown_checks import read_markdown
@@ -76,7 +76,7 @@ def list_boilerplates(json: JsonOption = False) -> None:
                     boilerplate.organisation,
                     boilerplate.language,
                     boilerplate.name,
-                    shorten(boilerplate.text, EXCERPT_LENGTH, placeholder=" …"),
+                    shorten_text(boilerplate.text, EXCERPT_LENGTH),
                 )
                 for boilerplate in all_boilerplates
             ],
@@ -107,10 +107,10 @@ def show_boilerplate(
 def remove_boilerplate(
     language: LanguageOption = "",
     organisation: Annotated[
-        str | None, typer.Option(help="The organisation's slug; without it, the own text goes.")
+        str | None, typer.Option(help="The organisation's slug; default: our own organisation.")
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Remove the own organisation's text without asking.")
+        bool, typer.Option("--yes", help="Remove our own organisation's text without asking.")
     ] = False,
     *,
     by: ByOption = "",

@@ -59,7 +59,7 @@ def open_transactions(
 
 
 class ProgressBar:
-    """A progress bar, which is shown only on a terminal."""
+    """A progress bar that is shown only on a terminal."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress

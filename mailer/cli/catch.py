@@ -19,7 +19,7 @@ def catch_mail(
 ) -> None:
     """Run a relay that stores messages as files and delivers none.
 
-    It runs on this machine until Ctrl-C. To try things out, set relay.host to 127.0.0.1,
+    The relay runs on this machine until Ctrl-C. To send mails to it, set relay.host to 127.0.0.1,
     relay.port to this port and relay.tls to "none".
 
     Example: mailer catch mail --port 2525"""

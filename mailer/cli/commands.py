@@ -12,10 +12,10 @@ ADMIN = "Admin"
 
 COMMANDS = (
     CommandEntry(
-        "topic", "topic:app", CONTENT, "Topics: subjects of articles, which subscribers choose."
+        "topic", "topic:app", CONTENT, "Topics: subjects of articles, for subscribers to choose."
     ),
     CommandEntry(
-        "article", "article:app", CONTENT, "Articles: the content of mails, each in one language."
+        "article", "article:app", CONTENT, "Articles: texts for mails, each text in one language."
     ),
     CommandEntry(
         "source", "source:app", CONTENT, "Sources: feeds, sites and folders that bring articles."
@@ -28,7 +28,10 @@ COMMANDS = (
     CommandEntry("suppression", "suppression:app", PEOPLE, "Addresses that must not be mailed."),
     CommandEntry("digest", "digest:app", SENDING, "Digests: standing orders for editions."),
     CommandEntry(
-        "edition", "edition:app", SENDING, "Editions: one mailing each, from draft to sent."
+        "edition",
+        "edition:app",
+        SENDING,
+        "Editions: each edition is one mailing, from draft to sent.",
     ),
     CommandEntry(
         "send",
@@ -37,7 +40,10 @@ COMMANDS = (
         "Send approved editions, or continue interrupted ones.",
     ),
     CommandEntry(
-        "delivery", "delivery:app", SENDING, "Deliveries: one edition to one address each."
+        "delivery",
+        "delivery:app",
+        SENDING,
+        "Deliveries: each delivery is one edition to one address.",
     ),
     CommandEntry(
         "explain",
@@ -50,7 +56,10 @@ COMMANDS = (
         "blackout", "blackout:app", CALENDAR, "Blackouts: days on which no digest is sent."
     ),
     CommandEntry(
-        "observance", "observance:app", CALENDAR, "Observances: named days to count from."
+        "observance",
+        "observance:app",
+        CALENDAR,
+        "Observances: named days that schedules can count from.",
     ),
     CommandEntry(
         "contact", "contact:app", PRESS, "Media contacts: journalists and what they cover."
@@ -72,7 +81,7 @@ COMMANDS = (
         "status",
         "status:show_status",
         SERVER,
-        "Show what is due, sending, waiting and failed, and whether a worker runs.",
+        "Show which editions are due, being sent, waiting or failed, and whether a worker runs.",
     ),
     CommandEntry("serve", "serve:serve_pages", SERVER, "Serve the public pages until stopped."),
     CommandEntry(

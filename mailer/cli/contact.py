@@ -1,4 +1,4 @@
-"""``mailer contact``: media contacts, and what the press office knows about them."""
+"""``mailer contact``: media contacts, and the press office's records about them."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,18 +32,21 @@ from mailer.model.subscribers import Evidence, LawfulBasis, Person
 app = CommandGroup(help="Media contacts: journalists and what they cover.")
 
 Address = Annotated[str, typer.Argument(help="The contact's mail address.")]
-Outlet = Annotated[str | None, typer.Option(help="The outlet that they write for.")]
+Outlet = Annotated[str | None, typer.Option(help="The outlet that the contact writes for.")]
 Beats = Annotated[
-    list[str] | None, typer.Option("--beat", help="A subject that they cover; repeatable.")
+    list[str] | None, typer.Option("--beat", help="A subject that the contact covers; repeatable.")
 ]
 TrustedOption = Annotated[
     bool | None,
-    typer.Option("--trusted/--untrusted", help="Trust them with embargoed releases, or not."),
+    typer.Option(
+        "--trusted/--untrusted", help="Trust the contact with embargoed releases, or not."
+    ),
 ]
 FollowUpOption = Annotated[
     bool | None,
     typer.Option(
-        "--follow-up/--no-follow-up", help="Allow asking them about a release afterwards, or not."
+        "--follow-up/--no-follow-up",
+        help="Allow asking the contact about a release afterwards, or not.",
     ),
 ]
 Note = Annotated[str | None, typer.Option(help="A note for colleagues.")]
@@ -54,14 +57,16 @@ BATCH_SIZE = 200
 @app.command("add")
 def add_contact(
     address: Address,
-    list_slug: Annotated[str, typer.Option("--list", help="The private list to add them to.")],
+    list_slug: Annotated[
+        str, typer.Option("--list", help="The private list that the contact is added to.")
+    ],
     outlet: Outlet = None,
     beat: Beats = None,
     trusted: TrustedOption = None,
     follow_up: FollowUpOption = None,
     note: Note = None,
     name: Annotated[str, typer.Option(help="The contact's name.")] = "",
-    language: Annotated[str, typer.Option(help="The language that they read.")] = "",
+    language: Annotated[str, typer.Option(help="The language that the contact reads.")] = "",
     country: Annotated[str, typer.Option(help="The two-letter country code, such as GB.")] = "",
     time_zone: Annotated[str, typer.Option(help="An IANA time zone, such as Europe/London.")] = "",
     basis: Annotated[
@@ -282,7 +287,8 @@ def edit_contact(
 ) -> None:
     """Change a media contact.
 
-    A contact who is no longer trusted gets no advance copy from now on, even if one is being sent.
+    A contact who is no longer trusted gets no further advance copy, not even one that is being
+    sent.
 
     Example: mailer contact edit ana@example.org --untrusted"""
     out = Output(json)
@@ -305,7 +311,7 @@ def edit_contact(
 def remove_contact(
     address: Address, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
-    """Remove what is stored about a person as a media contact. They stay on their lists.
+    """Remove a person's profile as a media contact. The person stays on all their lists.
 
     Example: mailer contact remove ana@example.org"""
     out = Output(json)

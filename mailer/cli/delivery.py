@@ -1,4 +1,4 @@
-"""``mailer delivery``: single deliveries, one edition to one address each."""
+"""``mailer delivery``: single deliveries. A delivery is one edition to one address."""
 
 import sys
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.model.deliveries import Delivery, DeliveryState
 
-app = CommandGroup(help="Deliveries: one edition to one address each.")
+app = CommandGroup(help="Deliveries: each delivery is one edition to one address.")
 in_doubt_app = CommandGroup(
     help="Deliveries in doubt: it is unknown whether the relay accepted the message.\n\n"
     "The connection was lost, or the process died, after the message was sent and before the "
-    "relay's reply was on disk. If the edition's rule is to resend, they are sent when the "
-    "edition is sent again.",
+    "relay's reply was on disk. If the edition's rule is to resend, the next `mailer send` of the "
+    "edition also resends these deliveries.",
 )
 app.add_typer(in_doubt_app, name="in-doubt")
 
@@ -39,7 +39,9 @@ def list_deliveries(
         list[DeliveryState] | None, typer.Option(help="Only deliveries in this state; repeatable.")
     ] = None,
     limit: LimitOption = 100,
-    csv: Annotated[bool, typer.Option("--csv", help="Print all of them as CSV on stdout.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print all deliveries as CSV on stdout.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List an edition's deliveries: the address, the state and the relay's reply.
@@ -147,9 +149,9 @@ def retry_in_doubt(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue an edition's deliveries in doubt again, whatever its rule says.
+    """Requeue an edition's deliveries that are in doubt, whatever the edition's rule says.
 
-    Some of these people may get the edition twice.
+    Some of the recipients may get the edition twice.
 
     Example: mailer delivery in-doubt resend 3"""
     out = Output(json)
@@ -176,7 +178,7 @@ def mark_as_sent(
 ) -> None:
     """Count an edition's deliveries in doubt as sent, so that none is sent again.
 
-    Some of these people may not have got the edition.
+    Some of the recipients may not have received the edition.
 
     Example: mailer delivery in-doubt assume-sent 3"""
     out = Output(json)

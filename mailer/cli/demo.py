@@ -14,14 +14,14 @@ DEMO_FOLDER = Path("var/demo")
 
 def show_demo(
     folder: Annotated[
-        Path, typer.Option(help="The office's folder; each run replaces it.")
+        Path, typer.Option(help="The office's folder; each run replaces the folder.")
     ] = DEMO_FOLDER,
     json: JsonOption = False,
 ) -> None:
     """Run a made-up office on this machine.
 
     The office sends its Migrants Day digest and a press release over real SMTP to a relay that
-    stores them.
+    stores the mails.
 
     Example: mailer demo --folder /tmp/demo"""
     from mailer.cli.schedule.preview import describe_occurrence, print_occurrences

@@ -7,11 +7,27 @@ import typer
 
 from mailer import digests, editions
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import ByOption, DigestSlug, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import (
+    ByOption,
+    DigestSlug,
+    DryRunOption,
+    JsonOption,
+    parse_pairs,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
-from mailer.model.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenEmpty, WhenLate
+from mailer.model.articles import ArticleKind
+from mailer.model.digests import (
+    DEFAULT_KINDS,
+    ApprovalRule,
+    DigestPolicy,
+    DigestSettings,
+    StoryChoice,
+    WhenEmpty,
+    WhenLate,
+)
 from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
 from mailer.model.lists import Frequency
 from mailer.plain_data import to_plain_data
@@ -28,39 +44,56 @@ Approvers = Annotated[
 Watchers = Annotated[
     list[str] | None,
     typer.Option(
-        help="An address to notify when an edition is sent, skipped, on hold …; repeatable."
+        help="An address to notify when an edition is sent, skipped, put on hold …; repeatable."
     ),
 ]
 Topics = Annotated[
     list[str] | None, typer.Option("--topic", help="A topic; repeatable; default: all topics.")
 ]
 
+Kinds = Annotated[
+    list[ArticleKind] | None,
+    typer.Option("--kind", help="A kind of article; repeatable; default: all but press releases."),
+]
+
+NamesIn = Annotated[
+    list[str] | None,
+    typer.Option("--name-in", help="LANGUAGE=the name in that language; repeatable."),
+]
+SubjectsIn = Annotated[
+    list[str] | None,
+    typer.Option("--subject-in", help="LANGUAGE=the subject in that language; repeatable."),
+]
+
 NAME_HELP = "The name that readers see."
 SEGMENT_HELP = "Only members in this segment; empty: the whole list."
 TEMPLATE_HELP = "The template: a folder below templates/email."
 SUBJECT_HELP = "The subject, as a template: '{{ edition.name }}: {{ lead_title }}'."
-LANGUAGE_HELP = "Fallback language for readers in languages without a translation."
+LANGUAGE_HELP = "Fallback language for readers whose own language has no translation."
 FEWEST_HELP = "Minimum stories; with fewer, the edition counts as empty."
 MOST_HELP = "Maximum stories; the rest wait for the next edition."
 WHEN_EMPTY_HELP = "Skip an empty edition, or put it on hold for a person."
-FREQUENCY_HELP = "Only members who chose this frequency get it."
-ARCHIVE_HELP = "Show its editions in the list's archive, or keep them private."
-APPROVAL_HELP = "Required approval: none, anyone, or someone who is not an author."
-WHEN_LATE_HELP = "Without approval in time, wait for it, or return the edition to draft."
+FREQUENCY_HELP = "Only members who chose this frequency get the editions."
+ARCHIVE_HELP = "Show the editions in the list's archive, or keep them private."
+APPROVAL_HELP = "Required approval: none, by any person, or by a person who is not an author."
+WHEN_LATE_HELP = "If approval does not come in time: wait for it, or return the edition to draft."
 REMIND_HELP = "Remind approvers this long before the send time: 4h; repeatable; empty: never."
 GRACE_HELP = "How late an edition may still be sent after the worker was down."
-SEND_TIME_HELP = "Send by the office's clock, or by each reader's own."
+SEND_TIME_HELP = "Send at the time on the office's clock, or on each reader's own clock."
 
 
 @app.command("add")
 def add_digest(
     slug: DigestSlug,
-    list_slug: Annotated[str, typer.Option("--list", help="The list that gets it.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The list that gets the editions.")],
     name: Annotated[str, typer.Option(help=NAME_HELP)] = "",
     segment: Annotated[str, typer.Option(help=SEGMENT_HELP)] = "",
     topic: Topics = None,
+    kind: Kinds = None,
     template: Annotated[str, typer.Option(help=TEMPLATE_HELP)] = "digest",
     subject: Annotated[str, typer.Option(help=SUBJECT_HELP)] = "",
+    name_in: NamesIn = None,
+    subject_in: SubjectsIn = None,
     language: Annotated[str, typer.Option(help=LANGUAGE_HELP)] = "",
     fewest: Annotated[int, typer.Option(help=FEWEST_HELP)] = 1,
     most: Annotated[int, typer.Option(help=MOST_HELP)] = 20,
@@ -96,8 +129,11 @@ def add_digest(
                 list=list_slug,
                 segment=segment,
                 topics=tuple(topic or ()),
+                kinds=tuple(kind or DEFAULT_KINDS),
                 template=template,
                 subject=subject,
+                names=parse_pairs(name_in, "--name-in"),
+                subjects=parse_pairs(subject_in, "--subject-in"),
                 language=language or mailer.settings.defaults.language,
                 fewest=fewest,
                 most=most,
@@ -171,20 +207,33 @@ def show_digest(slug: DigestSlug, json: JsonOption = False) -> None:
         fields["reminders"] = [durations.format_duration(interval) for interval in policy.reminders]
         out.print_record(fields)
         out.print_record({"next": slugs, "waiting": waiting, "too_few": choice.too_few})
+        _print_other_kinds(choice, out)
+
+
+def _print_other_kinds(choice: StoryChoice, out: Output) -> None:
+    """Name the stories that the digest leaves out because of their kind."""
+    for story in choice.other_kinds:
+        kinds = ", ".join(dict.fromkeys(article.kind.value for article in story.articles))
+        out.print_note(f"note: {story.slug} ({kinds}) is of a kind that this digest does not take")
 
 
 @app.command("edit")
 def edit_digest(
     slug: DigestSlug,
-    list_slug: Annotated[str | None, typer.Option("--list", help="The list that gets it.")] = None,
+    list_slug: Annotated[
+        str | None, typer.Option("--list", help="The list that gets the editions.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help=NAME_HELP)] = None,
     segment: Annotated[str | None, typer.Option(help=SEGMENT_HELP)] = None,
     topic: Topics = None,
     all_topics: Annotated[
         bool, typer.Option("--all-topics", help="Choose stories of any topic.")
     ] = False,
+    kind: Kinds = None,
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
     subject: Annotated[str | None, typer.Option(help=SUBJECT_HELP)] = None,
+    name_in: NamesIn = None,
+    subject_in: SubjectsIn = None,
     language: Annotated[str | None, typer.Option(help=LANGUAGE_HELP)] = None,
     fewest: Annotated[int | None, typer.Option(help=FEWEST_HELP)] = None,
     most: Annotated[int | None, typer.Option(help=MOST_HELP)] = None,
@@ -217,6 +266,9 @@ def edit_digest(
         "most": most,
         "when_empty": when_empty,
         "topics": () if all_topics else tuple(topic) if topic else None,
+        "names": None if name_in is None else parse_pairs(name_in, "--name-in"),
+        "subjects": None if subject_in is None else parse_pairs(subject_in, "--subject-in"),
+        "kinds": tuple(kind) if kind else None,
         "frequency": frequency,
         "archive": archive,
         "approval": approval,
@@ -268,6 +320,7 @@ def assemble_edition(
         if choice.waiting:
             message += f"; {len(choice.waiting)} wait for the next edition"
         out.print_record({"edition": edition, "waiting": len(choice.waiting)}, message)
+        _print_other_kinds(choice, out)
         for warning in warnings:
             out.print_note(f"note: {warning}")
         if edition.content_hash:

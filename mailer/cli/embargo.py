@@ -1,6 +1,5 @@
 """``mailer embargo``: stories that must not be published yet."""
 
-from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from mailer.cli.options import ByOption, DryRunOption, JsonOption, StorySlug, re
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.model.embargoes import Embargo, EmbargoEffect
+from mailer.text_breaks import shorten_text
 
 if TYPE_CHECKING:
     from mailer.store import SqlTransaction
@@ -27,7 +27,8 @@ ReasonOption = Annotated[str, typer.Option(help="The reason, for the log.")]
 def set_embargo(
     slug: StorySlug,
     until: Annotated[
-        str, typer.Argument(help="The local time when it ends, such as '2026-12-18 00:01'.")
+        str,
+        typer.Argument(help="The local time when the embargo ends, such as '2026-12-18 00:01'."),
     ],
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     reason: ReasonOption = "",
@@ -38,8 +39,8 @@ def set_embargo(
 ) -> None:
     """Put a story under embargo, or move its embargo to another time.
 
-    Moving an embargo stops every mail that states the old time. Editions not yet sent return to
-    draft, and advance copies being sent are paused. The worker sends the release at the new time.
+    Moving an embargo stops every mail that states the old time. Unsent editions return to draft,
+    and advance copies that are being sent are paused. The worker sends the release at the new time.
 
     Example: mailer embargo set open-day '2026-12-18 00:01' --zone Europe/London"""
     out = Output(json)
@@ -117,7 +118,7 @@ def _note_effect(out: Output, effect: EmbargoEffect, embargo: Embargo) -> None:
 
 @app.command("list")
 def list_embargoes(json: JsonOption = False) -> None:
-    """List embargoes; the next to end comes first.
+    """List embargoes. The embargo that ends next comes first.
 
     Example: mailer embargo list"""
     with open_for_reading() as (mailer, tx):
@@ -145,10 +146,10 @@ def list_embargoes(json: JsonOption = False) -> None:
 
 @app.command("log")
 def show_log(slug: StorySlug, json: JsonOption = False) -> None:
-    """Show an embargo's log: who changed it, what it held back, and who opened an advance copy.
+    """Show an embargo's log, with every change of the embargo and every attempt that it refused.
 
-    Corrections and kills are in the log, also if the story was never embargoed. --json shows long
-    details in full.
+    The log also shows who opened an advance copy. Corrections and kills are in the log even if the
+    story was never embargoed. --json shows long details in full.
 
     Example: mailer embargo log open-day"""
     with open_for_reading() as (_, tx):
@@ -161,7 +162,7 @@ def show_log(slug: StorySlug, json: JsonOption = False) -> None:
                     format_moment(event.at),
                     event.event_type,
                     event.actor,
-                    shorten(event.detail, DETAIL_LENGTH, placeholder=" …"),
+                    shorten_text(event.detail, DETAIL_LENGTH),
                 )
                 for event in events
             ],

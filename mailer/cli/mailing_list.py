@@ -35,13 +35,17 @@ def add_list(
     name: Annotated[str, typer.Option(help="The name that readers see.")],
     description: Annotated[str, typer.Option(help="A sentence about the list for readers.")] = "",
     language: Annotated[
-        str, typer.Option(help="Language of members who chose none; default: the office's.")
+        str, typer.Option(help="Language of members who chose no language; default: the office's.")
     ] = "",
     visibility: Annotated[
         Visibility,
-        typer.Option(help="Anyone may join a public list; only staff add people to a private one."),
+        typer.Option(
+            help="Anyone may join a public list; only staff add people to a private list."
+        ),
     ] = Visibility.PUBLIC,
-    time_zone: Annotated[str, typer.Option(help="Time zone of members who gave none.")] = "",
+    time_zone: Annotated[
+        str, typer.Option(help="Time zone of members who gave no time zone.")
+    ] = "",
     welcome: Annotated[
         bool, typer.Option("--welcome", help="Send new members a welcome mail.")
     ] = False,
@@ -119,15 +123,17 @@ def edit_list(
         str | None, typer.Option(help="A sentence about the list for readers.")
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="Language of members who chose none.")
+        str | None, typer.Option(help="Language of members who chose no language.")
     ] = None,
     visibility: Annotated[
         Visibility | None,
-        typer.Option(help="Anyone may join a public list; only staff add people to a private one."),
+        typer.Option(
+            help="Anyone may join a public list; only staff add people to a private list."
+        ),
     ] = None,
     time_zone: Annotated[
         str | None,
-        typer.Option(help="Time zone of members who gave none; empty: the office's."),
+        typer.Option(help="Time zone of members who gave no time zone; empty: the office's."),
     ] = None,
     welcome: Annotated[
         bool | None,

@@ -20,7 +20,7 @@ from mailer.schedules import observances
 from mailer.schedules.observances import Observance
 
 app = CommandGroup(
-    help="Observances: named days to count from.",
+    help="Observances: named days that schedules can count from.",
 )
 
 Slug = Annotated[str, typer.Argument(help="The observance's slug, such as migrants-day.")]
@@ -47,8 +47,12 @@ def add_observance(
         list[str], typer.Option(help="LANGUAGE=NAME; repeatable; English is required.")
     ],
     source: Annotated[str, typer.Option(help="The resolution or law that names the day.")] = "",
-    since: Annotated[int, typer.Option(help="Its first year.", min=0, max=9999)] = 0,
-    until: Annotated[int, typer.Option(help="Its last year.", min=0, max=9999)] = 0,
+    since: Annotated[
+        int, typer.Option(help="The first year of the observance.", min=0, max=9999)
+    ] = 0,
+    until: Annotated[
+        int, typer.Option(help="The last year of the observance.", min=0, max=9999)
+    ] = 0,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -72,8 +76,8 @@ def import_observances(
 ) -> None:
     """Add the all-day events of an iCalendar file to config/observances.toml.
 
-    A yearly event is saved as a rule, a single event for its year. Existing observances stay as
-    they are; events that can't be saved are listed.
+    A yearly event is saved with a rule, and a single event for its year only. Existing observances
+    stay as they are. Events that can't be saved are listed.
 
     Example: mailer observance import days.ics --dry-run"""
     from mailer.intake import calendars

@@ -46,7 +46,7 @@ EditionNumber = Annotated[
     int, typer.Argument(help="The edition's number.", min=1, callback=check_number)
 ]
 LimitOption = Annotated[
-    int, typer.Option("--limit", help="At most this many.", min=1, callback=check_number)
+    int, typer.Option("--limit", help="The maximum number to show.", min=1, callback=check_number)
 ]
 StorySlug = Annotated[str, typer.Argument(help="The story's slug.")]
 DigestSlug = Annotated[str, typer.Argument(help="The digest's slug.")]

@@ -32,7 +32,7 @@ def save_segment(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Save a filter under a slug, replacing an earlier one.
+    """Save a filter under a slug, instead of an earlier filter with this slug.
 
     Example: mailer segment save uk 'country = GB and not tag = staff'"""
     out = Output(json)
@@ -101,7 +101,7 @@ def count_members(slug: Slug, list_slug: ListOption, json: JsonOption = False) -
 def sample_members(
     slug: Slug,
     list_slug: ListOption,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The maximum number to show.")] = 10,
     json: JsonOption = False,
 ) -> None:
     """Show some members of a segment, chosen at random.

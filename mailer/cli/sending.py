@@ -2,10 +2,12 @@
 
 import json as json_
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,7 +28,11 @@ from mailer.plain_data import to_plain_data
 if TYPE_CHECKING:
     from mailer.app import Mailer
     from mailer.delivery.outcomes import DeliveryProgress
-    from mailer.store import SqlTransaction
+    from mailer.store import SqlTransaction, Store
+
+
+ABORT_SECONDS = 8.0
+"""Seconds for which a run that must stop at once still tries to write replies."""
 
 
 class ProgressStyle(StrEnum):
@@ -118,7 +124,7 @@ def deliver_editions(
 
     with (
         open_mailer(load_settings()) as mailer,
-        stop_on_signal(_announce_stopping, _raise_interrupt) as stop,
+        stop_on_signal(_announce_stopping, partial(_interrupt_run, mailer.store)) as stop,
         _show_progress(style, out) as on_progress,
     ):
         try:
@@ -362,5 +368,9 @@ def _announce_stopping() -> None:
     error_console.print("stopping after the messages on the wire; a second signal stops at once")
 
 
-def _raise_interrupt(_number: int) -> None:
+def _interrupt_run(store: "Store", _number: int) -> None:
+    """End the run at once; after a few seconds nothing waits for the database any longer."""
+    deadline = threading.Timer(ABORT_SECONDS, store.stop_waiting)
+    deadline.daemon = True
+    deadline.start()
     raise KeyboardInterrupt

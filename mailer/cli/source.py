@@ -33,16 +33,17 @@ def add_source(
     every: Annotated[str, typer.Option(help="How often the worker polls it: 5m to 7d.")] = "30m",
     queue: Annotated[
         bool,
-        typer.Option("--queue", help="Queue its articles at once; default: make drafts."),
+        typer.Option("--queue", help="Queue the source's articles at once; default: make drafts."),
     ] = False,
     kind: Annotated[
-        ArticleKind, typer.Option(help="Kind of articles that state none.")
+        ArticleKind, typer.Option(help="Kind of articles that state no kind.")
     ] = ArticleKind.NEWS,
     language: Annotated[
-        str, typer.Option(help="Language of articles that state none; default: the office's.")
+        str,
+        typer.Option(help="Language of articles that state no language; default: the office's."),
     ] = "",
     topic: Annotated[
-        list[str] | None, typer.Option(help="A topic of all its articles; repeatable.")
+        list[str] | None, typer.Option(help="A topic for all articles of the source; repeatable.")
     ] = None,
     *,
     by: ByOption = "",
@@ -51,8 +52,8 @@ def add_source(
 ) -> None:
     """Add a source, which `mailer worker` polls.
 
-    Its articles become drafts, which staff queue with `mailer article queue`; --queue queues them
-    at once. Only addresses on the public internet are fetched.
+    The source's articles become drafts, which staff queue with `mailer article queue`. With
+    --queue, the articles are queued at once. Only addresses on the public internet are fetched.
 
     Example: mailer source add our-site --wordpress https://www.example.org/ --every 15m"""
     options = [
@@ -161,7 +162,7 @@ def show_source(name: Name, json: JsonOption = False) -> None:
 def poll_source(
     name: Name, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
-    """Poll a source now. A dry run fetches it and shows what it would bring, but saves nothing.
+    """Poll a source now. A dry run shows what the source would bring, and saves nothing.
 
     Example: mailer source poll our-site"""
     from mailer.app import open_mailer

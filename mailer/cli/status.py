@@ -1,4 +1,4 @@
-"""``mailer status``: what is due, sending, waiting and failed."""
+"""``mailer status``: which editions are due, being sent, waiting or failed."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,12 +20,12 @@ def show_status(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Exit with code 1 if something needs a person or no worker runs."
+            "--check", help="Exit with code 1 if a person has to act or if no worker runs."
         ),
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show what is due, sending, waiting and failed, and whether a worker runs.
+    """Show which editions are due, being sent, waiting or failed, and whether a worker runs.
 
     Example: mailer status"""
     from mailer.worker.status import read_status
@@ -111,7 +111,7 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
         ("due", worker_status.due),
     ):
         for planned in planned_occurrences:
-            local = f"{planned.occurrence.wall:%a %d %b %H:%M} {planned.occurrence.zone}"
+            local = f"{planned.occurrence.clock_time:%a %d %b %H:%M} {planned.occurrence.zone}"
             cutoff = f"to be assembled {format_moment(planned.cutoff_at)}"
             rows.append((word, planned.schedule.settings.digest_slug, local, cutoff))
     for edition in worker_status.waiting:

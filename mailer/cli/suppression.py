@@ -147,7 +147,7 @@ def list_suppressions(
 def release_address(
     address: Address, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
-    """Let an address be mailed again.
+    """Allow mail to an address again.
 
     Example: mailer suppression remove ana@example.org"""
     out = Output(json)

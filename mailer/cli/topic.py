@@ -1,4 +1,4 @@
-"""``mailer topic``: subjects of articles, which subscribers choose."""
+"""``mailer topic``: subjects of articles, for subscribers to choose."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from mailer.cli.options import ByOption, DryRunOption, JsonOption, parse_pairs, 
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 
-app = CommandGroup(help="Topics: subjects of articles, which subscribers choose.")
+app = CommandGroup(help="Topics: subjects of articles, for subscribers to choose.")
 
 Slug = Annotated[str, typer.Argument(help="The topic's slug: small letters, digits and hyphens.")]
 
@@ -27,7 +27,7 @@ def add_topic(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Add a topic, or add names to one.
+    """Add a topic, or add names to an existing topic.
 
     Example: mailer topic add health --name Health --name fr=Santé"""
     from mailer import languages

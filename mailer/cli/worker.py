@@ -26,12 +26,12 @@ def run_worker(
 ) -> None:
     """Run the process that keeps the calendar and delivers.
 
-    It assembles editions when they are due, asks for approval, sends, and notifies staff. Several
-    workers may run on one database: one keeps the calendar, and all deliver. The log on stderr is
-    JSON, or readable lines on a terminal. SIGTERM or Ctrl-C finishes the messages on the wire and
-    returns the rest to the queue; a second signal ends the worker at once, and leaves the messages
-    on the wire in doubt. The worker tells systemd that it is ready and alive (Type=notify,
-    WatchdogSec=).
+    The worker assembles editions when they are due, asks for approval, sends editions, and notifies
+    staff. Several workers may run on one database: one keeps the calendar, and all deliver. The log
+    on stderr is JSON, or readable lines on a terminal. SIGTERM or Ctrl-C finishes the messages on
+    the wire and returns the rest to the queue; a second signal ends the worker at once, and leaves
+    the messages on the wire in doubt. The worker tells systemd that it is ready and alive
+    (Type=notify, WatchdogSec=).
 
     Example: mailer worker"""
     from mailer.app import open_mailer

@@ -4,7 +4,8 @@ many deliveries to claim. Planning writes nothing to the database.
 
 from mailer.delivery.active_editions import ActiveEditions
 from mailer.delivery.dispatch_scheduler import DispatchScheduler, PickedMessage
-from mailer.delivery.ledger_transaction import ConnectionSlot, LedgerBatch
+from mailer.delivery.history import HistoryWatch
+from mailer.delivery.ledger_transaction import ConnectionSlot, LedgerBatch, SendGrant
 from mailer.delivery.thread_queue import ConnectionDemand, Mailbox
 
 MIN_CLAIM_SIZE = 250
@@ -20,16 +21,19 @@ class BatchPlanner:
         mailbox: Mailbox,
         active_editions: ActiveEditions,
         demand: ConnectionDemand,
+        history: HistoryWatch,
     ) -> None:
         self._scheduler = scheduler
         self._mailbox = mailbox
         self._active_editions = active_editions
         self._demand = demand
+        self._history = history
 
     def plan_batch(self, now: float, *, is_draining: bool) -> LedgerBatch:
         """Collect the work of the next batch. A draining ledger only settles and answers."""
         unsettled, self._mailbox.unsettled = self._mailbox.unsettled, []
         rechecks, self._mailbox.rechecks = self._mailbox.rechecks, []
+        self._history.note_accepted(outcome for _, outcome in unsettled)
         settlements, stopped_edition_ids = self._active_editions.settle_outcomes(unsettled, now)
         stopped_editions = {
             edition_id: self._active_editions.stopped[edition_id]
@@ -51,6 +55,30 @@ class BatchPlanner:
             ):
                 batch.claim_requests.append((edition_id, claim_limit))
         return batch
+
+    def collect_late_outcomes(self) -> None:
+        """Take the reports of connections without planning anything: remember what relays have
+        accepted, and let no other message go."""
+        unsettled, self._mailbox.unsettled = self._mailbox.unsettled, []
+        rechecks, self._mailbox.rechecks = self._mailbox.rechecks, []
+        self._history.note_accepted(outcome for _, outcome in unsettled)
+        for slot, outcome in unsettled:
+            self._active_editions.remove_in_flight(slot, outcome.message.claim)
+        for slot, message in rechecks:
+            self._active_editions.remove_in_flight(slot, message.claim)
+            slot.put_grant(SendGrant([], message))
+        for slot in self._mailbox.open_slots:
+            slot.put_grant(None)
+
+    def withdraw_batch(self, batch: LedgerBatch) -> None:
+        """Forget the claims of this worker, and answer the requests of a batch that was not
+        written."""
+        self._scheduler.forget_claims()
+        for slot, pick in batch.picks:
+            self._active_editions.remove_in_flight(slot, pick.claim)
+        for slot, message in batch.rechecks:
+            self._active_editions.remove_in_flight(slot, message.claim)
+            slot.put_grant(SendGrant([], message))
 
     def _pick_messages(self, now: float) -> list[tuple[ConnectionSlot, PickedMessage]]:
         picks: list[tuple[ConnectionSlot, PickedMessage]] = []

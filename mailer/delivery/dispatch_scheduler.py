@@ -1,9 +1,10 @@
-"""Choose the next message and its connection. Pure: no I/O, and `now` is passed in.
+"""Choose the next message and its connection. This code is pure: it does no I/O, and gets the time
+as `now`.
 
 Editions share the connections by priority. As long as an edition has messages, it gets its share
 (stride scheduling: the next message is from the edition that has had the least for its weight). A
-new edition starts level with the others. So a press release to 200 people is finished long before a
-newsletter to a million that is sent at the same time.
+new edition starts with the same count as the others. So a press release to 200 people is finished
+long before a newsletter to a million that is sent at the same time.
 
 Relays share the messages by weight, within :data:`SHARE_SLACK` messages, but no relay waits for one
 that makes no progress. Relays without a weight take as many messages as they can.

@@ -1,10 +1,10 @@
 """The only writer of delivery states: every step is on disk before the next one begins.
 
 Each process has one ledger thread. Connections report the outcomes of their messages to the ledger,
-and the ledger grants them the next messages. It writes all reports since its last batch in one
-transaction (``ledger_transaction.py``), so that they share a flush to disk. A connection never has
-more than its window past the gate: if the process dies, at most connections × window messages are
-in doubt.
+and the ledger grants them the next messages. The ledger writes all reports since its last batch in
+one transaction (``ledger_transaction.py``), so that they share a flush to disk. A connection never
+has more than its window past the gate: if the process dies, at most connections × window messages
+are in doubt.
 """
 
 import threading
@@ -14,32 +14,28 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from mailer import editions
-from mailer.actor import DELIVERY
 from mailer.delivery.active_editions import ActiveEditions
 from mailer.delivery.batch_planner import BatchPlanner
 from mailer.delivery.dispatch_scheduler import DispatchScheduler
+from mailer.delivery.history import HistoryWatch, contain_lost_history
 from mailer.delivery.ledger_transaction import (
     ActiveEdition,
     ConnectionSlot,
     LedgerBatch,
     SendGrant,
     end_edition,
+    pause_editions,
     sign_worker_off,
     write_batch,
 )
+from mailer.delivery.outage import HURRIED_TIMEOUT, RETRY_DELAY, OutagePatience
 from mailer.delivery.outcomes import GatedMessage
 from mailer.delivery.process_identity import create_worker_name
 from mailer.delivery.takeover import WorkerMonitor
 from mailer.delivery.thread_queue import ConnectionDemand, Mailbox
-from mailer.errors import ConcurrencyError, ConfigError
+from mailer.errors import ConcurrencyError, ConfigError, DatabaseUnrecognised, HistoryWentBack
 from mailer.model.edition_states import EditionState
-from mailer.model.transaction import Database
-
-SETTLE_TIMEOUT = 600.0
-"""Seconds for which the ledger keeps trying to write replies while the database can't be used."""
-
-HURRIED_TIMEOUT = 5.0
-"""The same, if the run must stop at once."""
+from mailer.model.transaction import Database, Transaction
 
 CLAIMED_ELSEWHERE = "another worker has claimed deliveries of this edition"
 
@@ -58,24 +54,24 @@ class Ledger:
         clock: Callable[[], datetime],
         lease: float,
         find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
+        history: HistoryWatch | None = None,
         note_heartbeat: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         """`find_new_editions` takes the ids of the editions being delivered, and returns other
-        editions to deliver. It is called at the start and every second. `note_heartbeat` gets the
-        worker's id and its heartbeats after each commit. `lease` is in seconds."""
+        editions to deliver. It is called at the start and every second. `lease` is in seconds.
+        `history` is what earlier runs of this process know to be committed. `note_heartbeat` gets
+        the worker's id and its heartbeat after each commit."""
         self._store = store
         self._scheduler = scheduler
         self._clock = clock
         self._lease = lease
         self._find_new_editions = find_new_editions
         self._note_heartbeat = note_heartbeat
-        self._heartbeat_count = 0
         self._worker_name = create_worker_name()
         self.mailbox = Mailbox()
         self._heartbeat_at = self._refreshed_at = 0.0
         self._worker_monitor = WorkerMonitor(store, lease, clock)
         self._drain_event = threading.Event()
-        self._hurry_event = threading.Event()
         self._is_abandoned = False
         self.demand = ConnectionDemand()
         self.stale_after = min(5.0, lease / 3)
@@ -83,7 +79,11 @@ class Ledger:
         sent."""
         self.worker_id = 0
         self.active_editions = ActiveEditions(scheduler, clock)
-        self._planner = BatchPlanner(scheduler, self.mailbox, self.active_editions, self.demand)
+        self.patience = OutagePatience(self.active_editions.progress)
+        self._history = history or HistoryWatch()
+        self._planner = BatchPlanner(
+            scheduler, self.mailbox, self.active_editions, self.demand, self._history
+        )
         self.error: BaseException | None = None
         self.finished = threading.Event()
 
@@ -108,7 +108,7 @@ class Ledger:
         self._drain_event.set()
         self.demand.end_demand()
         if hurry:
-            self._hurry_event.set()
+            self.patience.note_hurry()
         self.mailbox.wake_ledger()
 
     def fail_run(self, error: BaseException) -> None:
@@ -124,27 +124,20 @@ class Ledger:
     def pause_editions(self, reason: str) -> None:
         """Pause the editions being delivered, except those that were stopped already."""
         with self._store.begin() as tx:
-            for edition_id in list(self.active_editions.delivering):
-                edition = editions.get_edition(tx, edition_id)
-                if edition.state is EditionState.SENDING:
-                    now = self._clock()
-                    editions.pause_edition(
-                        tx,
-                        DELIVERY,
-                        edition,
-                        now,
-                        reason=reason,
-                    )
+            pause_editions(tx, list(self.active_editions.delivering), reason, self._clock())
 
     def run(self) -> None:
         """Run until nothing is due, or until the ledger is drained. An exception is saved in
         `error`."""
         try:
-            self._start_worker()
+            self.patience.run_with_retries(self._start_worker)
             while self._receive_reports():
                 self._run_batch()
                 if not self._drain_event.is_set() and self._is_finished():
                     break
+        except HistoryWentBack as error:
+            self.error = error
+            self._contain_lost_history()
         except BaseException as error:
             self.error = error
         finally:
@@ -162,11 +155,10 @@ class Ledger:
         self._worker_monitor.reclaim_from_dead_workers(
             self.active_editions.delivering.values(), time.monotonic(), at_start=True
         )
-        for active_edition in self.active_editions.delivering.values():
-            with self._store.read() as tx:
-                self.active_editions.progress.left += tx.outbox.count_due_deliveries(
-                    active_edition.edition.id
-                )
+        with self._store.read() as tx:
+            self.active_editions.progress.left = sum(
+                map(tx.outbox.count_due_deliveries, self.active_editions.delivering)
+            )
 
     @contextmanager
     def _skip_on_outage(self) -> Iterator[None]:
@@ -174,16 +166,16 @@ class Ledger:
         try:
             yield
         except (ConfigError, ConcurrencyError) as error:
-            self._note_outage(error)
-
-    def _note_outage(self, error: ConfigError | ConcurrencyError) -> None:
-        self.active_editions.progress.waiting = f"the database can't be used ({error.message})"
+            self.patience.note_outage(error)
 
     def _register_worker(self) -> None:
         with self._store.begin() as tx:
-            self.worker_id = tx.outbox.register_worker(self._worker_name, self._clock())
-        self._worker_monitor.worker_id = self.worker_id
-        self._heartbeat_count = 0
+            self._history.check_last_run(tx)
+            worker_id = tx.outbox.register_worker(self._worker_name, self._clock())
+            worker = tx.outbox.find_worker(worker_id)
+        assert worker is not None
+        self._history.note_commit(worker_id, worker.heartbeat)
+        self.worker_id = self._worker_monitor.worker_id = worker_id
 
     def _refresh_editions(self, now: float) -> None:
         """Add the editions that have been started in the meantime."""
@@ -224,15 +216,12 @@ class Ledger:
     def _run_batch(self) -> None:
         now = time.monotonic()
         if now - self._refreshed_at >= RECHECK_INTERVAL:
-            with self._skip_on_outage():
-                self._refresh_editions(now)
-                if any(
-                    self._worker_monitor.reclaim_from_dead_workers(
-                        self.active_editions.delivering.values(), now
-                    )
-                ):
-                    for active_edition in self.active_editions.delivering.values():
-                        active_edition.recheck_at = 0.0
+            try:
+                self._look_around(now)
+            except DatabaseUnrecognised:
+                # Settle what was accepted; if this worker's own commits are lost, say that instead.
+                self._write_batch(self._planner.plan_batch(now, is_draining=True))
+                raise
         batch = self._planner.plan_batch(now, is_draining=self._drain_event.is_set())
         # While messages are in flight, each second checks for a pause or a cancellation.
         interval = RECHECK_INTERVAL if self.mailbox.has_in_flight else self._lease / 4
@@ -240,18 +229,26 @@ class Ledger:
             return
         self._write_batch(batch)
         self._heartbeat_at = now
-        self._heartbeat_count += not batch.is_fenced
-        self._note_heartbeat(self.worker_id, self._heartbeat_count)
         if batch.is_fenced:
             self._restart_as_new_worker(batch)
         else:
             self._apply_results(batch)
+
+    def _look_around(self, now: float) -> None:
+        """Look for new editions and dead workers."""
+        with self._skip_on_outage():
+            self._refresh_editions(now)
+            delivering = self.active_editions.delivering.values()
+            if any(self._worker_monitor.reclaim_from_dead_workers(delivering, now)):
+                for active_edition in delivering:
+                    active_edition.recheck_at = 0.0
 
     def _write_batch(self, batch: LedgerBatch) -> None:
         """Run the batch's transaction, again and again while the database can't be used."""
         started_at = time.monotonic()
         waiting_claim_ids: list[int] | None = None
         while True:
+            self.patience.begin_wait()
             try:
                 with self._store.begin() as tx:
                     write_batch(
@@ -260,18 +257,24 @@ class Ledger:
                         self.worker_id,
                         self.active_editions.delivering,
                         self._clock(),
+                        self._history,
                         waiting_claim_ids=waiting_claim_ids,
                     )
-                    break
+                break
             except (ConfigError, ConcurrencyError) as error:
+                self._history.note_failure()
                 waiting_claim_ids = self._scheduler.list_claim_ids()
-                self._note_outage(error)
-                timeout = HURRIED_TIMEOUT if self._hurry_event.is_set() else SETTLE_TIMEOUT
-                if time.monotonic() - started_at > timeout:
-                    raise
-                self._hurry_event.wait(0.2)
+                self.patience.wait_or_raise(error, started_at)
+            except HistoryWentBack:
+                self._planner.withdraw_batch(batch)
+                raise
+            finally:
+                self.patience.end_wait()
+        if batch.heartbeat is not None:
+            self._history.note_commit(self.worker_id, batch.heartbeat)
+            self._note_heartbeat(self.worker_id, batch.heartbeat)
         if waiting_claim_ids is not None:
-            self.active_editions.progress.waiting = ""
+            self.patience.note_recovery()
 
     def _apply_results(self, batch: LedgerBatch) -> None:
         now = time.monotonic()
@@ -309,15 +312,31 @@ class Ledger:
     def _restart_as_new_worker(self, batch: LedgerBatch) -> None:
         """Register under a new id, because another worker declared this one dead and reclaimed its
         deliveries. Connections see the new id, and return the messages that they have."""
-        self._scheduler.forget_claims()
-        for slot, pick in batch.picks:
-            self.active_editions.remove_in_flight(slot, pick.claim)
-        for slot, message in batch.rechecks:
-            self.active_editions.remove_in_flight(slot, message.claim)
-            slot.put_grant(SendGrant([], message))
+        self._planner.withdraw_batch(batch)
         self._register_worker()
         for active_edition in self.active_editions.delivering.values():
             active_edition.recheck_at = 0.0
+
+    def _contain_lost_history(self) -> None:
+        """Pause the editions, wait for the replies to what is on the wire, and settle what relays
+        have accepted, after the database has lost what it had confirmed."""
+        worker_id, self.worker_id = self.worker_id, 0  # connections return what they have not sent
+        edition_ids = sorted({*self.active_editions.delivering, *self.active_editions.stopped})
+
+        def stop_editions(tx: Transaction) -> None:
+            contain_lost_history(tx, self._history, edition_ids, self._clock())
+
+        def sign_off(tx: Transaction) -> None:
+            stop_editions(tx)
+            worker = tx.outbox.find_worker(worker_id)
+            if worker is not None and worker.name == self._worker_name:
+                tx.outbox.remove_worker(worker_id)
+
+        self.drain_connections()
+        self.patience.write(self._store, stop_editions)
+        while self._receive_reports():
+            self._planner.collect_late_outcomes()
+        self.patience.write(self._store, sign_off)
 
     # ---- the end --------------------------------------------------------------------------------
 
@@ -361,16 +380,19 @@ class Ledger:
     def _end_run(self) -> None:
         """Return the remaining claims, and mark finished editions as sent. If the database stays
         unreachable, the next worker reclaims this worker's deliveries."""
+        if isinstance(self.error, HistoryWentBack):
+            return
         deadline = time.monotonic() + HURRIED_TIMEOUT
         active_editions = {**self.active_editions.stopped, **self.active_editions.delivering}
         while True:
             try:
                 with self._store.begin() as tx:
                     sign_worker_off(tx, self.worker_id, active_editions, self._clock())
+                self._history.note_end()
                 return
             except Exception as error:
                 is_outage = isinstance(error, ConfigError | ConcurrencyError)
                 if not is_outage or time.monotonic() > deadline:
                     self.error = self.error or error
                     return
-                time.sleep(0.2)
+                time.sleep(RETRY_DELAY)

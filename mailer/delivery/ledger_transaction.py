@@ -1,7 +1,8 @@
 """The work of one ledger transaction: its batch, the order of its steps, and their results.
 
 1. Update the worker's heartbeat. If another worker has declared this one dead, no other step runs,
-   except that messages accepted by a relay are settled.
+   except that messages accepted by a relay are settled. If the database has lost what it had
+   confirmed (``history.py``), the transaction is rolled back.
 2. Settle the messages that connections have reported.
 3. Withhold embargoed messages.
 4. Gate the next messages, and gate again those that have waited too long to be sent. A message that
@@ -13,7 +14,7 @@ unreachable before it answered the commit.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from mailer import editions
 from mailer.actor import DELIVERY
 from mailer.delivery.dispatch_scheduler import ConnectionWindow, PickedMessage
 from mailer.delivery.event_loop import WakeEvent
+from mailer.delivery.history import HistoryWatch
 from mailer.delivery.outcomes import GatedMessage
 from mailer.delivery.refusal_tracker import PauseCause, RefusalTracker
 from mailer.message import MessageTemplate
@@ -82,13 +84,14 @@ class ConnectionSlot(ConnectionWindow):
 
 @dataclass(slots=True)
 class LedgerBatch:
-    """The work of one transaction and, from `is_fenced` on, its results.
+    """The work of one transaction and, from `heartbeat` on, its results.
 
     `claim_requests` says how many deliveries to claim of which edition; `postponed` says which
     claims go back to the queue for how many seconds. `stopped_editions` are the stopped editions
-    with a message that is settled in this batch. `is_fenced` is True if another worker has declared
-    this one dead. `requeued_count` counts failed deliveries that were queued again; `pause_reasons`
-    holds the reasons of the editions that were paused in this batch."""
+    with a message that is settled in this batch. `heartbeat` is None, and `is_fenced` True, if
+    another worker has declared this one dead. `requeued_count` counts failed deliveries that were
+    queued again; `pause_reasons` holds the reasons of the editions that were paused in this
+    batch."""
 
     settlements: list[Settlement]
     picks: list[tuple[ConnectionSlot, PickedMessage]]
@@ -96,13 +99,17 @@ class LedgerBatch:
     claim_requests: list[tuple[int, int]]
     postponed: list[tuple[int, float]]
     stopped_editions: Mapping[int, ActiveEdition]
-    is_fenced: bool = False
+    heartbeat: int | None = None
     passed_ids: set[int] = field(default_factory=set)
     refused_count: int = 0
     edition_states: dict[int, EditionState] = field(default_factory=dict)
     claims_by_edition: dict[int, list[Claim]] = field(default_factory=dict)
     requeued_count: int = 0
     pause_reasons: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def is_fenced(self) -> bool:
+        return self.heartbeat is None
 
     @property
     def is_idle(self) -> bool:
@@ -117,17 +124,19 @@ def write_batch(
     worker_id: int,
     active_editions: Mapping[int, ActiveEdition],
     now: datetime,
+    history: HistoryWatch,
     *,
     waiting_claim_ids: list[int] | None = None,
 ) -> None:
-    """Run every step of the batch in one transaction.
+    """Run every step of the batch in one transaction. Raises HistoryWentBack.
 
     If the batch is run again, `waiting_claim_ids` are the ids of all claims that this process
     knows. The earlier attempt may have claimed other deliveries, which are returned to the
     queue."""
     batch.claims_by_edition, batch.passed_ids, batch.refused_count = {}, set(), 0
     batch.requeued_count, batch.pause_reasons = 0, {}
-    batch.is_fenced = not tx.outbox.update_heartbeat(worker_id)
+    batch.heartbeat = tx.outbox.update_heartbeat(worker_id)
+    history.check_heartbeat(tx, batch.heartbeat)
     if batch.is_fenced:
         tx.outbox.settle_deliveries(
             [
@@ -212,6 +221,10 @@ def _gate_messages(
     *,
     is_retry: bool,
 ) -> None:
+    """Gate the next messages, and gate waiting messages again.
+
+    A message is refused and settled if its recipient has unsubscribed, paused mail or been
+    suppressed, or if its edition was paused or cancelled."""
     new_ids = [pick.claim.id for _, pick in batch.picks if pick.claim.id not in barred_ids]
     recheck_ids = [
         message.claim.id for _, message in batch.rechecks if message.claim.id not in barred_ids
@@ -284,6 +297,14 @@ def end_edition(
         pause_for_refusals(tx, edition, cause, now)
         return
     editions.mark_sent_if_finished(tx, DELIVERY, edition, now)
+
+
+def pause_editions(tx: Transaction, edition_ids: Iterable[int], reason: str, now: datetime) -> None:
+    """Pause those of the editions that are being sent."""
+    for edition_id in edition_ids:
+        edition = editions.get_edition(tx, edition_id)
+        if edition.state is EditionState.SENDING:
+            editions.pause_edition(tx, DELIVERY, edition, now, reason=reason)
 
 
 def sign_worker_off(

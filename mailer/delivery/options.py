@@ -12,8 +12,8 @@ class DeliveryOptions:
 
     The keys of `credentials` are names of relays, those of `throttles` recipient domains.
     `envelope_sender` is the address in MAIL FROM (RFC 5321 §3.3). `lease` and `patience` are in
-    seconds: the time after which a worker without a heartbeat counts as dead, and the time for
-    which a run waits for relays that fail."""
+    seconds: a worker whose heartbeat has not changed for `lease` counts as dead, and a run waits
+    for relays that fail for `patience`."""
 
     relays: tuple[Relay, ...]
     credentials: dict[str, RelayCredentials]

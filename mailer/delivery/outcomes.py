@@ -1,6 +1,6 @@
 """Turn replies into the settlements that the ledger writes, and into progress figures.
 
-Pure, except for the counts that the classes keep.
+This code is pure, except that its classes keep counts.
 """
 
 from collections import deque
@@ -29,8 +29,8 @@ RATE_WINDOW = 10.0
 class GatedMessage(NamedTuple):
     """A message that has passed the gate and that a connection may send.
 
-    The worker `worker_id` let it pass at `gated_at`. It must not be sent before `not_before` (both
-    in seconds of the monotonic clock)."""
+    The worker `worker_id` let the message pass at `gated_at`. It must not be sent before
+    `not_before` (both in seconds of the monotonic clock)."""
 
     claim: Claim
     worker_id: int

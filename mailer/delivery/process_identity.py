@@ -1,4 +1,4 @@
-"""A worker's name, by which another worker can tell that this one has died.
+"""A worker's name, from which another worker can tell that the worker with this name has died.
 
 If only the lease counted, a person who starts sending again after a crash would have to wait until
 the lease ends. So the name identifies the machine, its boot, the process namespace, the process and

@@ -1,9 +1,9 @@
-"""The health of a relay: it decides whether a connection to the relay may be opened now, or the
-relay rests.
+"""The health of a relay, which decides whether a connection to the relay may be opened now.
 
-A relay that fails rests for a while, twice as long each time. Then one connection tries it, and if
-that works, the other connections resume. Connections that are lost together, such as all eight when
-a relay restarts, count as one failure. A relay rests longer if only a person can fix its error.
+A relay that fails rests: no connection to it is opened for a while, twice as long each time. Then
+one connection tries it, and if that works, the other connections resume. Connections that are lost
+together, such as all eight when a relay restarts, count as one failure. A relay rests longer if
+only a person can fix its error.
 """
 
 import ssl
@@ -166,8 +166,9 @@ class RelayHealth:
     def note_open_failure(self, permit: ConnectionPermit, error: RelayError) -> None:
         """Note that a connection could not be opened.
 
-        If other connections are open and work, the relay limits its connections. The open ones
-        continue, and an additional one is tried later, after a pause that doubles each time."""
+        If other connections are open and work, the relay limits its connections. The open
+        connections continue, and a further connection is tried later, after a pause that doubles
+        each time."""
         with self._lock:
             is_full = (
                 self._open_count > 0

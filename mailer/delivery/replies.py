@@ -50,7 +50,8 @@ class Verdict(StrEnum):
     DEFERRED = "deferred"
     REFUSED = "refused"
     RELAY = "relay"
-    """The relay is at fault, or can't be used. It rests, and the delivery loses no attempt."""
+    """The relay is at fault, or can't be used. The relay rests, and the failure does not count as
+    an attempt of the delivery."""
     LOST = "lost"
     """The link was lost before the final dot: the message was not sent, and is sent again over a
     new link."""

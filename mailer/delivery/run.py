@@ -13,6 +13,7 @@ from datetime import datetime
 
 from mailer.delivery.dispatch_scheduler import DispatchScheduler
 from mailer.delivery.event_loop import EventLoop
+from mailer.delivery.history import HistoryWatch
 from mailer.delivery.ledger import Ledger
 from mailer.delivery.ledger_transaction import ActiveEdition
 from mailer.delivery.options import DeliveryOptions
@@ -39,16 +40,19 @@ class DeliveryRun:
         options: DeliveryOptions,
         clock: Callable[[], datetime],
         find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
+        history: HistoryWatch | None = None,
         note_heartbeat: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
-        """`find_new_editions` and `note_heartbeat` are passed to :class:`Ledger`, where they are
-        described."""
+        """`find_new_editions`, `history` and `note_heartbeat` are passed to :class:`Ledger`, where
+        they are described."""
+        self._store = store
         self._options = options
         scheduler = DispatchScheduler(options.relays, DomainThrottles(options.throttles))
         self._ledger = Ledger(
-            store, scheduler, clock, options.lease, find_new_editions, note_heartbeat
+            store, scheduler, clock, options.lease, find_new_editions, history, note_heartbeat
         )
         self._stop_event = threading.Event()
+        self._is_aborted = False
         self._started_at = time.monotonic()
         self._rate_meter = RateMeter(self._started_at)
         self._relay_healths = [RelayHealth(relay) for relay in options.relays]
@@ -68,6 +72,7 @@ class DeliveryRun:
         progress = self._ledger.active_editions.progress
         return replace(
             progress,
+            waiting=progress.waiting or self._ledger.patience.slow_text,
             rate=self._rate_meter.measure_rate(now, progress.done),
             seconds=now - self._started_at,
             troubles={
@@ -92,8 +97,8 @@ class DeliveryRun:
 
         Raises RelayError if no relay can be used. No message is lost then, and the editions are
         paused if waiting won't help. Raises ConfigError if the database is unreachable for too
-        long."""
-        ledger_thread = threading.Thread(target=self._ledger.run, name="ledger")
+        long, and HistoryWentBack if it has lost what it had confirmed: the editions are paused."""
+        ledger_thread = threading.Thread(target=self._ledger.run, name="ledger", daemon=True)
         connection_thread = threading.Thread(target=self._run_connections, name="wire", daemon=True)
         ledger_thread.start()
         connection_thread.start()
@@ -101,6 +106,8 @@ class DeliveryRun:
         try:
             while not self._ledger.finished.wait(PROGRESS_INTERVAL):
                 on_progress(self.progress)
+                if stop.is_set():
+                    self._ledger.patience.limit_by_stop()
                 if stop.is_set() or fatal_error:
                     self._drain_connections()
                 else:
@@ -111,7 +118,7 @@ class DeliveryRun:
             raise
         finally:
             self._drain_connections()
-            ledger_thread.join()
+            self._join_ledger(ledger_thread)
             connection_thread.join(ABORT_TIMEOUT)
         if self._ledger.error:
             raise self._ledger.error
@@ -137,6 +144,7 @@ class DeliveryRun:
 
     def _abort_run(self, connection_thread: threading.Thread) -> None:
         """End at once: the messages on the wire will be in doubt."""
+        self._is_aborted = True
         self._drain_connections()
         self._ledger.drain_connections(hurry=True)
         deadline = time.monotonic() + ABORT_TIMEOUT
@@ -145,6 +153,16 @@ class DeliveryRun:
                 runner.kill_connection()
             connection_thread.join(0.02)
         self._ledger.end_without_waiting()
+
+    def _join_ledger(self, ledger_thread: threading.Thread) -> None:
+        """Wait for the ledger to end; another signal in the meantime ends its wait for the
+        database."""
+        try:
+            ledger_thread.join(None if not self._is_aborted else ABORT_TIMEOUT)
+        finally:
+            if ledger_thread.is_alive():
+                self._store.stop_waiting()
+                ledger_thread.join(ABORT_TIMEOUT)
 
     def _find_fatal_error(self) -> RelayError | None:
         """Return the error to raise at the end of the run if no relay can be used, and pause the

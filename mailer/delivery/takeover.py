@@ -1,4 +1,4 @@
-"""Watch the other workers, and reclaim the deliveries of dead ones.
+"""Watch the other workers, and reclaim the deliveries of dead workers.
 
 The death of a worker on this machine is recognised at once (``process_identity.py``). For other
 workers, this process measures with its own monotonic clock how long the heartbeat has been

@@ -1,7 +1,7 @@
 """Limits on the speed of sending: rates, and connections for each recipient domain.
 
-Pure: the time, in seconds of a monotonic clock, is an argument. Only the ledger's thread uses the
-limits, for all connections together.
+This code is pure: the time, in seconds of a monotonic clock, is an argument. Only the ledger's
+thread uses the limits, for all connections together.
 """
 
 from collections import Counter
@@ -11,7 +11,9 @@ from mailer.config import Throttle
 
 
 class SendRateLimit:
-    """At most `rate` messages a second (0: no limit). In any `t` seconds, at most ``rate × t + 2``.
+    """At most `rate` messages per second; 0 means no limit.
+
+    In any `t` seconds, at most ``rate × t + 2``.
 
     Each message takes a slot, 1/rate seconds after the slot before. A message may be late by up to
     one slot without delaying the next slots. After a longer pause, no burst makes up for the lost

@@ -3,7 +3,8 @@
 settings.py      the settings of a digest, and their checks
 story_choice.py  the choice of stories for the next edition
 schedules.py     schedules and blackouts
-calendar.py      occurrences with the decisions of staff, and the steps that are due
+calendar.py      occurrences with the decisions of staff, and the steps due at a moment
+run_ups.py       share the stories of the editions around an observance
 occurrences.py   move, skip or restore an occurrence, or send it now
 """
 

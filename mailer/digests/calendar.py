@@ -1,7 +1,7 @@
 """A digest's calendar: the occurrences of its schedules, with staff's decisions about single
 occurrences, and the steps that are due at a given time.
 
-Everything here is pure: it decides, and writes nothing."""
+This code is pure: it decides, and writes nothing."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,9 +37,9 @@ _MINUTE = timedelta(minutes=1)
 class PlannedOccurrence:
     """An occurrence with the decision of staff about it.
 
-    `original` is the occurrence by its rule, and `occurrence` the same after the decision of staff.
-    `starts_at` is when sending begins: at the occurrence's moment, or earlier if mails are sent by
-    the time of readers, whose zones are `reader_zones`."""
+    `original` is the occurrence as the rule gives it, and `occurrence` is the same occurrence after
+    the decision of staff. `starts_at` is when sending begins: at the occurrence's moment, or
+    earlier if mails are sent in readers' time. `reader_zones` are the zones of these readers."""
 
     schedule: Schedule
     original: Occurrence
@@ -59,8 +59,8 @@ class PlannedOccurrence:
 
     @property
     def sendable_since(self) -> datetime:
-        """The earliest moment at which it could be sent: the schedule's creation, or the decision
-        of staff."""
+        """The earliest moment at which the occurrence could be sent: the schedule's creation, or
+        the decision of staff."""
         return self.saved.updated_at if self.saved else self.schedule.created_at
 
     @property
@@ -93,7 +93,7 @@ class CalendarStep:
 @dataclass(frozen=True, slots=True)
 class DigestCalendar:
     """The calendar of one digest. `saved_occurrences` need not include those older than
-    :data:`LOOK_BACK`. `reader_zones` are the zones of its readers, if mails are sent by their
+    :data:`LOOK_BACK`. `reader_zones` are the zones of its readers, if mails are sent in readers'
     time."""
 
     digest: Digest
@@ -150,10 +150,10 @@ class DigestCalendar:
         """Return the steps due now, in order: one for each occurrence whose cut-off has come and
         that has no edition yet.
 
-        If several occurrences were missed, only the last is assembled, provided that its delay is
-        within the digest's grace. (The delay is counted to the minute, from the earliest moment at
-        which it could be sent.) Otherwise it is put on hold. The earlier ones are skipped, since
-        their stories are in the last."""
+        If several occurrences were missed, only the last occurrence is assembled, provided that its
+        delay is within the digest's grace. (The delay is counted to the minute, from the earliest
+        moment at which the occurrence could be sent.) Otherwise the last occurrence is put on hold.
+        The earlier occurrences are skipped, since their stories are in the last."""
         waiting = [
             planned
             for planned in self.list_between(now - look_back, now + MAX_CUTOFF)
@@ -277,6 +277,8 @@ class DigestCalendar:
             actor_text = f" by {saved.actor}" if saved.actor else ""
             reason_text = f": {saved.reason}" if saved.reason else ""
             note = f"moved from {saved.rule_time:%a %d %b %H:%M}{actor_text}{reason_text}"
+            if skipped_time := local_time.explain_skipped_time(saved.moved_to, saved.zone):
+                note += f"; {skipped_time}"
             occurrence = replace(
                 occurrence, wall=saved.moved_to, moment=moment, skipped=False, note=note
             )

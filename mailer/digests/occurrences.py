@@ -1,5 +1,5 @@
-"""The verbs of staff on a single occurrence, which do not change its rule: move, skip, restore,
-send now. If the occurrence already has an edition, the edition changes along with it.
+"""Let staff move, skip or restore a single occurrence, or send it now, without changing the
+schedule's rule. If the occurrence already has an edition, the edition changes, too.
 """
 
 from datetime import datetime, timedelta

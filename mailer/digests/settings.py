@@ -7,8 +7,9 @@ from typing import Any
 
 from mailer import addresses, languages
 from mailer.actor import Actor
-from mailer.audience.lists import check_line, check_slug
+from mailer.audience.lists import check_line, check_slug, check_translations
 from mailer.errors import InputError, NextStep, NotFound, Refused
+from mailer.model.articles import ArticleKind
 from mailer.model.digests import Digest, DigestPolicy, DigestSettings
 from mailer.model.editions import MAX_STORIES
 from mailer.model.lists import Frequency
@@ -32,10 +33,24 @@ def check_settings(settings: DigestSettings) -> DigestSettings:
         settings,
         name=check_line(settings.name, "name"),
         subject=check_line(settings.subject, "subject", required=False),
+        names=check_translations(settings.names, "names"),
+        subjects=check_translations(settings.subjects, "subjects"),
         language=languages.normalise_tag(settings.language),
         topics=tuple(dict.fromkeys(settings.topics)),
+        kinds=_check_kinds(settings.kinds),
         policy=check_policy(settings.policy),
     )
+
+
+def _check_kinds(kinds: Sequence[ArticleKind]) -> tuple[ArticleKind, ...]:
+    """Return the kinds in their canonical order. Raises InputError if there are none."""
+    if not kinds:
+        raise InputError(
+            "a digest takes at least one kind of article",
+            field="kinds",
+            hint=f"give one of {', '.join(ArticleKind)}",
+        )
+    return tuple(kind for kind in ArticleKind if kind in kinds)
 
 
 def check_policy(policy: DigestPolicy) -> DigestPolicy:

@@ -1,7 +1,7 @@
 """The choice of stories for a digest's next edition.
 
-Instead of choosing the stories of "the last seven days", a digest records the stories that it has
-run in a ledger, one row for each story. So late articles are in the next edition, and no story runs
+Instead of choosing the stories of "the last seven days", a digest keeps a ledger, with one row for
+each story that the digest has run. So late articles are in the next edition, and no story runs
 twice. The choice is a pure function of records and `now`."""
 
 from collections.abc import Container, Sequence
@@ -21,15 +21,20 @@ def choose_stories(
     candidates: Sequence[Story],
     now: datetime,
     embargoed_slugs: Container[str] = (),
+    editions_left: int = 1,
 ) -> StoryChoice:
-    """Choose leads first, then the newest stories, up to ``settings.most``. Pure.
+    """Choose leads first, then the newest stories, up to ``settings.most``. This function is pure.
 
-    A story can be chosen if one of its articles is queued and published by `now`, one of its topics
-    is among the digest's, and its slug is not in `embargoed_slugs` (stories whose embargo ends
-    after the edition is sent)."""
+    With several `editions_left`, as in a run-up to an observance, the stories are spread: this
+    edition gets its equal share, and at least ``settings.fewest``.
+
+    A story can be chosen if one of its articles is queued and published by `now`, one of its
+    topics is the digest's, all its articles are of the digest's kinds, and it is not among the
+    `embargoed_slugs`, whose embargo ends after the edition is sent."""
     digest_topics = set(settings.topics)
     ready: list[Story] = []
     embargoed: list[Story] = []
+    other_kinds: list[Story] = []
     for story in candidates:
         articles = tuple(
             article
@@ -38,6 +43,8 @@ def choose_stories(
         )
         if articles and (not digest_topics or digest_topics & set(story.topics)):
             target = embargoed if story.slug in embargoed_slugs else ready
+            if any(article.kind not in settings.kinds for article in articles):
+                target = other_kinds
             target.append(Story(story.slug, articles))
     ready.sort(key=lambda story: story.slug)
     ready.sort(key=lambda story: story.published, reverse=True)
@@ -46,8 +53,14 @@ def choose_stories(
     if len(ready) < settings.fewest:
         count_text = "no new story" if not ready else f"only {len(ready)} new"
         too_few = f"{count_text}, and this digest needs at least {settings.fewest}"
+    share = max(-(-len(ready) // max(editions_left, 1)), settings.fewest)
+    count = min(share, settings.most)
     return StoryChoice(
-        tuple(ready[: settings.most]), tuple(ready[settings.most :]), too_few, tuple(embargoed)
+        stories=tuple(ready[:count]),
+        waiting=tuple(ready[count:]),
+        too_few=too_few,
+        embargoed=tuple(embargoed),
+        other_kinds=tuple(other_kinds),
     )
 
 
@@ -57,10 +70,11 @@ def assemble_edition(
     slug: str,
     now: datetime,
     appointment: SendAppointment | None = None,
+    editions_left: int = 1,
 ) -> tuple[Edition, StoryChoice]:
     """Make an edition of the stories that this digest has not run, to be sent at `appointment`, or
-    soon if `appointment` is None. Stories that will still be embargoed at that time wait for a
-    later edition.
+    soon if it is None. Stories that are still embargoed then wait for a later edition. The stories
+    are spread over `editions_left`, this one among them.
 
     If there are too few stories, the edition is skipped or put on hold, and saved with the reason.
     A skipped edition reserves no stories; any other edition reserves its stories until it is
@@ -68,7 +82,11 @@ def assemble_edition(
     digest = get_digest(tx, slug)
     embargoed_slugs = tx.digests.find_embargoed_slugs(appointment.moment if appointment else now)
     choice = choose_stories(
-        digest.settings, tx.digests.list_candidate_stories(digest), now, embargoed_slugs
+        digest.settings,
+        tx.digests.list_candidate_stories(digest),
+        now,
+        embargoed_slugs,
+        editions_left,
     )
     state = EditionState.DRAFT
     if choice.too_few:
@@ -83,6 +101,8 @@ def assemble_edition(
             segment=digest.settings.segment,
             template=digest.settings.template,
             subject=digest.settings.subject,
+            names=digest.settings.names,
+            subjects=digest.settings.subjects,
             language=digest.settings.language,
             state=state,
             reason=choice.too_few,

@@ -19,7 +19,7 @@ from mailer.editions.approval import (
     compute_content_hash,
     request_approval,
 )
-from mailer.editions.composing import compose_edition
+from mailer.editions.composing import compose_edition, find_warnings
 from mailer.editions.editing import (
     EDITED_EVENT,
     arrange_stories,
@@ -70,6 +70,7 @@ __all__ = [
     "edit_edition",
     "expire_edition",
     "find_embargoed_stories",
+    "find_warnings",
     "get_edition",
     "get_policy",
     "make_appointment",

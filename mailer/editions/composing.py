@@ -1,9 +1,17 @@
 """Composing an edition: from records to the frozen bodies that an approval covers."""
 
-from mailer.model.edition_states import EditionState
+from mailer.model.edition_states import UNAPPROVED_STATES, EditionState
 from mailer.model.editions import Edition
 from mailer.model.rendering import Composition, Renderer
 from mailer.model.transaction import Transaction
+
+
+def find_warnings(tx: Transaction, edition: Edition, renderer: Renderer) -> tuple[str, ...]:
+    """Return what staff should know of an edition before they approve it, whether it is a draft or
+    in review. Nothing is written."""
+    if edition.state not in UNAPPROVED_STATES or not edition.stories:
+        return ()
+    return renderer.compose_edition(tx.editions.load_manuscript(edition)).warnings
 
 
 def compose_edition(

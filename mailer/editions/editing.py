@@ -7,7 +7,7 @@ from typing import Any
 
 from mailer import languages
 from mailer.actor import Actor
-from mailer.audience.lists import check_line
+from mailer.audience.lists import check_line, check_translations
 from mailer.editions.transitions import change_state, check_transition
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.edition_states import BEGUN_STATES, OPEN_STATES, EditionState
@@ -33,6 +33,8 @@ def create_edition(tx: Transaction, actor: Actor, new: NewEdition, now: datetime
         new,
         name=check_line(new.name, "name"),
         subject=check_line(new.subject, "subject", required=False),
+        names=check_translations(new.names, "names"),
+        subjects=check_translations(new.subjects, "subjects"),
         language=languages.normalise_tag(new.language),
     )
     edition = tx.editions.create_edition(checked, now, actor)
@@ -96,6 +98,8 @@ def edit_edition(
             changed,
             name=check_line(changed.name, "name"),
             subject=check_line(changed.subject, "subject", required=False),
+            names=check_translations(changed.names, "names"),
+            subjects=check_translations(changed.subjects, "subjects"),
             opening={
                 languages.normalise_tag(tag): text for tag, text in changed.opening.items() if text
             },

@@ -62,7 +62,10 @@ def set_send_time(
             next_steps=[NextStep("show_edition", edition=edition.id)],
         )
     edition = tx.editions.set_send_time(edition, appointment)
-    detail = f"{appointment.wall:%Y-%m-%d %H:%M} {appointment.zone}" if appointment else "no time"
+    detail = "no time"
+    if appointment:
+        clock_time = local_time.get_clock_time(appointment.wall, appointment.zone)
+        detail = f"{clock_time:%Y-%m-%d %H:%M} {appointment.zone}"
     tx.editions.add_event(edition, "time", detail, now, actor)
     if appointment and edition.state is EditionState.APPROVED:
         return change_state(tx, actor, edition, EditionState.SCHEDULED, now)

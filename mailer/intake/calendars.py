@@ -82,7 +82,8 @@ class ImportedCalendar:
 
 
 def read_calendar(data: bytes, language: str) -> ImportedCalendar:
-    """Read the all-day events of a calendar: yearly events by their rule, others for one year.
+    """Read the all-day events of a calendar: yearly events with their rule, and single events for
+    one year.
 
     Single events of one name in following years become one observance if one rule gives their days.
     `language` is the language of the names. If it is not English, each name is also used as the

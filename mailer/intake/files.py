@@ -107,8 +107,8 @@ def read_files(
 ) -> Iterator[ArticleFile]:
     """Yield each file with its content or its error. A bad file does not exclude the others.
 
-    A date without a time means the beginning of that day in `time_zone`. Raises InputError as
-    :func:`find_files` does."""
+    A date without a time means the beginning of that day in `time_zone`. Raises InputError in the
+    same cases as :func:`find_files`."""
     for path in find_files(paths):
         yield read_file(path, now, language=language, time_zone=time_zone)
 

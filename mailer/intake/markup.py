@@ -28,6 +28,10 @@ ATTRIBUTES = {
     "th": {"colspan", "rowspan", "scope"},
 }
 
+_ALIGNMENTS = {"align": {"left", "center", "right"}}
+_CELL_STYLE = re.compile('<(t[dh]) style="text-align:(left|center|right)">')
+"""Matches a cell as markdown-it writes its alignment."""
+
 SCHEMES = {"https", "http", "mailto", "tel"}
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]+")
@@ -47,6 +51,7 @@ def _create_cleaner() -> nh3.Cleaner:
         attributes=ATTRIBUTES,
         url_schemes=SCHEMES,
         link_rel=None,
+        tag_attribute_values={"td": _ALIGNMENTS, "th": _ALIGNMENTS},
         set_tag_attribute_values={"table": {"role": "table"}},
         strip_comments=True,
         url_relative="deny",
@@ -67,7 +72,8 @@ def to_html(markdown: str) -> str:
     tokens = parser.parse(markdown, environment)
     for token in tokens:
         token.tag = _HEADINGS.get(token.tag, token.tag)
-    return sanitise_html(parser.renderer.render(tokens, parser.options, environment))
+    html = parser.renderer.render(tokens, parser.options, environment)
+    return sanitise_html(_CELL_STYLE.sub(r'<\1 align="\2">', html))
 
 
 def sanitise_html(html: str) -> str:

@@ -1,5 +1,5 @@
-"""Fields of requests: who asks, and what was fetched before (RFC 9110). They need no HTTP
-client, as folders are sources, too."""
+"""Fields of requests: who asks, and what was fetched before (RFC 9110). This module imports no HTTP
+client, as it is also used for folders."""
 
 import re
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 class SourceReader:
     """Implements :class:`mailer.model.sources.Reader` with an office's settings. `guard` decides
-    which addresses may be fetched: by default public ones."""
+    which addresses may be fetched; the default allows only public addresses."""
 
     def __init__(self, settings: Settings, guard: "FetchGuard | None" = None) -> None:
         self._settings = settings

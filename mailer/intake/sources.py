@@ -65,8 +65,8 @@ def read_source(
     """Read a source's present content.
 
     `previous_validators` belong to the content of the last fetch. `guard` decides which addresses
-    may be fetched: by default public ones. Raises FetchError if the source can't be fetched,
-    InputError if its content can't be read, ConfigError if packages are missing."""
+    may be fetched; the default allows only public addresses. Raises FetchError if the source can't
+    be fetched, InputError if its content can't be read, ConfigError if packages are missing."""
     if source_settings.kind is SourceKind.FOLDER:
         return _read_folder(Path(source_settings.place), defaults)
     is_feed = source_settings.kind is SourceKind.FEED

@@ -1,7 +1,7 @@
 """Read files of addresses that must not be mailed as suppressions, and write them.
 
-The file is CSV with a header (address, reason, detail, since), or has one address a line. It is
-read in batches, so that memory does not grow with the file.
+The file is CSV with a header (address, reason, detail, since), or has one address per line. A file
+is read in batches, so that memory does not grow with the file.
 """
 
 import csv

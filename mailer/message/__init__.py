@@ -26,6 +26,7 @@ breaks (RFC 2045 §6.7 rule 5).
     headers.py           header fields and encodings
     message_template.py  the messages of one body
     attachments.py       the files that are sent with them
+    send_day.py          the day of sending, filled in when it is certain
     page.py              the same body as a web page, without personal values
 """
 
@@ -39,6 +40,7 @@ from mailer.message.headers import (
 )
 from mailer.message.message_template import CACHED_MASKS, MessageProfile, MessageTemplate, Recipient
 from mailer.message.page import render_heading, render_page, render_plain_text
+from mailer.message.send_day import build_day_argument, fill_send_day
 from mailer.message.slots import (
     MIN_STORIES_FOR_CONTENTS,
     READING_PLACE_BITS,
@@ -50,7 +52,9 @@ from mailer.message.slots import (
     create_marker,
     create_slot,
     extract_visible_text,
+    fill_slots,
     find_printed_slots,
+    has_empty_default,
 )
 
 __all__ = [
@@ -63,6 +67,7 @@ __all__ = [
     "MessageTemplate",
     "Recipient",
     "Slot",
+    "build_day_argument",
     "clean_header_text",
     "count_slots_and_marks",
     "create_end_mark",
@@ -71,11 +76,14 @@ __all__ = [
     "create_slot",
     "encode_quoted_printable",
     "extract_visible_text",
+    "fill_send_day",
+    "fill_slots",
     "find_printed_slots",
     "format_angled_header",
     "format_disposition",
     "format_mailbox_header",
     "format_unstructured_header",
+    "has_empty_default",
     "render_heading",
     "render_page",
     "render_plain_text",

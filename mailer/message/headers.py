@@ -6,7 +6,7 @@ Control characters in values never get into a header.
 import binascii
 import re
 
-from mailer import addresses
+from mailer import addresses, lines
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _PLAIN_SEGMENT = re.compile(r"(?![.])[!-<>-~]{1,74}")
@@ -20,6 +20,11 @@ def clean_header_text(value: str) -> str:
     if value.isascii() and value.isprintable() and "  " not in value:
         return value.strip(" ")
     return " ".join(_CONTROL_CHARACTERS.sub(" ", value).split())
+
+
+def clean_name(name: str) -> str:
+    """Return a display name as a header may contain it, or "" if it has no visible character."""
+    return clean_header_text(name) if lines.holds_visible(name) else ""
 
 
 def _encode_words(value: str, first_length: int) -> list[bytes]:
@@ -80,7 +85,7 @@ def format_mailbox_header(name: str, display_name: str, address: str) -> bytes:
     if len(wire_address) < 40 and _SHORT_WORDS.fullmatch(display_name):
         phrase = display_name if "." not in display_name else f'"{display_name}"'
         return f"{name}: {phrase} <{wire_address}>\r\n".encode()
-    if not clean_header_text(display_name):
+    if not clean_name(display_name):
         return f"{name}: {wire_address}\r\n".encode()
     return format_angled_header(name, display_name, wire_address.encode())
 
@@ -92,8 +97,9 @@ def encode_quoted_printable(text: str) -> bytes:
     """Encode `text` as a segment that can be joined to others. The segment begins at the start of a
     line and ends with a line break, which is soft unless `text` ends with one.
 
-    Lines end in CRLF, have at most 76 characters and never begin with a dot, so dot stuffing is not
-    needed (RFC 5321 §4.5.2)."""
+    Lines end in CRLF, have at most 76 characters, and none begins with a dot, so the result needs
+    no dot stuffing (RFC 5321 §4.5.2). None begins with ``From ``, which programs that store mails
+    in mbox files would change to ``>From`` (RFC 4155, RFC 2049 §3)."""
     if _PLAIN_SEGMENT.fullmatch(text):
         return text.encode() + b"=\r\n"
     if not text:
@@ -111,6 +117,8 @@ def encode_quoted_printable(text: str) -> bytes:
         encoded = b"\n".join(map(_fit_line, encoded.split(b"\n")))
     if encoded.startswith(b".") or b"\n." in encoded:
         encoded = b"\n".join(map(_escape_leading_dot, encoded.split(b"\n")))
+    if encoded.startswith(b"From ") or b"\nFrom " in encoded:
+        encoded = b"\n".join(map(_escape_leading_from, encoded.split(b"\n")))
     return encoded.replace(b"\n", b"\r\n")
 
 
@@ -128,3 +136,10 @@ def _escape_leading_dot(line: bytes) -> bytes:
     if len(line) <= 74:
         return b"=2E" + line[1:]
     return b"=2E=\n" + _escape_leading_dot(line[1:])
+
+
+def _escape_leading_from(line: bytes) -> bytes:
+    """Encode the F of ``From`` at the start of a line of quoted-printable."""
+    if not line.startswith(b"From "):
+        return line
+    return b"=46" + line[1:] if len(line) <= 74 else b"=46=\n" + line[1:]

@@ -14,14 +14,16 @@ from mailer.audience.links import LinkPurpose
 from mailer.message.attachments import AttachedFile, encode_attachments
 from mailer.message.headers import (
     clean_header_text,
+    clean_name,
     encode_quoted_printable,
     format_angled_header,
     format_mailbox_header,
     format_unstructured_header,
 )
+from mailer.message.send_day import fill_send_day
 from mailer.message.slots import Piece, Slot, choose_pieces, split_body
 from mailer.model.edition_states import EditionKind
-from mailer.model.editions import Edition, EditionBody
+from mailer.model.editions import Edition, EditionBody, SendDay
 from mailer.tokens import LinkKeys
 
 CACHED_MASKS = 512
@@ -54,8 +56,8 @@ class MessageProfile:
     unsubscribe.
 
     `keys` signs links, and `list_id` is the id of the list's record. If `unsubscribe_address` is
-    set, a list's messages offer that address too. All values have been checked before, so nothing
-    here raises an error."""
+    set, a list's messages offer that address too. If `send_day` is None, it is the day on which the
+    edition began. All values have been checked before, so nothing here raises an error."""
 
     sender_name: str
     sender_address: str
@@ -67,6 +69,7 @@ class MessageProfile:
     keys: LinkKeys
     edition: Edition
     unsubscribe_address: str = ""
+    send_day: SendDay | None = None
 
     def create_unsubscribe_url(self, recipient: Recipient) -> str:
         return self._sign_url("u", "unsubscribe", self._format_token_fields(recipient))
@@ -87,8 +90,8 @@ class MessageProfile:
 
     @property
     def is_private(self) -> bool:
-        """True if each reader has a private page, because the edition was composed while its story
-        was embargoed."""
+        """True if the edition is an advance copy, which each reader can open as a page of their
+        own: it was composed while its story was embargoed."""
         return self.edition.embargo_until is not None
 
     @property
@@ -135,6 +138,8 @@ class MessageTemplate:
     def __init__(
         self, body: EditionBody, profile: MessageProfile, files: Sequence[AttachedFile] = ()
     ) -> None:
+        edition = profile.edition
+        body = fill_send_day(body, profile.send_day or edition.get_send_day(edition.created_at))
         self.body = body
         self.profile = profile
         self._text = tuple(split_body(body.text, body.marker))
@@ -258,7 +263,7 @@ class MessageTemplate:
         def get_value(slot: Slot, argument: str) -> str:
             match slot:
                 case Slot.NAME:
-                    return clean_header_text(recipient.name) or argument
+                    return clean_name(recipient.name) or argument
                 case Slot.ADDRESS:
                     return recipient.address
                 case Slot.UNSUBSCRIBE:
@@ -337,7 +342,7 @@ class MessageTemplate:
             else:
                 filled = recipient.address
                 if slot is Slot.NAME:
-                    filled = clean_header_text(recipient.name) or argument
+                    filled = clean_name(recipient.name) or argument
                 if is_html:
                     filled = html.escape(filled)
             encoded = encode_quoted_printable(filled)

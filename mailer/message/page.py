@@ -7,8 +7,9 @@ get into it. Personal slots outside the parts for mails are filled with neutral 
 import html
 
 from mailer.message.headers import clean_header_text
+from mailer.message.send_day import fill_send_day
 from mailer.message.slots import Slot, choose_pieces, split_body
-from mailer.model.editions import EditionBody
+from mailer.model.editions import EditionBody, SendDay
 
 _AS_MAIL = 'role="article" aria-roledescription="email" aria-label'
 _AS_PAGE = 'role="main" aria-label'
@@ -18,21 +19,23 @@ ADDRESS_PLACEHOLDER = "…"
 """The text printed in place of an address."""
 
 
-def render_page(body: EditionBody, stories: int, site: str) -> str:
-    """Render the HTML of these stories for any reader. Links to personal pages are replaced with
-    links to the sign-up page and the archive of `site`."""
+def render_page(body: EditionBody, stories: int, site: str, send_day: SendDay | None = None) -> str:
+    """Render the HTML of these stories for any reader. Links to a person's own pages lead to the
+    sign-up and the archive of `site` instead."""
+    body = fill_send_day(body, send_day)
     page_html = _render_impersonal(body.html, body.marker, stories, site.rstrip("/"), is_html=True)
     return page_html.replace(_AS_MAIL, _AS_PAGE, 1)
 
 
-def render_heading(body: EditionBody) -> str:
+def render_heading(body: EditionBody, send_day: SendDay | None = None) -> str:
     """Render the subject with all stories of the body, on one line."""
+    body = fill_send_day(body, send_day)
     return clean_header_text(_render_impersonal(body.subject, body.marker, body.stories))
 
 
 def render_plain_text(body: EditionBody) -> str:
     """Render the text part with all stories of the body, without any personal link."""
-    return _render_impersonal(body.text, body.marker, body.stories)
+    return _render_impersonal(fill_send_day(body, None).text, body.marker, body.stories)
 
 
 def _render_impersonal(
@@ -54,6 +57,8 @@ def _get_neutral_value(slot: Slot, argument: str, site: str) -> str:
             return argument
         case Slot.ADDRESS:
             return ADDRESS_PLACEHOLDER
+        case Slot.DAY:
+            return ""
         case Slot.VIEW:
             return site and f"{site}/archive"
         case _:  # every link by which a person manages their own mails

@@ -4,7 +4,7 @@ Slots are opaque words and marks are HTML comments; the package's docstring expl
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 MIN_STORIES_FOR_CONTENTS = 6
@@ -39,6 +39,8 @@ class Slot(StrEnum):
     NUMBER = "k"
     ACTION = "t"
     """The link that confirms the request of a service mail."""
+    DAY = "y"
+    """The day of sending, the same for all readers. Its argument is ``LANGUAGE|ZONE|PATTERN``."""
 
 
 # ---- writing marks and slots: for composing ---------------------------------------------------
@@ -74,7 +76,7 @@ def _compile_pattern(marker: str) -> re.Pattern[str]:
     return re.compile(
         rf"<!--{marker} (?P<ask>{_CONDITION_NAMES}) (?P<bits>[0-9a-f]+)-->"
         rf"|(?P<end><!--{marker} end-->)"
-        rf"|{marker}(?P<slot>[nrupvkt])(?P<argument>(?:[0-9a-f]{{2}})*)z"
+        rf"|{marker}(?P<slot>[nrupvkty])(?P<argument>(?:[0-9a-f]{{2}})*)z"
     )
 
 
@@ -149,6 +151,20 @@ def choose_pieces(
                 yield str(preceding_stories.bit_count()), ""
             else:
                 yield content, argument
+
+
+def fill_slots(text: str, marker: str, slot: Slot, get_value: Callable[[str], str]) -> str:
+    """Replace the slots of one kind by the value of their argument; marks and other slots stay."""
+    word = f"{marker}{slot.value}"
+    if word not in text:
+        return text
+    pattern = re.compile(rf"{word}((?:[0-9a-f]{{2}})*)z")
+    return pattern.sub(lambda match: get_value(bytes.fromhex(match[1]).decode()), text)
+
+
+def has_empty_default(text: str, marker: str, slot: Slot) -> bool:
+    """Check whether `text` has a slot of this kind without a default text."""
+    return f"{marker}{slot.value}z" in text
 
 
 def extract_visible_text(text: str, marker: str, stories: int) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from mailer import languages
 from mailer.model.edition_states import EditionState
+from mailer.model.editions import SendDay
 
 ARCHIVED_STATES = (EditionState.SENDING, EditionState.SENT)
 """The states in which an edition is in the archive."""
@@ -35,7 +36,8 @@ class StoryCorrection:
 @dataclass(frozen=True, slots=True)
 class ArchiveEntry:
     """An edition in the archive. `uid` names it in web addresses. `language` is its default
-    language, and `sent_at` is when sending began."""
+    language, `sent_at` the moment at which sending began, `send_day` the day that its mails
+    print."""
 
     edition_id: int
     uid: str
@@ -45,6 +47,7 @@ class ArchiveEntry:
     sent_at: datetime
     versions: tuple[ArchivedVersion, ...]
     corrections: tuple[StoryCorrection, ...] = ()
+    send_day: SendDay | None = None
 
     @property
     def updated_at(self) -> datetime:

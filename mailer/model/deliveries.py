@@ -205,9 +205,10 @@ class EmbargoBlock(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryWorker:
-    """A process that delivers. `name` says where it runs; `heartbeat` changes with each of its
-    transactions."""
+    """A process that delivers. `name` says where it runs; `heartbeat` grows by one with each of its
+    transactions; `has_ended`: it signed off, or was declared dead."""
 
     id: int
     name: str
     heartbeat: int
+    has_ended: bool = False

@@ -1,12 +1,17 @@
 """The records of digests: their settings, and the stories chosen for an edition."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mailer.model.articles import Story
+from mailer.model.articles import ArticleKind, Story
 from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
 from mailer.model.lists import Frequency
+
+DEFAULT_KINDS = tuple(kind for kind in ArticleKind if kind is not ArticleKind.PRESS_RELEASE)
+"""The kinds that a digest takes unless it is told: a press release goes to journalists, and into a
+newsletter only on purpose."""
 
 
 class WhenEmpty(StrEnum):
@@ -53,18 +58,22 @@ class DigestPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DigestSettings:
-    """The settings of a digest. Without `topics`, it chooses stories of any topic. An edition with
-    fewer than `fewest` stories is empty; stories beyond `most` wait for the next edition. The
-    digest is sent to the members of the list who chose its `frequency`. A weekly digest, for
-    example, serves those who asked for one mail a week."""
+    """The settings of a digest. Without `topics` it takes stories of any topic. All articles of a
+    story must be of its `kinds`. `names` and `subjects` are translations, by language. An edition
+    with fewer than `fewest` stories is empty; stories beyond `most` wait for the next edition. The
+    digest is sent to the members of the list who chose its `frequency`: a weekly digest serves
+    those who asked for one mail a week."""
 
     slug: str
     name: str
     list: str
     segment: str = ""
     topics: tuple[str, ...] = ()
+    kinds: tuple[ArticleKind, ...] = DEFAULT_KINDS
     template: str = "digest"
     subject: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    subjects: Mapping[str, str] = field(default_factory=dict)
     language: str = "en"
     fewest: int = 1
     most: int = 20
@@ -85,10 +94,12 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class StoryChoice:
-    """The stories for an edition in order, the stories that wait for the next edition, the stories
-    left out because they are embargoed, and a reason if there are too few stories."""
+    """The stories for an edition in their order, the stories that wait for the next edition, the
+    stories left out because they are embargoed or of a kind that the digest does not take, and the
+    reason if there are too few."""
 
     stories: tuple[Story, ...]
     waiting: tuple[Story, ...]
     too_few: str = ""
     embargoed: tuple[Story, ...] = ()
+    other_kinds: tuple[Story, ...] = ()

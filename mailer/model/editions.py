@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from mailer import zones
@@ -31,8 +31,8 @@ integer."""
 @dataclass(frozen=True, slots=True)
 class SendAppointment:
     """The send time of an edition: `moment`, which is when clocks in `zone` show `wall` (naive). If
-    it is sent by readers' time, each reader gets it at `wall` in their own zone, and `moment` is
-    the first of those times."""
+    the edition is sent in readers' time, each reader gets it at `wall` in their own zone, and
+    `moment` is the first of those times."""
 
     moment: datetime
     wall: datetime
@@ -44,6 +44,32 @@ class SendAppointment:
         """When clocks in `zone` show `wall`. Lateness is counted from this moment, even if readers
         further east get the edition earlier."""
         return max(self.moment, local_time.to_utc(self.wall, zones.get_zone(self.zone)))
+
+
+@dataclass(frozen=True, slots=True)
+class SendDay:
+    """The day on which an edition is sent, as its mails print it.
+
+    `begun_at` is when sending began; until then it is None, and `now` stands for it in previews."""
+
+    appointment: SendAppointment | None
+    begun_at: datetime | None
+    now: datetime
+
+    def to_date(self, zone: str) -> date:
+        """Return the day in the appointment's zone, or in `zone` if there is no appointment.
+
+        An edition that readers get by their own clocks has the day of its appointment, although the
+        first of them get it earlier. A day that is late is the day on which sending began."""
+        moment = self.begun_at or self.now
+        if self.appointment is None:
+            return moment.astimezone(zones.get_zone(zone)).date()
+        own_zone = zones.get_zone(self.appointment.zone)
+        appointed_day = local_time.to_utc(self.appointment.wall, own_zone).astimezone(own_zone)
+        day = moment.astimezone(own_zone).date()
+        if self.begun_at and self.appointment.send_time is SendTimeBasis.OFFICE:
+            return day
+        return max(appointed_day.date(), day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +105,8 @@ class NewEdition:
     archive: ArchiveVisibility = ArchiveVisibility.PUBLIC
     role: EditionRole = EditionRole.PLAIN
     change: ChangeNote | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    subjects: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +123,8 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One edition. `reason` says why it was skipped, put on hold, paused or returned to draft.
+    """One edition. `names` and `subjects` are translations of its name and subject, by language.
+    `reason` says why it was skipped, put on hold, paused or returned to draft.
     `opening` is the editor's text by language, in Markdown. `asked_at` is when approval was last
     requested; `last_notified_state` and `last_notified_hash` are the state and the content that
     staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
@@ -133,6 +162,12 @@ class Edition:
     embargo_until: datetime | None = None
     change: ChangeNote | None = None
     pause_signatures: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    subjects: Mapping[str, str] = field(default_factory=dict)
+
+    def get_send_day(self, now: datetime) -> SendDay:
+        """Return the day on which the edition is or was sent."""
+        return SendDay(self.appointment, self.planned_at, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +226,10 @@ class EditionBody:
 
 @dataclass(frozen=True, slots=True)
 class Manuscript:
-    """All records that composing needs: the edition, its stories in order, the topics, the
-    languages of its readers (including the default), the active embargoes on its stories by slug,
-    and all boilerplates."""
+    """Everything that composing needs, as plain records: the edition, its stories in their order,
+    the topics, the languages that its readers want (the default's among them), the embargoes that
+    are active on its stories, by slug, all boilerplates, and the number of active members of its
+    list who gave no name."""
 
     edition: Edition
     stories: tuple[Story, ...]
@@ -203,6 +239,7 @@ class Manuscript:
     languages: tuple[str, ...]
     embargoes: Mapping[str, Embargo] = field(default_factory=dict)
     boilerplates: tuple[Boilerplate, ...] = ()
+    nameless_readers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class EmbargoTerms:
         return local_time.to_utc_latest(self.wall, zones.get_zone(self.zone))
 
     def __str__(self) -> str:
-        return f"{self.wall:%a %d %b %Y %H:%M} {self.zone}"
+        return local_time.describe_local_time(self.wall, self.zone)
 
 
 @dataclass(frozen=True, slots=True)

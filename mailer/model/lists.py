@@ -43,8 +43,8 @@ class Topic:
 class MailingList:
     """A mailing list. People subscribe to each list separately. `language` and `time_zone` apply to
     members who gave none; an empty `time_zone` means the office's. `welcome`: new members get a
-    mail. `frequencies` are the ones that members can choose: every edition, and those that a digest
-    serves. `members` is 0 if the members were not counted."""
+    mail. `frequencies` are the frequencies that members can choose: every edition, and the
+    frequencies of the list's digests. `members` is 0 if the members were not counted."""
 
     id: int
     slug: str

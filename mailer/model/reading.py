@@ -1,5 +1,5 @@
-"""Protocols of data that was read from files. Verbs get such data from the edge, which knows file
-formats."""
+"""Protocols of data that was read from files. `mailer/intake` reads the files, and the calling
+command or worker passes the data to verbs."""
 
 from collections.abc import Sequence
 from typing import Protocol

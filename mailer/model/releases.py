@@ -1,7 +1,7 @@
 """Records of press pages and of kills; the rules are in ``mailer/releases``."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,9 +71,10 @@ class ReleaseCorrection:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePage:
-    """The data of a release's press page, in all the languages of the edition `edition_id`;
-    `language` is the default. `opened_at` is when the page opened, `updated_at` when this version
-    appeared. `corrections` lists the corrections, the newest last."""
+    """A release as its press page shows it: in all the languages of its `edition_id`, of which
+    `language` is the default. `opened_at` is when it could first be read, `updated_at` when this
+    version came; `corrections` lists the changes since, the newest last. `changes` says by language
+    when an article was changed after the page's text was approved: the page does not show that."""
 
     slug: str
     edition_id: int
@@ -82,6 +83,7 @@ class ReleasePage:
     updated_at: datetime
     pages: tuple[PageTranslation, ...]
     corrections: tuple[ReleaseCorrection, ...] = ()
+    changes: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""The result of composing, and the Protocol of a renderer, which the edge passes to verbs."""
+"""The result of composing, and the Protocol of a renderer. The calling command or worker passes a
+renderer to verbs."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -75,3 +75,6 @@ class Database(Protocol):
 
     def read(self) -> AbstractContextManager[Transaction]:
         """Open a transaction that only reads."""
+
+    def stop_waiting(self) -> None:
+        """End every wait for the database at once; transactions fail from now on."""

@@ -6,7 +6,7 @@ state       meaning                                moved on by           after a
 queued      to be sent, when ``next_attempt_at``   claim                 as it is
             has come
 claimed     reserved by a worker, to be sent soon  gate; its worker      back to queued: nothing
-                                                   returning it          was sent, no attempt spent
+                                                   returning it          was sent (no attempt)
 on_wire     past the gate: its message may be on   the relay's reply;    in_doubt
             the wire                               a second check
 sent        the relay accepted it; its reply is    nothing               as it is

@@ -2,10 +2,10 @@
 
 article_import.py  importing an article file with its attachments and embargo
 flow.py            the editions of a release: preview, confirm
-corrections.py     a new version for those who have an earlier one
-kills.py           taking a release back, by two people
-follow_up.py       recipients that become known late, and contacts to ask
-stories.py         what these ask of the story
+corrections.py     a new version for the people who have an earlier version
+kills.py           withdrawing a release, which two people must decide
+follow_up.py       recipients whose delivery is confirmed late, and contacts to ask
+stories.py         a release's articles, editions and texts, for the other modules
 pages.py           the press pages
 advance_copies.py  who may see a release before its embargo ends
 """

@@ -105,10 +105,10 @@ def correct_release(
 ) -> CorrectionResult:
     """Send the current version of a release to exactly the contacts who have an earlier one.
 
-    Remaining sends of the earlier version stop; recipients who have not received it yet get only
-    the new version. In `change`, a text without a language ("") is in the release's language.
-    Raises Refused if nothing was sent or nothing has changed since, and InputError for a language
-    in which the story does not exist."""
+    Remaining sends of the earlier version stop; recipients who have not received the earlier
+    version yet get only the new version. In `change`, a text without a language ("") is in the
+    release's language. Raises Refused if nothing was sent or nothing has changed since, and
+    InputError for a language in which the story does not exist."""
     tx.lock_releases()
     begun = [
         edition for edition in find_begun_editions(tx, slug) if edition.role is not EditionRole.KILL

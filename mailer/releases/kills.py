@@ -51,7 +51,7 @@ def request_kill(
     sent are paused until the second person confirms.
 
     Returns the paused editions and the warnings. Raises Refused if nothing was sent or a kill was
-    requested already, and InputError as ``correct_release`` does."""
+    requested already, and InputError in the same cases as ``correct_release``."""
     tx.lock_releases()
     begun_editions = find_begun_editions(tx, slug)
     if existing := tx.releases.find_kill(slug):
@@ -116,7 +116,8 @@ def _get_kill_request(tx: Transaction, slug: str) -> Kill:
 def preview_kill(
     tx: Transaction, actor: Actor, slug: str, renderer: Renderer, now: datetime
 ) -> KillPreview:
-    """Do everything that :func:`confirm_kill` would do, and undo it. Raises as it does."""
+    """Do everything that :func:`confirm_kill` would do, and roll it back. Raises the same
+    errors."""
     with discard_changes(tx):
         return _kill_release(tx, actor, slug, renderer, now)
 
@@ -130,12 +131,12 @@ def confirm_kill(
     *,
     fingerprint: str,
 ) -> CorrectionResult:
-    """Confirm, as the second of two people, that a release is taken back as it was previewed.
+    """Confirm, as the second of two people, a kill that was previewed.
 
-    The story leaves every edition that is not sent, its page and archive entries close, its queued
-    deliveries are cancelled, and its recipients are asked not to use it. Raises Refused if the
-    same person asked for it, and ApprovalVoid if the preview with this `fingerprint` showed
-    another story or reason, other editions that stop, or other recipients."""
+    The story is removed from every unsent edition, its page and archive entries close, its queued
+    deliveries are cancelled, and its recipients are asked not to use the story. Raises Refused if
+    the same person requested the kill, and ApprovalVoid if the preview with this `fingerprint`
+    showed another story or reason, other editions that stop, or other recipients."""
     preview = _kill_release(tx, actor, slug, renderer, now)
     check_fingerprint(fingerprint, preview.fingerprint)
     return preview.result

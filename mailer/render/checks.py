@@ -10,9 +10,16 @@ from urllib.parse import urlsplit
 
 from lxml import html as lxml_html
 
+from mailer import text_breaks
 from mailer.config import Settings
 from mailer.errors import ComposeError
-from mailer.message import Slot, count_slots_and_marks, extract_visible_text, find_printed_slots
+from mailer.message import (
+    Slot,
+    count_slots_and_marks,
+    extract_visible_text,
+    find_printed_slots,
+    has_empty_default,
+)
 from mailer.model.editions import EditionBody
 from mailer.render import colours
 
@@ -20,6 +27,7 @@ GMAIL_CLIP_BYTES = 102_400
 """Size of HTML in bytes above which Gmail cuts a mail off behind a link."""
 
 LONG_SUBJECT = 90
+"""Characters of a subject above which mail programs cut it off: most show 40 to 70."""
 
 
 def check_organisation(settings: Settings) -> None:
@@ -43,11 +51,11 @@ def check_organisation(settings: Settings) -> None:
         )
 
 
-def check_reader_mail(body: EditionBody, where: str) -> list[str]:
+def check_reader_mail(body: EditionBody, where: str, nameless_readers: int = 0) -> list[str]:
     """Check that a body may go to readers, and return warnings about it.
 
-    `where` is the template's folder, for errors. Raises ComposeError if the body must not be
-    sent."""
+    `nameless_readers` is the number of readers without a name; `where` is the template's folder,
+    for errors. Raises ComposeError if it may not."""
     check_mail_structure(body, where)
     for name, part in (("body.txt", body.text), ("body.html", body.html)):
         if Slot.UNSUBSCRIBE not in find_printed_slots(part, body.marker, body.stories):
@@ -56,7 +64,7 @@ def check_reader_mail(body: EditionBody, where: str) -> list[str]:
                 where=f"{where}/{name}",
                 hint="print links.unsubscribe",
             )
-    return list(_find_warnings(body, where))
+    return list(_find_warnings(body, where, nameless_readers))
 
 
 def check_mail_structure(body: EditionBody, where: str) -> None:
@@ -82,6 +90,17 @@ def check_mail_structure(body: EditionBody, where: str) -> None:
         raise ComposeError(
             problems[0], where=f"{where}/body.html", hint="fix the template or story"
         )
+
+
+def _measure_subject(body: EditionBody) -> int:
+    """Return the characters of the longest subject that a reader may get."""
+    masks = [body.stories] + [
+        1 << bit for bit in range(body.stories.bit_length()) if body.stories >> bit & 1
+    ]
+    return max(
+        len(text_breaks.split_clusters(extract_visible_text(body.subject, body.marker, mask)))
+        for mask in masks
+    )
 
 
 def _parse_scheme(address: str) -> str:
@@ -118,7 +137,21 @@ def _find_html_problems(body: EditionBody) -> Iterator[str]:
             yield "a table has no role: layout tables are role=presentation"
 
 
-def _find_warnings(body: EditionBody, where: str) -> Iterator[str]:
+def _find_warnings(body: EditionBody, where: str, nameless_readers: int) -> Iterator[str]:
+    subject_length = _measure_subject(body)
+    if subject_length > LONG_SUBJECT:
+        yield (
+            f"{where} ({body.language}): the subject has {subject_length} characters; mail "
+            f"programs cut it off, most of them before {LONG_SUBJECT}"
+        )
+    if nameless_readers and any(
+        has_empty_default(part, body.marker, Slot.NAME)
+        for part in (body.subject, body.text, body.html)
+    ):
+        yield (
+            f"{where} ({body.language}): {nameless_readers} of the list's readers have no name, "
+            "and the mail greets them with none; print {{ recipient.name | default('reader') }}"
+        )
     size = len(extract_visible_text(body.html, body.marker, body.stories).encode())
     if size > GMAIL_CLIP_BYTES:
         yield f"{where} ({body.language}): {size // 1024} KB of HTML; Gmail cuts off after 100 KB"

@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
@@ -24,7 +23,7 @@ from mailer.model.press_release import Carriage
 from mailer.model.releases import About
 from mailer.model.rendering import Composition
 from mailer.releases import pages
-from mailer.render import checks, text_part, translations, views
+from mailer.render import checks, localisation, prose, text_part, translations, views
 from mailer.render.environment import (
     ConditionalParts,
     PersonalField,
@@ -86,7 +85,12 @@ def compose_edition(
         if not chosen_stories:
             continue
         body = _compose_body(manuscript, settings, language, chosen_stories, to_html)
-        warnings += checks.check_reader_mail(body, f"email/{edition.template}")
+        warnings += checks.check_reader_mail(
+            body, f"email/{edition.template}", manuscript.nameless_readers
+        )
+        warnings += localisation.find_gaps(
+            edition, language, manuscript.topics, [story for _, story, _ in chosen_stories]
+        )
         bodies.append(body)
     if edition.language not in {body.language for body in bodies}:
         raise ComposeError(
@@ -153,6 +157,9 @@ def _compose_body(
                 article, manuscript.boilerplates, settings, language, edition.language
             ),
             embargo=_build_embargo_view(manuscript, story, settings, language, gettext),
+            run_in=gettext(prose.DATELINE_PATTERN) % {"dateline": article.dateline}
+            if article.dateline
+            else "",
         )
         for bit, story, article in chosen_stories
     )
@@ -160,12 +167,27 @@ def _compose_body(
         language, sorted(edition.opening), edition.language
     )
     opening = edition.opening.get(opening_language, "")
-    opening_html = to_html(opening)
+    recipient = views.RecipientView(
+        name=PersonalField(marker, message.Slot.NAME),
+        address=PersonalField(marker, message.Slot.ADDRESS),
+    )
+    if localisation.has_fields(opening):
+        where = f"the opening of edition {edition.id} in {opening_language}"
+        opening = render_line(env, opening, where, {"recipient": recipient})
+    opening_html = prose.prepare_prose(
+        to_html(opening), direction=languages.get_direction(opening_language)
+    )
     context: dict[str, Any] = {
         "organisation": views.build_organisation_view(settings),
         "edition": views.EditionView(
-            name=edition.name,
-            date=edition.created_at.astimezone(ZoneInfo(settings.defaults.time_zone)).date(),
+            name=localisation.choose_name(edition, language)
+            if edition.role is EditionRole.PLAIN
+            else stories[0].title,
+            date=PersonalField(
+                marker,
+                message.Slot.DAY,
+                message.build_day_argument(frame, settings.defaults.time_zone, "full"),
+            ),
             list_name=manuscript.list.name,
             language=language,
             dir=languages.get_direction(language),
@@ -183,10 +205,7 @@ def _compose_body(
         ),
         "stories": stories,
         "sections": views.build_sections(stories),
-        "recipient": views.RecipientView(
-            name=PersonalField(marker, message.Slot.NAME),
-            address=PersonalField(marker, message.Slot.ADDRESS),
-        ),
+        "recipient": recipient,
         "links": views.build_links_view(marker, manuscript.list, settings),
         "when": ConditionalParts(marker),
     }
@@ -198,9 +217,9 @@ def _compose_body(
         for story in stories
     )
     text_context = context | {"lead_title": titles}
-    if edition.subject:
+    if subject_template := localisation.choose_subject(edition, language):
         subject = render_line(
-            env, edition.subject, f"the subject of edition {edition.id}", text_context
+            env, subject_template, f"the subject of edition {edition.id}", text_context
         )
     else:
         subject = render_template(env, f"{folder}/subject.txt", text_context)
@@ -214,12 +233,20 @@ def _compose_body(
         marker=marker,
         stories=sum(story.bits for story in stories),
         titles=tuple(story.title for story in stories),
-        summary=text_part.extract_first_paragraph(opening_html) or stories[0].teaser,
+        summary=_fill_neutral_fields(text_part.extract_first_paragraph(opening_html), marker)
+        or stories[0].teaser,
         attachments=tuple(_list_attachments(manuscript, chosen_stories)),
         page=None
         if edition.role in {EditionRole.PLAIN, EditionRole.KILL}
         else _build_press_page(chosen_stories[0][2], stories[0], topics),
     )
+
+
+def _fill_neutral_fields(text: str, marker: str) -> str:
+    """Return a text for anyone: with the default of each personal field."""
+    text = message.fill_slots(text, marker, message.Slot.NAME, str)
+    text = message.fill_slots(text, marker, message.Slot.ADDRESS, lambda _: "")
+    return " ".join(text.split())
 
 
 def _build_press_page(
@@ -299,6 +326,8 @@ def _hash_content(
         edition.name,
         edition.subject,
         sorted(edition.opening.items()),
+        sorted(edition.names.items()),
+        sorted(edition.subjects.items()),
         language,
         [(bit, article.content.compute_fingerprint()) for bit, _, article in chosen_stories],
     ]

@@ -17,7 +17,7 @@ from babel.dates import format_date, format_datetime
 from jinja2.filters import do_default
 from markupsafe import Markup
 
-from mailer import languages, message
+from mailer import bidi, languages, message, text_breaks
 from mailer.errors import ComposeError
 from mailer.render import text_part, translations
 from mailer.render.sandbox import BoundedSandbox, limit_rendering
@@ -41,7 +41,19 @@ class PersonalField:
 
     def with_default(self, text: str) -> "PersonalField":
         """Return the field with `text` for people whose value is unknown."""
+        if self._slot is message.Slot.DAY:  # the day of sending is always known
+            return self
         return PersonalField(self._marker, self._slot, text)
+
+    def with_pattern(self, language: str, pattern: str) -> "PersonalField":
+        """Return the field of the day of sending with another pattern. Raises TypeError for a field
+        other than a date."""
+        if self._slot is not message.Slot.DAY:
+            raise TypeError(f"the personal field {self._slot.name.lower()!r} is not a date")
+        zone = self._argument.split("|")[1]
+        return PersonalField(
+            self._marker, self._slot, message.build_day_argument(language, zone, pattern)
+        )
 
     def _refuse(self, *_: object) -> NoReturn:
         raise ComposeError(
@@ -99,6 +111,16 @@ def _apply_default(value: Any, default_value: Any = "", boolean: bool = False) -
     return do_default(value, default_value, boolean)
 
 
+def _truncate(value: Any, length: int = 255, killwords: bool = False, end: str = "…") -> str:
+    """Shorten a text to `length` visible characters, as Jinja's filter does, but also in scripts
+    that write no spaces."""
+    text = str(value + "") if isinstance(value, PersonalField) else str(value)
+    if not killwords:
+        return text_breaks.shorten_text(text, length, end)
+    clusters = text_breaks.split_clusters(text)
+    return text if len(clusters) <= length else "".join(clusters[: length - len(end)]) + end
+
+
 def _needs_autoescape(name: str | None) -> bool:
     return name is None or not name.endswith(".txt")
 
@@ -137,7 +159,11 @@ def _build_environment(
     )
     locale = languages.get_format_locale(language)
 
-    def format_date_value(value: date | datetime, style: str = "full") -> str:
+    def format_date_value(
+        value: date | datetime | PersonalField, style: str = "full"
+    ) -> str | PersonalField:
+        if isinstance(value, PersonalField):
+            return value.with_pattern(language, style)
         if not isinstance(value, date):
             raise TypeError(f"{value!r} is not a date")
         return str(format_date(value, style, locale=locale))
@@ -150,6 +176,10 @@ def _build_environment(
     env.filters["clock"] = lambda value: f"{value:%H:%M}"
     env.filters["moment"] = format_moment
     env.filters["wrap"] = text_part.wrap_text
+    direction = languages.get_direction(language)
+    env.filters["isolated"] = lambda value: bidi.isolate_numbers(str(value), direction)
+    env.filters["columns"] = lambda value: text_breaks.measure_columns(str(value))
+    env.filters["truncate"] = _truncate
     env.filters["plain"] = text_part.to_plain_text
     env.bound_filters()
     return env

@@ -1,15 +1,19 @@
 """Move CSS into style attributes. This is the only module that imports premailer, which has not
 been maintained since 2021.
 
-Traps found in premailer 3.10: by default it drops ``!important``, which rules for phones and dark
-mode need. It percent-encodes braces in URLs, so slots are opaque words. It crashes on nested
-@media, and loses a lower-case doctype.
+Traps measured in 3.10: premailer by default drops ``!important``, which rules for phones and dark
+mode need; it percent-encodes braces in URLs, so slots are opaque words; it crashes on nested
+@media; it loses a lower-case doctype; it overwrites ``width="552"`` by the ``100%`` of a style, and
+adds ``height="auto"``, so that Outlook shows pictures at their natural size.
 """
 
 import logging
 import os
 
 from mailer.errors import ComposeError
+
+_BASIC_ATTRIBUTES = ["align", "bgcolor", "height", "valign", "width"]
+"""The attributes that premailer would set from styles. The templates set each that they need."""
 
 
 def inline_css(html: str, where: str) -> str:
@@ -31,6 +35,8 @@ def inline_css(html: str, where: str) -> str:
                 allow_network=False,
                 allow_loading_external_files=False,
                 disable_validation=True,
+                disable_basic_attributes=_BASIC_ATTRIBUTES,
+                align_floating_images=False,
                 cssutils_logging_level=logging.CRITICAL,
             ).transform()
         )

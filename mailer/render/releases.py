@@ -2,7 +2,7 @@
 contacts, assets, and boilerplates."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import get_timezone_location
 from markupsafe import Markup
 
-from mailer import languages
+from mailer import bidi, languages
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION
 from mailer.config import Settings
@@ -18,6 +18,7 @@ from mailer.errors import ComposeError, NextStep
 from mailer.model.articles import Article, Boilerplate
 from mailer.model.embargoes import EmbargoTerms
 from mailer.model.press_release import Asset, Carriage, PressContact, Quote, Release
+from mailer.render.prose import prepare_prose
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +131,16 @@ def build_release_view(
             hint="remove attach: from the largest files, so that the mail links to them; or raise "
             "press.attach_limit",
         )
+    direction = languages.get_direction(article.language)
     return ReleaseView(
-        subhead=release.subhead,
-        quotes=release.quotes,
-        notes=Markup(release.notes_html),  # noqa: S704  (sanitised when it came in)
+        subhead=bidi.isolate_numbers(release.subhead, direction),
+        quotes=tuple(
+            replace(statement, text=bidi.isolate_numbers(statement.text, direction))
+            for statement in release.quotes
+        ),
+        notes=Markup(  # noqa: S704  (sanitised when it came in)
+            prepare_prose(release.notes_html, direction=direction)
+        ),
         contacts=release.contacts or _build_default_contacts(settings),
         assets=tuple(_build_asset_view(asset, article.slug, settings) for asset in release.assets),
         about=tuple(
@@ -220,13 +227,11 @@ def _build_about_views(
             )
         if boilerplate is not None:
             name = boilerplate.name or settings.organisation.name
-            text = Markup(boilerplate.html)  # noqa: S704  (sanitised when it was stored)
-            boilerplate_language = boilerplate.language
-            about_views.append(
-                AboutView(
-                    name, text, boilerplate_language, languages.get_direction(boilerplate_language)
-                )
+            direction = languages.get_direction(boilerplate.language)
+            text = Markup(  # noqa: S704  (sanitised when it was stored)
+                prepare_prose(boilerplate.html, direction=direction)
             )
+            about_views.append(AboutView(name, text, boilerplate.language, direction))
     return about_views
 
 

@@ -1,7 +1,8 @@
 """Convert sanitised HTML to text for the plain part of a mail.
 
-Paragraphs are wrapped, headings stand alone, and lists and quotes are indented. The address of each
-link is on a separate line after the text, so that mail clients do not break it.
+Paragraphs are wrapped, headings stand alone, lists and quotes are indented, the cells of a table
+stand in columns, and each link's address is on a line of its own after the text, so that no mail
+client breaks it.
 """
 
 import copy
@@ -12,6 +13,9 @@ from collections.abc import Iterator
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
 
+from mailer import bidi, text_breaks
+from mailer.text_breaks import measure_columns
+
 WIDTH = 72
 
 _BLOCK_TAGS = {
@@ -19,20 +23,21 @@ _BLOCK_TAGS = {
     "table", "thead", "tbody", "tr", "td", "th", "figure", "figcaption", "dl", "dt", "dd",
 }  # fmt: skip
 
+_HARD_BREAK = "\v"
+"""Stands for ``<br>`` in flattened text; it counts as a space if nothing heeds it."""
+
+_CELL_GAP = "  "
+_CELL_BAR = " | "
+
 
 def wrap_text(text: str, width: int = WIDTH, indent: str = "", first: str | None = None) -> str:
-    """Wrap `text` into lines of at most `width` characters, and collapse its spaces.
+    """Wrap `text` in lines of at most `width` columns, and collapse its spaces.
 
-    Words are never cut, so that addresses stay whole. `first` begins the first line, `indent` the
-    others (and the first if `first` is None)."""
-    return textwrap.fill(
-        " ".join(text.split()),
-        width,
-        initial_indent=indent if first is None else first,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    Words are never cut, so that addresses stay whole; Chinese, Japanese and Thai break between
+    characters. `first` begins the first line, `indent` the others (and the first if `first` is
+    None)."""
+    first = indent if first is None else first
+    return "\n".join(text_breaks.wrap_lines(text, width, first, indent))
 
 
 def to_plain_text(html: str, width: int = WIDTH) -> str:
@@ -49,34 +54,40 @@ def extract_first_paragraph(html: str) -> str:
         return ""
     root = lxml_html.fragment_fromstring(str(html), create_parent="div")
     for paragraph in root.iter("p"):
-        text = " ".join(_flatten_inline(paragraph)[0].split())
+        text = _flatten_line(paragraph)[0]
         if text:
             return text
-    return " ".join(root.text_content().split())
+    return " ".join(text_breaks.join_cjk_lines(root.text_content()).split())
+
+
+def _flatten_line(element: HtmlElement) -> tuple[str, list[str]]:
+    """Return (text, links) of an element, the text on one line."""
+    text, links = _flatten_inline(element)
+    return " ".join(text_breaks.join_cjk_lines(text).split()), links
 
 
 def _flatten_inline(element: HtmlElement) -> tuple[str, list[str]]:
     """Return (text, links): the text of an inline element, and the addresses of its links."""
-    text = element.text or ""
+    text = (element.text or "").replace(_HARD_BREAK, " ")
     links: list[str] = []
     for child in element:
         if not isinstance(child.tag, str):
-            text += child.tail or ""
+            text += (child.tail or "").replace(_HARD_BREAK, " ")
             continue
         if child.tag == "br":
-            text += " "
+            text += _HARD_BREAK
         elif child.tag == "img":
             text += child.get("alt") or ""
         else:
             inner_text, inner_links = _flatten_inline(child)
-            text += inner_text
+            text += _isolate_direction(child, inner_text)
             links += inner_links
             if child.tag in _BLOCK_TAGS:
                 text += " "
             target = child.get("href") or ""
             if child.tag == "a" and target and not _repeats_text(target, inner_text):
                 links.append(target)
-        text += child.tail or ""
+        text += (child.tail or "").replace(_HARD_BREAK, " ")
     return text, links
 
 
@@ -87,13 +98,29 @@ def _repeats_text(target: str, text: str) -> bool:
     return target.removeprefix("mailto:") == text.strip()
 
 
+def _isolate_direction(element: HtmlElement, text: str) -> str:
+    """Return the text of an inline element with the isolate that its ``dir`` stands for."""
+    isolates = {"ltr": bidi.LTR_ISOLATE, "rtl": bidi.RTL_ISOLATE}
+    isolate = isolates.get(element.get("dir") or "", "")
+    if not isolate or element.tag in _BLOCK_TAGS or not text.strip():
+        return text
+    return f"{isolate}{text}{bidi.POP_ISOLATE}"
+
+
+def _format_lines(text: str, width: int, indent: str, first: str | None = None) -> list[str]:
+    """Wrap flattened text; each of its hard breaks ends a line."""
+    lines: list[str] = []
+    for part in text.split(_HARD_BREAK):
+        if part.strip():
+            lines.append(wrap_text(part, width, indent, indent if lines else first))
+    return lines
+
+
 def _format_paragraph(
     element: HtmlElement, width: int, indent: str, first: str | None = None
 ) -> str:
     text, links = _flatten_inline(element)
-    if not text.strip() and not links:
-        return ""
-    lines = [wrap_text(text, width, indent, first)] if text.strip() else []
+    lines = _format_lines(text, width, indent, first)
     return "\n".join([*lines, *(f"{indent}{link}" for link in links)])
 
 
@@ -113,9 +140,10 @@ def _format_blocks(element: HtmlElement, width: int, indent: str) -> Iterator[st
         match child.tag:
             case "h1" | "h2" | "h3" | "h4" | "h5" | "h6":
                 text, links = _flatten_inline(child)
-                lines = wrap_text(text, width, indent).splitlines()
-                underline = "-" * max((len(line) - len(indent) for line in lines), default=0)
-                yield "\n".join([*lines, indent + underline, *(indent + link for link in links)])
+                lines = "\n".join(_format_lines(text, width, indent)).splitlines()
+                columns = max((measure_columns(line) - len(indent) for line in lines), default=0)
+                underline = indent + "-" * columns
+                yield "\n".join([*lines, underline, *(indent + link for link in links)])
             case "ul" | "ol":
                 yield "\n".join(_format_list_items(child, width, indent))
             case "blockquote":
@@ -125,7 +153,9 @@ def _format_blocks(element: HtmlElement, width: int, indent: str) -> Iterator[st
                 yield f"{indent}* * *"
             case "pre":
                 yield textwrap.indent((child.text_content() or "").rstrip(), indent)
-            case "div" | "table" | "figure" | "dl" | "tbody" | "thead":
+            case "table":
+                yield _format_table(child, width, indent)
+            case "div" | "figure" | "dl" | "tbody" | "thead":
                 yield from _format_blocks(child, width, indent)
             case _:
                 yield _format_paragraph(child, width, indent)
@@ -143,3 +173,51 @@ def _format_list_items(element: HtmlElement, width: int, indent: str) -> Iterato
         if item_blocks:
             item_blocks[0] = indent + bullet + item_blocks[0][len(item_indent) :]
             yield "\n".join(item_blocks)
+
+
+# ---- tables -----------------------------------------------------------------------------------
+
+
+def _format_table(table: HtmlElement, width: int, indent: str) -> str:
+    """Return a table, a line for each row: in columns if they fit, otherwise with bars between the
+    cells. Addresses of links follow the table."""
+    rows: list[list[str]] = []
+    links: list[str] = []
+    is_at_end: dict[int, bool] = {}
+    is_rtl = bidi.is_right_to_left(table.text_content())
+    head_rows = 0
+    for row in table.iter("tr"):
+        cells = []
+        for number, cell in enumerate(row.iterchildren("td", "th")):
+            text, cell_links = _flatten_line(cell)
+            cells.append(text)
+            links += cell_links
+            is_at_end[number] = cell.get("align") == ("left" if is_rtl else "right")
+        if any(cells):
+            rows.append(cells)
+            head_rows += row.getparent().tag == "thead"
+    widths = _measure_table(rows)
+    if len(indent) + sum(widths) + len(_CELL_GAP) * (len(widths) - 1) > width:
+        lines = [wrap_text(_CELL_BAR.join(cells), width, f"{indent}  ", indent) for cells in rows]
+    else:
+        lines = [indent + _align_cells(cells, widths, is_at_end) for cells in rows]
+        if 0 < head_rows < len(rows):
+            rule = _CELL_GAP.join("-" * column_width for column_width in widths)
+            lines.insert(head_rows, indent + rule)
+    return "\n".join([*lines, *(indent + link for link in links)])
+
+
+def _measure_table(rows: list[list[str]]) -> list[int]:
+    column_count = max(map(len, rows), default=0)
+    return [
+        max((measure_columns(row[number]) for row in rows if number < len(row)), default=0)
+        for number in range(column_count)
+    ]
+
+
+def _align_cells(cells: list[str], widths: list[int], is_at_end: dict[int, bool]) -> str:
+    padded_cells = []
+    for number, text in enumerate(cells):
+        padding = " " * (widths[number] - measure_columns(text))
+        padded_cells.append(padding + text if is_at_end[number] else text + padding)
+    return _CELL_GAP.join(padded_cells).rstrip()

@@ -1,5 +1,5 @@
-"""Build from records the plain data that templates see. It is immutable, and does not refer to
-records.
+"""Build from records the plain data that templates see. The data is immutable, and does not refer
+to records.
 
 ========================= ======================================================================
 name                      is
@@ -19,25 +19,27 @@ when                      any, first, rest, contents: parts for readers who get 
 lead_title                the title of each reader's own first story (in a subject or preheader)
 ========================= ======================================================================
 
-A story has: bits, number (its position for each reader), slug, title, summary, teaser, html, url,
-kind, kind_name, topic, language, dir, foreign (its language is not the mail's), image (url, alt,
-credit) or None, byline, dateline, published, release (subhead, quotes, notes, contacts, assets,
-about: see ``releases.py``), and embargo (its times) if the mail states one, otherwise None.
+A story has: bits, number (its position for each reader), slug, title, summary, standfirst (the
+summary, or nothing if the text begins with it), teaser, html, prose (html as mails show it, with
+its dateline), url, kind, kind_name, topic, language, dir, foreign (its language is not the mail's),
+image (url, alt, credit) or None, byline, dateline, published, release (subhead, quotes, notes,
+contacts, assets, about: see ``releases.py``), and embargo (its times) if the mail states one,
+otherwise None.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from mailer import languages
+from mailer import bidi, languages, text_breaks
 from mailer.config import Settings
 from mailer.message import Slot
 from mailer.model.articles import Article, ArticleKind, Story
 from mailer.model.lists import MailingList, Topic, Visibility
-from mailer.render import colours, text_part
+from mailer.render import colours, prose, text_part
 from mailer.render.environment import PersonalField
 from mailer.render.releases import EmbargoView, ReleaseView
 
@@ -59,7 +61,7 @@ class OrganisationView:
 @dataclass(frozen=True, slots=True)
 class EditionView:
     name: str
-    date: date
+    date: PersonalField
     list_name: str
     language: str
     dir: str
@@ -86,8 +88,10 @@ class StoryView:
     slug: str
     title: str
     summary: str
+    standfirst: str
     teaser: str
     html: Markup
+    prose: Markup
     url: str
     kind: str
     kind_name: str
@@ -169,13 +173,17 @@ def build_links_view(marker: str, mailing_list: MailingList, settings: Settings)
 
 
 def build_teaser(article: Article) -> str:
-    """Return the article's summary, otherwise the beginning of its text, cut between words."""
+    """Return the article's summary, otherwise the beginning of its text."""
     if article.summary:
         return article.summary
     text = text_part.extract_first_paragraph(article.html)
-    if len(text) <= TEASER_LENGTH:
-        return text
-    return text[:TEASER_LENGTH].rsplit(" ", 1)[0].rstrip(",;:–— ") + "…"
+    return text_breaks.shorten_text(text, TEASER_LENGTH)
+
+
+def has_own_summary(summary: str, html: str) -> bool:
+    """Check that a summary says something that the beginning of the text does not repeat."""
+    beginning = " ".join(Markup(html).striptags().split())  # noqa: S704  (only compared)
+    return bool(summary) and not beginning.startswith(" ".join(summary.split())[:60])
 
 
 def build_story_url(settings: Settings, article: Article) -> str:
@@ -214,28 +222,38 @@ def build_story_view(
     settings: Settings,
     release: ReleaseView,
     embargo: EmbargoView | None = None,
+    run_in: str = "",
 ) -> StoryView:
+    """Return the view of an article. `run_in` is its dateline as the mail's language writes it."""
     zone = ZoneInfo(settings.defaults.time_zone)
     image = article.image
+    direction = languages.get_direction(article.language)
+    standfirst = article.summary if has_own_summary(article.summary, article.html) else ""
     return StoryView(
         bits=bits,
         number=number,
         slug=article.slug,
-        title=article.title,
-        summary=article.summary,
-        teaser=build_teaser(article),
+        title=bidi.isolate_numbers(article.title, direction),
+        summary=bidi.isolate_numbers(article.summary, direction),
+        standfirst=bidi.isolate_numbers(standfirst, direction),
+        teaser=bidi.isolate_numbers(build_teaser(article), direction),
         html=Markup(article.html),  # noqa: S704  (sanitised when it came in)
+        prose=Markup(  # noqa: S704  (sanitised when it came in)
+            prose.prepare_prose(article.html, direction=direction, run_in=run_in)
+        ),
         url=build_story_url(settings, article),
         kind=article.kind.value,
         kind_name=kind_name,
         topic=topics[section].get_name(language) if section in topics else "",
         topic_slug=section,
         language=article.language,
-        dir=languages.get_direction(article.language),
+        dir=direction,
         foreign=languages.get_base_language(article.language)
         != languages.get_base_language(language),
-        image=ImageView(image.url, image.alt, image.credit) if image else None,
-        byline=article.byline,
+        image=ImageView(image.url, image.alt, bidi.isolate_numbers(image.credit, direction))
+        if image
+        else None,
+        byline=bidi.isolate_numbers(article.byline, direction),
         dateline=article.dateline,
         published=article.published.astimezone(zone),
         release=release,

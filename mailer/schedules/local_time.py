@@ -57,6 +57,29 @@ def to_utc(wall_time: datetime, tz: ZoneInfo) -> datetime:
     return (before + _STEP).replace(second=0, microsecond=0)
 
 
+def get_clock_time(wall_time: datetime, zone: str) -> datetime:
+    """Return the local time (naive) that clocks show at the moment for which `wall_time` stands:
+    another one if a clock change skips it."""
+    tz = zones.get_zone(zone)
+    return to_utc(wall_time, tz).astimezone(tz).replace(tzinfo=None)
+
+
+def describe_local_time(wall_time: datetime, zone: str) -> str:
+    """Return a local time as people read it, such as ``Sun 28 Mar 2027 02:00 Europe/London``. A
+    time that a clock change skips is described as the time that takes its place."""
+    return f"{get_clock_time(wall_time, zone):%a %d %b %Y %H:%M} {zone}"
+
+
+def explain_skipped_time(wall_time: datetime, zone: str) -> str:
+    """Return a sentence if a clock change skips `wall_time` in `zone`, otherwise ""."""
+    clock_time = get_clock_time(wall_time, zone)
+    if clock_time == wall_time.replace(second=0, microsecond=0, fold=0):
+        return ""
+    if clock_time.date() != wall_time.date():
+        return f"{wall_time:%a %d %b %Y} does not exist in {zone}"
+    return f"{wall_time:%H:%M} does not exist that night"
+
+
 def to_utc_latest(wall_time: datetime, tz: ZoneInfo) -> datetime:
     """Convert as :func:`to_utc`, but return the second of two occurrences.
 

@@ -41,8 +41,8 @@ class Observance:
     """A day that comes each year.
 
     `rule` is, for example, ``18 december``, ``third thursday of november``, ``last friday of
-    march`` or ``easter + 1``. `since` and `until` are its first and last year, 0 for none. `names`
-    are by language. `source` is the document that establishes the day."""
+    march`` or ``easter + 1``. `since` and `until` are its first and last year; 0 means no limit.
+    `names` are by language. `source` is the document that establishes the day."""
 
     slug: str
     rule: str

@@ -46,6 +46,12 @@ class Occurrence:
         """The date that the rule names."""
         return self.rule_time.date()
 
+    @property
+    def clock_time(self) -> datetime:
+        """The local time (naive) that clocks show at its moment: not `wall` if a change of the
+        clocks skips that."""
+        return self.moment.astimezone(zones.get_zone(self.zone)).replace(tzinfo=None)
+
 
 def check_timing(timing: Timing) -> Timing:
     """Check and return a timing. Raises InputError for an unknown zone or a time with seconds."""
@@ -70,7 +76,8 @@ def expand_occurrences(
     """Return the occurrences after `after` and up to `until`, in order, including skipped ones.
 
     There is one occurrence for each date that the rule names. An occurrence that would move to the
-    date of another is skipped, so each local date has at most one that is not skipped."""
+    date of another occurrence is skipped, so each local date has at most one occurrence that is not
+    skipped."""
     tz = zones.get_zone(timing.zone)
     first = after.astimezone(tz).date() - _REACH
     last = until.astimezone(tz).date() + _REACH

@@ -4,13 +4,13 @@
     decisions.py   decide what to do with an entry or a file (pure code)
     importing.py   apply the decisions, and poll a source from reading to saving
 
-An imported article is a draft until staff queue it, unless the source may queue articles itself. An
-entry is recognised by its key in the source and by its content: an unchanged entry changes nothing,
-a changed entry revises the draft. Only a source that may queue can revise queued articles, since
-other sites must not change what the office has chosen.
+An imported article is a draft until staff queue it, unless the source may queue articles itself. A
+known entry is found by its key, or by identical content under a new key. If the content has
+changed, the draft is revised; otherwise nothing happens. Only a source that may queue articles can
+revise queued articles, since other sources must not change the articles that the office has chosen.
 
-Reading and fetching belong to `mailer/intake`; the edge passes them in as a
-:class:`~mailer.model.sources.Reader`.
+`mailer/intake` reads and fetches. The calling command or worker passes a
+:class:`~mailer.model.sources.Reader` to the verbs.
 """
 
 from mailer.sources.decisions import (

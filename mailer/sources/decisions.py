@@ -1,4 +1,4 @@
-"""Decisions about the entries of a source. Everything here is pure."""
+"""Decisions about the entries of a source. This code is pure."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

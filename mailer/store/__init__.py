@@ -8,6 +8,8 @@
     articles.py, audience/, digests.py, schedules.py, editions/, archive.py, sources.py,
     releases/, outbox/      the stores of the nouns
     leases.py               the lease that decides which worker ticks
+    sqlstates.py            what an error of the database means
+    database_link.py        bounded waits on the links to PostgreSQL
     locks.py                the lock for changes to stories, embargoes, releases and sources
     retention.py            the removal of data whose retention has ended
     recovery.py             the identity of the database, and what a restoration changes
@@ -42,8 +44,14 @@ class Store:
     within a transaction after which a process counts as dead and PostgreSQL ends its session."""
 
     def __init__(self, url: str, key: bytes, lease: float = 60.0) -> None:
-        self.engine: Engine = _engine.build_engine(url, lease)
+        self.engine: Engine
+        self.engine, self._guard = _engine.build_engine(url, lease)
         self.key = key
+
+    def stop_waiting(self) -> None:
+        """End every wait for the database at once, from any thread, and let no other one begin: the
+        transactions fail. For a program that must end."""
+        self._guard.stop_event.set()
 
     @contextmanager
     def begin(self) -> Iterator[SqlTransaction]:
@@ -58,6 +66,11 @@ class Store:
         for it."""
         with _engine.begin_transaction(self.engine, reading=True) as connection:
             yield SqlTransaction(connection, self.key)
+
+    def translate_error(self, error: Exception) -> Exception:
+        """Return the program's own error for one of the database that was caught within a
+        transaction; any other error as it is."""
+        return _engine.translate_error(self.engine, error)
 
     @property
     def display_url(self) -> str:

@@ -1,6 +1,6 @@
 """The public archive of editions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, sele
 from mailer import embargoes, message
 from mailer.model.archive import ARCHIVED_STATES, ArchivedVersion, ArchiveEntry, StoryCorrection
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionRole
-from mailer.model.editions import EditionBody
+from mailer.model.editions import EditionBody, SendDay
 from mailer.model.lists import Visibility
 from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.editions.contents import build_body
+from mailer.store.editions.finding import build_appointment
 from mailer.store.releases.embargoes import SqlEmbargoStore
 
 _KILLED = select(schema.kill.c.slug).where(schema.kill.c.confirmed_at.is_not(None))
@@ -40,6 +41,10 @@ _SELECT = select(
     schema.edition.c.name,
     schema.edition.c.language,
     schema.edition.c.planned_at,
+    schema.edition.c.send_at,
+    schema.edition.c.wall,
+    schema.edition.c.zone,
+    schema.edition.c.send_time,
     schema.mailing_list.c.slug.label("list"),
 ).join(schema.mailing_list, schema.mailing_list.c.id == schema.edition.c.list_id)
 
@@ -133,11 +138,14 @@ class ArchiveQueries(SqlStore):
 
     def _fetch_entries(self, statement: Select[Any]) -> list[ArchiveEntry]:
         rows = self._db.execute(statement).all()
-        versions = self._fetch_versions([row.id for row in rows])
-        # Every edition that is being sent should have a body, but pages must not depend on that.
+        send_days = {
+            row.id: SendDay(build_appointment(row), row.planned_at, row.planned_at) for row in rows
+        }
+        versions = self._fetch_versions(send_days)
+        # Every edition that is being sent should have a body, but pages must not depend on it.
         corrections = self._fetch_corrections([row.id for row in rows])
         return [
-            _build_entry(row, versions[row.id], corrections.get(row.id, ()))
+            _build_entry(row, versions[row.id], corrections.get(row.id, ()), send_days[row.id])
             for row in rows
             if row.id in versions
         ]
@@ -174,7 +182,9 @@ class ArchiveQueries(SqlStore):
             corrections.setdefault(row.edition_id, []).append(corrected)
         return corrections
 
-    def _fetch_versions(self, edition_ids: Sequence[int]) -> dict[int, list[ArchivedVersion]]:
+    def _fetch_versions(self, send_days: Mapping[int, SendDay]) -> dict[int, list[ArchivedVersion]]:
+        """Return the versions of editions, given the day of sending of each."""
+        edition_ids = list(send_days)
         versions: dict[int, list[ArchivedVersion]] = {}
         if not edition_ids:
             return versions
@@ -194,7 +204,10 @@ class ArchiveQueries(SqlStore):
         for row in self._db.execute(statement):
             body = EditionBody(row.language, row.subject, "", "", row.marker, row.stories)
             version = ArchivedVersion(
-                row.language, message.render_heading(body), row.summary, tuple(row.titles)
+                row.language,
+                message.render_heading(body, send_days[row.edition_id]),
+                row.summary,
+                tuple(row.titles),
             )
             versions.setdefault(row.edition_id, []).append(version)
         return versions
@@ -207,12 +220,8 @@ class ArchiveQueries(SqlStore):
         embargo_store = SqlEmbargoStore(self._db, self._key)
         embargoed_slugs = embargoes.find_embargoed(embargo_store, embargo_store.read_clock())
         first_sent_at: datetime | None = self._db.scalar(
-            select(schema.edition.c.planned_at)
-            .join(schema.mailing_list, schema.mailing_list.c.id == schema.edition.c.list_id)
-            .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
+            self._select_sent_times(slug)
             .where(
-                self._visible_condition,
-                schema.edition_story.c.slug == slug,
                 schema.edition_story.c.slug.not_in([*embargoed_slugs]),
                 schema.edition_story.c.slug.not_in(select(schema.kill.c.slug)),
             )
@@ -220,6 +229,21 @@ class ArchiveQueries(SqlStore):
             .limit(1)
         )
         return first_sent_at
+
+    def find_story_last_sent_at(self, slug: str) -> datetime | None:
+        """Return the moment at which a story was last sent to a list with a public archive."""
+        last_sent_at: datetime | None = self._db.scalar(
+            self._select_sent_times(slug).order_by(schema.edition.c.planned_at.desc()).limit(1)
+        )
+        return last_sent_at
+
+    def _select_sent_times(self, slug: str) -> Select[Any]:
+        return (
+            select(schema.edition.c.planned_at)
+            .join(schema.mailing_list, schema.mailing_list.c.id == schema.edition.c.list_id)
+            .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
+            .where(self._visible_condition, schema.edition_story.c.slug == slug)
+        )
 
     def was_taken_back(self, edition_id: int) -> bool:
         """Check whether an edition has a story that was public and then killed. A reader with an
@@ -273,7 +297,10 @@ class ArchiveQueries(SqlStore):
 
 
 def _build_entry(
-    row: Row[Any], versions: Sequence[ArchivedVersion], corrections: Sequence[StoryCorrection]
+    row: Row[Any],
+    versions: Sequence[ArchivedVersion],
+    corrections: Sequence[StoryCorrection],
+    send_day: SendDay,
 ) -> ArchiveEntry:
     return ArchiveEntry(
         edition_id=row.id,
@@ -284,4 +311,5 @@ def _build_entry(
         sent_at=row.planned_at,
         versions=tuple(versions),
         corrections=tuple(corrections),
+        send_day=send_day,
     )

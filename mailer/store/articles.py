@@ -116,6 +116,19 @@ class ArticleQueries(SqlStore):
         )
         return author_key or ""
 
+    def find_content_at(self, article: Article, moment: datetime) -> Content | None:
+        """Return what the article said at a moment, or None if it did not exist."""
+        content_values = self._db.scalar(
+            select(schema.article_revision.c.content)
+            .where(
+                schema.article_revision.c.article_id == article.id,
+                schema.article_revision.c.created_at <= moment,
+            )
+            .order_by(schema.article_revision.c.revision.desc())
+            .limit(1)
+        )
+        return _build_content(content_values) if content_values else None
+
     def find_unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]:
         topic_slugs = list(slugs)
         existing_slugs = set(
@@ -233,6 +246,19 @@ def _build_article(row: Row[Any], topics: Sequence[str]) -> Article:
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _build_content(content_values: Mapping[str, Any]) -> Content:
+    """Build what :meth:`ArticleQueries._save_revision` saved."""
+    image, release = content_values["image"], content_values["release"]
+    changed_values = {
+        "kind": ArticleKind(content_values["kind"]),
+        "published": datetime.fromisoformat(content_values["published"]),
+        "topics": tuple(content_values["topics"]),
+        "image": Image(**image) if image else None,
+        "release": _build_release(release) if release else None,
+    }
+    return Content(**{**content_values, **changed_values})
 
 
 def _build_release(release_values: Mapping[str, Any]) -> Release:

@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from mailer import embargoes
 from mailer.actor import Actor
 from mailer.articles import group_stories
-from mailer.model.articles import ArticleQuery, ArticleState, Story
+from mailer.model.articles import ArticleKind, ArticleQuery, ArticleState, Story
 from mailer.model.digests import (
     ApprovalRule,
     Digest,
@@ -144,7 +144,10 @@ class SqlDigestStore(SqlStore):
             else None,
             "template": settings.template,
             "subject": settings.subject,
+            "names": dict(settings.names),
+            "subjects": dict(settings.subjects),
             "language": settings.language,
+            "kinds": [kind.value for kind in settings.kinds],
             "fewest": settings.fewest,
             "most": settings.most,
             "when_empty": settings.when_empty.value,
@@ -185,7 +188,10 @@ def _build_digest(row: Row[Any], topics: Sequence[str], stories_run: int) -> Dig
         topics=tuple(topics),
         template=row.template,
         subject=row.subject,
+        names=row.names,
+        subjects=row.subjects,
         language=row.language,
+        kinds=tuple(ArticleKind(kind) for kind in row.kinds),
         fewest=row.fewest,
         most=row.most,
         when_empty=WhenEmpty(row.when_empty),

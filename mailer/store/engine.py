@@ -2,13 +2,15 @@
 
 SQLite uses WAL, ``synchronous=FULL`` (an acknowledged commit survives a power cut), foreign keys,
 and ``BEGIN IMMEDIATE`` for writers. A deferred transaction that begins to write later would fail at
-once if another process is writing, whatever the busy timeout is. PostgreSQL keeps its own settings.
+once if another process is writing, whatever the busy timeout is. PostgreSQL keeps its own settings;
+``database_link.py`` bounds the waits on its links.
 """
 
 import os
 import random
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,23 +24,40 @@ from sqlalchemy.exc import (
     DatabaseError,
     DBAPIError,
     NoSuchModuleError,
-    OperationalError,
+)
+from sqlalchemy.exc import (
+    TimeoutError as PoolTimeoutError,
 )
 
-from mailer.errors import ConcurrencyError, ConfigError
+from mailer.errors import ConcurrencyError, ConfigError, DatabaseUnavailable
+from mailer.store.database_link import POOL_SECONDS, LinkGuard, build_connect_options
+from mailer.store.sqlstates import Trouble, judge_error
 
-BUSY_TIMEOUT_MS = 5000
-_CONFLICT_SQLSTATES = {"40001", "40P01", "23505"}
-"""PostgreSQL's SQLSTATE codes for two transactions that change the same rows: a serialisation
-failure, a deadlock, and a row that another transaction added first."""
+BUSY_TIMEOUT_MS = 30_000
+"""Milliseconds for which a transaction waits for SQLite's write lock. Under load a writer was seen
+to wait for more than five seconds."""
 
 LOCK_RETRY_DELAY = (0.0005, 0.003)
 """The shortest and the longest wait between two attempts to get the write lock, in seconds."""
 
+_HINTS = {
+    Trouble.READ_ONLY: "it is a standby, or was made read-only: make it writable, or name the "
+    "server that is",
+    Trouble.BUSY: "nothing was saved: try again when the other transaction has finished",
+    Trouble.DENIED: "check the user, its rights and the name of the database",
+    Trouble.DAMAGED: "restore it from a backup",
+}
+_POSTGRESQL_HINT = "check that the server runs and that the URL is right"
+_SQLSTATE_HINTS = {
+    "53100": "the server's disk is full: free some space",
+    "53300": "the server has no connection left: raise its max_connections, or end other sessions",
+    "25P03": "this program stood still for too long, and nothing was saved: try again",
+}
 
-def build_engine(url: str, lease: float = 60.0) -> Engine:
-    """Build an engine for `url` without opening the database. `lease`: see ``Store``. Raises
-    ConfigError for an unusable URL."""
+
+def build_engine(url: str, lease: float = 60.0) -> tuple[Engine, LinkGuard]:
+    """Build an engine for `url`, and the guard of its links, without opening the database. `lease`:
+    see ``Store``. Raises ConfigError for an unusable URL."""
     try:
         parsed_url = make_url(url)
         backend = parsed_url.get_backend_name()
@@ -48,13 +67,10 @@ def build_engine(url: str, lease: float = 60.0) -> Engine:
                 where="database.url",
                 hint="use sqlite:///FILE or postgresql://USER@HOST/NAME",
             )
-        # A process that freezes within a transaction would keep its locks forever.
-        timeout_option = f"-c idle_in_transaction_session_timeout={round(lease * 1000)}"
-        engine_options = (
-            {"connect_args": {"options": timeout_option}} if backend == "postgresql" else {}
-        )
-        if "options" in parsed_url.query:  # the URL brings its own options
-            engine_options = {}
+        engine_options: dict[str, Any] = {}
+        if backend == "postgresql":
+            connect_options = build_connect_options(parsed_url.query, lease)
+            engine_options = {"connect_args": connect_options, "pool_timeout": POOL_SECONDS}
         engine = create_engine(url, **engine_options)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(
@@ -62,11 +78,14 @@ def build_engine(url: str, lease: float = 60.0) -> Engine:
             where="database.url",
             hint="use sqlite:///FILE, or `pip install 'pressmail[postgresql]'` for PostgreSQL",
         ) from error
+    guard = LinkGuard(engine)
     if backend == "sqlite":
         event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
+        event.listen(
+            engine, "begin", lambda connection: _begin_sqlite(connection, guard.stop_event)
+        )
+    return engine, guard
 
 
 def _make_private(_dialect: Any, _record: Any, arguments: Any, _options: Any) -> None:
@@ -136,7 +155,7 @@ def set_wal(engine: Engine) -> None:
         driver_connection.execute("PRAGMA journal_mode = WAL")
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(connection: Connection, stop_event: threading.Event) -> None:
     """Begin a transaction. A writer tries to get the write lock every few milliseconds.
 
     SQLite's own busy handler is not used, since it sleeps longer each time, up to 100 ms. While a
@@ -149,7 +168,7 @@ def _begin_sqlite(connection: Connection) -> None:
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     try:
         driver_connection.execute("PRAGMA busy_timeout = 0")
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not stop_event.is_set():
             try:
                 driver_connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
@@ -167,51 +186,83 @@ def _begin_sqlite(connection: Connection) -> None:
 def begin_transaction(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
     """Open a transaction, which commits at the end of the block and rolls back on an error.
 
-    Raises ConfigError if the database can't be reached, is not a database, or stays locked, and
-    ConcurrencyError if another process changed the same rows."""
+    Raises DatabaseUnavailable if the database can't be reached, is not a database, stays locked or
+    is read-only, and ConcurrencyError if another process changed the same rows."""
+    is_committing = False
     try:
         with engine.connect().execution_options(reading=reading) as connection:
             try:
                 with connection.begin():
                     yield connection
+                    is_committing = not reading
             except engine.dialect.loaded_dbapi.Error as error:  # a prepared statement's
                 connection.invalidate()
                 raise DBAPIError.instance(
                     "", {}, error, engine.dialect.loaded_dbapi.Error
                 ) from error
-    except DatabaseError as error:
-        if getattr(error.orig, "sqlstate", "") in _CONFLICT_SQLSTATES:
-            raise ConcurrencyError(
-                f"another process was changing the same records ({_split_error_lines(error)[0]})",
-                hint="nothing was saved: look at the records, and try again",
-            ) from error
-        if isinstance(error, OperationalError):
-            raise build_unreachable_error(engine, error) from error
-        if error.connection_invalidated:  # PostgreSQL ended a silent session
-            raise build_unreachable_error(engine, error) from error
-        # SQLite raises the base class for a file that is damaged or not a database.
-        if type(error) is not DatabaseError:
+    except (DatabaseError, PoolTimeoutError) as error:
+        translated_error = translate_error(engine, error, is_committing=is_committing)
+        if translated_error is error:
             raise
-        raise build_unreachable_error(engine, error) from error
+        raise translated_error from error
 
 
-def _split_error_lines(error: Exception) -> list[str]:
-    return str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
+def translate_error(engine: Engine, error: Exception, *, is_committing: bool = False) -> Exception:
+    """Return the program's own error for one of the database; the same error if it is a defect of
+    ours. `is_committing`: the transaction was being committed."""
+    if isinstance(error, PoolTimeoutError):
+        return build_unreachable_error(engine, "all its connections are in use", Trouble.BUSY)
+    driver_error_class = engine.dialect.loaded_dbapi.Error
+    if isinstance(error, driver_error_class):  # a prepared statement's
+        error = DBAPIError.instance("", {}, error, driver_error_class)
+    if not isinstance(error, DBAPIError):
+        return error
+    trouble = judge_error(error.orig, link_was_lost=error.connection_invalidated)
+    if trouble is Trouble.OURS:
+        return error
+    reason = (str(error.orig).strip().splitlines() or [""])[0]
+    if trouble is Trouble.CONFLICT:
+        return ConcurrencyError(
+            f"another process was changing the same records ({reason})",
+            hint="nothing was saved: look at the records, and try again",
+        )
+    is_lost = trouble in {Trouble.AWAY, Trouble.SILENT} and engine.dialect.name == "postgresql"
+    return build_unreachable_error(
+        engine,
+        reason,
+        trouble,
+        sqlstate=getattr(error.orig, "sqlstate", None) or "",
+        outcome_unknown=is_committing and is_lost,
+    )
 
 
-def build_unreachable_error(engine: Engine, error: Exception) -> ConfigError:
-    """Build the error for a database that can't be reached. The error hides the password in the
-    URL."""
-    error_lines = _split_error_lines(error)
-    hint = "check the path and its permissions"
-    if "locked" in error_lines[0]:
-        hint = "another process is writing to it: try again when it has finished"
-    elif "idle-in-transaction" in error_lines[0]:
-        hint = "this program stood still for too long, and nothing was saved: try again"
-    elif engine.dialect.name == "postgresql":
-        hint = "check that the server runs and that the URL is right"
-    return ConfigError(
-        f"the database can't be used ({error_lines[0] or error})",
+def build_unreachable_error(
+    engine: Engine,
+    reason: str,
+    trouble: Trouble,
+    *,
+    sqlstate: str = "",
+    outcome_unknown: bool = False,
+) -> DatabaseUnavailable:
+    """Build the error for a database that can't be used. It hides the password of the URL."""
+    is_sqlite = engine.dialect.name == "sqlite"
+    usual_hint = "check the path and its permissions" if is_sqlite else _POSTGRESQL_HINT
+    hint = _SQLSTATE_HINTS.get(sqlstate) or _HINTS.get(trouble, usual_hint)
+    message = f"the database can't be used ({reason})"
+    if trouble is Trouble.SILENT:
+        message = f"the database does not answer ({reason})"
+    elif trouble is Trouble.READ_ONLY:
+        message = f"the database can't be written to ({reason})"
+    elif trouble is Trouble.BUSY and is_sqlite:
+        seconds = BUSY_TIMEOUT_MS / 1000
+        message = f"the database stayed locked for {seconds:g} s ({reason})"
+        hint = "another process is writing to it: nothing was saved, try again when it has finished"
+    if outcome_unknown:
+        hint = f"the link was lost during the commit, so it may be saved: look first; {hint}"
+    return DatabaseUnavailable(
+        message,
         where=engine.url.render_as_string(hide_password=True),
         hint=hint,
+        code=f"database_{trouble.value}",
+        outcome_unknown=outcome_unknown,
     )

@@ -4,7 +4,7 @@ changes.
 Each transaction of the holder begins with :meth:`SqlLeaseStore.update_heartbeat`. A worker that
 takes over the lease changes the same row, so one of the two transactions comes first and the other
 sees it; machines' clocks are not compared. An observer measures with its own monotonic clock how
-long a heartbeat has been unchanged, as for delivering workers (``outbox/workers.py``).
+long a heartbeat has been unchanged, just as for workers that deliver (``outbox/workers.py``).
 """
 
 from datetime import datetime

@@ -39,8 +39,8 @@ class SqlRetentionStore(SqlStore):
         """Clear the names and addresses of up to `limit` deliveries of an edition, starting after
         the address `after` in the database's order. The outcomes of the deliveries stay.
 
-        Returns the number of cleared deliveries and the last address. That address is empty if no
-        delivery is left after `after`. An edition without addresses counts as cleared."""
+        Returns the number of cleared deliveries and the last address. The last address is empty if
+        no delivery is left after `after`. An edition without addresses counts as cleared."""
         has_address = and_(
             schema.delivery.c.edition_id == edition_id,
             schema.delivery.c.address.not_like(f"{schema.ERASED}%"),

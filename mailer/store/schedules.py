@@ -69,7 +69,7 @@ class SqlScheduleStore(SqlStore):
 
     def list_occurrences_since(self, since: datetime) -> dict[str, list[SavedOccurrence]]:
         """Return, by digest, the saved occurrences of all digests since a moment, and the future
-        ones that staff have moved."""
+        occurrences that staff have moved."""
         rows = self._db.execute(
             select(schema.occurrence, schema.digest.c.slug)
             .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)

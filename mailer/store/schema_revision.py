@@ -177,7 +177,8 @@ def check_upgradable(engine: Engine) -> str | None:
 def upgrade_schema(engine: Engine) -> tuple[str | None, str]:
     """Upgrade the database to this program's schema in one transaction.
 
-    Returns (revision before, revision after). Raises SchemaError as ``check_upgradable`` does."""
+    Returns (revision before, revision after). Raises SchemaError in the same cases as
+    ``check_upgradable``."""
     previous_revision = check_upgradable(engine)
     from alembic import command
     from alembic.config import Config

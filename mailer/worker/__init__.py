@@ -1,5 +1,5 @@
-"""The worker: the process that keeps the calendar. It assembles editions at their cut-off, takes
-them to the outbox, notifies staff, and delivers.
+"""The worker: the process that keeps the calendar. It assembles editions at their cut-off, starts
+them at their send time, notifies staff, and delivers.
 
     process.py        the process: starting and ending its threads
     clock.py          the tick: the only import of APScheduler
@@ -12,8 +12,8 @@ them to the outbox, notifies staff, and delivers.
     status.py         the state of the office: due, being sent, waiting, failed
     systemd.py        readiness and watchdog (sd_notify)
 
-Any number of workers may run. All deliver; the one that holds the lease ticks. The lease does not
-prevent an occurrence from being made twice: the unique row of each occurrence does.
+Any number of workers may run. All workers deliver; only the worker that holds the lease ticks. The
+lease does not prevent an occurrence from being made twice: the unique row of each occurrence does.
 """
 
 from mailer.worker.process import Worker

@@ -1,6 +1,6 @@
 """The tick. APScheduler only triggers it; due jobs are computed from our own tables. So no job is
-stored in APScheduler's memory and lost with it, and nothing depends on APScheduler's handling of
-time zones (its cron trigger fired twice at 02:30 in Berlin when clocks went back)."""
+stored in APScheduler's memory and lost when the process ends, and nothing depends on APScheduler's
+handling of time zones (its cron trigger fired twice at 02:30 in Berlin when clocks went back)."""
 
 import logging
 from collections.abc import Callable

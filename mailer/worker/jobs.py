@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from mailer import digests, editions, embargoes, releases
 from mailer.actor import WORKER
 from mailer.app import Mailer
+from mailer.digests import run_ups
 from mailer.digests.calendar import CalendarStep, OccurrenceAction
 from mailer.digests.occurrences import build_appointment
 from mailer.errors import (
@@ -69,8 +70,14 @@ def run_occurrence(
             notices.notify_of_occurrence(mailer, tx, digest, step, log)
         return
     _expire_earlier_editions(tx, slug, now, log)
+    calendar = mailer.build_calendar(tx, digest)
     edition, choice = digests.assemble_edition(
-        tx, WORKER, slug, now, build_appointment(step.planned, digest.settings.policy.send_time)
+        tx,
+        WORKER,
+        slug,
+        now,
+        build_appointment(step.planned, digest.settings.policy.send_time),
+        run_ups.count_editions_left(calendar, step.planned),
     )
     tx.schedules.attach_edition(occurrence_id, edition.id)
     log.info(
@@ -80,6 +87,7 @@ def run_occurrence(
         state=edition.state.value,
         stories=len(edition.stories),
         waiting=len(choice.waiting),
+        other_kinds=len(choice.other_kinds),
         why=choice.too_few,
     )
     if edition.state is EditionState.DRAFT:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from mailer.app import Mailer
 from mailer.app.recognition import IDLE_INTERVAL
+from mailer.delivery.history import HistoryWatch
+from mailer.delivery.ledger import CLAIMED_ELSEWHERE
 from mailer.delivery.outcomes import DeliveryProgress
 from mailer.errors import (
     ComposeError,
     ConcurrencyError,
     ConfigError,
     DatabaseUnrecognised,
+    HistoryWentBack,
     MailerError,
     RelayError,
 )
@@ -35,6 +38,10 @@ WATCHDOG_LIMIT = 120.0
 """Seconds without a tick after which the worker no longer reports to systemd that it is alive.
 systemd then ends it and starts another."""
 
+
+STOP_TIMEOUT = 45.0
+"""Seconds after which a worker that was asked to stop waits no longer for the database. The units
+of the documentation give it two minutes."""
 
 POLLER_JOIN_TIMEOUT = 2.0
 """Seconds to wait for the thread that polls sources when the worker stops."""
@@ -70,6 +77,8 @@ class Worker:
         now = time.monotonic()
         self._activity = _ThreadActivity(now, now)
         self._crash: BaseException | None = None
+        self._history = HistoryWatch()
+        self._last_errors: dict[str, str] = {}
         self._refusal_text = ""
 
     def run(self, stop: threading.Event) -> None:
@@ -111,11 +120,15 @@ class Worker:
             self._systemd.send_state("STOPPING=1")
             self._log.info("worker stopping")
             self._stop.set()
+            deadline = threading.Timer(STOP_TIMEOUT, self._mailer.store.stop_waiting)
+            deadline.daemon = True
+            deadline.start()
             clock.stop()
             if self._delivers:
                 delivery.join()
             poller.join(POLLER_JOIN_TIMEOUT)
             self._release_lease()
+            deadline.cancel()
         self._log.info("worker stopped")
         if self._crash is not None:
             raise self._crash
@@ -174,15 +187,29 @@ class Worker:
     def _run_guarded(self, action: str, function: Callable[[], object]) -> None:
         try:
             function()
+        except HistoryWentBack as error:
+            self._log.error("history went back", while_doing=action, error=str(error))
         except (ConfigError, ConcurrencyError) as error:
-            self._log.error("database", while_doing=action, error=str(error))
+            self._log_once("database", action, str(error))
         except Exception as error:
             self._log.error("internal error", while_doing=action, exc_info=error)
+        else:
+            self._note_success(action)
+
+    def _log_once(self, event: str, action: str, message: str) -> None:
+        """Log an error, unless it is the same as at the last attempt."""
+        if self._last_errors.get(action) != message:
+            self._last_errors[action] = message
+            self._log.error(event, while_doing=action, error=message)
+
+    def _note_success(self, action: str) -> None:
+        if self._last_errors.pop(action, ""):
+            self._log.info("works again", while_doing=action)
 
     # ---- delivery's thread ----------------------------------------------------------------------
 
     def _run_delivery(self) -> None:
-        """Send due deliveries again and again, whichever process has started their editions."""
+        """Send due deliveries in a loop, whichever process has started the editions."""
         try:
             while not self._stop.is_set():
                 self._activity.last_delivery = time.monotonic()
@@ -194,6 +221,9 @@ class Worker:
                         is_ready = tx.outbox.has_work()
                     if is_ready:
                         self._deliver_due()
+                    self._note_success("delivery")
+                except HistoryWentBack as error:
+                    self._log.error("history went back", error=str(error))
                 except DatabaseUnrecognised as error:
                     self._log_refusal(error)
                     delay = 1.0
@@ -201,7 +231,7 @@ class Worker:
                     self._log.error("relay", error=str(error))
                     delay = self._relay_retry_delay
                 except MailerError as error:
-                    self._log.error("delivery", error=str(error))
+                    self._log_once("delivery", "delivery", str(error))
                     delay = min(self._relay_retry_delay, 5.0)
                 self._stop.wait(delay)
         except BaseException as error:
@@ -209,10 +239,15 @@ class Worker:
 
     def _deliver_due(self) -> None:
         troubles: dict[str, str] = {}
+        last_waiting = ""
         logged_news: set[str | int] = set()
 
         def note_progress(progress: DeliveryProgress) -> None:
+            nonlocal last_waiting
             self._activity.last_delivery = time.monotonic()
+            if progress.waiting not in {"", CLAIMED_ELSEWHERE, last_waiting}:
+                self._log.warning("waiting", why=progress.waiting)
+            last_waiting = progress.waiting
             for name, why in progress.troubles.items():
                 if name not in troubles:
                     self._log.warning("relay rests", relay=name, why=why)
@@ -231,7 +266,7 @@ class Worker:
             troubles.update(progress.troubles)
 
         progress_total, reports = self._mailer.deliver_editions(
-            [], self._stop, note_progress, follow_new=True
+            [], self._stop, note_progress, follow_new=True, history=self._history
         )
         for report in reports:
             edition = report.edition

@@ -1,5 +1,5 @@
-"""Deleting data whose retention has ended, about once an hour. Many small transactions do so, so
-that neither the calendar nor delivery has to wait.
+"""Deleting data whose retention has ended, about once an hour. The data is deleted in many small
+transactions, so that neither the calendar nor delivery has to wait.
 
 ``[retention]`` sets how long data is kept; 0 keeps it forever. Counts are logged, but never names
 or addresses.

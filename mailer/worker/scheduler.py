@@ -14,10 +14,17 @@ from functools import partial
 
 from mailer import editions, embargoes, releases
 from mailer.app import Mailer
+from mailer.delivery.history import (
+    CommittedMark,
+    HistoryWatch,
+    build_history_error,
+    contain_lost_history,
+    describe_lost_history,
+)
 from mailer.delivery.process_identity import create_worker_name, is_dead
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar
 from mailer.editions import may_send_embargoed
-from mailer.errors import ConcurrencyError, ConfigError, MailerError
+from mailer.errors import ConcurrencyError, ConfigError, HistoryWentBack, MailerError
 from mailer.log import Log
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
@@ -71,6 +78,7 @@ class Scheduler:
         self._observed_lease: Lease | None = None
         self._observed_at = 0.0
         self._last_beat = 0.0
+        self._lease_mark = CommittedMark(0)
         self._calendar_read_at: datetime | None = None
         self._followed_up_at = datetime.min.replace(tzinfo=UTC)
         self._last_errors: dict[str, str] = {}
@@ -85,7 +93,8 @@ class Scheduler:
 
     def run_tick(self) -> bool:
         """Run the due jobs, and return whether this worker holds the lease. Raises ConfigError if
-        the database can't be used."""
+        the database can't be used, and HistoryWentBack if it has lost what it had confirmed: then
+        editions that could be sent twice are paused or on hold."""
         if self._lease_epoch is None and not self._try_to_take_lease():
             return False
         try:
@@ -97,9 +106,17 @@ class Scheduler:
             self._beat_if_idle()
         except LeaseLost:
             self._log.warning("lease lost", epoch=self._lease_epoch)
-            self._lease_epoch, self._observed_lease, self._calendar_read_at = None, None, None
+            self._forget_lease()
             return False
+        except HistoryWentBack:
+            self._forget_lease()
+            with self._mailer.store.begin() as tx:
+                contain_lost_history(tx, HistoryWatch(), [], self._mailer.clock())
+            raise
         return True
+
+    def _forget_lease(self) -> None:
+        self._lease_epoch, self._observed_lease, self._calendar_read_at = None, None, None
 
     def release_lease(self) -> None:
         """Release the lease, so that another worker can take it at once."""
@@ -128,6 +145,7 @@ class Scheduler:
         if self._lease_epoch is None:
             return False
         self._last_beat = now
+        self._lease_mark = CommittedMark(0)
         last_beat = lease.heartbeat_at.isoformat() if lease else None
         self._log.info("lease taken", epoch=self._lease_epoch, last_beat=last_beat)
         return True
@@ -136,11 +154,35 @@ class Scheduler:
     def _begin_as_holder(self) -> Iterator[SqlTransaction]:
         """Open a transaction that first confirms the lease. Raises LeaseLost."""
         assert self._lease_epoch is not None
-        with self._mailer.store.begin() as tx:
-            if not tx.leases.update_heartbeat(TICK, self._lease_epoch, self._mailer.clock()):
-                raise LeaseLost
-            yield tx
+        heartbeat = self._lease_mark.value
+        try:
+            with self._mailer.store.begin() as tx:
+                is_holder = tx.leases.update_heartbeat(
+                    TICK, self._lease_epoch, self._mailer.clock()
+                )
+                lease = tx.leases.find_lease(TICK)
+                self._check_history(lease)
+                if not is_holder:
+                    raise LeaseLost
+                yield tx
+                heartbeat = lease.heartbeat if lease else heartbeat
+        except ConfigError:
+            mark = self._lease_mark
+            self._lease_mark = CommittedMark(mark.value, mark.unconfirmed + 1)
+            raise
+        self._lease_mark = CommittedMark(heartbeat)
         self._last_beat = self._stopwatch()
+
+    def _check_history(self, lease: Lease | None) -> None:
+        """Check the lease after this worker has moved its heartbeat. Raises HistoryWentBack."""
+        assert self._lease_epoch is not None
+        if lease is None or lease.epoch < self._lease_epoch:
+            raise build_history_error("the lease of this worker is gone")
+        if lease.epoch > self._lease_epoch or not lease.holder:
+            return
+        value = lease.heartbeat - 1 if lease.holder == self._name else None
+        if why := describe_lost_history(self._lease_mark, value):
+            raise build_history_error(why)
 
     def _beat_if_idle(self) -> None:
         if self._stopwatch() - self._last_beat >= self._lease_seconds / 4:
@@ -165,8 +207,8 @@ class Scheduler:
                 if job_name in self._conflicted:
                     self._log_failure(job_name, error)
                 self._conflicted.add(job_name)
-            except (LeaseLost, ConfigError) as error:
-                if isinstance(error, LeaseLost) or not self._may_continue(job_name, error):
+            except (LeaseLost, HistoryWentBack, ConfigError) as error:
+                if not isinstance(error, ConfigError) or not self._may_continue(job_name, error):
                     raise
             except MailerError as error:
                 self._log_failure(job_name, error)

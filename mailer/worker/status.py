@@ -39,7 +39,8 @@ MAX_EDITIONS = 100
 @dataclass(frozen=True, slots=True)
 class SchedulerHealth:
     """The worker that ticks. `alive` says whether it is known to run, or has updated its heartbeat
-    within the lease. `last_beat` is by its own clock, and None if no worker ever ran."""
+    within the lease. `last_beat` is the time on the worker's own clock, and None if no worker ever
+    ran."""
 
     alive: bool
     last_beat: datetime | None
@@ -98,7 +99,7 @@ class WorkerStatus:
         for planned in self.overdue:
             occurrence = planned.occurrence
             slug = planned.schedule.settings.digest_slug
-            yield f"{slug} of {occurrence.wall:%a %d %b %H:%M} is overdue"
+            yield f"{slug} of {occurrence.clock_time:%a %d %b %H:%M} is overdue"
         for edition in self.waiting:
             if edition.appointment and edition.appointment.moment <= self.now:
                 yield f"edition {edition.id} is late: it has not been approved"

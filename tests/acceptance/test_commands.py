@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mailer.model.imports import RowOutcome
 from tests.acceptance.conftest import Shell, format_article
 from tests.command_tree import list_commands
 
@@ -38,7 +39,8 @@ def test_every_command_has_example_and_common_options(words: str) -> None:
         "log",
         "follow-up",
     }
-    if last_word not in reading | printing | running | {"demo"}:
+    # A backup changes no record, and a restoration marks what it writes.
+    if last_word not in reading | printing | running | {"demo", "backup", "restore"}:
         assert "--dry-run" in options
     for parameter in command.params:
         assert parameter.help or parameter.name == "help", f"describe {parameter.name}"
@@ -127,10 +129,12 @@ def test_import_reports_each_line_and_export_matches(mailer: Shell) -> None:
     consent_options = ("--source", "fair in May", "--basis", "consent")
     result = mailer(*words, *consent_options, code=4)
     counts = {key: result.json[key] for key in ("added", "unchanged", "refused")}
-    assert counts == {"added": 2, "unchanged": 1, "refused": 2}
-    assert sum(value for value in result.json.values() if isinstance(value, int)) == 5
-    assert [one["line"] for one in result.json["rows"]] == [4, 6]
-    assert (mailer.folder / "r.csv").read_text().count("\n") == 6
+    assert counts == {"added": 3, "unchanged": 1, "refused": 1}
+    assert sum(result.json[outcome.value] for outcome in RowOutcome) == 5
+    assert [one["line"] for one in result.json["rows"]] == [4]
+    (omission,) = result.json["left_out"]
+    assert (omission["line"], omission["value"]) == (6, "unknown-topic")
+    assert (mailer.folder / "r.csv").read_text().count("\n") == 7  # and the value left out
     exported = mailer("subscriber", "export", "--list", "news").out
     assert "a@example.org,Äda,fr" in exported
     assert "'=cmd()" in exported

@@ -82,6 +82,8 @@ def test_demo_readers_get_only_the_stories_of_their_topics(demo: DemoResult) -> 
     folder = Path(__file__).parents[2] / "mailer/demo/articles"
     topics: dict[str, set[str]] = {}
     for file in folder.glob("*.md"):
+        if "kind: press_release" in file.read_text("utf-8"):
+            continue  # a digest takes press releases only if it says so
         match = re.search(r"^topics: \[(.*)\]$", file.read_text("utf-8"), re.MULTILINE)
         assert match
         slug = file.name.split(".")[0]

@@ -76,7 +76,7 @@ def test_contacts_are_listed_by_beat_and_edited(office: Shell) -> None:
         "The Example",
     )
     second_import = office("contact", "import", "journalists.csv", "--list", "press", code=4)
-    assert "line 5: refused: nobody" in second_import.err
+    assert "line 5: refused: 'nobody' is not a mail address" in second_import.err
     assert office("contact", "show", ANA, "--json").json["profile"]["trust"] == "trusted"
     office("contact", "remove", ANA)
     assert "is not a media contact" in office("contact", "show", ANA, code=1).err

@@ -22,7 +22,7 @@ from mailer.model.transaction import Transaction
 @dataclass(frozen=True, slots=True)
 class KnownPerson:
     """The stored data about a row's person. `membership` is their membership of the target list.
-    `undated`: they came from an import without dates, so their date of joining is unknown."""
+    `undated`: the person came from an import without dates, so the date of joining is unknown."""
 
     id: int
     person: Person

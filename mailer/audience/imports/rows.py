@@ -1,4 +1,4 @@
-"""Parsing the rows of a table of people. Reading the file is done elsewhere.
+"""Parsing the rows of a table of people. `mailer/intake` reads the file.
 
 A row without a valid address is refused. Any other value that can't be read is left out of its row
 and reported. ``decisions.py`` decides about each row.

@@ -12,7 +12,7 @@ asked      an address was typed into a form; it was not     the worker, which de
            looked up during the request                     the address gets, if any
 mailed     the owner of the address got a mail with a link  the owner; after some days the
                                                             confirmation and its link expire
-confirmed  the owner confirmed, and it took effect          the worker, once it has welcomed them
+confirmed  the owner confirmed, and it took effect          the worker, after sending a welcome
 done       nothing is left to do                            deleted like the others
 ========== ================================================ =====================================
 
@@ -32,7 +32,7 @@ from mailer.audience import preferences, subscribers
 from mailer.audience.lists import get_list, list_public_lists
 from mailer.audience.signup.rate_limits import forget_mail_allowance, use_mail_allowance
 from mailer.errors import ApprovalVoid, BadTransition, InputError, NotFound, Refused
-from mailer.lines import holds_control
+from mailer.lines import holds_control, holds_visible
 from mailer.model.signup import (
     CONFIRMATION_TRANSITIONS,
     NOT_YET,
@@ -70,7 +70,7 @@ def request_confirmation(
     updated request.
 
     One statement counts and one writes, whether or not the address is known. So neither the answer
-    nor its time reveals that."""
+    nor its time reveals whether the address is known."""
     confirmation = replace(
         confirmation, address=addresses.normalise_address(confirmation.address), asked_at=now
     )
@@ -95,7 +95,7 @@ def build_sign_up(
     for slug in wishes.topics:
         if slug not in topics:
             raise NotFound(f"there is no topic {slug!r}", field="topics")
-    name = " ".join(wishes.name.split())
+    name = " ".join(wishes.name.split()) if holds_visible(wishes.name) else ""
     if holds_control(name) or len(name) > subscribers.LONGEST_NAME:
         raise InputError("it is too long, or holds control characters", field="name")
     return Confirmation(
@@ -216,9 +216,9 @@ def apply_confirmation(
     """Carry out a request that the owner of the address has confirmed. Idempotent.
 
     `wording` is the text that they agreed to, `accepted_lists` the requested lists that they did
-    not deselect, and `fingerprint` identifies the choices that they were shown, if they sent it.
-    Raises ApprovalVoid if the address was signed up again since with other choices, InputError for
-    a sign-up without a list, and Refused if the address is suppressed."""
+    not deselect, and `fingerprint` identifies the choices that the page showed, if the form sent a
+    fingerprint. Raises ApprovalVoid if the address was signed up again since with other choices,
+    InputError for a sign-up without a list, and Refused if the address is suppressed."""
     if confirmation.kind is ConfirmationKind.SIGN_UP:
         if fingerprint not in {"", compute_choices_fingerprint(confirmation)}:
             raise ApprovalVoid("the choices have changed since they were shown")

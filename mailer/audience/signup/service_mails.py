@@ -17,9 +17,9 @@ from mailer.model.transaction import Transaction
 @dataclass(frozen=True, slots=True)
 class ServiceMail:
     """A mail that answers a confirmation. `lists` are the lists that it mentions, by slug.
-    `ledger_list` is the list under which the mail is recorded, and which its unsubscribe link
-    leaves. `language` is the requested language; the mail is in the nearest language with a
-    translation."""
+    `ledger_list` is the list under which the mail is recorded; the mail's unsubscribe link
+    unsubscribes the person from this list. `language` is the requested language; the mail is in the
+    nearest language with a translation."""
 
     kind: ServiceMailKind
     language: str = ""

@@ -1,4 +1,4 @@
-"""``mailer article``: the content of mails, each in one language.
+"""``mailer article``: texts for mails, each text in one language.
 
 group.py       the group of commands, and the options that several take
 files.py       add

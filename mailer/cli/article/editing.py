@@ -25,13 +25,13 @@ def edit_article(
     summary: Annotated[str | None, typer.Option(help="The summary.")] = None,
     kind: Annotated[ArticleKind | None, typer.Option(help="The article's kind.")] = None,
     published: Annotated[
-        str | None, typer.Option(help="The day, such as 2026-12-18, or the day and time.")
+        str | None, typer.Option(help="The publication date, such as 2026-12-18, or date and time.")
     ] = None,
     topic: Annotated[
-        list[str] | None, typer.Option(help="A topic, in place of all topics; repeatable.")
+        list[str] | None, typer.Option(help="A topic; all earlier topics are replaced; repeatable.")
     ] = None,
     image: Annotated[
-        str | None, typer.Option(help="The picture's web address; empty: no picture.")
+        str | None, typer.Option(help="The picture's web address; empty: remove the picture.")
     ] = None,
     image_alt: Annotated[str | None, typer.Option(help="The picture's alt text.")] = None,
     image_credit: Annotated[str | None, typer.Option(help="The picture's credit.")] = None,
@@ -42,14 +42,17 @@ def edit_article(
     dateline: Annotated[str | None, typer.Option(help="The dateline.")] = None,
     body: Annotated[Path | None, typer.Option(help="A Markdown file without front matter.")] = None,
     lead: Annotated[
-        bool | None, typer.Option("--lead/--no-lead", help="Ask digests to put it first, or not.")
+        bool | None,
+        typer.Option("--lead/--no-lead", help="Ask digests to put the article first, or not."),
     ] = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Change fields of an article, as a new revision. Editions not yet sent return to draft.
+    """Change fields of an article, which makes a new revision.
+
+    Unsent editions with the article return to draft.
 
     Example: mailer article edit open-day --title "Open day on Friday" --lead"""
     out = Output(json)

@@ -41,8 +41,8 @@ def add_articles(
     """Queue articles from Markdown files with front matter, or make drafts of Word files (.docx).
 
     With --kind press_release, the pictures of a Word file become assets. Adding a file again
-    changes nothing; a changed file makes a new revision. Invalid files are listed with the line,
-    and the others are added (exit code 4).
+    changes nothing; a changed file makes a new revision. Invalid files are listed with the line
+    that is wrong, and the other files are added (exit code 4).
 
     Example: mailer article add stories/ --create-topics"""
     from mailer import releases

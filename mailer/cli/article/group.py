@@ -7,7 +7,7 @@ import typer
 from mailer.cli.command_groups import CommandGroup
 from mailer.model.articles import ArticleKind
 
-app = CommandGroup(help="Articles: the content of mails, each in one language.")
+app = CommandGroup(help="Articles: texts for mails, each text in one language.")
 
 LanguageOption = Annotated[
     str, typer.Option(help="The translation's language; default: the office's.")

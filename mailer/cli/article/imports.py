@@ -28,7 +28,7 @@ def fetch_article(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Import the article of a web page as a draft, and list what was left out.
+    """Import the article on a web page as a draft, and list the parts that were left out.
 
     Example: mailer article fetch https://www.example.org/news/open-day"""
     from mailer.intake.request_fields import build_user_agent

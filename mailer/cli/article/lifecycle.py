@@ -12,7 +12,7 @@ from mailer.cli.transactions import open_for_writing
 from mailer.model.articles import ArticleQuery
 
 OnlyLanguageOption = Annotated[
-    str, typer.Option("--language", help="Only this translation; default: all of them.")
+    str, typer.Option("--language", help="Only this translation; default: all translations.")
 ]
 
 
@@ -25,7 +25,7 @@ def queue_article(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue a draft: digests may choose it from now on.
+    """Queue a draft, so that digests may choose it.
 
     Example: mailer article queue open-day"""
     out = Output(json)
@@ -47,7 +47,7 @@ def withdraw_article(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Withdraw a story from the queue and from every edition not yet sent.
+    """Withdraw a story from the queue and from every unsent edition.
 
     Example: mailer article withdraw open-day"""
     out = Output(json)

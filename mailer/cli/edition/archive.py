@@ -25,9 +25,9 @@ def publish_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Show an edition in its list's public archive, feeds and search, once it is sent.
+    """Make an edition public: once sent, it appears in its list's archive, feeds and search.
 
-    This works in every state, and keeps the approval.
+    You can do this in any state; an approval stays valid.
 
     Example: mailer edition publish 3"""
     out = Output(json)
@@ -45,10 +45,10 @@ def hide_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Hide an edition from the public archive, feeds and search, at once or once it is sent.
+    """Make an edition private: it does not appear in its list's archive, feeds and search.
 
-    Its recipients can still open it by the link in their mail. This works in every state, and keeps
-    the approval. `mailer edition publish` undoes it.
+    Recipients can still open the edition with the link in their mail. You can do this in any state;
+    an approval stays valid. `mailer edition publish` makes the edition public again.
 
     Example: mailer edition unpublish 3"""
     out = Output(json)

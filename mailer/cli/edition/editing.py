@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @app.command("new", rich_help_panel=EDITING)
 def create_edition(
-    list_slug: Annotated[str, typer.Option("--list", help="The list that gets it.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The list that gets the edition.")],
     story: Annotated[list[str], typer.Option(help="A story's slug; repeatable, in order.")],
     name: Annotated[str, typer.Option(help="The name that readers see.")],
     template: Annotated[
@@ -42,15 +42,22 @@ def create_edition(
             help="The subject, as a template; default: the subject of the mail's template."
         ),
     ] = "",
+    name_in: Annotated[
+        list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
+    ] = None,
+    subject_in: Annotated[
+        list[str] | None, typer.Option(help="LANGUAGE=the subject in that language; repeatable.")
+    ] = None,
     language: Annotated[
         str,
-        typer.Option(help="Fallback language for readers in languages without a translation."),
+        typer.Option(help="Fallback language for readers whose own language has no translation."),
     ] = "",
     priority: Annotated[
         Priority, typer.Option(help="Priority among the editions being sent.")
     ] = Priority.URGENT,
     archive: Annotated[
-        ArchiveVisibility, typer.Option(help="Show it in the list's archive, or keep it private.")
+        ArchiveVisibility,
+        typer.Option(help="Show the edition in the list's archive, or keep it private."),
     ] = ArchiveVisibility.PUBLIC,
     *,
     by: ByOption = "",
@@ -73,6 +80,8 @@ def create_edition(
                 segment=segment,
                 template=template,
                 subject=subject,
+                names=parse_pairs(name_in, "--name-in"),
+                subjects=parse_pairs(subject_in, "--subject-in"),
                 language=language or mailer.settings.defaults.language,
                 stories=tuple(story),
                 priority=priority,
@@ -101,6 +110,12 @@ def edit_edition(
         str | None,
         typer.Option(help="The subject, as a template; empty: the subject of the mail's template."),
     ] = None,
+    name_in: Annotated[
+        list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
+    ] = None,
+    subject_in: Annotated[
+        list[str] | None, typer.Option(help="LANGUAGE=the subject in that language; repeatable.")
+    ] = None,
     segment: Annotated[
         str | None, typer.Option(help="Only members in this segment; empty: the whole list.")
     ] = None,
@@ -122,9 +137,9 @@ def edit_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Change an edition that is not yet sent. An approval becomes void.
+    """Change an unsent edition. This voids an earlier approval.
 
-    --in-doubt alone can also change while the edition is sent or paused.
+    Only --in-doubt can be changed while the edition is being sent or is paused.
 
     Example: mailer edition edit 3 --opening "en=Good morning. Three stories today."
     """
@@ -142,6 +157,11 @@ def edit_edition(
         current_edition = editions.get_edition(tx, number)
         if opening is not None:
             changes["opening"] = {**current_edition.opening, **parse_pairs(opening, "--opening")}
+        if name_in is not None:
+            changes["names"] = {**current_edition.names, **parse_pairs(name_in, "--name-in")}
+        if subject_in is not None:
+            subjects = parse_pairs(subject_in, "--subject-in")
+            changes["subjects"] = {**current_edition.subjects, **subjects}
         if not changes:
             raise UsageError("no change was given", hint="see `mailer edition edit --help`")
         edition = editions.edit_edition(tx, actor, current_edition, changes, mailer.clock())
@@ -155,13 +175,17 @@ def edit_edition(
 @app.command("arrange", rich_help_panel=EDITING)
 def arrange_stories(
     number: EditionNumber,
-    stories: Annotated[list[str], typer.Argument(help="The slugs of all its stories, in order.")],
+    stories: Annotated[
+        list[str], typer.Argument(help="The slugs of all stories of the edition, in order.")
+    ],
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Replace an edition's stories with these, in this order. An approval becomes void.
+    """Replace an edition's stories with the given stories, in the given order.
+
+    This voids an earlier approval.
 
     Example: mailer edition arrange 3 open-day new-report"""
     out = Output(json)
@@ -184,7 +208,9 @@ def move_stories_first(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Move stories to the top; the others keep their order. An approval becomes void.
+    """Move stories to the top of an edition; the other stories keep their order.
+
+    This voids an earlier approval.
 
     Example: mailer edition reorder 3 new-report"""
     out = Output(json)

@@ -1,6 +1,6 @@
 """The report of an edition: how many deliveries are in each state."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailer import editions
 from mailer.cli.edition.group import LOOKING, app
@@ -8,9 +8,11 @@ from mailer.cli.next_steps import describe_step
 from mailer.cli.options import EditionNumber, JsonOption
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading
-from mailer.delivery.reply_report import ExplainedReplies, explain_replies, list_next_steps
 from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.plain_data import to_plain_data
+
+if TYPE_CHECKING:
+    from mailer.delivery.reply_report import ExplainedReplies
 
 MAX_REPLIES = 10
 """Groups of replies that a table shows, the largest first."""
@@ -29,12 +31,16 @@ def show_report(number: EditionNumber, json: JsonOption = False) -> None:
 
 def to_json(delivery_report: DeliveryReport) -> dict[str, Any]:
     """Return a report as data for scripts, its replies with their meanings."""
+    from mailer.delivery.reply_report import explain_replies
+
     fields: dict[str, Any] = to_plain_data(delivery_report)
     return {**fields, "replies": to_plain_data(explain_replies(delivery_report))}
 
 
 def print_report(delivery_report: DeliveryReport, out: Output) -> None:
     """Print a report, as JSON or as tables."""
+    from mailer.delivery.reply_report import explain_replies, list_next_steps
+
     if out.as_json:
         out.print_json(to_json(delivery_report))
         return
@@ -72,5 +78,5 @@ def print_report(delivery_report: DeliveryReport, out: Output) -> None:
         out.print_text(f"once the cause is fixed: {commands}")
 
 
-def _describe_meaning(explained: ExplainedReplies) -> str:
+def _describe_meaning(explained: "ExplainedReplies") -> str:
     return f"{explained.meaning}; {explained.advice}" if explained.meaning else ""

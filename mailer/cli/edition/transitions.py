@@ -30,7 +30,7 @@ def request_approval(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Submit an edition for approval: it is composed and checked, and its approvers are notified.
+    """Submit an edition for approval. It is composed and checked, and the approvers are notified.
 
     Example: mailer edition submit 3"""
     out = Output(json)
@@ -77,6 +77,8 @@ def approve_edition(
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
+        for warning in editions.find_warnings(tx, current_edition, mailer.renderer):
+            out.print_note(f"note: {warning}")
         edition = editions.approve_edition(
             tx,
             actor,
@@ -98,7 +100,9 @@ def schedule_edition(
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     send_time: Annotated[
         SendTimeBasis,
-        typer.Option(help="Use the clock of that zone, or each reader's own."),
+        typer.Option(
+            help="Send at this time on clocks in that zone, or on each reader's own clock."
+        ),
     ] = SendTimeBasis.OFFICE,
     *,
     by: ByOption = "",
@@ -135,7 +139,7 @@ def clear_send_time(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Clear the time of an edition. Its approval stays.
+    """Clear the send time of an edition. Its approval stays valid.
 
     Example: mailer edition unschedule 3"""
     out = Output(json)
@@ -160,10 +164,10 @@ def reopen_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Return an edition that is on hold, in review or approved to draft.
+    """Return an edition to draft if it is on hold, in review or approved.
 
-    The worker continues with an edition that was on hold: it composes it again and asks for
-    approval. Any other edition loses its time; `mailer edition schedule` sets one again.
+    An edition that was on hold keeps its send time, and the worker composes it again and asks for
+    approval. Any other edition loses its send time; `mailer edition schedule` sets a new one.
 
     Example: mailer edition reopen 3"""
     out = Output(json)
@@ -193,7 +197,7 @@ def pause_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Pause an edition: from now on, no message of it passes the gate.
+    """Pause an edition. From now on, no message of the edition passes the gate.
 
     Example: mailer edition pause 3 --reason "wrong picture"
     """
@@ -245,7 +249,7 @@ def cancel_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Cancel an edition permanently. If nothing was sent, its digest may choose its stories again.
+    """Cancel an edition permanently. If nothing was sent, the digest may choose the stories again.
 
     Example: mailer edition cancel 3 --reason superseded"""
     out = Output(json)

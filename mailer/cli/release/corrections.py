@@ -48,8 +48,8 @@ def correct_release(
 ) -> None:
     """Send the new version of a release to exactly the recipients of an earlier version.
 
-    Remaining sends of the earlier version stop; recipients who have not yet received it get only
-    the new version. The press page, the archive and the feeds mark the correction.
+    Remaining sends of the earlier version stop; recipients who have not yet received the earlier
+    version get only the new version. The press page, the archive and the feeds mark the correction.
 
     Example: mailer release correct open-day.md --changed "Ten towns, not twelve." \\
     --why "We had counted two twice." --dry-run"""
@@ -107,7 +107,7 @@ def kill_release(
     """Kill a release permanently. One person requests the kill, and another confirms it.
 
     The request (--why) pauses the editions that are being sent. The confirmation removes the story
-    from every edition not yet sent, closes the story's page and its archive entries, stops queued
+    from every unsent edition, closes the story's page and its archive entries, stops queued
     deliveries, and asks recipients not to use the story.
 
     Example: mailer release kill open-day --why "It is not true." --by Ana

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 @app.command("send")
 def send_release(
     paths: Annotated[
-        list[Path], typer.Argument(help="The release's files, one for each language, or its slug.")
+        list[Path],
+        typer.Argument(
+            help="The files of the release, one for each language; or the release's slug."
+        ),
     ],
     list_slug: Annotated[str, typer.Option("--to", help="The list of media contacts.")],
     segment: Annotated[
@@ -39,7 +42,7 @@ def send_release(
     ] = "",
     language: Annotated[
         str,
-        typer.Option(help="Fallback language for readers in languages without a translation."),
+        typer.Option(help="Fallback language for readers whose own language has no translation."),
     ] = "",
     create_topics: Annotated[
         bool, typer.Option("--create-topics", help="Add topics that do not exist yet.")
@@ -55,7 +58,8 @@ def send_release(
 
     The command shows the recipient count, the check results and the send times, then asks for
     confirmation. Under an embargo, trusted contacts get an advance copy now, and the worker sends
-    the release to the others when the embargo ends. Releases overtake newsletters being sent.
+    the release to the others when the embargo ends. Releases are urgent: they get most of the
+    connections while newsletters are being sent.
 
     Example: mailer release send open-day.md --to press --dry-run"""
     out = Output(json or progress is ProgressStyle.LINES)

@@ -85,8 +85,8 @@ def _format_start(edition: Edition) -> str:
 
 
 def _count_sent(report: DeliveryReport) -> tuple[str | int, str | int]:
-    """Return how many people have the edition and how many will get it. The second number is known
-    only once the edition has started."""
+    """Return how many people have the edition and how many will get it. The second number is not
+    known before the edition has started."""
     if report.edition.planned_at is None:
         return "-", "-"
     return report.states.get(DeliveryState.SENT, 0), report.total

@@ -49,7 +49,7 @@ def move_occurrence(
 ) -> None:
     """Move an occurrence to another time in its zone, even if it was skipped or is on hold.
 
-    If its edition exists already, it moves too and keeps its approval.
+    If its edition exists already, the edition gets the new time and keeps its approval.
 
     Example: mailer schedule move weekly 2026-12-25 --to '2026-12-24 12:00'"""
     wall_time = parse_local_time(new_time, "--to")
@@ -75,7 +75,10 @@ def skip_occurrence(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Skip an occurrence. Its edition is cancelled, and its stories are free for the next edition.
+    """Skip an occurrence.
+
+    If its edition exists already, the edition is cancelled, and the next edition may have the
+    stories.
 
     Example: mailer schedule skip weekly 2026-12-25 --reason 'the office is closed'"""
     _change_occurrence(
@@ -126,7 +129,7 @@ def send_occurrence_now(
 ) -> None:
     """Send an occurrence early, even if it is on hold.
 
-    The worker assembles its edition at once, and sends it when it is approved.
+    The worker assembles the edition at once, and sends the edition when it is approved.
 
     Example: mailer schedule send-now weekly 2026-12-18"""
     out = Output(json)

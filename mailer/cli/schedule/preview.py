@@ -1,5 +1,6 @@
 """Previews of the next occurrences of a digest, and the format of occurrences."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,8 +11,15 @@ from mailer.cli.options import DigestSlug, JsonOption
 from mailer.cli.output import Output
 from mailer.cli.schedule.group import RULES, app
 from mailer.cli.transactions import open_for_reading
+from mailer.digests import run_ups
 from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
-from mailer.model.digests import ApprovalRule, DigestPolicy
+from mailer.model.digests import (
+    ApprovalRule,
+    DigestPolicy,
+    DigestSettings,
+    StoryChoice,
+    WhenEmpty,
+)
 from mailer.model.edition_states import SendTimeBasis
 from mailer.model.schedules import OccurrenceState
 
@@ -19,7 +27,9 @@ from mailer.model.schedules import OccurrenceState
 @app.command("preview", rich_help_panel=RULES)
 def preview_schedule(
     digest: DigestSlug,
-    count: Annotated[int, typer.Option(help="How many occurrences.", min=1, max=400)] = 8,
+    count: Annotated[
+        int, typer.Option(help="The number of occurrences to show.", min=1, max=400)
+    ] = 8,
     json: JsonOption = False,
 ) -> None:
     """Show the next occurrences of a digest, and what will happen at each.
@@ -32,34 +42,54 @@ def preview_schedule(
         out = Output(json)
         for step in calendar.list_due_steps(now):
             if step.action is not OccurrenceAction.SKIP:
-                local_time = f"{step.planned.occurrence.wall:%a %d %b %Y %H:%M}"
+                local_time = f"{step.planned.occurrence.clock_time:%a %d %b %Y %H:%M}"
                 out.print_note(
                     f"overdue: {local_time}; `mailer status` shows whether a worker runs"
                 )
+        choices = run_ups.plan_choices(tx, calendar, occurrences, now)
         print_occurrences(
             occurrences,
             stored_digest.settings.policy,
             out,
             f"no occurrence is planned: mailer schedule add {digest} …",
+            [_describe_stories(choice, stored_digest.settings) for choice in choices],
         )
 
 
+def _describe_stories(choice: StoryChoice | None, settings: DigestSettings) -> str:
+    """Describe what an occurrence would run of the stories that are queued now."""
+    if choice is None:
+        return ""
+    if choice.too_few:
+        is_held = settings.when_empty is WhenEmpty.PUT_ON_HOLD
+        return "on hold unless more stories come" if is_held else "only if more stories come"
+    return f"{len(choice.stories)} of the stories queued now"
+
+
 def print_occurrences(
-    occurrences: list[PlannedOccurrence], policy: DigestPolicy, out: Output, empty: str
+    occurrences: list[PlannedOccurrence],
+    policy: DigestPolicy,
+    out: Output,
+    empty: str,
+    story_texts: Sequence[str] = (),
 ) -> None:
-    """Print occurrences as a table or as JSON."""
+    """Print occurrences as a table or as JSON. `story_texts` say what stories each would get."""
+    texts = [*story_texts, *[""] * (len(occurrences) - len(story_texts))]
     out.print_table(
-        [describe_occurrence(planned, policy) for planned in occurrences],
+        [
+            describe_occurrence(planned, policy) | ({"stories": text} if text else {})
+            for planned, text in zip(occurrences, texts, strict=True)
+        ],
         {"local time": "", "zone": "", "sent (UTC)": "", "what happens": "", "note": ""},
         [
             (
-                f"{planned.occurrence.wall:%a %d %b %Y %H:%M}",
+                f"{planned.occurrence.clock_time:%a %d %b %Y %H:%M}",
                 planned.occurrence.zone,
                 "" if planned.occurrence.skipped else _format_utc(planned.starts_at),
-                describe_outcome(planned, policy),
+                describe_outcome(planned, policy) + (f"; {text}" if text else ""),
                 _describe_move(planned),
             )
-            for planned in occurrences
+            for planned, text in zip(occurrences, texts, strict=True)
         ],
         empty=empty,
     )

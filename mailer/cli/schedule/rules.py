@@ -55,7 +55,7 @@ def add_schedule(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Add a schedule to a digest, which may have several.
+    """Add a schedule to a digest. A digest may have several schedules.
 
     Example: mailer schedule add weekly 'weekly on Thu' --at 09:00 --holidays GB"""
     out = Output(json)
@@ -82,7 +82,7 @@ def add_schedule(
             if planned.schedule.id == schedule.id
         ]
         first_note = (
-            f"; the first {upcoming[0].occurrence.wall:%a %d %b %Y %H:%M}" if upcoming else ""
+            f"; the first {upcoming[0].occurrence.clock_time:%a %d %b %Y %H:%M}" if upcoming else ""
         )
         out.print_record(
             _to_json(schedule),
@@ -162,7 +162,7 @@ def remove_schedule(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Remove a schedule. Its existing editions stay.
+    """Remove a schedule. Existing editions stay.
 
     Example: mailer schedule remove 2"""
     out = Output(json)

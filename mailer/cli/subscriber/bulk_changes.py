@@ -35,18 +35,22 @@ def change_members(
     remove_topic: Annotated[
         list[str] | None, typer.Option(help="A topic to remove; repeatable.")
     ] = None,
-    all_topics: Annotated[bool, typer.Option("--all-topics", help="Give them all topics.")] = False,
+    all_topics: Annotated[
+        bool, typer.Option("--all-topics", help="Give the members all topics.")
+    ] = False,
     add_tag: Annotated[list[str] | None, typer.Option(help="A tag to add; repeatable.")] = None,
     remove_tag: Annotated[
         list[str] | None, typer.Option(help="A tag to remove; repeatable.")
     ] = None,
     language: Annotated[
         str | None,
-        typer.Option(help="The language of this list's mails to them; empty: each member's own."),
+        typer.Option(help="The language of the list's mails; empty: each member's own."),
     ] = None,
-    frequency: Annotated[Frequency | None, typer.Option(help="How often they get mails.")] = None,
+    frequency: Annotated[
+        Frequency | None, typer.Option(help="How often the members get mails.")
+    ] = None,
     unsubscribe: Annotated[
-        bool, typer.Option("--unsubscribe", help="Unsubscribe them from the list.")
+        bool, typer.Option("--unsubscribe", help="Unsubscribe the members from the list.")
     ] = False,
     source: Annotated[str, typer.Option(help="The reason, for the log of consent.")] = STAFF_SOURCE,
     *,
@@ -56,9 +60,9 @@ def change_members(
 ) -> None:
     """Change many members of a list at once.
 
-    A member who follows all topics still follows all when one is added, and follows all the others
-    when one is removed. A change that would leave a member without topics is skipped, because no
-    choice means all topics. Changes to what members get are logged.
+    If a member follows all topics, adding a topic changes nothing, and removing a topic leaves all
+    the other topics. A change that would leave a member without topics is skipped, because a member
+    without topics gets all topics. Changes to topics and languages are logged.
 
     Example: mailer subscriber change --list news --where 'country = GB' --add-topic health \
 --dry-run"""

@@ -12,20 +12,22 @@ from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_writing
 
 OnlyListOption = Annotated[
-    str, typer.Option("--list", help="Only this list; default: all of their lists.")
+    str, typer.Option("--list", help="Only this list; default: all lists of the person.")
 ]
 
 
 @app.command("unsubscribe", rich_help_panel=ONE_PERSON)
 def unsubscribe_member(
     address: Address,
-    list_slug: Annotated[str, typer.Option("--list", help="The list to unsubscribe them from.")],
+    list_slug: Annotated[
+        str, typer.Option("--list", help="The list to unsubscribe the person from.")
+    ],
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Unsubscribe a person from a list. They get no more mail from it.
+    """Unsubscribe a person from a list. The person gets no more mail of this list.
 
     Example: mailer subscriber unsubscribe ana@example.org --list news"""
     out = Output(json)
@@ -42,7 +44,7 @@ def unsubscribe_member(
 @app.command("pause", rich_help_panel=ONE_PERSON)
 def pause_memberships(
     address: Address,
-    weeks: Annotated[int, typer.Option(min=1, max=52, help="How many weeks.")],
+    weeks: Annotated[int, typer.Option(min=1, max=52, help="The number of weeks.")],
     list_slug: OnlyListOption = "",
     *,
     by: ByOption = "",

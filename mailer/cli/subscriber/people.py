@@ -20,17 +20,17 @@ from mailer.model.subscribers import Evidence, LawfulBasis, Membership, Person
 @app.command("add", rich_help_panel=ONE_PERSON)
 def add_subscriber(
     address: Address,
-    list_slug: Annotated[str, typer.Option("--list", help="The list to add them to.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The list that the person is added to.")],
     name: Annotated[str, typer.Option(help="The person's name.")] = "",
     topic: Annotated[
         list[str] | None, typer.Option(help="A topic; repeatable; default: all topics.")
     ] = None,
-    language: Annotated[str, typer.Option(help="The language that they read.")] = "",
+    language: Annotated[str, typer.Option(help="The language that the person reads.")] = "",
     country: Annotated[str, typer.Option(help="The two-letter country code, such as GB.")] = "",
     time_zone: Annotated[str, typer.Option(help="An IANA time zone, such as Europe/London.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="A tag for staff; repeatable.")] = None,
     source: Annotated[
-        str, typer.Option(help="Where they agreed to get mail, for the log of consent.")
+        str, typer.Option(help="Where the person agreed to get mail, for the log of consent.")
     ] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
@@ -38,7 +38,7 @@ def add_subscriber(
     rejoin: Annotated[
         bool,
         typer.Option(
-            "--rejoin", help="Add them even if they had left, because they asked to rejoin."
+            "--rejoin", help="Add a person who had left, because the person asked to rejoin."
         ),
     ] = False,
     *,
@@ -167,7 +167,9 @@ def edit_subscriber(
         str | None, typer.Option("--address", help="The new mail address.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="The person's name.")] = None,
-    language: Annotated[str | None, typer.Option(help="The language that they read.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="The language that the person reads.")
+    ] = None,
     country: Annotated[
         str | None, typer.Option(help="The two-letter country code, such as GB.")
     ] = None,

@@ -140,8 +140,8 @@ def merge_subscribers(
 ) -> None:
     """Merge two subscribers into one person.
 
-    Links in mails to the unused address lead to the address that stays. If both were on the same
-    list, the latest event counts.
+    Links in mails to the unused address then lead to the merged person. If both subscribers were on
+    the same list, the latest event counts.
 
     Example: mailer subscriber merge ana@old.example ana@example.org"""
     out = Output(json)
@@ -216,7 +216,8 @@ def _describe_membership(membership: Membership | None) -> str:
 def erase_subscriber(
     address: Address,
     may_return: Annotated[
-        bool, typer.Option("--may-return", help="Keep no hash, so that they may sign up again.")
+        bool,
+        typer.Option("--may-return", help="Keep no hash, so that the person may sign up again."),
     ] = False,
     *,
     by: ByOption = "",
@@ -225,7 +226,7 @@ def erase_subscriber(
 ) -> None:
     """Erase everything that is stored about an address and its owner's earlier addresses.
 
-    A keyed hash of each address stays, so that it is never mailed again.
+    A keyed hash of each address stays, so that the address is never mailed again.
 
     Example: mailer subscriber erase ana@example.org"""
     out = Output(json)

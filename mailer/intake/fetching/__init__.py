@@ -3,7 +3,7 @@ limits of size and time.
 
 public.py     which IP addresses are on the public internet
 addresses.py  web addresses, in one spelling
-guard.py      look up a name, check its addresses, connect to a checked one
+guard.py      look up a name, check its addresses, connect to a checked address
 deadline.py   one deadline for all steps of a fetch
 fields.py     header fields of responses
 bodies.py     a body within its maximum size, compressed or not

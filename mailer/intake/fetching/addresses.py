@@ -69,7 +69,8 @@ class WebAddress:
 def parse_address(url: str) -> WebAddress:
     """Parse `url` into the single accepted spelling, without its fragment.
 
-    Raises a permanent FetchError for any other address. The error shows no password."""
+    Raises a permanent FetchError if `url` is not an address that may be fetched. The error shows no
+    password."""
     try:
         return _parse_parts(url)
     except FetchError as error:

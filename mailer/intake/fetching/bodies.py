@@ -24,7 +24,7 @@ def read_body(pieces: Iterable[bytes], coding: str, max_size: int) -> bytes:
 
     Raises FetchError as soon as the body exceeds `max_size` bytes or has too many pieces. Also
     raises it for a coding that was not requested, and if a compressed body is broken, ends early or
-    continues after its end. `pieces` are not read further then."""
+    continues after its end. After an error, `pieces` are not read further."""
     if coding not in _PACKED | _PLAIN:
         raise FetchError(
             f"the content is packed as {coding[:40]!r}, which was not requested", is_permanent=True

@@ -6,7 +6,7 @@ from mailer.errors import FetchError
 
 
 class Deadline:
-    """A moment `seconds` from now, by the monotonic clock, which cannot be set."""
+    """A moment `seconds` from now, on the monotonic clock, which cannot be set."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

@@ -56,8 +56,8 @@ class ResponseFields:
     def get_retry_after(self) -> float | None:
         """Return the seconds that the server asks to wait (RFC 9110 §10.2.3), a day at most.
 
-        A date is compared with the server's own Date field if there is one. None if the field is
-        missing or invalid."""
+        A date is compared with the server's own Date field if there is one. Returns None if the
+        field is missing or invalid."""
         value = self.get_value("retry-after").strip()
         if re.fullmatch("[0-9]+", value):
             return min(float(value[:9]), LONGEST_WAIT)

@@ -98,8 +98,8 @@ class FetchGuard:
             )
 
     def connect_to_host(self, host: str, port: int, deadline: Deadline) -> NetworkStream:
-        """Connect to a checked address of `host`. Raises FetchError as :meth:`check_host` does, and
-        also if no address accepts the connection."""
+        """Connect to a checked address of `host`. Raises the FetchErrors of :meth:`check_host`, and
+        a FetchError if no address accepts the connection."""
         addresses = self.check_host(host, port, deadline)[:MAX_ADDRESSES_TRIED]
         for number, address in enumerate(addresses):
             timeout = deadline.get_remaining_seconds() / (len(addresses) - number)

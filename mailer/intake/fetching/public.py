@@ -1,11 +1,12 @@
-"""Decide which IP addresses are public, by IANA's registries of special-purpose addresses.
+"""Decide which IP addresses are public, according to IANA's registries of special-purpose
+addresses.
 
 The check is stricter than :attr:`ipaddress.IPv4Address.is_global`: addresses that contain another
-address (NAT64, 6to4, Teredo, mapped …) are always refused, as other machines would translate them
-to that address.
+address (NAT64, 6to4, Teredo, mapped …) are always refused, because other machines would translate
+such an address to the address within.
 
-If an office uses public addresses inside its network, this list cannot know that; a firewall must
-protect them.
+If an office uses public addresses inside its network, this check cannot tell; a firewall must
+protect these addresses.
 """
 
 from ipaddress import IPv4Address, IPv6Address, ip_network

@@ -23,8 +23,8 @@ DEEPEST_LISTS = 8
 class Block:
     """A block; `kind` is the name of its element.
 
-    Paragraphs and headings have `leaves`; quotations, lists, their items, tables, their rows and
-    cells have `blocks`; code has `text`."""
+    Paragraphs and headings have `leaves`. Quotations, lists, list items, tables, rows and cells
+    have `blocks`. Code has `text`."""
 
     kind: str
     leaves: tuple[Leaf, ...] = ()

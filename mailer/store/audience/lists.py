@@ -150,8 +150,8 @@ class SqlListStore(SqlStore):
 
     def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]:
         """Return the number of records that depend on a list, by kind. People who unsubscribed
-        count, as they must stay unsubscribed. The log of erased people counts too, as another list
-        with the same slug would not be the list that they agreed to."""
+        count, as they must stay unsubscribed. The log of erased people counts, too, because a new
+        list with the same slug would not be the list that these people agreed to."""
 
         def count_uses(table: Any, condition: ColumnElement[bool]) -> int:
             return int(

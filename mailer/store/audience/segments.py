@@ -144,8 +144,8 @@ class SegmentQueries(SqlStore):
         self._db.execute(delete(schema.segment).where(schema.segment.c.id == segment.id))
 
     def count_segment_uses(self, segment: Segment) -> Mapping[str, int]:
-        """Return the number of digests and editions that name a segment. Sent editions count, as
-        their reports still name the segment."""
+        """Return the number of digests and editions that name a segment. Sent editions count, too,
+        because their reports still name the segment."""
 
         def count_uses(table: Table, *conditions: ColumnElement[bool]) -> int:
             statement = select(func.count()).select_from(table)

@@ -1,4 +1,4 @@
-"""The time zones of people, for mails that are sent by readers' own time."""
+"""The time zones of people, for mails that are sent in readers' time."""
 
 from sqlalchemy import Connection, func, select
 

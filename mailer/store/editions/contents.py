@@ -4,7 +4,7 @@ stories that its digest has run."""
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, func, insert, select
 
 from mailer import embargoes
 from mailer.articles import group_stories
@@ -67,6 +67,15 @@ class EditionContentQueries(SqlStore):
             )
             .distinct()
         ).all()
+        nameless_readers = self._db.scalar(
+            select(func.count())
+            .select_from(members)
+            .where(
+                schema.membership.c.list_id == mailing_list.id,
+                schema.membership.c.state == MembershipState.ACTIVE.value,
+                schema.subscriber.c.name == "",
+            )
+        )
         return Manuscript(
             edition=edition,
             stories=tuple(by_slug[slug] for slug in edition.stories if slug in by_slug),
@@ -76,6 +85,7 @@ class EditionContentQueries(SqlStore):
             languages=tuple(sorted({edition.language, *languages})),
             embargoes=self.find_embargoes(edition),
             boilerplates=tuple(BoilerplateQueries(self._db, self._key).list_boilerplates()),
+            nameless_readers=nameless_readers or 0,
         )
 
     def find_embargoes(self, edition: Edition) -> dict[str, Embargo]:

@@ -44,8 +44,8 @@ class EditionFinder(EditionContentQueries):
 
     def find_edition(self, edition_id: int) -> Edition | None:
         """Return the edition, or None. In a transaction that writes, its row is locked: on
-        PostgreSQL two transactions would otherwise read the same state, and the second undo what
-        the first did."""
+        PostgreSQL, two transactions would otherwise read the same state, and the second would undo
+        the change of the first."""
         statement = _SELECT.where(schema.edition.c.id == edition_id)
         if self._locks_rows:
             statement = statement.with_for_update(of=schema.edition)
@@ -173,6 +173,8 @@ class EditionFinder(EditionContentQueries):
             subject=row.subject,
             language=row.language,
             opening=row.opening,
+            names=row.names,
+            subjects=row.subjects,
             state=EditionState(row.state),
             reason=row.reason,
             in_doubt=InDoubtPolicy(row.in_doubt),
@@ -192,14 +194,7 @@ class EditionFinder(EditionContentQueries):
             planned_at=row.planned_at,
             finished_at=row.finished_at,
             kind=EditionKind(row.kind),
-            appointment=SendAppointment(
-                row.send_at,
-                datetime.fromisoformat(row.wall),
-                row.zone,
-                SendTimeBasis(row.send_time),
-            )
-            if row.send_at
-            else None,
+            appointment=build_appointment(row),
             asked_at=row.asked_at,
             reminded_at=row.reminded_at,
             last_notified_state=row.last_notified_state,
@@ -211,3 +206,11 @@ class EditionFinder(EditionContentQueries):
             change=ChangeNote(**row.change) if row.change else None,
             pause_signatures=tuple(row.pause_signatures),
         )
+
+
+def build_appointment(row: Row[Any]) -> SendAppointment | None:
+    """Build the appointment of a row of ``edition``, if it has one."""
+    if not row.send_at:
+        return None
+    wall_time = datetime.fromisoformat(row.wall)
+    return SendAppointment(row.send_at, wall_time, row.zone, SendTimeBasis(row.send_time))

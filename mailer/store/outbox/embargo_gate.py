@@ -1,4 +1,5 @@
-"""The gate for embargoed and killed stories, which stops them whatever their edition's state is."""
+"""The part of the gate that stops messages with embargoed or killed stories, whatever the state of
+their edition is."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

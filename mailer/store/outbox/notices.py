@@ -1,4 +1,5 @@
-"""Notices to staff: each is an edition with one body, sent to given addresses instead of a list."""
+"""Notices to staff. A notice is an edition with one body, sent to its own addresses instead of to a
+list."""
 
 import secrets
 from collections.abc import Sequence

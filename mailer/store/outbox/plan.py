@@ -2,7 +2,7 @@
 
 Stories become bits. First, two temporary tables of a few rows are filled: the story bits for each
 combination of topics, and the body for each language. Then people are joined to these tables, so
-that each of a million people costs one integer.
+that a plan handles only one integer for each person.
 """
 
 from collections.abc import Mapping
@@ -103,7 +103,7 @@ class PlanQueries(SqlStore):
         """Freeze the audience: insert one row for each eligible address, in one INSERT … SELECT,
         and count the members who are left out by reason. The edition must be composed.
 
-        If the edition is sent by readers' time, each row is due when clocks in the reader's zone
+        If the edition is sent in readers' time, each row is due when clocks in the reader's zone
         show the edition's time."""
         by_topic, everyone = build_story_masks(self._db, self._key, edition)
         segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
@@ -203,7 +203,7 @@ class PlanQueries(SqlStore):
         )
 
     def _fill_waits(self, edition: Edition, now: datetime) -> bool:
-        """Fill in how long the readers of each zone wait, if the edition is sent by readers'
+        """Fill in how long the readers of each zone wait, if the edition is sent in readers'
         time."""
         appointment = edition.appointment
         if appointment is None or appointment.send_time is not SendTimeBasis.READER:

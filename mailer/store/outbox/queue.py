@@ -81,7 +81,8 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         pass. :meth:`settle_refused_deliveries` settles the others, which are not sent.
 
         One statement checks the worker, the edition's state, the membership and the suppression, so
-        that every change committed before is seen."""
+        that every earlier commit is seen: a person who has unsubscribed or whose address was
+        suppressed before the statement gets no message."""
         if not delivery_ids:
             return set()
         encoded_ids = encode_numbers(self._db, delivery_ids)
@@ -159,7 +160,7 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
 
     def return_claims(self, edition_id: int, worker_id: int, keep_ids: Sequence[int] = ()) -> int:
         """Return a worker's claims of an edition that have not passed the gate to the queue, except
-        `keep_ids`. No attempt is spent."""
+        `keep_ids`. The claims do not count as attempts."""
         claimed_by_worker = and_(
             schema.delivery.c.edition_id == edition_id,
             schema.delivery.c.worker_id == worker_id,
@@ -321,6 +322,23 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
             )
         )
         return int(self._db.scalar(statement) or 0)
+
+    def list_unsent_addresses(
+        self, edition_id: int, after_id: int, limit: int
+    ) -> list[tuple[int, str]]:
+        """Return (id, address) of up to `limit` deliveries of an edition that are not sent, in the
+        order of their ids."""
+        rows = self._db.execute(
+            select(schema.delivery.c.id, schema.delivery.c.address)
+            .where(
+                schema.delivery.c.edition_id == edition_id,
+                schema.delivery.c.id > after_id,
+                schema.delivery.c.state != DeliveryState.SENT.value,
+            )
+            .order_by(schema.delivery.c.id)
+            .limit(limit)
+        )
+        return [(row.id, row.address) for row in rows]
 
     def is_claimed_by_others(self, edition_ids: Sequence[int], worker_id: int) -> bool:
         """Check whether another worker has deliveries of these editions in flight."""

@@ -91,7 +91,7 @@ class ReportQueries(SqlStore):
         self, edition: Edition, states: Sequence[DeliveryState] = ()
     ) -> Iterator[Delivery]:
         """Yield all deliveries of an edition in these states, or in any state if none is given.
-        They are read in batches, so that memory does not grow with their number."""
+        Deliveries are read in batches, so that memory does not grow with their number."""
         last_id = 0
         while batch := self._fetch_deliveries_after(last_id, edition, states, 1000):
             yield from batch

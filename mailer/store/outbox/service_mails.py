@@ -67,9 +67,9 @@ class SqlServiceMailStore(SqlStore):
         the addresses for which it was queued.
 
         An edition has at most one delivery for each address. An address that has already had this
-        mail today gets it from another edition. As a transaction uses only one edition, that is
-        left for the next call. So the result may have fewer addresses than `addressees`, but it is
-        never empty."""
+        mail today gets it from another edition. As a transaction uses only one edition, such an
+        address is left for the next call. So the result may have fewer addresses than `addressees`,
+        but it is never empty."""
         while True:
             sequence_number, new_addresses = self._find_room(edition_key, addressees)
             edition = self._open_edition(edition_key, body, sequence_number, now)

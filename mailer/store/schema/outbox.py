@@ -31,8 +31,10 @@ worker = Table(
     build_required_column("name", String(64)),
     build_required_column("beat", BigInteger, server_default=text("0")),
     build_required_column("started_at", Utc),
+    Column("ended_at", Utc),
     sqlite_autoincrement=True,
-    comment="processes that deliver; a worker whose beat stands still for a lease is dead",
+    comment="processes that deliver; a worker whose beat stands still for a lease is dead; "
+    "ended_at: when it signed off or was declared dead",
 )
 
 delivery = Table(

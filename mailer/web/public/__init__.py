@@ -19,7 +19,7 @@ POST: from a form, or as a mail provider's one-click request (RFC 8058).
     response_cache.py    a one-second cache of answers that are the same for all readers
 
     home.py              the lists to sign up for
-    signup.py            sign-up, also in a frame of another site
+    signup.py            sign-up, including in a frame of another site
     form_snippet.py      a sign-up form to paste into another site
     confirm.py           confirming a sign-up or a new address
     unsubscribe.py       unsubscribing from one list
@@ -30,6 +30,7 @@ POST: from a form, or as a mail provider's one-click request (RFC 8058).
     stories.py           stories that have no address elsewhere
     releases/            press pages, press kits, advance copies
     health.py            the health check
+    database_check.py    the database's part of it, bounded in time
 """
 
 from mailer.web.public.app import create_public_app, serve_public_pages

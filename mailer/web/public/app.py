@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from types import FrameType
 from typing import cast
 
 import anyio.to_thread
@@ -36,6 +38,8 @@ KEEP_ALIVE_SECONDS = 75
 """Seconds that a connection stays open between requests. Proxies keep theirs open for a shorter
 time (60 s by default in nginx). Otherwise a proxy would sometimes send a request on a connection
 that is just being closed."""
+GRACE_SECONDS = 10
+"""Seconds in which requests that have begun must end when the server is asked to stop."""
 SWITCH_INTERVAL = 0.0005
 """Seconds for which a thread keeps the interpreter lock while other threads wait. Every SQL
 statement releases the lock. With Python's default of 5 ms, a transaction of ten statements would
@@ -77,6 +81,21 @@ def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
     return app
 
 
+class _PagesServer(uvicorn.Server):
+    """A server that, once it is asked to stop, waits for the database no longer than it waits for
+    requests."""
+
+    def __init__(self, config: uvicorn.Config, stop_waiting: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._deadline = threading.Timer(GRACE_SECONDS - 1, stop_waiting)
+        self._deadline.daemon = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            self._deadline.start()
+        super().handle_exit(sig, frame)
+
+
 def build_server(mailer: Mailer, log: Log, limits: ConnectionLimits) -> uvicorn.Server:
     """Build the server of the public pages. It runs with a listening socket."""
     table = ConnectionTable(limits, log, build_proxy_check(mailer.settings.web.proxies))
@@ -89,9 +108,9 @@ def build_server(mailer: Mailer, log: Log, limits: ConnectionLimits) -> uvicorn.
         ws="none",
         proxy_headers=False,  # ForwardedRequestMiddleware reads them
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    return uvicorn.Server(config)
+    return _PagesServer(config, mailer.store.stop_waiting)
 
 
 def serve_public_pages(mailer: Mailer, host: str, port: int, log: Log) -> None:

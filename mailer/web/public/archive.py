@@ -16,7 +16,7 @@ from mailer import archive, languages, message
 from mailer.audience import links
 from mailer.errors import NotFound, TokenError
 from mailer.model.archive import ArchiveEntry
-from mailer.model.editions import EditionBody
+from mailer.model.editions import EditionBody, SendDay
 from mailer.model.lists import MailingList
 from mailer.store import SqlTransaction
 from mailer.web.public import feeds
@@ -54,11 +54,14 @@ def show_mail(request: Request, token: str) -> Response:
         return site.refuse_link(request)
     with site.mailer.store.read() as tx:
         body = tx.editions.find_body(link.edition_id, link.language)
+        edition = tx.editions.find_edition(link.edition_id) if body else None
         if body is None and tx.editions.was_taken_back(link.edition_id):
             raise HTTPException(410)
-    if body is None:
+    if body is None or edition is None:
         return site.refuse_link(request)
-    return _render_body(request, body, body.stories & link.stories, {"X-Robots-Tag": "noindex"})
+    send_day = edition.get_send_day(site.mailer.clock())
+    headers = {"X-Robots-Tag": "noindex"}
+    return _render_body(request, body, body.stories & link.stories, send_day, headers)
 
 
 def show_edition(request: Request, list_slug: str, uid: str) -> Response:
@@ -76,13 +79,18 @@ def show_edition(request: Request, list_slug: str, uid: str) -> Response:
         f'<{addresses.build_entry_url(entry, tag)}>; rel="alternate"; hreflang="{tag}"'
         for tag in entry.languages
     ]
-    return _render_body(request, body, body.stories, {"Link": ", ".join(link_values)})
+    headers = {"Link": ", ".join(link_values)}
+    return _render_body(request, body, body.stories, entry.send_day, headers)
 
 
 def _render_body(
-    request: Request, body: EditionBody, stories: int, headers: dict[str, str]
+    request: Request,
+    body: EditionBody,
+    stories: int,
+    send_day: SendDay | None,
+    headers: dict[str, str],
 ) -> Response:
-    text = message.render_page(body, stories, get_site(request).settings.web.base_url)
+    text = message.render_page(body, stories, get_site(request).settings.web.base_url, send_day)
     headers |= {"Content-Security-Policy": MAIL_POLICY, "Content-Language": body.language}
     return respond_unless_cached(request, text.encode(), "text/html; charset=utf-8", headers)
 

@@ -1,9 +1,9 @@
 """One thread that carries out the writes of all pages, many of them in one transaction.
 
 SQLite has one writer at a time. A worker that delivers at full speed takes the lock again as soon
-as it has released it, so each page had to wait for a separate gap, and 60 writes a second were too
-many. Therefore the thread carries out all waiting writes once it has the lock, each in its own
-savepoint. Requests are answered only after the commit. On PostgreSQL, each page has its own
+as it has released it, so each page would have to wait for a separate gap, and 60 writes per second
+would be too many. Therefore the thread carries out all waiting writes once it has the lock, each in
+its own savepoint. Requests are answered only after the commit. On PostgreSQL, each page has its own
 transaction.
 """
 
@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
+from mailer.errors import DatabaseUnavailable
 from mailer.store import SqlTransaction, Store
 
 T = TypeVar("T")
@@ -37,19 +38,24 @@ class UndoWrite(Exception, Generic[T]):
 
 
 class _WriteJob(Generic[T]):
-    def __init__(self, write: Callable[[SqlTransaction], T]) -> None:
+    def __init__(self, store: Store, write: Callable[[SqlTransaction], T]) -> None:
+        self._store = store
         self._write = write
         self.answer: Future[T] = Future()
         self._result: T | None = None
         self._error: Exception | None = None
 
     def apply_write(self, tx: SqlTransaction) -> None:
+        """Run the write. Raises only errors of the database, after which the transaction is of no
+        use."""
         try:
             with tx.open_savepoint():
                 self._result = self._write(tx)
         except UndoWrite as undo:
             self._result = undo.make_answer(tx)
         except Exception as error:
+            if self._store.translate_error(error) is not error:
+                raise
             self._error = error
 
     def publish_answer(self) -> None:
@@ -78,11 +84,16 @@ class PageWriter:
         self._threads = threads
         self._limit: CapacityLimiter | None = None
 
-    async def run_in_transaction(self, write: Callable[[SqlTransaction], T]) -> T:
+    async def run_in_transaction(
+        self, write: Callable[[SqlTransaction], T], *, may_repeat: bool = False
+    ) -> T:
         """Run `write` in a transaction and return its result after the commit.
 
-        Raises the errors of `write`, and ConfigError if the database cannot be used."""
-        job = _WriteJob(write)
+        If the link to the database is lost, everything is run once more over another one. If it was
+        lost during the commit, it may be saved already: then only with `may_repeat`.
+
+        Raises the errors of `write`, and DatabaseUnavailable if the database cannot be used."""
+        job = _WriteJob(self._store, write)
         if self._shares_transactions:
             self._jobs.put(job)
             if self._thread is None:
@@ -94,7 +105,7 @@ class PageWriter:
         if self._limit is None:
             # Writes that wait for a lock must not use up the threads that serve pages.
             self._limit = CapacityLimiter(max(self._threads // 2, 1))
-        await to_thread.run_sync(self._run_single, job, limiter=self._limit)
+        await to_thread.run_sync(self._run_single, job, may_repeat, limiter=self._limit)
         return job.answer.result()
 
     def stop(self) -> None:
@@ -103,10 +114,18 @@ class PageWriter:
             self._thread.join()
             self._thread = None
 
-    def _run_single(self, job: _WriteJob[T]) -> None:
+    def _run_single(self, job: _WriteJob[T], may_repeat: bool) -> None:
+        try:
+            self._apply_single(job)
+        except DatabaseUnavailable as error:
+            if not error.is_link_lost or (error.outcome_unknown and not may_repeat):
+                raise
+            self._apply_single(job)
+        job.publish_answer()
+
+    def _apply_single(self, job: _WriteJob[T]) -> None:
         with self._store.begin() as tx:
             job.apply_write(tx)
-        job.publish_answer()
 
     def _run_batches(self) -> None:
         while (first_job := self._jobs.get()) is not None:

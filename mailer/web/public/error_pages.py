@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
+from mailer.errors import DatabaseUnavailable
 from mailer.web.public.public_site import get_site
 
 
@@ -22,11 +23,19 @@ def show_http_error(request: Request, error: Exception) -> Response:
 
 
 def show_database_error(request: Request, error: Exception) -> Response:
-    """Answer 503 if the database cannot be used at the moment."""
+    """Answer 503 if the database cannot be used at the moment. The page says so if a change may
+    have been saved: the link to the database was lost during the commit."""
     site = get_site(request)
-    site.log.error("no database", error=type(error).__name__)
+    is_unknown = isinstance(error, DatabaseUnavailable) and error.outcome_unknown
+    code = getattr(error, "code", "")
+    site.log.error("no database", error=type(error).__name__, code=code, unknown=is_unknown)
     return site.render_page(
-        request, "error.html", status=503, code=503, headers={"Retry-After": "30"}
+        request,
+        "error.html",
+        status=503,
+        code=503,
+        is_outcome_unknown=is_unknown,
+        headers={"Retry-After": "30"},
     )
 
 

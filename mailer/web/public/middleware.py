@@ -5,8 +5,9 @@ The log contains the route instead of the path, because paths contain tokens and
 text that readers typed.
 """
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 import anyio
@@ -33,18 +34,36 @@ SLOW_REQUEST_SECONDS = 1.0
 """Seconds after which a request is logged as slow."""
 
 
-def build_page_policy(settings: Settings, *, framed: bool = False) -> str:
-    """Return the Content-Security-Policy of a page: only our own style sheets, and the logo.
+def build_page_policy(
+    settings: Settings, *, framed: bool = False, picture_urls: Iterable[str] = ()
+) -> str:
+    """Return the Content-Security-Policy of a page: only our own style sheets, the logo, and
+    pictures of the sites that have `picture_urls`.
 
     `framed`: other sites may show the page in a frame."""
-    pictures = "'self'"
-    if logo := urlsplit(settings.organisation.logo_url):
-        pictures += f" {logo.scheme}://{logo.netloc}" if logo.netloc else ""
+    origins = map(_get_origin, (settings.organisation.logo_url, *picture_urls))
+    pictures = " ".join(dict.fromkeys(["'self'", *filter(None, origins)]))
     ancestors = "*" if framed else "'none'"
     return (
         f"default-src 'none'; style-src 'self'; img-src {pictures}; form-action 'self'; "
         f"base-uri 'none'; frame-ancestors {ancestors}"
     )
+
+
+_HOST = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\]")
+
+
+def _get_origin(url: str) -> str:
+    """Return the origin of a web address as a policy may hold it, or ""."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except ValueError:
+        return ""
+    host = f"[{host}]" if ":" in host else host
+    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
+        return ""
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
 
 def get_client_host(request: Request) -> str:

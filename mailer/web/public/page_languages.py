@@ -42,7 +42,7 @@ def find_page_language(tag: str) -> str:
 def get_requested_tag(request: Request) -> str:
     """Return the language that the address names (``?lang=fr``), or "".
 
-    A tag that is too long is cut, but so that it is still too long."""
+    A tag that is too long is cut, but stays longer than any valid tag."""
     return request.query_params.get("lang", "")[: MAX_TAG_LENGTH + 1]
 
 

@@ -14,7 +14,7 @@ from babel.dates import format_date
 from babel.numbers import format_decimal
 from jinja2.bccache import Bucket
 
-from mailer import languages
+from mailer import bidi, languages
 from mailer.web.public.page_languages import LANGUAGES, get_own_name, load_catalogue
 
 
@@ -74,6 +74,7 @@ def get_environment(language: str) -> jinja2.Environment:
         return str(format_date(value, style, locale=locale))
 
     env.filters["date"] = format_date_value
+    env.filters["isolated"] = bidi.isolate_numbers
     env.filters["number"] = lambda value: str(format_decimal(value, locale=locale))
     env.filters["with"] = _build_query
     env.globals["language_name"] = get_own_name

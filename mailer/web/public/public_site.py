@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from anyio import CapacityLimiter
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
@@ -21,6 +20,7 @@ from mailer.log import Log
 from mailer.model.subscribers import Wording
 from mailer.render import views
 from mailer.web.public.batched_writes import PageWriter
+from mailer.web.public.database_check import DatabaseCheck
 from mailer.web.public.page_languages import (
     LANGUAGES,
     MAX_TAG_LENGTH,
@@ -42,8 +42,8 @@ class PublicSite:
         self.settings = mailer.settings
         default_language = self.settings.defaults.language
         self._default_language = languages.choose_language(default_language, LANGUAGES, "en")
+        self.database_check = DatabaseCheck(mailer.store)
         self.writer = PageWriter(mailer.store, self.settings.web.threads)
-        self.health_threads = CapacityLimiter(1)
         self._organisation = views.build_organisation_view(self.settings)
 
     # ---- pages ----------------------------------------------------------------------------------

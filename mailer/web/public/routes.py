@@ -8,13 +8,16 @@ form and a transaction, which is committed before the answer is sent::
     def submit_pause(request: Request, form: SubmittedForm, tx: Transaction, token: str) -> Response
 """
 
+import inspect
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request, Response
 
+from mailer.errors import DatabaseUnavailable
 from mailer.web.public import archive, confirm, health, home, signup, static_files, unsubscribe
 from mailer.web.public.forms import FORM_TYPE, SubmittedForm
 from mailer.web.public.preferences import (
@@ -34,15 +37,18 @@ class Route:
     """One address. A route for GET also answers HEAD. `fields` are the names of the form's fields;
     a name that ends in LIST stands for one field for each list.
 
+    `may_repeat`: running the form's transaction twice does no harm.
+
     `cache` names the response cache that keeps the answers, if any. Each cache has its own limits,
     so that large press kits do not evict sign-up pages."""
 
     method: Literal["GET", "POST"]
     path: str
-    handler: Callable[..., Any]
+    handler: Callable[..., Response | Awaitable[Response]]
     fields: tuple[str, ...] = ()
     media_types: tuple[str, ...] = (FORM_TYPE,)
     cache: str = ""
+    may_repeat: bool = False
 
 
 ROUTES = (
@@ -64,17 +70,18 @@ ROUTES = (
         unsubscribe.submit_unsubscribe,
         (unsubscribe.ONE_CLICK_FIELD, unsubscribe.BY_PERSON_FIELD),
         media_types=(FORM_TYPE, "multipart/form-data"),
+        may_repeat=True,
     ),
     Route("POST", "/u/{token}/undo", unsubscribe.submit_resubscribe, ("frequency",)),
     # Preferences
     Route("GET", "/p/{token}", choices.show_preferences),
-    Route("POST", "/p/{token}", choices.submit_preferences, choices.FIELDS),
+    Route("POST", "/p/{token}", choices.submit_preferences, choices.FIELDS, may_repeat=True),
     Route("GET", "/p/{token}/pause", pause.show_pause),
-    Route("POST", "/p/{token}/pause", pause.submit_pause, ("weeks",)),
+    Route("POST", "/p/{token}/pause", pause.submit_pause, ("weeks",), may_repeat=True),
     Route("GET", "/p/{token}/address", address.show_address_change),
     Route("POST", "/p/{token}/address", address.submit_address_change, ("email",)),
     Route("GET", "/p/{token}/leave", unsubscribe_all.show_unsubscribe_all),
-    Route("POST", "/p/{token}/leave", unsubscribe_all.submit_unsubscribe_all),
+    Route("POST", "/p/{token}/leave", unsubscribe_all.submit_unsubscribe_all, may_repeat=True),
     Route("GET", "/p/{token}/erase", personal_data.show_erasure),
     Route("POST", "/p/{token}/erase", personal_data.submit_erasure, ("sure",)),
     Route("GET", "/p/{token}/about-me.json", personal_data.download_personal_data),
@@ -109,28 +116,51 @@ def add_routes(app: FastAPI, routes: Iterable[Route]) -> None:
         if route.method == "POST":
             app.add_api_route(
                 route.path,
-                _make_form_endpoint(route.handler),
+                _make_form_endpoint(route.handler, may_repeat=route.may_repeat),
                 methods=["POST"],
                 response_model=None,
                 operation_id=f"post {route.path}",
                 openapi_extra=_describe_form(route),
             )
             continue
+        handler = _repeat_after_lost_link(route.handler)
         app.add_api_route(
             route.path,
-            caches[route.cache].cache_page(route.handler) if route.cache else route.handler,
+            caches[route.cache].cache_page(handler) if route.cache else handler,
             methods=["GET", "HEAD"],
             response_model=None,
         )
 
 
-def _make_form_endpoint(handler: Callable[..., Response]) -> Callable[..., Awaitable[Response]]:
+def _repeat_after_lost_link(
+    handler: Callable[..., Response | Awaitable[Response]],
+) -> Callable[..., Any]:
+    """Return a handler that answers like `handler`, which only reads, and is run once more if the
+    link to the database was lost."""
+    if inspect.iscoroutinefunction(handler):
+        return handler
+
+    @wraps(handler)
+    def answer(*args: Any, **options: Any) -> Any:
+        try:
+            return handler(*args, **options)
+        except DatabaseUnavailable as error:
+            if not error.is_link_lost:
+                raise
+            return handler(*args, **options)
+
+    return answer
+
+
+def _make_form_endpoint(
+    handler: Callable[..., Any], *, may_repeat: bool
+) -> Callable[..., Awaitable[Response]]:
     """Return an endpoint that reads the form and calls `handler` within a transaction."""
 
     async def answer_form(request: Request) -> Response:
         form = SubmittedForm(await request.body())
         return await get_site(request).writer.run_in_transaction(
-            lambda tx: handler(request, form, tx, **request.path_params)
+            lambda tx: handler(request, form, tx, **request.path_params), may_repeat=may_repeat
         )
 
     return answer_form

@@ -6,10 +6,10 @@ release has a press page instead (``releases/press_pages.py``).
 
 from fastapi import Request, Response
 
-from mailer import languages
 from mailer.model.releases import PageTranslation, ReleasePage
 from mailer.web.public.public_site import get_site
 from mailer.web.public.releases import structured_data
+from mailer.web.public.releases.rendering import build_text_context, build_text_headers
 
 
 def render_story(request: Request, story_pages: ReleasePage, page: PageTranslation) -> Response:
@@ -19,14 +19,13 @@ def render_story(request: Request, story_pages: ReleasePage, page: PageTranslati
     return site.render_page(
         request,
         "story.html",
-        page=page,
-        text_direction=languages.get_direction(page.language),
+        headers=build_text_headers(request, page),
+        **build_text_context(request, story_pages, page),
         language_paths={
             tag: structured_data.build_story_path(story_pages.slug, tag)
             for tag in story_pages.languages
             if tag != page.language
         },
-        day=site.to_office_date(story_pages.opened_at),
         canonical=page.canonical_url or address,
         json_ld=structured_data.build_json_ld(story_pages, page, site.settings, address),
     )

@@ -80,7 +80,7 @@ def list_continents(language: str) -> Sequence[tuple[str, Sequence[TimeZoneCity]
 def render_options(language: str, chosen_zone: str) -> str:
     """Return the options of a form as HTML. `chosen_zone` is selected if it is among them.
 
-    They are rendered once for each language, since Jinja takes 2 ms for the four hundred
+    The options are rendered once for each language, since Jinja takes 2 ms for the four hundred
     options."""
     text = _render_unselected_options(language)
     if chosen_zone not in zones.list_inhabited_zones():

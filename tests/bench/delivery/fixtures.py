@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ NOW = datetime(2026, 2, 2, 9, tzinfo=UTC)
 SETTINGS = {
     "MAILER_ORGANISATION_POSTAL_ADDRESS": "1 Example Quay, London",
     "MAILER_SENDER_REPLY_TO": "press@example.org",
+    "MAILER_PATHS_STATE": "state",
 }
 EDITION = 1
 _SAMPLE = 2000
@@ -52,11 +54,15 @@ class Office:
     largest: int = 0
 
     def copy_database(self) -> Path:
-        """Make a new copy of the database, and sync it to disk before any timing."""
+        """Make a new copy of the database, and sync it to disk before any timing. It has no
+        identity and no marker, so that it counts as a new database and may send."""
         file = self.folder / "run.db"
         for old in self.folder.glob("run.db*"):
             old.unlink()
+        shutil.rmtree(self.folder / "state", ignore_errors=True)
         shutil.copyfile(self.database, file)
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("DELETE FROM database_identity")
         os.sync()
         return file
 

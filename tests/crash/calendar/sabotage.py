@@ -25,6 +25,7 @@ from mailer.store.leases import SqlLeaseStore
 from mailer.store.schedules import SqlScheduleStore
 from mailer.store.schema import digest, occurrence
 from mailer.store.slug_lookup import find_id
+from mailer.worker.scheduler import Scheduler
 
 GAP = 0.25
 """Seconds between the early commit of a row and its edition, long enough for most kills to hit."""
@@ -72,6 +73,7 @@ def _return_none(*_: Any, **__: Any) -> None:
 _NO_LEASE = [
     (SqlLeaseStore, "take_lease", _return_one),
     (SqlLeaseStore, "update_heartbeat", _return_true),
+    (Scheduler, "_check_history", _return_none),
 ]
 
 SABOTAGE: Mapping[str, list[tuple[type, str, Any]]] = {

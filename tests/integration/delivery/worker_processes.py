@@ -130,9 +130,12 @@ _DROP_TABLE = "DROP TABLE state_log; DROP FUNCTION log_state CASCADE"
 class StateLog:
     """A log of each change of a delivery's state, written by a trigger of the database."""
 
-    def __init__(self, store: Store, url: str) -> None:
+    def __init__(self, store: Store, url: str, *, exists: bool = False) -> None:
+        """With `exists`, the trigger is there already."""
         self._store = store
         self._url = url
+        if exists:
+            return
         if url.startswith("sqlite"):
             run_sql(url, _CREATE_TABLE.format(serial="INTEGER PRIMARY KEY"), _SQLITE_TRIGGER)
         else:

@@ -113,14 +113,15 @@ def test_heartbeat_behind_the_marker_is_noticed(recovery_office: RecoveryOffice)
     mailer.guard.confirm_database()
     with mailer.store.begin() as tx:
         worker_id = factories.register_worker(tx)
-        tx.outbox.update_heartbeat(worker_id)
+        heartbeat = tx.outbox.update_heartbeat(worker_id)
+    assert heartbeat is not None
     with mailer.store.read() as tx:
         identity = tx.recovery.find_identity()
     assert identity is not None
     beat_file = mailer.settings.state_folder / f"{identity.identity}.{worker_id}.beat"
-    beat_file.write_text(f"{1:020}")
+    beat_file.write_text(f"{heartbeat:020}")
     assert find_trouble(mailer) == ""
-    beat_file.write_text(f"{2:020}")
+    beat_file.write_text(f"{heartbeat + 1:020}")
     expect_refusal(mailer, "older")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.log import create_logger
+from mailer.model.articles import ArticleKind
 from mailer.model.contacts import Trust
 from mailer.model.editions import Edition
 from mailer.web.public import create_public_app, response_cache
@@ -28,7 +29,7 @@ def desk(mailer: Mailer, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(response_cache, "SECONDS", 0.0)  # what a test has changed is seen at once
     with mailer.store.begin() as tx:
         create_office(tx)
-        factories.add_digest(tx, fewest=1)
+        factories.add_digest(tx, fewest=1, kinds=tuple(ArticleKind))
         digest = create_sent_digest(mailer, tx)
         release = begin_release(mailer, tx)
     with open_client(create_public_app(mailer, create_logger(StringIO()))) as pages:

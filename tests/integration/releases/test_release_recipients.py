@@ -87,7 +87,7 @@ def get_mail_text(relay: Relay, address: str) -> str:
 
 
 def find_private_link(relay: Relay) -> str:
-    """Return the link to the private page, as it stands in the mail."""
+    """Return the link to the advance copy's page, as it stands in the mail."""
     (line,) = {line for line in get_mail_text(relay, TRUSTED).splitlines() if "/e/" in line}
     return line[line.index("/e/") :]
 

@@ -2,11 +2,14 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
+
+from lxml import html as lxml_html
 
 from mailer import articles, editions
 from mailer.app import Mailer
 from mailer.audience import lists
-from mailer.model.articles import ArticleKind
+from mailer.model.articles import ArticleKind, Image
 from mailer.model.editions import NewEdition
 from mailer.model.lists import Visibility
 from mailer.store import SqlTransaction
@@ -90,3 +93,56 @@ def test_story_with_requested_kill_has_no_page(desk: PressScenario) -> None:
     request_kill(desk.mailer)
     with desk.mailer.store.begin() as tx:
         assert tx.editions.find_story_sent_at(desk.release.stories[0]) is None
+
+
+# ---- the picture, the kind, the date, and the text that was sent --------------------------------
+
+PICTURE = Image("https://pictures.example.net/wells.jpg", "A well", "Ana Diaz / Example")
+
+
+def test_story_page_shows_picture_kind_and_own_date(desk: PressScenario) -> None:
+    published = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    with desk.mailer.store.begin() as tx:
+        factories.add_story(
+            tx,
+            "wells",
+            canonical_url="",
+            kind=ArticleKind.EVENT,
+            image=PICTURE,
+            published=published,
+            body="Water.\n\n![Map](http://maps.example.com:8080/a.png)",
+        )
+        send(desk.mailer, tx, "wells")
+    page = desk.pages.get_page("/stories/wells/en")
+    root = lxml_html.document_fromstring(page.text)
+    picture = root.xpath("//article//figure/img")[0]
+    assert (picture.get("src"), picture.get("alt")) == (PICTURE.url, PICTURE.alt)
+    assert root.xpath("string(//figcaption)") == PICTURE.credit
+    assert root.xpath("string(//main/p[1])") == "Event · Monday, 2 March 2026"
+    policy = dict(page.headers)["content-security-policy"]
+    assert "img-src 'self' https://pictures.example.net http://maps.example.com:8080;" in policy
+    assert "script-src" not in policy
+    assert "default-src 'none'" in policy
+
+
+def test_other_pages_load_no_pictures_of_others(desk: PressScenario) -> None:
+    headers = dict(desk.pages.get_page("/press").headers)
+    assert "img-src 'self';" in headers["content-security-policy"]
+
+
+def test_story_page_keeps_the_text_that_was_sent(desk: PressScenario) -> None:
+    with desk.mailer.store.begin() as tx:
+        factories.add_story(tx, "wells", canonical_url="", body="Two wells.")
+        send(desk.mailer, tx, "wells")
+    page = desk.pages.get_page("/stories/wells/en")
+    assert "Two wells." in page.text
+    assert "after we sent it" not in page.text
+    later = desk.mailer.clock() + timedelta(days=1)
+    with desk.mailer.store.begin() as tx:
+        content = factories.make_content("wells", canonical_url="", body="Three wells.")
+        articles.add_article(tx, STAFF, content, later)
+        factories.add_story(tx, "wells", language="fr", canonical_url="")
+    page = desk.pages.get_page("/stories/wells/en")
+    assert "Two wells." in page.text
+    assert "Three wells." not in page.text
+    assert "This text was changed on" in page.text

@@ -22,7 +22,7 @@ def backend() -> str:
 
 @pytest.mark.parametrize(
     ("pragma", "value"),
-    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000)],
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 30_000)],
 )
 def test_sqlite_connection_has_its_pragmas(store: Store, pragma: str, value: object) -> None:
     with store.begin() as writing, store.read() as reading:

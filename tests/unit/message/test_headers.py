@@ -7,9 +7,11 @@ from dataclasses import replace
 from email.headerregistry import AddressHeader
 from email.message import EmailMessage
 
+import pytest
 from hypothesis import assume, example, given
 
 from mailer import message
+from mailer.lines import holds_visible
 from mailer.message import Slot, clean_header_text, encode_quoted_printable
 from tests.unit.message.factories import (
     MARKER,
@@ -19,6 +21,7 @@ from tests.unit.message.factories import (
     build_message,
     decode_phrase,
     find_field,
+    get_part,
     make_body,
     normalise_text,
 )
@@ -37,7 +40,7 @@ def test_display_name_survives_and_adds_no_header(name: str) -> None:
     assert isinstance(header, AddressHeader)
     assert [mailbox.addr_spec for mailbox in header.addresses] == ["ana@example.org"]
     assert "Bcc" not in parsed
-    expected = clean_header_text(name)
+    expected = clean_header_text(name) if holds_visible(name) else ""
     assert decode_phrase(raw, "To") == expected if expected else b"<" not in find_field(raw, "To")
     is_one_word = find_field(raw, "To").count(b"=?utf-8?b?") <= 1
     if is_one_word:
@@ -50,7 +53,7 @@ def test_sender_and_list_name_survive_encoding(name: str) -> None:
     assert_well_formed(raw, parsed)
     assert find_field(raw, "List-Id").split()[-1] == b"<news.example.org>"
     assert [mailbox.addr_spec for mailbox in parsed["From"].addresses] == ["news@example.org"]
-    if clean_header_text(name):
+    if holds_visible(name):
         assert (
             decode_phrase(raw, "From") == decode_phrase(raw, "List-Id") == clean_header_text(name)
         )
@@ -123,3 +126,33 @@ def test_quoted_printable_segments_can_be_joined(text: str) -> None:
     )
     assert isinstance(parsed, EmailMessage)
     assert parsed.get_content().replace("\r\n", "\n") == normalise_text(text) * 2
+
+
+# ---- lines that begin with From ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "From Tuesday on, boats leave at six.\n",
+        "Dear all,\nFrom Tuesday on, boats leave at six.\n",
+        "From " + "x" * 200 + "\n",
+        "From " + "Dakar to Saint-Louis and back " * 9,
+        "Boats " * 12 + "From Dakar\n",
+    ],
+)
+def test_body_line_beginning_with_from_is_encoded(text: str) -> None:
+    raw, parsed = build_message(make_body(text=text, html=f"<p>\n{text}</p>\n"))
+    body_lines = raw.partition(b"\r\n\r\n")[2].split(b"\r\n")
+    assert not [line for line in body_lines if line.startswith(b"From ")]
+    assert_well_formed(raw, parsed)
+    assert get_part(parsed, "plain") == normalise_text(text)
+    assert text in get_part(parsed, "html")
+
+
+@given(generate_texts())
+def test_encoded_segment_never_begins_with_from(text: str) -> None:
+    encoded = encode_quoted_printable(f"From {text}\nFrom {text}")
+    assert not encoded.startswith(b"From ")
+    assert b"\nFrom " not in encoded
+    assert all(len(line) <= 76 for line in encoded.split(b"\r\n"))

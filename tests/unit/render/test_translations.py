@@ -16,6 +16,7 @@ from mailer.errors import ComposeError
 from mailer.model.press_release import AssetKind
 from mailer.notices import FIGURE_WORDS, Notice, NoticeKind, suggest_commands
 from mailer.render import notices, translations
+from mailer.render.prose import DATELINE_PATTERN
 from mailer.render.views import KIND_NAMES
 
 SHIPPED = (config.find_shipped_folder("templates"),)
@@ -99,6 +100,7 @@ def list_msgids() -> set[str | tuple[str, ...]]:
     for source, method in sources:
         with source.open("rb") as lines:
             msgids |= {msgid for _, msgid, _, _ in extract(method, lines)}
+    msgids.add(DATELINE_PATTERN)
     msgids |= {kind.value for kind in AssetKind} | {*Press().times} - {"UTC"}
     msgids |= {notices.DAY_AND_TIME, notices.FULL_MOMENT, *notices.LABELS, *FIGURE_WORDS}
     msgids |= set(notices.SENTENCES.values()) | {

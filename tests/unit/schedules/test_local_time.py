@@ -116,6 +116,18 @@ def test_invalid_zone_name_is_refused(name: str) -> None:
         zones.get_zone(name)
 
 
+def test_skipped_time_is_described_as_what_happens() -> None:
+    wall_time = datetime(2027, 3, 28, 2, 15)
+    zone = "Europe/Berlin"
+    assert local_time.describe_local_time(wall_time, zone) == "Sun 28 Mar 2027 03:00 Europe/Berlin"
+    assert local_time.explain_skipped_time(wall_time, zone) == "02:15 does not exist that night"
+    assert local_time.explain_skipped_time(datetime(2027, 3, 28, 3, 15), zone) == ""
+    day_in_samoa = datetime(2011, 12, 30, 9, 0)
+    assert local_time.explain_skipped_time(day_in_samoa, "Pacific/Apia") == (
+        "Fri 30 Dec 2011 does not exist in Pacific/Apia"
+    )
+
+
 def test_skipped_time_is_described_by_the_time_that_clocks_show() -> None:
     london = zones.get_zone("Europe/London")
     skipped = local_time.describe_wall_time(datetime(2027, 3, 28, 1, 30), london)

@@ -13,8 +13,10 @@ def create_sending_tables() -> None:
         require_column("name", sa.String(length=64)),
         require_column("beat", sa.BigInteger(), server_default=sa.text("0")),
         require_column("started_at", MOMENT),
+        sa.Column("ended_at", MOMENT),
         sa.PrimaryKeyConstraint("id", name="pk_worker"),
-        comment="processes that deliver; a worker whose beat stands still for a lease is dead",
+        comment="processes that deliver; a worker whose beat stands still for a lease is dead; "
+        "ended_at: when it signed off or was declared dead",
         sqlite_autoincrement=True,
     )
     op.create_table(
@@ -27,6 +29,9 @@ def create_sending_tables() -> None:
         require_column("template", sa.String(length=60)),
         require_column("subject", sa.Text()),
         require_column("language", sa.String(length=35)),
+        require_column("names", sa.JSON(), server_default="{}"),
+        require_column("subjects", sa.JSON(), server_default="{}"),
+        require_column("kinds", sa.JSON()),
         require_column("fewest", sa.Integer()),
         require_column("most", sa.Integer()),
         require_column("when_empty", sa.String(length=20)),
@@ -77,6 +82,8 @@ def create_sending_tables() -> None:
         require_column("subject", sa.Text()),
         require_column("language", sa.String(length=35)),
         require_column("opening", sa.JSON()),
+        require_column("names", sa.JSON(), server_default="{}"),
+        require_column("subjects", sa.JSON(), server_default="{}"),
         require_column("state", sa.String(length=20)),
         require_column("reason", sa.Text()),
         require_column("in_doubt", sa.String(length=20)),

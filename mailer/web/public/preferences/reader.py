@@ -36,7 +36,7 @@ class PreferencesReader:
 
     @property
     def active_lists(self) -> list[MailingList]:
-        """The lists whose mails they get."""
+        """The lists whose mails the reader gets."""
         return [
             mailing_list
             for mailing_list in self.all_lists
@@ -45,11 +45,11 @@ class PreferencesReader:
 
     @property
     def visible_lists(self) -> list[MailingList]:
-        """The lists that they are on, and those that anyone may join."""
+        """The lists that the reader is on, and the lists that anyone may join."""
         return select_visible_lists(self.all_lists, self.memberships)
 
     def find_pause_end(self, now: datetime) -> datetime | None:
-        """Return the end of their longest pause, or None if nothing is paused."""
+        """Return the end of the reader's longest pause, or None if no list is paused."""
         pause_ends = [
             membership.paused_until
             for membership in self.memberships.values()

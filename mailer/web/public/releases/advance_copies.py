@@ -1,8 +1,7 @@
-"""Advance copies: the private pages of a release that is still embargoed, one for each trusted
-contact.
+"""Advance copies: the pages of a release that is still embargoed, one for each trusted contact.
 
-Each request asks again whether the contact may see the copy, and commits the record of it before
-the answer (``mailer/releases/advance_copies.py``).
+Each request checks again whether the contact may see the copy, and the visit is recorded and
+committed before the answer (``mailer/releases/advance_copies.py``).
 """
 
 from typing import Any
@@ -22,6 +21,7 @@ from mailer.web.public.releases.rendering import (
     build_file_response,
     build_kit_response,
     build_release_context,
+    build_text_headers,
     choose_translation,
     load_mail_gettext,
 )
@@ -43,7 +43,7 @@ def show_advance_copy(request: Request, token: str) -> Response:
     return site.render_page(
         request,
         "release.html",
-        headers=_PRIVATE_HEADERS,
+        headers=build_text_headers(request, page) | _PRIVATE_HEADERS,
         **build_release_context(request, copy.release, page, f"/e/{token}"),
         json_ld="",
         canonical="",
@@ -71,7 +71,7 @@ def download_file(request: Request, token: str, digest: str, name: str) -> Respo
 
 
 def _open_copy(request: Request, token: str, part: str) -> AdvanceCopy:
-    """Open the advance copy of a link. `part` is the part of it that is requested."""
+    """Open the advance copy that a link names. `part` is the requested part of the copy."""
     site = get_site(request)
     try:
         link = site.mailer.link_keys.read_link(
@@ -93,14 +93,14 @@ def _read_agent(request: Request) -> str:
 
 def _refuse_request(request: Request, copy: AdvanceCopy) -> Response:
     """Answer a contact who may not have the copy. Raises HTTPException 410 if the release was
-    withdrawn, which they may know."""
+    withdrawn, since the contact may know that."""
     if copy.refusal is AdvanceRefusal.WITHDRAWN:
         raise HTTPException(410)
     return get_site(request).refuse_link(request)
 
 
 def _build_active_embargo(request: Request, edition: Edition) -> Any:
-    """Return the end of the embargo as the page shows it, or None if it has ended."""
+    """Return the end of the embargo as the page shows it, or None if the embargo has ended."""
     site = get_site(request)
     with site.mailer.store.read() as tx:
         embargo = tx.embargoes.find_embargo(edition.stories[0])

@@ -20,6 +20,7 @@ from mailer.web.public.releases.rendering import (
     build_file_response,
     build_kit_response,
     build_release_context,
+    build_text_headers,
     choose_translation,
 )
 
@@ -107,6 +108,7 @@ def _render_release(request: Request, release: ReleasePage, page: PageTranslatio
     return site.render_page(
         request,
         "release.html",
+        headers=build_text_headers(request, page),
         **build_release_context(request, release, page, f"/press/{release.slug}"),
         json_ld=structured_data.build_json_ld(release, page, site.settings),
         canonical=structured_data.build_page_url(site.settings, release.slug, page.language),
@@ -119,7 +121,7 @@ def _describe_release(request: Request, release: ReleasePage) -> dict[str, Any]:
     return {
         "path": f"/press/{release.slug}",
         "page": page,
-        "day": get_site(request).to_office_date(release.opened_at),
+        "day": get_site(request).to_office_date(page.published),
         "other_languages": [tag for tag in release.languages if tag != page.language],
     }
 

@@ -1,17 +1,20 @@
-"""Code that a release's public page and contacts' private pages share: the page, the press kit and
-the files."""
+"""Code that a release's public page and the pages of advance copies share: the page, the press kit
+and the files."""
 
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
+from lxml import html as lxml_html
 
 from mailer import embargoes, languages, message
+from mailer.model.articles import ArticleKind
 from mailer.model.press_release import AssetKind
 from mailer.model.releases import PageTranslation, ReleasePage
-from mailer.render import translations
+from mailer.render import prose, translations, views
 from mailer.render.releases import build_embargo_view
 from mailer.store import SqlTransaction
+from mailer.web.public.middleware import build_page_policy
 from mailer.web.public.page_languages import LANGUAGES, choose_reading_language
 from mailer.web.public.public_site import get_site
 from mailer.web.public.releases.media_kit import build_kit
@@ -30,13 +33,10 @@ def build_release_context(
     `page_path`."""
     site = get_site(request)
     translate = load_mail_gettext(request, site.choose_language(request))
-    return {
-        "page": page,
+    return build_text_context(request, release, page) | {
         "release": release,
         "page_path": page_path,
-        "text_direction": languages.get_direction(page.language),
         "other_languages": [tag for tag in release.languages if tag != page.language],
-        "day": site.to_office_date(release.opened_at),
         "corrections": [
             (
                 site.to_office_date(correction.at),
@@ -48,6 +48,42 @@ def build_release_context(
         "quote_pattern": _get_quote_pattern(request, page),
         "asset_kinds": {asset_kind.value: translate(asset_kind.value) for asset_kind in AssetKind},
     }
+
+
+def build_text_context(
+    request: Request, release: ReleasePage, page: PageTranslation
+) -> dict[str, Any]:
+    """Return the variables of a page that shows an article: its text, kind, date and picture."""
+    site = get_site(request)
+    direction = languages.get_direction(page.language)
+    translate = load_mail_gettext(request, site.choose_language(request))
+    own_language = languages.choose_language(page.language, LANGUAGES, "en")
+    dateline_pattern = load_mail_gettext(request, own_language)(prose.DATELINE_PATTERN)
+    changed_at = release.changes.get(page.language)
+    return {
+        "page": page,
+        "text_direction": direction,
+        "kind_name": translate(views.KIND_NAMES[ArticleKind(page.kind)]),
+        "day": site.to_office_date(page.published),
+        "changed_day": site.to_office_date(changed_at) if changed_at else None,
+        "has_standfirst": views.has_own_summary(page.summary, page.html),
+        "prose": prose.prepare_prose(
+            page.html,
+            direction=direction,
+            run_in=dateline_pattern % {"dateline": page.dateline} if page.dateline else "",
+        ),
+        "notes": prose.prepare_prose(page.notes, direction=direction) if page.notes else "",
+    }
+
+
+def build_text_headers(request: Request, page: PageTranslation) -> dict[str, str]:
+    """Return the headers of such a page: it may load the pictures that its text shows."""
+    html = "".join([page.html, page.notes, *(partner.html for partner in page.about)])
+    picture_urls = [page.image.url] if page.image else []
+    if "<img" in html:
+        picture_urls += lxml_html.fragment_fromstring(html, create_parent="div").xpath("//img/@src")
+    policy = build_page_policy(get_site(request).settings, picture_urls=picture_urls)
+    return {"Content-Security-Policy": policy}
 
 
 def load_mail_gettext(request: Request, language: str) -> Callable[[str], str]:

@@ -1,6 +1,7 @@
 """Deliveries refused for our reasons go back to the queue, once for each signature."""
 
 from mailer import editions
+from mailer.delivery.history import HistoryWatch
 from mailer.delivery.ledger_transaction import ActiveEdition, LedgerBatch, write_batch
 from mailer.model.deliveries import DeliveryState, Settlement
 from mailer.model.editions import Edition
@@ -112,8 +113,12 @@ def test_late_refusal_is_queued_again_after_another_workers_pause(
         [],
         {edition.id: ActiveEdition(edition, {})},
     )
+    history = HistoryWatch()
     with store.begin() as tx:
-        write_batch(tx, batch, worker_id, {}, NOW)
+        worker = tx.outbox.find_worker(worker_id)
+        assert worker is not None
+        history.note_commit(worker_id, worker.heartbeat)
+        write_batch(tx, batch, worker_id, {}, NOW, history)
     rows = read_deliveries(store, edition)
     assert batch.requeued_count == 1
     assert rows[claims[0].address].state is QUEUED

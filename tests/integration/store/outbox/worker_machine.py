@@ -80,7 +80,7 @@ class WorkerMachine(RuleBasedStateMachine):
 
     def update_heartbeat(self, tx: SqlTransaction, worker_id: int) -> bool:
         """Update the heartbeat, as at the start of each transaction of a worker."""
-        is_alive = tx.outbox.update_heartbeat(worker_id)
+        is_alive = tx.outbox.update_heartbeat(worker_id) is not None
         assert is_alive == (worker_id in self.live_worker_ids)
         return is_alive
 

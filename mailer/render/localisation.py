@@ -1,0 +1,62 @@
+"""An edition's name, subject and topics in a reader's language, and the gaps that staff should know
+of before they approve."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from mailer import languages
+from mailer.model.articles import Story
+from mailer.model.edition_states import EditionRole
+from mailer.model.editions import Edition
+from mailer.model.lists import Topic
+
+
+def has_fields(text: str) -> bool:
+    """Check whether an opening has template fields, such as ``{{ recipient.name }}``."""
+    return "{{" in text or "{%" in text
+
+
+def choose_name(edition: Edition, language: str) -> str:
+    """Return the edition's name for readers of `language`."""
+    return _choose_text(edition.name, edition.names, edition.language, language)
+
+
+def choose_subject(edition: Edition, language: str) -> str:
+    """Return the template of the edition's subject for readers of `language`, or "" if it has the
+    subject of the mail's folder."""
+    return _choose_text(edition.subject, edition.subjects, edition.language, language)
+
+
+def _choose_text(text: str, translations: Mapping[str, str], default: str, language: str) -> str:
+    texts = {default: text, **translations}
+    return texts[languages.choose_language(language, list(texts), default)]
+
+
+def find_gaps(
+    edition: Edition, language: str, topics: Sequence[Topic], stories: Sequence[Story]
+) -> Iterator[str]:
+    """Yield a warning for the edition's name, its subject and each of its topics if readers of
+    `language` get them in another language."""
+    for field, text, translations in (
+        ("name", edition.name, edition.names),
+        ("subject", edition.subject, edition.subjects),
+    ):
+        if field == "name" and edition.role is not EditionRole.PLAIN:
+            continue  # the mail of a release is named by its title
+        if text and not _has_translation(language, [edition.language, *translations]):
+            yield (
+                f"readers of {language} get the edition's {field} in {edition.language}, "
+                f"{text!r}, as it has no {field} in {language}"
+            )
+    topics_by_slug = {topic.slug: topic for topic in topics}
+    slugs = dict.fromkeys(story.topics[0] for story in stories if story.topics)
+    for slug in slugs:
+        topic = topics_by_slug.get(slug)
+        if topic and not _has_translation(language, list(topic.names)):
+            yield (
+                f"readers of {language} get the topic {slug!r} as {topic.get_name(language)!r}, as "
+                f"it has no name in {language}"
+            )
+
+
+def _has_translation(language: str, available: list[str]) -> bool:
+    return bool(languages.choose_language(language, available, ""))
