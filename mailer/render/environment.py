@@ -181,7 +181,7 @@ def _build_environment(
     env.filters["columns"] = lambda value: text_breaks.measure_columns(str(value))
     env.filters["truncate"] = _truncate
     env.filters["plain"] = text_part.to_plain_text
-    env.bound_filters()
+    env.wrap_filters()
     return env
 
 

@@ -48,7 +48,7 @@ _MULTIPLYING = frozenset({"indent", "expandtabs", "join", "replace", "translate"
 
 
 class RenderBudget:
-    """What a rendering may still use."""
+    """The steps, text and time that a rendering has used and may use."""
 
     def __init__(self) -> None:
         self._ends_at = time.thread_time() + MAX_SECONDS
@@ -265,7 +265,7 @@ def _make_filter(node: Any, name: str) -> nodes.Filter:
 
 
 class BoundedSandbox(ImmutableSandboxedEnvironment):
-    """Jinja2's immutable sandbox with bounds. :meth:`bound_filters` must be called once all filters
+    """Jinja2's immutable sandbox with bounds. :meth:`wrap_filters` must be called once all filters
     are set."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
@@ -274,7 +274,7 @@ class BoundedSandbox(ImmutableSandboxedEnvironment):
         super().__init__(*arguments, finalize=self.check_output, **options)
         self.globals.pop("lipsum")
 
-    def bound_filters(self) -> None:
+    def wrap_filters(self) -> None:
         """Put the checks around all filters."""
         for name, function in self.filters.items():
             self.filters[name] = _bound_filter(name, function)

@@ -27,8 +27,8 @@ class ClientNetwork(NamedTuple):
 
 
 def list_client_networks(host: str) -> list[ClientNetwork]:
-    """Return the networks of a client, the narrowest first. A `host` that is no IP address, such as
-    that of a Unix socket, counts as it is."""
+    """Return the networks of a client, the narrowest first. Any other `host`, such as that of a
+    Unix socket, counts as it is."""
     address = parse_ip_address(host)
     if address is None or isinstance(address, IPv4Address):
         return [ClientNetwork(str(address or host), 1)]
@@ -59,8 +59,8 @@ def find_forwarded_client(
     """Return the client of a request that `peer` has passed on with this X-Forwarded-For.
 
     Each proxy adds the address of its own peer at the end, so the entries are read from there as
-    long as trusted proxies vouch for them. An entry that is no address can't come from a proxy that
-    adds addresses: the request then counts for the proxy that passed it on."""
+    long as trusted proxies vouch for them. An entry of another form can't come from a proxy that
+    adds addresses. The request then counts for the proxy that passed it on."""
     client = peer
     address = parse_ip_address(peer)
     entries = forwarded_for.split(",") if forwarded_for else []
