@@ -6,6 +6,10 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KILLS  ?= 30
 
+# Every file of a pinned release has its hash, for every platform and Python 3.11 or newer.
+COMPILE = $(VENV)/.uv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo inbox pages unit test check proofs crash format bench bench-import bench-web docs pictures lock clean
 
@@ -65,9 +69,10 @@ docs: $(VENV)/.dev  ## Write the reference pages that follow from the code (docs
 pictures: $(VENV)/.dev demo  ## Draw the README's pictures of the demo's mails (needs Chromium)
 	$(BIN)/python docs/pictures.py
 
-lock: $(VENV)/.dev  ## Write the installed versions to requirements.lock
-	@{ echo '# Made by `make lock`: the versions that everything was tested with.'; \
-		$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable; } > requirements.lock
+lock: $(VENV)/.uv  ## Pin versions and hashes in requirements.lock and requirements-run.lock; UPGRADE=1 takes newer ones
+	$(COMPILE) --extra dev --extra build --output-file requirements.lock
+	$(COMPILE) --extra demo --extra postgresql --extra build --constraint requirements.lock \
+		--output-file requirements-run.lock
 
 clean:  ## Remove everything that these targets made
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -80,10 +85,17 @@ $(VENV)/.made:
 	$(PIP) install 'pip>=23.3'
 	@touch $@
 
-$(VENV)/.demo: $(VENV)/.made pyproject.toml requirements.lock
-	$(PIP) install --constraint requirements.lock --editable '.[demo]'
+# pip can't check the hash of a folder, so the package itself is installed on its own, and built with what is locked.
+$(VENV)/.demo: $(VENV)/.made pyproject.toml requirements-run.lock
+	$(PIP) install --require-hashes --no-deps --requirement requirements-run.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml requirements.lock
-	$(PIP) install --constraint requirements.lock --editable '.[dev]'
+	$(PIP) install --require-hashes --no-deps --requirement requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.uv: $(VENV)/.made
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip --disable-pip-version-check --quiet install 'uv>=0.9' || { rm -rf $@; exit 1; }

@@ -103,13 +103,23 @@ def extract_wire_domain(address: str) -> str:
     return to_ascii_domain(address.rpartition("@")[2])
 
 
+GMAIL_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
+"""The domains of one mail host that ignores dots in the local part, and knows each mailbox by both
+domains (support.google.com/mail/answer/7436150)."""
+
+
 def guess_mailbox(address: str) -> str:
-    """Guess the mailbox behind an address: in lower case, and without a ``+tag`` (RFC 5233).
+    """Guess the mailbox behind an address: in lower case, without a ``+tag`` (RFC 5233), and for
+    Gmail without dots.
 
     Most hosts deliver all these spellings to one person, who would get a mail for each of them. The
     guess is used only for counting; mail goes to the original address."""
     local, _, domain = address.rpartition("@")
-    return f"{(local.partition('+')[0] or local).lower()}@{domain}"
+    local = (local.partition("+")[0] or local).lower()
+    domain = domain.lower()
+    if domain in GMAIL_DOMAINS:
+        return f"{local.replace('.', '') or local}@gmail.com"
+    return f"{local}@{domain}"
 
 
 def mask_address(address: str) -> str:

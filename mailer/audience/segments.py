@@ -43,6 +43,13 @@ from mailer.model.transaction import Transaction
 
 MAX_FILTER_DEPTH = 50
 """Maximum nesting of a filter."""
+MAX_FILTER_TESTS = 200
+"""Maximum number of tests in a filter. SQLite refuses an expression deeper than 1,000, and each
+test of a chain of ``and`` or ``or`` is a step deeper."""
+MAX_FILTER_VALUES = 1000
+"""Maximum number of values in a filter. SQLite takes 32,766 in a statement."""
+MAX_FILTER_LENGTH = 30_000
+"""Maximum number of characters of a filter's line."""
 
 
 def save_segment(
@@ -120,6 +127,14 @@ class _FilterParser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens: list[_Token] = []
+        self.test_count = 0
+        self.value_count = 0
+        if len(text) > MAX_FILTER_LENGTH:
+            raise InputError(
+                f"it has {len(text):,} characters, and {MAX_FILTER_LENGTH:,} is the most",
+                where="filter",
+                hint="tag the people, and filter by the tag",
+            )
         position = 0
         while position < len(text.rstrip()):
             match = _TOKEN.match(text, position)
@@ -193,6 +208,9 @@ class _FilterParser:
         return self.parse_test()
 
     def parse_test(self) -> Filter:
+        self.test_count += 1
+        if self.test_count > MAX_FILTER_TESTS:
+            raise self.build_error(f"it has more than {MAX_FILTER_TESTS} tests")
         name = self.expect_word(*FilterField, "joined")
         if name == "joined":
             before = self.expect_word("before", "after") == "before"
@@ -223,6 +241,9 @@ class _FilterParser:
         return Not(test) if negated else test
 
     def parse_field_value(self, field: FilterField) -> str:
+        self.value_count += 1
+        if self.value_count > MAX_FILTER_VALUES:
+            raise self.build_error(f"it has more than {MAX_FILTER_VALUES:,} values")
         start_index = self.index
         text = self.parse_value()
         try:
@@ -252,7 +273,8 @@ def _check_value(field: FilterField, text: str) -> str:
 
 
 def parse_filter(text: str) -> Filter:
-    """Parse a filter from its line. Raises InputError, which names the column."""
+    """Parse a filter from its line. Raises InputError, which names the column, also for a filter
+    that is too long, too deep, or has too many tests or values."""
     reader = _FilterParser(text)
     if not reader.tokens:
         return All(())

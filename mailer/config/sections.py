@@ -221,9 +221,10 @@ class Web(_Section):
 
 
 class SignUp(_Section):
-    """The limits for strangers within an hour: mails to one address because of sign-ups, sign-ups
-    from one client (an IPv4 address, an IPv6 /64), and sign-ups for addresses of one mail domain.
-    0 means no limit."""
+    """The limits for strangers: mails to one address because of sign-ups, which grow rarer until
+    its owner confirms one; and within an hour the sign-ups from one client (an IPv4 address, an
+    IPv6 /64 or /56; twice as many from a /48), and for addresses of one mail domain. 0 means no
+    limit."""
 
     per_address: Annotated[int, Field(ge=0)] = 1
     per_client: Annotated[int, Field(ge=0)] = 20

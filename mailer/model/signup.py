@@ -100,10 +100,28 @@ class RateLimit:
     window: timedelta = timedelta(hours=1)
 
 
+MAIL_WAITS = (timedelta(hours=1), timedelta(days=1), timedelta(days=2), timedelta(days=4))
+"""The time after a mail to an address until the next one, if its owner answers none of them. The
+last wait stays."""
+
+MAIL_COUNT_LASTS = timedelta(days=30)
+"""The time after which an address to which no mail was sent starts with the first wait again."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailLimit:
+    """Up to `maximum` mails to one address at any time, and then further mails that grow rarer:
+    each comes one of `waits` after the one before. 0 means no limit."""
+
+    maximum: int
+    action: str = "mail"
+    waits: tuple[timedelta, ...] = MAIL_WAITS
+
+
 class SignUpLimits:
-    """The limits for strangers in an hour. 0 means no limit."""
+    """The limits for strangers. Those of clients and domains are for an hour. 0 means no limit."""
 
     def __init__(self, per_address: int, per_client: int, per_domain: int) -> None:
-        self.per_address = RateLimit("mail", per_address)
+        self.per_address = MailLimit(per_address)
         self.per_client = RateLimit("client", per_client)
         self.per_domain = RateLimit("domain", per_domain)

@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 import jinja2
 from babel.dates import format_date, format_datetime
 from jinja2.filters import do_default
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from mailer import bidi, languages, message, text_breaks
 from mailer.errors import ComposeError
 from mailer.render import text_part, translations
+from mailer.render.sandbox import BoundedSandbox, limit_rendering
 
 PERSONAL_FIELD = "personal field"
 
@@ -145,7 +145,7 @@ def _list_file_stamps(template_path: Sequence[Path]) -> tuple[tuple[str, int, in
 def _build_environment(
     language: str, template_path: tuple[Path, ...], _file_stamps: object
 ) -> jinja2.Environment:
-    env = ImmutableSandboxedEnvironment(
+    env = BoundedSandbox(
         loader=jinja2.FileSystemLoader([str(folder) for folder in template_path]),
         undefined=jinja2.StrictUndefined,
         autoescape=_needs_autoescape,
@@ -181,13 +181,15 @@ def _build_environment(
     env.filters["columns"] = lambda value: text_breaks.measure_columns(str(value))
     env.filters["truncate"] = _truncate
     env.filters["plain"] = text_part.to_plain_text
+    env.wrap_filters()
     return env
 
 
 def render_template(env: jinja2.Environment, template: str, context: dict[str, Any]) -> str:
     """Render a template of the folder ``email/``. Raises ComposeError with file and line."""
     try:
-        return env.get_template(template).render(context)
+        with limit_rendering():
+            return env.get_template(template).render(context)
     except Exception as error:
         raise _wrap_error(error, template, env) from error
 
@@ -197,7 +199,8 @@ def render_line(env: jinja2.Environment, source: str, where: str, context: dict[
 
     Raises ComposeError, which gives `where` as the place."""
     try:
-        return env.overlay(autoescape=False).from_string(source).render(context)
+        with limit_rendering():
+            return env.overlay(autoescape=False).from_string(source).render(context)
     except Exception as error:
         raise _wrap_error(error, where, env) from error
 
@@ -211,6 +214,7 @@ _TEMPLATE_ERRORS = (
     LookupError,
     ArithmeticError,
     RecursionError,
+    MemoryError,
 )
 """Errors that a faulty template or its data can raise. Other errors are bugs and are not caught."""
 

@@ -214,14 +214,19 @@ class ArchiveQueries(SqlStore):
 
     def find_story_sent_at(self, slug: str) -> datetime | None:
         """Return when a story was first sent to a list with a public archive. Return None if it
-        never was, if the story is embargoed or killed, or if a kill was requested."""
+        never was, if the story is embargoed or killed, or if a kill was requested.
+
+        The statements are the same for every story, so that their time reveals none."""
         embargo_store = SqlEmbargoStore(self._db, self._key)
-        if slug in embargoes.find_embargoed(embargo_store, embargo_store.read_clock()):
-            return None
-        if self._db.scalar(select(schema.kill.c.slug).where(schema.kill.c.slug == slug)):
-            return None
+        embargoed_slugs = embargoes.find_embargoed(embargo_store, embargo_store.read_clock())
         first_sent_at: datetime | None = self._db.scalar(
-            self._select_sent_times(slug).order_by(schema.edition.c.planned_at).limit(1)
+            self._select_sent_times(slug)
+            .where(
+                schema.edition_story.c.slug.not_in([*embargoed_slugs]),
+                schema.edition_story.c.slug.not_in(select(schema.kill.c.slug)),
+            )
+            .order_by(schema.edition.c.planned_at)
+            .limit(1)
         )
         return first_sent_at
 

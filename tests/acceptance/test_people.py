@@ -3,16 +3,12 @@
 import csv
 import json
 import stat
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailer.audience import links
-from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.signup import confirmations
-from mailer.model.signup import Confirmation, ConfirmationState, RateLimit, SignUpWishes
+from mailer.model.signup import Confirmation, ConfirmationState, MailLimit, SignUpWishes
 from mailer.model.subscribers import Wording
 from mailer.store import Store
 from tests.acceptance.conftest import CommandResult, Shell
@@ -93,7 +89,7 @@ def test_history_shows_consent_wording_and_open_confirmations(
     key = bytes.fromhex((office.folder / "config/secret.key").read_text().strip())
     store = Store(f"sqlite:///{office.folder / 'subscribers.db'}", key)
     wording = Wording("fr", "J’accepte de recevoir les nouvelles.")
-    limit = RateLimit("mail", 0)
+    limit = MailLimit(0)
     now = datetime(2026, 12, 18, 9, tzinfo=UTC)
     with store.begin() as tx:
 
@@ -155,37 +151,6 @@ def test_pause_needs_a_list_and_a_number_of_weeks(office: Shell) -> None:
     office(*words, "--weeks", "53", code=2)
     office("subscriber", "unsubscribe", "ana@example.org", "--list", "news")
     assert "is not on any list" in office(*words, "--weeks", "4", code=1).err
-
-
-def test_piped_unsubscribe_mail_unsubscribes_its_sender(office: Shell) -> None:
-    person = office("subscriber", "add", "ana@example.org", "--list", "news", "--json").json
-    key = bytes.fromhex((office.folder / "config/secret.key").read_text().strip())
-    link = MemberLink(person["subscriber"]["id"], 1, 9)
-    token = links.sign_member_link(key, LinkPurpose.UNSUBSCRIBE, link)
-
-    def pipe_message(subject: str, body: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "mailer", "subscriber", "unsubscribe-mail"],
-            cwd=office.folder,
-            env=office.env,
-            input=f"From ana@example.org  Fri Dec 18 2026\nSubject: {subject}\n\n{body}",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    refused = pipe_message(f"Re: unsubscribe {token[:-1]}x")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "this link is not valid" in refused.stderr
-    assert "it names no subscriber and no list" in pipe_message("hello").stderr
-    assert show_membership(office, "ana@example.org")["state"] == "active"
-    accepted = pipe_message(f"Re: unsubscribe\n {token}", body="x" * 3_000_000)
-    assert (accepted.returncode, accepted.stdout) == (0, "a…@example.org is no longer on 'news'\n")
-    assert show_membership(office, "ana@example.org")["state"] == "unsubscribed"
-    office.write_file("again.eml", f"Subject: unsubscribe {token}\n\n")
-    assert "already" in office("subscriber", "unsubscribe-mail", "again.eml").out
-    last = office("subscriber", "history", "ana@example.org", "--json").json["entries"][-1]
-    assert (last["act"], last["source"]) == ("left", "unsubscribe mail")
 
 
 # ---- many people ------------------------------------------------------------------------------

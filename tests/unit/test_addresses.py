@@ -137,6 +137,9 @@ def test_invalid_address_is_refused_with_reason(bad: str) -> None:
         ("Ana+news+more@example.org", "ana@example.org"),
         ("+@example.org", "+@example.org"),
         ("+ana@example.org", "+ana@example.org"),
+        ("a.n.a@gmail.com", "ana@gmail.com"),
+        ("A.na+news@GoogleMail.com", "ana@gmail.com"),
+        ("a.n.a@gmail.example.org", "a.n.a@gmail.example.org"),
         ("d\N{LATIN SMALL LETTER E WITH ACUTE}b+x@example.org", "d\u00e9b@example.org"),
     ],
 )

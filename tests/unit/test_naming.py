@@ -43,6 +43,8 @@ MAX_ONE_WORD_SHARE = 0.3
 
 _SMTPLIB = "overrides a method of smtplib.SMTP"
 _AIOSMTPD = "aiosmtpd calls it by this name"
+_JINJA = "overrides a method of jinja2"
+_UVICORN = "overrides a method of uvicorn's protocol"
 _SQLALCHEMY = "overrides a method of SQLAlchemy"
 _TEMPLATE_WORD = "templates say it: {% if parts.any %}"
 
@@ -56,6 +58,15 @@ EXCEPTIONS = {
     "mailer.render.environment.ConditionalParts.mail": _TEMPLATE_WORD,
     "mailer.render.environment.ConditionalParts.rest": _TEMPLATE_WORD,
     "mailer.render.environment.ConditionalParts.web": _TEMPLATE_WORD,
+    "mailer.render.sandbox.BoundedSandbox.call": _JINJA,
+    "mailer.web.public.connections.BoundedHttpProtocol.connection_made": _UVICORN,
+    "mailer.web.public.connections.BoundedHttpProtocol.connection_lost": _UVICORN,
+    "mailer.web.public.connections.BoundedHttpProtocol.data_received": _UVICORN,
+    "mailer.web.public.connections.BoundedHttpProtocol.on_message_begin": _UVICORN,
+    "mailer.web.public.connections.BoundedHttpProtocol.on_headers_complete": _UVICORN,
+    "mailer.web.public.connections.BoundedHttpProtocol.on_message_complete": _UVICORN,
+    "mailer.web.public.connections.BoundedHttpProtocol.on_response_complete": _UVICORN,
+    "mailer.render.sandbox.BoundedSandbox.concat": _JINJA,
     "mailer.store.prepared_statements.among.self_group": _SQLALCHEMY,
     "mailer.store.schema.base.Utc.process_bind_param": _SQLALCHEMY,
     "mailer.store.schema.base.Utc.process_result_value": _SQLALCHEMY,

@@ -30,7 +30,7 @@ from mailer import addresses, languages
 from mailer.actor import Actor
 from mailer.audience import preferences, subscribers
 from mailer.audience.lists import get_list, list_public_lists
-from mailer.audience.signup.rate_limits import use_allowance
+from mailer.audience.signup.rate_limits import forget_mail_allowance, use_mail_allowance
 from mailer.errors import ApprovalVoid, BadTransition, InputError, NotFound, Refused
 from mailer.lines import holds_control, holds_visible
 from mailer.model.signup import (
@@ -39,7 +39,7 @@ from mailer.model.signup import (
     Confirmation,
     ConfirmationKind,
     ConfirmationState,
-    RateLimit,
+    MailLimit,
     ServiceMailKind,
     SignUpWishes,
 )
@@ -60,11 +60,12 @@ NO_LIST_CHOSEN = "no_list_chosen"
 
 
 def request_confirmation(
-    tx: Transaction, actor: Actor, limit: RateLimit, confirmation: Confirmation, now: datetime
+    tx: Transaction, actor: Actor, limit: MailLimit, confirmation: Confirmation, now: datetime
 ) -> None:
     """Save a request until the owner of the address confirms it.
 
-    One mailbox gets at most as many mails as `limit` allows. A request beyond the limit causes no
+    One mailbox gets at most as many mails as `limit` allows, fewer and fewer of them as long as the
+    owner confirms nothing. A request beyond the limit causes no
     mail, but updates the owner's open request, if there is one. The page for confirming shows the
     updated request.
 
@@ -73,7 +74,7 @@ def request_confirmation(
     confirmation = replace(
         confirmation, address=addresses.normalise_address(confirmation.address), asked_at=now
     )
-    if use_allowance(tx, limit, addresses.guess_mailbox(confirmation.address), now):
+    if use_mail_allowance(tx, limit, confirmation.address, now):
         tx.sign_ups.add_confirmation(confirmation)
     else:
         tx.sign_ups.replace_wishes(confirmation)
@@ -204,7 +205,7 @@ def find_open_confirmation(
 def apply_confirmation(
     tx: Transaction,
     actor: Actor,
-    limit: RateLimit,
+    limit: MailLimit,
     confirmation: Confirmation,
     now: datetime,
     *,
@@ -239,7 +240,7 @@ def apply_confirmation(
     else:
         confirmation = replace(confirmation, wording=wording)
         _join_lists(tx, actor, confirmation, now, accepted_lists)
-    tx.sign_ups.forget_allowance(limit.action, addresses.guess_mailbox(confirmation.address))
+    forget_mail_allowance(tx, limit, confirmation.address)
     return move_confirmation(tx, actor, confirmation, ConfirmationState.CONFIRMED, now)
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Executable,
+    Integer,
     Row,
     Select,
+    and_,
     bindparam,
     case,
     delete,
@@ -20,7 +22,13 @@ from sqlalchemy import (
     update,
 )
 
-from mailer.model.signup import Confirmation, ConfirmationKind, ConfirmationState, SignUpWishes
+from mailer.model.signup import (
+    MAIL_COUNT_LASTS,
+    Confirmation,
+    ConfirmationKind,
+    ConfirmationState,
+    SignUpWishes,
+)
 from mailer.model.subscribers import Wording
 from mailer.store import schema
 from mailer.store.audience.consents import find_or_create_wording
@@ -192,7 +200,7 @@ def _build_confirmation(row: Row[Any]) -> Confirmation:
 def _build_count_statement(dialect: str) -> Executable:
     now = bindparam("now", type_=schema.allowance.c.since.type)
     statement = build_upsert(dialect, schema.allowance).values(
-        key=bindparam("name"), since=now, used=1
+        key=bindparam("name"), since=now, used=1, refused=0
     )
     is_window_over = schema.allowance.c.since <= bindparam(
         "begins", type_=schema.allowance.c.since.type
@@ -204,6 +212,51 @@ def _build_count_statement(dialect: str) -> Executable:
             "since": case((is_window_over, now), else_=schema.allowance.c.since),
         },
     ).returning(schema.allowance.c.used)
+
+
+@lru_cache
+def _build_mail_statement(dialect: str, wait_count: int) -> Executable:
+    """Build the statement that counts a mail to an address if the wait after the last one is over,
+    and otherwise a refused request.
+
+    `maximum` mails need no wait, the mail after them the first one, and so on; the last wait
+    stays."""
+    table = schema.allowance
+    moment_type = table.c.since.type
+    now = bindparam("now", type_=moment_type)
+    maximum = bindparam("maximum", type_=Integer)
+    waits_are_over = [
+        and_(
+            table.c.used >= maximum + number
+            if number == wait_count - 1
+            else table.c.used == maximum + number,
+            table.c.since <= bindparam(f"wait_{number}_begins", type_=moment_type),
+        )
+        for number in range(wait_count)
+    ]
+    is_forgotten = table.c.since <= bindparam("count_begins", type_=moment_type)
+    is_due = or_(table.c.used < maximum, is_forgotten, *waits_are_over)
+    statement = build_upsert(dialect, table).values(
+        key=bindparam("name"), since=now, used=1, refused=0
+    )
+    return statement.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "used": case((is_forgotten, 1), (is_due, table.c.used + 1), else_=table.c.used),
+            "since": case((is_due, now), else_=table.c.since),
+            "refused": case((is_due, 0), else_=table.c.refused + 1),
+        },
+    ).returning(table.c.refused)
+
+
+def _is_window_over(moment: datetime) -> ColumnElement[bool]:
+    """Return the condition that a window began before a moment. The count of mails to an address
+    lasts longer, because their waits do."""
+    table = schema.allowance
+    return and_(
+        table.c.since < moment,
+        or_(table.c.key.not_like("mail:%"), table.c.since < moment - MAIL_COUNT_LASTS),
+    )
 
 
 class AllowanceQueries(SqlStore):
@@ -219,6 +272,26 @@ class AllowanceQueries(SqlStore):
             self._db.execute(_build_count_statement(self._db.dialect.name), values).scalar_one()
         )
 
+    def use_mail_allowance(
+        self,
+        action: str,
+        subject: str,
+        maximum: int,
+        waits: Sequence[timedelta],
+        now: datetime,
+    ) -> bool:
+        """Count a mail, or a refused request for one, in one statement. Returns whether the mail is
+        due."""
+        values: dict[str, Any] = {
+            "name": self._build_key(action, subject),
+            "now": now,
+            "maximum": maximum,
+            "count_begins": now - MAIL_COUNT_LASTS,
+        }
+        values |= {f"wait_{number}_begins": now - wait for number, wait in enumerate(waits)}
+        statement = _build_mail_statement(self._db.dialect.name, len(waits))
+        return bool(self._db.execute(statement, values).scalar_one() == 0)
+
     def forget_allowance(self, action: str, subject: str) -> None:
         self._db.execute(
             delete(schema.allowance).where(
@@ -227,16 +300,14 @@ class AllowanceQueries(SqlStore):
         )
 
     def has_windows_before(self, moment: datetime) -> bool:
-        """Check whether there is a window that began before a moment."""
-        statement = select(schema.allowance.c.key).where(schema.allowance.c.since < moment).limit(1)
+        """Check whether there is a window that ended, and began before a moment."""
+        statement = select(schema.allowance.c.key).where(_is_window_over(moment)).limit(1)
         return self._db.scalar(statement) is not None
 
     def delete_windows_before(self, moment: datetime, limit: int) -> int:
         """Delete up to `limit` windows that began before a moment. Returns the number of deleted
         windows."""
-        old_keys = (
-            select(schema.allowance.c.key).where(schema.allowance.c.since < moment).limit(limit)
-        )
+        old_keys = select(schema.allowance.c.key).where(_is_window_over(moment)).limit(limit)
         return self._db.execute(
             delete(schema.allowance).where(schema.allowance.c.key.in_(old_keys))
         ).rowcount

@@ -72,7 +72,9 @@ allowance = Table(
     Column("key", String(80), primary_key=True),
     build_required_column("since", Utc, index=True),
     build_required_column("used", Integer),
-    comment="uses in a window; key: the action, and a keyed hash of the subject",
+    build_required_column("refused", Integer),
+    comment="uses in a window, or mails to an address and the requests refused since the last; "
+    "key: the action, and a keyed hash of the subject",
 )
 
 subscriber_alias = Table(

@@ -9,6 +9,8 @@ POST: from a form, or as a mail provider's one-click request (RFC 8058).
     public_site.py       code that handlers share: rendering a page, common refusals
     page_languages.py    the language of a page, and its translations
     page_templates.py    the Jinja environments
+    forwarding.py        the client of a request that a reverse proxy passes on
+    connections.py       bounds on connections and on the heads of requests
     middleware.py        headers of every answer, limits on requests, the log
     error_pages.py       answers to requests that failed
     static_files.py      style sheets and icons

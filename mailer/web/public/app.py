@@ -1,11 +1,15 @@
 """Build the application of the public pages from the route table, and serve it."""
 
+import asyncio
 import contextlib
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from types import FrameType
+from typing import cast
 
 import anyio.to_thread
 import uvicorn
@@ -17,6 +21,13 @@ from mailer.app import Mailer
 from mailer.errors import ConcurrencyError, ConfigError
 from mailer.log import Log
 from mailer.web.public import error_pages
+from mailer.web.public.connections import (
+    BoundedHttpProtocol,
+    ConnectionLimits,
+    ConnectionTable,
+    raise_open_files_limit,
+)
+from mailer.web.public.forwarding import ForwardedRequestMiddleware, build_proxy_check
 from mailer.web.public.middleware import PublicPagesMiddleware
 from mailer.web.public.page_templates import compile_templates
 from mailer.web.public.public_site import PublicSite
@@ -27,8 +38,6 @@ KEEP_ALIVE_SECONDS = 75
 """Seconds that a connection stays open between requests. Proxies keep theirs open for a shorter
 time (60 s by default in nginx). Otherwise a proxy would sometimes send a request on a connection
 that is just being closed."""
-MAX_CONNECTIONS = 1000
-"""Maximum number of open connections; above this, the answer is 503."""
 GRACE_SECONDS = 10
 """Seconds in which requests that have begun must end when the server is asked to stop."""
 SWITCH_INTERVAL = 0.0005
@@ -68,6 +77,7 @@ def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
     app.add_middleware(
         PublicPagesMiddleware, settings=mailer.settings, log=log, show_fault=error_pages.show_fault
     )
+    app.add_middleware(ForwardedRequestMiddleware, proxies=mailer.settings.web.proxies)
     return app
 
 
@@ -86,26 +96,32 @@ class _PagesServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def build_server(mailer: Mailer, log: Log, limits: ConnectionLimits) -> uvicorn.Server:
+    """Build the server of the public pages. It runs with a listening socket."""
+    table = ConnectionTable(limits, log, build_proxy_check(mailer.settings.web.proxies))
+    config = uvicorn.Config(
+        create_public_app(mailer, log),
+        http=cast("type[asyncio.Protocol]", partial(BoundedHttpProtocol, table)),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        proxy_headers=False,  # ForwardedRequestMiddleware reads them
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return _PagesServer(config, mailer.store.stop_waiting)
+
+
 def serve_public_pages(mailer: Mailer, host: str, port: int, log: Log) -> None:
     """Serve the pages until SIGINT or SIGTERM. Requests that have arrived are still answered.
 
     Raises MailerError if the server cannot listen at `host` and `port`."""
-    web = mailer.settings.web
     sys.setswitchinterval(SWITCH_INTERVAL)
+    limits = ConnectionLimits()
+    limits = replace(limits, max_connections=raise_open_files_limit(limits.max_connections))
     with (
         open_listening_socket(host, port) as listening_socket,
         contextlib.suppress(KeyboardInterrupt),
     ):
-        config = uvicorn.Config(
-            create_public_app(mailer, log),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ws="none",
-            proxy_headers=bool(web.proxies),
-            forwarded_allow_ips=list(web.proxies),
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        _PagesServer(config, mailer.store.stop_waiting).run(sockets=[listening_socket])
+        build_server(mailer, log, limits).run(sockets=[listening_socket])

@@ -5,7 +5,6 @@ The log contains the route instead of the path, because paths contain tokens and
 text that readers typed.
 """
 
-import ipaddress
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -67,19 +66,9 @@ def _get_origin(url: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
 
-def identify_client(request: Request) -> str:
-    """Return the client for which a request is counted: an IPv4 address, or the /64 network of an
-    IPv6 address, because each line of an internet provider gets at least such a network (RFC
-    6177)."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        ipv4_address = address.ipv4_mapped
-        return str(ipv4_address or ipaddress.ip_network((int(address), 64), strict=False))
-    return host
+def get_client_host(request: Request) -> str:
+    """Return the address of the client, or an empty string for a Unix socket."""
+    return request.client.host if request.client else ""
 
 
 class PublicPagesMiddleware:

@@ -14,13 +14,13 @@ from mailer.audience.lists import list_public_lists
 from mailer.audience.preferences import find_common_frequencies
 from mailer.audience.signup import confirmations
 from mailer.audience.signup.confirmations import SIGN_UP_PAGE
-from mailer.audience.signup.rate_limits import use_allowance
+from mailer.audience.signup.rate_limits import use_allowance, use_client_allowance
 from mailer.errors import InputError, NotFound
 from mailer.model.lists import Frequency, MailingList, Topic
 from mailer.model.signup import SignUpWishes
 from mailer.store import SqlTransaction
 from mailer.web.public.forms import SubmittedForm
-from mailer.web.public.middleware import build_page_policy, identify_client
+from mailer.web.public.middleware import build_page_policy, get_client_host
 from mailer.web.public.page_languages import LANGUAGES
 from mailer.web.public.public_site import get_site
 
@@ -83,7 +83,7 @@ def submit_sign_up(request: Request, form: SubmittedForm, tx: SqlTransaction) ->
     language = site.choose_language(request, form.get_value("language"))
     now = site.mailer.clock()
     limits = site.mailer.sign_up_limits
-    if not use_allowance(tx, limits.per_client, identify_client(request), now):
+    if not use_client_allowance(tx, limits.per_client, get_client_host(request), now):
         return site.refuse_too_many(request, language)
     if form.get_value(TRAP_FIELD):
         return _render_sent_page(request, language, form)

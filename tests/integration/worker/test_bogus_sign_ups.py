@@ -11,7 +11,7 @@ import pytest
 from mailer import config
 from mailer.app.mailer import get_utc_now
 from mailer.audience.signup import confirmations
-from mailer.model.signup import RateLimit, SignUpWishes
+from mailer.model.signup import MailLimit, SignUpWishes
 from mailer.store import Store
 from tests.actors import STAFF
 from tests.conftest import KEY
@@ -23,7 +23,7 @@ __all__ = ["office_home"]
 
 GOOD = "good@example.org"
 
-NO_LIMIT = RateLimit("mail", 0)
+NO_LIMIT = MailLimit(0)
 
 REPLIES = ("550 Unrouteable address", "550 5.7.1 blocked", "550 no", "550 5.1.90 daily limit")
 

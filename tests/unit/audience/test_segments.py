@@ -14,6 +14,7 @@ from mailer import languages
 from mailer.audience import segments
 from mailer.audience.segments import (
     MAX_FILTER_DEPTH,
+    MAX_FILTER_TESTS,
     format_filter,
     from_plain,
     parse_filter,
@@ -209,6 +210,32 @@ def test_filter_nesting_is_limited() -> None:
     for deep in ("(" * 5000 + "tag = a", "not " * 5000 + "tag = a"):
         with pytest.raises(InputError, match="nests deeper than 50"):
             parse_filter(deep)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (" or ".join(["tag = a"] * 201), "it has more than 200 tests near 'tag = a'"),
+        (" and ".join(["not joined before 2026-01-01"] * 201), "it has more than 200 tests"),
+        (f"tag in ({', '.join(map(str, range(1001)))})", "it has more than 1,000 values"),
+        (f'tag = "{"a" * 30_000}"', "it has 30,008 characters, and 30,000 is the most"),
+    ],
+)
+def test_filter_tests_values_and_length_are_limited(line: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_filter(line)
+    assert message in caught.value.message
+    assert caught.value.where.startswith("filter")
+
+
+def test_too_large_filter_is_not_saved() -> None:
+    segment_store = FakeSegmentStore(digests=0)
+    line = " or ".join(["tag = a"] * (MAX_FILTER_TESTS + 1))
+    with pytest.raises(InputError, match="more than 200 tests"):
+        segments.save_segment(
+            make_transaction(segments=segment_store), STAFF, "large", "Large", line, NOW
+        )
+    assert segment_store.list_segments() == []
 
 
 def test_invalid_stored_filter_raises_value_error() -> None:

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from mailer.audience import links, subscribers, unsubscribe_mail
 from mailer.audience.links import LinkPurpose, MemberLink
-from mailer.audience.unsubscribe_mail import build_mailto, extract_token, unsubscribe_by_mail
+from mailer.audience.unsubscribe_mail import (
+    NoUnsubscribeMail,
+    build_mailto,
+    extract_token,
+    unsubscribe_by_mail,
+)
 from mailer.errors import InputError, TokenError
 from mailer.model.subscribers import ConsentAction, MembershipState
 from tests.actors import STAFF
@@ -99,6 +104,52 @@ def test_any_bytes_are_unsubscribe_mail_or_refused(raw: bytes, subject: str) -> 
             extract_token(message_bytes)
         except InputError:
             continue
+
+
+AUTOMATIC_HEADS = [
+    "Auto-Submitted: auto-replied (vacation)",
+    "auto-submitted: Auto-Generated; owner-email=a@example.org",
+    "Precedence: bulk",
+    "Precedence: Auto_Reply",
+    "X-Autoreply: yes",
+    "X-Autorespond: out of office",
+    "X-Failed-Recipients: leave@example.org",
+    'Content-Type: multipart/report; report-type=disposition-notification; boundary="b"',
+    "Content-Type: multipart/report; boundary=b",
+    "Content-Type: message/disposition-notification",
+    "Return-Path: <>",
+    "From: Mail Delivery System <MAILER-DAEMON@mx.example.org>",
+    "Return-Path: <MAILER-DAEMON>",
+]
+
+
+@pytest.mark.parametrize("head", AUTOMATIC_HEADS)
+def test_automatic_reply_with_token_is_no_unsubscribe_mail(head: str) -> None:
+    raw = f"{head}\r\nTo: leave@example.org\r\nSubject: Re: unsubscribe {TOKEN}\r\n\r\n"
+    with pytest.raises(NoUnsubscribeMail, match="automatic reply or a report"):
+        extract_token(raw.encode())
+
+
+def test_bounce_line_of_mailbox_marks_automatic_reply() -> None:
+    raw = f"From MAILER-DAEMON  Fri Dec 18 2026\nSubject: unsubscribe {TOKEN}\n\n"
+    with pytest.raises(NoUnsubscribeMail, match="envelope sender"):
+        extract_token(raw.encode())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Auto-Submitted: no",
+        "Precedence: first-class",
+        "Return-Path: <ana@example.org>",
+        "Content-Type: multipart/alternative; boundary=b",
+        "From: Mailer-Daemonopoulos <ana@example.org>",
+        "X-Mailer: a program",
+    ],
+)
+def test_unsubscribe_mail_of_person_keeps_its_token(head: str) -> None:
+    raw = f"{head}\r\nSubject: unsubscribe {TOKEN}\r\n\r\n"
+    assert extract_token(raw.encode()) == TOKEN
 
 
 # ---- leaving ----------------------------------------------------------------------------------

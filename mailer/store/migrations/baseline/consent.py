@@ -12,8 +12,10 @@ def create_consent_tables() -> None:
         require_column("key", sa.String(length=80)),
         require_column("since", MOMENT),
         require_column("used", sa.Integer()),
+        require_column("refused", sa.Integer()),
         sa.PrimaryKeyConstraint("key", name="pk_allowance"),
-        comment="uses in a window; key: the action, and a keyed hash of the subject",
+        comment="uses in a window, or mails to an address and the requests refused since the last; "
+        "key: the action, and a keyed hash of the subject",
     )
     op.create_index("ix_allowance_since", "allowance", ["since"])
     op.create_table(

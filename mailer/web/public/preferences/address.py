@@ -5,11 +5,11 @@ from fastapi import Request, Response
 from mailer import addresses
 from mailer.actor import SUBSCRIBER
 from mailer.audience.signup import confirmations
-from mailer.audience.signup.rate_limits import use_allowance
+from mailer.audience.signup.rate_limits import use_allowance, use_client_allowance
 from mailer.errors import InputError
 from mailer.store import SqlTransaction
 from mailer.web.public.forms import SubmittedForm
-from mailer.web.public.middleware import identify_client
+from mailer.web.public.middleware import get_client_host
 from mailer.web.public.preferences.reader import (
     PREFERENCES_SOURCE,
     find_reader,
@@ -36,9 +36,11 @@ def submit_address_change(
     now = site.mailer.clock()
     # There are limits for both the client and the link, so that a preferences link cannot be used
     # to send mails to strangers.
-    for limit_key in (identify_client(request), f"subscriber {reader.subscriber.id}"):
-        if not use_allowance(tx, limits.per_client, limit_key, now):
-            return site.refuse_too_many(request, language)
+    if not (
+        use_client_allowance(tx, limits.per_client, get_client_host(request), now)
+        and use_allowance(tx, limits.per_client, f"subscriber {reader.subscriber.id}", now)
+    ):
+        return site.refuse_too_many(request, language)
     try:
         address_change = confirmations.build_address_change(
             tx, reader.subscriber.id, new_email, language, PREFERENCES_SOURCE

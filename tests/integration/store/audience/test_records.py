@@ -9,7 +9,7 @@ from mailer.app import Mailer
 from mailer.audience import consent, erasure, preferences, subscribers, suppressions
 from mailer.audience.signup import confirmations
 from mailer.errors import Refused
-from mailer.model.signup import RateLimit, SignUpWishes
+from mailer.model.signup import MailLimit, SignUpWishes
 from mailer.model.subscribers import ConsentAction
 from mailer.model.suppressions import SuppressionReason
 from mailer.store import SqlTransaction, Store, schema
@@ -18,7 +18,7 @@ from tests.integration import factories
 from tests.integration.factories import DAY, NOW
 
 ANA, NEW, OLD = "ana@example.org", "ana@example.net", "ana@old.example"
-LIMIT = RateLimit("mail", 0)
+LIMIT = MailLimit(0)
 
 
 @pytest.fixture

@@ -165,6 +165,21 @@ def test_segment_sample_shows_mailed_language(seeded_store: Store) -> None:
     assert member.joined_at == NOW
 
 
+def test_largest_filters_are_counted(seeded_store: Store) -> None:
+    """Both databases take what the verb saves."""
+    tests = ["topic = health", "tag = a", "language = en", "country = GB", "beat = sea"]
+    chain = [tests[number % len(tests)] for number in range(segments.MAX_FILTER_TESTS)]
+    values = ", ".join(map(str, range(segments.MAX_FILTER_VALUES)))
+    nested = chain[0]
+    for test in chain[1 : segments.MAX_FILTER_DEPTH]:
+        nested = f"{test} or ({nested})" if len(nested) % 2 else f"({nested}) and {test}"
+    with seeded_store.read() as tx:
+        mailing_list = tx.lists.list_mailing_lists()[0]
+        for line in (" or ".join(chain), " and ".join(chain), f"tag in ({values})", nested):
+            tree = segments.parse_filter(line)
+            assert tx.segments.count_members(mailing_list, tree) >= 0
+
+
 def test_segment_is_saved_and_replaced(seeded_store: Store) -> None:
     with seeded_store.begin() as tx:
         line = 'country = GB and (tag = "and" or not joined before 2026-01-01)'

@@ -14,7 +14,7 @@ from mailer.audience import erasure, links, lists, preferences, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.signup import confirmations
 from mailer.model.lists import Frequency, MailingList, Visibility
-from mailer.model.signup import Confirmation, ConfirmationState, RateLimit, SignUpWishes
+from mailer.model.signup import Confirmation, ConfirmationState, MailLimit, SignUpWishes
 from mailer.model.subscribers import MembershipState, Subscriber
 from mailer.store import SqlTransaction, Store
 from tests.actors import STAFF
@@ -32,7 +32,7 @@ ADDRESSES = {
 }
 """An address for each state that a person can be in."""
 
-NO_LIMIT = RateLimit("test", 0)
+NO_LIMIT = MailLimit(0)
 
 
 @dataclass(frozen=True)

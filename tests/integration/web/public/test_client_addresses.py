@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from mailer.config import Web
+from mailer.web.public.forwarding import ForwardedRequestMiddleware
 from tests.integration.web.public.asgi import AsgiClient
 from tests.integration.web.public.fixtures import SeededOffice
 from tests.integration.web.public.requests import on_sqlite
 
 
 def find_client_behind_proxy(from_: str, forwarded: str | None, trusted: Sequence[str]) -> str:
-    """Return the client that the pages see behind uvicorn's proxy middleware."""
+    """Return the client that the pages see behind our proxies."""
     clients: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -22,7 +22,7 @@ def find_client_behind_proxy(from_: str, forwarded: str | None, trusted: Sequenc
 
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded is not None else []
     scope: Any = {"type": "http", "scheme": "http", "client": (from_, 1), "headers": headers}
-    wrapped_app: Any = ProxyHeadersMiddleware(app, trusted_hosts=list(trusted))
+    wrapped_app: Any = ForwardedRequestMiddleware(app, list(trusted))
 
     async def receive_nothing(*_: Any) -> Any:
         return None
@@ -41,6 +41,18 @@ def find_client_behind_proxy(from_: str, forwarded: str | None, trusted: Sequenc
         ("127.0.0.1", "198.51.100.1, 203.0.113.9, 127.0.0.1", "203.0.113.9"),
         ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
         ("203.0.113.9", "127.0.0.1", "203.0.113.9"),
+        ("::ffff:127.0.0.1", "203.0.113.9:4711", "203.0.113.9"),
+        ("127.0.0.1", "[2001:db8::7]:443", "2001:db8::7"),
+        ("127.0.0.1", "[2001:db8::7]", "2001:db8::7"),
+        ("127.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", "fe80::7%eth0", "fe80::7"),
+        # A proxy adds addresses, so other text comes from the client itself.
+        ("127.0.0.1", "nonsense", "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.1, nonsense", "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.1,", "127.0.0.1"),
+        ("127.0.0.1", "nonsense, 203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", "203.0.113.9:port", "127.0.0.1"),
+        ("127.0.0.1", ", ".join(["127.0.0.1"] * 100_000), "127.0.0.1"),
     ],
 )
 def test_x_forwarded_for_is_believed_only_from_our_proxy(

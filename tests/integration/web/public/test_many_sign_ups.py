@@ -152,11 +152,27 @@ def test_sign_ups_of_one_client_are_limited_to_twenty(
     assert pages.send_form("/subscribe", {"email": VICTIM, "list": "news"}).status == 200
 
 
-def test_repeated_sign_ups_send_at_most_one_mail_an_hour(
+def test_unanswered_mails_to_an_address_grow_rarer(
     pages: AsgiClient, relay: Relay, run_worker: Callable[[], None], clock: OfficeClock
 ) -> None:
-    for _ in range(3):
-        send_sign_ups(pages, 40, 10)
+    moment, mail_counts = clock.now, []
+    for hours in (0, 1, 2, 24, 25, 72, 73, 168, 169, 264, 265):
+        clock.now = moment + hours * HOUR
+        send_sign_ups(pages, 8, 4)
         run_worker()
-        clock.now += HOUR
-    assert len(list_mails_to_victim(relay)) == 3
+        mail_counts.append(len(list_mails_to_victim(relay)))
+    assert mail_counts == [1, 2, 2, 2, 3, 3, 4, 4, 5, 5, 6]
+
+
+def test_sign_ups_of_an_ipv6_site_are_limited(pages: AsgiClient) -> None:
+    """A customer has a /56 or a /48, in which each request may come from another /64."""
+    for host, accepted in (("2001:db8:1:{:x}::1", 20), ("2001:db8:2:{:x}00::1", 40)):
+        answers = [
+            pages.send_form(
+                "/subscribe",
+                {"email": f"reader{number}@example.org", "list": "news"},
+                client=host.format(number),
+            ).status
+            for number in range(50)
+        ]
+        assert answers == [200] * accepted + [429] * (50 - accepted)
