@@ -55,7 +55,7 @@ MAX_FILTER_LENGTH = 30_000
 def save_segment(
     tx: Transaction, actor: Actor, slug: str, name: str, text: str, now: datetime
 ) -> Segment:
-    """Save a filter under a slug, instead of an earlier filter with this slug. Raises
+    """Save a filter under a slug. It replaces an earlier filter with the same slug. Raises
     InputError."""
     check_slug(slug, "segment")
     return tx.segments.save_segment(slug, check_line(name, "name"), check_filter(tx, text), now)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = CommandGroup(help="The database, its schema and its backups.")
 
 ReplaceOption = Annotated[
-    bool, typer.Option("--replace", help="Replace the file, or the database that is there.")
+    bool, typer.Option("--replace", help="Replace what exists: the backup file, or the database.")
 ]
 
 
@@ -170,9 +170,10 @@ def restore_database(
     by: ByOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Restore a backup. Nothing is sent from the database until you have decided.
+    """Restore a backup. Nothing is sent from the database until you run `mailer database restored`
+    or `mailer database clone`.
 
-    The backup is verified before anything is replaced. Stop the worker and `mailer serve` before.
+    First stop the worker and `mailer serve`. The backup is verified before anything is replaced.
     Then look which mails were sent since the backup, and run `mailer database restored`.
 
     Example: mailer database restore /srv/backups/mailer-2026-12-01.db"""
@@ -198,7 +199,9 @@ def restore_database(
 def accept_restored(
     anyway: Annotated[
         bool,
-        typer.Option("--anyway", help="Apply the rule although nothing was noticed."),
+        typer.Option(
+            "--anyway", help="Do this even if the database was not recognised as restored."
+        ),
     ] = False,
     *,
     by: ByOption = "",
@@ -207,10 +210,11 @@ def accept_restored(
 ) -> None:
     """Say that a restored database is the office's own from now on.
 
-    What it has as unsent may have been sent after the backup. So editions that had begun are
-    paused, and their unsent deliveries are in doubt: send them again, or assume that they were
-    sent, with `mailer delivery in-doubt`, then resume the edition. Editions with a time and
-    occurrences that are due are put on hold. Sign-ups that waited for a mail get none.
+    Mails that the restored database lists as unsent may have been sent after the backup. So
+    editions that had begun are paused, and their unsent deliveries are in doubt: send them again,
+    or assume that they were sent, with `mailer delivery in-doubt`, then resume the edition.
+    Scheduled editions are put on hold, and so are occurrences that are due. Sign-ups that waited
+    for a mail get none.
 
     Example: mailer database restored"""
     from mailer.recovery import accept_database

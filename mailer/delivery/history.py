@@ -172,11 +172,12 @@ class HistoryWatch:
 def contain_lost_history(
     tx: Transaction, history: HistoryWatch, edition_ids: Sequence[int], now: datetime
 ) -> int:
-    """Stop what could be sent twice after history went back, and settle the messages that relays
-    are known to have accepted. Returns the number of deliveries settled.
+    """After the database fell back to an older state, stop the editions that could be sent twice,
+    and settle the messages that relays are known to have accepted. Returns the number of deliveries
+    settled.
 
     Every mailing that is being sent is paused, and every one whose time has come is put on hold.
-    `edition_ids` are the editions of the present run, of any kind."""
+    `edition_ids` are the editions, of every kind, that this run is delivering or has stopped."""
     settled_count = 0
     for edition_id in edition_ids:
         if tx.editions.find_edition(edition_id) is not None:

@@ -138,7 +138,7 @@ class RelayHealth:
                 self._change_event.trigger_event()
 
     def note_opened(self) -> None:
-        """Note that a connection was opened, so the relay can be reached."""
+        """Note that a connection was opened, which proves that the relay can be reached."""
         with self._lock:
             self._was_reached = True
             self._open_count += 1

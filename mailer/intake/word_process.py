@@ -1,7 +1,7 @@
 """Read a Word file in a process of its own, with a bound on time and memory.
 
-The reader of a long file takes seconds of one processor. Another process takes them from neither
-the worker's tick nor the other sources, and can be ended at any moment.
+Reading a long file takes seconds of processor time. In another process, this delays neither the
+worker's tick nor the other sources, and the process can be ended at any moment.
 
 The two processes exchange pickles in files without a name. The other process gets no setting and no
 secret of the worker.

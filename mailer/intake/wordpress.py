@@ -209,8 +209,8 @@ def _list_names(records: Any) -> Iterator[str]:
 def _find_publication_time(
     post: Mapping[str, Any], defaults: DraftDefaults, report: OmissionReport
 ) -> datetime | None:
-    """Return the post's publication time: in UTC if WordPress states that, otherwise in the
-    office's time zone, as the post doesn't name the site's."""
+    """Return the post's publication time. If WordPress gives no UTC time, the local time is read in
+    the office's time zone, because the post does not name the site's time zone."""
     for name, time_zone in (("date_gmt", "UTC"), ("date", defaults.time_zone)):
         written = str(post.get(name) or "")
         if not written or written.startswith("0000-"):

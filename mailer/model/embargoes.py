@@ -82,9 +82,10 @@ class EmbargoEvent:
 
 @dataclass(frozen=True, slots=True)
 class EmbargoEffect:
-    """The ids of the editions that moving an embargo changed. Those in `voided` stated the old time
-    and are drafts again, those in `paused` were partly sent with the old time, and those in `moved`
-    are sent when the embargo ends."""
+    """The ids of the editions that were changed when an embargo was moved.
+
+    Those in `voided` stated the old time and are drafts again, those in `paused` were partly sent
+    with the old time, and those in `moved` are sent when the embargo ends."""
 
     voided: tuple[int, ...] = ()
     paused: tuple[int, ...] = ()

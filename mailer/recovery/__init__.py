@@ -1,8 +1,8 @@
 """Recognise a restored or copied database, and decide what becomes of it.
 
 recognition.py  compare a database with the marker outside it
-decisions.py    accept a restored database, declare a clone, stop a database whose history
-                went back
+decisions.py    accept a restored database, declare a clone, stop sending from a database that
+                fell back to an older state
 """
 
 from mailer.recovery.decisions import (

@@ -187,7 +187,7 @@ def _build_notice(mailer: Mailer, tx: SqlTransaction, edition: Edition, kind: No
 
 def _collect_remarks(tx: SqlTransaction, edition: Edition, kind: NoticeKind) -> str:
     """Return remarks for approvers of an edition in review: why they are asked again, and the
-    warnings from composing since it was last a draft."""
+    warnings of the latest composing since the edition was last a draft."""
     events = tx.editions.list_events(edition)
     draft_positions = [
         position for position, event in enumerate(events) if event.event_type == _S.DRAFT

@@ -70,7 +70,8 @@ def normalise_header(head: str) -> str:
 
 
 def _index_headers(words: Mapping[ImportColumn, str]) -> dict[str, ImportColumn]:
-    """Return the content by header, from headers that are separated by spaces."""
+    """Map each header to its column. `words` has, for each column, its headers in one string,
+    separated by spaces."""
     return {
         normalise_header(head): column for column, heads in words.items() for head in heads.split()
     }

@@ -32,7 +32,8 @@ FIELDS = ("email", "of", "list", "topic", "language", "frequency", TRAP_FIELD)
 
 
 class _SignUpChoices:
-    """The lists for which a reader can sign up: all public lists, or `only` one. Raises
+    """The lists for which a reader can sign up: all public lists, or just the list `only` if it is
+    given. Raises
     HTTPException if `only` is not a public list."""
 
     def __init__(self, tx: SqlTransaction, language: str, only: str = "") -> None:
