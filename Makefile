@@ -30,7 +30,7 @@ unit: $(VENV)/.dev  ## Run the tests that need no database and no process (a min
 	HYPOTHESIS_PROFILE=unit $(BIN)/python -m pytest tests/unit
 
 test: $(VENV)/.dev  ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev  ## Check format, lint, types and layers
 	$(BIN)/ruff format --check .

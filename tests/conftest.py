@@ -105,16 +105,18 @@ ONE_BACKEND = tuple(
 run on one database each, turn by turn."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Drop second databases from page tests, and keep the tests of a file, and all journeys in the
-    browser, on one worker of pytest-xdist, so that their shared fixtures are made once."""
+    """Drop second databases from page tests."""
     if not EVERY_BACKEND:
         _drop_second_backends(config, items)
-    for item in items:
-        file, _, _ = item.nodeid.partition("::")
-        is_journey = file.startswith("tests/acceptance/web/")
-        item.add_marker(pytest.mark.xdist_group("journeys" if is_journey else file))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Make the scheduler that keeps shared fixtures in one process; None for another `--dist`."""
+    from tests.scheduling import FixtureScheduling
+
+    return FixtureScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def _drop_second_backends(config: pytest.Config, items: list[pytest.Item]) -> None:
