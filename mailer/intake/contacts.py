@@ -15,6 +15,7 @@ from mailer.errors import InputError
 from mailer.intake.csv_reader import (
     CsvLine,
     CsvTable,
+    name_file_in_errors,
     open_for_reading,
     read_table,
     unescape_formula,
@@ -88,18 +89,8 @@ def open_contacts(path: Path, choices: ImportChoices) -> Iterator[ContactFile]:
 
     Raises InputError for a file that can't be read or a header that can't be used."""
     with open_for_reading(path) as raw:
-        try:
+        with name_file_in_errors(path):
             contact_file = ContactFile(read_table(path, raw, choices.file), choices)
-        except InputError as error:
-            raise InputError(
-                error.message,
-                where=f"{path}, {error.where}" if error.where.startswith("line") else error.where,
-                hint=error.hint,
-                code=error.code,
-                field=error.field,
-                value=error.value,
-                next_steps=error.next_steps,
-            ) from error
         yield contact_file
 
 

@@ -63,6 +63,23 @@ def open_for_reading(path: Path) -> Iterator[IO[bytes]]:
         ) from error
 
 
+@contextmanager
+def name_file_in_errors(path: Path) -> Iterator[None]:
+    """Add the file's path to an InputError that names only a line of the file."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(
+            error.message,
+            where=f"{path}, {error.where}" if error.where.startswith("line") else error.where,
+            hint=error.hint,
+            code=error.code,
+            field=error.field,
+            value=error.value,
+            next_steps=error.next_steps,
+        ) from error
+
+
 def read_table(path: Path, raw: IO[bytes], choices: FileChoices | None = None) -> CsvTable:
     """Read a table whose first line names its columns.
 

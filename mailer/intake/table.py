@@ -12,7 +12,13 @@ from typing import IO, TextIO
 
 from mailer.audience.imports.rows import RowSkipped, describe_row_error, join_values
 from mailer.errors import InputError
-from mailer.intake.csv_reader import CsvTable, escape_formula, open_for_reading, read_table
+from mailer.intake.csv_reader import (
+    CsvTable,
+    escape_formula,
+    name_file_in_errors,
+    open_for_reading,
+    read_table,
+)
 from mailer.intake.row_format import ImportChoices, RowFormat, create_plain_format
 from mailer.model.imports import ImportRow, RowOutcome, RowResult
 from mailer.model.lists import Frequency
@@ -67,19 +73,9 @@ def read_file(path: Path, open_file: FileOpener, batch_size: int = BATCH) -> Ite
 def _read_batches(
     path: Path, raw: IO[bytes], open_file: FileOpener, batch_size: int
 ) -> Iterator[RowBatch]:
-    try:
+    with name_file_in_errors(path):
         csv_table, row_format = open_file(path, raw)
         row_format.survey_lines(csv_table.lines)
-    except InputError as error:
-        raise InputError(
-            error.message,
-            where=f"{path}, {error.where}" if error.where.startswith("line") else error.where,
-            hint=error.hint,
-            code=error.code,
-            field=error.field,
-            value=error.value,
-            next_steps=error.next_steps,
-        ) from error
     notes = (*csv_table.notes, *row_format.notes)
     rows: list[ImportRow] = []
     refused: list[RowResult] = []
