@@ -193,7 +193,7 @@ class RelayConnection:
         """Refuse a message that the relay won't accept according to its EHLO reply."""
         if _INVALID_ADDRESS.search(mail.recipient):
             return Reply(Phase.RCPT, 553, "5.1.3 the address is invalid", Verdict.REFUSED)
-        if _is_international(mail.recipient) and not self._supports_utf8:
+        if _is_international(mail) and not self._supports_utf8:
             refusal_text = "5.6.7 the relay accepts no internationalised addresses (SMTPUTF8)"
             return Reply(Phase.RCPT, 550, refusal_text, Verdict.REFUSED)
         if 0 < self._max_size < mail.size:
@@ -208,7 +208,7 @@ class RelayConnection:
 
     def _build_commands(self, mail: OutgoingMail) -> list[tuple[Phase, str]]:
         options = f" SIZE={mail.size}" if self._supports_size else ""
-        if _is_international(mail.recipient):
+        if _is_international(mail):
             options += " SMTPUTF8"
         if self._supports_8bit and not mail.is_ascii:
             options += " BODY=8BITMIME"  # RFC 6152
@@ -252,6 +252,8 @@ class RelayConnection:
                     continue
                 if refusal is None:
                     reply = judge_reply(phase, code, clean_reply_text(reply_text))
+                    if phase is Phase.MAIL and code // 100 == 5 and _is_international(mail):
+                        reply = reply._replace(verdict=Verdict.REFUSED)  # perhaps for SMTPUTF8
                     is_later = was_announced or phase in _LATER_PHASES
                     if self._breaks_pipelining(reply, is_later=is_later):
                         return self._close_after_break(reply)
@@ -383,5 +385,6 @@ def _mark_closed(reply: Reply) -> Reply:
     return Reply(reply.phase, reply.code, reply.text, reply.verdict, True)
 
 
-def _is_international(address: str) -> bool:
-    return not address.isascii() and not address.rpartition("@")[0].isascii()
+def _is_international(mail: OutgoingMail) -> bool:
+    """Check whether a message needs SMTPUTF8 (RFC 6531); only domains have an ASCII form."""
+    return not mail.recipient.rpartition("@")[0].isascii()
