@@ -193,7 +193,8 @@ class Settings(BaseSettings):
             except FileNotFoundError as error:
                 raise self._build_missing_key_error(where) from error
             except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(f"the secret key can't be read ({error})", where=where) from error
+                cause = getattr(error, "strerror", None) or "it is not text"
+                raise ConfigError(f"the secret key can't be read ({cause})", where=where) from error
         try:
             key = bytes.fromhex(text.strip())
         except ValueError as error:
@@ -299,9 +300,9 @@ def load_settings(
     values: dict[str, Any] = {}
     if file.is_file():
         values = _read_toml(file)
-    elif requested_file:
+    elif requested_file or file.exists():
         raise ConfigError(
-            "it is a folder, not a file of settings" if file.is_dir() else "there is no such file",
+            _describe_non_file(file),
             where=str(file),
             hint=f"name its {CONFIG_FILE.name}" if file.is_dir() else "check its path",
         )
@@ -393,3 +394,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
 def generate_key() -> str:
     """Generate a secret key, in hex."""
     return secrets.token_hex(KEY_BYTES)
+
+
+def _describe_non_file(file: Path) -> str:
+    if file.is_dir():
+        return "it is a folder, not a file of settings"
+    return "it is a pipe, socket or device" if file.exists() else "there is no such file"

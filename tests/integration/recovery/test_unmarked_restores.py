@@ -1,5 +1,5 @@
-"""Restorations without a mark, in the middle of a run: a SQLite file that was copied and put back by
-`cp`, and a PostgreSQL database by pg_dump and pg_restore. Nothing is sent a second time.
+"""Restorations without a mark, in the middle of a run, send nothing a second time: a SQLite file
+that was copied and put back by `cp`, a PostgreSQL database by pg_dump and pg_restore.
 
 `RESTORES=n` sets the number of restorations of the proof. The short form runs in the suite.
 """
