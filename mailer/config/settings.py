@@ -44,7 +44,8 @@ MAX_SECRET_BYTES = 10_000
 MAX_CONFIG_BYTES = 1_000_000
 
 _LONG_KEY = re.compile(r"""(?<![\w."'-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){20,}""")
-"""A key of more than 20 parts. tomllib takes quadratic time for it, and nests as deep."""
+"""Matches a key of more than 20 parts. tomllib takes quadratic time for such a key, and nests its
+tables as deep as the key has parts."""
 
 CONFIG_FILE = Path("config/mailer.toml")
 OBSERVANCES_FILE = Path("config/observances.toml")

@@ -23,7 +23,8 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _PIECE = 1 << 16
 _LOCKED = 0x1
 _UNCOMMON = 0x20 | 0x40 | 0x2000
-"""Patches, strong encryption and a masked directory (APPNOTE.TXT §4.4.4)."""
+"""Flags that common archives never set: patches, strong encryption and a masked directory
+(APPNOTE.TXT §4.4.4)."""
 
 _UTF_8 = 0x800
 
@@ -70,8 +71,8 @@ def check_zip(data: bytes, where: str) -> None:
 
 
 def _normalise_name(entry: ZipInfo, where: str) -> str:
-    """Return the entry's name in the form in which names are compared. Raises InputError for an
-    unsafe name.
+    """Return the entry's name with its case folded, for comparison. Raises InputError for an unsafe
+    name.
 
     zipfile cuts a name at a NUL, so the original name is used."""
     name = entry.orig_filename
