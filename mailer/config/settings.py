@@ -102,7 +102,8 @@ class Settings(BaseSettings):
 
     @property
     def all_relays(self) -> tuple[Relay, ...]:
-        """All relays by name: first the one of ``[relay]``, then those of ``[relays.NAME]``."""
+        """All relays: first the relay of ``[relay]``, then the relays of ``[relays.NAME]``, by
+        name."""
         others = (relay.model_copy(update={"name": name}) for name, relay in self.relays.items())
         return (self.relay, *others)
 

@@ -84,8 +84,8 @@ def _normalise_name(entry: ZipInfo, where: str) -> str:
 def _locate_entry(data: bytes, entry: ZipInfo, where: str) -> tuple[int, int]:
     """Return (header_start, data_start): the offsets of the entry's own header and of its bytes.
 
-    Raises InputError for encrypted or unusually packed entries, and if the header contradicts the
-    directory, as some programs read the header and others the directory."""
+    Raises InputError for encrypted or unusually packed entries. Also raises it if the header
+    contradicts the directory, since some programs read the header and others the directory."""
     header_start = entry.header_offset
     if header_start < 0 or header_start + _LOCAL.size > len(data):
         raise _create_error("the archive is cut off", where, "save it again")

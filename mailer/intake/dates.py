@@ -44,7 +44,8 @@ _ZONES = {
     "jst": 9, "kst": 9, "acst": 9.5, "acdt": 10.5, "aest": 10, "aedt": 11, "nzst": 12, "nzdt": 13,
     "brt": -3, "akst": -9, "akdt": -8, "hst": -10,
 }  # fmt: skip
-"""Zone names with one meaning, in hours east of UTC. IST, BST, AST and the like have several."""
+"""Zone names that have a single meaning, in hours east of UTC. IST, BST, AST and others are left
+out, since they have several meanings."""
 
 _TIME = r"""
     (?P<hour>\d{1,2}) (?:(?::|\.|h(?=\d))(?P<minute>\d\d) (?:[:.](?P<second>\d\d)(?:[.,]\d{1,9})?)?

@@ -156,6 +156,6 @@ class RowFormat:
 
 
 def create_plain_format(csv_table: CsvTable, choices: ImportChoices) -> RowFormat:
-    """Return the format of a table that no other program's format matches: the header says what
-    each column contains. Raises InputError."""
+    """Return the format of a table that is not another program's export. Its header, or the staff's
+    mapping of the header, says what each column contains. Raises InputError."""
     return RowFormat(csv_table.header, choices, map_columns(csv_table.header, choices.mapping))

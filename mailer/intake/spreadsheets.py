@@ -1,6 +1,6 @@
 """Read the sheets of Excel and LibreOffice files (.xlsx, .xls, .ods) as lines of text.
 
-A whole sheet is read into memory: the programs limit its number of rows.
+A whole sheet is read into memory. The programs that write such files limit the number of rows.
 """
 
 import zipfile

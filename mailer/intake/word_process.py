@@ -94,7 +94,7 @@ class WordFileReading:
         return draft
 
     def stop(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, even if it is still reading."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()

@@ -28,7 +28,7 @@ READING_PLACE_BITS = 1
 
 
 class Slot(StrEnum):
-    """The kind of value in a slot. The enum value is the letter in the slot's word. It is never a
+    """The kind of value in a slot. The enum value is the letter in the slot's word, and never a
     hexadecimal digit."""
 
     NAME = "n"

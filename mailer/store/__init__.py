@@ -49,8 +49,8 @@ class Store:
         self.key = key
 
     def stop_waiting(self) -> None:
-        """End every wait for the database at once, and let no new wait begin, so that all
-        transactions fail. A program that must end calls this; any thread may call it."""
+        """End every wait for the database at once, and let no new wait begin: transactions that
+        wait then fail. A program that must end calls this; any thread may call it."""
         self._guard.stop_event.set()
 
     @contextmanager

@@ -33,7 +33,7 @@ _IN_ARCHIVE = and_(
         ),
     ),
 )
-"""``archive.is_in_archive`` in SQL. An edition has started if it has the time of its plan."""
+"""``archive.is_in_archive`` in SQL. ``planned_at`` is set when an edition starts."""
 
 _SELECT = select(
     schema.edition.c.id,
@@ -60,8 +60,8 @@ class ArchiveQueries(SqlStore):
 
     @property
     def _visible_condition(self) -> ColumnElement[bool]:
-        """The condition that none of an edition's stories is embargoed, by the database's clock, or
-        killed."""
+        """The condition that none of an edition's stories is killed, or embargoed by the database's
+        clock."""
         embargo_store = SqlEmbargoStore(self._db, self._key)
         if embargoed_stories := embargoes.find_embargoed(embargo_store, embargo_store.read_clock()):
             embargoed_edition_ids = select(schema.edition_story.c.edition_id).where(

@@ -114,8 +114,8 @@ _driver: tuple[Any, Any] | None = None
 
 
 def _import_driver() -> tuple[Any, Any]:
-    """Return (connection_class, silence_error): the class of the connections, and that of the error
-    of a silent link. They are defined on demand, since psycopg is an extra."""
+    """Return (connection_class, error_class): the class of connections, and the class of the error
+    that a silent link raises. They are defined on demand, since psycopg is an extra."""
     global _driver
     if _driver is None:
         _driver = _define_classes()
@@ -128,7 +128,7 @@ def _define_classes() -> tuple[Any, Any]:
     import psycopg
 
     class LinkSilent(psycopg.OperationalError):
-        """The server does not answer over this link, which is closed."""
+        """The server did not answer over this link, so the link was closed."""
 
         is_silence = True
 

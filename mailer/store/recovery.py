@@ -187,7 +187,7 @@ class SqlRecoveryStore(SqlStore):
         )
 
     def remove_workers(self) -> None:
-        """Remove the rows of workers, which are those of the time of the backup."""
+        """Remove the rows of workers: these processes delivered before the restoration."""
         self._db.execute(delete(schema.worker))
 
     def skip_ids(self) -> None:

@@ -87,8 +87,8 @@ class SqlScheduleStore(SqlStore):
         return by_digest
 
     def list_occurrences_on_hold(self) -> list[SavedOccurrence]:
-        """Return the occurrences of all digests that are on hold, unless a later occurrence has an
-        edition."""
+        """Return the occurrences of all digests that are on hold. An occurrence is left out if a
+        later occurrence of its digest has an edition."""
         later = schema.occurrence.alias("later")
         newer = (
             select(later.c.id)

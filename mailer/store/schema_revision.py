@@ -1,7 +1,7 @@
 """The revision of a database's schema: read, checked and upgraded.
 
 A database that holds tables of another program is never changed: reading its revision leaves its
-file as it is, and an upgrade refuses it.
+file as it is, and its upgrade is refused.
 """
 
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ from mailer.intake.normalise.inline import Attributes, Leaf, Mark, split_paragra
 from mailer.intake.normalise.tree import BLOCKS, Node
 
 DEEPEST_LISTS = 8
-"""Maximum depth of nested lists and quotations. Deeper ones become paragraphs."""
+"""Maximum depth of nested lists and quotations. Those that nest deeper become paragraphs."""
 
 
 @dataclass(frozen=True, slots=True)

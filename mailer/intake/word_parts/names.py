@@ -34,8 +34,8 @@ STRICT_NAMESPACES = (
     (b"http://purl.oclc.org/ooxml/drawingml/main", DRAWING_NAMESPACE.encode()),
     (b"http://purl.oclc.org/ooxml/drawingml/picture", PICTURE_NAMESPACE.encode()),
 )
-"""Pairs of namespaces: that of the strict format (ISO/IEC 29500-4), and that which Word writes by
-default."""
+"""Pairs of namespaces: one of the strict format (ISO/IEC 29500-4), and the namespace that Word
+writes by default in its place."""
 
 _TEXT_TAGS = (f"{W}t", f"{W}delText", f"{M}t")
 

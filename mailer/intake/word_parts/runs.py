@@ -81,8 +81,8 @@ def _list_lost_properties(run: Any, paragraph: Any, styles: StyleSheet) -> list[
 def _rewrite_properties(
     run: Any, paragraph: Any, styles: StyleSheet, *, by_paragraph: bool
 ) -> None:
-    """Copy the properties that styles set into the run itself, since mammoth reads only the run's
-    own properties."""
+    """Copy properties from styles to the run itself, since mammoth reads only the run's own
+    properties."""
     for name, sources in (("b", ("b",)), ("i", ("i",)), ("strike", ("strike", "dstrike"))):
         is_set = any(
             styles.is_run_set(run, paragraph, source, by_paragraph=by_paragraph)
@@ -110,7 +110,7 @@ def _rewrite_properties(
 
 
 def _inherit_alignment(properties: Any, styles: StyleSheet) -> None:
-    """Copy the raised or lowered position that the run's character style sets into the run."""
+    """Copy a raised or lowered position from the run's character style to the run."""
     if find_child(properties, "vertAlign") is not None:
         return
     for style in styles.iterate_styles("character", get_value(properties, "rStyle")):

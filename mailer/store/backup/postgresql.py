@@ -25,7 +25,7 @@ _MAGIC = b"PGDMP"
 
 def dump_database(store: Store, target: Path) -> dict[str, int]:
     """Dump the database as it is at one moment, and verify that the dump holds every table. Returns
-    the rows of each counted table, at the same moment."""
+    the number of rows of each counted table at the same moment."""
     with begin_transaction(store.engine) as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         # The server would end this session while pg_dump works.

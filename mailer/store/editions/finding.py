@@ -73,8 +73,8 @@ class EditionFinder(EditionContentQueries):
         return [self._build_edition(row) for row in self._db.execute(statement).all()]
 
     def find_unnotified_editions(self, limit: int) -> list[Edition]:
-        """Return mailings whose state, or whose content while in review, differs from what staff
-        were last notified of; the oldest first."""
+        """Return mailings that have changed since staff were last notified of them: in their state,
+        or, while in review, in their content. The oldest comes first."""
         content_changed = and_(
             schema.edition.c.state == EditionState.IN_REVIEW.value,
             schema.edition.c.last_notified_hash != schema.edition.c.content_hash,
@@ -87,7 +87,7 @@ class EditionFinder(EditionContentQueries):
         return [self._build_edition(row) for row in rows]
 
     def list_scheduled_editions(self, states: Sequence[EditionState]) -> list[Edition]:
-        """Return editions in these states that have a time to be sent, the earliest first."""
+        """Return editions in these states that have a send time, the earliest first."""
         statement = _SELECT.where(
             schema.edition.c.state.in_([state.value for state in states]),
             schema.edition.c.send_at.is_not(None),

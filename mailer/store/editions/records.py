@@ -73,7 +73,8 @@ class EditionQueries(EditionFinder):
         return self._reload_edition(edition_id)
 
     def update_edition(self, edition: Edition, changed: Edition) -> Edition:
-        """Write what staff may change. The frozen bodies are dropped, to be composed again."""
+        """Write the fields that staff may change. The frozen bodies are deleted, so the edition
+        must be composed again."""
         self._db.execute(
             update(schema.edition)
             .where(schema.edition.c.id == edition.id)

@@ -30,9 +30,9 @@ class GateBlockQueries(SqlStore):
     """The part of ``OutboxStore`` about embargoes and kills."""
 
     def find_embargo_blocks(self, edition_ids: Sequence[int]) -> dict[int, EmbargoBlock]:
-        """Return those of these editions that hold an embargoed or killed story, each with the
-        block and its end. The database's clock decides. ``lock_edition_states`` prevents these
-        embargoes from being moved at the same time."""
+        """Return, by edition, the block of each of these editions that holds an embargoed or killed
+        story. The database's clock decides which embargoes are active. ``lock_edition_states``
+        prevents these embargoes from being moved at the same time."""
         blocks = self._find_killed(edition_ids)
         if not statements.ANY_EMBARGO.fetch_rows(self._db, {}):
             return blocks

@@ -1,8 +1,8 @@
 """Freeze an edition's audience: its recipients, and the stories that each of them gets.
 
-Stories become bits. First, two temporary tables of a few rows are filled: the story bits for each
-combination of topics, and the body for each language. Then people are joined to these tables, so
-that a plan handles only one integer for each person.
+Stories become bits. First, small temporary tables are filled: the story bits for each combination
+of topics, the body for each language, the waits for each time zone, and the suppressed people. Then
+people are joined to these tables, so that a plan handles only one integer for each person.
 """
 
 from collections.abc import Mapping
@@ -102,7 +102,7 @@ class PlanQueries(SqlStore):
 
     def plan_deliveries(self, edition: Edition, now: datetime) -> DeliveryPlan:
         """Freeze the audience: insert one row for each eligible address, in one INSERT … SELECT,
-        and count the members who are left out by reason. The edition must be composed.
+        and count the members who are left out, by the reason. The edition must be composed.
 
         If the edition is sent in readers' time, each row is due when clocks in the reader's zone
         show the edition's time."""
@@ -205,8 +205,8 @@ class PlanQueries(SqlStore):
         )
 
     def _fill_waits(self, edition: Edition, now: datetime) -> bool:
-        """Fill in how long the readers of each zone wait, if the edition is sent in readers'
-        time."""
+        """Fill in how long the readers of each zone wait. Returns False, without any waits, if the
+        edition is not sent in readers' time."""
         appointment = edition.appointment
         if appointment is None or appointment.send_time is not SendTimeBasis.READER:
             return False
@@ -362,7 +362,7 @@ def _matches_frequency(edition: Edition) -> ColumnElement[bool]:
 
 
 class _TemporaryTables:
-    """The two temporary tables of a plan, to which people are joined."""
+    """The temporary tables of a plan, which exist during its ``with`` block."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection

@@ -95,8 +95,8 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         return set(json.loads(passed_json))
 
     def check_gate_again(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
-        """Check the gate as :meth:`gate_deliveries` does, including messages that have passed it
-        already. Returns the ids of those that may still be sent."""
+        """Check messages at the gate as :meth:`gate_deliveries` does, including messages that have
+        passed the gate already. Returns the ids of those that may still be sent."""
         encoded_ids = encode_numbers(self._db, delivery_ids)
         if self._db.dialect.name == "postgresql":
             statements.LOCK_MEMBERS.fetch_rows(self._db, {"ids": encoded_ids})

@@ -132,9 +132,9 @@ class SqlEmbargoStore(SqlStore):
     def enforce_embargo(
         self, previous: Embargo | None, embargo: Embargo, now: datetime, actor: Actor
     ) -> EmbargoEffect:
-        """Stop every mail that states an old end of an embargo. Editions that state it return to
-        draft, or are paused if they have started. Editions that wait for the embargo are sent at
-        its new end. Deliveries that wait at the gate are checked again."""
+        """Stop every mail that states an old end of an embargo. Editions that state an old end
+        return to draft, or are paused if they have started. Editions that wait for the end of the
+        embargo are sent at the new end. Deliveries that wait at the gate are checked again."""
         # On PostgreSQL the gate locks these rows until its transaction ends. So either the gate
         # sees the new embargo, or this transaction waits until the messages that passed are
         # recorded.
