@@ -245,7 +245,7 @@ def describe_step(step: NextStep) -> str:
 
 
 class _Facts(dict[str, str]):
-    """The facts of a step. For a missing fact, the command shows its name in capitals."""
+    """The facts of a step. For a missing fact, the command shows the fact's name in capitals."""
 
     def __missing__(self, name: str) -> str:
         return name.upper()

@@ -73,8 +73,8 @@ def assemble_edition(
     editions_left: int = 1,
 ) -> tuple[Edition, StoryChoice]:
     """Make an edition of the stories that this digest has not run, to be sent at `appointment`, or
-    soon if it is None. Stories that are still embargoed then wait for a later edition. The stories
-    are spread over `editions_left`, this one among them.
+    soon if it is None. Stories that are still embargoed at that time wait for a later edition. The
+    stories are spread over `editions_left` editions, including this one.
 
     If there are too few stories, the edition is skipped or put on hold, and saved with the reason.
     A skipped edition reserves no stories; any other edition reserves its stories until it is

@@ -35,7 +35,7 @@ def use_client_allowance(tx: Transaction, limit: RateLimit, host: str, now: date
 
 def use_mail_allowance(tx: Transaction, limit: MailLimit, address: str, now: datetime) -> bool:
     """Count a request for a mail to an address, and return whether the mail is due. Atomic across
-    processes, and one statement for every address."""
+    processes. Every address takes one statement, so that the time reveals nothing."""
     return not limit.maximum or tx.sign_ups.use_mail_allowance(
         limit.action, addresses.guess_mailbox(address), limit.maximum, limit.waits, now
     )
