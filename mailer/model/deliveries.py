@@ -95,8 +95,8 @@ class DeliveryPlan:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One edition to one address. `stories` is the bit mask of stories, and `language` that of the
-    body. Times are aware and in UTC."""
+    """One edition to one address. `stories` is the bit mask of stories, and `language` is the
+    language of the body. Times are aware and in UTC."""
 
     id: int
     edition_id: int

@@ -60,7 +60,8 @@ class SendDay:
         """Return the day in the appointment's zone, or in `zone` if there is no appointment.
 
         An edition that readers get by their own clocks has the day of its appointment, although the
-        first of them get it earlier. If sending began on a later day, the result is that day."""
+        first readers get the edition earlier. If sending began on a later day, the result is that
+        day."""
         moment = self.begun_at or self.now
         if self.appointment is None:
             return moment.astimezone(zones.get_zone(zone)).date()

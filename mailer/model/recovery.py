@@ -71,7 +71,8 @@ class Recognition(StrEnum):
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
     """The changes that accepting a restored database has made: `in_doubt` has the number of
-    deliveries put in doubt, by the id of the edition; `sign_ups` counts those that get no mail."""
+    deliveries put in doubt, by the id of the edition; `sign_ups` counts the sign-ups that get no
+    mail."""
 
     in_doubt: dict[int, int]
     editions_on_hold: tuple[int, ...]

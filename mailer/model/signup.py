@@ -63,8 +63,8 @@ class SignUpWishes:
 class Confirmation:
     """A sign-up or a change of address. `subscriber_id` is the subscriber whose address will
     change, or 0 for a sign-up. `language` is the language of the mails about it, and for a sign-up
-    also that of the new subscriber. `wording` is the text that the owner of the address agreed
-    to."""
+    also the language of the new subscriber. `wording` is the text that the owner of the address
+    agreed to."""
 
     id: int
     kind: ConfirmationKind
@@ -101,8 +101,8 @@ class RateLimit:
 
 
 MAIL_WAITS = (timedelta(hours=1), timedelta(days=1), timedelta(days=2), timedelta(days=4))
-"""The time after a mail to an address until the next one, if its owner answers none of them. The
-last wait stays."""
+"""The times between mails to one address, as long as its owner answers none of them. The last of
+these times is repeated."""
 
 MAIL_COUNT_LASTS = timedelta(days=30)
 """If no mail is sent to an address for this time, its next wait is the first again."""

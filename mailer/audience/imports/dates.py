@@ -90,7 +90,8 @@ def _parse_number(text: str) -> datetime | None:
 def parse_date(value: str, order: DateOrder | None) -> datetime | None:
     """Return the moment that a value states, in UTC; a value without a zone is UTC.
 
-    Returns None if it is not a date, or if it depends on an order that is not known."""
+    Returns None if the value is not a date, or if its meaning depends on an unknown order of day
+    and month."""
     text = " ".join(value.replace("\u202f", " ").split())
     if _ISO_DATE.match(text):
         with suppress(ValueError, OverflowError):

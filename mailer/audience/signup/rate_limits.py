@@ -24,8 +24,8 @@ def use_allowance(tx: Transaction, limit: RateLimit, subject: str, now: datetime
 def use_client_allowance(tx: Transaction, limit: RateLimit, host: str, now: datetime) -> bool:
     """Count one use by a client and return whether it is within the limits of all its networks.
 
-    A use that a narrow network may not make is not counted for the wider ones, so that one client
-    can't use up the allowance of its neighbours."""
+    If a narrow network has used up its allowance, the use is not counted for the wider networks, so
+    that one client can't use up the allowance of its neighbours."""
     return not limit.maximum or all(
         tx.sign_ups.use_allowance(limit.action, network.subject, limit.window, now)
         <= limit.maximum * network.weight
