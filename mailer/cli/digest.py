@@ -35,18 +35,6 @@ from mailer.schedules import durations
 
 app = CommandGroup(help="Digests: standing orders for editions.")
 
-Approvers = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="An address to ask for approval, instead of those in the settings; repeatable."
-    ),
-]
-Watchers = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="An address to notify of editions that are sent, skipped, put on hold …; repeatable."
-    ),
-]
 _REPLACES = "; repeatable; replaces the earlier ones."
 """The end of the help of an option that `edit` replaces as a whole."""
 
@@ -62,7 +50,9 @@ FREQUENCY_HELP = "Only members who chose this frequency get the editions."
 ARCHIVE_HELP = "Show the editions in the list's archive, or keep them private."
 APPROVAL_HELP = "Required approval: none, by any person, or by a person who is not an author."
 WHEN_LATE_HELP = "If approval does not come in time: wait for it, or return the edition to draft."
-REMIND_HELP = "Remind approvers this long before the send time: 4h; repeatable; empty: never."
+REMIND_HELP = "Remind approvers this long before the send time: 4h"
+APPROVER_HELP = "An address to ask for approval, instead of those in the settings"
+WATCHER_HELP = "An address to notify of editions that are sent, skipped, put on hold …"
 GRACE_HELP = "How late an edition may still be sent if no worker was running."
 SEND_TIME_HELP = (
     "Send at the schedule's time in its zone, or at this time on each reader's own clock."
@@ -100,11 +90,13 @@ def add_digest(
     ] = ArchiveVisibility.PUBLIC,
     approval: Annotated[ApprovalRule, typer.Option(help=APPROVAL_HELP)] = ApprovalRule.ANYONE,
     when_late: Annotated[WhenLate, typer.Option(help=WHEN_LATE_HELP)] = WhenLate.WAIT,
-    remind: Annotated[list[str] | None, typer.Option(help=REMIND_HELP)] = None,
+    remind: Annotated[list[str] | None, typer.Option(help=f"{REMIND_HELP}; repeatable.")] = None,
     grace: Annotated[str, typer.Option(help=GRACE_HELP)] = "6h",
     send_time: Annotated[SendTimeBasis, typer.Option(help=SEND_TIME_HELP)] = SendTimeBasis.OFFICE,
-    approver: Approvers = None,
-    watcher: Watchers = None,
+    approver: Annotated[
+        list[str] | None, typer.Option(help=f"{APPROVER_HELP}; repeatable.")
+    ] = None,
+    watcher: Annotated[list[str] | None, typer.Option(help=f"{WATCHER_HELP}; repeatable.")] = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -244,17 +236,21 @@ def edit_digest(
     archive: Annotated[ArchiveVisibility | None, typer.Option(help=ARCHIVE_HELP)] = None,
     approval: Annotated[ApprovalRule | None, typer.Option(help=APPROVAL_HELP)] = None,
     when_late: Annotated[WhenLate | None, typer.Option(help=WHEN_LATE_HELP)] = None,
-    remind: Annotated[list[str] | None, typer.Option(help=REMIND_HELP)] = None,
+    remind: Annotated[
+        list[str] | None, typer.Option(help=f"{REMIND_HELP}{_REPLACES} Empty: never.")
+    ] = None,
     grace: Annotated[str | None, typer.Option(help=GRACE_HELP)] = None,
     send_time: Annotated[SendTimeBasis | None, typer.Option(help=SEND_TIME_HELP)] = None,
-    approver: Approvers = None,
-    watcher: Watchers = None,
+    approver: Annotated[list[str] | None, typer.Option(help=f"{APPROVER_HELP}{_REPLACES}")] = None,
+    watcher: Annotated[list[str] | None, typer.Option(help=f"{WATCHER_HELP}{_REPLACES}")] = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Change a digest. Its existing editions stay as they are.
+    """Change a digest. Its existing editions keep their content.
+
+    Changed rules for approval, lateness and notices apply to existing editions, too.
 
     Example: mailer digest edit weekly --most 10"""
     options = {
