@@ -147,10 +147,13 @@ def test_missing_postgresql_tools_are_named(
 
 @only_sqlite
 def test_terminated_backup_leaves_no_file(recovery_office: RecoveryOffice) -> None:
-    target = recovery_office.folder / "backup"
-    with pytest.raises(SystemExit), exit_on_termination(), create_whole_file(target) as new_file:
-        new_file.write_bytes(b"half")
-        signal.raise_signal(signal.SIGTERM)
+    def write_half() -> None:
+        with exit_on_termination(), create_whole_file(recovery_office.folder / "backup") as file:
+            file.write_bytes(b"half")
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(SystemExit):
+        write_half()
     assert list(recovery_office.folder.iterdir()) == []
 
 
