@@ -38,7 +38,7 @@ from mailer.config.sections import (
 )
 from mailer.config.wording import describe_detail
 from mailer.errors import ConfigError, NextStep
-from mailer.regular_files import read_regular_file
+from mailer.regular_files import describe_non_file, read_regular_file
 
 MAX_SECRET_BYTES = 10_000
 MAX_CONFIG_BYTES = 1_000_000
@@ -304,7 +304,7 @@ def load_settings(
         values = _read_toml(file)
     elif requested_file or file.exists():
         raise ConfigError(
-            _describe_non_file(file),
+            describe_non_file(file),
             where=str(file),
             hint=f"name its {CONFIG_FILE.name}" if file.is_dir() else "check its path",
         )
@@ -396,9 +396,3 @@ def _read_toml(file: Path) -> dict[str, Any]:
 def generate_key() -> str:
     """Generate a secret key, in hex."""
     return secrets.token_hex(KEY_BYTES)
-
-
-def _describe_non_file(file: Path) -> str:
-    if file.is_dir():
-        return "it is a folder, not a file of settings"
-    return "it is a pipe, socket or device" if file.exists() else "there is no such file"

@@ -29,7 +29,7 @@ from tests.postgresql import run_sql
 RESTORES = int(os.environ.get("RESTORES", "20"))
 READERS = 120
 SUFFIXES = ("", "-wal")
-"""What a person copies who knows of the write-ahead log; the copies are not of one moment."""
+"""The files that a person copies who knows of the write-ahead log, not at the same moment."""
 
 
 class FileCopy:
