@@ -29,8 +29,8 @@ from tests.postgresql import run_sql
 RESTORES = int(os.environ.get("RESTORES", "20"))
 READERS = 120
 MIN_LATER = 20
-"""Messages between the copy and the end of a run: with fewer than the connections' windows hold, the
-copy may be the database's last state, and nothing went back."""
+"""Messages between the copy and the end of a run. With fewer, the copy may be the last state of the
+database, and nothing went back."""
 
 SUFFIXES = ("", "-wal")
 """The files that a person copies who knows of the write-ahead log, not at the same moment."""
