@@ -12,13 +12,13 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from mailer import addresses
 from mailer.config import Relay, Tls
 from mailer.delivery.event_loop import EventLoop
+from mailer.delivery.outgoing_mail import EnvelopeFormat, OutgoingMail
 from mailer.delivery.relay_errors import (
     create_relay_error,
     create_reply_error,
@@ -47,31 +47,6 @@ class RelayCredentials(NamedTuple):
     password: str
 
 
-class OutgoingMail(NamedTuple):
-    """A message, in pieces, and its envelope.
-
-    Every line of the message ends in CRLF and has at most 998 bytes. Dots at the start of a line
-    are already stuffed. If `is_ascii`, the message can be sent without 8BITMIME."""
-
-    envelope_sender: str
-    recipient: str
-    pieces: Sequence[bytes]
-    size: int
-    is_ascii: bool
-
-
-def prepare_mail(envelope_sender: str, recipient: str, message: bytes) -> OutgoingMail:
-    """Prepare any message for the wire: stuff its dots (RFC 5321 §4.5.2) and end its last line."""
-    if not message.endswith(b"\r\n"):
-        message += b"\r\n"
-    stuffed_message = message.replace(b"\r\n.", b"\r\n..")
-    if stuffed_message.startswith(b"."):
-        stuffed_message = b"." + stuffed_message
-    return OutgoingMail(
-        envelope_sender, recipient, [stuffed_message], len(message), message.isascii()
-    )
-
-
 class RelayConnection:
     """An open connection to a relay, made by :meth:`connect_to`. Its user must close it.
 
@@ -91,12 +66,7 @@ class RelayConnection:
         self.supports_pipelining = relay.pipelining and smtp_socket.has_extn("pipelining")
         self.pipelining_break: Reply | None = None
         """The reply that showed that the relay offers PIPELINING and breaks it."""
-        self._supports_utf8 = smtp_socket.has_extn("smtputf8")
-        self._supports_8bit = smtp_socket.has_extn("8bitmime")
-        self._supports_size = smtp_socket.has_extn("size")
-        self._max_size = (
-            int(size) if (size := smtp_socket.esmtp_features.get("size", "")).isdigit() else 0
-        )
+        self._envelope_format = EnvelopeFormat(smtp_socket)
 
     @classmethod
     def connect_to(
@@ -172,7 +142,7 @@ class RelayConnection:
         for that message. If ``reply.needs_close``, this connection can't be used again."""
         if (
             self._announced_mail is not mail
-            and (refusal := self._refuse_unsupported(mail)) is not None
+            and (refusal := self._envelope_format.refuse_unsupported(mail)) is not None
         ):
             return refusal
         reply = await self._send_envelope(mail)
@@ -189,34 +159,12 @@ class RelayConnection:
         if self._announced_mail is None:
             self.supports_pipelining = False
 
-    def _refuse_unsupported(self, mail: OutgoingMail) -> Reply | None:
-        """Refuse a message that the relay won't accept according to its EHLO reply."""
-        if _INVALID_ADDRESS.search(mail.recipient):
-            return Reply(Phase.RCPT, 553, "5.1.3 the address is invalid", Verdict.REFUSED)
-        if _is_international(mail.recipient) and not self._supports_utf8:
-            refusal_text = "5.6.7 the relay accepts no internationalised addresses (SMTPUTF8)"
-            return Reply(Phase.RCPT, 550, refusal_text, Verdict.REFUSED)
-        if 0 < self._max_size < mail.size:
-            refusal_text = (
-                f"5.3.4 the message has {mail.size} bytes, the relay's limit is {self._max_size}"
-                " (SIZE)"
-            )
-            return Reply(Phase.MAIL, 552, refusal_text, Verdict.REFUSED)
-        return None
-
     # ---- the envelope ---------------------------------------------------------------------------
 
     def _build_commands(self, mail: OutgoingMail) -> list[tuple[Phase, str]]:
-        options = f" SIZE={mail.size}" if self._supports_size else ""
-        if _is_international(mail.recipient):
-            options += " SMTPUTF8"
-        if self._supports_8bit and not mail.is_ascii:
-            options += " BODY=8BITMIME"  # RFC 6152
-        envelope_sender = addresses.to_wire_form(mail.envelope_sender)
-        recipient = addresses.to_wire_form(mail.recipient)
         commands = [
-            (Phase.MAIL, f"MAIL FROM:<{envelope_sender}>{options}\r\n"),
-            (Phase.RCPT, f"RCPT TO:<{recipient}>\r\n"),
+            (Phase.MAIL, self._envelope_format.format_mail_command(mail)),
+            (Phase.RCPT, self._envelope_format.format_rcpt_command(mail)),
             (Phase.DATA, "DATA\r\n"),
         ]
         if self._needs_reset:
@@ -286,7 +234,7 @@ class RelayConnection:
 
     async def _send_message(self, mail: OutgoingMail, following: OutgoingMail | None) -> Reply:
         following_commands = b""
-        if following is not None and self._refuse_unsupported(following) is None:
+        if following is not None and self._envelope_format.refuse_unsupported(following) is None:
             following_commands = _join_commands(self._build_commands(following))
         final_bytes = b".\r\n" + following_commands
         message_written = False
@@ -368,7 +316,6 @@ class RelayConnection:
 
 _PIPELINING_WORDS = re.compile(r"synchroni[sz]|pipelin", re.IGNORECASE)
 _LATER_PHASES = frozenset({Phase.RCPT, Phase.DATA})
-_INVALID_ADDRESS = re.compile(r"[\r\n\0<>]")
 _ANNOUNCED_COMMANDS = [(phase, "") for phase in (Phase.MAIL, Phase.RCPT, Phase.DATA)]
 _ENVELOPE_ACCEPTED = re.compile(rb"250 [^\n]*\n250 [^\n]*\n354 [^\n]*\n")
 _EXPECTED_CODES = {Phase.MAIL: 250, Phase.RCPT: 250, Phase.DATA: 354}
@@ -381,7 +328,3 @@ def _join_commands(commands: list[tuple[Phase, str]]) -> bytes:
 
 def _mark_closed(reply: Reply) -> Reply:
     return Reply(reply.phase, reply.code, reply.text, reply.verdict, True)
-
-
-def _is_international(address: str) -> bool:
-    return not address.isascii() and not address.rpartition("@")[0].isascii()

@@ -5,8 +5,9 @@ from typing import Any, Self, TypeVar
 
 from mailer.config import Relay
 from mailer.delivery.event_loop import EventLoop
+from mailer.delivery.outgoing_mail import OutgoingMail, prepare_mail
 from mailer.delivery.replies import Reply
-from mailer.delivery.smtp import OutgoingMail, RelayConnection, RelayCredentials, prepare_mail
+from mailer.delivery.smtp import RelayConnection, RelayCredentials
 from tests.event_loops import run_coroutine
 
 Result = TypeVar("Result")

@@ -14,8 +14,8 @@ import pytest
 from mailer.app import Mailer
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
+from mailer.delivery.outgoing_mail import prepare_mail
 from mailer.delivery.replies import Verdict
-from mailer.delivery.smtp import prepare_mail
 from mailer.errors import RelayError
 from mailer.message import MessageTemplate
 from mailer.model.deliveries import DeliveryState

@@ -13,8 +13,8 @@ from mailer.app import Mailer
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
 from mailer.delivery import relay_health
+from mailer.delivery.outgoing_mail import OutgoingMail, prepare_mail
 from mailer.delivery.replies import Verdict
-from mailer.delivery.smtp import OutgoingMail, prepare_mail
 from mailer.errors import RelayError
 from mailer.model.deliveries import DeliveryState
 from tests.fake_relay import Relay
