@@ -13,7 +13,7 @@ from mailer.delivery.ledger_transaction import ConnectionSlot, SendGrant
 from mailer.delivery.outcomes import GatedMessage, MessageOutcome
 from mailer.delivery.outgoing_mail import OutgoingMail
 from mailer.delivery.relay_health import ConnectionPermit, RelayHealth
-from mailer.delivery.replies import WITHHELD_REPLY, Reply, Verdict
+from mailer.delivery.replies import WITHHELD_REPLY, Phase, Reply, Verdict
 from mailer.delivery.smtp import RelayConnection
 from mailer.message import Recipient
 from mailer.model.deliveries import Claim
@@ -126,10 +126,28 @@ class DeliverySession(ABC):
         """Check that the message may be sent, immediately before it is written."""
         if not self._ledger.is_current(message) or self._stop_event.is_set():
             return False
-        is_recent = time.monotonic() - message.gated_at <= self._ledger.stale_after
-        return is_recent or await self._check_gate_again(message)
+        return self._is_recent(message) or await self._check_gate_again(message)
+
+    def _is_recent(self, message: GatedMessage) -> bool:
+        """Check that the message passed the gate so recently that it need not pass it again."""
+        return time.monotonic() - message.gated_at <= self._ledger.stale_after
 
     def _review_reply(self, claim: Claim, reply: Reply) -> bool:
+        """Note a message's reply. Returns True if the connection can carry another message."""
+        self._count_reply(claim, reply)
+        if len(self._outcomes) >= self._report_size or not self._pending_messages:
+            self._flush_outcomes()
+        if self._connection.pipelining_break is not None:
+            self._health.stop_pipelining(self._connection.pipelining_break)
+            return False
+        if breaks_connection(reply):
+            self._health.note_break(self._permit, reply, self._answered_count)
+            return False
+        if reply.needs_close or reply.verdict is Verdict.WITHHELD:
+            return False
+        return self._accepts_more
+
+    def _count_reply(self, claim: Claim, reply: Reply) -> None:
         active_edition = self._ledger.active_editions.find_active_edition(claim)
         if active_edition is not None:
             if reply.verdict is Verdict.ACCEPTED:
@@ -139,17 +157,6 @@ class DeliverySession(ABC):
         if reply.is_answer and reply.code != 421:
             self._answered_count += 1
             self._health.note_answer(self._permit)
-        if len(self._outcomes) >= self._report_size or not self._pending_messages:
-            self._flush_outcomes()
-        if self._connection.pipelining_break is not None:
-            self._health.stop_pipelining(self._connection.pipelining_break)
-            return False
-        if reply.verdict in _BROKEN_VERDICTS or (reply.needs_close and reply.code == 421):
-            self._health.note_break(self._permit, reply, self._answered_count)
-            return False
-        if reply.needs_close or reply.verdict is Verdict.WITHHELD:
-            return False
-        return self._accepts_more
 
     @property
     def _accepts_more(self) -> bool:
@@ -170,6 +177,14 @@ class DeliverySession(ABC):
             self._envelope_sender, address, pieces, sum(map(len, pieces)), address.isascii()
         )
 
+    def _refuse_unbuildable(self, message: GatedMessage, error: ValueError) -> None:
+        """Report a message that can't be built: the database has an address that was never
+        checked."""
+        reply_text = f"5.1.3 no message can be made for this address ({error})"
+        self._outcomes.append(
+            MessageOutcome(message, Reply(Phase.RCPT, 553, reply_text, Verdict.REFUSED))
+        )
+
     async def _check_gate_again(self, message: GatedMessage) -> bool:
         """Gate the message again, because it passed the gate long ago."""
         self._flush_outcomes()
@@ -180,6 +195,11 @@ class DeliverySession(ABC):
                 self._was_withdrawn = not grant.may_send
                 return grant.may_send
         return False
+
+
+def breaks_connection(reply: Reply) -> bool:
+    """Check whether a reply says that the relay is at fault, or that the link was lost."""
+    return reply.verdict in _BROKEN_VERDICTS or (reply.needs_close and reply.code == 421)
 
 
 _BROKEN_VERDICTS = frozenset({Verdict.LOST, Verdict.IN_DOUBT, Verdict.RELAY})

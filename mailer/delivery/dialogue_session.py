@@ -5,7 +5,7 @@ import time
 from mailer.delivery.delivery_session import DeliverySession
 from mailer.delivery.outcomes import GatedMessage, MessageOutcome
 from mailer.delivery.outgoing_mail import OutgoingMail
-from mailer.delivery.replies import WITHHELD_REPLY, Phase, Reply, Verdict, create_lost_reply
+from mailer.delivery.replies import WITHHELD_REPLY, Phase, create_lost_reply
 
 
 class DialogueSession(DeliverySession):
@@ -40,11 +40,8 @@ class DialogueSession(DeliverySession):
                 return False
         try:
             mail = self._take_mail(message)
-        except ValueError as error:  # the database has an address that was never checked
-            reply_text = f"5.1.3 no message can be made for this address ({error})"
-            self._outcomes.append(
-                MessageOutcome(message, Reply(Phase.RCPT, 553, reply_text, Verdict.REFUSED))
-            )
+        except ValueError as error:
+            self._refuse_unbuildable(message, error)
             return self._accepts_more
         except BaseException:
             self._pending_messages.appendleft(message)

@@ -12,26 +12,15 @@ from mailer.delivery.replies import Phase, Reply, Verdict
 class OutgoingMail(NamedTuple):
     """A message, in pieces, and its envelope.
 
-    Every line of the message ends in CRLF and has at most 998 bytes. Dots at the start of a line
-    are already stuffed. If `is_ascii`, the message can be sent without 8BITMIME."""
+    Every line of the message ends in CRLF and has at most 998 bytes. None begins with a dot, so the
+    message needs no dot stuffing (RFC 5321 §4.5.2). `size` is the size of all pieces in bytes. If
+    `is_ascii`, the message can be sent without 8BITMIME."""
 
     envelope_sender: str
     recipient: str
     pieces: Sequence[bytes]
     size: int
     is_ascii: bool
-
-
-def prepare_mail(envelope_sender: str, recipient: str, message: bytes) -> OutgoingMail:
-    """Prepare any message for the wire: stuff its dots (RFC 5321 §4.5.2) and end its last line."""
-    if not message.endswith(b"\r\n"):
-        message += b"\r\n"
-    stuffed_message = message.replace(b"\r\n.", b"\r\n..")
-    if stuffed_message.startswith(b"."):
-        stuffed_message = b"." + stuffed_message
-    return OutgoingMail(
-        envelope_sender, recipient, [stuffed_message], len(message), message.isascii()
-    )
 
 
 class EnvelopeFormat:

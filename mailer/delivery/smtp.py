@@ -5,7 +5,8 @@ A small subclass of ``smtplib.SMTP`` keeps the standard library's EHLO, STARTTLS
 died. That phase decides whether the relay may have accepted a message.
 
 If the relay offers PIPELINING (RFC 2920), MAIL, RCPT and DATA go in one write, and those of the
-next message directly follow the final dot. So a message costs one round trip instead of four.
+next message directly follow the final dot. So a message costs one round trip instead of four. If
+the relay also offers CHUNKING, ``chunking.py`` has several messages in flight.
 """
 
 import re
@@ -17,6 +18,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from mailer.config import Relay, Tls
+from mailer.delivery.chunking import ChunkPipeline
 from mailer.delivery.event_loop import EventLoop
 from mailer.delivery.outgoing_mail import EnvelopeFormat, OutgoingMail
 from mailer.delivery.relay_errors import (
@@ -64,8 +66,12 @@ class RelayConnection:
         """True if the relay waits for a message or the rest of one, so that no command may be
         sent."""
         self.supports_pipelining = relay.pipelining and smtp_socket.has_extn("pipelining")
+        self._pipeline: ChunkPipeline | None = None
         self.pipelining_break: Reply | None = None
         """The reply that showed that the relay offers PIPELINING and breaks it."""
+        self.supports_chunking = (
+            self.supports_pipelining and relay.chunking and smtp_socket.has_extn("chunking")
+        )
         self._envelope_format = EnvelopeFormat(smtp_socket)
 
     @classmethod
@@ -122,6 +128,17 @@ class RelayConnection:
         """Let the loop's coroutines use the connection from now on."""
         self._smtp_socket.move_to_loop(loop)
 
+    def open_pipeline(self) -> ChunkPipeline:
+        """Open the pipeline of a connection that supports CHUNKING. Only the pipeline may be used
+        after that, and :meth:`close`."""
+        self._pipeline = ChunkPipeline(self._smtp_socket, self._envelope_format)
+        return self._pipeline
+
+    def refuse_unsupported(self, mail: OutgoingMail) -> Reply | None:
+        """Return a refusal of a message that the relay won't accept according to its reply to EHLO,
+        or None."""
+        return self._envelope_format.refuse_unsupported(mail)
+
     @property
     def socket(self) -> socket.socket | None:
         """The socket that the loop listens to; None if it is closed."""
@@ -142,7 +159,7 @@ class RelayConnection:
         for that message. If ``reply.needs_close``, this connection can't be used again."""
         if (
             self._announced_mail is not mail
-            and (refusal := self._envelope_format.refuse_unsupported(mail)) is not None
+            and (refusal := self.refuse_unsupported(mail)) is not None
         ):
             return refusal
         reply = await self._send_envelope(mail)
@@ -234,7 +251,7 @@ class RelayConnection:
 
     async def _send_message(self, mail: OutgoingMail, following: OutgoingMail | None) -> Reply:
         following_commands = b""
-        if following is not None and self._envelope_format.refuse_unsupported(following) is None:
+        if following is not None and self.refuse_unsupported(following) is None:
             following_commands = _join_commands(self._build_commands(following))
         final_bytes = b".\r\n" + following_commands
         message_written = False
@@ -304,8 +321,10 @@ class RelayConnection:
 
     async def close(self) -> None:
         """Send QUIT, unless the relay waits for a message, and close after any reply."""
+        owes_replies = self._pipeline is not None and self._pipeline.in_flight_count > 0
+        is_busy = self._announced_mail is not None or self._owes_message or owes_replies
         try:
-            if self.socket is not None and self._announced_mail is None and not self._owes_message:
+            if self.socket is not None and not is_busy:
                 await self._smtp_socket.write([b"QUIT\r\n"])
                 await self._smtp_socket.read_reply(min(QUIT_TIMEOUT, self._relay.timeout))
         except (OSError, smtplib.SMTPException):

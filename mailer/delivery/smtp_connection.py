@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
+from mailer.delivery.chunking_session import ChunkingSession
+from mailer.delivery.delivery_session import DeliverySession
 from mailer.delivery.dialogue_session import DialogueSession
 from mailer.delivery.event_loop import EventLoop
 from mailer.delivery.ledger import Ledger
@@ -72,7 +74,9 @@ class ConnectionRunner:
         connection.move_to_loop(self._loop)
         self._connection = connection
         try:
-            session = DialogueSession(
+            can_chunk = connection.supports_chunking and self._health.may_chunk
+            session_class = ChunkingSession if can_chunk else DialogueSession
+            session: DeliverySession = session_class(
                 self._loop,
                 self._ledger,
                 self._health,
@@ -92,7 +96,8 @@ class ConnectionRunner:
             self._health.tls_context = create_tls_context(self._relay)
         credentials = self._options.credentials.get(self._relay.name)
         connection = RelayConnection.connect_to(self._relay, credentials, self._health.tls_context)
-        connection.supports_pipelining &= self._health.may_pipeline
+        if not self._health.may_pipeline:
+            connection.supports_pipelining = connection.supports_chunking = False
         return connection
 
     def kill_connection(self) -> None:
