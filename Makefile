@@ -47,6 +47,8 @@ proofs: $(VENV)/.dev  ## Run the slow proofs: frozen processes, clocks, full dis
 crash: $(VENV)/.dev  ## Kill real sending processes KILLS times and workers 50 times, on both databases, and count losses
 	$(BIN)/python -m tests.crash --database sqlite --kills $(KILLS)
 	$(BIN)/python -m tests.crash --database postgresql --kills $(KILLS)
+	$(BIN)/python -m tests.crash --database sqlite --kills $(KILLS) --chunking
+	$(BIN)/python -m tests.crash --database postgresql --kills $(KILLS) --chunking
 	$(BIN)/python -m tests.crash.calendar --database sqlite --kills 50
 	$(BIN)/python -m tests.crash.calendar --database postgresql --kills 50
 
