@@ -174,6 +174,11 @@ class Relay:
         except BaseException as error:
             self._errors.append(error)
 
+    def has_script(self, step: Step) -> bool:
+        """Check whether a script answers this step."""
+        with self._lock:
+            return any(scripted_step is step for scripted_step, *_ in (*self._once, *self._always))
+
     def find_response(self, step: Step, envelope: Envelope) -> Response:
         """Find the script's response for a step."""
         with self._lock:

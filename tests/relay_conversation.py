@@ -7,7 +7,16 @@ import ssl
 from typing import TYPE_CHECKING
 
 from tests.received_message import ReceivedMessage
-from tests.relay_script import CLOSE, SILENCE, Envelope, HangUp, ReplyThenClose, Response, Step
+from tests.relay_script import (
+    CLOSE,
+    SILENCE,
+    SUCCESS,
+    Envelope,
+    HangUp,
+    ReplyThenClose,
+    Response,
+    Step,
+)
 
 if TYPE_CHECKING:
     from tests.fake_relay import Relay
@@ -163,7 +172,14 @@ class RelayConversation:
             # The transaction stays open until RSET.
             self.send_reply("503 5.5.1 no valid recipients")
             return
-        self.end_message(chunk, Step.BDAT)
+        # A script for DATA or its final dot also answers a chunk.
+        response = self.relay.find_response(Step.DATA, self.envelope)
+        if response != SUCCESS[Step.DATA]:
+            self.send_response(response)
+            return
+        self.run_step(Step.BODY)
+        is_scripted = self.relay.has_script(Step.BDAT)
+        self.end_message(chunk, Step.BDAT if is_scripted else Step.DOT)
 
     def end_message(self, content: bytes, step: Step) -> None:
         response = self.relay.find_response(step, self.envelope)

@@ -17,6 +17,8 @@ to disk.
     outcomes.py            turns replies into settlements; progress figures
     takeover.py            reclaims the deliveries of dead workers
     process_identity.py    a worker's name, by which other workers can tell that it has died
+    chunking_session.py    has several messages in flight over a connection
+    chunking.py            the messages in flight, and the judgement of their replies
     outgoing_mail.py       a message for the wire, and its envelope commands
     smtp.py                one conversation with a relay, phase by phase
     smtp_socket.py         the socket of a conversation, and the reader of replies

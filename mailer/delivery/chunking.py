@@ -193,6 +193,7 @@ class ChunkPipeline:
             return head.refusal or reply
         if reply.verdict in (Verdict.LOST, Verdict.IN_DOUBT):  # the reply to something else
             self._note_chunking_break(reply)
+            self._smtp_socket.read_ahead = b""  # which message those replies are for is unknown
             self.give_up(f"the relay replied {reply}, out of order")
             return None
         if phase is Phase.RCPT:
@@ -220,6 +221,7 @@ class ChunkPipeline:
         """Close the connection: the relay did not accept the message, which is sent over a new
         connection without CHUNKING."""
         self.chunking_break = reply
+        self._smtp_socket.read_ahead = b""
         self.give_up(f"the relay replied {reply}")
         return Reply(reply.phase, reply.code, reply.text, Verdict.LOST, True)
 

@@ -73,7 +73,7 @@ class _SinkConversation(asyncio.Protocol):
             if line_end < 0:
                 self._line = data[start:]
                 break
-            verb = data[start : start + 4]
+            verb = data[start : start + 4].upper()
             if verb == b"BDAT":
                 self._chunk_size = int(data[start + 5 : line_end].split(b" ", 1)[0])
             else:
