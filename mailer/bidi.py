@@ -24,7 +24,7 @@ _NUMBER = re.compile(
 after “and” or after a colon; Latin letters may not, since they give the digits their direction."""
 _WORD = re.compile(r"\S+")
 _DOMAIN = re.compile(r"\.[A-Za-z]{2,24}[/:?]")
-_SPAN_OF_YEARS = re.compile(r"\d{4} ?[-\u2010-\u2013/] ?\d{2,4}")
+_SPAN_OF_YEARS = re.compile(r"[12١٢۱۲]\d{3} ?[-\u2010-\u2013/] ?\d{2,4}")
 _RANGE = re.compile(r"([1-9۱-۹١-٩]\d*)[-\u2010-\u2013/](\d+)")
 _ISOLATED = re.compile(
     f"[{LTR_ISOLATE}{RTL_ISOLATE}][^{LTR_ISOLATE}{RTL_ISOLATE}{POP_ISOLATE}]*{POP_ISOLATE}"

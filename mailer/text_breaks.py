@@ -196,5 +196,5 @@ def _may_break_long(before: str, after: str) -> bool:
     return (
         _may_stand_apart(before, after)
         and bool(_WITHOUT_SPACES.match(before) and _WITHOUT_SPACES.match(after))
-        and not (_CJK.match(before) or _CJK.match(after))
+        and not (_CJK.match(before) or _CJK.match(after) or "\u0f00" <= before[0] <= "\u0fff")
     )
