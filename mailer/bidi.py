@@ -32,8 +32,9 @@ _ISOLATED = re.compile(
 
 
 def split_numbers(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield (part, is_number): `text` in parts, of which the numbers in several groups of digits,
-    or with a plus, need an isolate. Parts that are isolated already, and addresses, stay whole."""
+    """Split `text`, and yield (part, is_number). `is_number` is True for a number that needs an
+    isolate, because it has several groups of digits or a plus. Numbers that are isolated already,
+    and numbers in addresses, are not separated."""
     position = 0
     kept_spans = iter(sorted(_find_kept_spans(text)) if _NUMBER.search(text) else ())
     kept_start, kept_end = next(kept_spans, (len(text), len(text)))
