@@ -1,13 +1,12 @@
 """Notices to staff. A notice is an edition with one body, sent to its own addresses instead of to a
 list."""
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import insert, update
 
-from mailer.actor import WORKER
+from mailer.actor import Actor
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody, NewEdition
@@ -26,11 +25,13 @@ class SqlNoticeStore(SqlStore):
         list_slug: str,
         addresses: Sequence[str],
         now: datetime,
+        actor: Actor,
         *,
         uid: str,
     ) -> Edition:
         """Queue a notice to these addresses, due at once and before all other mail. The notice is
-        recorded under the list that it is about; its recipients need not be on that list."""
+        recorded under the list that it is about; its recipients need not be on that list. The
+        marker in its body is made from `uid`."""
         editions = EditionQueries(self._db, self._key)
         new_edition = editions.create_edition(
             NewEdition(
@@ -44,7 +45,7 @@ class SqlNoticeStore(SqlStore):
                 archive=ArchiveVisibility.PRIVATE,
             ),
             now,
-            WORKER,
+            actor,
         )
         editions.freeze_edition(new_edition, [body], (), body.compute_hash())
         self._db.execute(
@@ -71,9 +72,3 @@ class SqlNoticeStore(SqlStore):
         edition = editions.find_edition(new_edition.id)
         assert edition is not None
         return edition
-
-
-def generate_uid() -> str:
-    """Return a random uid for a notice. The marker in the body of the notice is made from this
-    uid."""
-    return secrets.token_hex(8)

@@ -8,49 +8,22 @@ comes first and the other sees its changes, and no service mail stays unsent in 
 state sent.
 """
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
 from sqlalchemy import insert, select, update
 
-from mailer.actor import WORKER
+from mailer.actor import Actor
 from mailer.editions import check_transition
 from mailer.model.deliveries import DeliveryState
-from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
+from mailer.model.edition_states import ArchiveVisibility, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody, NewEdition
+from mailer.model.service_mails import Addressee, ServiceEditionKey
 from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.editions.records import EditionQueries
 from mailer.tokens import hash_address
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceEditionKey:
-    """The values that all service mails of a rolling edition share. Mails with another `seed`
-    belong to another edition, so the seed contains everything that must be the same within an
-    edition. `list` is a slug."""
-
-    kind: EditionKind
-    template: str
-    list: str
-    name: str
-    seed: str
-
-    def derive_uid(self, sequence_number: int) -> str:
-        """Return the uid of the first edition, the second edition, and so on."""
-        return hashlib.sha256(f"{self.seed}\n{sequence_number}".encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class Addressee:
-    """A recipient of a service mail. `reference` is the id in the mail's link (see
-    ``message.Recipient``)."""
-
-    reference: int
-    name: str = ""
 
 
 class SqlServiceMailStore(SqlStore):
@@ -62,6 +35,7 @@ class SqlServiceMailStore(SqlStore):
         body: EditionBody,
         addressees: Mapping[str, Addressee],
         now: datetime,
+        actor: Actor,
     ) -> frozenset[str]:
         """Queue a service mail to these addresses, due at once and before all other mail. Returns
         the addresses for which it was queued.
@@ -72,16 +46,14 @@ class SqlServiceMailStore(SqlStore):
         but it is never empty."""
         while True:
             sequence_number, new_addresses = self._find_room(edition_key, addressees)
-            edition = self._open_edition(edition_key, body, sequence_number, now)
+            edition = self._open_edition(edition_key, body, sequence_number, now, actor)
             if (
                 edition.state is not EditionState.CANCELLED
             ):  # it may have been cancelled since _find_room
                 break
         if edition.state is EditionState.SENT:
             check_transition(edition, EditionState.SENDING)
-            EditionQueries(self._db, self._key).set_state(
-                edition, EditionState.SENDING, now, WORKER
-            )
+            EditionQueries(self._db, self._key).set_state(edition, EditionState.SENDING, now, actor)
         self._db.execute(
             insert(schema.delivery).values(
                 edition_id=edition.id,
@@ -129,7 +101,12 @@ class SqlServiceMailStore(SqlStore):
         raise AssertionError("unreachable")
 
     def _open_edition(
-        self, edition_key: ServiceEditionKey, body: EditionBody, sequence_number: int, now: datetime
+        self,
+        edition_key: ServiceEditionKey,
+        body: EditionBody,
+        sequence_number: int,
+        now: datetime,
+        actor: Actor,
     ) -> Edition:
         """Return this edition, locked. Create and start it if it does not exist."""
         editions = EditionQueries(self._db, self._key)
@@ -151,7 +128,7 @@ class SqlServiceMailStore(SqlStore):
                 archive=ArchiveVisibility.PRIVATE,
             ),
             now,
-            WORKER,
+            actor,
         )
         editions.freeze_edition(new_edition, [body], (), body.compute_hash())
         self._db.execute(
