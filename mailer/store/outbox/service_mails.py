@@ -12,21 +12,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from itertools import count
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
 from mailer.actor import Actor
 from mailer.editions import check_transition
-from mailer.model.deliveries import DeliveryState
-from mailer.model.edition_states import ArchiveVisibility, EditionState, Priority
-from mailer.model.editions import Edition, EditionBody, NewEdition
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition, EditionBody
 from mailer.model.service_mails import Addressee, ServiceEditionKey
 from mailer.store import schema
-from mailer.store.base import SqlStore
 from mailer.store.editions.records import EditionQueries
-from mailer.tokens import hash_address
+from mailer.store.outbox.direct_mail import DirectMailQueries
 
 
-class SqlServiceMailStore(SqlStore):
+class SqlServiceMailStore(DirectMailQueries):
     """Puts service mails into the outbox."""
 
     def queue_service_mail(
@@ -54,22 +52,11 @@ class SqlServiceMailStore(SqlStore):
         if edition.state is EditionState.SENT:
             check_transition(edition, EditionState.SENDING)
             EditionQueries(self._db, self._key).set_state(edition, EditionState.SENDING, now, actor)
-        self._db.execute(
-            insert(schema.delivery).values(
-                edition_id=edition.id,
-                language=body.language,
-                stories=body.stories,
-                state=DeliveryState.QUEUED.value,
-                next_attempt_at=schema.database_now(),
-                updated_at=schema.database_now(),
-            ),
+        self.add_direct_deliveries(
+            edition,
+            body,
             [
-                {
-                    "address": address,
-                    "address_key": hash_address(self._key, address),
-                    "subscriber_id": addressees[address].reference,
-                    "name": addressees[address].name,
-                }
+                (address, addressees[address].reference, addressees[address].name)
                 for address in sorted(new_addresses)
             ],
         )
@@ -116,26 +103,13 @@ class SqlServiceMailStore(SqlStore):
             edition = editions.find_edition(edition_id)
             assert edition is not None
             return edition
-        new_edition = editions.create_edition(
-            NewEdition(
-                name=edition_key.name + (f" ({sequence_number + 1})" if sequence_number else ""),
-                list=edition_key.list,
-                template=edition_key.template,
-                language=body.language,
-                priority=Priority.URGENT,
-                state=EditionState.SENDING,
-                kind=edition_key.kind,
-                archive=ArchiveVisibility.PRIVATE,
-            ),
+        return self.open_direct_edition(
+            edition_key.kind,
+            body,
             now,
             actor,
+            uid=uid,
+            name=edition_key.name + (f" ({sequence_number + 1})" if sequence_number else ""),
+            list_slug=edition_key.list,
+            template=edition_key.template,
         )
-        editions.freeze_edition(new_edition, [body], (), body.compute_hash())
-        self._db.execute(
-            update(schema.edition)
-            .where(schema.edition.c.id == new_edition.id)
-            .values(planned_at=now, uid=uid)
-        )
-        edition = editions.find_edition(new_edition.id)
-        assert edition is not None
-        return edition
