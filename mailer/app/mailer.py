@@ -203,8 +203,8 @@ class Mailer:
         earlier runs of this process know to be committed.
 
         Raises RelayError, ConfigError, DatabaseUnrecognised if the database was restored or copied,
-        and HistoryWentBack if it has lost what it had confirmed. In every case, the state of each
-        row is on disk."""
+        and HistoryWentBack if the database has lost commits that it had confirmed. In every case,
+        the state of each row is on disk."""
         from mailer import editions, outbox, releases
         from mailer.actor import DELIVERY, WORKER
         from mailer.app.recognition import SENDING_INTERVAL

@@ -54,7 +54,7 @@ def import_suppressions(
         typer.Argument(help="CSV with address, reason and detail; or one address on each line."),
     ],
     reason: Annotated[
-        SuppressionReason, typer.Option(help="Reason for lines that give none.")
+        SuppressionReason, typer.Option(help="Reason for lines that give no reason.")
     ] = SuppressionReason.MANUAL,
     source: Annotated[
         str, typer.Option(help="Where the addresses come from; default: the file's name.")

@@ -202,9 +202,9 @@ def contain_lost_history(
 def restore_lost_plan(
     tx: Transaction, history: HistoryWatch, edition_id: int, renderer: Renderer, now: datetime
 ) -> None:
-    """Plan an edition again whose plan the database has lost, settle what relays have accepted of
-    it, and pause it: a person who sends it again reaches only the others. A mailing that can't be
-    planned again is put on hold."""
+    """Plan an edition again if the database has lost its plan, settle the deliveries that relays
+    have accepted, and pause the edition. If a person then resumes it, it reaches only the
+    recipients who are left. A scheduled edition that can't be planned again is put on hold."""
     edition = tx.editions.find_edition(edition_id)
     if edition is None or edition.kind is not EditionKind.MAILING:
         return

@@ -32,7 +32,7 @@ COLUMNS: Mapping[str, str] = {
     "followup": "follow_up", "donotfollowup": "no_follow_up",
     "note": "note", "notes": "note",
 }  # fmt: skip
-"""Column names, as letters only in lower case -> the field that the column fills."""
+"""The field that each column fills, by the column's name reduced to lower-case letters."""
 
 _YES = {"yes", "y", "true", "1", "x", "trusted", "welcome"}
 _NO = {"no", "n", "false", "0", "", "untrusted", "never"}

@@ -20,7 +20,7 @@ class ServiceEditionKey:
     seed: str
 
     def derive_uid(self, sequence_number: int) -> str:
-        """Return the uid of the first edition, the second edition, and so on."""
+        """Return the uid of the edition with this number among the editions with this key."""
         return hashlib.sha256(f"{self.seed}\n{sequence_number}".encode()).hexdigest()[:16]
 
 

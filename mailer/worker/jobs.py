@@ -1,7 +1,7 @@
 """The jobs of occurrences, editions and embargoes.
 
-Each runs in the caller's transaction, reads the current state again, calls the verb, and logs what
-it has done. The verbs decide; they do nothing if another worker or a person has already acted.
+Each job runs in the caller's transaction, reads the current state again, calls the verb, and logs
+what it has done. The verbs decide; they do nothing if another worker or a person has already acted.
 """
 
 from mailer import digests, editions, embargoes, notices, releases

@@ -49,8 +49,8 @@ class AnswerBatch:
 def list_unanswered(tx: Transaction, now: datetime, link_lifetime: timedelta) -> list[AnswerBatch]:
     """Return the confirmations that need an answer, in batches for :func:`answer_confirmations`.
 
-    A batch needs one service mail, and so uses only one rolling edition, because two transactions
-    that lock several could wait for each other."""
+    A batch uses only one rolling edition, because two transactions that lock several editions could
+    wait for each other."""
     lists = tx.lists.list_mailing_lists()
     ids_by_mail: dict[ServiceMail, list[int]] = {}
     for confirmation in tx.sign_ups.list_in_state(PENDING_STATES, MAX_CONFIRMATIONS):
@@ -70,8 +70,8 @@ def _choose_mail(
     now: datetime,
     link_lifetime: timedelta,
 ) -> ServiceMail:
-    """Choose the mail that answers a confirmation. There is none if the link would have expired
-    already, because no worker has run for a long time."""
+    """Choose the mail that answers a confirmation. Return NO_SERVICE_MAIL if the link would have
+    expired already, because no worker has run for a long time."""
     if now - confirmation.asked_at >= link_lifetime:
         return NO_SERVICE_MAIL
     return choose_service_mail(tx, lists, confirmation)

@@ -61,7 +61,7 @@ class SqlListStore(SqlStore):
         )
 
     def count_topic_uses(self, topic: Topic) -> Mapping[str, int]:
-        """Return the number of uses of a topic by kind."""
+        """Return the number of uses of a topic, by the kind of use."""
 
         def count_uses(table: Any) -> int:
             statement = select(func.count()).select_from(table).where(table.c.topic_id == topic.id)
@@ -152,8 +152,9 @@ class SqlListStore(SqlStore):
 
     def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]:
         """Return the number of records that depend on a list, by kind. People who unsubscribed
-        count, as they must stay unsubscribed. The log of erased people counts, too, because a new
-        list with the same slug would not be the list that these people agreed to."""
+        count, as they must stay unsubscribed. Entries of erased people in the log of consent count,
+        too, because a new list with the same slug would not be the list that these people agreed
+        to."""
 
         def count_uses(table: Any, condition: ColumnElement[bool]) -> int:
             return int(
