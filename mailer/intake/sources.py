@@ -20,9 +20,9 @@ from mailer.intake import archives, documents, feeds, files, pages, word, wordpr
 from mailer.intake.drafts import Draft, DraftBatch, DraftDefaults, DraftProblem
 from mailer.intake.extra import import_package
 from mailer.intake.files import ArticleFile
+from mailer.intake.named_files import read_named_file
 from mailer.intake.request_fields import Validators
 from mailer.model.sources import SourceKind, SourceSettings
-from mailer.regular_files import FileTooLarge, read_regular_file
 
 if TYPE_CHECKING:
     from mailer.intake.fetching import FetchGuard, FetchResult
@@ -167,16 +167,7 @@ def load_word_file(path: Path, defaults: DraftDefaults) -> Draft:
 
 
 def _load_word_bytes(path: Path) -> bytes:
-    try:
-        return read_regular_file(path, MAX_WORD_BYTES)
-    except FileTooLarge as error:
-        raise InputError(
-            f"the file is larger than {MAX_WORD_BYTES // 1_000_000} MB",
-            where=str(path),
-            hint="remove its pictures",
-        ) from error
-    except OSError as error:
-        raise InputError(f"the file can't be read ({error.strerror})", where=str(path)) from error
+    return read_named_file(path, MAX_WORD_BYTES, str(path), too_large_hint="remove its pictures")
 
 
 def _read_word_file(path: Path, data: bytes, defaults: DraftDefaults) -> Draft:

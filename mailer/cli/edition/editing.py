@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailer import editions
+from mailer.actor import Actor
 from mailer.cli.edition.group import EDITING, app
 from mailer.cli.options import (
     ByOption,
@@ -87,14 +88,14 @@ def create_edition(
             ),
             mailer.clock(),
         )
-        edition = _compose_edition(mailer, tx, edition, out)
+        edition = _compose_edition(mailer, tx, actor, edition, out)
         out.print_record(edition, f"edition {edition.id} ({edition.state}): {', '.join(story)}")
 
 
 def _compose_edition(
-    mailer: "Mailer", tx: "SqlTransaction", edition: Edition, out: Output
+    mailer: "Mailer", tx: "SqlTransaction", actor: Actor, edition: Edition, out: Output
 ) -> Edition:
-    edition, composition = editions.compose_edition(tx, edition, mailer.renderer)
+    edition, composition = editions.compose_edition(tx, actor, edition, mailer.renderer)
     for warning in composition.warnings if composition else ():
         out.print_note(f"note: {warning}")
     return edition
@@ -167,7 +168,7 @@ def edit_edition(
         if edition.state in BEGUN_STATES:
             out.print_record(edition, f"edition {number}: in doubt: {edition.in_doubt}")
             return
-        edition = _compose_edition(mailer, tx, edition, out)
+        edition = _compose_edition(mailer, tx, actor, edition, out)
         out.print_record(edition, f"edition {number} changed")
 
 
@@ -192,7 +193,7 @@ def arrange_stories(
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.arrange_stories(tx, actor, current_edition, stories, mailer.clock())
-        edition = _compose_edition(mailer, tx, edition, out)
+        edition = _compose_edition(mailer, tx, actor, edition, out)
         out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")
 
 
@@ -220,5 +221,5 @@ def move_stories_first(
         edition = editions.arrange_stories(
             tx, actor, current_edition, ordered_slugs, mailer.clock()
         )
-        edition = _compose_edition(mailer, tx, edition, out)
+        edition = _compose_edition(mailer, tx, actor, edition, out)
         out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")
