@@ -194,7 +194,7 @@ class ChunkPipeline:
         if reply.verdict in (Verdict.LOST, Verdict.IN_DOUBT):  # the reply to something else
             self._note_chunking_break(reply)
             self._smtp_socket.read_ahead = b""  # which message those replies are for is unknown
-            self.give_up(f"the relay replied {reply}, out of order")
+            self.end_connection(f"the relay replied {reply}, out of order")
             return None
         if phase is Phase.RCPT:
             head.has_recipient = reply.verdict is Verdict.ACCEPTED
@@ -222,19 +222,19 @@ class ChunkPipeline:
         connection without CHUNKING."""
         self.chunking_break = reply
         self._smtp_socket.read_ahead = b""
-        self.give_up(f"the relay replied {reply}")
+        self.end_connection(f"the relay replied {reply}")
         return Reply(reply.phase, reply.code, reply.text, Verdict.LOST, True)
 
     # ---- the end --------------------------------------------------------------------------------
 
-    def give_up(self, reason: str) -> None:
+    def end_connection(self, reason: str) -> None:
         """Close the connection: every message in flight is lost or in doubt."""
         self._failure = self._failure or reason
         self._smtp_socket.close()
 
     def _fail(self, error: Exception) -> None:
         self._was_closed_by_relay = not isinstance(error, TimeoutError)
-        self.give_up(describe_error(error))
+        self.end_connection(describe_error(error))
 
     def _judge_unanswered(self, head: _ChunkInFlight) -> Reply:
         """Judge a message whose replies did not come before the connection was lost.

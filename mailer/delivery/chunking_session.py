@@ -4,7 +4,7 @@ come."""
 import time
 from collections import deque
 
-from mailer.delivery.delivery_session import DeliverySession, breaks_connection
+from mailer.delivery.delivery_session import DeliverySession, is_connection_broken
 from mailer.delivery.outcomes import GatedMessage, MessageOutcome
 from mailer.delivery.replies import WITHHELD_REPLY, Reply, Verdict
 
@@ -44,7 +44,7 @@ class ChunkingSession(DeliverySession):
                     await self._wait_for_send_time()
         finally:
             if self._in_flight:
-                self._pipeline.give_up("the worker was stopped")
+                self._pipeline.end_connection("the worker was stopped")
                 self._take_replies()
 
     @property
@@ -128,12 +128,12 @@ class ChunkingSession(DeliverySession):
         if reply.verdict is Verdict.ACCEPTED:
             self._flight_limit += 1
             self._health.has_chunked = True
-        if reply.needs_close or breaks_connection(reply):
+        if reply.needs_close or is_connection_broken(reply):
             self._is_open = False
         chunking_break = self._pipeline.chunking_break
         if chunking_break is not None and (chunking_break.code or not self._health.has_chunked):
             self._health.stop_chunking(chunking_break)
-        elif breaks_connection(reply) and not self._was_broken:
+        elif is_connection_broken(reply) and not self._was_broken:
             self._was_broken = True
             self._health.note_break(self._permit, reply, self._answered_count)
 
@@ -172,4 +172,4 @@ class ChunkingSession(DeliverySession):
         ):
             self._pipeline.receive_available()
         elif time.monotonic() >= reply_deadline:
-            self._pipeline.give_up("timed out")
+            self._pipeline.end_connection("timed out")

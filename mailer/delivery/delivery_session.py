@@ -140,7 +140,7 @@ class DeliverySession(ABC):
         if self._connection.pipelining_break is not None:
             self._health.stop_pipelining(self._connection.pipelining_break)
             return False
-        if breaks_connection(reply):
+        if is_connection_broken(reply):
             self._health.note_break(self._permit, reply, self._answered_count)
             return False
         if reply.needs_close or reply.verdict is Verdict.WITHHELD:
@@ -197,7 +197,7 @@ class DeliverySession(ABC):
         return False
 
 
-def breaks_connection(reply: Reply) -> bool:
+def is_connection_broken(reply: Reply) -> bool:
     """Check whether a reply says that the relay is at fault, or that the link was lost."""
     return reply.verdict in _BROKEN_VERDICTS or (reply.needs_close and reply.code == 421)
 

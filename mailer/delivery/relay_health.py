@@ -79,7 +79,7 @@ class RelayHealth:
 
     @property
     def note(self) -> str:
-        """What the relay offers and breaks; empty if it keeps its promises."""
+        """The extensions that the relay offers and breaks, in words; empty if there are none."""
         return "; ".join(filter(None, (self.pipelining_note, self.chunking_note)))
 
     @property

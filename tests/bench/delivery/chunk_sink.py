@@ -62,9 +62,9 @@ class _SinkConversation(asyncio.Protocol):
         start, end = 0, len(data)
         while start < end:
             if self._chunk_size:
-                taken = min(self._chunk_size, end - start)
-                start += taken
-                self._chunk_size -= taken
+                chunk_part = min(self._chunk_size, end - start)
+                start += chunk_part
+                self._chunk_size -= chunk_part
                 if not self._chunk_size:
                     self._counter.message_count += 1
                     replies.append(ACCEPTED)

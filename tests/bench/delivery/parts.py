@@ -270,12 +270,12 @@ class Bench:
         for each_way in DISTANCES:
             print(format_line(f"mailer send, {each_way * 2000:.0f} ms away", rates[each_way]))
         print(format_line(f"smtplib, {EACH_WAY * 2000:.0f} ms away", their_rates))
-        for description, ours, theirs, goal in (
+        for description, our_rates, other_rates, goal in (
             ("messages/s at 50 ms, CHUNKING, to smtplib", rates[EACH_WAY], their_rates, 20.0),
             ("messages/s, CHUNKING, 150 ms to 0 ms", rates[0.075], rates[0.0], 0.7),
         ):
-            print(format_line(description, _divide_pairs(ours, theirs), "", 2))
-            self.goals.append(Goal(description, measure_ratio(ours, theirs), goal, goal))
+            print(format_line(description, _divide_pairs(our_rates, other_rates), "", 2))
+            self.goals.append(Goal(description, measure_ratio(our_rates, other_rates), goal, goal))
 
     def measure_memory(self) -> None:
         """Measure once, with plan and delivery in one command, as an office runs it."""
