@@ -69,6 +69,9 @@ def resolve_structure(root: Any, report: OmissionReport) -> None:
         _resolve_alternative(alternative, report)
     for control in list(root.iter(f"{W}sdt")):
         _resolve_control(control, report)
+    for element in root.iter(f"{W}bdo"):
+        if element.get(f"{W}val") == "rtl":
+            report.add_omission("direction of a part of a paragraph", get_text(element))
     for element in list(root.iter(*_UNWRAPPED)):
         # In the properties of a paragraph or row, w:ins says only that it was inserted.
         if element.getparent() is not None and element.getparent().tag not in _PROPERTIES:

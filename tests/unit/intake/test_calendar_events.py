@@ -224,7 +224,7 @@ def test_calendar_that_breaks_off_gives_its_complete_events() -> None:
     data = make_calendar(GOOD, make_event("SUMMARY:Half", "DTSTART;VALUE=DATE:20260917"))
     imported = calendars.read_calendar(data[:-40], "en")
     assert [observance.slug for observance in imported.observances] == ["harbour-day"]
-    assert imported.left_out == ("Half: the file breaks off within the event",)
+    assert imported.left_out == ("Half: the event has no end",)
 
 
 def test_calendar_event_of_several_days_is_noted() -> None:
