@@ -74,7 +74,8 @@ class _ParsedEvent:
 def read_events(data: bytes) -> tuple[list[CalendarDay], list[str]]:
     """Return the all-day events in `data`, and those left out with the reason for each.
 
-    Of two events with one UID, the one with the higher SEQUENCE counts (§3.8.7.4). Raises InputError if `data` is not an iCalendar file."""
+    Of two events with one UID, the one with the higher SEQUENCE counts (§3.8.7.4). Raises
+    InputError if `data` is not an iCalendar file."""
     days: list[CalendarDay] = []
     left_out: list[str] = []
     events: list[_ParsedEvent] = []

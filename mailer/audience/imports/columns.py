@@ -102,7 +102,8 @@ ALIASES = _index_headers(
         ImportColumn.JOINED: "joined joinedat joinedon datejoined subscribedat subscribedon "
         "subscribeddate subscriptiondate subscribedate datesubscribed dateinscription "
         "datedinscription since membersince seit mitgliedseit depuis desde eintritt beitritt "
-        "eintrittsdatum datumderanmeldung anmeldedatum angemeldetam fechadealta fechadesuscripcion "
+        "eintrittsdatum datumderanmeldung anmeldedatum angemeldetam fechadealta "
+        "fechadesuscripcion "
         "dataadesao датаподписки تاريخالاشتراك 订阅时间 订阅日期",
         ImportColumn.LIST_LANGUAGE: "listlanguage",
         ImportColumn.FREQUENCY: "frequency",
@@ -124,12 +125,14 @@ ALIASES = _index_headers(
         "optin optedin emailoptin emailoptedin isoptedin marketingoptin marketingconsent "
         "emailmarketingconsent emailconsent consent gdprconsent newsletter newsletteroptin "
         "newslettersubscribed acceptsmarketing acceptsemailmarketing receivesemails "
-        "receivingemailsfor emailsenabled emailenabled enabled isenabled active isactive mailable "
+        "receivingemailsfor emailsenabled emailenabled enabled isenabled active isactive "
+        "mailable "
         "abonne abonnement actif actifve inscrit consentement suscrito inscrito activo "
         "consentimiento consentimento ativo abonniert aktiv angemeldet einwilligung iscritto "
         "attivo подписан активен согласие مشترك موافقة نشط 已订阅 同意 emailok mailok canemail "
         "mayemail maywemail wantsemail wantsmail receivesemail receivesmail sendemail sendmail "
-        "allowemail emailallowed acceptemails acceptsemails acceptsmails accepteemails acceptemail "
+        "allowemail emailallowed acceptemails acceptsemails acceptsmails accepteemails "
+        "acceptemail "
         "aceptacorreos aceptaemails aceitaemails recibircorreos recevoirlanewsletter "
         "newslettererhalten newslettergewunscht mailempfang mailerlaubt emailerlaubt zugestimmt "
         "hatzugestimmt zugestimmtam рассылка подписка согласиенарассылку 订阅 是否订阅 同意接收 "
@@ -143,13 +146,16 @@ ALIASES = _index_headers(
         "unsubscriptionreason desabonne desinscrit desabonnement desinscription desuscrito baja "
         "descadastrado abgemeldet ausgetragen abmeldung abmeldegrund disiscritto отписан отписка "
         "退订 已退订 ملغى cancelled canceled cancelledat canceledat cancelledon canceledon "
-        "cancellationdate withdrawn withdrawnat consentwithdrawn consentrevoked leftlistat leavedate "
+        "cancellationdate withdrawn withdrawnat consentwithdrawn consentrevoked leftlistat "
+        "leavedate "
         "quitdate stoptime stopstatus noemail nomails confirmedoptout confirmedoptoutdate "
-        "confirmedoptoutsource confirmedoptoutreason isoptout nobulkemails nobulkemailsuseroptout "
+        "confirmedoptoutsource confirmedoptoutreason isoptout nobulkemails "
+        "nobulkemailsuseroptout "
         "abbestellt abbestelltam abbestellung abbestelldatum austritt austrittsdatum kundigung "
         "kuendigung gekundigtam gekuendigtam widerruf widerrufenam widerspruch keineemail "
         "keineemails keinemail keinemails "
-        "keinmailing datedesortie resiliation datederesiliation pasdemail pasdemails nepascontacter "
+        "keinmailing datedesortie resiliation datederesiliation pasdemail pasdemails "
+        "nepascontacter "
         "nepluscontacter nichtkontaktieren cancelacion fechadecancelacion nocontactar noenviar "
         "cancelamento datadecancelamento naoenviar отказ отказался датаотказа отменаподписки "
         "неотправлять неписать 取消订阅 取消订阅时间 拒收 إلغاءالاشتراك ألغىالاشتراك "
@@ -159,7 +165,8 @@ ALIASES = _index_headers(
         "bouncereason emailhardbouncereason hsemailhardbouncereason hsemailhardbouncereasonenum "
         "cleaned cleanedat cleantime undeliverable emailinvalid invalidemail "
         "invalidemailaddress unzustellbar rebotado rebote rejete undeliverabledate "
-        "undeliverabilitydate deliveryfailed returnedmail unreachable adresseinvalide emailinvalide "
+        "undeliverabilitydate deliveryfailed returnedmail unreachable adresseinvalide "
+        "emailinvalide "
         "correoinvalido npai rucklaufer ruecklaeufer devuelto devolvido недействителен "
         "ошибкадоставки 退信",
         ImportColumn.COMPLAINED: "complained complainedat complaint complaintdate complaintat "
@@ -194,7 +201,8 @@ ALIASES = _index_headers(
 
 WEAK_ALIASES = _index_headers(
     {
-        ImportColumn.ADDRESS: "address adresse direccion endereco indirizzo адрес العنوان 地址 subscriber",
+        ImportColumn.ADDRESS: "address adresse direccion endereco indirizzo адрес العنوان 地址 "
+        "subscriber",
         ImportColumn.NAME: "nom nombre nome cn",
         ImportColumn.COUNTRY: "cc subscribercountry countryregion",
         ImportColumn.LANGUAGE: "locale",

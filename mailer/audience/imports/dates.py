@@ -43,7 +43,7 @@ _WORDS = re.compile(
     rf"|([^\W\d_]+)\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+)(\d{{4}})(?:\s*г\.?)?{_TIME}"
 )
 _HYPHENATED = re.compile(
-    rf"(?:(\d{{1,2}})([-/.])([^\W\d_]{{3,}})|([^\W\d_]{{3,}})([-/])(\d{{1,2}}))[-/. ](\d{{4}}|\d\d){_TIME}"
+    r"(?:(\d{1,2})([-/.])([^\W\d_]{3,})|([^\W\d_]{3,})([-/])(\d{1,2}))[-/. ](\d{4}|\d\d)" + _TIME
 )
 """Such as 5-Mar-24, as Excel and Oracle write dates."""
 

@@ -56,7 +56,8 @@ _WORDS = {
     ACTIVE: "active subscribed subscriber enabled confirmed opted_in optin opt_in regular premium "
     "gifted trialed unpaid churning past_due free paid comped verified member double_opt_in "
     "single_opt_in double_optin single_optin confirmed_optin confirmed_opt_in explicit express "
-    "implied marketable unengaged_marketable marketing_contact actif abonné abonnée inscrit inscrite confirmé confirmée "
+    "implied marketable unengaged_marketable marketing_contact actif abonné abonnée inscrit "
+    "inscrite confirmé confirmée "
     "activo activa suscrito suscrita inscrito inscrita confirmado confirmada ativo ativa "
     "assinante attivo iscritto confermato aktiv angemeldet abonniert bestätigt bestaetigt "
     "eingetragen aktiviert abonnent активен активный активна подписан подписана подписчик "
@@ -114,7 +115,8 @@ _FIRST_DATES = re.compile(
 )
 
 _WORDS_OF_NAMES = (
-    "unsubscribes unsubs optouts opt_outs bounces hard_bounces complaints spam_complaints cleaned "
+    "unsubscribes unsubs optouts opt_outs bounces hard_bounces complaints spam_complaints "
+    "cleaned "
     "suppression suppressions suppressed blacklist blocklist unsubscribers abmeldungen abmelder "
     "abgemeldete désabonnés désabonnements désinscrits désinscriptions bajas cancelados отписки "
     "отписанные отписавшиеся 退订名单 黑名单"

@@ -241,6 +241,6 @@ def test_calendar_feast_by_easter_is_read_from_its_days() -> None:
 
 
 def test_calendar_with_too_many_events_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailer.intake.calendar_events.MAX_EVENTS", 1)
+    monkeypatch.setattr("mailer.intake.calendar_file.MAX_EVENTS", 1)
     with pytest.raises(InputError, match="more than 1 events"):
         calendars.read_calendar(make_calendar(GOOD, GOOD), "en")
