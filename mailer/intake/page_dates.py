@@ -183,16 +183,24 @@ _OTHER_DATE = re.compile(
 _BLOCKS = frozenset(
     {"address", "blockquote", "dd", "div", "dt", "figcaption", "header", "li", "p", "section", "td"}
 )
-_LABELS = frozenset(
-    "first published posted released issued publication release press on at the date time in "
-    "am pm min "
-    "mins minute minutes read publié publiée publication le à de lecture veröffentlicht "
-    "erschienen "
-    "stand am um uhr vom datum lesezeit publicado publicada publicación fecha el a las em data "
-    "pubblicato pubblicata il alle gepubliceerd op опубликовано опубликован дата в 发布 发表 发布时间 "
-    "时间 日期 نشر نشرت تاريخ النشر في".split()
+
+
+def _split_words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LABELS = _split_words(
+    """
+    first published posted released issued publication release press on at the date time in am pm
+    min mins minute minutes read publié publiée publication le à de lecture veröffentlicht
+    erschienen stand am um uhr vom datum lesezeit publicado publicada publicación fecha el a las em
+    data pubblicato pubblicata il alle gepubliceerd op опубликовано опубликован дата в
+    发布 发表 发布时间 时间 日期 نشر نشرت تاريخ النشر في
+    """
 )
-_BEFORE_AUTHORS = frozenset("by written von par por di door автор автора от 作者 بقلم".split())
+_BEFORE_AUTHORS = frozenset(
+    ("by", "written", "von", "par", "por", "di", "door", "автор", "автора", "от", "作者", "بقلم")
+)
 _MOST_AUTHOR_WORDS = 8
 """Words that may stand beside the date of publication: labels, and then the authors' names."""
 

@@ -206,6 +206,12 @@ def _check_xml_parts(data: bytes, path: Path) -> None:
             documents.check_xml(part, f"{path}, {name}")
 
 
+def is_long_file(path: Path) -> bool:
+    """Check that reading a Word file may take more than a second. Raises InputError for a file that
+    can't be read."""
+    return _is_long(_load_word_bytes(path))
+
+
 def _is_long(data: bytes) -> bool:
     """Check that reading a Word file may take more than a second. A file that its reader refuses
     at once is not long."""

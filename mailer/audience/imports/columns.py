@@ -185,8 +185,8 @@ ALIASES = _index_headers(
         "bestatigtam bestaetigtam confirme confirmele confirmado confirmada verifie verificado "
         "подтвержден подтверждено مؤكد 已确认 activated activatedat aktivierung aktiviertam "
         "validated validatedat valide validado freigeschaltet doi doidate doiconfirmed "
-        "doubleoptindate doubleoptintime doubleoptindatum verifiedon verificationdate 已验证 确认时间 "
-        "تمالتحقق",
+        "doubleoptindate doubleoptintime doubleoptindatum verifiedon verificationdate 已验证 "
+        "确认时间 تمالتحقق",
         ImportColumn.DELETED: "deleted isdeleted deletedat deletedon deletiondate removed "
         "removedat archived archivedat isarchived trashed erased geloscht geloescht geloschtam "
         "geloeschtam supprime supprimele eliminado borrado excluido удален محذوف 已删除 removedon "

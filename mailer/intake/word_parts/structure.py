@@ -16,6 +16,7 @@ from mailer.intake.word_parts.names import (
     is_on,
     make_element,
     remove_element,
+    replace_element,
     unwrap_element,
 )
 from mailer.intake.word_parts.package import BodyPart, WordPackage
@@ -93,9 +94,7 @@ def _resolve_alternative(alternative: Any, report: OmissionReport) -> None:
     if fallback is None:
         remove_element(alternative)
         return
-    parent = alternative.getparent()
-    position = parent.index(alternative)
-    parent[position : position + 1] = list(fallback)
+    replace_element(alternative, list(fallback))
 
 
 def _describe_drawing(element: Any) -> str:
@@ -121,9 +120,7 @@ def _resolve_control(control: Any, report: OmissionReport) -> None:
     if content is None:
         remove_element(control)
         return
-    parent = control.getparent()
-    position = parent.index(control)
-    parent[position : position + 1] = list(content)
+    replace_element(control, list(content))
 
 
 def _empty_control(control: Any, content: Any) -> None:
