@@ -13,7 +13,7 @@ from typing import IO, TextIO
 
 from mailer import addresses
 from mailer.audience.imports.address_cells import split_addresses
-from mailer.audience.imports.columns import normalise_header
+from mailer.audience.imports.columns import ALIASES, ImportColumn, normalise_header
 from mailer.audience.imports.dates import parse_date
 from mailer.audience.imports.rows import describe_row_error
 from mailer.audience.imports.state_words import STATE_WORDS, is_nothing
@@ -37,10 +37,8 @@ REASONS = (SuppressionReason.MANUAL, SuppressionReason.BOUNCE, SuppressionReason
 not stored."""
 
 _ALIASES = {
+    **{head: "address" for head, column in ALIASES.items() if column is ImportColumn.ADDRESS},
     "address": "address",
-    "email": "address",
-    "emailaddress": "address",
-    "mail": "address",
     "reason": "reason",
     "detail": "detail",
     "since": "since",

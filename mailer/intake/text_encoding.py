@@ -153,7 +153,7 @@ def guess_encoding(sample: bytes) -> str:
 
 
 def _makes_sense(sample: bytes, encoding: str) -> bool:
-    """Check whether the text makes sense in an encoding, and is no heap of signs."""
+    """Check whether the text makes sense in an encoding, and not as a row of signs."""
     try:
         text = sample.decode(encoding)
     except UnicodeDecodeError:

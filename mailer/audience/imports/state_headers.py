@@ -88,12 +88,12 @@ def is_harmless(head: str) -> bool:
     )
 
 
-def states_state(head: str) -> bool:
+def is_state_head(head: str) -> bool:
     """Check whether a folded header speaks of a person's state, whatever its values are."""
     return any(part in head for part in _STATING_PARTS)
 
 
-def asks_for_no(header: str) -> bool:
+def is_negative_head(header: str) -> bool:
     """Check whether a yes in this column seems to say that a person must not be mailed."""
     head = normalise_header(header)
     return any(part in head for part in _NEGATIVE_PARTS) or bool(
@@ -101,7 +101,7 @@ def asks_for_no(header: str) -> bool:
     )
 
 
-def asks_for_yes(header: str) -> bool:
+def is_positive_head(header: str) -> bool:
     """Check whether a no in this column seems to say that a person must not be mailed."""
     head = normalise_header(header)
     return any(part in head for part in _POSITIVE_PARTS) or bool(

@@ -4,7 +4,7 @@ Letters count, not capitals, accents or signs: ``columns.normalise_header`` fold
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mailer.audience.imports.columns import normalise_header
@@ -170,3 +170,11 @@ def parse_yes(value: str) -> bool | None:
     if word in YES or _TICKS & set(value):
         return True
     return False if word in NO else None
+
+
+def has_codes(values: Iterable[str]) -> bool:
+    """Check whether a status is written in codes, such as C, S and U, or 1, 2 and 3.
+
+    S and 1 then don't mean yes, as they do beside N and 0."""
+    words = map(normalise_header, values)
+    return any(len(word) == 1 and word not in YES | NO for word in words)

@@ -172,7 +172,7 @@ class StateReader:
 
     @property
     def has_statements(self) -> bool:
-        """Whether a column states the state of any person."""
+        """Check whether a column states the state of any person."""
         return any(self._seen[index].counts for index in self._columns)
 
     @property
@@ -205,7 +205,7 @@ class StateReader:
         self._coded = frozenset(
             index
             for index, column in self._columns.items()
-            if column is ImportColumn.STATE and _has_codes(self._seen[index].counts)
+            if column is ImportColumn.STATE and state_words.has_codes(self._seen[index].counts)
         )
         problems: list[str] = []
         unknown_heads: list[str] = []
@@ -287,11 +287,11 @@ class StateReader:
             return False
         header = self._header[index]
         head = normalise_header(header)
-        if state_headers.states_state(head):
+        if state_headers.is_state_head(head):
             return value == "0" and "bounce" in head
-        if state_headers.asks_for_no(header):
+        if state_headers.is_negative_head(header):
             return not self._is_answer(value) or state_words.parse_yes(value) is False
-        return not (state_headers.asks_for_yes(header) and self._is_answer(value))
+        return not (state_headers.is_positive_head(header) and self._is_answer(value))
 
     def _is_answer(self, value: str) -> bool:
         """Check whether a value is a yes or no, a date, a number, or a word for a state."""
@@ -308,9 +308,9 @@ class StateReader:
         return (
             index not in self._columns
             and index not in self._text_indexes
-            and state_headers.asks_for_yes(header)
-            and not state_headers.states_state(normalise_header(header))
-            and not state_headers.asks_for_no(header)
+            and state_headers.is_positive_head(header)
+            and not state_headers.is_state_head(normalise_header(header))
+            and not state_headers.is_negative_head(header)
             and not seen.others
             and sum(seen.counts.values()) == self._line_count
             and all(
@@ -381,14 +381,6 @@ class StateReader:
                 return PersonState(state_words.UNSTATED)
             return None
         return PersonState(strictest.state, strictest.evidence, left)
-
-
-def _has_codes(values: Iterable[str]) -> bool:
-    """Check whether a status is written in codes, such as C, S and U, or 1, 2 and 3.
-
-    S and 1 then don't mean yes, as they do beside N and 0."""
-    words = map(normalise_header, values)
-    return any(len(word) == 1 and word not in state_words.YES | state_words.NO for word in words)
 
 
 def _parse_state_name(word: str, name: str) -> StatedState:

@@ -45,7 +45,7 @@ _HEADING_STYLES = re.compile(
 
 _NO_FILLS = frozenset({"", "AUTO", "FFFFFF", "NONE"})
 TINY = 6
-"""Size of characters, in half points, up to which nobody reads them."""
+"""Size of characters, in half points, up to which they are too small to read."""
 
 LONGEST_SCRIPT = 8
 """Length of raised or lowered text up to which it is an exponent or an index."""
