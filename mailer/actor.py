@@ -8,7 +8,7 @@ from mailer.errors import InputError
 from mailer.lines import find_mixed_word, fold_name, holds_control
 
 MAX_NAME_LENGTH = 100
-"""The most characters of a person's name."""
+"""Maximum number of characters of a person's name."""
 
 
 class ActorKind(StrEnum):
@@ -57,15 +57,15 @@ DELIVERY = Actor(ActorKind.WORKER, "delivery", "delivery")
 SUBSCRIBER = Actor(ActorKind.SUBSCRIBER, "subscriber", "the subscriber")
 
 _PROCESS_NAMES = frozenset(fold_name(actor.name) for actor in (WORKER, DELIVERY, SUBSCRIBER))
-"""The folded names that records give to processes and readers: no person may use one."""
+"""The folded names by which records call processes and readers. No person may use such a name."""
 
 
 def check_person_name(name: str) -> str:
     """Return the name of a person who acts, on one line.
 
-    Raises InputError for a name that is too long, holds control characters or no letter or digit,
-    belongs to a process, or mixes scripts within a word: "Аna" with a Cyrillic А would pass as a
-    second person."""
+    Raises InputError for a name that is too long, holds control characters, holds neither letters
+    nor digits, belongs to a process, or mixes scripts within a word: "Аna" with a Cyrillic А would
+    pass as a second person."""
     line = " ".join(name.split())
     if not line:
         raise InputError("it is empty", field="by", hint="give it some text")

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from mailer.errors import InputError
 
 LONGEST_LOCAL_PART = 64
-"""Octets before the @ (RFC 5321 §4.5.3.1.1)."""
+"""Maximum number of octets before the @ (RFC 5321 §4.5.3.1.1)."""
 
 
 @cache

@@ -23,8 +23,9 @@ _ISOLATED = re.compile(f"[{LTR_ISOLATE}{RTL_ISOLATE}][^{POP_ISOLATE}]*{POP_ISOLA
 
 
 def split_numbers(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield (part, is_number): `text` in parts, of which the numbers in several groups of digits,
-    or with a plus, need an isolate. Parts that are isolated already stay whole."""
+    """Split `text`, and yield (part, is_number). `is_number` is True for a number that needs an
+    isolate, because it has several groups of digits or a plus. Numbers that are isolated already
+    are not separated."""
     position = 0
     isolated = [match.span() for match in _ISOLATED.finditer(text)]
     for match in _NUMBER.finditer(text):

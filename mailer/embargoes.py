@@ -40,10 +40,11 @@ ALLOWED_YEARS = (1970, 9000)
 exist in every zone."""
 
 MAX_LOG_LINES = 1000
-"""The most lines of a log that are shown."""
+"""Maximum number of lines of a log that are shown."""
 
 MAX_RULE_SHIFT = timedelta(days=2)
-"""The largest shift of a moment by new rules for a zone; Samoa skipped a whole day."""
+"""The largest shift of a moment that new rules for a time zone can cause; Samoa skipped a whole
+day."""
 
 
 def find_embargoed(store: EmbargoStore, now: datetime) -> Mapping[str, Embargo]:
@@ -55,7 +56,8 @@ def find_embargoed(store: EmbargoStore, now: datetime) -> Mapping[str, Embargo]:
 
 
 def find_last_end(tx: Transaction, slugs: Iterable[str]) -> datetime | None:
-    """Return when the last embargo of these stories ends or ended, or None if there was none."""
+    """Return the latest end, past or future, of these stories' embargoes, or None if no story has
+    an embargo."""
     end_times = [embargo.ends_at for slug in slugs if (embargo := tx.embargoes.find_embargo(slug))]
     return max(end_times, default=None)
 
@@ -105,7 +107,8 @@ def read_terms(value: object, zone: str) -> EmbargoTerms:
 def declare_embargo(
     tx: Transaction, actor: Actor, slug: str, terms: EmbargoTerms, now: datetime
 ) -> Embargo:
-    """Put the embargo that an article file states on a story that has no embargo.
+    """Put an embargo on a story as the story's article file states it. A story that has this
+    embargo already is unchanged.
 
     Raises Refused if the story's embargo has other terms, since only :func:`set_embargo` moves an
     embargo."""
@@ -208,8 +211,8 @@ def record_release_event(
     now: datetime,
     detail: str = "",
 ) -> None:
-    """Record an event of a release in the embargo's log, even if the story was never embargoed,
-    because the log must show both people of a kill."""
+    """Record an event of a release in the embargo's log. This is done even if the story was never
+    embargoed, because the log must show both people who decide a kill."""
     _record_event(tx, actor, slug, event_type, now, detail)
 
 

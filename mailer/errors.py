@@ -127,7 +127,7 @@ class DatabaseUnavailable(ConfigError):
 
     @property
     def is_link_lost(self) -> bool:
-        """True if another link to the database may do at once."""
+        """True if only the link was lost, so that another link to the database may work at once."""
         return self.code == "database_away"
 
 
@@ -168,8 +168,9 @@ class ConcurrencyError(Refused):
 
 
 class HistoryWentBack(Refused):
-    """The database no longer has what it had confirmed, as after a failover to a standby that was
-    behind, or after a restored backup. A person must look before anything is sent."""
+    """The database has lost changes that it had confirmed, for example in a failover to a standby
+    that was behind, or because a backup was restored. A person must look before anything is
+    sent."""
 
 
 class DatabaseUnrecognised(Refused):

@@ -20,7 +20,7 @@ _TAG = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
 """Babel would also accept POSIX names such as en@euro and en.UTF-8, which are not tags."""
 
 NAMING_LANGUAGES = ("en", "fr", "es", "ar", "ru", "zh", "de", "pt", "it")
-"""Languages whose names of languages and countries are understood."""
+"""Languages in which the names of languages and countries are understood."""
 
 _OTHER_COUNTRY_NAMES = {
     "britain": "GB", "greatbritain": "GB", "england": "GB", "scotland": "GB", "wales": "GB",

@@ -25,8 +25,8 @@ _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
     "\U00016fe4\U000e0000-\U000e0fff]"
 )
-"""Invisible letters and marks beside format characters (Unicode: Default_Ignorable_Code_Point; and
-the filler of Khitan script)."""
+"""Invisible letters and marks that are not format characters (Unicode:
+Default_Ignorable_Code_Point; and the filler of Khitan script)."""
 
 _LOOK_ALIKES = str.maketrans("асԁеһіјοорԛѕυѵνԝху", "acdehijoopqsuvvwxy")
 """Small Cyrillic and Greek letters that look like Latin ones."""
@@ -67,8 +67,8 @@ def fold_name(name: str) -> str:
 
 
 def find_mixed_word(name: str) -> str:
-    """Return the first word of `name` that mixes letters of scripts with look-alikes, such as Latin
-    and Cyrillic; "" if there is none."""
+    """Return the first word of `name` that mixes scripts whose letters look alike, such as Latin
+    and Cyrillic, or "" if no word does."""
     for word in unicodedata.normalize("NFKC", name).split():
         scripts = {
             unicodedata.name(letter, "UNKNOWN").split()[0]

@@ -25,7 +25,7 @@ _KINDS = (
 
 
 class FileTooLarge(OSError):
-    """The file has more bytes than its reader takes."""
+    """The file has more bytes than its reader accepts."""
 
 
 @contextmanager
@@ -33,8 +33,8 @@ def open_regular_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a regular file for reading.
 
     The file is opened without waiting (O_NONBLOCK) and checked once it is open, so that no other
-    file can take its place between the two. Raises OSError, with EINVAL for a file that is not
-    regular."""
+    file can take its place between check and opening. Raises OSError, with EINVAL for a file that
+    is not regular."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:

@@ -1,12 +1,12 @@
-"""The keys that sign the links in mails: one signs, older ones verify for a time.
+"""The keys that sign the links in mails: one key signs, and links of older keys work for a time.
 
 Each key is derived from the secret key of the configuration and from a random salt in the database.
 All processes of the office read the salts again within :data:`REFRESH_SECONDS`, so that a rotation
 needs no restart and no file on each host. The first key is the secret key itself.
 
 The secret key also hashes the addresses of suppressions and of the log of consent. These hashes
-outlive the addresses, so they can't be computed again with another key: a rotation leaves them
-alone.
+outlive the addresses, so they can't be computed again with another key, and a rotation does not
+change them.
 """
 
 import secrets
@@ -25,16 +25,17 @@ DEFAULT_KEEP_DAYS = 730
 stored by default."""
 
 MIN_KEEP_DAYS = 1
-"""Mails on their way while the key is rotated still carry links of the older one."""
+"""Minimum of such days: mails that are being sent while the key is rotated still carry links that
+the older key signed."""
 
 MAX_KEEP_DAYS = 36_500
 
 REFRESH_SECONDS = 5.0
-"""Seconds after which a process that runs reads the keys again."""
+"""Seconds after which a running process reads the keys again."""
 
 
 def derive_keys(secret_key: bytes, signing_keys: list[SigningKey], now: datetime) -> list[bytes]:
-    """Return the keys that are valid now, the one that signs first."""
+    """Return the keys that are valid now. The first of them is the key that signs."""
     valid_keys = sorted(
         (key for key in signing_keys if key.is_valid(now)),
         key=lambda key: (key.signs, key.id),
@@ -51,7 +52,7 @@ def load_key_ring(tx: Transaction, secret_key: bytes, now: datetime) -> KeyRing:
 def rotate_signing_key(
     tx: Transaction, actor: Actor, now: datetime, *, keep_days: int = DEFAULT_KEEP_DAYS
 ) -> SigningKey:
-    """Let a new key sign links from now on. Links that the present one signed work for `keep_days`.
+    """Let a new key sign links from now on. Links that the present key signed work for `keep_days`.
 
     Returns the new key. Raises InputError for a number of days outside the limits."""
     if not MIN_KEEP_DAYS <= keep_days <= MAX_KEEP_DAYS:
@@ -79,10 +80,11 @@ def rotate_signing_key(
 def remove_signing_key(
     tx: Transaction, actor: Actor, key_id: int, now: datetime, *, even_if_valid: bool = False
 ) -> SigningKey:
-    """Remove a key that has expired, and return it. With `even_if_valid` remove one whose links
-    still work: they stop working at once.
+    """Remove a key that has expired, and return it. With `even_if_valid`, also remove a key whose
+    links still work; these links stop working at once.
 
-    Raises NotFound, and Refused for the key that signs or one that has not expired."""
+    Raises NotFound. Raises Refused for the key that signs, and, without `even_if_valid`, for a key
+    that has not expired."""
     tx.signing_keys.lock_signing_keys()
     key = next((key for key in tx.signing_keys.list_signing_keys() if key.id == key_id), None)
     if key is None:

@@ -98,7 +98,7 @@ def shorten_text(text: str, limit: int, ellipsis: str = ELLIPSIS) -> str:
     """Return `text` on one line with at most `limit` visible characters.
 
     A longer text ends with the ellipsis, after a whole word. If the last word is longer than a
-    third of the limit, or the script has no spaces, it ends between two characters."""
+    third of the limit, or the script has no spaces, the text ends between two characters."""
     text = " ".join(join_cjk_lines(text).split())
     clusters = split_clusters(text)
     if len(clusters) <= limit:

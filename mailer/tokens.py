@@ -20,8 +20,8 @@ SIGNATURE_BYTES = 16
 
 
 class KeyRing:
-    """The keys of links: the first one signs, all of them verify. Threads may share a ring: its
-    keys are replaced at once when they are read again."""
+    """The keys of links: the first key signs, and all keys verify. Threads may share a ring, since
+    its keys are replaced in one step when they are read again."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = tuple(keys)
@@ -52,7 +52,7 @@ def get_signing_key(keys: LinkKeys) -> bytes:
 
 def derive_signing_key(secret_key: bytes, salt: bytes) -> bytes:
     """Derive the key that signs links from the secret key and a salt of the database. Without a
-    salt it is the secret key itself, as in an office that never rotated its key."""
+    salt, as in an office that never rotated its key, return the secret key itself."""
     return hmac.digest(secret_key, b"mailer signing key\0" + salt, "sha256") if salt else secret_key
 
 
@@ -109,7 +109,7 @@ def verify_token(keys: LinkKeys, purpose: str, token: str) -> tuple[str, ...]:
     """Return the fields of a token, if :func:`sign_token` made it with one of these keys for this
     purpose.
 
-    The check takes the same time for every fault. Raises TokenError."""
+    The check takes the same time whatever is wrong with the token. Raises TokenError."""
     body, _, signature = token.rpartition(".")
     is_valid = False
     for key in keys.keys if isinstance(keys, KeyRing) else (keys,):

@@ -45,8 +45,8 @@ class _Folding(dict[int, str | int]):
 
 
 def _normalise_letters(text: str) -> str:
-    """Lower letters and separate their accents. Decomposing may produce a capital, and lowering a
-    capital may produce an accent, so both steps repeat until nothing changes."""
+    """Convert letters to lower case and separate their accents. Decomposing may produce a capital,
+    and lowering a capital may produce an accent, so both steps repeat until nothing changes."""
     before = ""
     while text != before:
         before, text = text, unicodedata.normalize("NFKD", text).casefold()

@@ -1,4 +1,4 @@
-"""The keys of links as a process that runs has them: read again when they may have changed."""
+"""The keys of links in a running process, which reads them again when they may have changed."""
 
 import threading
 import time
@@ -16,8 +16,8 @@ from mailer.tokens import KeyRing
 Link = TypeVar("Link")
 
 RETRY_SECONDS = 1.0
-"""Seconds between two looks for a newer key because of links that did not verify: a stranger can
-send any number of them."""
+"""Minimum time in seconds between two searches for newer keys after links did not verify, since a
+stranger can send any number of invalid links."""
 
 
 class LinkKeySource:
@@ -55,7 +55,8 @@ class LinkKeySource:
 
     def refresh_keys(self, max_age: float = REFRESH_SECONDS) -> None:
         """Read the keys again if they are older than `max_age` seconds. While the database can't be
-        used, the present ones stay. Raises ConfigError if there are none yet."""
+        used, the present keys stay. Raises ConfigError if this process has not read any keys
+        yet."""
         if self._ring is not None and time.monotonic() - self._read_at < max_age:
             return
         if self._ring is None:

@@ -163,8 +163,8 @@ class Mailer:
         earlier runs of this process know to be committed.
 
         Raises RelayError, ConfigError, DatabaseUnrecognised if the database was restored or copied,
-        and HistoryWentBack if it has lost what it had confirmed. In every case, the state of each
-        row is on disk."""
+        and HistoryWentBack if the database has lost commits that it had confirmed. In every case,
+        the state of each row is on disk."""
         from mailer import editions, releases
         from mailer.actor import WORKER
         from mailer.app.recognition import SENDING_INTERVAL
@@ -240,8 +240,9 @@ class Mailer:
             ]
 
     def _pause_lost_plans(self, edition_ids: Sequence[int], history: HistoryWatch) -> None:
-        """Plan editions again whose plan the database has lost, settle what relays have accepted of
-        them, and pause them: a person who sends them again reaches only the others."""
+        """Plan editions again if the database has lost their plans, settle the deliveries that
+        relays have accepted, and pause the editions. If a person then resumes an edition, it
+        reaches only the recipients who are left."""
         from mailer import editions
         from mailer.actor import DELIVERY
         from mailer.delivery.history import REASON

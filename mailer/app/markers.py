@@ -1,9 +1,10 @@
 """The markers of databases on this host, in a folder outside them.
 
-A marker is a small JSON file for each database that this host delivers from. Beside it, each
-process that delivers has a file with the last heartbeat of its worker's row, which it overwrites
-after each commit without waiting for the disk: it survives the death of the process. After a power
-cut the markers may be a little older than the database, which raises no alarm.
+A marker is a small JSON file for each database that this host delivers from. Beside the marker,
+each process that delivers has a file with the last heartbeat of its worker's row. The process
+overwrites this file after each commit without waiting for the disk, so the file survives the death
+of the process. After a power cut the markers may be a little older than the database, which raises
+no alarm.
 """
 
 import fcntl
@@ -84,8 +85,8 @@ class MarkerFolder:
 
     @contextmanager
     def lock_folder(self) -> Iterator[None]:
-        """Keep other processes of this host from comparing a database with its marker between the
-        commit and the marker. Raises ConfigError."""
+        """Keep other processes of this host from comparing a database with its marker after a new
+        generation is committed and before the marker is saved. Raises ConfigError."""
         with self._wrap_errors():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -109,7 +110,7 @@ class MarkerFolder:
 
 
 class HeartbeatFiles:
-    """The heartbeats of the workers that this process was, one file each."""
+    """The files with the heartbeats of this process, one for each worker's row that it has had."""
 
     def __init__(self, folder: Path, identity: str) -> None:
         self._folder = folder
@@ -117,7 +118,8 @@ class HeartbeatFiles:
         self._descriptors: dict[int, int] = {}
 
     def save_heartbeat(self, worker_id: int, heartbeat: int) -> None:
-        """Note a heartbeat that is committed. Errors are ignored: the marker notices most."""
+        """Save a committed heartbeat. Errors are ignored, since the marker alone notices most older
+        states."""
         try:
             if worker_id not in self._descriptors:
                 self._descriptors[worker_id] = os.open(
@@ -131,7 +133,8 @@ class HeartbeatFiles:
             return
 
     def remove_files(self) -> None:
-        """Remove the files, after the marker has taken over what they say."""
+        """Remove the files, once the marker has a generation that is newer than their
+        heartbeats."""
         for worker_id in self._descriptors:
             (self._folder / f"{self._identity}.{worker_id}.beat").unlink(missing_ok=True)
 

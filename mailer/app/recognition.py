@@ -42,8 +42,9 @@ class RecognitionGuard:
         self._identity = ""
 
     def find_trouble(self, tx: SqlTransaction) -> str:
-        """Describe why nothing may be sent, in words for people; empty if it may. A host of
-        PostgreSQL that does not deliver has no marker, as it needs none."""
+        """Describe for people why nothing may be sent, or return "" if mails may be sent. On
+        PostgreSQL, a host without a marker is in order, since a host that does not deliver needs no
+        marker."""
         recognition, identity, _ = self._judge(tx, self._folder.read_markers())
         if recognition is Recognition.NO_MARKER and self._is_shared:
             return ""
@@ -56,9 +57,9 @@ class RecognitionGuard:
         return recognition is Recognition.NO_MARKER and self._is_shared
 
     def check_database(self) -> None:
-        """Check that mails may be sent. Only a marker is written, if there is none yet: an edition
-        that is started next would make a database without a marker one that has sent elsewhere.
-        Raises DatabaseUnrecognised."""
+        """Check that mails may be sent. Nothing is written except a marker, if the database has
+        none on this host yet: once an edition is started, a database without a marker looks like
+        one that has sent mails from another host. Raises DatabaseUnrecognised."""
         deadline = time.monotonic() + JOIN_WAIT
         while True:
             with self._folder.lock_folder(), self._store.read() as tx:
@@ -76,8 +77,9 @@ class RecognitionGuard:
             time.sleep(0.5)
 
     def confirm_database(self, max_age: float = 0.0) -> None:
-        """Check that mails may be sent, and note on both sides that this process may. Nothing is
-        done if that was done within `max_age` seconds. Raises DatabaseUnrecognised."""
+        """Check that mails may be sent, and note in the database and in the marker that this
+        process may send them. Nothing is done if this was done within the last `max_age` seconds.
+        Raises DatabaseUnrecognised."""
         with self._lock:
             now = time.monotonic()
             if self._confirmed_at is not None and now - self._confirmed_at < max_age:
@@ -91,7 +93,8 @@ class RecognitionGuard:
             self._confirmed_at = now
 
     def _save_generation(self) -> Marker:
-        """Increment the generation in the database, and return the marker that says so."""
+        """Increment the generation in the database, and return the marker with the new
+        generation."""
         markers = self._folder.read_markers()
         with self._store.begin() as tx:
             recognition, identity, location = self._judge(tx, markers, is_locking=True)
@@ -149,7 +152,7 @@ class RecognitionGuard:
 
     @contextmanager
     def watch_run(self) -> Iterator[HeartbeatFiles]:
-        """Confirm that mails may be sent before a run and after it. Gives the files of the run's
+        """Confirm that mails may be sent before a run and after it. Yields the files of the run's
         heartbeats."""
         self.confirm_joining()
         heartbeats = HeartbeatFiles(self._folder.folder, self._identity)
@@ -163,8 +166,8 @@ class RecognitionGuard:
                 heartbeats.close()
 
     def confirm_joining(self) -> None:
-        """Confirm that mails may be sent; a host without a marker waits for another one's
-        process."""
+        """Confirm that mails may be sent. On a host without a marker, first wait for a sign that a
+        process on another host delivers."""
         self.check_database()
         self.confirm_database()
 
@@ -180,7 +183,7 @@ class RecognitionGuard:
 
 
 def _exists(location: str) -> bool:
-    """Check whether the database at a marker's location still exists: a file may have been moved.
-    A server can't be asked."""
+    """Check whether the database at a marker's location still exists, since a file may have been
+    moved. A database on a server counts as existing."""
     kind, _, place = location.partition(":")
     return kind != "sqlite" or Path(place).exists()

@@ -24,7 +24,7 @@ _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 def save_boilerplate(
     tx: Transaction, actor: Actor, boilerplate: Boilerplate
 ) -> tuple[Boilerplate, bool]:
-    """Save a boilerplate instead of the earlier one. Approved mails keep the earlier text.
+    """Save a boilerplate in place of the earlier text. Approved mails keep the earlier text.
 
     Returns the boilerplate and whether anything changed. Raises InputError."""
     if not _SLUG.fullmatch(boilerplate.organisation) or len(boilerplate.organisation) > 60:

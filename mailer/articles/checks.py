@@ -151,7 +151,8 @@ def check_web_address(value: str, field: str) -> None:
 
 
 def is_svg(address: str) -> bool:
-    """Check by its name whether a picture is an SVG. Mail programs show none (Gmail, Outlook)."""
+    """Check by its name whether a picture is an SVG, which mail programs such as Gmail and Outlook
+    do not show."""
     try:
         return bool(_SVG.search(urlsplit(address).path))
     except ValueError:

@@ -58,7 +58,7 @@ def add_article(
     dated: bool = True,
     state: ArticleState = ArticleState.QUEUED,
 ) -> tuple[Article, ArticleOutcome]:
-    """Add an article in `state`, or revise the article with its slug and language.
+    """Add an article in `state`, or revise the article with the same slug and language.
 
     If the content has no date (`dated` is False), the article keeps its first date. Content that is
     already stored changes nothing, whatever the article's state. New content does not put a

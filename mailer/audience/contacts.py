@@ -70,8 +70,9 @@ def add_contact(
     topics: Sequence[str] = (),
     language: str = "",
 ) -> tuple[Contact, bool]:
-    """Subscribe a person to a list of :func:`get_private_list`, and change fields of their profile
-    as a media contact. Topics that they have chosen on the list stay, unless `topics` are given.
+    """Subscribe a person to a list that :func:`get_private_list` returned, and change fields of
+    their profile as a media contact. Topics that they have chosen on the list stay, unless `topics`
+    are given.
 
     Returns the contact and whether the profile changed. Raises InputError, and Refused in the same
     cases as ``subscribers.subscribe_person``."""

@@ -4,8 +4,8 @@
 token is in the subject of the mailto: URI. Mail programs send that subject back unchanged, folded,
 encoded or after a "Re:".
 
-Automatic replies and reports repeat subjects, too, but no person has decided anything by them. They
-unsubscribe no subscriber.
+Automatic replies and reports repeat subjects, too, but without the decision of a person. So they
+are ignored.
 """
 
 import re

@@ -5,7 +5,7 @@ from mailer.model.subscribers import LawfulBasis
 
 
 def print_basis_note(out: Output, basis: LawfulBasis) -> None:
-    """Say that no lawful basis was stated, if none was."""
+    """If no lawful basis was stated, print a note that says so."""
     if basis is LawfulBasis.UNKNOWN:
         out.print_note(
             "the log of consent records the lawful basis as unknown; `--basis` states it"

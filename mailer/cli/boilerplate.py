@@ -23,7 +23,7 @@ EXCERPT_LENGTH = 80
 """Characters of a text that the list shows."""
 
 OrganisationOption = Annotated[
-    str, typer.Option(help="A partner's short name; default: our own organisation.")
+    str, typer.Option(help="A partner's slug; default: our own organisation.")
 ]
 LanguageOption = Annotated[str, typer.Option(help="The text's language; default: the office's.")]
 
@@ -39,7 +39,7 @@ def set_boilerplate(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Save an organisation's boilerplate in one language, instead of an earlier text.
+    """Save an organisation's boilerplate in one language. An earlier text is replaced.
 
     Approved releases keep the earlier text.
 
@@ -107,7 +107,7 @@ def show_boilerplate(
 def remove_boilerplate(
     language: LanguageOption = "",
     organisation: Annotated[
-        str | None, typer.Option(help="The organisation's slug; default: our own organisation.")
+        str | None, typer.Option(help="A partner's slug; default: our own organisation.")
     ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Remove our own organisation's text without asking.")

@@ -86,8 +86,9 @@ def open_progress_bar(total: float | None, description: str) -> Iterator[Progres
 
 
 class RowTally:
-    """Counts the outcomes of a file's rows and the values that were left out, keeps the first
-    problems for the terminal, and writes all of them to the report file if one is requested."""
+    """Counts the outcomes of a file's rows and the values that were left out, and keeps the first
+    problems for the terminal. If a report file is requested, the outcome of every row is written to
+    it."""
 
     def __init__(
         self, stack: ExitStack, report: Path | None, outcomes: Iterable[RowOutcome] = RowOutcome
@@ -232,7 +233,8 @@ def get_file_size(file: Path) -> int | None:
 
 
 def _describe_row(address: str, reason: str) -> str:
-    """Describe a row by its address and the reason, which often quotes the address already."""
+    """Describe a row by its address and the reason. If the reason quotes the address, the reason is
+    enough."""
     if address and address in reason:
         return reason.removeprefix("address: ")
     return f"{address} {reason}".strip()

@@ -1,4 +1,5 @@
-"""Groups of commands, with the layout of their help. The root imports a group when it runs.
+"""Groups of commands, with the layout of their help. The root imports a group only when one of its
+commands runs.
 
 The root group knows each command by name, help and panel from a table (`commands.py`). Listing,
 completing and misspelling a command therefore imports no command module.
@@ -72,7 +73,8 @@ class CommandGroup(typer.Typer):
 
 
 class LazyCommand(TyperCommand):
-    """A stand-in for a command of the root, until the command runs or its words are completed."""
+    """A stand-in for a command of the root, until the command runs or the shell completes its
+    options."""
 
     def __init__(self, entry: CommandEntry) -> None:
         super().__init__(

@@ -31,7 +31,7 @@ COMMANDS = (
         "edition",
         "edition:app",
         SENDING,
-        "Editions: each edition is one mailing, from draft to sent.",
+        "Editions: mailings to a list, from draft to sent.",
     ),
     CommandEntry(
         "send",
@@ -69,7 +69,10 @@ COMMANDS = (
     ),
     CommandEntry("release", "release:app", PRESS, "Press releases: from a file to journalists."),
     CommandEntry(
-        "embargo", "embargo:app", PRESS, "Embargoes: stories that must not be published yet."
+        "embargo",
+        "embargo:app",
+        PRESS,
+        "Embargoes: times before which only trusted contacts get a story.",
     ),
     CommandEntry(
         "worker",

@@ -34,7 +34,11 @@ app = CommandGroup(help="Media contacts: journalists and what they cover.")
 Address = Annotated[str, typer.Argument(help="The contact's mail address.")]
 Outlet = Annotated[str | None, typer.Option(help="The outlet that the contact writes for.")]
 Beats = Annotated[
-    list[str] | None, typer.Option("--beat", help="A subject that the contact covers; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--beat",
+        help="A subject that the contact covers; repeatable; replaces the earlier subjects.",
+    ),
 ]
 TrustedOption = Annotated[
     bool | None,
@@ -135,7 +139,9 @@ def _describe_contact(contact: Contact) -> str:
 @app.command("import")
 def import_contacts(
     file: TableFileArgument,
-    list_slug: Annotated[str, typer.Option("--list", help="The private list to add them to.")],
+    list_slug: Annotated[
+        str, typer.Option("--list", help="The private list that the contacts are added to.")
+    ],
     source: Annotated[str, typer.Option(help="Where the addresses come from, for the log.")] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
@@ -159,9 +165,9 @@ def import_contacts(
 
     Columns: email, name, outlet, beats, country, language, time zone, trusted, do not follow up,
     note. Separate beats by semicolons: health; work. The columns trusted and do not follow up hold
-    yes or no; empty means no. If the file lacks a column, that field stays as it is. If two lines
-    have the same address, the first counts. People who left the list stay off it. Columns that say
-    who left, bounced or complained are obeyed.
+    yes or no; empty means no. Fields for which the file has no column stay as they are. If two
+    lines have the same address, the first counts. People who left the list stay off it. If columns
+    say who left, bounced or complained, these people get no mail.
 
     Example: mailer contact import journalists.csv --list press --dry-run"""
     from mailer.app import open_mailer
@@ -218,7 +224,13 @@ def list_contacts(
     list_slug: Annotated[str, typer.Option("--list", help="Only members of this list.")] = "",
     outlet: Annotated[str, typer.Option(help="Only contacts of this outlet.")] = "",
     beat: Annotated[str, typer.Option(help="Only contacts who cover this subject.")] = "",
-    trusted: TrustedOption = None,
+    trusted: Annotated[
+        bool | None,
+        typer.Option(
+            "--trusted/--untrusted",
+            help="Only contacts trusted with embargoed releases, or only others.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """List media contacts, by outlet.

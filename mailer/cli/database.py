@@ -21,14 +21,11 @@ if TYPE_CHECKING:
 
 app = CommandGroup(help="The database, its schema and its backups.")
 
-ReplaceOption = Annotated[
-    bool, typer.Option("--replace", help="Replace what exists: the backup file, or the database.")
-]
-
 
 @app.command("status")
 def show_revision(json: JsonOption = False) -> None:
-    """Show the place of the database, the revision of its schema, and whether it may send mails.
+    """Show where the database is, the revision of its schema, and whether mails may be sent from
+    it.
 
     Example: mailer database status"""
     from mailer.store import Store
@@ -96,17 +93,19 @@ def upgrade_database(
 @app.command("backup")
 def write_backup_file(
     file: Annotated[str, typer.Argument(help="The backup's file, or - for stdout.")],
-    replace: ReplaceOption = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace the backup file if it exists.")
+    ] = False,
     *,
     by: ByOption = "",
     json: JsonOption = False,
 ) -> None:
     """Write a backup while processes run, and verify it.
 
-    It holds the database as it was at one moment; the file gets its name when it is whole, and mode
-    0600. Copying the file of a SQLite database instead would lose what is in its write-ahead log.
-    PostgreSQL needs pg_dump and pg_restore, of the server's version or newer. The secret key is not
-    in the backup: keep a copy of it apart.
+    The backup holds the database as it was at one moment. The file gets its name when it is
+    complete, and has mode 0600. Copying the file of a SQLite database instead would lose what is in
+    its write-ahead log. PostgreSQL needs pg_dump and pg_restore, of the server's version or newer.
+    The secret key is not in the backup; keep a copy of the key in another place.
 
     Example: mailer database backup /srv/backups/mailer-2026-12-01.db"""
     from mailer.app import open_mailer
@@ -144,7 +143,7 @@ def _stream_backup(mailer: "Mailer") -> "BackupSummary":
 
 
 def _note_generation(mailer: "Mailer", out: Output) -> None:
-    """Go on to the next generation: the state in the backup is an older one from now on."""
+    """Begin the next generation, so that the state in the backup counts as older from now on."""
     try:
         mailer.guard.confirm_database()
     except DatabaseUnrecognised as error:
@@ -165,7 +164,9 @@ def _describe_backup(file: str, summary: "BackupSummary") -> str:
 @app.command("restore")
 def restore_database(
     file: Annotated[Path, typer.Argument(help="A file that `mailer database backup` wrote.")],
-    replace: ReplaceOption = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace the database if it exists.")
+    ] = False,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -174,7 +175,7 @@ def restore_database(
     or `mailer database clone`.
 
     First stop the worker and `mailer serve`. The backup is verified before anything is replaced.
-    Then look which mails were sent since the backup, and run `mailer database restored`.
+    Afterwards, find out which mails were sent since the backup, and run `mailer database restored`.
 
     Example: mailer database restore /srv/backups/mailer-2026-12-01.db"""
     from mailer.app import get_utc_now
@@ -208,13 +209,13 @@ def accept_restored(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Say that a restored database is the office's own from now on.
+    """Declare that a restored database is the office's own from now on.
 
     Mails that the restored database lists as unsent may have been sent after the backup. So
     editions that had begun are paused, and their unsent deliveries are in doubt: send them again,
     or assume that they were sent, with `mailer delivery in-doubt`, then resume the edition.
     Scheduled editions are put on hold, and so are occurrences that are due. Sign-ups that waited
-    for a mail get none.
+    for a mail get no mail.
 
     Example: mailer database restored"""
     from mailer.recovery import accept_database
@@ -284,7 +285,7 @@ def _describe_report(report: "RecoveryReport") -> str:
 def declare_clone(
     *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
-    """Say that this database is a copy, for trying things out. Nothing is sent from it.
+    """Declare that this database is a copy, for trying things out. Nothing is sent from it.
 
     Example: mailer database clone"""
     from mailer import recovery

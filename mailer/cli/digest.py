@@ -35,51 +35,28 @@ from mailer.schedules import durations
 
 app = CommandGroup(help="Digests: standing orders for editions.")
 
-Approvers = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="An address to ask for approval; repeatable; default: the addresses in the settings."
-    ),
-]
-Watchers = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="An address to notify when an edition is sent, skipped, put on hold …; repeatable."
-    ),
-]
-Topics = Annotated[
-    list[str] | None, typer.Option("--topic", help="A topic; repeatable; default: all topics.")
-]
-
-Kinds = Annotated[
-    list[ArticleKind] | None,
-    typer.Option("--kind", help="A kind of article; repeatable; default: all but press releases."),
-]
-
-NamesIn = Annotated[
-    list[str] | None,
-    typer.Option("--name-in", help="LANGUAGE=the name in that language; repeatable."),
-]
-SubjectsIn = Annotated[
-    list[str] | None,
-    typer.Option("--subject-in", help="LANGUAGE=the subject in that language; repeatable."),
-]
+_REPLACES = "; repeatable; replaces the earlier ones."
+"""The end of the help of an option that `edit` replaces as a whole."""
 
 NAME_HELP = "The name that readers see."
 SEGMENT_HELP = "Only members in this segment; empty: the whole list."
-TEMPLATE_HELP = "The template: a folder below templates/email."
-SUBJECT_HELP = "The subject, as a template: '{{ edition.name }}: {{ lead_title }}'."
+TEMPLATE_HELP = "The template of the mails: a folder below templates/email."
+SUBJECT_HELP = "The subject, with variables: '{{ edition.name }}: {{ lead_title }}'."
 LANGUAGE_HELP = "Fallback language for readers whose own language has no translation."
-FEWEST_HELP = "Minimum stories; with fewer, the edition counts as empty."
-MOST_HELP = "Maximum stories; the rest wait for the next edition."
+FEWEST_HELP = "Minimum number of stories; with fewer, the edition counts as empty."
+MOST_HELP = "Maximum number of stories; the rest wait for the next edition."
 WHEN_EMPTY_HELP = "Skip an empty edition, or put it on hold for a person."
 FREQUENCY_HELP = "Only members who chose this frequency get the editions."
 ARCHIVE_HELP = "Show the editions in the list's archive, or keep them private."
 APPROVAL_HELP = "Required approval: none, by any person, or by a person who is not an author."
 WHEN_LATE_HELP = "If approval does not come in time: wait for it, or return the edition to draft."
-REMIND_HELP = "Remind approvers this long before the send time: 4h; repeatable; empty: never."
-GRACE_HELP = "How late an edition may still be sent after the worker was down."
-SEND_TIME_HELP = "Send at the time on the office's clock, or on each reader's own clock."
+REMIND_HELP = "Remind approvers this long before the send time: 4h"
+APPROVER_HELP = "An address to ask for approval, instead of those in the settings"
+WATCHER_HELP = "An address to notify of editions that are sent, skipped, put on hold …"
+GRACE_HELP = "How late an edition may still be sent if no worker was running."
+SEND_TIME_HELP = (
+    "Send at the schedule's time in its zone, or at this time on each reader's own clock."
+)
 
 
 @app.command("add")
@@ -88,12 +65,21 @@ def add_digest(
     list_slug: Annotated[str, typer.Option("--list", help="The list that gets the editions.")],
     name: Annotated[str, typer.Option(help=NAME_HELP)] = "",
     segment: Annotated[str, typer.Option(help=SEGMENT_HELP)] = "",
-    topic: Topics = None,
-    kind: Kinds = None,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="A topic of stories; repeatable; default: all topics.")
+    ] = None,
+    kind: Annotated[
+        list[ArticleKind] | None,
+        typer.Option(help="A kind of article; repeatable; default: all but press releases."),
+    ] = None,
     template: Annotated[str, typer.Option(help=TEMPLATE_HELP)] = "digest",
     subject: Annotated[str, typer.Option(help=SUBJECT_HELP)] = "",
-    name_in: NamesIn = None,
-    subject_in: SubjectsIn = None,
+    name_in: Annotated[
+        list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
+    ] = None,
+    subject_in: Annotated[
+        list[str] | None, typer.Option(help="LANGUAGE=the subject in that language; repeatable.")
+    ] = None,
     language: Annotated[str, typer.Option(help=LANGUAGE_HELP)] = "",
     fewest: Annotated[int, typer.Option(help=FEWEST_HELP)] = 1,
     most: Annotated[int, typer.Option(help=MOST_HELP)] = 20,
@@ -104,11 +90,13 @@ def add_digest(
     ] = ArchiveVisibility.PUBLIC,
     approval: Annotated[ApprovalRule, typer.Option(help=APPROVAL_HELP)] = ApprovalRule.ANYONE,
     when_late: Annotated[WhenLate, typer.Option(help=WHEN_LATE_HELP)] = WhenLate.WAIT,
-    remind: Annotated[list[str] | None, typer.Option(help=REMIND_HELP)] = None,
+    remind: Annotated[list[str] | None, typer.Option(help=f"{REMIND_HELP}; repeatable.")] = None,
     grace: Annotated[str, typer.Option(help=GRACE_HELP)] = "6h",
     send_time: Annotated[SendTimeBasis, typer.Option(help=SEND_TIME_HELP)] = SendTimeBasis.OFFICE,
-    approver: Approvers = None,
-    watcher: Watchers = None,
+    approver: Annotated[
+        list[str] | None, typer.Option(help=f"{APPROVER_HELP}; repeatable.")
+    ] = None,
+    watcher: Annotated[list[str] | None, typer.Option(help=f"{WATCHER_HELP}; repeatable.")] = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -225,15 +213,21 @@ def edit_digest(
     ] = None,
     name: Annotated[str | None, typer.Option(help=NAME_HELP)] = None,
     segment: Annotated[str | None, typer.Option(help=SEGMENT_HELP)] = None,
-    topic: Topics = None,
+    topic: Annotated[list[str] | None, typer.Option(help=f"A topic of stories{_REPLACES}")] = None,
     all_topics: Annotated[
         bool, typer.Option("--all-topics", help="Choose stories of any topic.")
     ] = False,
-    kind: Kinds = None,
+    kind: Annotated[
+        list[ArticleKind] | None, typer.Option(help=f"A kind of article{_REPLACES}")
+    ] = None,
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
     subject: Annotated[str | None, typer.Option(help=SUBJECT_HELP)] = None,
-    name_in: NamesIn = None,
-    subject_in: SubjectsIn = None,
+    name_in: Annotated[
+        list[str] | None, typer.Option(help=f"LANGUAGE=the name in that language{_REPLACES}")
+    ] = None,
+    subject_in: Annotated[
+        list[str] | None, typer.Option(help=f"LANGUAGE=the subject in that language{_REPLACES}")
+    ] = None,
     language: Annotated[str | None, typer.Option(help=LANGUAGE_HELP)] = None,
     fewest: Annotated[int | None, typer.Option(help=FEWEST_HELP)] = None,
     most: Annotated[int | None, typer.Option(help=MOST_HELP)] = None,
@@ -242,17 +236,21 @@ def edit_digest(
     archive: Annotated[ArchiveVisibility | None, typer.Option(help=ARCHIVE_HELP)] = None,
     approval: Annotated[ApprovalRule | None, typer.Option(help=APPROVAL_HELP)] = None,
     when_late: Annotated[WhenLate | None, typer.Option(help=WHEN_LATE_HELP)] = None,
-    remind: Annotated[list[str] | None, typer.Option(help=REMIND_HELP)] = None,
+    remind: Annotated[
+        list[str] | None, typer.Option(help=f"{REMIND_HELP}{_REPLACES} Empty: never.")
+    ] = None,
     grace: Annotated[str | None, typer.Option(help=GRACE_HELP)] = None,
     send_time: Annotated[SendTimeBasis | None, typer.Option(help=SEND_TIME_HELP)] = None,
-    approver: Approvers = None,
-    watcher: Watchers = None,
+    approver: Annotated[list[str] | None, typer.Option(help=f"{APPROVER_HELP}{_REPLACES}")] = None,
+    watcher: Annotated[list[str] | None, typer.Option(help=f"{WATCHER_HELP}{_REPLACES}")] = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Change a digest. Its existing editions stay as they are.
+    """Change a digest. Its existing editions keep their content.
+
+    Changed rules for approval, lateness and notices apply to existing editions, too.
 
     Example: mailer digest edit weekly --most 10"""
     options = {

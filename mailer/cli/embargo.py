@@ -1,4 +1,4 @@
-"""``mailer embargo``: stories that must not be published yet."""
+"""``mailer embargo``: times before which only trusted contacts get a story."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DETAIL_LENGTH = 80
 """Maximum length of a detail in the log's table."""
 
-app = CommandGroup(help="Embargoes: stories that must not be published yet.")
+app = CommandGroup(help="Embargoes: times before which only trusted contacts get a story.")
 
 ReasonOption = Annotated[str, typer.Option(help="The reason, for the log.")]
 
@@ -146,7 +146,8 @@ def list_embargoes(json: JsonOption = False) -> None:
 
 @app.command("log")
 def show_log(slug: StorySlug, json: JsonOption = False) -> None:
-    """Show an embargo's log, with every change of the embargo and every attempt that it refused.
+    """Show an embargo's log: every change of the embargo, and every attempt to send that was
+    refused.
 
     The log also shows who opened an advance copy. Corrections and kills are in the log even if the
     story was never embargoed. --json shows long details in full.

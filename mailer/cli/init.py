@@ -81,7 +81,8 @@ def prepare_folder(
 
 
 def _mark_new_database(settings: "Settings", store: "Store", out: Output) -> None:
-    """Note on this host that it may send from the new database, whatever was there before."""
+    """Note on this host that mails may be sent from the new database, whatever database was in its
+    place before."""
     from mailer.app import Mailer
 
     try:

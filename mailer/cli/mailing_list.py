@@ -78,7 +78,7 @@ def add_list(
 
 @app.command("list")
 def list_lists(json: JsonOption = False) -> None:
-    """List the mailing lists with their active members.
+    """List the mailing lists with the numbers of their active members.
 
     Example: mailer list list"""
     with open_for_reading() as (_, tx):

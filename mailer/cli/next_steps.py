@@ -232,7 +232,8 @@ def describe_steps(steps: tuple[NextStep, ...]) -> str:
 
 
 def describe_step(step: NextStep) -> str:
-    """Describe one step as a command, as an option, or, if it has neither, in its own words."""
+    """Describe one step as a command or an option. A step that has neither is described in its own
+    words."""
     template = COMMANDS_BY_ACTION.get(step.action) or OPTIONS_BY_ACTION.get(step.action)
     if template is None:
         facts = ", ".join(f"{name} {value}" for name, value in step.facts.items())
@@ -246,7 +247,7 @@ def describe_step(step: NextStep) -> str:
 
 
 class _Facts(dict[str, str]):
-    """The facts of a step. For a missing fact, the command shows its name in capitals."""
+    """The facts of a step. For a missing fact, the command shows the fact's name in capitals."""
 
     def __missing__(self, name: str) -> str:
         return name.upper()

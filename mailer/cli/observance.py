@@ -56,7 +56,7 @@ def add_observance(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Add an observance to config/observances.toml. To change one, edit that file.
+    """Add an observance to config/observances.toml. To change an observance, edit that file.
 
     Example: mailer observance add founders-day --rule '5 december' --name 'en=Our day'"""
     settings = load_settings()
@@ -157,8 +157,15 @@ def _to_json(observance: Observance) -> dict[str, Any]:
 
 
 @app.command("show")
-def show_observance(slug: Slug, year: Year = None, json: JsonOption = False) -> None:
-    """Show an observance: its rule, its next five dates and its names.
+def show_observance(
+    slug: Slug,
+    year: Annotated[
+        int | None,
+        typer.Option(help="The first of the five years; default: this year.", min=1900, max=9998),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show an observance: its rule, its dates in five years and its names.
 
     Example: mailer observance show migrants-day"""
     observance = _read_observances(load_settings()).get(slug)

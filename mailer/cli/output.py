@@ -111,7 +111,8 @@ def _to_readable(value: Any) -> Any:
 
 
 def _format_cell(value: Any) -> str:
-    """Format `value` for a terminal, without control characters, which the terminal would obey."""
+    """Format `value` for a terminal, without control characters, which would control the
+    terminal."""
     if isinstance(value, datetime):
         return format_moment(value)
     if value is None:

@@ -48,18 +48,20 @@ def list_keys(json: JsonOption = False) -> None:
 def rotate_key(
     keep: Annotated[
         int,
-        typer.Option("--keep", help="Days for which links of mails sent before still work."),
+        typer.Option(
+            "--keep", help="Days for which links in mails that were already sent still work."
+        ),
     ] = 730,
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Let a new key sign the links of mails. Links of mails sent before go on working.
+    """Let a new key sign the links in mails. Links in mails that were already sent still work.
 
-    Processes that run use the new key within seconds. The secret key in the configuration stays: it
-    hashes the addresses of suppressions, and the keys of links are derived from it. Make a backup
-    afterwards.
+    Processes that run use the new key within seconds. The secret key in the configuration does not
+    change: the hashes of suppressed addresses and the keys of links are derived from this key. Make
+    a backup afterwards.
 
     Example: mailer secret rotate --keep 730"""
     from mailer import signing_keys
@@ -81,7 +83,9 @@ def remove_key(
     ],
     even_if_valid: Annotated[
         bool,
-        typer.Option("--even-if-valid", help="Also if links that it signed still work."),
+        typer.Option(
+            "--even-if-valid", help="Remove the key even if links that the key signed still work."
+        ),
     ] = False,
     *,
     by: ByOption = "",

@@ -32,7 +32,7 @@ def save_segment(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Save a filter under a slug, instead of an earlier filter with this slug.
+    """Save a filter under a slug. An earlier filter with this slug is replaced.
 
     Example: mailer segment save uk 'country = GB and not tag = staff'"""
     out = Output(json)

@@ -150,7 +150,7 @@ def deliver_editions(
 
 
 def _note_waiting_editions(tx: "SqlTransaction", out: Output) -> None:
-    """Note the editions that people might expect --all to send, but that it does not send."""
+    """Print a note about editions that --all does not send, although people might expect it."""
     from mailer.app import MAX_ACTIVE_EDITIONS
 
     for state, next_step in (
@@ -369,7 +369,7 @@ def _announce_stopping() -> None:
 
 
 def _interrupt_run(store: "Store", _number: int) -> None:
-    """End the run at once; after a few seconds nothing waits for the database any longer."""
+    """End the run at once. After a few seconds, end every wait for the database, too."""
     deadline = threading.Timer(ABORT_SECONDS, store.stop_waiting)
     deadline.daemon = True
     deadline.start()

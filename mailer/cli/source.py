@@ -30,7 +30,9 @@ def add_source(
     folder: Annotated[
         Path | None, typer.Option(help="A folder of Markdown and Word files to watch.")
     ] = None,
-    every: Annotated[str, typer.Option(help="How often the worker polls it: 5m to 7d.")] = "30m",
+    every: Annotated[
+        str, typer.Option(help="Time between two polls of the source, from 5m to 7d.")
+    ] = "30m",
     queue: Annotated[
         bool,
         typer.Option("--queue", help="Queue the source's articles at once; default: make drafts."),
@@ -229,7 +231,7 @@ def poll_source(
 def resume_source(
     name: Name, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
-    """Resume polling a source that failed or was gone.
+    """Resume polling a source whose polls failed, or which was permanently gone.
 
     Example: mailer source resume our-site"""
     out = Output(json)

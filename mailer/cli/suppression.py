@@ -58,7 +58,7 @@ def import_suppressions(
         ),
     ],
     reason: Annotated[
-        SuppressionReason, typer.Option(help="Reason for lines that give none.")
+        SuppressionReason, typer.Option(help="Reason for lines that give no reason.")
     ] = SuppressionReason.MANUAL,
     source: Annotated[
         str, typer.Option(help="Where the addresses come from; default: the file's name.")

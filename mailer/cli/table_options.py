@@ -22,30 +22,33 @@ MapOption = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
-        help=f"HEADER=COLUMN, where COLUMN is status, {', '.join(ImportColumn)}; repeatable.",
+        help="HEADER=COLUMN: read the file's column HEADER as COLUMN; repeatable. COLUMN is "
+        f"status, {', '.join(ImportColumn)}.",
     ),
 ]
 IgnoreOption = Annotated[
     list[str] | None,
-    typer.Option("--ignore", metavar="HEADER", help="A column to pass over; repeatable."),
+    typer.Option("--ignore", metavar="HEADER", help="A column to ignore; repeatable."),
 ]
 StatusOption = Annotated[
     list[str] | None,
     typer.Option(
         "--status",
-        help="WORD=STATE: what a word of the file's status means; STATE is "
-        f"{', '.join(NAMED_STATES)}; repeatable.",
+        help="WORD=STATE: the state that a word in the status column stands for; repeatable. "
+        f"STATE is {', '.join(NAMED_STATES)}.",
     ),
 ]
 DatesOption = Annotated[
     DateOrder | None,
-    typer.Option("--dates", help="Whether dates such as 01/02/2026 have the day or month first."),
+    typer.Option(
+        "--dates", help="In dates such as 01/02/2026, the day (dmy) or the month (mdy) comes first."
+    ),
 ]
 SheetOption = Annotated[
     str, typer.Option("--sheet", help="The sheet to read; default: the first that is not empty.")
 ]
 EncodingOption = Annotated[
-    str, typer.Option("--encoding", help="The file's encoding, if it is not recognised.")
+    str, typer.Option("--encoding", help="The file's encoding; default: recognised from the file.")
 ]
 
 

@@ -41,8 +41,8 @@ def open_for_writing(
 ) -> "Iterator[tuple[Mailer, SqlTransaction]]":
     """Open the mailer and a transaction that is committed at the end.
 
-    A dry run is undone instead, and noted on `out` if one is given. An action that an embargo
-    refuses is undone as well, but the actor's attempt is recorded."""
+    A dry run is rolled back instead, with a note on `out` if `out` is given. An action that an
+    embargo refuses is undone as well, but the actor's attempt is recorded."""
     from mailer.app import open_mailer
 
     with open_mailer(load_settings()) as mailer:

@@ -16,7 +16,7 @@ from mailer.errors import ConfigError
 
 
 class EnvironmentSource(EnvSettingsSource):
-    """Reads the settings from `variables`, whose names are in any case."""
+    """Reads the settings from `variables`, whose names may be in upper or lower case."""
 
     def __init__(self, settings_class: type[BaseSettings], variables: Mapping[str, str]) -> None:
         super().__init__(settings_class)

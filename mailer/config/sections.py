@@ -133,9 +133,9 @@ class Relay(_Section):
     have past the gate at once; after a crash, at most connections × window are in doubt. A
     `per_connection` or `rate` (messages a second) of 0 means no limit. `weight` is this relay's
     share of the messages, relative to the weights of the others. A relay without a weight takes as
-    many as it can; a relay with weight 0 stands by until no other works. Without `pipelining` each
-    command waits for the reply to the one before, for relays that offer PIPELINING (RFC 2920) and
-    break it.
+    many as it can; a relay with weight 0 stands by until no other relay works. Without
+    `pipelining`, each command waits for the reply to the command before: some relays offer
+    PIPELINING (RFC 2920) but handle it wrongly.
     """
 
     name: OneLine = "relay"
@@ -189,8 +189,8 @@ class NoticesSection(_Section):
 class Press(_Section):
     """`times`: places with their zones; the end of an embargo is stated in the local time of each.
     `contact_name`, `contact_role`, `contact_phone`, `contact_email`: the press contact for releases
-    that name none. `attach_limit`: bytes of files that a release may attach to its mail; further
-    files are linked."""
+    that name none. `attach_limit`: maximum bytes of all files together that a release attaches to
+    its mail; a release with larger attachments is not composed."""
 
     times: dict[OneLine, Annotated[str, AfterValidator(_check_time_zone)]] = {
         "London": "Europe/London",
@@ -221,10 +221,11 @@ class Web(_Section):
 
 
 class SignUp(_Section):
-    """The limits for strangers: mails to one address because of sign-ups, which grow rarer until
-    its owner confirms one; and within an hour the sign-ups from one client (an IPv4 address, an
-    IPv6 /64 or /56; twice as many from a /48), and for addresses of one mail domain. 0 means no
-    limit."""
+    """The limits for sign-ups by strangers; 0 means no limit. `per_address`: mails to one address
+    without a wait; the waits for further mails grow until the owner of the address confirms a mail.
+    `per_client`: sign-ups within an hour from one client (an IPv4 address, an IPv6 /64 or /56); a
+    /48 may make twice as many. `per_domain`: sign-ups within an hour for addresses of one mail
+    domain."""
 
     per_address: Annotated[int, Field(ge=0)] = 1
     per_client: Annotated[int, Field(ge=0)] = 20
@@ -232,7 +233,7 @@ class SignUp(_Section):
 
 
 class RetentionSection(_Section):
-    """The time for which data is stored; 0 means forever.
+    """The time for which each kind of data is stored; 0 means forever.
 
     `unconfirmed_days`: unconfirmed sign-ups, and the lifetime of their links. `deliveries_months`:
     names and addresses in deliveries, counted from the end of their edition. `left_months`: people

@@ -44,7 +44,8 @@ MAX_SECRET_BYTES = 10_000
 MAX_CONFIG_BYTES = 1_000_000
 
 _LONG_KEY = re.compile(r"""(?<![\w."'-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){20,}""")
-"""A key of more than 20 parts. tomllib takes quadratic time for it, and nests as deep."""
+"""Matches a key of more than 20 parts. tomllib takes quadratic time for such a key, and nests its
+tables as deep as the key has parts."""
 
 CONFIG_FILE = Path("config/mailer.toml")
 OBSERVANCES_FILE = Path("config/observances.toml")
@@ -101,7 +102,8 @@ class Settings(BaseSettings):
 
     @property
     def all_relays(self) -> tuple[Relay, ...]:
-        """All relays by name: first the one of ``[relay]``, then those of ``[relays.NAME]``."""
+        """All relays: first the relay of ``[relay]``, then the relays of ``[relays.NAME]``, by
+        name."""
         others = (relay.model_copy(update={"name": name}) for name, relay in self.relays.items())
         return (self.relay, *others)
 

@@ -1,11 +1,11 @@
-"""Pydantic's errors in words that quote the value and say what is right."""
+"""Describe pydantic's errors in words that quote the value and say what is right."""
 
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 MAX_QUOTED = 60
-"""The most characters of a value that an error quotes."""
+"""Maximum number of characters of a value that an error quotes."""
 
 _SECRETS = frozenset({"key", "password"})
 """Names of settings whose values no error shows."""

@@ -48,7 +48,8 @@ class DemoResult:
     """The results of the demo.
 
     `readers` counts mails by topic and language, `caught` the messages that the catcher saved.
-    `calendar` are the next occurrences of the digest after the demo's date, `policy` its rules."""
+    `calendar` are the next occurrences of the digest after the demo's date; `policy` are the
+    digest's rules."""
 
     folder: Path
     reports: list[DeliveryReport] = field(default_factory=list)

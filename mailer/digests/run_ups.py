@@ -16,8 +16,8 @@ _MINUTE = timedelta(minutes=1)
 
 
 def count_editions_left(calendar: DigestCalendar, planned: PlannedOccurrence) -> int:
-    """Return the number of editions, that of `planned` among them, over which a run-up spreads the
-    stories that are ready: 1 for any other schedule."""
+    """Return over how many editions, including that of `planned`, a run-up spreads the stories that
+    are ready. For a schedule that is not a run-up, return 1."""
     rule = planned.schedule.settings.timing.rule
     if not isinstance(rule, ObservanceRule):
         return 1
@@ -40,8 +40,8 @@ def plan_choices(
     planned_occurrences: Sequence[PlannedOccurrence],
     now: datetime,
 ) -> list[StoryChoice | None]:
-    """Return the stories that each occurrence would get of those queued now, or None for an
-    occurrence that is skipped or has its edition already."""
+    """Return, for each occurrence, which of the stories queued now it would get, or None if it is
+    skipped or has its edition already."""
     settings = calendar.digest.settings
     candidates = tx.digests.list_candidate_stories(calendar.digest)
     choices: list[StoryChoice | None] = []

@@ -28,9 +28,9 @@ def choose_stories(
     With several `editions_left`, as in a run-up to an observance, the stories are spread: this
     edition gets its equal share, and at least ``settings.fewest``.
 
-    A story can be chosen if one of its articles is queued and published by `now`, one of its
-    topics is the digest's, all its articles are of the digest's kinds, and it is not among the
-    `embargoed_slugs`, whose embargo ends after the edition is sent."""
+    A story can be chosen if one of its articles is queued and published by `now`, one of its topics
+    is the digest's, all its articles are of the digest's kinds, and the story is not among the
+    `embargoed_slugs`, whose embargoes end after the edition is sent."""
     digest_topics = set(settings.topics)
     ready: list[Story] = []
     embargoed: list[Story] = []
@@ -73,8 +73,8 @@ def assemble_edition(
     editions_left: int = 1,
 ) -> tuple[Edition, StoryChoice]:
     """Make an edition of the stories that this digest has not run, to be sent at `appointment`, or
-    soon if it is None. Stories that are still embargoed then wait for a later edition. The stories
-    are spread over `editions_left`, this one among them.
+    soon if `appointment` is None. Stories that are still embargoed at that time wait for a later
+    edition. The stories are spread over `editions_left` editions, including this one.
 
     If there are too few stories, the edition is skipped or put on hold, and saved with the reason.
     A skipped edition reserves no stories; any other edition reserves its stories until it is

@@ -1,4 +1,4 @@
-"""Editions: one mailing each, with or without a digest.
+"""Editions: mails that are composed once and sent under one number.
 
     editing.py         making an edition and changing it
     composing.py       records to frozen bodies

@@ -64,8 +64,8 @@ def approve_edition(
     comment: str = "",
     seen_hash: str = "",
 ) -> Edition:
-    """Compose a draft once more and approve the result. The edition's new state is scheduled if it
-    has a time, and approved otherwise.
+    """Compose a draft once more and approve the result. The edition's new state is scheduled if the
+    edition has a send time, and approved otherwise.
 
     `seen_hash` is the hash that the approver saw, or its beginning. Raises ApprovalVoid if the hash
     of the frozen bodies differs. Raises Refused if the digest requires another person's approval,

@@ -85,7 +85,8 @@ def edit_edition(
     tx: Transaction, actor: Actor, edition: Edition, changes: Mapping[str, Any], now: datetime
 ) -> Edition:
     """Change an edition's name, subject, opening, segment, priority or rule for deliveries in
-    doubt. The rule alone can also change while the edition is sent or paused: no mail says it."""
+    doubt. Only this rule can also change while the edition is being sent or is paused, since no
+    mail states the rule."""
     if changes.keys() == {"in_doubt"} and edition.state in BEGUN_STATES:
         policy = changes["in_doubt"]
         tx.editions.add_event(edition, EDITED_EVENT, f"in doubt: {policy}", now, actor)

@@ -64,7 +64,8 @@ def mark_sent_if_finished(
 ) -> Edition:
     """Mark an edition as sent if it is being sent and all its deliveries are finished.
 
-    If no message of it was accepted, it pauses once instead, so that a person sees it."""
+    If no message of the edition was accepted, the edition is paused once instead, so that a person
+    looks at it."""
     if edition.state is not EditionState.SENDING or tx.outbox.has_unfinished_deliveries(edition):
         return edition
     if (

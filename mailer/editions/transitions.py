@@ -82,8 +82,9 @@ def pause_edition(
     """Pause an edition. Once this is committed, no further message of the edition passes the
     gate.
 
-    Delivery does so for refusals that are alike; their `signatures` are recorded, so that the
-    edition does not pause for the same ones again after a person has resumed it."""
+    Delivery pauses an edition after refusals that are alike, and passes their `signatures`. These
+    are recorded, so that the same refusals do not pause the edition again after a person has
+    resumed it."""
     if signatures:
         edition = tx.editions.record_pause_signatures(edition, signatures)
     return change_state(tx, actor, edition, EditionState.PAUSED, now, reason=reason)

@@ -23,7 +23,8 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _PIECE = 1 << 16
 _LOCKED = 0x1
 _UNCOMMON = 0x20 | 0x40 | 0x2000
-"""Patches, strong encryption and a masked directory (APPNOTE.TXT §4.4.4)."""
+"""Flags that common archives never set: patches, strong encryption and a masked directory
+(APPNOTE.TXT §4.4.4)."""
 
 _UTF_8 = 0x800
 
@@ -70,8 +71,8 @@ def check_zip(data: bytes, where: str) -> None:
 
 
 def _normalise_name(entry: ZipInfo, where: str) -> str:
-    """Return the entry's name in the form in which names are compared. Raises InputError for an
-    unsafe name.
+    """Return the entry's name with its case folded, for comparison. Raises InputError for an unsafe
+    name.
 
     zipfile cuts a name at a NUL, so the original name is used."""
     name = entry.orig_filename
@@ -83,8 +84,8 @@ def _normalise_name(entry: ZipInfo, where: str) -> str:
 def _locate_entry(data: bytes, entry: ZipInfo, where: str) -> tuple[int, int]:
     """Return (header_start, data_start): the offsets of the entry's own header and of its bytes.
 
-    Raises InputError for encrypted or unusually packed entries, and if the header contradicts the
-    directory, as some programs read the header and others the directory."""
+    Raises InputError for encrypted or unusually packed entries. Also raises it if the header
+    contradicts the directory, since some programs read the header and others the directory."""
     header_start = entry.header_offset
     if header_start < 0 or header_start + _LOCAL.size > len(data):
         raise _create_error("the archive is cut off", where, "save it again")

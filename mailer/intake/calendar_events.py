@@ -1,7 +1,7 @@
-"""Read the events of iCalendar files (RFC 5545) as the days on which they come.
+"""Read the events of iCalendar files (RFC 5545), and list the days of each event.
 
-Each event is read for itself, so that a broken event or a broken time zone keeps no other out.
-Google and Outlook write rules in several ways; dateutil expands them into days.
+Each event is parsed separately, so that a broken event or time zone does not exclude the other
+events. Google and Outlook write rules in several ways; dateutil expands them into days.
 """
 
 import quopri
@@ -22,7 +22,7 @@ from mailer.intake.calendar_file import BROKEN, decode_calendar, split_events
 from mailer.intake.characters import decode_text
 
 HORIZON = 40
-"""Number of years for which an endless rule is expanded: the calendar repeats after 28."""
+"""Number of years for which an endless rule is expanded. The calendar repeats after 28 years."""
 
 _LONGEST_RULE = 400
 """Maximum number of years for which a rule with an end is expanded."""
@@ -40,8 +40,9 @@ _NO_RULE = "the event's rule does not name one day a year"
 
 @dataclass(frozen=True, slots=True)
 class CalendarDay:
-    """The days of an event, at most one a year. `is_endless`: the last year is not the end.
-    `first_of` is the number of days that the event lasts, of which only the first counts."""
+    """The days of an event, at most one a year. `is_endless`: the event continues after the last of
+    `dates`. `first_of` is the number of days that the event lasts; `dates` has only the first
+    day."""
 
     name: str
     uid: str
@@ -72,7 +73,8 @@ class _ParsedEvent:
 
 
 def read_events(data: bytes) -> tuple[list[CalendarDay], list[str]]:
-    """Return the all-day events in `data`, and those left out with the reason for each.
+    """Return (events, left_out): the all-day events in `data`, and for each event that was left out
+    a sentence with its name and the reason.
 
     Of two events with one UID, the one with the higher SEQUENCE counts (§3.8.7.4). Raises
     InputError if `data` is not an iCalendar file."""
@@ -194,9 +196,10 @@ def _is_cancelled(event: Any) -> bool:
 
 
 def _find_day(event: Any, name: str, calendar_zone: str) -> date | None:
-    """Return the day of a property, or None without one.
+    """Return the day that the property `name` states, or None if the event lacks this property.
 
-    Outlook writes whole days from midnight to midnight. Raises InputError for a time of day."""
+    Outlook writes whole days as times from midnight to midnight. Raises InputError for any other
+    time of day."""
     value = event.get(name)
     if value is None:
         return None
@@ -223,7 +226,8 @@ def _find_whole_day(event: Any, moment: datetime, calendar_zone: str) -> date:
 
 
 def _localise(moment: datetime, zone_name: str) -> datetime:
-    """Return the moment on the calendar's clocks if it is written in UTC, without its zone."""
+    """Return the moment as local time without a zone. A moment in UTC is converted to `zone_name`
+    first."""
     zone = _find_zone(zone_name)
     if zone is not None and str(moment.tzinfo) in {"UTC", "Etc/UTC", "UTC+00:00"}:
         moment = moment.astimezone(zone)
@@ -231,7 +235,7 @@ def _localise(moment: datetime, zone_name: str) -> datetime:
 
 
 def _find_zone(name: str) -> ZoneInfo | None:
-    """Return a zone by its name in the tz database or in Windows, or None."""
+    """Return the zone that has this name in the tz database or in Windows, or None."""
     try:
         return ZoneInfo(WINDOWS_TO_OLSON.get(name, name)) if name else None
     except (ValueError, OSError, LookupError):
@@ -239,7 +243,8 @@ def _find_zone(name: str) -> ZoneInfo | None:
 
 
 def _measure_days(event: Any, zone_name: str) -> int:
-    """Return the number of whole days that the event lasts; 0 for another length or none."""
+    """Return the event's length in days, or 0 if the event states no length or does not last whole
+    days."""
     try:
         start, end, duration = event["dtstart"].dt, event.get("dtend"), event.get("duration")
         if end is None:
@@ -341,7 +346,8 @@ def _apply_exception(
 def _check_years(
     dates: set[date], removed: set[date], moved: Mapping[date, date], *, is_endless: bool
 ) -> None:
-    """Check that the days are one a year, without a gap. Raises InputError with the years."""
+    """Check that the event has one day in each year, and that no day was moved. Raises InputError,
+    which names the moved day or the missing years."""
     years = sorted(day.year for day in dates)
     if moved:
         old, new = min(moved.items())

@@ -22,7 +22,8 @@ _YEARS = 20
 def export_calendar(
     observances_to_export: Iterable[Observance], language: str, year: int, domain: str
 ) -> bytes:
-    """Return a calendar of all-day events from `year` on, each with its yearly rule.
+    """Return a calendar of all-day events from `year` on. Each has a yearly rule, or a list of
+    dates if it depends on Easter.
 
     `domain` ends the UID of each event, so that UIDs are unique to this office."""
     calendar = Calendar()
@@ -74,7 +75,7 @@ def _build_recurrence(observance: Observance) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class ImportedCalendar:
     """Observances read from a calendar. `left_out` names each event that cannot be an observance,
-    with the reason; `notes` name events of which only a part became one."""
+    with the reason; `notes` name events of which only a part became an observance."""
 
     observances: tuple[Observance, ...]
     left_out: tuple[str, ...]
@@ -82,12 +83,12 @@ class ImportedCalendar:
 
 
 def read_calendar(data: bytes, language: str) -> ImportedCalendar:
-    """Read the all-day events of a calendar: yearly events with their rule, and single events for
-    one year.
+    """Read the all-day events of a calendar. A yearly event becomes an observance with its rule; a
+    single event becomes an observance of one year.
 
-    Single events of one name in following years become one observance if one rule gives their days.
-    `language` is the language of the names. If it is not English, each name is also used as the
-    English name. Raises InputError if `data` is not an iCalendar file."""
+    Single events with the same name in successive years become one observance if one rule gives all
+    their days. `language` is the language of the names. If it is not English, each name is also
+    used as the English name. Raises InputError if `data` is not an iCalendar file."""
     days, left_out = read_events(data)
     observances_by_slug: dict[str, Observance] = {}
     notes: list[str] = []
@@ -114,7 +115,8 @@ def read_calendar(data: bytes, language: str) -> ImportedCalendar:
 
 
 def _group_days(days: Iterable[CalendarDay]) -> list[list[CalendarDay]]:
-    """Return the events, with the single events of one name together if they follow a rule.
+    """Return the events in groups. Single events with the same name form a group if one rule gives
+    all their days; each other event is a group by itself.
 
     Google exports a holiday as one event for each year."""
     singles: dict[str, list[CalendarDay]] = {}

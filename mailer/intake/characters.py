@@ -40,8 +40,8 @@ _WIDER_ENCODINGS = {
     "iso-8859-11": "windows-874",
     "tis-620": "windows-874",
 }
-"""Encodings that browsers use for these names (Encoding Standard §4.2), as people who write the
-names mean the wider encodings."""
+"""The wider encodings that browsers use for these names (Encoding Standard §4.2), since people who
+write such a name mean the wider encoding."""
 
 
 def decode_text(data: bytes, content_type: str = "") -> tuple[str, str]:
@@ -49,7 +49,8 @@ def decode_text(data: bytes, content_type: str = "") -> tuple[str, str]:
 
     The encoding is decided by, in this order: a byte order mark, the fact that the bytes are valid
     UTF-8 (text in other encodings hardly ever is), the server's `content_type`, and the document's
-    own declaration. Decoding never fails: otherwise the bytes are read as Windows-1252."""
+    own declaration. If none of these decides, the bytes are read as Windows-1252, so decoding never
+    fails."""
     for mark, name in _BOMS:
         if data.startswith(mark):
             return data.decode(name, "replace").lstrip("\ufeff"), ""

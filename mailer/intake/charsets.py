@@ -2,8 +2,8 @@
 
 A server names the charset of its content, and a parser that runs after a check must read the same
 characters as the check did. UTF-7, HZ and similar charsets encode ``<`` as other ASCII characters,
-so text that looks harmless as ASCII may contain tags in them. These charsets are out of use, and
-refused.
+so their text may contain tags although it looks harmless as ASCII. These charsets are out of use,
+and are refused.
 """
 
 import codecs
@@ -12,7 +12,7 @@ from functools import lru_cache
 _ASCII = bytes(range(32, 127)) + b"\t\r\n"
 _WIDE = ("utf-16", "utf-32")
 _SHIFTS = b"~~ +ADw-"
-"""Characters that mean something different in HZ and in UTF-7."""
+"""ASCII characters that HZ and UTF-7 decode to other characters."""
 
 _NON_TEXT_CODECS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape"}
 """Python codecs that return text but are only ways to escape text, not charsets."""
@@ -22,7 +22,7 @@ _NON_TEXT_CODECS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape"}
 def normalise_charset(label: str) -> str:
     """Return Python's name of the charset `label`, or "" if the charset is not trusted.
 
-    A charset is trusted if Python knows it as a charset of text and if it contains ASCII unchanged.
+    A charset is trusted if Python knows it as a charset of text, and if it decodes ASCII unchanged.
     UTF-16 and UTF-32 are trusted too."""
     try:
         name = codecs.lookup(label.strip().strip("\"'")).name

@@ -46,7 +46,7 @@ MAX_CONTROL_SHARE = 0.02
 _CONTROLS = re.compile("[\x01-\x08\x0e-\x1f\x7f\ufffd]")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WRAPPED = range(55, 81)
-"""Lengths of lines that a program broke, in characters."""
+"""Lengths in characters of lines that a mail program has probably broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +77,15 @@ def read_clipboard(data: bytes) -> ClipboardText:
 
 
 def is_html(text: str) -> bool:
-    """Check that `text` has a tag of HTML: a sign such as < alone is plain text."""
+    """Check that `text` contains an HTML tag. A sign such as < alone does not make it HTML."""
     return _TAG.search(text) is not None
 
 
 def convert_plain_text(text: str) -> str:
     """Return plain text as HTML, with its paragraphs and line breaks.
 
-    Empty lines separate paragraphs. In a text without them each line is a paragraph, as word
-    processors write it. Lines that a mail program has broken are joined."""
+    Empty lines separate paragraphs. In a text without empty lines, each line is a paragraph, as
+    word processors write it. Lines that a mail program has broken are joined."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n")
     text = text.replace("\u2029", "\n\n").replace("\f", "\n\n").strip("\n")
     blocks = [block for block in re.split(r"\n[ \t]*(?:\n[ \t]*)+", text) if block.strip()]
@@ -115,8 +115,8 @@ def _create_kind_error(reason: str, hint: str = "copy the text, and paste that")
 
 
 def _decode(data: bytes) -> tuple[str, str]:
-    """Return (text, problem). UTF-16 without its mark has zeros in every second byte only: those of
-    spaces, line breaks and signs, whatever its letters are."""
+    """Return (text, problem). UTF-16 without a byte order mark is recognised by zeros in every
+    second byte: spaces, line breaks and signs have them in all languages."""
     start = data[:SAMPLE]
     low, high = start[::2].count(0), start[1::2].count(0)
     if low != high and b"\0" in start.rstrip(b"\0") and not data.startswith(_WIDE_MARKS):
@@ -128,8 +128,8 @@ def _decode(data: bytes) -> tuple[str, str]:
 
 
 def _cut_fragment(text: str, header: re.Match[str]) -> str:
-    """Return the part of CF_HTML that was copied: by its comments, otherwise by its offsets, which
-    count bytes of UTF-8, otherwise all behind the header."""
+    """Return the part of CF_HTML that was copied. Comments mark it; without them, offsets in the
+    header, which count bytes of UTF-8. Without either, everything after the header is returned."""
     body = text[header.end() :]
     if fragment := _FRAGMENT.search(body):
         return fragment[1]

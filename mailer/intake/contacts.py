@@ -32,7 +32,7 @@ COLUMNS: Mapping[str, str] = {
     "followup": "follow_up", "donotfollowup": "no_follow_up",
     "note": "note", "notes": "note",
 }  # fmt: skip
-"""Column names, as letters only in lower case -> the field that the column fills."""
+"""The field that each column fills, by the column's name reduced to lower-case letters."""
 
 _TEXT_HEADS = frozenset({"note", "notes", "beat", "beats", "subjects"})
 """Columns of words, of which one may say that a person left."""

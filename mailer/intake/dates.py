@@ -1,8 +1,9 @@
 """Read the dates that feeds, pages, WordPress and Word files state. Never guess one.
 
-A date is read if it has one meaning only: RFC 822 and RFC 5322 §3.3, ISO 8601 and W3C-DTF, and the
-forms that sites really write, with month names in many languages. Any other date is None, and the
-caller reports it. 05/01/2026 has two meanings unless its order is known.
+A date is read only if it has a single meaning. The accepted forms are those of RFC 822, RFC 5322
+§3.3, ISO 8601 and W3C-DTF, and forms that sites really write, with month names in many languages.
+For any other date the result is None, and the caller reports the date. 05/01/2026 has two meanings
+unless the order of day and month is known.
 """
 
 import re
@@ -34,7 +35,7 @@ _ENGLISH_MONTHS = {
 _UNITED_STATES_ZONES = {
     "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
 }  # fmt: skip
-"""Zones that RFC 822 §5.1 defines. Elsewhere CST is China's as well."""
+"""Zones that RFC 822 §5.1 defines. Outside such dates, CST can also be China's time."""
 
 _ZONES = {
     "z": 0, "ut": 0, "utc": 0, "gmt": 0, "wet": 0, "west": 1, "cet": 1, "cest": 2, "met": 1,
@@ -43,7 +44,8 @@ _ZONES = {
     "jst": 9, "kst": 9, "acst": 9.5, "acdt": 10.5, "aest": 10, "aedt": 11, "nzst": 12, "nzdt": 13,
     "brt": -3, "akst": -9, "akdt": -8, "hst": -10,
 }  # fmt: skip
-"""Zone names with one meaning, in hours east of UTC. IST, BST, AST and the like have several."""
+"""Zone names that have a single meaning, in hours east of UTC. IST, BST, AST and others are left
+out, since they have several meanings."""
 
 _TIME = r"""
     (?P<hour>\d{1,2}) (?:(?::|\.|h(?=\d))(?P<minute>\d\d) (?:[:.](?P<second>\d\d)(?:[.,]\d{1,9})?)?
@@ -142,9 +144,11 @@ def parse_date(written: str, time_zone: str, *, day_first: bool | None = None) -
 
 
 def find_date_order(dates: Iterable[str]) -> bool | None:
-    """Return the order in which all of `dates` write day and month; None if they leave it open.
+    """Return True if `dates` write the day first, False if they write the month first, and None if
+    they leave the order open.
 
-    25/01/2026 shows that the day comes first. Dates that contradict each other show nothing."""
+    25/01/2026 shows that the day comes first. If dates contradict each other, the result is
+    None."""
     orders = set()
     for written in dates:
         matched = _match_form(written)
@@ -157,7 +161,7 @@ def find_date_order(dates: Iterable[str]) -> bool | None:
 
 
 def is_order_needed(written: str) -> bool:
-    """Check whether `written` is a date that has a meaning only in a known order."""
+    """Check whether `written` can be read only if the order of day and month is known."""
     return (
         parse_date(written, "UTC") is None
         and parse_date(written, "UTC", day_first=True) is not None
@@ -165,7 +169,8 @@ def is_order_needed(written: str) -> bool:
 
 
 def find_day_first(language: str) -> bool | None:
-    """Return the order of day and month in `language` (CLDR); None if its countries differ.
+    """Return True if `language` writes the day before the month (CLDR), False if it writes the
+    month first, and None if the countries that use the language differ.
 
     English and Spanish need a country: en-GB and en-US write dates differently."""
     from babel import Locale, UnknownLocaleError
@@ -219,7 +224,8 @@ def _find_month(name: str) -> int | None:
 
 @lru_cache(maxsize=1)
 def _load_month_names() -> dict[str, int]:
-    """Return the month of each name that means the same month in all languages that have it.
+    """Return the number of each month by its names. A name is left out if it means different months
+    in different languages.
 
     Listopad is November in Polish and October in Croatian."""
     from babel import Locale
@@ -234,7 +240,8 @@ def _load_month_names() -> dict[str, int]:
 
 
 def _is_epoch(moment: datetime) -> bool:
-    """Check for the beginning of a computer's clock, which programs write if they have no date."""
+    """Check for 1 January 1970, where computers' clocks begin: programs write it if they have no
+    date."""
     return moment.year in {1969, 1970} and moment == datetime(1970, 1, 1, tzinfo=UTC)
 
 

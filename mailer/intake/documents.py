@@ -1,9 +1,10 @@
 """Check XML before any other parser reads it.
 
 Entities can expand a kilobyte of XML to gigabytes ("billion laughs"), and can make the parser read
-local files and addresses. Feeds and Word files need no entities, so a document that declares one is
-refused at the first declaration, after which expat reads no further. A document type that is only
-named, as in RSS 0.91, is harmless, since no parser here fetches it.
+local files and addresses. Feeds and Word files need no entities, so a document that declares
+entities or anything else in its document type is refused at the first declaration, after which
+expat reads no further. A document type that is only named, as in RSS 0.91, is harmless, since no
+parser here fetches it.
 """
 
 import codecs
@@ -43,7 +44,7 @@ _DECLARES = re.compile(
 
 def check_xml(data: bytes, where: str) -> None:
     """Check that `data` is well-formed XML that declares nothing. Raises InputError for any other
-    document, for one that nests deeper than :data:`DEEPEST` elements, and for one with more than
+    document, and also if it nests deeper than :data:`DEEPEST` elements or has more than
     :data:`MAX_MARKS` signs < and =."""
     _check_size(data, where)
     text = _decode_document(data, _detect_encoding(data, ""), where)
@@ -55,7 +56,7 @@ def check_xml(data: bytes, where: str) -> None:
 def normalise_xml(data: bytes, where: str, charset: str = "") -> bytes:
     """Check `data`, and return a version in UTF-8 that is to be parsed instead of `data`.
 
-    So the next parser reads the same characters as the check. The `charset` that the server named
+    The next parser then reads the same characters as the check. The `charset` that the server named
     takes precedence over the document's declaration (RFC 7303 §3).
 
     Feeds are often broken, so this is more lenient than :func:`check_xml`: a document that is not

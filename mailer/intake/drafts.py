@@ -33,7 +33,7 @@ from mailer.lines import CONTROL_CHARACTERS
 from mailer.model.articles import ArticleKind, Content, Image
 
 FIRST_WORDS = 80
-"""Number of characters of the text that replace a missing title."""
+"""Number of characters from the beginning of the text that replace a missing title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class DraftDefaults:
 @dataclass(frozen=True, slots=True)
 class SourceArticle:
     """One article in the form in which the source gives it. `title`, `summary` and `body` are HTML
-    of any kind. Relative addresses are resolved against `base`."""
+    that is not sanitised yet. Relative addresses are resolved against `base`."""
 
     origin: str
     title: str = ""
@@ -206,8 +206,8 @@ def _add_error_origin(origin: str, error: InputError) -> InputError:
 
 
 def separate_slugs(drafts: Iterable[Draft]) -> tuple[Draft, ...]:
-    """Return the drafts with different slugs, so that two stories with the same title do not become
-    one.
+    """Return the drafts, each with a slug of its own, so that two stories with the same title do
+    not become one story.
 
     The story published first keeps the plain slug, so its slug does not change when the source
     adds another story."""
@@ -258,7 +258,7 @@ def _normalise_language(language: str, default_language: str, report: OmissionRe
 
 
 def _validate_address(address: str) -> str:
-    """Return a web address with its spaces as ``%20``, or "" for another address."""
+    """Return a web address with its spaces as ``%20``, or "" if it is not a web address."""
     address = re.sub("[\t\r\n]", "", address).strip().replace(" ", "%20")
     try:
         check_web_address(address, "")

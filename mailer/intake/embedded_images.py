@@ -1,4 +1,4 @@
-"""Store pictures within a draft's file as assets of a press release.
+"""Store the pictures embedded in a draft's file as assets of a press release.
 
 The release's page and media kit offer assets for download. Other articles cannot have such
 pictures, as a mail shows pictures by their web addresses. Drafts of other articles report the

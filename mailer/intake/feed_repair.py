@@ -1,8 +1,8 @@
 """Repair the XML of feeds before feedparser reads it.
 
-Feeds hold characters that XML forbids, HTML's entities, bare ampersands (AT&T, ?a=1&b=2), and end
-in the middle. feedparser reads such feeds with a lenient parser that changes their text, so the
-text is repaired first.
+Some feeds hold characters that XML forbids, HTML's entities or bare ampersands (AT&T, ?a=1&b=2),
+and some end in the middle of an entry. feedparser reads such feeds with a lenient parser that
+changes their text, so the text is repaired first.
 """
 
 import re
@@ -42,8 +42,8 @@ _MEDIA_TEXT_ELEMENT = re.compile(r"<(/?)media:(description|title)\b[^>]{0,500}?(
 
 
 def _rename_media_element(match: re.Match[str]) -> str:
-    """Return the tag under another name, because feedparser (6.0) would use a picture's title and
-    description for the entry."""
+    """Return the tag under another name, because feedparser (6.0) would take a picture's title and
+    description for those of the entry."""
     name = {"description": "alt", "title": "name"}[match[2]]
     return f"<{match[1]}media:{name}{match[3]}>"
 

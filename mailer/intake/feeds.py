@@ -212,8 +212,9 @@ def _build_source_article(
 
 
 def _choose_body(entry: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Return the body's HTML and its construct. The body is the longest of the contents, as that is
-    the whole text. Without contents, it is the summary."""
+    """Return (html, construct) of the entry's body. The body is the longest of the entry's
+    contents, since the longest is the whole text. If the entry has no contents, the body is its
+    summary."""
     contents = [
         content for content in entry.get("content", ()) if str(content.get("value", "")).strip()
     ]
@@ -230,7 +231,7 @@ def _choose_body(entry: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def _is_film_description(entry: dict[str, Any]) -> bool:
-    """Check that the entry has no text but the description of a film."""
+    """Check that the entry is about a film and has no text of its own."""
     details = (*entry.get("content", ()), entry.get("summary_detail") or {})
     if any(str(detail.get("value", "")).strip() for detail in details):
         return False
@@ -291,7 +292,7 @@ def _join_address(base: str, address: str) -> str:
 
 
 def _get_written_date(entry: dict[str, Any]) -> str:
-    """Return the date that the entry states first: of its publication, otherwise of a change."""
+    """Return the first date that the entry states, in the order publication, creation, change."""
     # dict.get, because entry[name] warns if it falls back to another date.
     dates = (str(dict.get(entry, name) or "") for name in ("published", "created", "updated"))
     return next(filter(None, dates), "").strip()

@@ -41,7 +41,8 @@ _COMMENT_KEYS = frozenset({
     "kind", "slug", "language", "published", "topics", "url", "canonical_url", "lead", "about",
     "attach", "file", "embargo", "email",
 })  # fmt: skip
-"""Keys whose values hold no "#" behind a space, so that a comment may follow them."""
+"""Keys whose values never contain a space and "#", so that " #" after such a value begins a
+comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class ArticleFile:
 
 
 def _find_line(lines: Mapping[str, int], key: str) -> int:
-    """Return the line of a key, such as ``contacts.2.phone``, or of the nearest key around it."""
+    """Return the line of a key, such as ``contacts.2.phone``, or of the innermost key around it
+    that has a line."""
     while key not in lines and "." in key:
         key = key.rpartition(".")[0]
     return lines.get(key, 1)
@@ -114,7 +116,8 @@ def read_files(
 
 
 def read_file(path: Path, now: datetime, *, language: str, time_zone: str) -> ArticleFile:
-    """Return a file with its content or its error, such as that it is gone."""
+    """Return a file with its content, or with its error, for example if the file no longer
+    exists."""
     try:
         return _read_file(path, now, language, ZoneInfo(time_zone))
     except MailerError as error:

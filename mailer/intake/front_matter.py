@@ -1,16 +1,16 @@
-"""Read front matter: the subset of YAML that says one thing only, with every value as text.
+"""Read front matter: an unambiguous subset of YAML, with every value as text.
 
-YAML makes other values of what people write: 01234567 becomes 342391, +44 loses its plus, 1.10 is
-1.1, "no" is false, and "We are #1" ends at its number sign. Here each value stays the text that was
+YAML changes the values that people write: 01234567 becomes 342391, +44 loses its plus, 1.10 is 1.1,
+"no" is false, and "We are #1" ends at its number sign. Here each value stays the text that was
 written, and the reader of its field decides what it means (``fields.py``).
 
-- " #" with a space behind it begins a comment in YAML, but may be text. It is an error behind a
-  value without quotes, except behind values that hold no spaces, such as a date. " #1" is text.
+- " # " begins a comment in YAML, but people may mean it as text. After a value without quotes it is
+  an error, unless values of that key hold no spaces, such as a date. " #1" is text.
 - "&Co" is text, not the name of a value to be repeated (an anchor).
 - Aliases, tags, merge keys, several documents and a key that comes twice are errors.
 
-Nothing here can grow: without aliases a document has no more nodes than signs, and size, depth and
-number of nodes are bounded.
+The memory for a document is bounded: size, depth and number of nodes have limits, and without
+aliases a document has no more nodes than characters.
 """
 
 import re
@@ -45,15 +45,15 @@ _QUOTES_HINT = 'put the text in double quotes, as "…"'
 class FrontMatter:
     """The values of front matter by key.
 
-    `lines` maps each key to its line, counted from 1. A value within another has a dotted path
-    whose list items are counted from 1: ``contacts.2.phone``."""
+    `lines` maps each key to its line, counted from 1. The key of a nested value is a dotted path,
+    in which list items are counted from 1: ``contacts.2.phone``."""
 
     values: Mapping[str, Value]
     lines: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Problem(Exception):
-    """A problem in a line, counted from 1 within the front matter."""
+    """A problem in a line. The lines of the front matter are counted from 1."""
 
     def __init__(self, line: int, message: str, hint: str) -> None:
         super().__init__(message)
@@ -65,8 +65,8 @@ def parse_front_matter(
 ) -> FrontMatter:
     """Parse front matter that begins in `first_line` of the file `where`.
 
-    `comment_keys` are keys whose values hold no "#" behind a space, so that a comment may follow
-    them. Raises InputError with file and line."""
+    `comment_keys` are keys whose values never contain a space and "#", so that " #" after such a
+    value begins a comment. Raises InputError with file and line."""
     try:
         values, lines = _parse_yaml(text, comment_keys)
     except _Problem as problem:
@@ -109,7 +109,8 @@ def _fail(line: int, message: str, hint: str = "", cause: Exception | None = Non
 class _Scanner(Reader, Scanner):
     """PyYAML's scanner, which keeps text that YAML would take for something else.
 
-    `comments` maps the place where a plain value begins to a comment behind it."""
+    `comments` maps the index at which a value without quotes begins to the comment after the
+    value."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -168,7 +169,8 @@ class _Scanner(Reader, Scanner):
         return comment
 
     def scan_plain(self) -> yaml.ScalarToken:
-        """Scan a value without quotes, as PyYAML does, but through signs such as "#1"."""
+        """Scan a value without quotes, as PyYAML does, but treat a word such as "#1" as part of the
+        value."""
         chunks: list[str] = []
         start_mark = end_mark = self.get_mark()
         indent = self.indent + 1

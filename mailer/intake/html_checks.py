@@ -10,7 +10,7 @@ from mailer.intake.link_checks import describe_link_problem, describe_picture_pr
 from mailer.intake.markup import ATTRIBUTES, ELEMENTS
 
 _HIDDEN = {"class", "id", "name", "target", "rel", "title"}
-"""Attributes without a meaning of their own to a reader. They are removed without a word."""
+"""Attributes that mean nothing to a reader. Sanitising removes them, and this is not reported."""
 
 _VOID = {"br", "hr", "img"}
 _BLOCKS = {

@@ -1,4 +1,4 @@
-"""Tell which addresses of links and pictures lead somewhere from a mail."""
+"""Check whether the addresses of links and pictures work in a mail."""
 
 import re
 from urllib.parse import urlsplit
@@ -53,7 +53,8 @@ def describe_link_problem(address: str) -> Problem | None:
 
 
 def describe_picture_problem(address: str, alt: str) -> Problem | None:
-    """Return (message, hint) for a picture that readers don't see, or can't hear of."""
+    """Return (message, hint) for a picture that mail programs can't show or that has no alt text;
+    otherwise None."""
     quoted = f"the picture {_shorten(address)!r}"
     scheme = _parse_scheme(address)
     if not address or scheme not in {"http", "https"} or not _get_host(address):

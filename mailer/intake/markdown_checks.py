@@ -39,16 +39,16 @@ MAX_CELLS = 10_000
 """Maximum number of table cells, which the parser fills up to the width of the table's head."""
 
 DEEPEST_LEVEL = 16
-"""The level at which a list's item or a quotation is refused: each list counts two levels. The
-parser leaves out all text below level 20, without a word."""
+"""The level of nesting at which a list's item or a quotation is refused; each list counts as two
+levels. The parser leaves out all text below level 20 without an error."""
 
 NOT_TEXT = "\ufffc"
-"""Stands for an element, or a sign behind a backslash, in text that is searched for markup."""
+"""Replaces each element, and each sign after a backslash, in text that is searched for markup."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class MarkdownProblem:
-    """A problem in a line of a text, counted from 1."""
+    """A problem in one line of a text. Lines are counted from 1."""
 
     line: int
     message: str
@@ -59,7 +59,8 @@ def read_markdown(markdown: str, where: str, first_line: int = 1) -> str:
     """Return sanitised HTML of a person's Markdown.
 
     `where` is the file or field, and `first_line` the line of that file in which the text begins.
-    Raises InputError for the first problem, which names the lines of the others."""
+    Raises InputError for the first problem. The error also names the lines of the other
+    problems."""
     problems = find_markdown_problems(markdown)
     if problems:
         first, *others = problems

@@ -140,7 +140,8 @@ ATTRIBUTES = _compile(
 def find_foreign_markup(
     lines: Iterable[tuple[int, str]], *, is_item: bool
 ) -> Iterator[tuple[int, str, str]]:
-    """Yield (line, message, hint) for markup in the `lines` of one paragraph: (number, text).
+    """Yield (line, message, hint) for markup in one paragraph, whose `lines` are pairs (number,
+    text).
 
     `is_item`: the paragraph begins a list's item."""
     for index, (number, text) in enumerate(lines):

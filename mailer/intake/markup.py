@@ -79,8 +79,9 @@ def to_html(markdown: str) -> str:
 def sanitise_html(html: str) -> str:
     """Return `html` reduced to :data:`ELEMENTS`, :data:`ATTRIBUTES` and :data:`SCHEMES`.
 
-    Scripts and styles are removed with their content. Of other elements that are not allowed, the
-    text stays. Control characters are removed: HTML forbids them, and lxml refuses them."""
+    Scripts and styles are removed with their content. Any other element that is not allowed is
+    replaced by its text. Control characters are removed: HTML forbids them, and lxml refuses
+    them."""
     html = _HEADING_TAG.sub(lambda match: match[1] + _HEADINGS[match[2].lower()], html)
     clean = _create_cleaner().clean(html)
     if _CONTROL.search(clean):

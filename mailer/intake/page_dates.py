@@ -1,7 +1,8 @@
 """Find the publication date that a web page states about its own article.
 
 Only the article's metadata counts: meta elements, linked data (JSON-LD), microdata, and the <time>
-of the article's header. A date in the text, or of another story on the page, is none of these.
+of the article's header. A date in the text, or the date of another story on the page, does not
+count.
 """
 
 import json
@@ -74,9 +75,10 @@ def find_publication_time(
 
 
 def _find_linked_dates(root: Any, address: str) -> list[str]:
-    """Return the date of the article in the page's linked data.
+    """Return the publication dates of the article in the page's linked data.
 
-    A page with several articles names its own by its address."""
+    If the linked data has articles with different dates, only those with the page's own address
+    count."""
     if root is None:
         return []
     records = [
@@ -118,7 +120,8 @@ def _parse_linked_data(text: str) -> Any:
 
 
 def _iterate_records(value: Any, depth: int) -> Iterator[dict[str, Any]]:
-    """Yield the page's own records: not those that a list of stories, or a part, refers to."""
+    """Yield the records about the page itself. Records that other properties hold, such as a list
+    of stories, are left out."""
     if depth > _DEEPEST_LINKED_DATA:
         return
     if isinstance(value, list):
@@ -215,9 +218,10 @@ def _find_head_dates(root: Any) -> list[str]:
 
 
 def _find_header_dates(root: Any) -> list[str]:
-    """Return the dates of the <time> elements above the article's first paragraph.
+    """Return the publication dates that the article's elements state.
 
-    An element marked as the publication's excludes the others."""
+    If elements are marked as the publication date, only their dates are returned. Otherwise the
+    dates of the <time> elements above the article's first paragraph are returned."""
     article = _find_article(root)
     if article is None:
         return []

@@ -1,4 +1,5 @@
-"""The region of a web page that holds its article, to check that an extraction keeps its words."""
+"""Find the region of a web page that holds its article, to check that an extraction loses no
+text."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ _SENTENCES = frozenset(
     {"blockquote", "caption", "dd", "dt", "figcaption", "h2", "h3", "h4", "li", "p", "td", "th"}
 )
 _FEWEST_WORDS = 3
-"""Minimum number of words of a text that counts as lost. Fewer are labels."""
+"""Minimum number of words of a text that counts as lost. A shorter text is a label."""
 
 _MOST_BLOCKS = 5_000
 
@@ -47,8 +48,8 @@ LOST_TEXT = "text within the page's article"
 def find_region(root: Any) -> Any:
     """Return the element with the page's article, or None if the page does not mark it.
 
-    It is the element of microdata's articleBody, the only <article>, the only one with the page's
-    headline, or the <main> of a page without articles."""
+    It is the first of these that the page has: the element of microdata's articleBody, the only
+    <article>, the only <article> with an <h1>, or the <main> of a page without any <article>."""
     if root is None:
         return None
     bodies = [

@@ -59,8 +59,8 @@ def read_release(
 ) -> tuple[Release | None, list[AssetFile]]:
     """Return (release, files) from front matter: the release's parts, and the files that it names.
 
-    `release` is None if the front matter has none of its keys. `article_path` is the article's own
-    file. Raises InputError, whose `where` begins with the key."""
+    `release` is None if the front matter has none of the keys of a release. `article_path` is the
+    article's own file. Raises InputError, whose `where` begins with the key."""
     if not any(values.get(key) for key in KEYS):
         return None, []
     files: list[AssetFile] = []
@@ -108,7 +108,8 @@ def _convert_field(key: str, convert: Any, value: Any) -> Any:
 def _read_records(
     values: Mapping[str, Any], key: str, names: Sequence[str], flags: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return a key's value as a list of tables. Missing names are "", missing flags False.
+    """Return a key's value as a list of tables. Each table has all of `names`, "" if missing, and
+    all of `flags`, False if missing.
 
     Raises InputError, whose `where` is the path of the value: ``contacts.2.phone``."""
     value = values.get(key) or []

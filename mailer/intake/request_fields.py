@@ -1,5 +1,5 @@
-"""Fields of requests: who asks, and what was fetched before (RFC 9110). This module imports no HTTP
-client, as it is also used for folders."""
+"""Fields of requests (RFC 9110): they state who asks, and which content was fetched before. This
+module imports no HTTP client, as it is also used for sources that are folders."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ class Validators:
     def to_request_fields(self) -> dict[str, str]:
         """Return the fields of a conditional request (RFC 9110 §13.1).
 
-        A stored validator that no field may hold is left out: at worst the content is resent."""
+        A stored validator that is invalid in a header field is left out; at worst, the server sends
+        unchanged content again."""
         request_fields = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {
             name: value

@@ -1,7 +1,7 @@
-"""The reading of one kind of file: which columns it has, and how a line becomes rows.
+"""Read the lines of one kind of file: which columns they have, and how a line becomes rows.
 
-A file is read twice: first its dates, and the columns that say who may be mailed, are surveyed;
-then its rows are read.
+A file is read twice. The first time, its dates and the columns that say who may be mailed are
+surveyed; the second time, its rows are read.
 """
 
 from collections import Counter
@@ -38,8 +38,8 @@ _BREVO_HEADS = frozenset({"blacklist", "addedtime"})
 class ImportChoices:
     """The choices of staff for an import of people.
 
-    `mapping` gives columns their contents by header, `state_words` the file's own words their
-    states. `default_state` is the state of people whose row states none."""
+    `mapping` says what the column under each header contains; `state_words` says which state each
+    of the file's own words means. `default_state` is the state of people whose row states none."""
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     topics: TopicNames = field(default_factory=lambda: TopicNames({}))
@@ -50,7 +50,7 @@ class ImportChoices:
 
 
 class RowFormat:
-    """Reads lines of tables with the mailer's own column names, or others that are understood.
+    """Reads lines of tables with the mailer's own column names, or with other names that it knows.
 
     `passed_over` counts values and columns that were not understood, by name, as lines are read.
     `notes` say how the file was read. `own_heads` are columns that a subclass or a caller
@@ -106,7 +106,7 @@ class RowFormat:
     def survey_lines(self, lines: Iterable[CsvLine]) -> None:
         """Look at all lines, and decide how dates and states are read.
 
-        Raises InputError if they can't be read without a guess."""
+        Raises InputError if a guess would be needed."""
         finder = DateOrderFinder()
         for line in lines if self._date_indexes or self._states.needs_survey else ():
             self._states.survey_line(line.fields, line.number)
@@ -141,7 +141,8 @@ class RowFormat:
             )
 
     def read_rows(self, line: CsvLine) -> list[ImportRow | RowResult]:
-        """Read a line. Raises InputError for an invalid line, RowSkipped for one to leave out."""
+        """Read a line. Raises InputError for an invalid line, RowSkipped for a line to leave
+        out."""
         fields = [unescape_formula(value) for value in line.fields]
         values = assign_fields(fields, self.value_columns)
         self.take_state(fields, values)
@@ -166,9 +167,10 @@ class RowFormat:
         ]
 
     def take_state(self, fields: Sequence[str], values: dict[ImportColumn, str]) -> None:
-        """Put the strictest state of a line into `values`, unless a stricter one is there.
+        """Put the strictest state that a line states into `values`, unless `values` has a state
+        that is as strict.
 
-        Raises RowSkipped for a person who gets no mail there."""
+        Raises RowSkipped if that state means that the person is not to be imported."""
         person_state = self._states.read_state(fields)
         own_rank = _RANKS.get(values.get(ImportColumn.STATE, ""), -1)
         if person_state is None or own_rank >= person_state.state.rank:
@@ -192,5 +194,6 @@ class RowFormat:
 
 
 def create_plain_format(csv_table: CsvTable, choices: ImportChoices) -> RowFormat:
-    """Return the format of a table whose header names its columns. Raises InputError."""
+    """Return the format of a table that is not another program's export. Its header, or the staff's
+    mapping of the header, says what each column contains. Raises InputError."""
     return RowFormat(csv_table.header, choices, map_columns(csv_table.header, choices.mapping))

@@ -1,4 +1,4 @@
-"""Reading feeds, sites and folders as entries, for the verbs of `mailer/sources`."""
+"""Read feeds, sites and folders as entries, for the verbs of `mailer/sources`."""
 
 from collections.abc import Iterable
 from datetime import datetime

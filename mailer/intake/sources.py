@@ -34,12 +34,13 @@ WORD_SUFFIX = ".docx"
 MAX_WORD_BYTES = 25_000_000
 
 MAX_WORD_TAGS = 150_000
-"""Maximum number of tags of a Word file's texts. A file of 4,000 paragraphs and 18,000 runs of
-alternating format has as many, and takes 5 seconds of a processor."""
+"""Maximum number of tags in the texts of a Word file. A file of 4,000 paragraphs and 18,000 runs of
+alternating format reaches it, and takes 5 seconds of processor time."""
 
 LONG_WORD_TAGS = 12_000
 LONG_WORD_BYTES = 4_000_000
-"""A Word file is long if all of its XML has more tags or bytes: it may take a second and more."""
+"""A Word file is long if its XML has more tags or more bytes than these limits: reading it may take
+more than a second."""
 
 _WORD_TEXTS = re.compile(r"word/(?:comments|document|endnotes|footer|footnotes|header)\d*\.xml")
 
@@ -189,7 +190,8 @@ def _read_word_file(path: Path, data: bytes, defaults: DraftDefaults) -> Draft:
 
 
 def _check_xml_parts(data: bytes, path: Path) -> None:
-    """Check all XML in a Word file. Raises InputError for XML that word processors do not write."""
+    """Check all XML in a Word file. Raises InputError for XML that word processors do not write, or
+    for too many tags."""
     tag_count = 0
     with ZipFile(BytesIO(data)) as archive:
         for name in archive.namelist():
@@ -230,8 +232,8 @@ def _is_long(data: bytes) -> bool:
 
 
 def _read_folder(folder: Path, defaults: DraftDefaults) -> SourceContent:
-    """Read all Markdown and Word files in a folder, except files that are being written and long
-    ones.
+    """Read all Markdown and Word files in a folder, except long Word files and files that are still
+    being written.
 
     Raises InputError if there is no such folder."""
     if not folder.is_dir():

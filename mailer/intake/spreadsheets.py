@@ -1,6 +1,6 @@
 """Read the sheets of Excel and LibreOffice files (.xlsx, .xls, .ods) as lines of text.
 
-A sheet is read whole: its rows are bounded by what the programs allow.
+A whole sheet is read into memory. The programs that write such files limit the number of rows.
 """
 
 import zipfile
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
 LARGEST_FILE = 200 << 20
 LARGEST_CONTENT = 1 << 30
-"""Bytes of a file, packed and unpacked. A full sheet of addresses has some 300 MB of XML."""
+"""Maximum size of a file in bytes, packed and unpacked. A full sheet of addresses has some 300 MB
+of XML."""
 
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 class Sheet(NamedTuple):
-    """A sheet: its name, the number of its first row, its rows from there, and a note on the
-    choice."""
+    """A sheet: its name, the number of its first row, the rows from that one on, and a note on why
+    this sheet was chosen."""
 
     name: str
     first_line: int

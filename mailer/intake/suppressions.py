@@ -1,4 +1,4 @@
-"""Read files of addresses that must not be mailed as suppressions, and write them.
+"""Read and write suppressions: files of addresses that must not be mailed.
 
 The file is CSV with a header (address, reason, detail, since), or has one address per line. A file
 is read in batches, so that memory does not grow with the file.
@@ -134,8 +134,9 @@ def _read_batches(
 def _build_suppressions(
     line: CsvLine, fields: Mapping[str, str], reason: SuppressionReason, now: datetime
 ) -> list[tuple[Suppression, tuple[OmittedValue, ...]]]:
-    """Build the suppressions of a line. A reason, detail or date that can't be read is left out:
-    the address must not be mailed, whatever the reason is. Raises InputError for an address."""
+    """Build the suppressions of a line. A reason, detail or date that can't be read is left out,
+    since the address must not be mailed whatever the reason is. Raises InputError for an invalid
+    address."""
     if line.problem:
         raise InputError(line.problem)
     omitted: list[OmittedValue] = []
@@ -169,7 +170,8 @@ def _build_suppressions(
 
 
 def _parse_reason(text: str) -> SuppressionReason | None:
-    """Return the reason that a word stands for, in the words of other programs too."""
+    """Return the reason that a word stands for. Words that other programs use are understood,
+    too."""
     if text.lower() in REASONS:
         return SuppressionReason(text.lower())
     state = STATE_WORDS.get(normalise_header(text))

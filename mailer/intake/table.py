@@ -32,7 +32,7 @@ class RowBatch:
     """A batch of a file: rows that can be imported, and results for lines that can't.
 
     `bytes_read` counts from the file's beginning; `passed_over` counts ignored columns and values
-    by name. `notes` say how the file was read, in its first batch."""
+    by name. The first batch has `notes`, which say how the file was read."""
 
     rows: tuple[ImportRow, ...]
     refused: tuple[RowResult, ...]

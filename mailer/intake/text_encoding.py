@@ -1,7 +1,8 @@
-"""The encoding of a text file that people send: UTF-8, UTF-16 or an older one.
+"""Find the encoding of a text file that people send: UTF-8, UTF-16 or an older encoding.
 
-A byte order mark or valid UTF-8 leaves no doubt. Of older encodings charset-normalizer makes a
-guess, which the import shows with a line of the file, so that people can correct it.
+A byte order mark or valid UTF-8 leaves no doubt. An older encoding is guessed by
+charset-normalizer. The import shows the guess with a line of the file, so that people can correct
+it.
 """
 
 import codecs
@@ -18,7 +19,7 @@ SAMPLE = 1 << 16
 MAX_SAMPLE_LINES = 500
 
 LONGEST_LINE = 1_000_000
-"""Bytes, or characters of UTF-16, of the longest line."""
+"""Maximum length of a line in bytes, or in characters if the file is UTF-16."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -30,8 +31,8 @@ _MARKS = (
 _OLD_ENCODINGS = ["cp1250", "cp1251", "cp1256", "cp1253", "cp1254", "mac_roman",
                   "shift_jis", "gb18030", "big5", "euc_kr"]  # fmt: skip
 OFFICE_ENCODING = "cp1252"
-"""The encoding of Windows in Western Europe and America. charset-normalizer often takes a few
-names in it for Mac Roman or Central European text, so it is tried first."""
+"""The encoding of Windows in Western Europe and America. charset-normalizer often mistakes a few
+names in this encoding for Mac Roman or Central European text, so this encoding is tried first."""
 MAC_ENCODING = "mac_roman"
 _BETWEEN_WORDS = re.compile(r"[\s\d!-/:-@\[-`{-~\xa0\xad‘’“”„«»–—…·º°ª§€]+")
 _ODD = re.compile(
@@ -52,7 +53,8 @@ class TextEncoding(NamedTuple):
 def detect_encoding(path: Path, raw: IO[bytes], stated: str = "") -> TextEncoding:
     """Find the encoding of a file, and rewind it. `stated` is the encoding that staff named.
 
-    Raises InputError for an unknown encoding, or for a file that mixes UTF-8 with another."""
+    Raises InputError for an unknown encoding, or for a file that mixes UTF-8 with another
+    encoding."""
     if stated:
         return TextEncoding(_check_encoding(stated))
     raw.seek(0)

@@ -144,7 +144,8 @@ _PAGE_EDGES = {"header": "hdr", "footer": "ftr"}
 
 
 def _open_package(data: bytes, name: str) -> WordPackage:
-    """Open a .docx. Raises InputError for another file, or one that is damaged or too large."""
+    """Open a .docx. Raises InputError for a file that is not a .docx, is damaged or is too
+    large."""
     try:
         with ZipFile(BytesIO(data)) as file:
             if sum(part.file_size for part in file.infolist()) > LARGEST:
@@ -163,8 +164,8 @@ def _open_package(data: bytes, name: str) -> WordPackage:
 
 
 def _read_properties(package: WordPackage, name: str, report: OmissionReport) -> dict[str, str]:
-    """Return the file's properties, and report the texts beside the article: tracked deletions,
-    comments, and what stands on the edges of pages."""
+    """Return the file's properties, and report the texts that are not part of the article: tracked
+    deletions, comments, and page headers and footers."""
     try:
         for part in package.list_body_parts():
             _report_texts(part.root, "del", "tracked deletion", report)
@@ -213,9 +214,10 @@ def _report_texts(root: Any, tag: str, kind: str, report: OmissionReport) -> Non
 
 
 def _find_date(properties: Mapping[str, str]) -> datetime | None:
-    """Return the moment at which the article was saved last, or None.
+    """Return the moment at which the article was saved last, or None if it was not saved after its
+    creation.
 
-    A file that was never saved after its creation may have the date of its template."""
+    Such a file may have the date of its template."""
     created = parse_date(properties.get("created", ""), "UTC")
     modified = parse_date(properties.get("modified", ""), "UTC")
     return modified if modified and created and modified > created else None

@@ -62,8 +62,8 @@ class WordFileReading:
     def find_draft(self) -> Draft | None:
         """Return the draft, or None while the file is being read.
 
-        Raises InputError if the file can't be read, or takes longer than its time, ConfigError if
-        packages are missing."""
+        Raises InputError if the file can't be read or takes too long, and ConfigError if packages
+        are missing."""
         code = self._process.poll()
         if code is None:
             if time.monotonic() - self._started <= MAX_WALL_SECONDS:
@@ -94,7 +94,7 @@ class WordFileReading:
         return draft
 
     def stop(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, even if it is still reading."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()

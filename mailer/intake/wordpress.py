@@ -95,13 +95,13 @@ def _parse_posts(data: bytes, address: str) -> list[Any]:
 
 _JSON_START = re.compile(r"\[\s*(?=[{\]])|\{\s*(?=\")")
 _MOST_STARTS = 50
-"""Number of places at which JSON is looked for within other text."""
+"""Maximum number of places at which JSON is looked for within other text."""
 
 
 def _parse_json(text: str) -> Any:
     """Parse the response. PHP's notices may precede it, and a cache's comment may follow it.
 
-    Raises ValueError if there is no JSON of WordPress in `text`, or it breaks off."""
+    Raises ValueError if `text` holds no JSON of WordPress, or if the JSON breaks off."""
     try:
         return json.loads(text, strict=False)
     except ValueError as error:

@@ -6,9 +6,10 @@ into a body, and delivery reads them back; no other package knows their form.
 - A **slot** is an opaque word in the place of a personal value: a name, an address, or a signed
   link (to unsubscribe, to change preferences, to view the mail in a browser, to confirm). The word
   is opaque because the CSS inliner percent-encodes braces in URLs.
-- A **mark** is an HTML comment that opens or closes a part that only some recipients get, by the
-  bits of the stories that their topics let through. The CSS inliner leaves comments unchanged, even
-  between table rows. Four conditions concern a recipient's stories, and two the place of reading:
+- A **mark** is an HTML comment that opens or closes a part that only some recipients get, depending
+  on the bits of the stories that a recipient's topics let through. The CSS inliner leaves comments
+  unchanged, even between table rows. Four conditions concern a recipient's stories, and two the
+  place of reading:
 
   ``any``       this person gets one of these stories
   ``first``     the first story that this person gets is one of these

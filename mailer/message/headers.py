@@ -98,8 +98,8 @@ def encode_quoted_printable(text: str) -> bytes:
     line and ends with a line break, which is soft unless `text` ends with one.
 
     Lines end in CRLF, have at most 76 characters, and none begins with a dot, so the result needs
-    no dot stuffing (RFC 5321 §4.5.2). None begins with ``From ``, which programs that store mails
-    in mbox files would change to ``>From`` (RFC 4155, RFC 2049 §3)."""
+    no dot stuffing (RFC 5321 §4.5.2). No line begins with ``From ``, which programs that store
+    mails in mbox files would change to ``>From`` (RFC 4155, RFC 2049 §3)."""
     if _PLAIN_SEGMENT.fullmatch(text):
         return text.encode() + b"=\r\n"
     if not text:
@@ -123,8 +123,8 @@ def encode_quoted_printable(text: str) -> bytes:
 
 
 def _fit_line(line: bytes) -> bytes:
-    """Split a line of quoted-printable that is too long, before its last character, which is
-    encoded."""
+    """If a line of quoted-printable is too long, move its last character, which is encoded
+    (``=XX``), to a second line."""
     return line if len(line) <= 76 else line[:-3] + b"=\n" + line[-3:]
 
 

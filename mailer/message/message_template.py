@@ -51,13 +51,14 @@ class Recipient(NamedTuple):
 class MessageProfile:
     """The values that all messages of an edition share: the sender, the list, the link targets.
 
-    Without a `list_slug`, the messages belong to no list. Then they state that a program wrote them
-    (``Auto-Submitted``, RFC 3834 §5) and have no list fields, except that a welcome mail offers to
-    unsubscribe.
+    Without a `list_slug`, the messages belong to no list. Such messages state that a program wrote
+    them (``Auto-Submitted``, RFC 3834 §5) and have no list fields, except that a welcome mail
+    offers to unsubscribe.
 
     `keys` signs links, and `list_id` is the id of the list's record. If `unsubscribe_address` is
-    set, a list's messages offer that address too. If `send_day` is None, it is the day on which the
-    edition began. All values have been checked before, so nothing here raises an error."""
+    set, a list's messages offer that address too. If `send_day` is None, the day of sending is the
+    day on which the edition started. All values have been checked before, so nothing here raises an
+    error."""
 
     sender_name: str
     sender_address: str
@@ -85,13 +86,13 @@ class MessageProfile:
         return self._sign_url("v", "view", f"{self.edition.id}.{language}.{stories:x}")
 
     def create_private_url(self, recipient: Recipient) -> str:
-        """Create the link to the page of an advance copy, which belongs to one reader."""
+        """Create the link to a reader's own page of an advance copy."""
         return self._sign_url("e", LinkPurpose.ADVANCE, self._format_token_fields(recipient))
 
     @property
     def is_private(self) -> bool:
-        """True if the edition is an advance copy, which each reader can open as a page of their
-        own: it was composed while its story was embargoed."""
+        """True if the edition is an advance copy, composed while its story was embargoed. Each
+        reader can open an advance copy as a page of their own."""
         return self.edition.embargo_until is not None
 
     @property
@@ -164,8 +165,8 @@ class MessageTemplate:
         self._common_header = self._build_common_header()
 
     def _bind_signing_key(self, key: bytes) -> None:
-        """Sign the links of all further messages with this key. A link that the messages of a
-        variant share is signed again with it."""
+        """Sign the links of all further messages with this key. The links that all messages of a
+        variant share are signed again."""
         site = self.profile.base_url.rstrip("/")
 
         def bind_link(page: str, purpose: LinkPurpose) -> tuple[str, Callable[[str], str]]:

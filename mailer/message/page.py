@@ -13,7 +13,8 @@ from mailer.model.editions import EditionBody, SendDay
 
 _AS_MAIL = 'role="article" aria-roledescription="email" aria-label'
 _AS_PAGE = 'role="main" aria-label'
-"""In a mail program, a mail is one article among others; as a page, it needs a main landmark."""
+"""Replaces ``role="article"``: a mail is one article among others in a mail program, but a web page
+needs a main landmark."""
 
 ADDRESS_PLACEHOLDER = "…"
 """The text printed in place of an address."""

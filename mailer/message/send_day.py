@@ -1,7 +1,8 @@
 """Fill in the day of sending.
 
-A body is frozen before its day is certain: an edition may be moved or sent late. So it holds a slot
-for the day, an approval covers everything but the day, and a move needs no new approval.
+A body is frozen before its day is certain: an edition may be moved or sent late. So a body holds a
+slot for the day. An approval covers everything but the day, and moving the edition needs no new
+approval.
 """
 
 import html
@@ -15,12 +16,13 @@ from mailer.model.editions import EditionBody, SendDay
 
 def build_day_argument(language: str, zone: str, pattern: str) -> str:
     """Return the argument of a slot: `pattern` formats the day for readers of `language`; `zone` is
-    the office's, for an edition without an appointment."""
+    the office's time zone, which decides the day if the edition has no appointment."""
     return f"{language}|{zone}|{pattern}"
 
 
 def fill_send_day(body: EditionBody, send_day: SendDay | None) -> EditionBody:
-    """Return a body with its day of sending filled in, or with nothing in its place if None."""
+    """Return a body with its day of sending filled in. If `send_day` is None, the day is left
+    out."""
 
     def format_day(argument: str) -> str:
         if send_day is None:

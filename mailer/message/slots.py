@@ -28,7 +28,7 @@ READING_PLACE_BITS = 1
 
 
 class Slot(StrEnum):
-    """The kind of value in a slot. The enum value is the letter in the slot's word. It is never a
+    """The kind of value in a slot. The enum value is the letter in the slot's word, and never a
     hexadecimal digit."""
 
     NAME = "n"
@@ -65,7 +65,8 @@ def create_end_mark(marker: str) -> str:
 
 
 def create_slot(marker: str, slot: Slot, argument: str = "") -> str:
-    """Create the word for a slot. `argument` is a default text, or a story's bit for a number."""
+    """Create the word for a slot. `argument` is a default text, or, in the slot for a story's
+    number, the story's bit."""
     return f"{marker}{slot.value}{argument.encode().hex()}z"
 
 
@@ -141,8 +142,8 @@ def _compute_masks(stories: int, *, is_web: bool) -> dict[MarkCondition, int]:
 def choose_pieces(
     pieces: tuple[Piece, ...], stories: int, *, is_web: bool = False
 ) -> Iterator[tuple[str | Slot, str]]:
-    """Yield the pieces that a person with these stories gets in a mail or on the web, with numbers
-    filled in."""
+    """Yield the pieces that a person with these stories gets in a mail or on the web. The numbers
+    of stories are filled in."""
     masks = _compute_masks(stories, is_web=is_web)
     for conditions, content, argument in pieces:
         if all(masks[condition] & bits for condition, bits in conditions):
@@ -154,7 +155,8 @@ def choose_pieces(
 
 
 def fill_slots(text: str, marker: str, slot: Slot, get_value: Callable[[str], str]) -> str:
-    """Replace the slots of one kind by the value of their argument; marks and other slots stay."""
+    """Replace each slot of one kind by ``get_value(argument)``, given the slot's argument. Marks
+    and other slots stay."""
     word = f"{marker}{slot.value}"
     if word not in text:
         return text

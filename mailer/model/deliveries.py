@@ -95,8 +95,8 @@ class DeliveryPlan:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One edition to one address. `stories` is the bit mask of stories, and `language` that of the
-    body. Times are aware and in UTC."""
+    """One edition to one address. `stories` is the bit mask of stories, and `language` is the
+    language of the body. Times are aware and in UTC."""
 
     id: int
     edition_id: int
@@ -126,8 +126,8 @@ class ReplyGroup:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """The counts of an edition: deliveries by state, exclusions by reason, replies that are alike,
-    except those of accepted messages."""
+    """The counts of an edition: deliveries by state, exclusions by reason, and groups of replies
+    that are alike. Replies of accepted messages are not in the groups."""
 
     edition: Edition
     states: Mapping[DeliveryState, int]
@@ -165,7 +165,8 @@ class RecipientStatus:
 
 class Claim(NamedTuple):
     """A claimed delivery, with all the data that a connection needs. `attempt` includes this
-    attempt. `requeued_for` is the signature of the refusals for which it was queued again."""
+    attempt. `requeued_for` is the signature of the refusals because of which the delivery was
+    queued again."""
 
     id: int
     edition_id: int
@@ -181,7 +182,8 @@ class Claim(NamedTuple):
 class Settlement(NamedTuple):
     """The outcome of a message that passed the gate of worker `worker_id`. `retry_after` is in
     seconds. If `counts_as_attempt` is False, the delivery loses no attempt. Replies that are alike
-    have the same `signature`; an empty one leaves the earlier one in place."""
+    have the same `signature`; an empty signature leaves the earlier signature of the delivery in
+    place."""
 
     delivery_id: int
     worker_id: int

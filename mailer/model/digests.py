@@ -10,8 +10,8 @@ from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
 from mailer.model.lists import Frequency
 
 DEFAULT_KINDS = tuple(kind for kind in ArticleKind if kind is not ArticleKind.PRESS_RELEASE)
-"""The kinds that a digest takes unless it is told: a press release goes to journalists, and into a
-newsletter only on purpose."""
+"""The kinds of article that a digest takes by default. Press releases are not among them: they go
+to journalists, and get into a newsletter only on purpose."""
 
 
 class WhenEmpty(StrEnum):

@@ -71,7 +71,7 @@ EDITION_TRANSITIONS: Mapping[EditionState, frozenset[EditionState]] = {
 }
 
 OPEN_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.ON_HOLD, _S.APPROVED, _S.SCHEDULED)
-"""Nothing has been sent yet, so the edition can still change."""
+"""Nothing has been sent yet, so an edition in such a state can still change."""
 
 BEGUN_STATES = (_S.SENDING, _S.PAUSED)
 """Sending has begun and has not ended: the mails can no longer change."""
@@ -80,7 +80,7 @@ UNAPPROVED_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.ON_HOLD)
 """The edition was not approved, or its approval was withdrawn."""
 
 REVERTIBLE_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED)
-"""A change in one of its stories makes the edition a draft, to be composed again."""
+"""A change in one of its stories makes an edition in such a state a draft, to be composed again."""
 
 
 class EditionKind(StrEnum):
@@ -121,8 +121,8 @@ EMBARGO_STATING_ROLES = (EditionRole.ADVANCE, EditionRole.CORRECTION)
 embargoes before it ends."""
 
 PRIOR_RECIPIENT_ROLES = (EditionRole.CORRECTION, EditionRole.KILL)
-"""Roles of editions that go to the recipients of an earlier edition, whatever those have chosen
-since, as long as they are on the list."""
+"""Roles of editions that go to the recipients of an earlier edition, whatever these people have
+chosen since, as long as they are on the list."""
 
 
 class ArchiveVisibility(StrEnum):
@@ -134,8 +134,8 @@ class ArchiveVisibility(StrEnum):
 
 
 class SendTimeBasis(StrEnum):
-    """The clock that decides the send time: the office's, or each reader's own (by the subscriber's
-    zone, otherwise the list's, otherwise the office's)."""
+    """The clock that decides the send time: the office's, or each reader's own (in the subscriber's
+    zone, otherwise the list's, otherwise the send time's)."""
 
     OFFICE = "office"
     READER = "reader"

@@ -60,7 +60,8 @@ class SendDay:
         """Return the day in the appointment's zone, or in `zone` if there is no appointment.
 
         An edition that readers get by their own clocks has the day of its appointment, although the
-        first of them get it earlier. A day that is late is the day on which sending began."""
+        first readers get the edition earlier. If sending began on a later day, the result is that
+        day."""
         moment = self.begun_at or self.now
         if self.appointment is None:
             return moment.astimezone(zones.get_zone(zone)).date()
@@ -83,9 +84,9 @@ class ChangeNote:
 
 @dataclass(frozen=True, slots=True)
 class NewEdition:
-    """The settings of an edition to create. `stories` are slugs in order. `subject` is a template;
-    if it is empty, the template in the mail's folder is used. The edition goes to members who chose
-    `frequency`."""
+    """The settings of an edition to create. `stories` are slugs in order. `subject` may hold
+    variables; if it is empty, the subject in the folder of `template` is used. The edition goes to
+    members who chose `frequency`."""
 
     name: str
     list: str
@@ -227,9 +228,9 @@ class EditionBody:
 @dataclass(frozen=True, slots=True)
 class Manuscript:
     """Everything that composing needs, as plain records: the edition, its stories in their order,
-    the topics, the languages that its readers want (the default's among them), the embargoes that
-    are active on its stories, by slug, all boilerplates, and the number of active members of its
-    list who gave no name."""
+    the topics, the languages that its readers want (including the edition's default language), the
+    embargoes that are active on its stories, by slug, all boilerplates, and the number of active
+    members of its list who gave no name."""
 
     edition: Edition
     stories: tuple[Story, ...]

@@ -17,8 +17,8 @@ class EmbargoTerms:
 
     @property
     def moment(self) -> datetime:
-        """When clocks show that time, by the present rules of zones. If they show it twice, the
-        second time."""
+        """When clocks show that time, by the present rules of zones. If they show the time twice,
+        the second time counts."""
         return local_time.to_utc_latest(self.wall, zones.get_zone(self.zone))
 
     def __str__(self) -> str:

@@ -33,7 +33,8 @@ class Topic:
     names: Mapping[str, str]
 
     def get_name(self, language: str) -> str:
-        """Return the topic's name in `language`, in English, in any language, or the slug."""
+        """Return the topic's name in `language`, otherwise in English, otherwise in any language,
+        otherwise the slug."""
         tags = sorted(self.names, key=lambda tag: tag != "en")
         best_tag = languages.choose_language(language, tags, tags[0] if tags else "")
         return self.names.get(best_tag, self.slug.replace("-", " "))

@@ -20,7 +20,7 @@ class ReadAsset(Protocol):
 
 
 class ReadArticle(Protocol):
-    """An article read from a file. `dated` says that the file gives a date of publication;
+    """An article read from a file. `dated` says whether the file gives a date of publication;
     `embargo` is the story's embargo, if the file states one; `files` are the files that the article
     names."""
 

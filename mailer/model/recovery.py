@@ -53,15 +53,15 @@ class Recognition(StrEnum):
 
     RECOGNISED = "recognised"
     NEW = "new"
-    """No process has ever delivered from it."""
+    """No process has ever delivered from the database."""
     RESTORED = "restored"
     CLONE = "clone"
     OLDER = "older"
-    """This host has delivered from a later state of it."""
+    """This host has delivered from a later state of the database."""
     COPIED = "copied"
-    """This host delivers from the database at another place."""
+    """This host delivers from the same database at another place."""
     NO_MARKER = "no marker"
-    """It has delivered, but not from this host."""
+    """Processes have delivered from the database, but none on this host."""
 
     @property
     def may_deliver(self) -> bool:
@@ -70,8 +70,9 @@ class Recognition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """The changes that accepting a restored database has made: `in_doubt` has the deliveries put in
-    doubt of each edition, by its id; `sign_ups` counts those that get no mail."""
+    """The changes that accepting a restored database has made: `in_doubt` has the number of
+    deliveries put in doubt, by the id of the edition; `sign_ups` counts the sign-ups that get no
+    mail."""
 
     in_doubt: dict[int, int]
     editions_on_hold: tuple[int, ...]

@@ -74,7 +74,8 @@ class ReleasePage:
     """A release as its press page shows it: in all the languages of its `edition_id`, of which
     `language` is the default. `opened_at` is when it could first be read, `updated_at` when this
     version came; `corrections` lists the changes since, the newest last. `changes` says by language
-    when an article was changed after the page's text was approved: the page does not show that."""
+    when an article was changed after the page's text was approved; the page does not show such a
+    change."""
 
     slug: str
     edition_id: int

@@ -1,4 +1,4 @@
-"""The records of the keys that sign links. The keys themselves stand in no record."""
+"""The records of the keys that sign links. No record holds a key itself."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,8 @@ from datetime import datetime
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """A key of links: derived from the secret key and `salt`, or the secret key itself if there is
-    no salt. The key without `expires_at` signs; the others verify until then."""
+    no salt. The key without `expires_at` signs; the other keys verify links until their
+    `expires_at`."""
 
     id: int
     salt: bytes

@@ -63,8 +63,8 @@ class SignUpWishes:
 class Confirmation:
     """A sign-up or a change of address. `subscriber_id` is the subscriber whose address will
     change, or 0 for a sign-up. `language` is the language of the mails about it, and for a sign-up
-    also that of the new subscriber. `wording` is the text that the owner of the address agreed
-    to."""
+    also the language of the new subscriber. `wording` is the text that the owner of the address
+    agreed to."""
 
     id: int
     kind: ConfirmationKind
@@ -101,17 +101,17 @@ class RateLimit:
 
 
 MAIL_WAITS = (timedelta(hours=1), timedelta(days=1), timedelta(days=2), timedelta(days=4))
-"""The time after a mail to an address until the next one, if its owner answers none of them. The
-last wait stays."""
+"""The times between mails to one address, as long as its owner answers none of them. The last of
+these times is repeated."""
 
 MAIL_COUNT_LASTS = timedelta(days=30)
-"""The time after which an address to which no mail was sent starts with the first wait again."""
+"""If no mail is sent to an address for this time, its next wait is the first again."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailLimit:
-    """Up to `maximum` mails to one address at any time, and then further mails that grow rarer:
-    each comes one of `waits` after the one before. 0 means no limit."""
+    """Up to `maximum` mails to one address at any time, and then further mails at growing
+    intervals, which are the `waits`. 0 means no limit."""
 
     maximum: int
     action: str = "mail"
@@ -119,7 +119,8 @@ class MailLimit:
 
 
 class SignUpLimits:
-    """The limits for strangers. Those of clients and domains are for an hour. 0 means no limit."""
+    """The limits for strangers. The limits of clients and domains are for an hour. 0 means no
+    limit."""
 
     def __init__(self, per_address: int, per_client: int, per_domain: int) -> None:
         self.per_address = MailLimit(per_address)

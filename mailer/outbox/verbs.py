@@ -92,5 +92,6 @@ def _check_begun(edition: Edition) -> None:
 
 
 def get_retry_delay(attempt: int) -> timedelta:
-    """Return how long to wait after the deferral of attempt number `attempt`, counted from 1."""
+    """Return how long a delivery waits if its attempt number `attempt`, counted from 1, was
+    deferred."""
     return RETRY_DELAYS[min(attempt, len(RETRY_DELAYS)) - 1]

@@ -1,12 +1,13 @@
 """A person's decisions about a database that was restored, or whose history went back.
 
-The rule: nothing that the database has as unsent is sent without a person's word, because it may
-have been sent after the backup.
+The rule: a mail that is unsent according to the database is not sent without a person's decision,
+because it may have been sent after the backup.
 
-- Editions that have begun are paused, and what is unsent of them is in doubt, whatever their rule
-  for that was. A person sends it again, or counts it as sent.
-- Editions that have a time, and occurrences whose cut-off has come, are put on hold.
-- Sign-ups that waited for a mail get none. A mail that was sent in the meantime still confirms.
+- Editions that have started are paused, and their unsent deliveries are in doubt, whatever the
+  edition's rule for deliveries in doubt was. A person sends them again, or counts them as sent.
+- Editions that have a send time, and occurrences whose cut-off has come, are put on hold.
+- Sign-ups that waited for a mail get none. If the mail was sent after the backup, its link still
+  works.
 - Subscribers and confirmations get ids that the lost database can't have used.
 """
 
@@ -30,12 +31,14 @@ HOLD_REASON = "the database was restored: it may have been sent after the backup
 
 
 FOLLOW_UP_PERIOD = EXPIRE_AFTER + timedelta(days=1)
-"""The time for which a started correction gets recipients by itself."""
+"""The time for which missing recipients are added automatically to a correction that has
+started."""
 
 
 def create_identity(tx: Transaction, now: datetime) -> str:
-    """Give a database an identity of its own, and return it. Its generation is 0 until a host has
-    a marker of it: a process that dies in between leaves a database that is still recognised."""
+    """Give a database an identity of its own, and return it. The generation stays 0 until a host
+    has a marker of the database, so the database is still recognised if a process dies before it
+    writes the marker."""
     identity = secrets.token_hex(16)
     tx.recovery.save_identity(identity, 0, DatabaseState.ACTIVE, "", now)
     return identity
@@ -94,8 +97,10 @@ def accept_database(
 
 
 def _stop_begun_editions(tx: Transaction, actor: Actor, now: datetime) -> dict[int, int]:
-    """Put what is unsent in doubt, and pause the editions. Service mails are not paused: the mails
-    that follow join the same edition."""
+    """Put the unsent deliveries of all started editions in doubt, and pause these editions. Returns
+    the number of deliveries in doubt by edition.
+
+    Editions of service mails are not paused, since further service mails join them."""
     in_doubt: dict[int, int] = {}
     for edition_id in tx.recovery.list_unfinished_editions():
         if count := tx.recovery.put_unsent_in_doubt(edition_id, IN_DOUBT_REPLY):

@@ -2,8 +2,9 @@
 
 A process that delivers increments the database's generation at its start, while it runs and at its
 end, and writes it into a marker on its host after the commit. It also writes the heartbeat of its
-worker's row there after each commit. A database whose generation or heartbeat is lower than the
-marker's is an older state of it: mails that it has as unsent may have been sent.
+worker's row there after each commit. If a database's generation or heartbeat is lower than the
+marker's, the database is an older state of itself: mails that are unsent according to it may have
+been sent.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,9 +24,10 @@ def judge_database(
 ) -> Recognition:
     """Compare a database with this host's markers.
 
-    `marker` is that of the same identity, `local_marker` that of the same place. Both were read
-    before the database: a marker never says more than the database did when it was written.
-    `exists` says whether there is a database at a place."""
+    `marker` is the marker of the database's identity, `local_marker` the marker of its location.
+    Both were read before the database. A marker is written after the commit, so it never states
+    more than the database did at that time. `exists` says whether there is a database at a
+    location."""
     if identity is None:
         is_older = local_marker is not None and tx.recovery.has_content()
         return Recognition.OLDER if is_older else Recognition.NEW

@@ -197,7 +197,8 @@ def _build_editions(
 def _renew_waiting_edition(
     tx: Transaction, actor: Actor, edition: Edition, renderer: Renderer, now: datetime
 ) -> Edition:
-    """Compose and approve a release that waits for its embargo to end again, and keep its time."""
+    """Compose and approve again a release that waits for the end of its embargo. The release keeps
+    its send time."""
     reopened = editions.reopen_edition(tx, actor, edition, now)
     if edition.appointment:
         reopened = editions.set_send_time(tx, actor, reopened, edition.appointment, now)
@@ -205,8 +206,9 @@ def _renew_waiting_edition(
 
 
 def copy_edition(edition: Edition, slug: str) -> NewEdition:
-    """Build a new edition of the same story, like this one. Advance copies are not in the archive,
-    but the new edition is visible there like a release, even if it follows an advance copy."""
+    """Build a new edition of the same story, like this one. The new edition is visible in the
+    archive like a release, even if it is built from an advance copy, which is not in the
+    archive."""
     return NewEdition(
         name=edition.name,
         list=edition.list,

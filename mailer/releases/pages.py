@@ -111,7 +111,8 @@ def _was_changed(page: PageTranslation, article: Content) -> bool:
 def find_story_pages(tx: Transaction, slug: str) -> ReleasePage | None:
     """Return the pages of a story that was sent in a newsletter, in all its languages, or None if
     no one may read them. They have the text that was sent last. Articles are read only if the story
-    may be, since reading them would take longer for an embargoed story than for an unknown one."""
+    may be shown; otherwise the answer would take longer for an embargoed story than for an unknown
+    one."""
     opened_at = tx.editions.find_story_sent_at(slug)
     if opened_at is None:
         return None

@@ -27,7 +27,8 @@ GMAIL_CLIP_BYTES = 102_400
 """Size of HTML in bytes above which Gmail cuts a mail off behind a link."""
 
 LONG_SUBJECT = 90
-"""Characters of a subject above which mail programs cut it off: most show 40 to 70."""
+"""Number of characters of a subject above which staff are warned. Most mail programs show only 40
+to 70 characters."""
 
 
 def check_organisation(settings: Settings) -> None:
@@ -55,7 +56,7 @@ def check_reader_mail(body: EditionBody, where: str, nameless_readers: int = 0) 
     """Check that a body may go to readers, and return warnings about it.
 
     `nameless_readers` is the number of readers without a name; `where` is the template's folder,
-    for errors. Raises ComposeError if it may not."""
+    for errors. Raises ComposeError if the body may not go to readers."""
     check_mail_structure(body, where)
     for name, part in (("body.txt", body.text), ("body.html", body.html)):
         if Slot.UNSUBSCRIBE not in find_printed_slots(part, body.marker, body.stories):
@@ -93,7 +94,7 @@ def check_mail_structure(body: EditionBody, where: str) -> None:
 
 
 def _measure_subject(body: EditionBody) -> int:
-    """Return the characters of the longest subject that a reader may get."""
+    """Return the number of characters of the longest subject that a reader may get."""
     masks = [body.stories] + [
         1 << bit for bit in range(body.stories.bit_length()) if body.stories >> bit & 1
     ]

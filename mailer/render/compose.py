@@ -243,7 +243,7 @@ def _compose_body(
 
 
 def _fill_neutral_fields(text: str, marker: str) -> str:
-    """Return a text for anyone: with the default of each personal field."""
+    """Return a text that anyone may see: each personal field has its default text."""
     text = message.fill_slots(text, marker, message.Slot.NAME, str)
     text = message.fill_slots(text, marker, message.Slot.ADDRESS, lambda _: "")
     return " ".join(text.split())

@@ -13,7 +13,8 @@ import os
 from mailer.errors import ComposeError
 
 _BASIC_ATTRIBUTES = ["align", "bgcolor", "height", "valign", "width"]
-"""The attributes that premailer would set from styles. The templates set each that they need."""
+"""Attributes that premailer would set from styles, and must not: the templates set those that they
+need."""
 
 
 def inline_css(html: str, where: str) -> str:

@@ -1,5 +1,5 @@
-"""An edition's name, subject and topics in a reader's language, and the gaps that staff should know
-of before they approve."""
+"""Choose an edition's name, subject and topics in a reader's language, and find missing
+translations that staff should know of before they approve."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -21,8 +21,8 @@ def choose_name(edition: Edition, language: str) -> str:
 
 
 def choose_subject(edition: Edition, language: str) -> str:
-    """Return the template of the edition's subject for readers of `language`, or "" if it has the
-    subject of the mail's folder."""
+    """Return the template of the edition's subject for readers of `language`, or "" if the edition
+    has no subject of its own, so that the folder of its mail template gives the subject."""
     return _choose_text(edition.subject, edition.subjects, edition.language, language)
 
 

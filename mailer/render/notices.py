@@ -103,8 +103,8 @@ class NoticeView:
     """A notice for its template, in the reader's language. Each value is one line.
 
     `lead` says in a few words what staff should do or what has happened; `sentence` says it in a
-    sentence or two. `tally` is the number of recipients (of the total), or empty. `figures` are
-    labels and numbers."""
+    sentence or two. `tally` is the number of readers who got the edition, such as "190 of 200", or
+    empty. `figures` are labels and numbers."""
 
     kind: str
     lead: str

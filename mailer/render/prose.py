@@ -49,8 +49,9 @@ def _serialise_inside(root: HtmlElement) -> str:
 
 
 def _insert_dateline(root: HtmlElement, run_in: str) -> None:
-    """Put the dateline before the first paragraph that is in no quote or list, after the pictures
-    that begin it; or in a paragraph of its own before a text that begins with a list or table."""
+    """Put the dateline at the beginning of the first paragraph outside quotes, after any pictures
+    there. If a list or table comes before that paragraph, the dateline becomes a paragraph of its
+    own at the beginning of the text."""
     strong = lxml_html.Element("strong")
     strong.text = run_in
     strong.tail = " "
@@ -97,7 +98,7 @@ def _run_in(paragraph: HtmlElement, strong: HtmlElement) -> None:
 
 
 def _is_picture_only(element: HtmlElement) -> bool:
-    """Check that an element shows pictures, or nothing, and no words."""
+    """Check that an element shows no words, but only pictures or nothing."""
     if element.tag == "hr":
         return True
     return element.tag in {"p", "a", "img", "em", "strong", "br"} and not (
@@ -109,7 +110,8 @@ def _is_picture_only(element: HtmlElement) -> bool:
 
 
 def _fit_picture(picture: HtmlElement) -> None:
-    """Give a picture the width that Outlook, which ignores ``max-width``, may use at most."""
+    """Limit a picture's ``width`` attribute to the space there is, since Outlook ignores
+    ``max-width``."""
     width = COLUMN_WIDTH - sum(_INDENTS.get(str(node.tag), 0) for node in picture.iterancestors())
     own_width = picture.get("width") or ""
     if not (own_width.isdigit() and 0 < int(own_width) <= width):
@@ -118,8 +120,8 @@ def _fit_picture(picture: HtmlElement) -> None:
 
 
 def _dress_table(table: HtmlElement, direction: str) -> None:
-    """Give a table its class, the alignment of its cells, and space below it: Outlook ignores the
-    margins of tables."""
+    """Give a table its class, and its cells their alignment. Put an element below the table that
+    makes space, since Outlook ignores the margins of tables."""
     start = "right" if direction == "rtl" else "left"
     table.set("class", "grid")
     table.set("cellpadding", "0")

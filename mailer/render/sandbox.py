@@ -3,13 +3,14 @@
 Jinja2's sandbox bounds ``range`` alone. A template could still multiply a string a billion times,
 pad it to any width, or loop a million million times, and take the worker down. Here
 
-- each loop counts its steps (recursive loops are refused, since they bypass that);
-- each operator, call, filter, list and joined text checks the size of its result, and before the
-  operation if the result may be much larger than its operands;
-- all of them look at the clock: the CPU time of the thread, which a busy machine does not shorten.
+- each loop counts its steps (recursive loops are refused, since they bypass the count);
+- the result of each operator, call, filter, list and joined text is checked for its size; if the
+  result may be much larger than the operands, the size is checked before the operation;
+- every check also reads the clock of the thread's CPU time, so a busy machine leaves a template no
+  less time.
 
-The check of a single operation is exact to a factor; the bounds are there against bombs, and far
-above what a mail needs.
+The size of a single result is only estimated, within some factor. That is enough: the bounds
+protect against bombs, and are far above what a mail needs.
 """
 
 import re
@@ -30,12 +31,13 @@ from mailer.errors import ComposeError
 
 MAX_SECONDS = 10.0
 MAX_STEPS = 1_000_000
-"""Steps of all loops."""
+"""Maximum number of steps of all loops together."""
 MAX_TEXT = 2_000_000
-"""Characters of a text, or of all texts in a list; an element counts as ELEMENT_SIZE."""
+"""Maximum number of characters of a text, or of all texts in a list together. Each element of a
+list counts as ELEMENT_SIZE characters more."""
 ELEMENT_SIZE = 10
 MAX_TOTAL_TEXT = 50_000_000
-"""Characters of all texts, also of those that are not printed."""
+"""Maximum number of characters of all texts together, including texts that are not printed."""
 MAX_INTEGER_BITS = 4096
 MAX_WIDTH = 1000
 """The largest number that a filter or a method of a text may get, such as a width."""
@@ -79,7 +81,7 @@ _BUDGET: ContextVar[RenderBudget | None] = ContextVar("render budget", default=N
 
 @contextmanager
 def limit_rendering() -> Iterator[RenderBudget]:
-    """Give the templates that are compiled and rendered in this block one budget."""
+    """Limit the templates that are compiled and rendered in this block by one common budget."""
     budget = RenderBudget()
     token = _BUDGET.set(budget)
     try:
@@ -101,8 +103,8 @@ _END = object()
 
 
 def _measure(value: Any) -> int:
-    """Return the size of a text or a collection with all that is in it. Counts no further than a
-    little above MAX_TEXT."""
+    """Return the size of a text, or of a collection with all its content. Counting stops a little
+    above MAX_TEXT."""
     if isinstance(value, str | bytes):
         return len(value)
     if not isinstance(value, list | tuple | dict | set | frozenset):
@@ -130,7 +132,8 @@ def _check_size(size: int) -> None:
 
 
 def _admit(value: Any) -> Any:
-    """Return a value that an operation has made, if it is small enough and the budget lasts."""
+    """Return a value that an operation has made. Raises an error if the value is too large or the
+    budget is used up."""
     size = _measure(value)
     _check_size(size)
     if isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
@@ -141,14 +144,15 @@ def _admit(value: Any) -> Any:
 
 
 def _check_format(text: object) -> None:
-    """Refuse a format with a width or precision of four digits or more, or one from a value."""
+    """Refuse a format whose width or precision has four digits or more, or is taken from a
+    value."""
     if isinstance(text, str) and _WIDE_FORMAT.search(text):
         raise _build_error("formats with too large a width")
 
 
 def _check_arguments(name: str, value: object, arguments: Sequence[object]) -> None:
-    """Check a filter or a method of a text before it runs: its numbers are widths and counts, and
-    its texts are put in many times. `value`: the text itself."""
+    """Check the arguments of a filter, or of a method of a text, before it runs. Numbers may be
+    widths and counts, and texts may be inserted many times. `value`: the text itself."""
     max_number = MAX_INDENT if name in {"tojson", "pprint"} else MAX_WIDTH
     for argument in arguments:
         if isinstance(argument, int) and abs(argument) > max_number:
@@ -211,7 +215,7 @@ def _bound_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]
 
 @pass_context
 def _count_steps(_context: Context, iterable: Iterable[Any]) -> Iterator[Any]:
-    """Pass on the elements of a loop, and count them."""
+    """Yield the elements of a loop, and count them."""
     budget = _BUDGET.get()
     for item in iterable:
         if budget:

@@ -24,7 +24,7 @@ _BLOCK_TAGS = {
 }  # fmt: skip
 
 _HARD_BREAK = "\v"
-"""Stands for ``<br>`` in flattened text; it counts as a space if nothing heeds it."""
+"""Stands for ``<br>`` in flattened text. Code that does not look for it treats it as a space."""
 
 _CELL_GAP = "  "
 _CELL_BAR = " | "
@@ -61,7 +61,8 @@ def extract_first_paragraph(html: str) -> str:
 
 
 def _flatten_line(element: HtmlElement) -> tuple[str, list[str]]:
-    """Return (text, links) of an element, the text on one line."""
+    """Return (text, links) of an element, as :func:`_flatten_inline` does, with the text on one
+    line."""
     text, links = _flatten_inline(element)
     return " ".join(text_breaks.join_cjk_lines(text).split()), links
 
@@ -92,7 +93,8 @@ def _flatten_inline(element: HtmlElement) -> tuple[str, list[str]]:
 
 
 def _repeats_text(target: str, text: str) -> bool:
-    """Check that a link's text says its address already: a mail address, a telephone number."""
+    """Check that a link's text already states its target, such as a mail address or telephone
+    number."""
     if target.startswith("tel:"):
         return re.sub(r"\D", "", target) == re.sub(r"\D", "", text)
     return target.removeprefix("mailto:") == text.strip()

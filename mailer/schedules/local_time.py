@@ -1,8 +1,8 @@
 """Convert local time in a zone to UTC.
 
 A local time that a clock change skips becomes the first moment after the gap: 02:30 becomes 03:00.
-(RFC 5545 §3.3.5 uses the offset before the gap, which makes it 03:30.) A local time that occurs
-twice means the first occurrence, as in RFC 5545.
+(RFC 5545 §3.3.5 uses the offset before the gap, which makes it 03:30.) If a local time comes twice,
+the first time counts, as in RFC 5545.
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ def to_utc(wall_time: datetime, tz: ZoneInfo) -> datetime:
 
     `wall_time` is naive; its seconds are dropped. If a clock change skips that time, the result is
     the moment of the change. If a zone skips the whole day, the result is the first moment of the
-    next day. If the time occurs twice, the result is the first occurrence."""
+    next day. If the time comes twice, the result is the first of the two moments."""
     wall_time = wall_time.replace(second=0, microsecond=0, fold=0)
     if is_valid_wall_time(wall_time, tz):
         return wall_time.replace(tzinfo=tz).astimezone(UTC)
@@ -58,8 +58,8 @@ def to_utc(wall_time: datetime, tz: ZoneInfo) -> datetime:
 
 
 def get_clock_time(wall_time: datetime, zone: str) -> datetime:
-    """Return the local time (naive) that clocks show at the moment for which `wall_time` stands:
-    another one if a clock change skips it."""
+    """Return the local time (naive) that clocks show at the moment for which `wall_time` stands.
+    The result differs from `wall_time` if a clock change skips `wall_time`."""
     tz = zones.get_zone(zone)
     return to_utc(wall_time, tz).astimezone(tz).replace(tzinfo=None)
 
@@ -81,9 +81,9 @@ def explain_skipped_time(wall_time: datetime, zone: str) -> str:
 
 
 def to_utc_latest(wall_time: datetime, tz: ZoneInfo) -> datetime:
-    """Convert as :func:`to_utc`, but return the second of two occurrences.
+    """Convert as :func:`to_utc`, but if the time comes twice, return the second moment.
 
-    Use this for a moment that must not come early, whichever of both occurrences was meant."""
+    Use this for a moment that must not come early, whichever of the two moments was meant."""
     wall_time = wall_time.replace(second=0, microsecond=0, fold=0)
     if is_valid_wall_time(wall_time, tz):
         return wall_time.replace(tzinfo=tz, fold=1).astimezone(UTC)

@@ -48,8 +48,8 @@ class Occurrence:
 
     @property
     def clock_time(self) -> datetime:
-        """The local time (naive) that clocks show at its moment: not `wall` if a change of the
-        clocks skips that."""
+        """The local time (naive) that clocks show at the moment. It differs from `wall` if a clock
+        change skips `wall`."""
         return self.moment.astimezone(zones.get_zone(self.zone)).replace(tzinfo=None)
 
 

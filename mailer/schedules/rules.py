@@ -203,9 +203,9 @@ class _ParsedRecurrence:
         """Return a date at or before `first` from which the rule gives the same dates as from its
         start.
 
-        If a rule does not name a day, weekday or month, that of its start is used, and the interval
-        is counted from the start. So only the start of daily and weekly rules is moved, by whole
-        intervals."""
+        If a rule does not name a day, weekday or month, the day, weekday or month of its start is
+        used, and the interval is counted from the start. So only the start of daily and weekly
+        rules is moved, by whole intervals."""
         frequency: int = self._rule._freq  # type: ignore[attr-defined]
         interval: int = self._rule._interval  # type: ignore[attr-defined]
         step = {DAILY: interval, WEEKLY: 7 * interval}.get(frequency)

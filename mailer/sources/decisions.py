@@ -15,7 +15,7 @@ class ImportAction(StrEnum):
     """An action for an entry."""
 
     IMPORT = "import"
-    """Add its article, or revise it."""
+    """Add the entry's article, or revise it."""
     LEAVE_UNCHANGED = "unchanged"
     """The entry has not changed since its last import."""
     KEEP_QUEUED = "keep"
@@ -26,10 +26,10 @@ class ImportAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """The stored data about an entry: its `item` (or the item with the same content under another
-    key), its `article`, and whether the source itself wrote the article's last revision.
-    `free_slug` is a slug that no other story has. `is_story_queued` is True if the story is queued
-    in any language."""
+    """The stored data about an entry: its `item`, its `article`, and whether the source itself
+    wrote the article's last revision. `same_item` is an item with the same content under another
+    key. `free_slug` is a slug that no other story has. `is_story_queued` is True if the story is
+    queued in any language."""
 
     item: SourceItem | None = None
     same_item: SourceItem | None = None
@@ -61,7 +61,7 @@ class EntryDecision:
 
 def compute_fingerprint(content: Content, *, dated: bool) -> str:
     """Compute the fingerprint by which a changed entry is recognised. If the entry has no date, the
-    time at which it was read is not included."""
+    content's date is the time of reading, and does not count."""
     return (content if dated else replace(content, published=_UNDATED_MOMENT)).compute_fingerprint()
 
 

@@ -1,4 +1,4 @@
-"""Importing the entries of a source: read it, decide about each entry, and save the result."""
+"""Import the entries of a source: read it, decide about each entry, and save the result."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -74,7 +74,7 @@ class ImportResult:
 
 
 class _DiscardImport(Exception):
-    """Ends a transaction whose changes are rolled back."""
+    """Raised to end a transaction and roll back its changes."""
 
 
 def poll_source(
@@ -89,10 +89,10 @@ def poll_source(
 ) -> ImportResult | None:
     """Read a source and import its entries. No transaction is open while the source is read.
 
-    Long files are read and imported one by one after all other entries; unless the caller `waits`
-    for them, they are left to it in the result's `long_files`. Returns None if the source has not
-    changed since it was last read. Raises the error of reading or importing, after recording it in
-    the source. Without `save`, nothing is written."""
+    If the caller `waits`, long files are read and imported one by one after all other entries.
+    Otherwise they are not read: the result names them in `long_files`, for the caller to read.
+    Returns None if the source has not changed since it was last read. Raises the error of reading
+    or importing, after recording it in the source. Without `save`, nothing is written."""
     with database.read() as tx:
         topics = tx.lists.list_topics()
     try:
@@ -139,7 +139,7 @@ def _save_failure(
     database: Database, actor: Actor, source: Source, error: Exception, now: datetime
 ) -> None:
     """Record an error in the source. A bug is recorded too: otherwise the source would always be
-    the first due one, and the sources after it would never be read."""
+    the first due source, and the sources after it would never be read."""
     fetch_error = error if isinstance(error, FetchError) else None
     message = str(error) if isinstance(error, MailerError) else _describe_bug(error)
     with suppress(Refused), database.begin() as tx:

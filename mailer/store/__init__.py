@@ -40,8 +40,8 @@ __all__ = ["SqlTransaction", "Store"]
 
 
 class Store:
-    """A database. Creating the object does not open the database. `lease`: seconds of silence
-    within a transaction after which a process counts as dead and PostgreSQL ends its session."""
+    """A database. Creating the object does not open the database. `lease`: after so many seconds of
+    silence within a transaction, a process counts as dead and PostgreSQL ends its session."""
 
     def __init__(self, url: str, key: bytes, lease: float = 60.0) -> None:
         self.engine: Engine
@@ -49,8 +49,8 @@ class Store:
         self.key = key
 
     def stop_waiting(self) -> None:
-        """End every wait for the database at once, from any thread, and let no other one begin: the
-        transactions fail. For a program that must end."""
+        """End every wait for the database at once, and let no new wait begin: transactions that
+        wait then fail. A program that must end calls this; any thread may call it."""
         self._guard.stop_event.set()
 
     @contextmanager
@@ -68,13 +68,13 @@ class Store:
             yield SqlTransaction(connection, self.key)
 
     def translate_error(self, error: Exception) -> Exception:
-        """Return the program's own error for one of the database that was caught within a
-        transaction; any other error as it is."""
+        """Return the program's own error for an error of the database that was caught within a
+        transaction. Any other error is returned unchanged."""
         return _engine.translate_error(self.engine, error)
 
     @property
     def display_url(self) -> str:
-        """The database's URL for errors, without its password."""
+        """The database's URL without its password, for error messages."""
         return self.engine.url.render_as_string(hide_password=True)
 
     @property
@@ -91,9 +91,9 @@ class Store:
         return _schema_revision.read_revision(self.engine)
 
     def check_upgradable(self, *, may_create: bool = True) -> str | None:
-        """Check that an upgrade may change the database, and return its revision: None for an empty
-        or new one. Raises SchemaError, also for a file that does not exist unless the caller
-        `may_create` it."""
+        """Check that an upgrade may change the database, and return its revision, or None for an
+        empty or new database. Raises SchemaError if an upgrade may not change it. Without
+        `may_create`, a missing file also raises SchemaError."""
         return _schema_revision.check_upgradable(self.engine, may_create=may_create)
 
     def upgrade_schema(self, *, may_create: bool = True) -> tuple[str | None, str]:

@@ -33,7 +33,7 @@ _IN_ARCHIVE = and_(
         ),
     ),
 )
-"""``archive.is_in_archive`` in SQL. An edition that has started has the time of its plan."""
+"""``archive.is_in_archive`` in SQL. ``planned_at`` is set when an edition starts."""
 
 _SELECT = select(
     schema.edition.c.id,
@@ -60,8 +60,8 @@ class ArchiveQueries(SqlStore):
 
     @property
     def _visible_condition(self) -> ColumnElement[bool]:
-        """The condition that none of an edition's stories is embargoed, by the database's clock, or
-        killed."""
+        """The condition that none of an edition's stories is killed, or embargoed by the database's
+        clock."""
         embargo_store = SqlEmbargoStore(self._db, self._key)
         if embargoed_stories := embargoes.find_embargoed(embargo_store, embargo_store.read_clock()):
             embargoed_edition_ids = select(schema.edition_story.c.edition_id).where(
@@ -151,7 +151,7 @@ class ArchiveQueries(SqlStore):
         ]
 
     def _fetch_corrections(self, edition_ids: Sequence[int]) -> dict[int, list[StoryCorrection]]:
-        """Return the corrections of stories after each edition was sent, by edition."""
+        """Return, by edition, the corrections of its stories that were sent after it."""
         corrections: dict[int, list[StoryCorrection]] = {}
         if not edition_ids:
             return corrections
@@ -183,7 +183,8 @@ class ArchiveQueries(SqlStore):
         return corrections
 
     def _fetch_versions(self, send_days: Mapping[int, SendDay]) -> dict[int, list[ArchivedVersion]]:
-        """Return the versions of editions, given the day of sending of each."""
+        """Return the versions of each edition, by edition. `send_days` are the editions' days of
+        sending."""
         edition_ids = list(send_days)
         versions: dict[int, list[ArchivedVersion]] = {}
         if not edition_ids:
@@ -213,10 +214,11 @@ class ArchiveQueries(SqlStore):
         return versions
 
     def find_story_sent_at(self, slug: str) -> datetime | None:
-        """Return when a story was first sent to a list with a public archive. Return None if it
-        never was, if the story is embargoed or killed, or if a kill was requested.
+        """Return when a story was first sent to a list with a public archive. Return None if it was
+        never sent to such a list, if it is embargoed or killed, or if a kill was requested.
 
-        The statements are the same for every story, so that their time reveals none."""
+        The statements are the same for every story, so that their duration does not reveal whether
+        a story exists."""
         embargo_store = SqlEmbargoStore(self._db, self._key)
         embargoed_slugs = embargoes.find_embargoed(embargo_store, embargo_store.read_clock())
         first_sent_at: datetime | None = self._db.scalar(

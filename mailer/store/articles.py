@@ -249,7 +249,8 @@ def _build_article(row: Row[Any], topics: Sequence[str]) -> Article:
 
 
 def _build_content(content_values: Mapping[str, Any]) -> Content:
-    """Build what :meth:`ArticleQueries._save_revision` saved."""
+    """Build the content of a revision from the values that :meth:`ArticleQueries._save_revision`
+    saved."""
     image, release = content_values["image"], content_values["release"]
     changed_values = {
         "kind": ArticleKind(content_values["kind"]),

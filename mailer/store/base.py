@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 
 class SqlStore:
-    """A store on one connection. `key` makes the keyed hash of an address."""
+    """A store on one connection. `key` is the key for the hashes of addresses."""
 
     def __init__(self, connection: Connection, key: bytes) -> None:
         self._db = connection

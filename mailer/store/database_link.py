@@ -1,14 +1,14 @@
 """The link to a PostgreSQL server: every wait on it is bounded, and can be ended from outside.
 
 A server can go silent without closing the link: a power cut, a firewall that drops packets, a
-frozen pooler. Three bounds find that out within ten seconds:
+frozen pooler. Three bounds detect this within ten seconds:
 
-- libpq's `connect_timeout`, TCP's keepalives and its user timeout, for hosts that have vanished;
+- libpq's `connect_timeout`, TCP's keepalives and TCP's user timeout, for hosts that have vanished;
 - :class:`WatchedConnection`: if a statement has no answer for :data:`QUIET_SECONDS`, another link
   asks the server whether it still works on the statement. A plan or an import may take minutes;
 - a pooled link that was idle is asked for a sign of life before it is used again.
 
-:attr:`LinkGuard.stop_event` ends every wait within a tenth of a second: the program is stopping.
+When the program stops, :attr:`LinkGuard.stop_event` ends every wait within a tenth of a second.
 """
 
 import select
@@ -30,18 +30,19 @@ QUIET_SECONDS = 4.0
 """Seconds without an answer after which the server is asked whether it still works."""
 
 PROBE_SECONDS = 2.0
-"""Seconds in which the server must answer that question, and a pooled link its sign of life."""
+"""Seconds in which the server must answer that question, and in which a pooled link must give its
+sign of life."""
 
 IDLE_SECONDS = 1.0
-"""Seconds after which a pooled link must give a sign of life before it is used again. A link that
-the server has closed is found at once, without asking."""
+"""If a pooled link was idle for so many seconds, it must give a sign of life before it is used
+again. A link that the server has closed is recognised at once, without asking."""
 
 LOCK_SECONDS = 60
-"""Seconds for which a statement waits for a lock. An open transaction that stands still is ended
-after a lease, which is as long."""
+"""Maximum seconds for which a statement waits for a lock. The default lease is as long; after a
+lease, the server ends an open transaction that sends no statement."""
 
 POOL_SECONDS = 5.0
-"""Seconds for which a transaction waits for a free link of the pool."""
+"""Maximum seconds for which a transaction waits for a free link of the pool."""
 
 _TCP_OPTIONS: Mapping[str, object] = {
     "connect_timeout": CONNECT_SECONDS,
@@ -59,8 +60,9 @@ _SERVER_OPTIONS = (
 
 
 def build_connect_options(query: Mapping[str, object], lease: float) -> dict[str, object]:
-    """Return the connection's parameters, except those that the URL's `query` sets itself. `lease`
-    is in seconds: a process that freezes within a transaction would keep its locks forever."""
+    """Return the connection's parameters, except those that the URL's `query` sets itself. The
+    server ends a transaction that is idle for `lease` seconds, because a process that freezes
+    within a transaction would keep its locks forever."""
     timeout_option = f"-c idle_in_transaction_session_timeout={round(lease * 1000)}"
     options = {**_TCP_OPTIONS, "options": f"{timeout_option} {_SERVER_OPTIONS}"}
     return {name: value for name, value in options.items() if name not in query}
@@ -71,7 +73,7 @@ class LinkGuard:
 
     def __init__(self, engine: Engine) -> None:
         self.stop_event = threading.Event()
-        """Set to end all waits on these links at once, and to open no more."""
+        """When it is set, all waits on these links end at once, and no more links are opened."""
         self._engine = engine
         if engine.dialect.name == "postgresql":
             event.listen(engine, "do_connect", self._connect)
@@ -112,7 +114,8 @@ _driver: tuple[Any, Any] | None = None
 
 
 def _import_driver() -> tuple[Any, Any]:
-    """Return (the connection's class, the error of a silent link). psycopg is an extra."""
+    """Return (connection_class, error_class): the class of connections, and the class of the error
+    that a silent link raises. They are defined on demand, since psycopg is an extra."""
     global _driver
     if _driver is None:
         _driver = _define_classes()
@@ -125,13 +128,13 @@ def _define_classes() -> tuple[Any, Any]:
     import psycopg
 
     class LinkSilent(psycopg.OperationalError):
-        """The server does not answer over this link, which is closed."""
+        """The server did not answer over this link, so the link was closed."""
 
         is_silence = True
 
     class WatchedConnection(psycopg.Connection[Any]):
-        """A connection that does not wait forever. `open_probe` opens another one to the same
-        server; without it, silence ends the link."""
+        """A connection that does not wait forever. `open_probe` opens another connection to the
+        same server, to ask about this one; without `open_probe`, silence ends the link."""
 
         stop_event: threading.Event | None = None
         open_probe: "Callable[..., psycopg.Connection[Any]] | None" = None
@@ -139,7 +142,8 @@ def _define_classes() -> tuple[Any, Any]:
 
         @property
         def has_input(self) -> bool:
-            """True if the server has sent something unasked: as a rule, its goodbye."""
+            """True if the server has sent something unasked, which is usually that it closes the
+            link."""
             return bool(select.select([self.pgconn.socket], [], [], 0)[0])
 
         @contextlib.contextmanager
@@ -155,8 +159,9 @@ def _define_classes() -> tuple[Any, Any]:
             return super().wait(self._watch(gen), *args, **options)
 
         def _watch(self, gen: Any) -> Generator[Any, Any, Any]:
-            """Pass the driver's generator through, and look at the clock whenever it wakes without
-            news, ten times a second."""
+            """Run the driver's generator, which wakes ten times a second while the server sends
+            nothing. At each such moment, check whether to stop, and how long the server has been
+            silent."""
             deadline = 0.0
             try:
                 wanted_event = next(gen)
@@ -180,7 +185,8 @@ def _define_classes() -> tuple[Any, Any]:
             raise LinkSilent(reason)
 
         def _find_fault(self) -> str:
-            """Return why no answer will come over this link; empty if the server works on it."""
+            """Return the reason why no answer will come over this link, or "" if the server still
+            works on the statement."""
             no_answer = f"no answer for {self.quiet_seconds:g} s"
             if self.open_probe is None:
                 return no_answer

@@ -1,4 +1,4 @@
-"""Digests, and their ledgers of stories that they have run."""
+"""Digests, and each digest's ledger of the stories that it has run."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -34,8 +34,8 @@ from mailer.store.database_link import POOL_SECONDS, LinkGuard, build_connect_op
 from mailer.store.sqlstates import Trouble, judge_error
 
 BUSY_TIMEOUT_MS = 30_000
-"""Milliseconds for which a transaction waits for SQLite's write lock. Under load a writer was seen
-to wait for more than five seconds."""
+"""Maximum milliseconds for which a transaction waits for SQLite's write lock. Under load a writer
+was seen to wait for more than five seconds."""
 
 LOCK_RETRY_DELAY = (0.0005, 0.003)
 """The shortest and the longest wait between two attempts to get the write lock, in seconds."""
@@ -97,8 +97,8 @@ def _make_private(_dialect: Any, _record: Any, arguments: Any, _options: Any) ->
 
 
 def make_file_private(file: Path) -> None:
-    """Create a SQLite database's file with mode 0600 if it is missing, and take rights from it that
-    others have. A group that may write keeps its rights, as they were given on purpose.
+    """Create a SQLite database's file with mode 0600 if it is missing, and remove the rights of
+    other users. A group that may write keeps its rights, as they were given on purpose.
 
     A file of another user stays as it is, and ``mailer database status`` reports it."""
     with suppress(OSError):  # opening the database raises the error, with its own words
@@ -135,8 +135,8 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _needs_wal(cursor: Any) -> bool:
-    """Check whether this is a database of the mailer without WAL, such as a copy. The journal mode
-    is stored in the file, and a file of another program must stay as it is."""
+    """Check whether this is a database of the mailer that does not use WAL, such as a copy. Setting
+    the journal mode changes the file, and the file of another program must stay as it is."""
     cursor.execute(
         "SELECT count(*) FROM sqlite_master WHERE name IN ('alembic_version', 'edition')"
     )
@@ -158,9 +158,9 @@ def set_wal(engine: Engine) -> None:
 def _begin_sqlite(connection: Connection, stop_event: threading.Event) -> None:
     """Begin a transaction. A writer tries to get the write lock every few milliseconds.
 
-    SQLite's own busy handler is not used, since it sleeps longer each time, up to 100 ms. While a
-    worker sent at full speed and locked again and again, one in a hundred writes of a page took 900
-    ms with it."""
+    SQLite's own busy handler is not used, since it sleeps longer each time, up to 100 ms. With that
+    handler, while a worker sent at full speed and took the lock again and again, one in a hundred
+    writes by a web page took 900 ms."""
     if connection.get_execution_options().get("reading", False):
         connection.exec_driver_sql("BEGIN")
         return
@@ -208,8 +208,8 @@ def begin_transaction(engine: Engine, *, reading: bool = False) -> Iterator[Conn
 
 
 def translate_error(engine: Engine, error: Exception, *, is_committing: bool = False) -> Exception:
-    """Return the program's own error for one of the database; the same error if it is a defect of
-    ours. `is_committing`: the transaction was being committed."""
+    """Return the program's own error for an error of the database. An error that shows a bug of
+    this program is returned unchanged. `is_committing`: the transaction was being committed."""
     if isinstance(error, PoolTimeoutError):
         return build_unreachable_error(engine, "all its connections are in use", Trouble.BUSY)
     driver_error_class = engine.dialect.loaded_dbapi.Error

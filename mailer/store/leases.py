@@ -1,10 +1,11 @@
-"""Leases: a lease is the row that decides which worker ticks. Its epoch grows when its holder
-changes.
+"""Leases. A lease is the row that decides which worker ticks. The lease's epoch grows when its
+holder changes.
 
 Each transaction of the holder begins with :meth:`SqlLeaseStore.update_heartbeat`. A worker that
 takes over the lease changes the same row, so one of the two transactions comes first and the other
-sees it; machines' clocks are not compared. An observer measures with its own monotonic clock how
-long a heartbeat has been unchanged, just as for workers that deliver (``outbox/workers.py``).
+sees its change. The clocks of machines are not compared. An observer measures with its own
+monotonic clock how long a heartbeat has been unchanged, just as for workers that deliver
+(``outbox/workers.py``).
 """
 
 from datetime import datetime
@@ -42,7 +43,7 @@ class SqlLeaseStore(SqlStore):
     def take_lease(
         self, name: str, holder: str, last_lease: Lease | None, now: datetime
     ) -> int | None:
-        """Take a lease that is free (`last_lease` is None), or one that has not changed since
+        """Take a lease that is free (`last_lease` is None), or a lease that has not changed since
         `last_lease` was read.
 
         Returns the new epoch, or None if another worker was first or the holder is alive."""

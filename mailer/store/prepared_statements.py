@@ -35,7 +35,8 @@ from mailer.store.schema.base import Utc
 
 class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
     """The condition that `column` is one of the numbers in the parameter `name`. The statement is
-    the same for any count of numbers. :func:`encode_numbers` makes the value of the parameter."""
+    the same whatever the count of numbers. :func:`encode_numbers` makes the value of the
+    parameter."""
 
     type = Boolean()
     inherit_cache = False

@@ -1,4 +1,5 @@
-"""The identity of the database and its generation, and what accepting a restored one changes."""
+"""The identity of the database and its generation, and the changes that accepting a restored
+database makes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,8 +19,8 @@ from mailer.store.upsert import build_upsert
 
 ROW_ID = 1
 SKIPPED_IDS = 1_000_000
-"""Ids that are skipped after a restoration: the database that was lost may have used them, and
-links in its mails carry them."""
+"""Number of ids that are skipped after a restoration: the lost database may have used them, and
+links in mails that it sent may carry them."""
 
 _TABLES_OF_LINKS = (schema.subscriber, schema.confirmation)
 _UNANSWERED = (ConfirmationState.ASKED, ConfirmationState.CONFIRMED)
@@ -76,8 +77,8 @@ class SqlRecoveryStore(SqlStore):
         return int(generation)
 
     def read_location(self) -> str:
-        """Return where the database is. A copy, or a database of the same name that was created
-        again, has another location. On PostgreSQL a standby has the same one."""
+        """Return the location of the database. A copy, or a database of the same name that was
+        created again, has another location. On PostgreSQL, a standby has the same location."""
         if self._db.dialect.name == "sqlite":
             file = self._db.engine.url.database or ""
             return f"sqlite:{Path(file).resolve()}" if file and file != ":memory:" else "sqlite:"
@@ -129,7 +130,8 @@ class SqlRecoveryStore(SqlStore):
     # ---- the changes of a restoration -----------------------------------------------------------
 
     def list_unfinished_editions(self) -> list[int]:
-        """Return the ids of all editions, of every kind, that have begun and are not finished."""
+        """Return the ids of all editions, including notices and service mails, that have started
+        and are not finished."""
         states = (EditionState.SENDING, EditionState.PAUSED)
         return list(
             self._db.scalars(
@@ -140,8 +142,8 @@ class SqlRecoveryStore(SqlStore):
         )
 
     def put_unsent_in_doubt(self, edition_id: int, reply: str) -> int:
-        """Put what is not sent of an edition in doubt, keep it there whatever the edition's rule
-        was, and return the number of its deliveries in doubt."""
+        """Put an edition's unsent deliveries in doubt, and change the edition's rule so that they
+        stay in doubt. Returns the number of the edition's deliveries in doubt."""
         self._db.execute(
             update(schema.delivery)
             .where(
@@ -171,11 +173,12 @@ class SqlRecoveryStore(SqlStore):
         return int(count or 0)
 
     def list_unanswered_sign_ups(self) -> Sequence[Confirmation]:
-        """Return the sign-ups and changes of address that still get a mail."""
+        """Return the sign-ups and changes of address that still wait for a mail."""
         return ConfirmationQueries(self._db, self._key).list_in_state(_UNANSWERED, 1_000_000)
 
     def mark_editions_notified(self) -> None:
-        """Count staff as notified of the present state of every edition."""
+        """Record that staff were notified of the present state of every edition, so that no notice
+        is sent for a change before the restoration."""
         self._db.execute(
             update(schema.edition).values(
                 last_notified_state=schema.edition.c.state,
@@ -184,12 +187,12 @@ class SqlRecoveryStore(SqlStore):
         )
 
     def remove_workers(self) -> None:
-        """Remove the rows of delivering processes, which belong to another time."""
+        """Remove the rows of workers: these processes delivered before the restoration."""
         self._db.execute(delete(schema.worker))
 
     def skip_ids(self) -> None:
-        """Skip ids of subscribers and confirmations, so that a link of a mail that was sent after
-        the backup never names a person who is added later."""
+        """Skip ids of subscribers and confirmations, so that a link in a mail that was sent after
+        the backup never leads to a person who is added after the restoration."""
         for table in _TABLES_OF_LINKS:
             if self._db.dialect.name == "postgresql":
                 self._db.execute(

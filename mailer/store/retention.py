@@ -136,9 +136,9 @@ class SqlRetentionStore(SqlStore):
     # ---- notices and service mails --------------------------------------------------------------
 
     def find_expired_edition(self, before: datetime) -> int | None:
-        """Return an edition that is not a mailing, such as a notice, and finished before a moment.
-        The newest edition is never returned, since SQLite would reuse its number, which links
-        contain."""
+        """Return the id of an edition that is not a mailing (such as a notice) and that finished
+        before a moment. The newest edition is never returned: SQLite would reuse its id, and links
+        contain the ids of editions."""
         newest_id = select(func.max(schema.edition.c.id)).scalar_subquery()
         return self._db.scalar(
             select(schema.edition.c.id)

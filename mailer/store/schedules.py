@@ -68,8 +68,8 @@ class SqlScheduleStore(SqlStore):
         return [_build_occurrence(row) for row in rows]
 
     def list_occurrences_since(self, since: datetime) -> dict[str, list[SavedOccurrence]]:
-        """Return, by digest, the saved occurrences of all digests since a moment, and the future
-        occurrences that staff have moved."""
+        """Return, by digest, the saved occurrences since a moment, and all earlier occurrences that
+        are still planned because staff have moved them."""
         rows = self._db.execute(
             select(schema.occurrence, schema.digest.c.slug)
             .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
@@ -87,8 +87,8 @@ class SqlScheduleStore(SqlStore):
         return by_digest
 
     def list_occurrences_on_hold(self) -> list[SavedOccurrence]:
-        """Return the occurrences of all digests that are on hold, unless a later occurrence has an
-        edition."""
+        """Return the occurrences of all digests that are on hold. An occurrence is left out if a
+        later occurrence of its digest has an edition."""
         later = schema.occurrence.alias("later")
         newer = (
             select(later.c.id)
@@ -121,7 +121,8 @@ class SqlScheduleStore(SqlStore):
         """Set an occurrence's state at its cut-off. Returns the id of its row, or None if another
         worker was first.
 
-        The row is the lock: one of two workers comes first, whatever both have read before."""
+        The row is the lock: if two workers claim the same occurrence, only the first succeeds,
+        whatever both have read before."""
         digest_id = find_id(self._db, schema.digest, digest_slug, "digest")
         values = {
             "digest_id": digest_id,

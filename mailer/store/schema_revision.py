@@ -1,7 +1,7 @@
 """The revision of a database's schema: read, checked and upgraded.
 
 A database that holds tables of another program is never changed: reading its revision leaves its
-file as it is, and an upgrade refuses it.
+file as it is, and its upgrade is refused.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,15 @@ _OWN_TABLE = "edition"
 other programs use Alembic, too."""
 
 _LISTED_TABLES = 3
-"""The most names of tables in an error."""
+"""Maximum number of names of tables in an error."""
 
 _POSTGRESQL_TABLES = """
 SELECT relname FROM pg_class
 WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relkind IN ('r', 'p')
 AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
 """
-"""The tables of the current schema without those of extensions, such as PostGIS."""
+"""Selects the tables of the current PostgreSQL schema, except those of extensions such as
+PostGIS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class _Contents:
 
     @property
     def is_empty(self) -> bool:
-        """Check whether there are no tables, apart from Alembic's without a revision."""
+        """Check whether there are no tables. Alembic's own table does not count if it has no
+        revision."""
         return not self.revisions and self.tables <= {_REVISION_TABLE}
 
     @property
@@ -165,10 +167,10 @@ def _check_tables(contents: _Contents, where: str) -> None:
 
 
 def check_upgradable(engine: Engine, *, may_create: bool = True) -> str | None:
-    """Check that an upgrade may change the database, and return its revision: None for an empty or
-    new one. Raises SchemaError for a database of another program, a damaged one, one that is newer
-    than this program, or one from before the first release; unless the caller `may_create` it, also
-    for a file that does not exist, whose path may be misspelt."""
+    """Check that an upgrade may change the database, and return its revision, or None for an empty
+    or new database. Raises SchemaError for a database that belongs to another program, is damaged,
+    is newer than this program, or is from before the first release. Without `may_create`, a missing
+    file also raises SchemaError, since its path may be misspelt."""
     contents = _read_contents(engine)
     where = engine.url.render_as_string(hide_password=True)
     if not contents.exists and not may_create:

@@ -14,7 +14,8 @@ class SqlSigningKeyStore(SqlStore):
     """The salts of the keys that sign links."""
 
     def list_signing_keys(self) -> list[SigningKey]:
-        """Return all keys, the oldest first; none in an office that never rotated its key."""
+        """Return all keys, the oldest first. The list is empty if the office never rotated its
+        key."""
         rows = self._db.execute(select(schema.signing_key).order_by(schema.signing_key.c.id))
         return [
             SigningKey(row.id, row.salt, row.created_at, row.actor, row.expires_at) for row in rows
@@ -31,7 +32,7 @@ class SqlSigningKeyStore(SqlStore):
         )
 
     def expire_signing_key(self, key_id: int, moment: datetime) -> None:
-        """Let a key verify until `moment`."""
+        """Set the moment until which links that this key signed are accepted."""
         self._db.execute(
             update(schema.signing_key)
             .where(schema.signing_key.c.id == key_id)

@@ -1,4 +1,4 @@
-"""Find the id of a record by its slug, or after inserting it."""
+"""Find the id of a record: of an existing record by its slug, or of a record just inserted."""
 
 from typing import Any
 

@@ -30,8 +30,8 @@ class SqlSourceStore(SqlStore):
         return [_build_source(row) for row in rows]
 
     def find_current(self, source: Source) -> Source | None:
-        """Return the present record of the source, or None if the source was removed, even if
-        another source has its number now."""
+        """Return the present record of the source, or None if the source was removed. A source that
+        was added later and has the same id does not count."""
         row = self._db.execute(
             select(schema.source).where(
                 schema.source.c.id == source.id, schema.source.c.created_at == source.created_at

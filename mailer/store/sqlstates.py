@@ -1,5 +1,5 @@
-"""Judge errors of the database: one table for PostgreSQL's SQLSTATEs and one for SQLite's result
-codes.
+"""Classify errors of the database by two tables, one of PostgreSQL's SQLSTATEs and one of SQLite's
+result codes.
 
 Every place that handles a database error asks :func:`judge_error`. Sources: PostgreSQL 18, appendix
 A, "PostgreSQL Error Codes"; SQLite, "Result and Error Codes".
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Trouble(StrEnum):
-    """The kind of a database error, by what helps against it."""
+    """The kind of a database error. Kinds differ in what can be done about the error."""
 
     AWAY = "away"
     """The database, or the link to it, cannot be used at the moment: waiting may help."""
@@ -21,14 +21,15 @@ class Trouble(StrEnum):
     """The database answers and cannot be written to: a standby before its promotion, or a
     provider's read-only mode. Waiting may help."""
     BUSY = "busy"
-    """A lock or a limit of time stopped the transaction: trying again may help."""
+    """A lock or a time limit stopped the transaction: trying again may help."""
     CONFLICT = "conflict"
     """Another transaction changed the same rows first: trying again may help."""
     DENIED = "denied"
-    """The database refuses this user, or has no such database: a person must help. It is waited
-    for like an outage: providers withdraw the right to write from an office over its quota."""
+    """The server refuses this user, or has no such database: a person must act. The program waits
+    as it does in an outage, because some providers withdraw the right to write while an office is
+    over its quota."""
     DAMAGED = "damaged"
-    """The files of the database are damaged: a person must help."""
+    """The files of the database are damaged: a person must act."""
     OURS = "ours"
     """The statement is wrong: a defect of this program."""
 
@@ -46,7 +47,7 @@ SQLSTATE_CLASSES: Mapping[str, Trouble] = {
     "F0": _T.AWAY,  # configuration file error
     "XX": _T.AWAY,  # internal error: what poolers and servers in failover answer
 }
-"""Trouble by the first two characters of a SQLSTATE. All other classes are defects of ours."""
+"""Trouble by the first two characters of a SQLSTATE. All other classes are bugs of this program."""
 
 SQLSTATES: Mapping[str, Trouble] = {
     "23505": _T.CONFLICT,  # the other transaction added the row first
@@ -66,7 +67,7 @@ SQLSTATES: Mapping[str, Trouble] = {
     "XX001": _T.DAMAGED,  # data corrupted
     "XX002": _T.DAMAGED,  # index corrupted
 }
-"""Trouble by a whole SQLSTATE, which comes before its class."""
+"""Trouble by a whole SQLSTATE. It takes precedence over the SQLSTATE's class."""
 
 SQLITE_CODES: Mapping[int, Trouble] = {
     sqlite3.SQLITE_PERM: _T.DENIED,
@@ -84,7 +85,7 @@ SQLITE_CODES: Mapping[int, Trouble] = {
     sqlite3.SQLITE_AUTH: _T.DENIED,
     sqlite3.SQLITE_NOTADB: _T.DAMAGED,
 }
-"""Trouble by SQLite's primary result code. All other codes are defects of ours."""
+"""Trouble by SQLite's primary result code. All other codes are bugs of this program."""
 
 
 def judge_sqlstate(sqlstate: str) -> Trouble:

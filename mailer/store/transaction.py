@@ -1,7 +1,7 @@
 """The transaction of the database: all stores on one connection.
 
-For verbs, its type is :class:`mailer.model.transaction.Transaction`. Stores that verbs do not need
-(leases, rows of an import, service mails, notices, retention) are here and not in that Protocol.
+Verbs know the transaction as the Protocol :class:`mailer.model.transaction.Transaction`. Stores
+that verbs do not need (leases, rows of an import, service mails, notices, retention) are only here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SqlTransaction:
-    """A transaction of the database. `key` makes the keyed hash of an address."""
+    """A transaction of the database. `key` is the key for the hashes of addresses."""
 
     connection: Connection
     key: bytes
@@ -135,8 +135,8 @@ class SqlTransaction:
 
     @property
     def reader_time_zones(self) -> list[str]:
-        """The time zones of readers: those of subscribers, and the defaults of lists for members
-        who gave none."""
+        """The time zones of readers: those of subscribers, and the lists' default zones for members
+        who gave no zone."""
         from mailer.store.audience.time_zones import (
             list_mailing_list_time_zones,
             list_subscriber_time_zones,

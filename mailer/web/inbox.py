@@ -142,7 +142,7 @@ def _find_direction(tag: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class InboxRoute:
-    """An address of the inbox. Each answers only GET and HEAD, since the inbox is read-only."""
+    """An address of the inbox. It answers only GET and HEAD, since the inbox is read-only."""
 
     path: str
     handler: Callable[..., Response]

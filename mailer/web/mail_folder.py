@@ -1,8 +1,8 @@
 """A folder of .eml files: an index of their headers, and one message parsed for display.
 
-Messages are not trusted. Reading a file returns something to show, whatever the file contains, and
-raises only OSError. Paths are never made from a browser's input: an id is looked up among the names
-of the files in the folder.
+Messages are not trusted. Whatever a file contains, reading it returns a message to show, or raises
+OSError. Paths are never made from a browser's input: an id is looked up among the names of the
+files in the folder.
 """
 
 import contextlib
@@ -63,7 +63,7 @@ class CaughtMail:
             return self.language
 
     def contains_words(self, words: Iterable[str]) -> bool:
-        """Check that each of the casefolded `words` is part of an address, a name or the
+        """Check that each of `words`, which are casefolded, is part of an address, a name or the
         subject."""
         text = f"{self.recipient}\n{self.sender}\n{self.subject}\n{self.id}".casefold()
         return all(word in text for word in words)

@@ -7,8 +7,8 @@ from mailer.errors import MailerError
 
 
 def open_listening_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at `host` and `port`. Raises MailerError if that fails, while
-    uvicorn would log the failure and exit with code 1."""
+    """Return a socket that listens at `host` and `port`. Raises MailerError if that fails. (uvicorn
+    would log the failure and exit with code 1.)"""
     where = f"http://{host}:{port}"
     if not 0 < port < 65_536:  # getaddrinfo would use the port modulo 65,536
         raise MailerError(f"{port} is not a port", where=where, hint="use one from 1024 to 65535")

@@ -51,9 +51,8 @@ ConfirmationJob = Callable[[SqlTransaction], None]
 def list_due_jobs(
     mailer: Mailer, tx: SqlTransaction, now: datetime, log: Log
 ) -> Iterator[tuple[str, ConfirmationJob]]:
-    """List the jobs that answer confirmations, with their names. A job queues one service mail, and
-    so uses only one rolling edition, because two transactions that lock several could wait for each
-    other."""
+    """List the jobs that answer confirmations, with their names. Each job uses only one rolling
+    edition, because two transactions that lock several editions could wait for each other."""
     lists = tx.lists.list_mailing_lists()
     ids_by_mail: dict[ServiceMail, list[int]] = {}
     for confirmation in tx.sign_ups.list_in_state(PENDING_STATES, MAX_CONFIRMATIONS):
@@ -80,8 +79,8 @@ def _choose_mail(
     confirmation: Confirmation,
     now: datetime,
 ) -> ServiceMail:
-    """Choose the mail that answers a confirmation. Return None if the link would have expired
-    already, because no worker has run for a long time."""
+    """Choose the mail that answers a confirmation. Return NO_SERVICE_MAIL if the link would have
+    expired already, because no worker has run for a long time."""
     if now - confirmation.asked_at >= mailer.link_lifetime:
         return NO_SERVICE_MAIL
     return choose_service_mail(tx, lists, confirmation)

@@ -1,7 +1,7 @@
 """The jobs of occurrences and editions.
 
-Each runs in the caller's transaction, reads the current state again, and does nothing if another
-worker or a person has already acted.
+Each job runs in the caller's transaction, reads the current state again, and does nothing if
+another worker or a person has already acted.
 """
 
 from dataclasses import replace
@@ -226,8 +226,9 @@ def check_review(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) 
 
 
 def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
-    """Start a scheduled edition whose time has come, which freezes its audience. If it is later
-    than its digest's grace, counted from when it could first be sent, put it on hold instead."""
+    """Start a scheduled edition whose time has come, which freezes its audience. If the edition is
+    late by more than its digest's grace, counted from when it could first be sent, put it on hold
+    instead."""
     edition = editions.get_edition(tx, edition_id)
     now = mailer.clock()
     appointment = edition.appointment

@@ -40,8 +40,8 @@ systemd then ends it and starts another."""
 
 
 STOP_TIMEOUT = 45.0
-"""Seconds after which a worker that was asked to stop waits no longer for the database. The units
-of the documentation give it two minutes."""
+"""Seconds after which a worker that was asked to stop no longer waits for the database. The systemd
+unit in the documentation gives the worker two minutes to stop."""
 
 POLLER_JOIN_TIMEOUT = 2.0
 """Seconds to wait for the thread that polls sources when the worker stops."""

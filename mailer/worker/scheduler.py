@@ -93,8 +93,8 @@ class Scheduler:
 
     def run_tick(self) -> bool:
         """Run the due jobs, and return whether this worker holds the lease. Raises ConfigError if
-        the database can't be used, and HistoryWentBack if it has lost what it had confirmed: then
-        editions that could be sent twice are paused or on hold."""
+        the database can't be used, and HistoryWentBack if the database has lost commits that it had
+        confirmed. Editions that could be sent twice are paused or on hold by then."""
         if self._lease_epoch is None and not self._try_to_take_lease():
             return False
         try:
@@ -174,7 +174,8 @@ class Scheduler:
         self._last_beat = self._stopwatch()
 
     def _check_history(self, lease: Lease | None) -> None:
-        """Check the lease after this worker has moved its heartbeat. Raises HistoryWentBack."""
+        """Check that neither the lease nor its heartbeat is older than this worker's last commit.
+        Raises HistoryWentBack."""
         assert self._lease_epoch is not None
         if lease is None or lease.epoch < self._lease_epoch:
             raise build_history_error("the lease of this worker is gone")

@@ -1,8 +1,8 @@
 """Polling due sources, in separate threads, because a site may be slow, and neither the calendar
 nor another source must wait for it. Only the worker that ticks polls sources.
 
-A long file of a folder is read in a process of its own, one at a time, while the other sources are
-polled: no entry waits for it.
+A long file of a folder is read in a separate process, one file at a time, while other sources are
+polled. So no other entry waits for a long file.
 
 The modules that fetch and read are imported only when there is a source to poll. They need
 ``pressmail[intake]``, which an office without sources need not install.
@@ -167,7 +167,8 @@ class SourcePoller:
             self._log.error("internal error", while_doing="reading a long file", exc_info=error)
 
     def _import_and_start(self) -> None:
-        """Import the long file that was read, if it was, and begin to read the next one."""
+        """If the current long file has been read, import it and begin to read the next. If there is
+        no current file, begin with the next."""
         if self._long_file is not None and not self._import_long_file(self._long_file):
             return
         self._long_file = None

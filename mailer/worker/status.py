@@ -25,10 +25,11 @@ OVERDUE_AFTER = timedelta(minutes=1)
 """Time after the cut-off after which an occurrence without an edition counts as overdue."""
 
 MIN_REFUSED_SERVICE_MAILS = 5
-"""Mails about sign-ups refused for our reasons, none accepted since, that a person should see."""
+"""Number of mails about sign-ups, refused for our reasons with none accepted since, from which on a
+person should look."""
 
 MAX_SERVICE_REPLIES = 100
-"""Replies to mails about sign-ups that are looked at, the latest first."""
+"""Maximum number of replies to mails about sign-ups that are looked at, the latest first."""
 
 _OUR_SUBJECTS = frozenset({RefusalSubject.SENDER, RefusalSubject.MESSAGE})
 
@@ -187,8 +188,8 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
 
 
 def _list_refused_service_mails(tx: SqlTransaction) -> tuple[str, ...]:
-    """Return the replies to the last mails about sign-ups that were refused for our reasons, up to
-    the last one that was accepted; none if there are too few."""
+    """Return the replies to mails about sign-ups that were refused for our reasons since the last
+    accepted mail. Return none if there are too few."""
     refused_replies = []
     for state, reply in tx.outbox.list_service_replies(MAX_SERVICE_REPLIES):
         if state is DeliveryState.SENT:

@@ -1,4 +1,5 @@
-"""Addresses as they stand in the cells of a table: with names, in brackets, several in one cell."""
+"""Find the addresses in the cells of a table. A cell may hold several addresses, with names beside
+them and in brackets."""
 
 import re
 import unicodedata
@@ -43,7 +44,8 @@ def _is_invisible(character: str) -> bool:
 def split_addresses(cell: str) -> list[AddressInCell]:
     """Return the addresses in a cell, with the names that stand before them.
 
-    The addresses are not checked. A cell without an address gives its text."""
+    The addresses are not checked. For a cell without an address, the text of the cell is returned
+    in its place."""
     cell = trim_invisible(cell)
     if _PLAIN.fullmatch(cell):
         return [AddressInCell(cell)]

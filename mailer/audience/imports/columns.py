@@ -55,7 +55,8 @@ STATE_COLUMNS = frozenset(
         ImportColumn.CONFIRMED, ImportColumn.DELETED, ImportColumn.DISABLED,
     }
 )  # fmt: skip
-"""Columns that say whether a person may be mailed. A file may have several of one kind."""
+"""Columns that say whether a person may be mailed. A file may have several columns with the same
+content of this kind."""
 
 CONTENT_NAMES = {"status": ImportColumn.STATE, "ignore": ImportColumn.IGNORED}
 """Other names of contents, for mappings."""
@@ -63,8 +64,8 @@ CONTENT_NAMES = {"status": ImportColumn.STATE, "ignore": ImportColumn.IGNORED}
 
 @lru_cache(maxsize=4096)
 def normalise_header(head: str) -> str:
-    """Return a header's letters and digits in lower case, without accents: spellings differ in
-    case, signs and accents only."""
+    """Return a header's letters and digits in lower case, without accents, because the spellings of
+    one header differ only in case, signs and accents."""
     decomposed = unicodedata.normalize("NFKD", head.casefold())
     return "".join(character for character in decomposed if character.isalnum())
 
@@ -197,7 +198,7 @@ ALIASES = _index_headers(
         "deaktivierung deceased isdeceased verstorben decede fallecido",
     }
 )
-"""The content by header, as letters only."""
+"""The content for each header, which is in the form of :func:`normalise_header`."""
 
 WEAK_ALIASES = _index_headers(
     {

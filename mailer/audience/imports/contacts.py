@@ -19,8 +19,8 @@ from mailer.model.transaction import Transaction
 class ContactRow:
     """One line: the person, and the person's profile as a journalist.
 
-    `stated_columns` are the profile's fields that the file has columns for; the others keep the
-    values that are stored."""
+    `stated_columns` are the profile's fields that the file has columns for; the other fields keep
+    their stored values."""
 
     row: ImportRow
     profile: ContactProfile
@@ -37,12 +37,13 @@ def import_contacts(
     evidence: Evidence,
     lines_by_address: MutableMapping[str, int],
 ) -> list[RowResult]:
-    """Import lines onto a private list, and return the outcome of each line. A line that could not
-    be read is its outcome already.
+    """Import lines onto a private list, and return the outcome of each line. For a line that could
+    not be read, `rows` has the outcome itself, which is returned unchanged.
 
-    Of two lines with one address, the first counts, except that a line that says that its person
-    left or must not be mailed always does: `lines_by_address` has the earlier lines of the file,
-    and gets these. Raises NotFound for an unknown list and Refused for a public one."""
+    If two lines have the same address, the first counts. A line always counts if it says that the
+    person left or must not be mailed. `lines_by_address` has the addresses of the earlier lines of
+    the file; the addresses of these lines are added. Raises NotFound for an unknown list and
+    Refused for a public one."""
     mailing_list = contacts.get_private_list(tx, list_slug)
     results = []
     for row in rows:

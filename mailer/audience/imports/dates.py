@@ -98,7 +98,8 @@ def _parse_number(text: str) -> datetime | None:
 def parse_date(value: str, order: DateOrder | None) -> datetime | None:
     """Return the moment that a value states, in UTC; a value without a zone is UTC.
 
-    Returns None if it is not a date, or if it depends on an order that is not known."""
+    Returns None if the value is not a date, or if its meaning depends on an unknown order of day
+    and month."""
     text = " ".join(value.replace("\u202f", " ").split())
     if _ISO_DATE.match(text):
         with suppress(ValueError, OverflowError):
@@ -142,8 +143,8 @@ def _to_utc(moment: datetime) -> datetime:
 
 
 def _expand_year(digits: str) -> int:
-    """Return a year of four digits. Two digits are those of 1970 to 2069 (POSIX strptime has 1969
-    to 2068)."""
+    """Return a year of four digits. Two digits mean a year from 1970 to 2069 (in POSIX strptime,
+    1969 to 2068)."""
     year = int(digits)
     return year if len(digits) == 4 else year + (2000 if year < 70 else 1900)
 
@@ -151,8 +152,8 @@ def _expand_year(digits: str) -> int:
 def _choose_order(
     first: int, second: int, separator: str, order: DateOrder | None
 ) -> DateOrder | None:
-    """Choose how two numbers are day and month. CLDR has no language that puts dots after a month
-    that stands first."""
+    """Choose which of two numbers is the day and which is the month. If dots separate them, the day
+    comes first, since CLDR has no language that writes dots in a date with the month first."""
     if separator == "." or (first > 12 >= second):
         return DateOrder.DAY_FIRST
     if second > 12 >= first:
@@ -162,7 +163,8 @@ def _choose_order(
 
 @lru_cache(maxsize=8192)
 def is_plausible_date(value: str) -> bool:
-    """Check whether a value is a date in any order, and not a small number."""
+    """Check whether a value can be read as a date, in some order of day and month. Values of fewer
+    than five characters, such as small numbers, are not dates."""
     return len(value) >= 5 and parse_date(value, DateOrder.DAY_FIRST) is not None
 
 
@@ -190,8 +192,8 @@ class DateOrderFinder:
     def decide_order(self, stated: DateOrder | None) -> tuple[DateOrder | None, str]:
         """Return the order, and a note that says how it was found.
 
-        The order is None if the file has both. Raises InputError if some dates may be read in two
-        ways and no other date decides."""
+        The order is None if the file has dates in both orders, or no date that needs an order.
+        Raises InputError if some dates may be read in two ways and no other date decides."""
         if stated:
             return stated, ""
         if len(self._examples) == 2:

@@ -28,9 +28,10 @@ def import_people(
 ) -> list[RowResult]:
     """Import rows as ``decisions.py`` decides for each of them, and return their results in order.
 
-    The log of consent records `source` and `basis`. A result says if an earlier line has the same
-    address: `first_lines` has the earlier lines of the file, by the hash of the address, and gets
-    these. Dates in the future are left out. Raises InputError for an empty source."""
+    The log of consent records `source` and `basis`. If an earlier line has the same address, the
+    result says so: `first_lines` has the first line of each address, by the hash of the address,
+    and the lines of these rows are added. Dates in the future are left out. Raises InputError for
+    an empty source."""
     source = source.strip()
     if not source:
         raise InputError(

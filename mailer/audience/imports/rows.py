@@ -38,7 +38,8 @@ class RowSkipped(Exception):
 @dataclass(frozen=True, slots=True)
 class RowRules:
     """The facts that the reading of a file's rows depends on: the topics, the state of people whose
-    row states none, and the order of days and months, None if the file has both orders."""
+    row states none, and the order of day and month, which is None if the file has dates in both
+    orders."""
 
     topics: TopicNames = field(default_factory=lambda: TopicNames({}))
     default_state: RowState = RowState.ACTIVE
@@ -78,11 +79,11 @@ def parse_rows(
     *,
     tags: Sequence[str] | None = None,
 ) -> list[ImportRow | RowResult]:
-    """Parse the row on a `line`: a person for each address in it. `tags` are given if the file has
-    its own notation for them.
+    """Parse the row on a `line` into one person for each address in the row. `tags` are given if
+    the file has its own notation for tags.
 
-    Returns a refusal for an address that is invalid beside others. Raises InputError if the only
-    address is invalid, or if the row's state is unknown."""
+    If a row has several addresses, an invalid address among them gives a refusal. Raises InputError
+    if the only address is invalid, or if the row's state is unknown."""
     for column, value in fields.items():
         if "\n" in value and "@" in value and _contains_lines(column, value):
             raise InputError("a field contains the lines after it", hint="is a quote left open?")
@@ -102,7 +103,7 @@ def parse_rows(
 
 def _contains_lines(column: ImportColumn, value: str) -> bool:
     """Check whether a field has swallowed the lines after it. A cell of addresses may have several
-    lines, of an address each."""
+    lines with one address each."""
     if column is not ImportColumn.ADDRESS:
         return True
     lines = re.split(r"[\n;,]", value)
@@ -239,7 +240,8 @@ def _parse_name(
 def _parse_topics(
     value: str, topics: TopicNames, omitted: list[OmittedValue]
 ) -> tuple[str, ...] | None:
-    """Return the topics' slugs, or None if the row gives none: it then chooses no topics."""
+    """Return the topics' slugs. None means that the row names no known topic, and so does not
+    change the chosen topics."""
     value = trim_invisible(value)
     if not value:
         return None
@@ -271,7 +273,8 @@ def _parse_tags(tags: Sequence[str], omitted: list[OmittedValue]) -> tuple[str, 
 
 
 def _parse_state(value: str, default: RowState) -> RowState:
-    """Return the state. Raises InputError for an unknown one: it could be a refusal of mails."""
+    """Return the state. Raises InputError for an unknown state, since it could mean that the person
+    refuses mails."""
     if not value:
         return default
     try:

@@ -1,6 +1,6 @@
 """Words that files use for the state of a person, in the languages of the programs that write them.
 
-Letters count, not capitals, accents or signs: ``columns.normalise_header`` folds them.
+Capitals, accents and signs do not count: ``columns.normalise_header`` folds the words.
 """
 
 import re
@@ -50,7 +50,7 @@ _UNMISTAKABLE = {
     BLOCKED: "blacklisted blocklisted do_not_mail do_not_email do_not_contact sur_liste_noire "
     "lista_negra",
 }
-"""Words that speak of mails whatever their column is called."""
+"""Words that can only be about mails, whatever the header of their column is."""
 
 _WORDS = {
     ACTIVE: "active subscribed subscriber enabled confirmed opted_in optin opt_in regular premium "

@@ -1,7 +1,7 @@
 """The state of the people in a file: who left, bounced, complained, or never confirmed.
 
-A column that looks as if it stated this is either understood or the file is refused, so that no
-person who left comes back by an import. ``state_words.py`` has the words.
+If a column seems to state this and is not understood, the file is refused, so that no import brings
+back a person who left. ``state_words.py`` has the words.
 """
 
 import re
@@ -15,7 +15,7 @@ from mailer.audience.imports.state_words import NAMED_STATES, StatedState
 from mailer.errors import InputError, NextStep
 
 MAX_VALUES = 60
-"""Different values of a column that are remembered."""
+"""Maximum number of different values that are remembered for each column."""
 SHOWN_VALUES = 5
 
 _SIGNS = {
@@ -27,28 +27,28 @@ _SIGNS = {
     ImportColumn.DELETED: state_words.DELETED,
     ImportColumn.DISABLED: state_words.DISABLED,
 }
-"""Columns whose yes, or date, puts a person into a state."""
+"""The state of a person if such a column says yes, or has a date."""
 
 _WISHES = {
     ImportColumn.OPTED_IN: state_words.LEFT,
     ImportColumn.CONFIRMED: state_words.PENDING,
 }
-"""Columns whose no puts a person into a state."""
+"""The state of a person if such a column says no."""
 
 _STATING_ACTIVE = (ImportColumn.STATE, ImportColumn.OPTED_IN)
-"""Columns that say that a person gets mails. A no in other columns only says that nothing is
-against it."""
+"""Columns that say that a person gets mails. In any other column, "no" only means that the column
+does not forbid mails."""
 
 _REASONS = ("reason", "reasonother", "reasonenum", "grund")
-"""Ends of headers whose text of any kind means yes."""
+"""Ends of headers. In a column with such a header, any text means yes."""
 
 _OUTRANKED = {
     frozenset({"confirmed", "blacklisted"}): frozenset({"optedin", "bouncecount"}),
     frozenset({"emaildisabled"}): frozenset({"activesubscription", "expiry"}),
     frozenset({"emailsdisabled"}): frozenset({"canceldate"}),
 }
-"""Columns that say nothing of mails beside other columns: phpList counts the bounces of people who
-still get mails, and Substack's subscription is a paid one."""
+"""Columns that say nothing about mails if the file has certain other columns: phpList counts the
+bounces of people who still get mails, and Substack's subscription is a paid one."""
 
 _DEACTIVATED = frozenset({"deactivated", "deaktivierung", "deaktiviert"})
 _ACTIVATED = frozenset({"activated", "aktivierung", "aktiviert"})
@@ -167,7 +167,7 @@ class StateReader:
 
     @property
     def indexes(self) -> frozenset[int]:
-        """The columns that state the people's state."""
+        """The indexes of the columns that state the state of people."""
         return frozenset(self._columns)
 
     @property
@@ -263,7 +263,8 @@ class StateReader:
         ]
 
     def _adopt_status_columns(self) -> None:
-        """Take a column of any name for a status if its words speak of nothing but mails."""
+        """Treat a column as a status, whatever its header, if all its values are known words of
+        states and at least one of them can only be about mails."""
         for index in self._other_indexes:
             seen = self._seen[index]
             words = [normalise_header(value) for value in seen.counts]

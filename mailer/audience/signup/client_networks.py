@@ -20,15 +20,15 @@ _WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::\d{1,5})?|([\d.]+):\d{1,5}", re.ASCI
 
 
 class ClientNetwork(NamedTuple):
-    """A network of a client. `weight`: the number of clients for which it may act in a window."""
+    """A network of a client. Its allowance in a window is that of `weight` single clients."""
 
     subject: str
     weight: int
 
 
 def list_client_networks(host: str) -> list[ClientNetwork]:
-    """Return the networks of a client, the narrowest first. Any other `host`, such as that of a
-    Unix socket, counts as it is."""
+    """Return the networks of a client, the narrowest first. A `host` that is not an IP address,
+    such as that of a Unix socket, counts as a network."""
     address = parse_ip_address(host)
     if address is None or isinstance(address, IPv4Address):
         return [ClientNetwork(str(address or host), 1)]
@@ -58,9 +58,9 @@ def find_forwarded_client(
 ) -> str:
     """Return the client of a request that `peer` has passed on with this X-Forwarded-For.
 
-    Each proxy adds the address of its own peer at the end, so the entries are read from there as
-    long as trusted proxies vouch for them. An entry of another form can't come from a proxy that
-    adds addresses. The request then counts for the proxy that passed it on."""
+    Each proxy adds the address of its own peer at the end, so the entries are read from the end, as
+    long as a trusted proxy has added them. An entry that is not an address can't come from such a
+    proxy; the request then counts for the last proxy before this entry."""
     client = peer
     address = parse_ip_address(peer)
     entries = forwarded_for.split(",") if forwarded_for else []

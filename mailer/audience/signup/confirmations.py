@@ -64,10 +64,9 @@ def request_confirmation(
 ) -> None:
     """Save a request until the owner of the address confirms it.
 
-    One mailbox gets at most as many mails as `limit` allows, fewer and fewer of them as long as the
-    owner confirms nothing. A request beyond the limit causes no
-    mail, but updates the owner's open request, if there is one. The page for confirming shows the
-    updated request.
+    One mailbox gets at most as many mails as `limit` allows, at growing intervals as long as the
+    owner confirms nothing. A request beyond the limit causes no mail, but updates the owner's open
+    request, if there is one. The page for confirming shows the updated request.
 
     One statement counts and one writes, whether or not the address is known. So neither the answer
     nor its time reveals whether the address is known."""

@@ -24,8 +24,8 @@ def use_allowance(tx: Transaction, limit: RateLimit, subject: str, now: datetime
 def use_client_allowance(tx: Transaction, limit: RateLimit, host: str, now: datetime) -> bool:
     """Count one use by a client and return whether it is within the limits of all its networks.
 
-    A use that a narrow network may not make is not counted for the wider ones, so that one client
-    can't use up the allowance of its neighbours."""
+    If a narrow network has used up its allowance, the use is not counted for the wider networks, so
+    that one client can't use up the allowance of its neighbours."""
     return not limit.maximum or all(
         tx.sign_ups.use_allowance(limit.action, network.subject, limit.window, now)
         <= limit.maximum * network.weight
@@ -35,7 +35,7 @@ def use_client_allowance(tx: Transaction, limit: RateLimit, host: str, now: date
 
 def use_mail_allowance(tx: Transaction, limit: MailLimit, address: str, now: datetime) -> bool:
     """Count a request for a mail to an address, and return whether the mail is due. Atomic across
-    processes, and one statement for every address."""
+    processes. Every address takes one statement, so that the time reveals nothing."""
     return not limit.maximum or tx.sign_ups.use_mail_allowance(
         limit.action, addresses.guess_mailbox(address), limit.maximum, limit.waits, now
     )

@@ -25,10 +25,12 @@ def edit_article(
     summary: Annotated[str | None, typer.Option(help="The summary.")] = None,
     kind: Annotated[ArticleKind | None, typer.Option(help="The article's kind.")] = None,
     published: Annotated[
-        str | None, typer.Option(help="The publication date, such as 2026-12-18, or date and time.")
+        str | None,
+        typer.Option(help="The publication date, such as 2026-12-18, or the date and time."),
     ] = None,
     topic: Annotated[
-        list[str] | None, typer.Option(help="A topic; all earlier topics are replaced; repeatable.")
+        list[str] | None,
+        typer.Option(help="A topic; repeatable; the given topics replace the earlier ones."),
     ] = None,
     image: Annotated[
         str | None, typer.Option(help="The picture's web address; empty: remove the picture.")
@@ -40,7 +42,7 @@ def edit_article(
     ] = None,
     byline: Annotated[str | None, typer.Option(help="The byline.")] = None,
     dateline: Annotated[str | None, typer.Option(help="The dateline.")] = None,
-    body: Annotated[Path | None, typer.Option(help="A Markdown file without front matter.")] = None,
+    body: Annotated[Path | None, typer.Option(help="A Markdown file with the new text.")] = None,
     lead: Annotated[
         bool | None,
         typer.Option("--lead/--no-lead", help="Ask digests to put the article first, or not."),

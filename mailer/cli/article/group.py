@@ -9,8 +9,6 @@ from mailer.model.articles import ArticleKind
 
 app = CommandGroup(help="Articles: texts for mails, each text in one language.")
 
-LanguageOption = Annotated[
-    str, typer.Option(help="The translation's language; default: the office's.")
-]
+LanguageOption = Annotated[str, typer.Option(help="The article's language; default: the office's.")]
 KindOption = Annotated[ArticleKind, typer.Option(help="The article's kind.")]
 TopicsOption = Annotated[list[str] | None, typer.Option("--topic", help="A topic; repeatable.")]

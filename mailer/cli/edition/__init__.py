@@ -1,4 +1,4 @@
-"""``mailer edition``: single mailings, from draft to sent.
+"""``mailer edition``: mailings to a list, from draft to sent.
 
 group.py        the group of commands, and its panels
 editing.py      new, edit, arrange, reorder

@@ -31,16 +31,14 @@ def create_edition(
     story: Annotated[list[str], typer.Option(help="A story's slug; repeatable, in order.")],
     name: Annotated[str, typer.Option(help="The name that readers see.")],
     template: Annotated[
-        str, typer.Option(help="The template: a folder below templates/email.")
+        str, typer.Option(help="The template of the mails: a folder below templates/email.")
     ] = "press-release",
     segment: Annotated[
         str, typer.Option(help="Only members in this segment; default: the whole list.")
     ] = "",
     subject: Annotated[
         str,
-        typer.Option(
-            help="The subject, as a template; default: the subject of the mail's template."
-        ),
+        typer.Option(help="The subject, which may have variables; default: the template's own."),
     ] = "",
     name_in: Annotated[
         list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
@@ -108,7 +106,7 @@ def edit_edition(
     name: Annotated[str | None, typer.Option(help="The name that readers see.")] = None,
     subject: Annotated[
         str | None,
-        typer.Option(help="The subject, as a template; empty: the subject of the mail's template."),
+        typer.Option(help="The subject, which may have variables; empty: the template's own."),
     ] = None,
     name_in: Annotated[
         list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
@@ -126,7 +124,8 @@ def edit_edition(
         ),
     ] = None,
     in_doubt: Annotated[
-        InDoubtPolicy | None, typer.Option(help="What happens to deliveries in doubt.")
+        InDoubtPolicy | None,
+        typer.Option(help="Send deliveries in doubt again, or wait for a person to decide."),
     ] = None,
     priority: Annotated[
         Priority | None,

@@ -2,7 +2,7 @@
 
 from mailer.cli.command_groups import CommandGroup
 
-app = CommandGroup(help="Editions: each edition is one mailing, from draft to sent.")
+app = CommandGroup(help="Editions: mailings to a list, from draft to sent.")
 
 EDITING = "Making and changing"
 LOOKING = "Looking"

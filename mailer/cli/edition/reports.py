@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mailer.delivery.reply_report import ExplainedReplies
 
 MAX_REPLIES = 10
-"""Groups of replies that a table shows, the largest first."""
+"""Maximum number of groups of replies in a table; the largest groups come first."""
 
 
 @app.command("report", rich_help_panel=LOOKING)
@@ -30,7 +30,7 @@ def show_report(number: EditionNumber, json: JsonOption = False) -> None:
 
 
 def to_json(delivery_report: DeliveryReport) -> dict[str, Any]:
-    """Return a report as data for scripts, its replies with their meanings."""
+    """Return a report as data for scripts. Each group of replies has its meaning."""
     from mailer.delivery.reply_report import explain_replies
 
     fields: dict[str, Any] = to_plain_data(delivery_report)

@@ -272,7 +272,7 @@ def retry_deliveries(
     ] = False,
     every: Annotated[
         bool,
-        typer.Option("--all", help="Also retry addresses whose refusals speak of the recipients."),
+        typer.Option("--all", help="Also retry deliveries whose refusals speak of the recipients."),
     ] = False,
     *,
     by: ByOption = "",

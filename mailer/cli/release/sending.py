@@ -68,7 +68,8 @@ def send_release(
     def read_request(
         mailer: "Mailer", tx: "SqlTransaction"
     ) -> tuple[list[Article], dict[str, Any]]:
-        """Import the story, and return it with the other arguments for `releases`."""
+        """Import the story, and return it with the other arguments of the verbs in
+        `mailer.releases`."""
         story_articles = import_story(mailer, tx, paths, actor, create_topics=create_topics)
         return story_articles, {
             "slug": story_articles[0].slug,

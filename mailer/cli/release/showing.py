@@ -14,7 +14,7 @@ from mailer.model.editions import Edition
 
 @app.command("show")
 def show_release(slug: StorySlug, json: JsonOption = False) -> None:
-    """Show a release: its embargo, its editions, and how many people have it.
+    """Show a release: its embargo, its editions, and how many people have received each edition.
 
     Example: mailer release show open-day"""
     with open_for_reading() as (mailer, tx):

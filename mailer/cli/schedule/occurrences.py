@@ -49,7 +49,8 @@ def move_occurrence(
 ) -> None:
     """Move an occurrence to another time in its zone, even if it was skipped or is on hold.
 
-    If its edition exists already, the edition gets the new time and keeps its approval.
+    If the occurrence's edition exists already, the edition gets the new time and keeps its
+    approval.
 
     Example: mailer schedule move weekly 2026-12-25 --to '2026-12-24 12:00'"""
     wall_time = parse_local_time(new_time, "--to")
@@ -77,8 +78,8 @@ def skip_occurrence(
 ) -> None:
     """Skip an occurrence.
 
-    If its edition exists already, the edition is cancelled, and the next edition may have the
-    stories.
+    If the occurrence's edition exists already, the edition is cancelled, and the next edition may
+    have the stories.
 
     Example: mailer schedule skip weekly 2026-12-25 --reason 'the office is closed'"""
     _change_occurrence(

@@ -57,7 +57,7 @@ def preview_schedule(
 
 
 def _describe_stories(choice: StoryChoice | None, settings: DigestSettings) -> str:
-    """Describe what an occurrence would run of the stories that are queued now."""
+    """Describe which of the stories queued now an occurrence would run."""
     if choice is None:
         return ""
     if choice.too_few:
@@ -73,7 +73,8 @@ def print_occurrences(
     empty: str,
     story_texts: Sequence[str] = (),
 ) -> None:
-    """Print occurrences as a table or as JSON. `story_texts` say what stories each would get."""
+    """Print occurrences as a table or as JSON. `story_texts` say which stories each occurrence
+    would get."""
     texts = [*story_texts, *[""] * (len(occurrences) - len(story_texts))]
     out.print_table(
         [

@@ -42,7 +42,9 @@ from mailer.model.subscribers import STATED_BASES, LawfulBasis
 @app.command("import", rich_help_panel=MANY_PEOPLE)
 def import_subscribers(
     file: TableFileArgument,
-    list_slug: Annotated[str, typer.Option("--list", help="The list to add them to.")],
+    list_slug: Annotated[
+        str, typer.Option("--list", help="The list that the people are added to.")
+    ],
     source: Annotated[
         str,
         typer.Option(
@@ -55,7 +57,9 @@ def import_subscribers(
     from_: Annotated[
         ExportOrigin | None, typer.Option("--from", help="The program that wrote the file.")
     ] = None,
-    state: Annotated[RowState | None, typer.Option(help="State for rows that give none.")] = None,
+    state: Annotated[
+        RowState | None, typer.Option(help="State of people whose row gives no state.")
+    ] = None,
     mapping: MapOption = None,
     ignore: IgnoreOption = None,
     status: StatusOption = None,
@@ -74,11 +78,12 @@ def import_subscribers(
 
     Existing subscribers are updated with the fields that the file has. People who left or must not
     be mailed are not added again. People who unsubscribed, bounced or complained according to the
-    file are stored in that state, and get no mail. A file is refused if a column looks like
-    a status and is not understood, until the column is mapped or ignored. Source and basis go into
-    the log of consent. Rows without a valid address are refused and listed by line (exit code 4);
-    other values that can't be read are left out and listed. The state of people in a Mailchimp
-    file follows from its name: subscribed_, unsubscribed_, cleaned_.
+    file are stored in that state, and get no mail. If a column looks like a status and is not
+    understood, the file is refused: map the column with --map, or ignore it with --ignore. Source
+    and basis go into the log of consent. Rows without a valid address are refused and listed by
+    line (exit code 4); other values that can't be read are left out and listed. The state of the
+    people in a Mailchimp file follows from the name of the file: subscribed_, unsubscribed_,
+    cleaned_.
 
     Example: mailer subscriber import people.csv --list news --source "fair in May" \
 --basis consent --map "E-Mail 1=address"

@@ -1,9 +1,10 @@
 """``mailer subscriber unsubscribe-mail``: messages that readers send in order to unsubscribe.
 
 A mail server that pipes a message to a command returns the message to its sender if the command
-fails, together with the output of the command. So a pipe ends with one of two codes: 0 if the
-message is settled, and 75 (``EX_TEMPFAIL`` of sysexits.h) if the mail server must try it again. It
-writes no error for staff: Exim may treat any output as a failure (its option ``return_output``).
+fails, together with the output of the command. So a command that reads from a pipe ends with one of
+two codes: 0 if nothing is left to do with the message, and 75 (``EX_TEMPFAIL`` of sysexits.h) if
+the mail server must try again. The command writes no error for staff: Exim may treat any output as
+a failure (its option ``return_output``).
 """
 
 import io
@@ -42,16 +43,17 @@ def unsubscribe_by_mail(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Read a message to sender.unsubscribe_address, and unsubscribe the person.
+    """Read a message that was sent to sender.unsubscribe_address, and unsubscribe the person who
+    wrote it.
 
-    A token in the subject identifies the person and the list. Automatic replies unsubscribe no
-    person. A mail server can pipe messages to this command, by a line such as this in /etc/aliases:
+    A token in the subject identifies the person and the list. Automatic replies are ignored. A mail
+    server can pipe messages to this command, by a line such as this in /etc/aliases:
     leave: "|mailer --config FILE subscriber unsubscribe-mail"
 
-    A pipe ends with exit code 0, or with 75 if the mail server must try again later, for instance
-    while the database is busy. A message without a valid token is logged and ends with 0, so that
-    no error returns to the reader. The log is the system's log (facility mail), or stderr if there
-    is none.
+    A command in a pipe ends with exit code 0, or with 75 if the mail server must try again later,
+    for instance while the database is busy. If a message has no valid token, a line is logged and
+    the exit code is 0, so that the reader gets no error message. Lines go to the system's log
+    (facility mail), or to stderr if the system has no log.
 
     Example: mailer subscriber unsubscribe-mail message.eml"""
     out = Output(json)

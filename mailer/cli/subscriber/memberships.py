@@ -27,7 +27,7 @@ def unsubscribe_member(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Unsubscribe a person from a list. The person gets no more mail of this list.
+    """Unsubscribe a person from a list. The person gets no further mail from this list.
 
     Example: mailer subscriber unsubscribe ana@example.org --list news"""
     out = Output(json)

@@ -178,7 +178,7 @@ def edit_subscriber(
     ] = None,
     tag: Annotated[
         list[str] | None,
-        typer.Option(help="A tag for staff; all earlier tags are replaced; repeatable."),
+        typer.Option(help="A tag for staff; repeatable; the given tags replace the earlier ones."),
     ] = None,
     *,
     by: ByOption = "",

@@ -2,9 +2,9 @@
 
 Nothing is guessed: a row with an unknown state is refused, and columns and values that can't be
 used are counted by name. If neither the file nor its name gives the state of its people, the person
-who imports it must give the state. A file with the columns of listmonk or Mailchimp is read as
-theirs although staff did not say so. ``audience/imports`` understands the columns of the tables
-that further programs export.
+who imports it must give the state. A file with the columns of listmonk or Mailchimp is read as that
+program's export even if staff did not name the program. Tables that other programs export are not
+read here: ``audience/imports`` understands their columns.
 
 export_format.py  the code that the formats share
 listmonk.py       listmonk's file of subscribers
@@ -47,7 +47,8 @@ def recognise_origin(header: list[str]) -> ExportOrigin | None:
 
 
 def create_export_opener(origin: ExportOrigin | None, choices: ImportChoices) -> FileOpener:
-    """Return a function that opens files of people, exported by `origin` if it is given."""
+    """Return a function that opens files of people. Without `origin`, the columns of a file decide
+    which program exported it."""
 
     def open_export(path: Path, raw: IO[bytes]) -> tuple[CsvTable, RowFormat]:
         if origin is ExportOrigin.MAILMAN:

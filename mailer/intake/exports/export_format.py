@@ -1,4 +1,4 @@
-"""The code that the formats of other programs share."""
+"""The code that the formats of other programs' exports share."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,10 +8,11 @@ from mailer.intake.row_format import ImportChoices, RowFormat
 
 
 class ExportFormat(RowFormat):
-    """The base of all formats.
+    """The base of the formats of other programs' exports.
 
-    `own_heads` are the columns that only this program writes, given by the letters of their names.
-    `ignored_heads` are columns that only this program can use."""
+    `own_heads` are columns that only this program writes, and that the subclass reads.
+    `ignored_heads` are columns that mean something only to this program, so they are not imported.
+    Both are given in the spelling of ``normalise_header``."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Read listmonk's export: one CSV file of subscribers.
 
 Columns: uuid, email, name, attributes (JSON), status, created_at, updated_at. `status` is the
-person's status on the whole installation. The file does not say who left single lists.
+person's status on the whole installation. The file does not say which lists a person has left.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Read a response's body within a maximum size, compressed or not.
 
 Requests accept one coding, gzip, and zlib unpacks it here with a limit on its output. A library
-that unpacks each piece whole would make 64 MB of 64 KB before any check, and the square of that if
-a body is compressed twice.
+that unpacks each piece whole would turn 64 KB into 64 MB before any check: a factor of 1,000, and
+of 1,000,000 if a body is compressed twice.
 """
 
 import zlib

@@ -42,9 +42,10 @@ class FetchResult:
     """The result of a fetch.
 
     `url` is the address at the end of the redirects. `status` is 200 with content, or 304 if the
-    content that was fetched before is unchanged. `charset` is one that Python can decode, or "".
-    `validators` go into the next request. `permanent_url` is the address to use from now on, or "":
-    if the first redirects are permanent, it is the target of the last of these."""
+    content that was fetched before is unchanged. `charset` is a charset that Python can decode, or
+    "". `validators` go into the next request. `permanent_url` is the address to use from now on:
+    the target of the last redirect in the unbroken series of permanent redirects at the start, or
+    "" if the first redirect is not permanent."""
 
     url: str
     status: int

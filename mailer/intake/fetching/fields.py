@@ -14,7 +14,7 @@ LONGEST_WAIT = 86_400.0
 
 
 class ResponseFields:
-    """The fields of one response, by names in any case."""
+    """The fields of one response. They are looked up by name, in upper or lower case."""
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         self._values: dict[str, list[str]] = {}

@@ -2,8 +2,9 @@
 
 A check that is separate from the connection is worthless: the owner of a name can answer the
 look-up for the check with a public address, and the look-up for the connection with an internal one
-a moment later (DNS rebinding). So both happen here, below HTTP, for every hop of every fetch. TLS
-and the Host field still use the name, which httpcore takes from the address of the request.
+a moment later (DNS rebinding). So one look-up serves both the check and the connection, here, below
+HTTP, for every hop of every fetch. TLS and the Host field still use the name, which httpcore takes
+from the address of the request.
 """
 
 import socket
@@ -35,8 +36,8 @@ MAX_HEAD_BYTES = 300_000
 responses (1xx) cost 0.7 µs a byte to read and can be endless."""
 
 HostLookUp = Callable[[str, int], Iterable[str]]
-"""A function from a name and a port to the IP addresses of that name. Raises OSError if there are
-none."""
+"""A function from a name and a port to the IP addresses of that name. Raises OSError if the name
+has none."""
 
 
 def look_up_host(name: str, port: int) -> list[str]:

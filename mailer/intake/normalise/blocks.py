@@ -1,9 +1,13 @@
 """Build the blocks of an article from a tree, in a canonical form.
 
-HTML that looks the same gives equal blocks. So there is no difference between ``<b>`` and
-``<strong>``, a space at the end of an emphasis and one after it, two adjacent emphases and a single
-one over both texts, a list item with and without a paragraph, or two line breaks and a new
-paragraph. Two articles mean the same if their blocks are equal.
+HTML that looks the same gives equal blocks, and two articles mean the same if their blocks are
+equal. Each of these pairs gives equal blocks:
+
+- ``<b>`` and ``<strong>``;
+- a space at the end of an emphasis, and a space after the emphasis;
+- two adjacent emphases, and one emphasis over both texts;
+- a list item with a paragraph in it, and a list item without;
+- two line breaks, and the beginning of a new paragraph.
 """
 
 import re
@@ -16,7 +20,7 @@ from mailer.intake.normalise.inline import Attributes, Leaf, Mark, split_paragra
 from mailer.intake.normalise.tree import BLOCKS, Node
 
 DEEPEST_LISTS = 8
-"""Maximum depth of nested lists and quotations. Deeper ones become paragraphs."""
+"""Maximum depth of nested lists and quotations. Those that nest deeper become paragraphs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +244,8 @@ def _extract_preformatted(node: Node) -> str:
 
 
 def _build_items(node: Node, marks: frozenset[Mark], depth: int) -> tuple[Block, ...]:
-    """Return a list's items. Google Docs and old pages write a nested list between items; it then
-    belongs to the item before it."""
+    """Return a list's items. Google Docs and old pages write a nested list between two items; the
+    nested list then belongs to the item before it."""
     items: list[tuple[Attributes, list[Block]]] = []
     for child in node.children:
         if isinstance(child, Node) and child.tag == "li":

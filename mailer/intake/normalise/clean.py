@@ -36,8 +36,8 @@ _SOURCE = re.compile(r"""(?:src|data|action)\s*=\s*["']?([^"'\s>]+)""", re.IGNOR
 _VIDEOS = ("youtube", "youtu.be", "vimeo", "dailymotion")
 _LAZY_SOURCES = ("data-src", "data-lazy-src", "data-original")
 _MIN_PIXELS = 3
-"""Minimum width and height of a picture in pixels. A smaller picture shows nothing: it is there to
-count the people who open it."""
+"""Minimum width and height of a picture in pixels. A smaller picture shows nothing: it serves to
+count the people who open the page."""
 
 
 def count_elements(html: str, report: OmissionReport) -> None:
@@ -195,7 +195,8 @@ def _unwrap_address(address: str) -> str:
 
 
 def _describe_hidden(node: Node) -> str | None:
-    """Return the kind of an element that readers do not see, or None for a visible element."""
+    """Return the kind of omission for an element that readers do not see, or None for a visible
+    element."""
     style = node.get_style()
     if node.tag in {"del", "ins"} and "datetime" in node.attributes:
         return "tracked deletion" if node.tag == "del" else None
@@ -217,8 +218,9 @@ _SITE_FIELD = re.compile(r"\bfield--name-(?:title|uid|created)\b")
 
 
 def _describe_site_line(node: Node) -> str | None:
-    """Return the kind of a line that Drupal's feeds put before the text: the title, the author and
-    the date, which the feed states in fields of their own."""
+    """Return the kind of omission for a line that Drupal's feeds put before the text, or None for
+    other elements. Such lines hold the title, the author and the date, which the feed also states
+    in fields of their own."""
     if _SITE_FIELD.search(node.attributes.get("class", "")):
         return "title, author or date that the site repeats in the text"
     return None
@@ -243,7 +245,7 @@ _HEADING = re.compile(r"<h[1-6]\b|MsoTitle", re.IGNORECASE)
 
 
 def may_hold_heading(html: str) -> bool:
-    """Check that a heading may be in `html`, before it is parsed."""
+    """Check, without parsing `html`, that it may contain a heading."""
     return _HEADING.search(html) is not None
 
 

@@ -1,8 +1,8 @@
 """Write blocks as Markdown that people can edit, and that reads back as the same blocks.
 
-Formatting that Markdown lacks (a subscript, a cell over two columns) is written as HTML. The
-guarantee holds by construction: the text is read back, and if it comes back changed, each block is
-read back by itself, and written as HTML if it changes.
+Formatting that Markdown lacks (a subscript, a cell over two columns) is written as HTML. The result
+is checked: the text is read back, and if its blocks differ, each block is read back by itself, and
+a block that differs is written as HTML.
 """
 
 import re
@@ -122,8 +122,8 @@ def _format_list(block: Block) -> str:
 
 
 def _is_close(item: Block) -> bool:
-    """Check that the item needs no empty line, because it is a line of text, with or without a
-    list."""
+    """Check that the item needs no empty lines around it, because it is a single paragraph,
+    possibly with a nested list."""
     kinds = [nested_block.kind for nested_block in item.blocks]
     return kinds in (["p"], ["p", "ul"]) or (kinds == ["p", "ol"] and not item.blocks[1].attributes)
 

@@ -19,8 +19,9 @@ DEEPEST = 60
 """Maximum depth of nested elements. The content of deeper elements moves up to this depth."""
 
 MAX_OPEN = 3_000
-"""Maximum depth of elements in a page. html5ever goes through all open elements for each new one,
-so that 200,000 nested ones took it more than nine minutes. Pages nest some dozens."""
+"""Maximum depth of elements in a page. html5ever goes through all open elements for each new
+element, so that 200,000 nested elements took more than nine minutes. Real pages nest some
+dozens."""
 
 MAX_TAGS = 120_000
 
@@ -132,7 +133,7 @@ _OPTIONAL_ENDS = frozenset({
     "thead", "tr", "track", "wbr",
 })  # fmt: skip
 _SCOPES = frozenset({"applet", "button", "caption", "marquee", "object", "table", "template"})
-"""Elements through which no end tag closes an element around them (HTML §13.2.4.2)."""
+"""An end tag within one of these elements closes no element outside it (HTML §13.2.4.2)."""
 
 
 def check_nesting(html: str) -> None:
@@ -170,7 +171,8 @@ def check_nesting(html: str) -> None:
 def parse_html(html: str) -> Node:
     """Return the tree of a page's body or of a fragment.
 
-    Raises InputError for HTML that nests too deep; any other HTML is parsed."""
+    Raises InputError for HTML that nests too deep. Any other HTML is parsed, even if it is
+    invalid."""
     check_nesting(html)
     builder = _TreeBuilder()
     builder.feed(_create_cleaner().clean(html.encode("utf-8", "replace").decode()))

@@ -1,4 +1,4 @@
-"""Rewrite a Word file into the parts of WordprocessingML that mammoth reads, before it reads them.
+"""Rewrite a Word file so that it uses only the parts of WordprocessingML that mammoth reads.
 
 mammoth drops much that readers see (text in simple fields, text boxes, inserted parts) and keeps
 text that they don't see (hidden text, placeholders). Each module here rewrites one kind of markup,
@@ -42,8 +42,9 @@ restore_html = markers.restore_html
 def rewrite_package(
     package: WordPackage, report: OmissionReport, read_word: chunks.WordReader
 ) -> list[str]:
-    """Rewrite the body and the notes of `package`. Returns the HTML of its parts of other formats,
-    to be passed to :func:`restore_html`. `read_word` reads a Word file within the file."""
+    """Rewrite the body and the notes of `package`. Returns the HTML of the parts of other formats
+    that the file contains, to be passed to :func:`restore_html`. `read_word` reads a Word file
+    within the file."""
     styles = StyleSheet(package.find_part("styles"))
     counter = numbering.ListCounter(package.find_part("numbering"), styles)
     chunk_texts: list[str] = []

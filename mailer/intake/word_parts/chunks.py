@@ -19,7 +19,7 @@ LARGEST_CHUNK = 2_000_000
 MOST_CHUNKS = 50
 
 WordReader = Callable[[bytes], str | None]
-"""Returns the HTML of a Word file within the file, or None."""
+"""A function that returns the HTML of a Word file within the file, or None."""
 
 
 def replace_chunks(
@@ -30,7 +30,8 @@ def replace_chunks(
     *,
     first_number: int,
 ) -> list[str]:
-    """Replace each part of another format by a marked paragraph. Returns their HTML."""
+    """Replace each part of another format by a marked paragraph. Returns the HTML of these
+    parts."""
     texts: list[str] = []
     for chunk in list(part.root.iter(f"{W}altChunk")):
         if first_number + len(texts) >= MOST_CHUNKS:

@@ -1,7 +1,7 @@
 """Resolve fields: Word computes their text from an instruction (ECMA-376 part 1 §17.16).
 
-Readers see a field's result. Links keep their switches, boxes become signs, and the text of all
-other fields stays as Word computed it last.
+Readers see a field's result. Links keep their switches, check boxes become characters, and the text
+of all other fields stays as Word computed it last.
 """
 
 import re

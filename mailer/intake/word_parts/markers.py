@@ -1,10 +1,11 @@
 """Facts that mammoth can't pass on, as marks in the text.
 
-They are the number of a list's item, the direction and the language of a paragraph, and the place
-of a part of another format.
+These facts are the number of a list's item, the direction and the language of a paragraph, and the
+place of a part of another format.
 
-A mark is put at the beginning of a paragraph before mammoth reads it, and becomes an attribute, or
-the part's text, in the HTML that mammoth writes. Its signs are of a private plane of Unicode.
+A mark is put at the beginning of a paragraph before mammoth reads the paragraph. In the HTML that
+mammoth writes, the mark is replaced by an attribute, or by the HTML of the part. Marks consist of
+characters from a private plane of Unicode.
 """
 
 import re
@@ -23,7 +24,8 @@ _MARKED_ELEMENT = re.compile(
 
 
 def strip_marks(text: str) -> str:
-    """Return `text` without the signs of marks: a file's own text must not look like one."""
+    """Return `text` without the characters of marks: a file's own text must not look like a
+    mark."""
     return text.replace(_START, "").replace(_END, "")
 
 

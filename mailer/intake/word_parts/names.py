@@ -35,7 +35,8 @@ STRICT_NAMESPACES = (
     (b"http://purl.oclc.org/ooxml/drawingml/main", DRAWING_NAMESPACE.encode()),
     (b"http://purl.oclc.org/ooxml/drawingml/picture", PICTURE_NAMESPACE.encode()),
 )
-"""Namespaces of the strict format (ISO/IEC 29500-4) with those that Word writes by default."""
+"""Pairs of namespaces: one of the strict format (ISO/IEC 29500-4), and the namespace that Word
+writes by default in its place."""
 
 _TEXT_TAGS = (f"{W}t", f"{W}delText", f"{M}t")
 
@@ -62,7 +63,7 @@ def get_value(element: Any, name: str) -> str:
 
 
 def is_on(element: Any) -> bool:
-    """Check that a toggle element, such as w:b, is on: it is so without a value."""
+    """Check that a toggle element, such as w:b, is on. An element without a value is on."""
     return element is not None and (element.get(f"{W}val") or "true").lower() not in {
         "0", "false", "off", "none",
     }  # fmt: skip
@@ -127,7 +128,8 @@ def is_deleted(element: Any) -> bool:
 
 
 def parse_number(text: str | None, default: int = 0) -> int:
-    """Return the number in an attribute, or `default` for none or another text."""
+    """Return the number in an attribute, or `default` if the attribute is missing or not a
+    number."""
     try:
         return int(text or "")
     except ValueError:

@@ -1,7 +1,8 @@
 """Number the items of lists as Word does (ECMA-376 part 1 §17.9).
 
-Lists that share an abstract numbering count on, across the text between them, until an instance
-that starts again. mammoth only learns the kind and the level of an item; its number is marked.
+Lists that share an abstract numbering continue one count, across the text between them, until a
+list restarts it. mammoth learns only the kind and the level of an item; the number is passed on as
+a mark (``markers.py``).
 """
 
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ class ListItem:
 
     @property
     def is_plain(self) -> bool:
-        """Check that readers of ``<ol>`` see the same number as those of Word."""
+        """Check that an ``<ol>`` shows the same number as Word."""
         number = self.label.strip().rstrip(".)").lstrip("(")
         return not self.is_ordered or (self.is_decimal and number == str(self.number))
 

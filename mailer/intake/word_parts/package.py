@@ -129,7 +129,7 @@ class WordPackage:
     def list_body_parts(self) -> list[BodyPart]:
         """Return the parts with text: the notes, and the document last.
 
-        Lists in notes are numbered for themselves; the trees are the package's own."""
+        The trees are the package's own: changing a tree changes the package."""
         if self._bodies is None:
             names = [self._find_name("footnotes"), self._find_name("endnotes"), self.main_name]
             self._bodies = [

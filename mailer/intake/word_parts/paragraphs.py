@@ -1,4 +1,5 @@
-"""Rewrite paragraphs: their style as one that mammoth maps, their list, direction and language."""
+"""Rewrite paragraphs: their style becomes a style that mammoth maps, and their list, direction and
+language are written so that they reach the HTML."""
 
 import re
 from typing import Any
@@ -91,8 +92,8 @@ def _is_drop_cap(paragraph: Any) -> bool:
 def _choose_style(paragraph: Any, styles: StyleSheet) -> str:
     """Return the name of the style that says what the paragraph is, or "".
 
-    A style of the office's own counts as the one that it is based on, or as a heading of its level
-    in the outline."""
+    A style that Word does not define counts as the style that it is based on, or as a heading if it
+    has a level in the outline."""
     for _, name, style in styles.list_paragraph_styles(paragraph):
         if _MAPPED_STYLE.fullmatch(name):
             return name
@@ -110,7 +111,8 @@ def _is_heading(style: str) -> bool:
 
 
 def _find_depth(open_levels: list[int], item: ListItem | None) -> int:
-    """Return the depth of an item by the items before it: Word's levels may begin at any."""
+    """Return the depth of an item, counted from the items before it, since a list in Word may begin
+    at any level."""
     if item is None:
         open_levels.clear()
         return 0

@@ -1,7 +1,7 @@
 """Rewrite runs: hidden text stays out, symbols become characters, and properties of characters are
 written so that mammoth reads them. Properties that an article can't have are reported.
 
-Size, font, colour, spacing and effects are appearance, which a mail has of its own.
+Size, font, colour, spacing and effects are dropped: a mail has its own appearance.
 """
 
 import re
@@ -117,7 +117,8 @@ def _is_script(run: Any) -> bool:
 def _rewrite_properties(
     run: Any, paragraph: Any, styles: StyleSheet, *, by_paragraph: bool
 ) -> None:
-    """Write the properties that styles set directly into the run: mammoth reads no others."""
+    """Copy properties from styles to the run itself, since mammoth reads only the run's own
+    properties."""
     for name, sources in (("b", ("b",)), ("i", ("i",)), ("strike", ("strike", "dstrike"))):
         is_set = any(
             styles.is_run_set(run, paragraph, source, by_paragraph=by_paragraph)
@@ -145,8 +146,8 @@ def _rewrite_properties(
 
 
 def _inherit_alignment(properties: Any, styles: StyleSheet) -> None:
-    """Write the raised or lowered position that the run's character style sets, or its distance
-    from the line."""
+    """Copy a raised or lowered position from the run's character style to the run. Text that is
+    raised or lowered by a distance becomes a superscript or subscript if it is short."""
     if find_child(properties, "vertAlign") is not None:
         return
     distance = parse_number(get_value(properties, "position"))

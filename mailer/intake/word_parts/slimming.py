@@ -1,5 +1,5 @@
-"""Make the rewritten text small: properties that mammoth ignores go, and adjacent runs with the
-same properties become a single run.
+"""Make the rewritten text small: properties that mammoth ignores are removed, and adjacent runs
+with the same properties become a single run.
 
 Word begins a run at each edit, spelling mark and change of language, and repeats its font and size.
 mammoth takes some 50 µs for each element, whether it shows anything or not.
@@ -14,7 +14,8 @@ _RUN_PROPERTIES = frozenset(
 )
 _PARAGRAPH_PROPERTIES = frozenset(f"{W}{name}" for name in ("numPr", "pStyle", "rPr"))
 _MARK_PROPERTIES = frozenset({f"{W}del"})
-"""In the properties of a paragraph's mark: mammoth joins a paragraph whose mark was deleted."""
+"""The only property of a paragraph mark that is kept: mammoth joins a paragraph whose mark was
+deleted to the next paragraph."""
 
 _PROPERTY_TAGS = (f"{W}pPr", f"{W}rPr")
 _TEXT = f"{W}t"

@@ -83,7 +83,8 @@ def resolve_structure(root: Any, report: OmissionReport) -> None:
 
 
 def _resolve_alternative(alternative: Any, report: OmissionReport) -> None:
-    """Replace alternatives by the one for older programs, which has pictures and text as VML."""
+    """Replace alternatives by the alternative for older programs, which has pictures and text as
+    VML."""
     choice, fallback = alternative.find(f"{MC}Choice"), alternative.find(f"{MC}Fallback")
     if choice is not None and any("/chartex" in str(el.tag) for el in choice.iter()):
         report.add_omission("chart", _describe_drawing(choice))
@@ -124,7 +125,7 @@ def _resolve_control(control: Any, report: OmissionReport) -> None:
 
 
 def _empty_control(control: Any, content: Any) -> None:
-    """Remove a control, and leave an empty cell in place of a cell."""
+    """Remove a content control. If it holds a table cell, an empty cell stays."""
     if content is not None and content.find(f"{W}tc") is not None:
         parent = control.getparent()
         cell = make_element("tc")

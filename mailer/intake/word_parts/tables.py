@@ -1,4 +1,5 @@
-"""Rewrite tables: hidden rows stay out, skipped and merged cells keep the columns in place."""
+"""Rewrite tables: hidden rows are left out. Empty or wider cells replace skipped and merged cells,
+so that the columns stay in place."""
 
 from typing import Any
 
@@ -63,7 +64,7 @@ def _report_unseen_cells(row: Any, report: OmissionReport) -> None:
 
 
 def _merge_cells(row: Any) -> None:
-    """Merge cells in the form of older programs (w:hMerge), and repair widths."""
+    """Merge the cells that older programs have marked as merged (w:hMerge), and repair widths."""
     first = None
     for cell in list(row.iterchildren(f"{W}tc")):
         properties = cell.find(f"{W}tcPr")

@@ -1,1 +1,1 @@
-"""The tables of the audience, one file for each noun."""
+"""The stores of the audience, one file for each noun."""

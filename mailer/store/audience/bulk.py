@@ -24,8 +24,8 @@ class BulkQueries(ConsentQueries):
     def list_member_ids(
         self, mailing_list: MailingList, segment_filter: Filter, after_id: int
     ) -> Sequence[int]:
-        """Return the next page of ids of a list's active members that match a filter: those after
-        an id, in ascending order. Pages keep memory use independent of the list's size."""
+        """Return the next page of ids of a list's active members that match a filter: the ids after
+        `after_id`, in ascending order. Pages keep memory use independent of the list's size."""
         return self._db.scalars(
             select(schema.membership.c.subscriber_id)
             .select_from(members)
@@ -42,8 +42,8 @@ class BulkQueries(ConsentQueries):
     ) -> list[BulkMember]:
         """Return the given subscribers (a few thousand at most) who are on the list.
 
-        A transaction that may write locks them until it ends. A member who unsubscribes in the
-        meantime waits, and is unsubscribed afterwards."""
+        A transaction that may write locks the members until it ends. The request of a member who
+        unsubscribes in the meantime waits for the lock, and takes effect afterwards."""
         statement = (
             select(
                 schema.subscriber.c.id, schema.subscriber.c.address, *memberships.MEMBERSHIP_COLUMNS

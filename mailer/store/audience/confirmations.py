@@ -58,8 +58,8 @@ class ConfirmationQueries(SqlStore):
         return _build_confirmation(row) if row else None
 
     def _select_locked(self, *conditions: ColumnElement[bool]) -> Select[Any]:
-        """Select confirmations. A transaction that may write locks them; otherwise a second request
-        could reset the state that the worker has just changed."""
+        """Select confirmations. A transaction that may write locks them. Without the lock, a second
+        request could reset a state that the worker has just changed."""
         statement = _SELECT.where(*conditions)
         reading = self._db.get_execution_options().get("reading", False)
         if self._db.dialect.name == "postgresql" and not reading:
@@ -68,8 +68,8 @@ class ConfirmationQueries(SqlStore):
 
     def replace_wishes(self, confirmation: Confirmation) -> None:
         """Replace the wishes of the newest open confirmation of this kind for the same address, if
-        there is one. A single statement does so, in order not to undo a change by the owner or the
-        worker."""
+        there is one. This takes a single statement, so that a change by the address's owner or the
+        worker is not undone."""
         key = hash_address(self._key, confirmation.address)
         newest_id = (
             select(schema.confirmation.c.id)
@@ -216,11 +216,12 @@ def _build_count_statement(dialect: str) -> Executable:
 
 @lru_cache
 def _build_mail_statement(dialect: str, wait_count: int) -> Executable:
-    """Build the statement that counts a mail to an address if the wait after the last one is over,
-    and otherwise a refused request.
+    """Build the statement that counts a mail to an address if the wait after the last mail is over,
+    and otherwise counts a refused request.
 
-    `maximum` mails need no wait, the mail after them the first one, and so on; the last wait
-    stays."""
+    The first `maximum` mails need no wait. The next mail needs the first wait, the mail after it
+    the second wait, and so on; every mail after the last wait was used needs the last wait
+    again."""
     table = schema.allowance
     moment_type = table.c.since.type
     now = bindparam("now", type_=moment_type)
@@ -250,8 +251,8 @@ def _build_mail_statement(dialect: str, wait_count: int) -> Executable:
 
 
 def _is_window_over(moment: datetime) -> ColumnElement[bool]:
-    """Return the condition that a window began before a moment. The count of mails to an address
-    lasts longer, because their waits do."""
+    """Return the condition that a window began before a moment. The window of mails to an address
+    lasts longer than the others, because the waits between such mails are longer."""
     table = schema.allowance
     return and_(
         table.c.since < moment,
@@ -280,8 +281,8 @@ class AllowanceQueries(SqlStore):
         waits: Sequence[timedelta],
         now: datetime,
     ) -> bool:
-        """Count a mail, or a refused request for one, in one statement. Returns whether the mail is
-        due."""
+        """Count a mail, or a refused request for a mail, in one statement. Returns True if the mail
+        is due."""
         values: dict[str, Any] = {
             "name": self._build_key(action, subject),
             "now": now,
@@ -300,7 +301,7 @@ class AllowanceQueries(SqlStore):
         )
 
     def has_windows_before(self, moment: datetime) -> bool:
-        """Check whether there is a window that ended, and began before a moment."""
+        """Check whether there is a window that :meth:`delete_windows_before` would delete."""
         statement = select(schema.allowance.c.key).where(_is_window_over(moment)).limit(1)
         return self._db.scalar(statement) is not None
 

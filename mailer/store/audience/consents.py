@@ -62,8 +62,8 @@ class ConsentQueries(SqlStore):
         _LOG.run(self._db, rows)
 
     def list_consent_entries(self, address: str) -> list[ConsentEntry]:
-        """Return the entries of this address, and the entries of its present owner under former
-        addresses."""
+        """Return the entries of this address, and the entries of its present owner under the
+        owner's former addresses."""
         key = hash_address(self._key, address)
         owner_id = select(schema.subscriber.c.id).where(schema.subscriber.c.address == address)
         merged_ids = select(schema.subscriber_alias.c.old_id).where(

@@ -52,8 +52,8 @@ class SqlImportRowStore(SqlStore):
         `source` for each person who joins, changes or leaves, and `basis` for each person who
         joins.
 
-        If an address occurs several times in `rows`, each further occurrence is imported
-        afterwards, in another batch. Returns the result of each row, in order."""
+        If an address occurs several times in `rows`, each further occurrence is imported after the
+        one before it, in another batch. Returns the result of each row, in order."""
         origin = _ImportOrigin(actor, mailing_list, source, now, basis)
         results: list[RowResult] = []
         batch: dict[str, ImportRow] = {}

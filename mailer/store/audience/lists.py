@@ -48,8 +48,8 @@ class SqlListStore(SqlStore):
         self._db.execute(delete(schema.topic).where(schema.topic.c.id == topic.id))
 
     def count_topic_uses(self, topic: Topic) -> Mapping[str, int]:
-        """Return the number of uses of a topic by kind. Combinations of topics that no member has
-        are deleted first, so they do not count."""
+        """Return the number of uses of a topic, by the kind of use. Combinations of topics that no
+        member has are deleted first, so they do not count."""
         in_unused_set = ~schema.topic_set_topic.c.topic_set_id.in_(
             select(schema.membership.c.topic_set_id).where(
                 schema.membership.c.topic_set_id.is_not(None)
@@ -150,8 +150,9 @@ class SqlListStore(SqlStore):
 
     def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]:
         """Return the number of records that depend on a list, by kind. People who unsubscribed
-        count, as they must stay unsubscribed. The log of erased people counts, too, because a new
-        list with the same slug would not be the list that these people agreed to."""
+        count, as they must stay unsubscribed. Entries of erased people in the log of consent count,
+        too, because a new list with the same slug would not be the list that these people agreed
+        to."""
 
         def count_uses(table: Any, condition: ColumnElement[bool]) -> int:
             return int(

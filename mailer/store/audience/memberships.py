@@ -25,7 +25,8 @@ MEMBERSHIP_COLUMNS: tuple[ColumnElement[Any], ...] = (
 def build_membership(
     row: Row[Any], list_slug: str, topics_by_set: Mapping[int, tuple[str, ...]]
 ) -> Membership:
-    """Build a membership from a row. `topics` has the topics of each combination, by its id."""
+    """Build a membership from a row. `topics_by_set` has the topics of each combination, by its
+    id."""
     return Membership(
         list=list_slug,
         state=MembershipState(row.state),

@@ -33,14 +33,14 @@ erased_values: dict[str, Any] = {
     "name": "",
     "reply": func.replace(schema.delivery.c.reply, schema.delivery.c.address, "(erased)"),
 }
-"""The values of an erased delivery."""
+"""The values that replace those of a delivery whose address is erased."""
 
 
 def erase_wire_address(
     db: Connection, delivery_ids: "Sequence[int] | Select[tuple[int]]", address: str
 ) -> None:
-    """Erase an internationalised address from the replies of its deliveries, in the form that
-    relays repeat, with the domain in A-labels."""
+    """Erase an internationalised address from the replies of its deliveries. In a reply, a relay
+    repeats the address with its domain in A-labels."""
     erased_reply = func.replace(
         schema.delivery.c.reply, addresses.to_wire_form(address), "(erased)"
     )
@@ -73,8 +73,8 @@ class PersonalDataQueries(ConsentQueries):
 
     def list_mailed_editions(self, subscriber: Subscriber) -> list[MailedEdition]:
         """Return the editions that were delivered to the person or are planned for them, the newest
-        first: all for their present and former addresses, and service mails to the present
-        address."""
+        first. All editions to their present and former addresses count, but service mails only to
+        the present address."""
         rows = self._db.execute(
             select(schema.edition.c.name, schema.delivery.c.state, schema.delivery.c.updated_at)
             # The address is looked up in each edition, so no index over all addresses is needed.
@@ -96,8 +96,8 @@ class PersonalDataQueries(ConsentQueries):
         return [MailedEdition(row.name, row.state, row.updated_at) for row in rows]
 
     def list_open_confirmations(self, subscriber: Subscriber) -> list[Confirmation]:
-        """Return the person's confirmations: the open ones, and recent ones that they have
-        answered."""
+        """Return the person's confirmations: those that are open, and those that they have answered
+        recently."""
         return ConfirmationQueries(self._db, self._key).list_for_subscriber(
             subscriber.id, subscriber.address
         )
@@ -185,9 +185,9 @@ class PersonalDataQueries(ConsentQueries):
         )
 
     def erase_address_requests(self, subscriber: Subscriber) -> None:
-        """Erase the addresses of mails that asked for confirmation of this person's new address.
-        The requests do not prove that the address is theirs, so other records of these addresses
-        stay."""
+        """Erase the addresses of mails that asked to confirm a change to a new address of this
+        person. Such a request does not prove that the new address is the person's, so other records
+        of the address stay."""
         delivery_ids = (
             select(schema.delivery.c.id)
             .select_from(

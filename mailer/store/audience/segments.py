@@ -42,8 +42,8 @@ mailed_language = func.coalesce(
     func.nullif(schema.subscriber.c.language, ""),
     schema.mailing_list.c.language,
 )
-"""The language of a member's mails: the one chosen on the list, otherwise the person's own,
-otherwise the list's."""
+"""The language of a member's mails: the language that the member chose for the list, otherwise the
+person's language, otherwise the list's."""
 
 is_paused = and_(
     schema.membership.c.paused_until.is_not(None),
@@ -176,7 +176,7 @@ class SegmentQueries(SqlStore):
     def sample_members(
         self, mailing_list: MailingList, tree: Filter, limit: int
     ) -> list[ListMember]:
-        """Return some of the members at random."""
+        """Return up to `limit` members of a list that match a filter, chosen at random."""
         rows = self._db.execute(
             select(
                 schema.subscriber.c.address,

@@ -64,7 +64,8 @@ class SubscriberQueries(PersonalDataQueries):
         return self._fetch_subscriber(_BY_ADDRESS, {"of_address": address})
 
     def find_subscriber_by_id(self, subscriber_id: int) -> Subscriber | None:
-        """Return the subscriber with this id, or the subscriber into which that one was merged."""
+        """Return the subscriber with this id. If this subscriber was merged into another, return
+        the other."""
         parameters = {"number": subscriber_id}
         return self._fetch_subscriber(_BY_ID, parameters) or self._fetch_subscriber(
             _BY_MERGED_ID, parameters
@@ -164,8 +165,9 @@ class SubscriberQueries(PersonalDataQueries):
     def list_memberships(self, subscriber: Subscriber) -> Sequence[Membership]:
         """Return a subscriber's memberships.
 
-        A transaction that may write locks them until it ends. So a member who unsubscribes in the
-        meantime waits, and is not resubscribed because of data that was read earlier."""
+        A transaction that may write locks the memberships until it ends. If a member unsubscribes
+        in the meantime, that change waits for the lock, so outdated data cannot resubscribe
+        them."""
         statement = _MEMBERSHIPS if self._is_reading else _LOCKED_MEMBERSHIPS
         result = self._db.execute(statement, {"number": subscriber.id})
         rows = sorted(result, key=lambda row: str(row.slug))

@@ -23,6 +23,6 @@ def list_subscriber_time_zones(connection: Connection) -> list[str]:
 
 
 def list_mailing_list_time_zones(connection: Connection) -> list[str]:
-    """Return the zones that lists have for members who gave none."""
+    """Return the zones that lists use for members who gave no zone."""
     names = connection.scalars(select(schema.mailing_list.c.time_zone).distinct())
     return [name for name in names if name]

@@ -1,7 +1,7 @@
 """Combinations of topics, each stored once.
 
 A million people share a few thousand combinations. Planning computes the mask of each combination
-and then joins people to combinations. So it handles one integer for each person, whatever the
+and then joins people to combinations. So a plan handles one integer for each person, whatever the
 number of topics.
 """
 
@@ -55,8 +55,8 @@ class SqlTopicSetStore:
         return self._ids_by_combination[slugs]
 
     def prepare_ids(self, combinations: Iterable[Sequence[str]]) -> None:
-        """Find or create many combinations at once, so that :meth:`find_or_create_id` runs no
-        further statement."""
+        """Find or create many combinations at once, so that :meth:`find_or_create_id` needs no
+        statement for them."""
         new_combinations = (
             {tuple(sorted({*slugs})) for slugs in combinations}
             - {()}

@@ -19,7 +19,7 @@ COUNTED_TABLES = ("subscriber", "suppression", "consent", "article", "edition", 
 
 @dataclass(frozen=True, slots=True)
 class BackupSummary:
-    """A backup that was verified: its size, and the rows of some of its tables."""
+    """A backup that was verified: its size, and the number of rows of each counted table."""
 
     bytes: int
     rows: dict[str, int]
@@ -28,8 +28,8 @@ class BackupSummary:
 def write_backup(
     store: Store, target: Path, now: datetime, *, replaces: bool = False
 ) -> BackupSummary:
-    """Write a backup of the database to a file that does not exist yet, or with `replaces` to any;
-    verify it before it gets its name. Raises ConfigError and InputError."""
+    """Write a backup of the database to a new file, and verify the backup before the file gets its
+    name. With `replaces`, an existing file is replaced. Raises ConfigError and InputError."""
     from mailer.store.backup import files
 
     files.check_target(store, target, replaces=replaces)
@@ -48,11 +48,12 @@ def write_backup(
 def restore_backup(
     store: Store, source: Path, actor: Actor, now: datetime, *, replaces: bool = False
 ) -> BackupSummary:
-    """Restore a backup into an empty database, or with `replaces` over any. The database is marked
-    as restored: nothing is sent from it until a person has accepted it.
+    """Restore a backup into an empty database. With `replaces`, the content of any database is
+    replaced. The database is marked as restored: nothing is sent from it until a person has
+    accepted it.
 
-    Raises InputError for a file that is not a backup of this database, ConfigError, and Refused if
-    the database holds tables."""
+    Raises InputError for a file that is not a backup for this kind of database, Refused if the
+    database holds tables and `replaces` is not set, and ConfigError."""
     from mailer.store.backup import files
 
     files.check_source(source)

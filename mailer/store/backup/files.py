@@ -31,8 +31,9 @@ def check_source(source: Path) -> None:
 
 @contextmanager
 def create_whole_file(target: Path) -> Iterator[Path]:
-    """Give the path of a new file with mode 0600 in the folder of `target`; it gets its name and is
-    flushed to the disk when the block ends well, and is removed otherwise. Raises ConfigError."""
+    """Yield the path of a new file with mode 0600 in the folder of `target`. If the block succeeds,
+    the file is flushed to the disk and renamed to `target`; otherwise it is removed. Raises
+    ConfigError."""
     new_file = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         os.close(os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

@@ -25,7 +25,7 @@ _MAGIC = b"PGDMP"
 
 def dump_database(store: Store, target: Path) -> dict[str, int]:
     """Dump the database as it is at one moment, and verify that the dump holds every table. Returns
-    the rows of each counted table, at the same moment."""
+    the number of rows of each counted table at the same moment."""
     with begin_transaction(store.engine) as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         # The server would end this session while pg_dump works.
@@ -43,8 +43,8 @@ def dump_database(store: Store, target: Path) -> dict[str, int]:
 
 
 def restore_database(store: Store, source: Path, *, replaces: bool) -> dict[str, int]:
-    """Restore a dump in one transaction. The caller marks the database; a process that delivers in
-    between sees that its generation went back."""
+    """Restore a dump in one transaction. The caller then marks the database as restored. A process
+    that delivers before that sees that the database's generation went back."""
     _check_contents(source)
     with begin_transaction(store.engine, reading=True) as connection:
         has_content = bool(inspect(connection).get_table_names())
@@ -85,8 +85,8 @@ def _check_contents(dump: Path) -> None:
 def _run_tool(
     store: Store | None, name: str, arguments: list[str], output: Path | None = None
 ) -> str:
-    """Run one of PostgreSQL's tools, and return what it prints. Raises ConfigError if it is not
-    installed or the server refuses, and InputError for a file that it can't read."""
+    """Run one of PostgreSQL's tools, and return its output. Raises ConfigError if the tool is not
+    installed or the server refuses it, and InputError for a file that the tool can't read."""
     program = shutil.which(name)
     if program is None:
         raise ConfigError(

@@ -1,8 +1,9 @@
 """Backups of SQLite by its backup API (https://www.sqlite.org/backup.html).
 
 A backup is a whole database in one file, without a write-ahead log. Copying the database's file
-alone would lose what is only in the log. The copy is marked as restored as it is made: however it
-gets into its place, nothing is sent from it until a person has accepted it.
+alone would lose the changes that are only in the log. The copy is marked as restored when it is
+made, so nothing is sent from it until a person has accepted it, even if it was put in place without
+this program.
 """
 
 import secrets
@@ -28,8 +29,8 @@ WHERE state <> 'clone'
 
 
 def copy_database(store: Store, target: Path, now: datetime) -> dict[str, int]:
-    """Copy the database as it is now to the empty file `target`, and verify the copy. Writers go
-    on. Returns the rows of each counted table."""
+    """Copy the database as it is now to the empty file `target`, and verify the copy. Other
+    processes can write in the meantime. Returns the number of rows of each counted table."""
     source_file = store.engine.url.database or ""
     with (
         _wrap_errors(source_file),
@@ -49,7 +50,8 @@ def copy_database(store: Store, target: Path, now: datetime) -> dict[str, int]:
 def restore_database(
     store: Store, source: Path, now: datetime, *, replaces: bool
 ) -> dict[str, int]:
-    """Restore a backup over the database in one transaction, which processes that run see."""
+    """Restore a backup over the database in one transaction, so that running processes see the
+    change."""
     target_file = Path(store.engine.url.database or "")
     has_content = target_file.exists() and target_file.stat().st_size > 0
     if has_content and not replaces and _has_tables(target_file):
@@ -76,7 +78,7 @@ def restore_database(
 
 @contextmanager
 def _create_work_file(folder: Path) -> Iterator[Path]:
-    """Give a private file in the folder of the database."""
+    """Yield the path of a private file in the folder of the database."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".restoring-") as work_file:
             yield Path(work_file.name)
@@ -91,7 +93,7 @@ def _open_file(file: Path) -> sqlite3.Connection:
 
 
 def _open_reading(file: Path) -> sqlite3.Connection:
-    """Open a backup, which is not written to: its folder may be read-only."""
+    """Open a backup for reading only, since its folder may be read-only."""
     uri = f"{file.resolve().as_uri()}?mode=ro"
     return sqlite3.connect(uri, uri=True, isolation_level=None)
 

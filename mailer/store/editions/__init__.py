@@ -1,3 +1,3 @@
-"""Editions: their records, how they are found, their contents, and how they return to draft.
+"""Editions: their records, the queries that find them, their contents, and their return to draft.
 
 This package imports nothing: the stores of other nouns import its parts."""

@@ -158,8 +158,8 @@ class EditionContentQueries(SqlStore):
         )
 
     def reserve_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
-        """Write stories into the digest's ledger, except those that are there already because staff
-        run a story again on purpose."""
+        """Write stories into the digest's ledger. A story that staff run again on purpose is in the
+        ledger already, and stays there."""
         if not edition.digest or not slugs:
             return
         digest_id = find_id(self._db, schema.digest, edition.digest, "digest")

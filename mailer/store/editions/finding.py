@@ -54,14 +54,15 @@ class EditionFinder(EditionContentQueries):
 
     @property
     def _locks_rows(self) -> bool:
-        """Check whether rows that are read are locked until the transaction ends."""
+        """Check whether this transaction locks the rows that it reads until it ends."""
         reading = self._db.get_execution_options().get("reading", False)
         return self._db.dialect.name == "postgresql" and not reading
 
     def list_recent_editions(
         self, states: Sequence[EditionState] = (), limit: int = 50, *, notices: bool = False
     ) -> list[Edition]:
-        """Return editions in these states, the newest first; with `notices` also those to staff."""
+        """Return mailings in these states, the newest first. With `notices`, also return editions
+        of other kinds, such as notices to staff."""
         statement = _SELECT.order_by(schema.edition.c.id.desc()).limit(limit)
         if not notices:
             statement = statement.where(schema.edition.c.kind == EditionKind.MAILING.value)
@@ -72,8 +73,8 @@ class EditionFinder(EditionContentQueries):
         return [self._build_edition(row) for row in self._db.execute(statement).all()]
 
     def find_unnotified_editions(self, limit: int) -> list[Edition]:
-        """Return mailings whose state, or whose content while in review, differs from what staff
-        were last notified of; the oldest first."""
+        """Return mailings that have changed since staff were last notified of them: in their state,
+        or, while in review, in their content. The oldest comes first."""
         content_changed = and_(
             schema.edition.c.state == EditionState.IN_REVIEW.value,
             schema.edition.c.last_notified_hash != schema.edition.c.content_hash,
@@ -86,7 +87,7 @@ class EditionFinder(EditionContentQueries):
         return [self._build_edition(row) for row in rows]
 
     def list_scheduled_editions(self, states: Sequence[EditionState]) -> list[Edition]:
-        """Return editions in these states that have a time to be sent, the earliest first."""
+        """Return editions in these states that have a send time, the earliest first."""
         statement = _SELECT.where(
             schema.edition.c.state.in_([state.value for state in states]),
             schema.edition.c.send_at.is_not(None),
@@ -97,7 +98,7 @@ class EditionFinder(EditionContentQueries):
         return [self._build_edition(row) for row in rows]
 
     def list_occurrence_editions(self, slug: str, states: Sequence[EditionState]) -> list[Edition]:
-        """Return a digest's editions in these states that were made of occurrences."""
+        """Return a digest's editions in these states that were made for an occurrence."""
         statement = _SELECT.where(
             schema.digest.c.slug == slug,
             schema.edition.c.state.in_([state.value for state in states]),
@@ -127,7 +128,7 @@ class EditionFinder(EditionContentQueries):
         return [self._build_edition(row) for row in self._db.execute(statement).all()]
 
     def list_begun_releases(self, since: datetime) -> list[Edition]:
-        """Return editions of releases that began after `since` and were not stopped."""
+        """Return editions of releases that started after `since` and were not stopped."""
         begun_states = [EditionState.SENDING.value, EditionState.SENT.value]
         statement = _SELECT.where(
             schema.edition.c.role != EditionRole.PLAIN.value,
@@ -209,7 +210,7 @@ class EditionFinder(EditionContentQueries):
 
 
 def build_appointment(row: Row[Any]) -> SendAppointment | None:
-    """Build the appointment of a row of ``edition``, if it has one."""
+    """Build the appointment from a row of ``edition``, or return None if the edition has none."""
     if not row.send_at:
         return None
     wall_time = datetime.fromisoformat(row.wall)

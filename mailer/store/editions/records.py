@@ -73,7 +73,8 @@ class EditionQueries(EditionFinder):
         return self._reload_edition(edition_id)
 
     def update_edition(self, edition: Edition, changed: Edition) -> Edition:
-        """Write what staff may change. The frozen bodies are dropped, to be composed again."""
+        """Write the fields that staff may change. The frozen bodies are deleted, so the edition
+        must be composed again."""
         self._db.execute(
             update(schema.edition)
             .where(schema.edition.c.id == edition.id)
@@ -118,8 +119,8 @@ class EditionQueries(EditionFinder):
         *,
         reason: str = "",
     ) -> Edition:
-        """Write the state, if the table leads to it from the one on disk. Raises ConcurrencyError
-        if it does not: another process moved the edition first."""
+        """Write the state, if the table of transitions allows the change from the stored state.
+        Otherwise another process has changed the state first, and ConcurrencyError is raised."""
         if state is EditionState.DRAFT:
             revert.revert_to_draft(self._db, edition.id, reason, now, actor)
             return self._reload_edition(edition.id)
@@ -151,7 +152,7 @@ class EditionQueries(EditionFinder):
         embargo_until: datetime | None = None,
     ) -> Edition:
         """Save the composed bodies, and give each story its bit by its place in `story_order`.
-        `embargo_until` is the end of the embargo that they state."""
+        `embargo_until` is the end of the embargo that the bodies state."""
         self._db.execute(
             delete(schema.edition_body).where(schema.edition_body.c.edition_id == edition.id)
         )
@@ -229,13 +230,13 @@ class EditionQueries(EditionFinder):
         return self._reload_edition(edition.id)
 
     def record_pause_signatures(self, edition: Edition, signatures: Sequence[str]) -> Edition:
-        """Add the signatures of refusals that the edition is paused for."""
+        """Add the signatures of refusals because of which the edition is paused."""
         all_signatures = dict.fromkeys((*edition.pause_signatures, *signatures))
         self._update_columns(edition, pause_signatures=list(all_signatures))
         return self._reload_edition(edition.id)
 
     def mark_state_notified(self, edition: Edition) -> None:
-        """Record that staff were notified of its current state and content."""
+        """Record that staff were notified of the edition's current state and content."""
         self._update_columns(
             edition,
             last_notified_state=edition.state.value,

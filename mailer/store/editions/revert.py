@@ -11,7 +11,7 @@ from mailer.store import schema
 
 
 def list_sources(state: EditionState) -> list[str]:
-    """Return the states from which the table allows a change to `state`."""
+    """Return the states from which the table of transitions allows a change to `state`."""
     return [source.value for source, targets in EDITION_TRANSITIONS.items() if state in targets]
 
 
@@ -20,8 +20,9 @@ def revert_to_draft(
 ) -> None:
     """Return an edition to draft: delete its frozen bodies, void its approval, and record why.
 
-    A draft stays a draft, without its bodies. Raises ConcurrencyError if the edition is in a state
-    that cannot become draft, because another process has changed it first."""
+    An edition that is a draft already loses its frozen bodies and stays a draft. Raises
+    ConcurrencyError if the edition is in a state that cannot become draft, because another process
+    has changed it first."""
     result = db.execute(
         update(schema.edition)
         .where(
@@ -54,7 +55,7 @@ def insert_event(
     now: datetime,
     actor: Actor | None,
 ) -> None:
-    """Record an event of an edition. None stands for an unknown actor."""
+    """Record an event of an edition. If `actor` is None, the actor is unknown."""
     db.execute(
         insert(schema.edition_event).values(
             edition_id=edition_id,

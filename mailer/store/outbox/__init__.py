@@ -5,7 +5,7 @@
     statements.py     the SQL statements for these changes
     embargo_gate.py   messages that the gate stops because of embargoes and kills
     workers.py        the workers that deliver, and taking over from dead workers
-    refused.py        deliveries that were refused for our reasons
+    refused.py        deliveries that were refused because of us, not their recipients
     reports.py        reports and explanations for people
     notices.py        mails to staff
     service_mails.py  mails about sign-ups, in rolling editions

@@ -1,5 +1,5 @@
-"""The part of the gate that stops messages with embargoed or killed stories, whatever the state of
-their edition is."""
+"""The part of the gate that stops messages with embargoed or killed stories, even if their edition
+is being sent."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -30,9 +30,9 @@ class GateBlockQueries(SqlStore):
     """The part of ``OutboxStore`` about embargoes and kills."""
 
     def find_embargo_blocks(self, edition_ids: Sequence[int]) -> dict[int, EmbargoBlock]:
-        """Return which of these editions hold a story that is embargoed now, by the database's
-        clock, and until when. ``lock_edition_states`` prevents these embargoes from being moved at
-        the same time."""
+        """Return, by edition, the block of each of these editions that holds an embargoed or killed
+        story. The database's clock decides which embargoes are active. ``lock_edition_states``
+        prevents these embargoes from being moved at the same time."""
         blocks = self._find_killed(edition_ids)
         if not statements.ANY_EMBARGO.fetch_rows(self._db, {}):
             return blocks
@@ -69,8 +69,8 @@ class GateBlockQueries(SqlStore):
 
     def _find_killed(self, edition_ids: Sequence[int]) -> dict[int, EmbargoBlock]:
         """Return the editions with a story that was killed or whose kill was requested, except for
-        the mails that announce the kill. Their messages do not pass, and are checked again in a
-        minute."""
+        the mails that announce the kill. The messages of these editions do not pass, and are
+        checked again in a minute."""
         if not statements.ANY_KILL.fetch_rows(self._db, {}):
             return {}
         rows = self._db.scalars(
@@ -117,7 +117,7 @@ class GateBlockQueries(SqlStore):
         )
 
     def find_trusted_subscribers(self, subscriber_ids: Sequence[int]) -> set[int]:
-        """Return which of these subscribers are trusted with embargoes, and lock their profiles
+        """Return those of these subscribers who are trusted with embargoes, and lock their profiles
         until the transaction ends."""
         statement = select(schema.contact.c.subscriber_id).where(
             schema.contact.c.subscriber_id.in_(subscriber_ids),
@@ -128,8 +128,8 @@ class GateBlockQueries(SqlStore):
     def defer_edition(
         self, edition_id: int, worker_id: int, until: datetime, reply: str = EMBARGOED_REPLY
     ) -> int:
-        """Defer those deliveries of an edition that are due before its embargo ends, and those that
-        the worker has claimed, until it ends. Returns their number."""
+        """Defer deliveries of an edition until its embargo ends: those that are due before that,
+        and those that the worker has claimed. Returns the number of deferred deliveries."""
         claimed_by_worker = and_(
             schema.delivery.c.edition_id == edition_id,
             schema.delivery.c.worker_id == worker_id,
@@ -167,8 +167,8 @@ class GateBlockQueries(SqlStore):
     def defer_deliveries(
         self, worker_id: int, delivery_ids: Sequence[int], until: datetime
     ) -> None:
-        """Defer a correction to contacts who are no longer trusted with embargoes until the embargo
-        ends. They get it then, because they have the earlier version."""
+        """Defer the deliveries of a correction whose contacts are no longer trusted with embargoes.
+        They get the correction when the embargo ends, because they have the earlier version."""
         if delivery_ids:
             claimed_by_worker = and_(
                 schema.delivery.c.id.in_(delivery_ids),
@@ -179,7 +179,8 @@ class GateBlockQueries(SqlStore):
             self._db.execute(update(schema.delivery).where(claimed_by_worker).values(values))
 
     def suppress_untrusted(self, worker_id: int, delivery_ids: Sequence[int]) -> int:
-        """Settle messages to contacts who are no longer trusted with embargoes."""
+        """Settle messages to contacts who are no longer trusted with embargoes: they are not
+        sent."""
         if not delivery_ids:
             return 0
         claimed_by_worker = and_(

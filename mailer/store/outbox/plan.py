@@ -1,8 +1,8 @@
 """Freeze an edition's audience: its recipients, and the stories that each of them gets.
 
-Stories become bits. First, two temporary tables of a few rows are filled: the story bits for each
-combination of topics, and the body for each language. Then people are joined to these tables, so
-that a plan handles only one integer for each person.
+Stories become bits. First, small temporary tables are filled: the story bits for each combination
+of topics, the body for each language, the waits for each time zone, and the suppressed people. Then
+people are joined to these tables, so that a plan handles only one integer for each person.
 """
 
 from collections.abc import Mapping
@@ -81,7 +81,8 @@ _suppressed = Table(
 )
 
 ALL_TOPICS = 0
-"""The combination for people who chose no topics. Ids of combinations start at 1."""
+"""The id that stands for the choices of people who chose no topics. Ids of combinations start at
+1."""
 
 _topic_set_id = func.coalesce(schema.membership.c.topic_set_id, ALL_TOPICS)
 
@@ -101,7 +102,7 @@ class PlanQueries(SqlStore):
 
     def plan_deliveries(self, edition: Edition, now: datetime) -> DeliveryPlan:
         """Freeze the audience: insert one row for each eligible address, in one INSERT … SELECT,
-        and count the members who are left out by reason. The edition must be composed.
+        and count the members who are left out, by the reason. The edition must be composed.
 
         If the edition is sent in readers' time, each row is due when clocks in the reader's zone
         show the edition's time."""
@@ -130,8 +131,9 @@ class PlanQueries(SqlStore):
 
     def extend_plan(self, edition: Edition) -> int:
         """Add missing recipients to an edition that has started: people who turn out to have
-        received the version that it corrects or kills, or who should have got another edition of
-        the release and did not. Returns their number, which is nearly always 0."""
+        received the version that this edition corrects or kills, or who should have got another
+        edition of the release and did not. Returns the number of added recipients, which is nearly
+        always 0."""
         if not self.has_late_recipients(edition):
             return 0
         by_topic, everyone = build_story_masks(self._db, self._key, edition)
@@ -152,7 +154,7 @@ class PlanQueries(SqlStore):
 
     def _fill_masks(self, edition: Edition, by_topic: Mapping[str, int], everyone: int) -> set[int]:
         """Fill in the story bits for each combination of topics, and each language's body. Returns
-        the combinations with which a reader would get no story of some body."""
+        the combinations whose readers would get no story in at least one of the languages."""
         masks_by_set = dict.fromkeys(self._db.scalars(select(schema.topic_set.c.id)), 0)
         for set_id, slug in self._db.execute(
             select(schema.topic_set_topic.c.topic_set_id, schema.topic.c.slug).join(
@@ -203,8 +205,8 @@ class PlanQueries(SqlStore):
         )
 
     def _fill_waits(self, edition: Edition, now: datetime) -> bool:
-        """Fill in how long the readers of each zone wait, if the edition is sent in readers'
-        time."""
+        """Fill in how long the readers of each zone wait. Returns False, without any waits, if the
+        edition is not sent in readers' time."""
         appointment = edition.appointment
         if appointment is None or appointment.send_time is not SendTimeBasis.READER:
             return False
@@ -229,7 +231,8 @@ class PlanQueries(SqlStore):
         """Count the members who are left out, by the first reason that applies.
 
         Each reason is counted in the table that shows it, since checking all members for every
-        reason took as long as half of the plan. Only a segment is checked for every member."""
+        reason took half as long as the plan itself. Only the segment is checked for every
+        member."""
         on_list = schema.mailing_list.c.slug == edition.list
         is_active = schema.membership.c.state == MembershipState.ACTIVE.value
         wants_it = _matches_frequency(edition)
@@ -359,7 +362,7 @@ def _matches_frequency(edition: Edition) -> ColumnElement[bool]:
 
 
 class _TemporaryTables:
-    """The two temporary tables of a plan, to which people are joined."""
+    """The temporary tables of a plan, which exist during its ``with`` block."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection

@@ -6,8 +6,8 @@ The ledger puts several of these into one transaction, always in this order: the
 
 `lock_edition_states` locks the editions' rows until the commit, and the gate locks the members'
 rows and the list of suppressions. A PostgreSQL statement sees only what was committed before it
-began. Without these locks, an unsubscribe that is committed a moment later would be confirmed, and
-the message would still be sent. SQLite has one writer at a time.
+began. Without these locks, an unsubscribe could be committed a moment later: the member would see
+it confirmed, and the message would still be sent. SQLite has one writer at a time.
 """
 
 import json
@@ -77,8 +77,8 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         return sorted(map(Claim._make, json.loads(claimed_json)))
 
     def gate_deliveries(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
-        """Let claimed messages pass just before they are sent, and return the ids of those that
-        pass. :meth:`settle_refused_deliveries` settles the others, which are not sent.
+        """Check claimed messages at the gate, just before they are sent, and return the ids of
+        those that pass. The others are not sent; :meth:`settle_refused_deliveries` settles them.
 
         One statement checks the worker, the edition's state, the membership and the suppression, so
         that every earlier commit is seen: a person who has unsubscribed or whose address was
@@ -95,8 +95,8 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         return set(json.loads(passed_json))
 
     def check_gate_again(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
-        """Check the gate as :meth:`gate_deliveries` does, including messages that have passed it
-        already. Returns the ids of those that may still be sent."""
+        """Check messages at the gate as :meth:`gate_deliveries` does, including messages that have
+        passed the gate already. Returns the ids of those that may still be sent."""
         encoded_ids = encode_numbers(self._db, delivery_ids)
         if self._db.dialect.name == "postgresql":
             statements.LOCK_MEMBERS.fetch_rows(self._db, {"ids": encoded_ids})
@@ -112,7 +112,8 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
     ) -> int:
         """Settle messages that the gate refused, and return how many of them will not be sent.
         Messages of a paused edition go back to the queue, and those of a cancelled edition are
-        cancelled. In other cases, the address is suppressed or has left the list."""
+        cancelled. In other cases, the delivery becomes suppressed, because the address is
+        suppressed or has left the list."""
         claimed_by_worker = and_(
             schema.delivery.c.id.in_(delivery_ids),
             schema.delivery.c.worker_id == worker_id,
@@ -139,8 +140,8 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         return settled_count
 
     def settle_deliveries(self, settlements: Sequence[Settlement]) -> None:
-        """Write the outcomes of messages. If the worker has lost a row in the meantime, only an
-        acceptance by the relay is written, whatever state the row is in."""
+        """Write the outcomes of messages. If the worker has lost a delivery in the meantime, only
+        an acceptance by the relay is written for it, whatever its state is now."""
         accepted: list[tuple[int, str]] = []
         others: list[tuple[int, int, str, str, int, float, str]] = []
         for delivery_id, worker_id, state, reply, delay, spend, signature in settlements:
@@ -159,8 +160,8 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
     # ---- back to the queue ----------------------------------------------------------------------
 
     def return_claims(self, edition_id: int, worker_id: int, keep_ids: Sequence[int] = ()) -> int:
-        """Return a worker's claims of an edition that have not passed the gate to the queue, except
-        `keep_ids`. The claims do not count as attempts."""
+        """Return to the queue a worker's claimed deliveries of an edition that have not passed the
+        gate, except `keep_ids`. These claims do not count as attempts."""
         claimed_by_worker = and_(
             schema.delivery.c.edition_id == edition_id,
             schema.delivery.c.worker_id == worker_id,
@@ -176,7 +177,8 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         ).rowcount
 
     def postpone_deliveries(self, worker_id: int, delays: Sequence[tuple[int, float]]) -> None:
-        """Return claimed rows to the queue, due in so many seconds."""
+        """Return claimed deliveries to the queue. `delays` are pairs of a delivery's id and the
+        seconds until it is due."""
         if delays:
             statements.PUT_OFF.run(self._db, {"news": encode_rows(delays), "by": worker_id})
 
@@ -187,10 +189,11 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         delivery_ids: Sequence[int] | None = None,
     ) -> int:
         """Queue an edition's deliveries in these states again (only `delivery_ids`, if given), and
-        return their number. For a failed delivery, the attempt no longer counts. Raises
+        return their number. The last attempt of a failed delivery no longer counts. Raises
         BadTransition for a state that cannot become queued.
 
-        If a failed delivery is refused alike again, it fails at once (`requeued_for`)."""
+        If a failed delivery is refused again with the same signature, it fails at once
+        (`requeued_for`)."""
         for state in states:
             if DeliveryState.QUEUED not in DELIVERY_TRANSITIONS[state]:
                 raise BadTransition(f"a delivery that is {state} can't be queued again")
@@ -224,7 +227,8 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         return total
 
     def make_deliveries_due(self, edition: Edition) -> int:
-        """Make deferred deliveries due at once, which people who send by hand expect."""
+        """Make deferred deliveries due at once, and return their number. People who send by hand
+        expect this."""
         result = self._db.execute(
             update(schema.delivery)
             .where(
@@ -279,9 +283,9 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
     # ---- what is left to do ---------------------------------------------------------------------
 
     def has_work(self) -> bool:
-        """Check whether a delivery run has something to do. This is so if an edition that is being
-        sent has a due delivery, has a delivery in flight at a worker that may be dead, or has
-        nothing left to wait for. Deliveries in doubt count if the rule is to resend them."""
+        """Check whether a delivery run has something to do. It has, if an edition that is being
+        sent has a due delivery, has a delivery in flight (its worker may be dead), or has no queued
+        delivery left to wait for. Deliveries in doubt count if the rule is to resend them."""
         sending_editions = select(schema.edition.c.id, schema.edition.c.in_doubt).where(
             schema.edition.c.state == EditionState.SENDING.value
         )
@@ -354,15 +358,16 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         return match is not None
 
     def has_unfinished_deliveries(self, edition: Edition) -> bool:
-        """Check whether the edition still waits for deliveries. Deliveries in doubt count if the
-        rule is to resend them."""
+        """Check whether some of the edition's deliveries are unfinished. Deliveries in doubt count
+        as unfinished if the rule is to resend them."""
         conditions = [queued, in_flight]
         if self._resends_in_doubt(edition):
             conditions.append(schema.is_in_state(DeliveryState.IN_DOUBT.value))
         return any(self._has_delivery(edition, which) for which in conditions)
 
     def _resends_in_doubt(self, edition: Edition) -> bool:
-        """Check the edition's rule, which a person may have changed since `edition` was read."""
+        """Check whether the edition's stored rule is to resend deliveries in doubt. A person may
+        have changed the rule since `edition` was read."""
         rule = select(schema.edition.c.in_doubt).where(schema.edition.c.id == edition.id)
         return self._db.scalar(rule) == InDoubtPolicy.RESEND.value
 

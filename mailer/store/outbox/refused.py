@@ -1,5 +1,5 @@
-"""Deliveries that were refused for our reasons: queue them again, and find out whether others are
-left."""
+"""Deliveries that were refused because of us, not because of their recipients: queue them again,
+and find out whether an edition has other deliveries left."""
 
 from collections.abc import Sequence
 
@@ -15,14 +15,15 @@ _failed = schema.is_in_state(DeliveryState.FAILED.value)
 
 
 class RefusedQueries(SqlStore):
-    """The part of ``OutboxStore`` about refusals alike, see ``delivery/refusal_tracker.py``."""
+    """The part of ``OutboxStore`` about repeated refusals with the same signature; see
+    ``delivery/refusal_tracker.py``."""
 
     def queue_refused_again(self, edition_id: int, signatures: Sequence[str]) -> int:
-        """Queue an edition's deliveries again that were refused with one of these signatures,
-        whether they failed or were put off, and give their attempt back. Deliveries that were
-        queued again for the same signature before stay as they are.
+        """Queue again an edition's deliveries that were refused with one of these signatures,
+        whether they failed or were deferred. The last attempt of a failed delivery no longer
+        counts. Deliveries that were queued again for the same signature before stay as they are.
 
-        Returns the number of those that had failed."""
+        Returns the number of the queued deliveries that had failed."""
         failed_count = 0
         for condition, attempt in (
             (_failed, schema.delivery.c.attempt - 1),
@@ -48,7 +49,7 @@ class RefusedQueries(SqlStore):
         return failed_count
 
     def has_only_refused_left(self, edition_id: int, signatures: Sequence[str]) -> bool:
-        """Check that an edition has unfinished deliveries, and that all of them were put off after
+        """Check that an edition has unfinished deliveries, and that all of them were deferred after
         a refusal with one of these signatures."""
         was_put_off = and_(
             schema.delivery.c.signature.in_(signatures),
@@ -61,7 +62,7 @@ class RefusedQueries(SqlStore):
         )
 
     def has_other_domain(self, edition_id: int, domain: str) -> bool:
-        """Check whether an edition has a delivery to another domain."""
+        """Check whether an edition has a delivery to a domain other than `domain`."""
         return self._has_any(
             edition_id,
             func.lower(schema.delivery.c.address).not_like(

@@ -69,7 +69,8 @@ class ReportQueries(SqlStore):
         return [(delivery_id, reply or "") for delivery_id, reply in rows]
 
     def _group_replies(self, edition: Edition) -> tuple[ReplyGroup, ...]:
-        """Group the replies of an edition's deliveries that were not accepted, the most first."""
+        """Group the replies of an edition's deliveries that were not accepted, the most frequent
+        first."""
         signature = func.coalesce(
             func.nullif(schema.delivery.c.signature, ""), schema.delivery.c.reply
         )
@@ -93,14 +94,14 @@ class ReportQueries(SqlStore):
     def list_deliveries(
         self, edition: Edition | None, states: Sequence[DeliveryState] = (), limit: int = 100
     ) -> list[Delivery]:
-        """Return deliveries of an edition, or of all editions (None), in these states, or in any
-        state if none is given."""
+        """Return up to `limit` deliveries of an edition, or of all editions (None), in these
+        states, or in any state if no state is given."""
         return self._fetch_deliveries_after(0, edition, states, limit)
 
     def iterate_deliveries(
         self, edition: Edition, states: Sequence[DeliveryState] = ()
     ) -> Iterator[Delivery]:
-        """Yield all deliveries of an edition in these states, or in any state if none is given.
+        """Yield all deliveries of an edition in these states, or in any state if no state is given.
         Deliveries are read in batches, so that memory does not grow with their number."""
         last_id = 0
         while batch := self._fetch_deliveries_after(last_id, edition, states, 1000):

@@ -1,11 +1,11 @@
 """Queueing of service mails. All service mails with the same text on the same day are deliveries of
 one rolling edition.
 
-A rolling edition starts with its first service mail, and each further mail returns it to sending,
-in the same transaction. The edition's row is locked during that, and also when the ledger finds no
-delivery left and marks the edition as sent (``delivery/ledger.py``). So one of the two transactions
-comes first and the other sees its changes, and no service mail stays unsent in an edition in the
-state sent.
+A rolling edition starts with its first service mail. Each further mail returns the edition to
+sending, in the transaction that queues the mail. That transaction locks the edition's row, and so
+does the ledger's transaction that finds no delivery left and marks the edition as sent
+(``delivery/ledger.py``). One of the two transactions comes first and the other sees its changes, so
+no service mail stays unsent in an edition that is marked as sent.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class ServiceEditionKey:
     seed: str
 
     def derive_uid(self, sequence_number: int) -> str:
-        """Return the uid of the first edition, the second edition, and so on."""
+        """Return the uid of the edition with this number among the editions with this key."""
         return hashlib.sha256(f"{self.seed}\n{sequence_number}".encode()).hexdigest()[:16]
 
 
@@ -131,7 +131,8 @@ class SqlServiceMailStore(SqlStore):
     def _open_edition(
         self, edition_key: ServiceEditionKey, body: EditionBody, sequence_number: int, now: datetime
     ) -> Edition:
-        """Return this edition, locked. Create and start it if it does not exist."""
+        """Return the edition with this key and number, locked. Create and start it if it does not
+        exist."""
         editions = EditionQueries(self._db, self._key)
         uid = edition_key.derive_uid(sequence_number)
         edition_id = self._db.scalar(select(schema.edition.c.id).where(schema.edition.c.uid == uid))

@@ -196,7 +196,7 @@ ANY_EMBARGO = PreparedStatement(
         .exists()
     )
 )
-"""Selects a row if there may be an embargo at all."""
+"""Selects a row if any embargo is stored that may still be active."""
 ANY_KILL = PreparedStatement(select(literal(1)).where(select(schema.kill.c.slug).exists()))
 _delivery_id, _reply = build_json_columns("news", BigInteger(), Text())
 ACCEPTED = PreparedStatement(

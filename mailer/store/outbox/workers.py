@@ -20,8 +20,8 @@ from mailer.store.prepared_statements import PreparedStatement
 DIED = "the worker died after the message passed the gate"
 
 KEEP_ENDED = timedelta(days=7)
-"""Time for which the row of a worker that has ended is kept. A worker that finds its own row gone
-knows that the database has lost it (``mailer/delivery/history.py``)."""
+"""Time for which the row of a worker that has ended is kept. If a worker finds that its own row is
+gone, the database must have lost it (``mailer/delivery/history.py``)."""
 
 _worker_id = bindparam("one", type_=BigInteger)
 _HEARTBEAT = PreparedStatement(
@@ -36,8 +36,9 @@ class WorkerQueries(SqlStore):
     """The part of ``OutboxStore`` about workers."""
 
     def register_worker(self, name: str, now: datetime) -> int:
-        """Add a worker and return its id. Ids are never used again, unless the database lost some:
-        so a heartbeat begins at a random number, and no worker takes another's row for its own."""
+        """Add a worker and return its id. Ids are used again only if the database has lost rows. A
+        heartbeat begins at a random number, so that even then no worker mistakes another worker's
+        row for its own."""
         self._db.execute(delete(schema.worker).where(schema.worker.c.ended_at < now - KEEP_ENDED))
         result = self._db.execute(
             insert(schema.worker).values(name=name, started_at=now, beat=secrets.randbits(48))
@@ -52,7 +53,7 @@ class WorkerQueries(SqlStore):
         return int(rows[0][0]) if rows else None
 
     def find_worker(self, worker_id: int) -> DeliveryWorker | None:
-        """Find a worker, also one that has ended."""
+        """Find a worker, even if it has ended."""
         row = self._db.execute(
             select(schema.worker).where(schema.worker.c.id == worker_id)
         ).one_or_none()
@@ -94,7 +95,8 @@ class WorkerQueries(SqlStore):
         return self._release_deliveries(dead_worker.id) if result.rowcount else None
 
     def remove_worker(self, worker_id: int) -> None:
-        """Sign a worker off. Deliveries that it still has are treated as a dead worker's."""
+        """Mark a worker as ended. Deliveries that it still has are treated like those of a dead
+        worker."""
         self._db.execute(
             update(schema.worker)
             .where(schema.worker.c.id == worker_id, schema.worker.c.ended_at.is_(None))

@@ -58,8 +58,9 @@ class SqlEmbargoStore(SqlStore):
         )
 
     def count_recipients(self, slug: str, ends: datetime) -> tuple[int, int]:
-        """Count the people who have the story in a mail that states no embargo, and those whose
-        mail states another end than the present one."""
+        """Return (freely, otherwise): the number of people who have the story in a mail that states
+        no embargo, and the number of those whose mail states another end of the embargo than
+        `ends`."""
         stated_end = schema.edition.c.embargo_until
         bit = literal(1, BigInteger).op("<<")(schema.edition_story.c.bit)
         base_count = (
@@ -131,9 +132,9 @@ class SqlEmbargoStore(SqlStore):
     def enforce_embargo(
         self, previous: Embargo | None, embargo: Embargo, now: datetime, actor: Actor
     ) -> EmbargoEffect:
-        """Stop every mail that states an old end of an embargo. Editions that state it return to
-        draft, or are paused if they have started. Editions that wait for the embargo are sent at
-        its new end. Deliveries that wait at the gate are checked again."""
+        """Stop every mail that states an old end of an embargo. Editions that state an old end
+        return to draft, or are paused if they have started. Editions that wait for the end of the
+        embargo are sent at the new end. Deliveries that wait at the gate are checked again."""
         # On PostgreSQL the gate locks these rows until its transaction ends. So either the gate
         # sees the new embargo, or this transaction waits until the messages that passed are
         # recorded.
@@ -181,7 +182,7 @@ class SqlEmbargoStore(SqlStore):
         self, edition_id: int, embargo: Embargo, now: datetime, actor: Actor
     ) -> None:
         """Change the send time of an edition that waits for the end of an embargo. If the embargo
-        was lifted, its terms stay, and the moment of lifting counts."""
+        was lifted, the send time is the moment of lifting, although the embargo's terms stay."""
         statement = update(schema.edition).where(schema.edition.c.id == edition_id)
         if embargo.lifted_at:
             # In UTC, so that the worker has nothing to recalculate, and at the beginning of a

@@ -40,13 +40,14 @@ class ReleasePageQueries(SqlStore):
         )
 
     def list_newest_pages(self, now: datetime, limit: int, offset: int = 0) -> list[ReleasePage]:
-        """Return the newest version of each release; the page that opened last comes first."""
+        """Return the page with the newest version of each release. The page that opened last comes
+        first."""
         groups = self._group_by_story(self._select_open_pages(now))
         return [self._build_page(group) for group in groups[offset : offset + limit]]
 
     def find_page_of_edition(self, edition_id: int) -> ReleasePage | None:
-        """Return the page that was approved with an edition, even if it is embargoed. The caller
-        must check that the reader may see it."""
+        """Return the page that was approved with an edition, even if its story is embargoed. The
+        caller must check that the reader may see the page."""
         statement = _SELECT.where(schema.edition.c.id == edition_id)
         return next(iter(self._fetch_pages(statement)), None)
 
@@ -145,8 +146,8 @@ _SELECT = (
 
 
 def _is_out(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that an edition has started, or is approved and its time has come. So a
-    page opens even if no worker runs."""
+    """Return the condition that an edition has started, or that it is approved and its time has
+    come: a page opens even if no worker runs."""
     return or_(
         and_(
             schema.edition.c.state.in_([state.value for state in _BEGUN]),
@@ -160,13 +161,13 @@ def _is_out(now: datetime) -> ColumnElement[bool]:
 
 
 def _is_shown(row: Row[Any]) -> bool:
-    """Return the condition that an edition's page is shown. A stopped edition still counts for the
-    time when the page opened."""
+    """Check whether the page of an edition may be shown, which is not so for a cancelled edition. A
+    cancelled edition still counts for the time when the release's page opened."""
     return bool(row.state != EditionState.CANCELLED.value)
 
 
 def _get_opened_at(row: Row[Any]) -> datetime:
-    """Return when an edition's page could first be read: when it had been sent and its embargo had
-    ended."""
+    """Return when an edition's page could first be read: when sending had started and the embargo
+    had ended."""
     published_at: datetime = row.planned_at or row.send_at or row.created_at
     return max(published_at, row.until) if row.until else published_at

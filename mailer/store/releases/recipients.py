@@ -1,4 +1,5 @@
-"""Which members each edition of a release reaches, given who is trusted and who already has it."""
+"""Find the members that each edition of a release reaches, given who is trusted and who already has
+the release."""
 
 from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 
@@ -30,8 +31,8 @@ _current_subscriber_id = func.coalesce(
     .scalar_subquery(),
     schema.delivery.c.subscriber_id,
 )
-"""The present subscriber of a delivery: if the subscriber was merged into another, the other's
-id."""
+"""The id of a delivery's present subscriber. If the subscriber was merged into another, this is the
+other's id."""
 
 
 def _select_release_recipients(
@@ -53,9 +54,10 @@ def _select_release_recipients(
 
 def select_past_recipients(edition: Edition) -> Select[tuple[int]]:
     """Select the people who have received, or may have received, an earlier version of the release
-    that this edition corrects or kills. They got it from an edition of the same list that was made
-    before this edition and started before it. (A release that waited for its embargo was made
-    before, but starts with the corrected version.)"""
+    that this edition corrects or kills. They got it from an edition of the same list that was
+    created before this edition and also started before this edition. (A release that waits for its
+    embargo is created earlier than its correction, but starts later and sends the corrected
+    version.)"""
     return _select_release_recipients(
         edition,
         _was_received,
@@ -66,8 +68,9 @@ def select_past_recipients(edition: Edition) -> Select[tuple[int]]:
 
 
 def _select_editions_begun_after(edition: Edition) -> Select[tuple[int]]:
-    """Select editions of these stories that started after this one (which need not have started).
-    The order of their events decides, since the clocks of two machines may differ."""
+    """Select editions of these stories that started after `edition`; there are none if `edition`
+    has not started. The order of their events decides, since the clocks of two machines may
+    differ."""
     first_event_id = func.min(schema.edition_event.c.id)
     began = schema.edition_event.c.event_type == EditionState.SENDING.value
     own_first_event_id = (
@@ -99,8 +102,8 @@ def select_reached_subscribers(edition: Edition) -> Select[tuple[int]]:
 
 
 def list_exclusions(edition: Edition) -> list[tuple[ColumnElement[bool], Exclusion]]:
-    """Return the members that an edition leaves out because of its role in a release, with the
-    first reason that applies."""
+    """Return conditions for the members that an edition leaves out because of its role in a
+    release, each with its reason. The first condition that applies counts."""
     member = schema.membership.c.subscriber_id
     if edition.role is EditionRole.PLAIN:
         return []
@@ -118,8 +121,9 @@ def list_exclusions(edition: Edition) -> list[tuple[ColumnElement[bool], Exclusi
 
 def select_late_recipients(edition: Edition) -> Select[tuple[int]]:
     """Select the people who should get a started edition of a release and have no delivery of it.
-    If its recipients are those of another edition, which was stopped, people who joined the list
-    later are left out."""
+    These are people who have an earlier version that this edition corrects or kills, or whose
+    deliveries of an earlier edition were cancelled. People who joined the list later are left
+    out."""
     has_row = select(_current_subscriber_id).where(schema.delivery.c.edition_id == edition.id)
     may_be_mailed = (
         select(schema.membership.c.subscriber_id)

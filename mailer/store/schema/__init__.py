@@ -48,7 +48,7 @@ from mailer.store.schema.recovery import database_event, database_identity, sign
 from mailer.store.schema.sources import source, source_item
 
 REVISIONS = ("1",)
-"""Alembic's revisions, the oldest first. The last one is the schema below."""
+"""Alembic's revisions, the oldest first. The tables of this package have the last revision."""
 
 UNRELEASED_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Revisions of development versions before the first release, which can't be upgraded."""

@@ -42,8 +42,8 @@ class Utc(TypeDecorator[datetime]):
 
 
 class database_now(FunctionElement[datetime]):  # noqa: N801  (reads as SQL does)
-    """The database's own clock plus `seconds`. So due times do not depend on the clock of a
-    process."""
+    """The time of the database's own clock plus `seconds`. Times that are computed with it do not
+    depend on the clock of a process."""
 
     type = Utc()
     inherit_cache = True

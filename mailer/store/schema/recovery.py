@@ -1,4 +1,5 @@
-"""The identity of the database and its generation, what became of it, and the keys of links."""
+"""The identity of the database and its generation, the events of the database (such as a
+restoration), and the keys of links."""
 
 from sqlalchemy import BigInteger, Column, LargeBinary, String, Table, Text, text
 

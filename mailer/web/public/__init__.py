@@ -30,7 +30,7 @@ POST: from a form, or as a mail provider's one-click request (RFC 8058).
     stories.py           stories that have no address elsewhere
     releases/            press pages, press kits, advance copies
     health.py            the health check
-    database_check.py    the database's part of it, bounded in time
+    database_check.py    the check that the database answers in time
 """
 
 from mailer.web.public.app import create_public_app, serve_public_pages

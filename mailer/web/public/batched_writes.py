@@ -46,8 +46,8 @@ class _WriteJob(Generic[T]):
         self._error: Exception | None = None
 
     def apply_write(self, tx: SqlTransaction) -> None:
-        """Run the write. Raises only errors of the database, after which the transaction is of no
-        use."""
+        """Run the write. Raises only errors of the database, after which the transaction can't be
+        used."""
         try:
             with tx.open_savepoint():
                 self._result = self._write(tx)
@@ -89,8 +89,9 @@ class PageWriter:
     ) -> T:
         """Run `write` in a transaction and return its result after the commit.
 
-        If the link to the database is lost, everything is run once more over another one. If it was
-        lost during the commit, it may be saved already: then only with `may_repeat`.
+        If the link to the database is lost, the transaction is run once more over another link. If
+        the link was lost during the commit, the change may be saved already, so the transaction is
+        run again only with `may_repeat`.
 
         Raises the errors of `write`, and DatabaseUnavailable if the database cannot be used."""
         job = _WriteJob(self._store, write)

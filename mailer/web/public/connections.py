@@ -1,8 +1,9 @@
 """Bounds on connections: the time and size of a request's head, and open connections per client.
 
-uvicorn waits forever for a head, takes one of any size, and answers every request with 503 once too
-many connections are open, also that of a monitor. Here a connection that waits for a request gives
-way to a new one, the longest-waiting first, and ``/healthz`` is answered in any case.
+uvicorn waits forever for a head, and accepts a head of any size. Once too many connections are
+open, it answers every request with 503, even the request of a monitor. Here, the connection that
+has waited longest for a request is closed instead, and requests for ``/healthz`` are always
+answered.
 """
 
 import asyncio
@@ -36,9 +37,10 @@ class ConnectionLimits:
     """The bounds. Times are in seconds.
 
     `head_timeout`: from the first byte of a request, or from the beginning of a connection, to the
-    end of the head. `message_timeout`: from there to the end of the body. `write_timeout`: the time
-    in which a client must take a part of the answer. `max_message_bytes`: a body as it arrives,
-    with chunk sizes and trailers. A trusted proxy counts as no client."""
+    end of the head. `message_timeout`: from the end of the head to the end of the body.
+    `write_timeout`: the time in which a client must take a part of the answer. `max_message_bytes`:
+    a body as it arrives, with chunk sizes and trailers. The connections of a trusted proxy do not
+    count towards `max_per_client`."""
 
     head_timeout: float = 10.0
     message_timeout: float = BODY_TIMEOUT + 10
@@ -78,8 +80,8 @@ class ConnectionTable:
         self._reported_at = float("-inf")
 
     def add_connection(self, connection: "BoundedHttpProtocol", host: str) -> None:
-        """Add a connection that waits for its first request. If there are too many, the one that
-        has waited longest is closed."""
+        """Add a connection that waits for its first request. If there are too many connections, the
+        connection that has waited longest is closed."""
         address = parse_ip_address(host)
         is_proxy = address is not None and self._is_proxy(address)
         client = "" if is_proxy else list_client_networks(host)[0].subject
@@ -211,7 +213,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._update_waiting()
 
     def _update_waiting(self) -> None:
-        """Let the connection count as waiting if it is answered and has read the whole request."""
+        """Let the connection count as waiting if its request was read as a whole and answered."""
         if not self._is_answering() and (self._is_in_head or not self._is_in_message):
             self._table.set_waiting(self, is_waiting=True)
 
@@ -269,7 +271,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._write_timer = None
 
     def _end_message(self) -> None:
-        """End a request that arrives too slowly. An answer that is being written comes first."""
+        """End a request that arrives too slowly. If an answer is being written, wait for its end
+        first."""
         if self.transport.is_closing():
             return
         if self._is_answering() and self._is_in_message:

@@ -16,15 +16,15 @@ SILENT = "the database does not answer"
 
 class DatabaseCheck:
     """Reads from the database in a thread of its own, so that the answer does not wait for pages
-    that wait for the database. A check that has not ended serves later requests too."""
+    that wait for the database. Requests that come during a check share its result."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._running: Future[str] | None = None
 
     async def find_trouble(self) -> str:
-        """Return what is wrong with the database; empty if it can be read. Only for the event
-        loop."""
+        """Describe what is wrong with the database, or return "" if it can be read. Call this only
+        on the event loop."""
         if self._running is None or self._running.done():
             self._running = Future()
             threading.Thread(

@@ -1,7 +1,7 @@
 """The client and the scheme of requests that our reverse proxies pass on.
 
-uvicorn's own middleware takes any text of ``X-Forwarded-For`` for a client, so that each new text
-would be a new client for the limits.
+uvicorn's own middleware accepts any text in ``X-Forwarded-For`` as a client. A stranger could then
+exceed the limits by sending a new text each time.
 """
 
 import ipaddress

@@ -77,7 +77,8 @@ def build_text_context(
 
 
 def build_text_headers(request: Request, page: PageTranslation) -> dict[str, str]:
-    """Return the headers of such a page: it may load the pictures that its text shows."""
+    """Return the headers of a page that shows an article. They let the page load the pictures in
+    its text."""
     html = "".join([page.html, page.notes, *(partner.html for partner in page.about)])
     picture_urls = [page.image.url] if page.image else []
     if "<img" in html:
@@ -87,7 +88,8 @@ def build_text_headers(request: Request, page: PageTranslation) -> dict[str, str
 
 
 def load_mail_gettext(request: Request, language: str) -> Callable[[str], str]:
-    """Return the translations of mails, which have the kinds of assets and the names of places."""
+    """Return the translations of mails, because the names of kinds of assets and of places are
+    among them."""
     template_path = get_site(request).settings.template_path
     return translations.load_translations(language, template_path).gettext
 

@@ -56,8 +56,8 @@ def build_asset_url(settings: Settings, slug: str, asset: Asset) -> str:
 def build_json_ld(
     release: ReleasePage, page: PageTranslation, settings: Settings, address: str = ""
 ) -> str:
-    """Return a schema.org NewsArticle that is safe inside a page's script element. Its address is
-    `address`, or that of the press page."""
+    """Return a schema.org NewsArticle that is safe inside a page's script element. The address of
+    the article is `address`, or the address of the press page."""
     organisation = settings.organisation
     publisher: dict[str, Any] = {"@type": "Organization", "name": organisation.name}
     if organisation.website:
