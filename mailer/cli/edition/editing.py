@@ -150,13 +150,18 @@ def edit_edition(
         "in_doubt": in_doubt,
         "priority": priority,
     }
+    from mailer.intake.markdown_checks import read_markdown
+
     changes = {key: value for key, value in options.items() if value is not None}
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         if opening is not None:
-            changes["opening"] = {**current_edition.opening, **parse_pairs(opening, "--opening")}
+            texts = parse_pairs(opening, "--opening")
+            for tag, text in texts.items():
+                read_markdown(text, f"--opening {tag}")  # refuses what mails can't show
+            changes["opening"] = {**current_edition.opening, **texts}
         if name_in is not None:
             changes["names"] = {**current_edition.names, **parse_pairs(name_in, "--name-in")}
         if subject_in is not None:
