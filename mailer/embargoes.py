@@ -246,6 +246,15 @@ def _has_end_moved(embargo: Embargo | None, now: datetime) -> bool:
     return embargo.terms.moment != embargo.until
 
 
+def list_moved_ends(tx: Transaction, now: datetime) -> list[Embargo]:
+    """Return the active embargoes that :func:`refresh_end` has to change."""
+    return [
+        embargo
+        for embargo in tx.embargoes.list_embargoes(now - MAX_RULE_SHIFT)
+        if _has_end_moved(embargo, now)
+    ]
+
+
 def refresh_end(tx: Transaction, actor: Actor, slug: str, now: datetime) -> Embargo | None:
     """Record when an embargo ends by the current rules of its time zone. Returns None if the end
     has not changed."""

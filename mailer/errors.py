@@ -13,6 +13,7 @@
     │   ├── BadTransition       5: the state does not lead to the requested one
     │   ├── ApprovalVoid        5: the approval does not cover what would be sent
     │   ├── Embargoed           5: an embargo forbids it until it ends
+    │   ├── TooManyRequests     5: a limit on requests of strangers is used up
     │   ├── ConcurrencyError    5: another process changed the same record first
     │   ├── DatabaseUnrecognised 5: the database was restored or copied, and nothing is sent
     │   └── HistoryWentBack     5: the database has lost what it had confirmed
@@ -159,6 +160,10 @@ class Embargoed(Refused):
         super().__init__(message, **details)
         self.slugs = tuple(slugs)
         self.attempt = attempt
+
+
+class TooManyRequests(Refused):
+    """A client, a domain or a link has used up its limit. The use is counted all the same."""
 
 
 class ConcurrencyError(Refused):

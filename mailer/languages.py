@@ -70,11 +70,19 @@ def normalise_tag(tag: str) -> str:
     return str(get_locale(tag)).replace("_", "-")
 
 
+_RTL_SCRIPTS = frozenset({"Adlm", "Arab", "Aran", "Hebr", "Mand", "Nkoo", "Rohg", "Syrc", "Thaa"})
+"""Scripts of living languages that run from right to left."""
+
+
 def get_direction(tag: str) -> str:
     """Return ``rtl`` for Arabic, Hebrew, Persian, Urdu …, and ``ltr`` for other languages.
 
     Mongolian script gets ``ltr``: in CLDR it runs from top to bottom, which HTML's ``dir`` cannot
     express."""
+    # The Unicode data lacks some languages in some scripts, such as ku-Arab.
+    scripts = [part.title() for part in tag.split("-")[1:] if len(part) == 4 and part.isalpha()]
+    if scripts:
+        return "rtl" if scripts[0] in _RTL_SCRIPTS else "ltr"
     return "rtl" if get_locale(tag).text_direction == "rtl" else "ltr"
 
 

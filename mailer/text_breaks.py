@@ -1,21 +1,25 @@
 """Cut and wrap text between the characters that people see, in scripts with and without spaces.
 
 Chinese and Japanese may break between two characters, except before closing and after opening
-punctuation. Thai, Lao, Khmer and Burmese need a dictionary for their words, so they break at spaces
-and, in a longer run, between two characters. A character and its combining marks (a *cluster*,
-after UAX #29) are never separated.
+punctuation. Tibetan breaks after the dot of a syllable. Thai, Lao, Khmer and Burmese need a
+dictionary for their words, so they break at spaces and, in a longer run, between two characters. A
+character and its combining marks (a *cluster*, after UAX #29) are never separated.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 _CJK_RANGES = (
     "\u2e80-\u2fdf\u3001-\u30ff\u3100-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\uff01-\uff9f\uffe0-\uffe6\U00020000-\U0003ffff"
 )
-_SOUTHEAST_ASIAN_RANGES = "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff"
+_SOUTHEAST_ASIAN_RANGES = (
+    "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aad\u1b00-\u1b7f"
+    "\ua980-\ua9ff\uaa60-\uaadf"
+)
 _CJK = re.compile(f"[{_CJK_RANGES}]")
 _WITHOUT_SPACES = re.compile(f"[{_CJK_RANGES}{_SOUTHEAST_ASIAN_RANGES}]")
 _LINE_END_IN_CJK = re.compile(f"(?<=[{_CJK_RANGES}])[ \t]*\n\\s*(?=[{_CJK_RANGES}])")
@@ -23,6 +27,7 @@ _LINE_END_IN_CJK = re.compile(f"(?<=[{_CJK_RANGES}])[ \t]*\n\\s*(?=[{_CJK_RANGES
 _NEVER_FIRST = frozenset(
     "、。，．・：；？！’”）〕］｝〉》」』】〙〗…‥ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ％"
     ",.!?;:)]}»%\u0e2f\u0e46\u0eaf\u0ec6"
+    "\u0f0b\u0f0c\u0f0d\u0f0e\u0f0f\u0f10\u0f11\u0f12\u0f14\u104a\u104b\u17d4\u17d5\u17d6\u17d7"
 )
 """Closing punctuation, small kana and repetition marks, which never begin a line."""
 
@@ -35,7 +40,13 @@ _TRAILING = " ,;:–—，、；："
 """Characters that look wrong before an ellipsis."""
 
 ELLIPSIS = "…"
+_MAX_BACKING = 8
+"""Characters that a cut steps back at most to spare punctuation."""
 _ZERO_WIDTH_JOINER = "\u200d"
+_MYANMAR_ASAT = "\u103a"
+"""Marks a consonant that ends its syllable, so that no line may begin with that consonant."""
+_TIBETAN_TSHEG = "\u0f0b"
+"""The dot after each syllable, after which Tibetan lines end."""
 _EMOJI_PRESENTATION = "\ufe0f"
 
 
@@ -44,16 +55,16 @@ def split_clusters(text: str) -> list[str]:
     flags and joined emoji stay whole."""
     if text.isascii():
         return list(text)
-    clusters: list[str] = []
-    for character in text:
-        if clusters and _continues_cluster(clusters[-1], character):
-            clusters[-1] += character
-        else:
-            clusters.append(character)
-    return clusters
+    starts = [0]
+    for position in range(1, len(text)):
+        if not _continues_cluster(text, starts[-1], position):
+            starts.append(position)
+    return [text[start:end] for start, end in pairwise([*starts, len(text)])]
 
 
-def _continues_cluster(cluster: str, character: str) -> bool:
+def _continues_cluster(text: str, start: int, position: int) -> bool:
+    """Check that the character at `position` belongs to the cluster that begins at `start`."""
+    character, previous = text[position], text[position - 1]
     if character.isascii():
         return False
     if unicodedata.category(character) in {"Mn", "Me", "Mc", "Cf"}:
@@ -61,12 +72,12 @@ def _continues_cluster(cluster: str, character: str) -> bool:
     if "\U0001f3fb" <= character <= "\U0001f3ff" or character in "\u0e33\u0eb3":
         return True  # the skin of an emoji, and SARA AM
     if "\u1160" <= character <= "\u11ff":  # a vowel or final consonant of a Hangul syllable
-        return "\u1100" <= cluster[-1] <= "\u11ff" or "\uac00" <= cluster[-1] <= "\ud7a3"
-    if cluster[-1] == _ZERO_WIDTH_JOINER:
+        return "\u1100" <= previous <= "\u11ff" or "\uac00" <= previous <= "\ud7a3"
+    if previous == _ZERO_WIDTH_JOINER:
         return unicodedata.category(character) == "So"
-    if unicodedata.combining(cluster[-1]) == 9:  # a virama joins the next consonant
-        return character.isalpha()
-    return len(cluster) == 1 and _is_regional(cluster) and _is_regional(character)
+    if unicodedata.combining(previous) == 9 and previous != _MYANMAR_ASAT:
+        return character.isalpha()  # a virama joins the next consonant
+    return position == start + 1 and _is_regional(previous) and _is_regional(character)
 
 
 def _is_regional(character: str) -> bool:
@@ -89,9 +100,14 @@ def measure_columns(text: str) -> int:
 
 def _may_break(before: str, after: str) -> bool:
     """Check that a line may end between two clusters that no space separates."""
-    if after[0] in _NEVER_FIRST or before[0] in _NEVER_LAST:
+    if not _may_stand_apart(before, after):
         return False
-    return bool(_CJK.match(before) or _CJK.match(after))
+    return before[-1] == _TIBETAN_TSHEG or bool(_CJK.match(before) or _CJK.match(after))
+
+
+def _may_stand_apart(before: str, after: str) -> bool:
+    """Check that `before` may end a line, and `after` may begin one."""
+    return not (after[0] in _NEVER_FIRST or _MYANMAR_ASAT in after or before[0] in _NEVER_LAST)
 
 
 def shorten_text(text: str, limit: int, ellipsis: str = ELLIPSIS) -> str:
@@ -110,8 +126,10 @@ def shorten_text(text: str, limit: int, ellipsis: str = ELLIPSIS) -> str:
             end = position
             break
     else:
-        while end > 1 and (clusters[end][0] in _NEVER_FIRST or clusters[end - 1][0] in _NEVER_LAST):
-            end -= 1
+        for position in range(end, max(end - _MAX_BACKING, 0), -1):
+            if _may_stand_apart(clusters[position - 1], clusters[position]):
+                end = position
+                break
     return "".join(clusters[:end]).rstrip(_TRAILING) + ellipsis
 
 
@@ -176,8 +194,7 @@ def _split_word(word: str, width: int) -> Iterator[str]:
 def _may_break_long(before: str, after: str) -> bool:
     """Check that a run of a script that needs a dictionary may be cut between two clusters."""
     return (
-        after[0] not in _NEVER_FIRST
-        and before[0] not in _NEVER_LAST
+        _may_stand_apart(before, after)
         and bool(_WITHOUT_SPACES.match(before) and _WITHOUT_SPACES.match(after))
-        and not (_CJK.match(before) or _CJK.match(after))
+        and not (_CJK.match(before) or _CJK.match(after) or "\u0f00" <= before[0] <= "\u0fff")
     )

@@ -7,15 +7,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mailer.errors import DatabaseUnrecognised, HistoryWentBack, MailerError
+from mailer.errors import DatabaseUnrecognised, HistoryWentBack
 from mailer.store import Store
 
 if TYPE_CHECKING:  # most commands need only a part of these: each method imports what it uses
     import threading
 
+    from mailer.actor import Actor
     from mailer.app.link_keys import LinkKeySource
     from mailer.app.messages import Preview
     from mailer.app.recognition import RecognitionGuard
+    from mailer.app.rendering import SettingsRenderer
     from mailer.config import Settings
     from mailer.delivery.history import HistoryWatch
     from mailer.delivery.ledger_transaction import ActiveEdition
@@ -26,8 +28,9 @@ if TYPE_CHECKING:  # most commands need only a part of these: each method import
     from mailer.model.deliveries import DeliveryReport
     from mailer.model.digests import Digest
     from mailer.model.editions import Edition
-    from mailer.model.rendering import Renderer
     from mailer.model.signup import SignUpLimits
+    from mailer.notices import NoticeComposer, StaffAddresses
+    from mailer.retention import RetentionPeriods
     from mailer.schedules.observances import Observance
     from mailer.store import SqlTransaction
 
@@ -71,7 +74,7 @@ class Mailer:
         return self._link_keys
 
     @property
-    def renderer(self) -> Renderer:
+    def renderer(self) -> SettingsRenderer:
         """The renderer for verbs, with the current settings."""
         from mailer.app.rendering import SettingsRenderer
 
@@ -89,6 +92,37 @@ class Mailer:
     def link_lifetime(self) -> timedelta:
         """The time for which the link in a confirmation mail is valid."""
         return timedelta(days=self.settings.retention.unconfirmed_days)
+
+    @property
+    def staff_addresses(self) -> StaffAddresses:
+        """The addresses of staff in the settings, for digests that name none."""
+        from mailer.notices import StaffAddresses
+
+        notices = self.settings.notices
+        return StaffAddresses(notices.approvers, notices.watchers)
+
+    @property
+    def retention_periods(self) -> RetentionPeriods:
+        """The times for which the settings keep data."""
+        from mailer.retention import RetentionPeriods
+
+        retention = self.settings.retention
+        return RetentionPeriods(
+            link_lifetime=self.link_lifetime,
+            notices_days=retention.notices_days,
+            deliveries_months=retention.deliveries_months,
+            left_months=retention.left_months,
+            consent_years=retention.consent_years,
+        )
+
+    def build_notice_composer(self, tx: SqlTransaction) -> NoticeComposer:
+        """Return the composer of notices that are built in this transaction."""
+        from mailer.actor import WORKER
+        from mailer.app.rendering import SettingsNoticeComposer
+
+        return SettingsNoticeComposer(
+            self.settings, lambda edition: self.preview_edition(tx, WORKER, edition).subject
+        )
 
     def build_calendar(self, tx: SqlTransaction, digest: Digest) -> DigestCalendar:
         """Return the calendar of one digest, with the office's observances and clock."""
@@ -126,13 +160,19 @@ class Mailer:
         )
 
     def preview_edition(
-        self, tx: SqlTransaction, edition: Edition, *, address: str = "", language: str = ""
+        self,
+        tx: SqlTransaction,
+        actor: Actor,
+        edition: Edition,
+        *,
+        address: str = "",
+        language: str = "",
     ) -> Preview:
         """Compose a draft and return its mail. The arguments are those of ``build_preview``."""
         from mailer import editions
         from mailer.app import messages
 
-        edition, _ = editions.compose_edition(tx, edition, self.renderer)
+        edition, _ = editions.compose_edition(tx, actor, edition, self.renderer)
         return messages.build_preview(
             self.settings,
             tx,
@@ -165,10 +205,10 @@ class Mailer:
         Raises RelayError, ConfigError, DatabaseUnrecognised if the database was restored or copied,
         and HistoryWentBack if the database has lost commits that it had confirmed. In every case,
         the state of each row is on disk."""
-        from mailer import editions, releases
-        from mailer.actor import WORKER
+        from mailer import editions, outbox, releases
+        from mailer.actor import DELIVERY, WORKER
         from mailer.app.recognition import SENDING_INTERVAL
-        from mailer.delivery.history import HistoryWatch, check_plan_is_kept
+        from mailer.delivery.history import HistoryWatch, check_plan_is_kept, restore_lost_plan
         from mailer.delivery.ledger_transaction import ActiveEdition
         from mailer.delivery.run import DeliveryRun
         from mailer.model.edition_states import EditionState
@@ -203,7 +243,7 @@ class Mailer:
             if at_once:
                 with self.store.begin() as tx:
                     for active_edition in active_editions:
-                        tx.outbox.make_deliveries_due(active_edition.edition)
+                        outbox.make_deliveries_due(tx, DELIVERY, active_edition.edition)
             return active_editions
 
         seen_ids: set[int] = set()
@@ -226,7 +266,9 @@ class Mailer:
                             check_plan_is_kept(edition, tx.editions.find_edition(edition.id))
                 except HistoryWentBack as error:
                     lost_history = error
-                    self._pause_lost_plans(sorted(wanted_ids | seen_ids), history)
+                    for edition_id in sorted(wanted_ids | seen_ids):
+                        with self.store.begin() as tx:
+                            restore_lost_plan(tx, history, edition_id, self.renderer, self.clock())
                     raise
         except DatabaseUnrecognised as error:
             if lost_history is not None:  # the guard's marker tells it too, and less precisely
@@ -238,34 +280,6 @@ class Mailer:
                 tx.outbox.build_report(editions.get_edition(tx, edition_id))
                 for edition_id in edition_ids
             ]
-
-    def _pause_lost_plans(self, edition_ids: Sequence[int], history: HistoryWatch) -> None:
-        """Plan editions again if the database has lost their plans, settle the deliveries that
-        relays have accepted, and pause the editions. If a person then resumes an edition, it
-        reaches only the recipients who are left."""
-        from mailer import editions
-        from mailer.actor import DELIVERY
-        from mailer.delivery.history import REASON
-        from mailer.model.edition_states import EditionKind, EditionState
-
-        for edition_id in edition_ids:
-            with self.store.begin() as tx:
-                edition = tx.editions.find_edition(edition_id)
-                if edition is None or edition.kind is not EditionKind.MAILING:
-                    continue
-                if edition.planned_at is None:
-                    try:
-                        with tx.open_savepoint():
-                            edition, _ = editions.start_edition(
-                                tx, DELIVERY, edition, self.renderer, self.clock()
-                            )
-                    except MailerError:  # it went back further, and must be approved again
-                        if edition.state is EditionState.SCHEDULED:
-                            editions.put_on_hold(tx, DELIVERY, edition, self.clock(), reason=REASON)
-                        continue
-                if edition.state is EditionState.SENDING:
-                    history.restore_accepted(tx, edition_id)
-                    editions.pause_edition(tx, DELIVERY, edition, self.clock(), reason=REASON)
 
     def _build_delivery_options(self) -> DeliveryOptions:
         from mailer import addresses

@@ -1,14 +1,14 @@
 """Messages of an edition for its recipients, and for a preview: settings, files and records."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailer import addresses, outbox
 from mailer.config import Settings
 from mailer.errors import ComposeError, Refused
 from mailer.message import AttachedFile, MessageProfile, MessageTemplate, Recipient
-from mailer.model.edition_states import EditionKind
-from mailer.model.editions import Edition, EditionBody
+from mailer.model.edition_states import EditionKind, EditionState
+from mailer.model.editions import Edition, EditionBody, SendDay
 from mailer.model.lists import MailingList
 from mailer.store import SqlTransaction
 from mailer.tokens import LinkKeys
@@ -62,10 +62,27 @@ def build_message_templates(
     an edition that has not begun shows the day of its appointment, or of `now`."""
     mailing_list = tx.editions.load_mailing_list(edition)
     profile = build_sender_profile(settings, edition, mailing_list, keys, now)
+    if edition.planned_at:
+        begun_at = _find_last_start(tx, edition) or edition.planned_at
+        send_day = SendDay(edition.appointment, begun_at, begun_at)
+        profile = replace(profile, send_day=send_day)
     return {
         body.language: MessageTemplate(body, profile, _load_attachments(tx, body))
         for body in tx.editions.list_bodies(edition)
     }
+
+
+def _find_last_start(tx: SqlTransaction, edition: Edition) -> datetime | None:
+    """Return when sending began or was last resumed: mails that are resumed the next day have that
+    day's date. It is on disk, so that all workers print the same day."""
+    return max(
+        (
+            event.at
+            for event in tx.editions.list_events(edition)
+            if event.event_type == EditionState.SENDING.value
+        ),
+        default=None,
+    )
 
 
 def _load_attachments(tx: SqlTransaction, body: EditionBody) -> list[AttachedFile]:

@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 
 from mailer import recovery
+from mailer.actor import DELIVERY
 from mailer.app.markers import HeartbeatFiles, MarkerFolder
 from mailer.errors import DatabaseUnrecognised
 from mailer.model.recovery import DatabaseIdentity, Marker, Recognition
-from mailer.recovery.recognition import describe_refusal
+from mailer.recovery.recognition import GenerationWatch, describe_refusal
 from mailer.store import SqlTransaction, Store
 
 IDLE_INTERVAL = 5.0
@@ -38,7 +39,7 @@ class RecognitionGuard:
         self._clock = clock
         self._lock = threading.Lock()
         self._confirmed_at: float | None = None
-        self._observed: DatabaseIdentity | None = None
+        self._generation_watch = GenerationWatch()
         self._identity = ""
 
     def find_trouble(self, tx: SqlTransaction) -> str:
@@ -101,11 +102,11 @@ class RecognitionGuard:
             if not recognition.may_deliver:
                 raise self._build_refusal(recognition, identity)
             if identity is None:
-                self._identity = recovery.create_identity(tx, self._clock())
+                self._identity = recovery.create_identity(tx, DELIVERY, self._clock())
                 return Marker(self._identity, 0, location)
             self._identity = identity.identity
             living_ids = {worker.id for worker in tx.outbox.list_workers()}
-            generation = tx.recovery.increment_generation()
+            generation = recovery.increment_generation(tx, DELIVERY)
         for marker in markers:
             if marker.identity == self._identity:
                 self._folder.remove_heartbeats(marker, living_ids)
@@ -124,24 +125,13 @@ class RecognitionGuard:
         recognition = recovery.judge_database(
             tx, identity, location, own_marker, local_marker, _exists
         )
-        if recognition is Recognition.NO_MARKER and self._is_shared and self._has_grown(identity):
-            recognition = Recognition.RECOGNISED
+        if recognition is Recognition.NO_MARKER and self._is_shared:
+            recognition = self._generation_watch.judge_joining(identity)
         return recognition, identity, location
 
     @property
     def _is_shared(self) -> bool:
         return self._store.engine.dialect.name == "postgresql"
-
-    def _has_grown(self, identity: DatabaseIdentity | None) -> bool:
-        """Check whether the generation has grown since this process saw it first: then a process
-        that is recognised on another host delivers from this database now."""
-        if self._observed is None or identity is None:
-            self._observed = identity
-            return False
-        return (
-            self._observed.identity == identity.identity
-            and self._observed.generation < identity.generation
-        )
 
     def _build_refusal(
         self, recognition: Recognition, identity: DatabaseIdentity | None

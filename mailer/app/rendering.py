@@ -1,17 +1,22 @@
-"""The real renderer: the settings and the templates of an office."""
+"""The real renderers: the settings and the templates of an office."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mailer.audience.signup.service_mails import ServiceMail
     from mailer.config import Settings
-    from mailer.model.editions import Manuscript
+    from mailer.model.editions import Edition, EditionBody, Manuscript
     from mailer.model.rendering import Composition
+    from mailer.notices import Notice
 
 
 class SettingsRenderer:
-    """Composes editions with an office's settings; implements ``model.rendering.Renderer``."""
+    """Composes editions with an office's settings; implements ``model.rendering.Renderer`` and
+    ``audience.signup.service_mails.ServiceMailComposer``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -27,3 +32,27 @@ class SettingsRenderer:
         from mailer.render import compose_edition
 
         return compose_edition(manuscript, self._settings, to_html)
+
+    def compose_service_mail(self, service_mail: ServiceMail) -> EditionBody:
+        """Compose a mail about a sign-up. Raises ComposeError."""
+        from mailer.render import compose_service_mail
+
+        return compose_service_mail(service_mail, self._settings)
+
+
+class SettingsNoticeComposer:
+    """Composes notices with an office's settings; implements ``notices.NoticeComposer``."""
+
+    def __init__(self, settings: Settings, preview_subject: Callable[[Edition], str]) -> None:
+        self._settings = settings
+        self._preview_subject = preview_subject
+
+    def compose_notice(self, notice: Notice, uid: str) -> EditionBody:
+        """Compose a notice. Raises ComposeError."""
+        from mailer.render import compose_notice
+
+        return compose_notice(notice, uid, self._settings)
+
+    def preview_subject(self, edition: Edition) -> str:
+        """Return the subject of an edition's mail for its first reader."""
+        return self._preview_subject(edition)

@@ -101,6 +101,7 @@ def get_topics(tx: Transaction, slugs: Sequence[str]) -> tuple[Topic, ...]:
 def remove_topic(tx: Transaction, actor: Actor, slug: str) -> Topic:
     """Remove a topic that nothing uses. Raises Refused, which counts the uses."""
     topic = get_topic(tx, slug)
+    tx.lists.delete_unused_topic_sets(topic)
     uses = {kind: count for kind, count in tx.lists.count_topic_uses(topic).items() if count}
     if uses:
         summary = ", ".join(f"{count} {kind}" for kind, count in uses.items())

@@ -309,7 +309,7 @@ def assemble_edition(
         edition, choice = digests.assemble_edition(tx, actor, slug, mailer.clock())
         warnings: tuple[str, ...] = ()
         if edition.stories and not choice.too_few:
-            edition, composition = editions.compose_edition(tx, edition, mailer.renderer)
+            edition, composition = editions.compose_edition(tx, actor, edition, mailer.renderer)
             warnings = composition.warnings if composition else ()
         message = f"edition {edition.id} ({edition.state}): {len(edition.stories)} "
         message += "story" if len(edition.stories) == 1 else "stories"

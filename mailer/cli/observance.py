@@ -18,6 +18,7 @@ from mailer.errors import InputError, NextStep, NotFound, UsageError
 from mailer.regular_files import read_bounded, read_regular_file
 from mailer.schedules import observances
 from mailer.schedules.observances import Observance
+from mailer.schedules.own_observances import add_observances, select_new_observances
 
 app = CommandGroup(
     help="Observances: named days that schedules can count from.",
@@ -64,7 +65,7 @@ def add_observance(
     observance = observances.check_observance(
         Observance(slug, rule.lower(), names, source, since, until)
     )
-    _append_observances(settings, [observance], Output(json), dry_run=dry_run)
+    _add_observances(settings, [observance], Output(json), dry_run=dry_run)
 
 
 @app.command("import")
@@ -97,15 +98,10 @@ def import_observances(
         out.print_note(f"left out: {reason}")
     for note in imported.notes:
         out.print_note(note)
-    known_observances = _read_observances(settings)
-    new_observances = [
-        observance
-        for observance in imported.observances
-        if observance.slug not in known_observances
-    ]
+    new_observances = select_new_observances(imported.observances, _read_observances(settings))
     if len(new_observances) < len(imported.observances):
         out.print_note(f"{len(imported.observances) - len(new_observances)} exist already")
-    _append_observances(settings, new_observances, out, dry_run=dry_run)
+    _add_observances(settings, new_observances, out, dry_run=dry_run)
 
 
 @app.command("list")
@@ -214,31 +210,15 @@ def export_observances(
     sys.stdout.buffer.flush()
 
 
-def _append_observances(
+def _add_observances(
     settings: Settings, new_observances: list[Observance], out: Output, *, dry_run: bool
 ) -> None:
-    """Append observances to the organisation's own file, all or none of them."""
-    file = settings.own_observances_file
-    own_slugs = {slug for slug, (_, where) in settings.read_observances().items() if where == file}
-    if duplicates := [
-        observance.slug for observance in new_observances if observance.slug in own_slugs
-    ]:
-        raise InputError(
-            f"there is an observance {duplicates[0]!r} already",
-            where=str(file),
-            hint="edit the file",
-        )
-    if new_observances and not dry_run:
-        before = file.read_text("utf-8") if file.exists() else _FILE_HEADER
-        text = (
-            before.rstrip("\n")
-            + "\n\n"
-            + "\n".join(observances.to_toml(observance) for observance in new_observances)
-        )
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(".new")
-        temporary.write_text(text, "utf-8")
-        temporary.replace(file)
+    add_observances(
+        settings.own_observances_file,
+        settings.read_observances(),
+        new_observances,
+        write=not dry_run,
+    )
     lines = [
         f"{observance.slug}: {observance.rule}, {observance.get_name('en')}"
         for observance in new_observances
@@ -250,5 +230,3 @@ def _append_observances(
 
 MAX_CALENDAR_BYTES = 5_000_000
 """Maximum size of an iCalendar file: some ten thousand events."""
-
-_FILE_HEADER = "# Our own observances. An observance here replaces the mailer's of the same slug.\n"

@@ -22,10 +22,11 @@ from mailer import editions
 from mailer.actor import DELIVERY
 from mailer.delivery.outcomes import MessageOutcome
 from mailer.delivery.replies import Reply, Verdict
-from mailer.errors import HistoryWentBack
+from mailer.errors import HistoryWentBack, MailerError
 from mailer.model.deliveries import DeliveryState, Settlement
 from mailer.model.edition_states import EditionKind, EditionState
 from mailer.model.editions import Edition
+from mailer.model.rendering import Renderer
 from mailer.model.transaction import Transaction
 
 MAX_REMEMBERED = 500_000
@@ -192,7 +193,29 @@ def contain_lost_history(
     for edition in tx.editions.list_recent_editions([EditionState.SCHEDULED], MAX_PAUSED):
         appointment = edition.appointment
         if edition.id in edition_ids or appointment is None:
-            continue  # `Mailer.deliver_editions` plans it again
+            continue  # `restore_lost_plan` plans it again
         if appointment.moment <= now + DUE_MARGIN:
             editions.put_on_hold(tx, DELIVERY, edition, now, reason=REASON)
     return settled_count
+
+
+def restore_lost_plan(
+    tx: Transaction, history: HistoryWatch, edition_id: int, renderer: Renderer, now: datetime
+) -> None:
+    """Plan an edition again if the database has lost its plan, settle the deliveries that relays
+    have accepted, and pause the edition. If a person then resumes it, it reaches only the
+    recipients who are left. A scheduled edition that can't be planned again is put on hold."""
+    edition = tx.editions.find_edition(edition_id)
+    if edition is None or edition.kind is not EditionKind.MAILING:
+        return
+    if edition.planned_at is None:
+        try:
+            with tx.open_savepoint():
+                edition, _ = editions.start_edition(tx, DELIVERY, edition, renderer, now)
+        except MailerError:  # it went back further, and must be approved again
+            if edition.state is EditionState.SCHEDULED:
+                editions.put_on_hold(tx, DELIVERY, edition, now, reason=REASON)
+            return
+    if edition.state is EditionState.SENDING:
+        history.restore_accepted(tx, edition_id)
+        editions.pause_edition(tx, DELIVERY, edition, now, reason=REASON)

@@ -57,6 +57,13 @@ TOPICS = {
 
 DIGEST_TOPICS = ("migrants-day", "resettlement", "integration", "diaspora")
 
+DIGEST_NAMES = {
+    "en": "International Migrants Day",
+    "fr": "Journée internationale des migrants",
+    "es": "Día Internacional del Migrante",
+    "ar": "اليوم الدولي للمهاجرين",
+}
+
 OPENING = {
     "en": "Friday 18 December is International Migrants Day. Here is what we have been working on, "
     "and where you can join in.",

@@ -258,7 +258,8 @@ def _assemble_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
         STAFF,
         DigestSettings(
             slug="migrants-day",
-            name="International Migrants Day",
+            name=office.DIGEST_NAMES["en"],
+            names={tag: name for tag, name in office.DIGEST_NAMES.items() if tag != "en"},
             list="news",
             topics=office.DIGEST_TOPICS,
             subject="{{ lead_title }}",

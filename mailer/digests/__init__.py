@@ -1,21 +1,25 @@
 """Digests: recurring editions, each with queued stories that the digest has not run yet.
 
-settings.py      the settings of a digest, and their checks
-story_choice.py  the choice of stories for the next edition
-schedules.py     schedules and blackouts
-calendar.py      occurrences with the decisions of staff, and the steps due at a moment
-run_ups.py       share the stories of the editions around an observance
-occurrences.py   move, skip or restore an occurrence, or send it now
+settings.py         the settings of a digest, and their checks
+story_choice.py     the choice of stories for the next edition
+schedules.py        schedules and blackouts
+calendar.py         occurrences with the decisions of staff, and the steps due at a moment
+run_ups.py          share the stories of the editions around an observance
+due_occurrences.py  the step of the clock at an occurrence
+occurrences.py      move, skip or restore an occurrence, or send it now
 """
 
+from mailer.digests.due_occurrences import assemble_occurrence, claim_step
 from mailer.digests.settings import add_digest, check_settings, edit_digest, get_digest
 from mailer.digests.story_choice import assemble_edition, choose_stories
 
 __all__ = [
     "add_digest",
     "assemble_edition",
+    "assemble_occurrence",
     "check_settings",
     "choose_stories",
+    "claim_step",
     "edit_digest",
     "get_digest",
 ]

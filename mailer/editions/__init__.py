@@ -1,13 +1,16 @@
 """Editions: mails that are composed once and sent under one number.
 
-    editing.py         making an edition and changing it
-    composing.py       records to frozen bodies
-    approval.py        approvals, each bound to a hash
-    policy.py          the rules that a digest sets for its editions
-    send_times.py      setting and clearing a send time, reopening, visibility in the archive
-    embargo_checks.py  checks that no embargo or kill forbids sending
-    sending.py         starting an edition, and marking it as sent
-    transitions.py     changes of state: pause, resume, cancel …
+    editing.py           making an edition and changing it
+    composing.py         records to frozen bodies
+    approval.py          approvals, each bound to a hash
+    policy.py            the rules that a digest sets for its editions
+    reviews.py           from a draft with a send time to its approval; reminders, lateness
+    send_times.py        setting and clearing a send time, reopening, visibility in the archive
+    embargo_checks.py    checks that no embargo or kill forbids sending
+    sending.py           starting an edition, and marking it as sent
+    due_actions.py       the actions of the clock on an edition with a send time; grace
+    service_editions.py  rolling editions of service mails, which resume by themselves
+    transitions.py       changes of state: pause, resume, cancel …
 
 An approval covers a hash over the mails and their audience. Any later change to the edition or to
 one of its articles returns the edition to draft.
@@ -20,6 +23,14 @@ from mailer.editions.approval import (
     request_approval,
 )
 from mailer.editions.composing import compose_edition, find_warnings
+from mailer.editions.due_actions import (
+    CLOCKED_STATES,
+    DueAction,
+    DueStart,
+    find_due_action,
+    start_due_edition,
+    update_send_time,
+)
 from mailer.editions.editing import (
     EDITED_EVENT,
     arrange_stories,
@@ -35,6 +46,13 @@ from mailer.editions.embargo_checks import (
     may_send_embargoed,
 )
 from mailer.editions.policy import get_policy
+from mailer.editions.reviews import (
+    Preparation,
+    ReviewStep,
+    find_review_step,
+    prepare_edition,
+    return_late_edition,
+)
 from mailer.editions.send_times import (
     make_appointment,
     refresh_appointment,
@@ -43,6 +61,7 @@ from mailer.editions.send_times import (
     set_send_time,
 )
 from mailer.editions.sending import mark_sent_if_finished, start_edition
+from mailer.editions.service_editions import list_resumable_editions, resume_service_mails
 from mailer.editions.transitions import (
     cancel_edition,
     change_state,
@@ -55,7 +74,12 @@ from mailer.editions.transitions import (
 )
 
 __all__ = [
+    "CLOCKED_STATES",
     "EDITED_EVENT",
+    "DueAction",
+    "DueStart",
+    "Preparation",
+    "ReviewStep",
     "approve_edition",
     "arrange_stories",
     "cancel_edition",
@@ -69,22 +93,30 @@ __all__ = [
     "create_edition",
     "edit_edition",
     "expire_edition",
+    "find_due_action",
     "find_embargoed_stories",
+    "find_review_step",
     "find_warnings",
     "get_edition",
     "get_policy",
+    "list_resumable_editions",
     "make_appointment",
     "mark_sent_if_finished",
     "may_send_embargoed",
     "move_stories_first",
     "pause_edition",
+    "prepare_edition",
     "put_on_hold",
     "refresh_appointment",
     "reopen_edition",
     "request_approval",
     "resume_edition",
+    "resume_service_mails",
+    "return_late_edition",
     "set_archive_visibility",
     "set_send_time",
     "skip_edition",
+    "start_due_edition",
     "start_edition",
+    "update_send_time",
 ]

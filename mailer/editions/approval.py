@@ -70,7 +70,7 @@ def approve_edition(
     `seen_hash` is the hash that the approver saw, or its beginning. Raises ApprovalVoid if the hash
     of the frozen bodies differs. Raises Refused if the digest requires another person's approval,
     and the approver has written or edited something in the edition."""
-    edition, _ = compose_edition(tx, edition, renderer)
+    edition, _ = compose_edition(tx, actor, edition, renderer)
     next_state = EditionState.SCHEDULED if edition.appointment else EditionState.APPROVED
     check_transition(edition, next_state)
     if edition.state not in UNAPPROVED_STATES:

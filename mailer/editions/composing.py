@@ -1,5 +1,6 @@
 """Composing an edition: from records to the frozen bodies that an approval covers."""
 
+from mailer.actor import Actor
 from mailer.model.edition_states import UNAPPROVED_STATES, EditionState
 from mailer.model.editions import Edition
 from mailer.model.rendering import Composition, Renderer
@@ -15,13 +16,13 @@ def find_warnings(tx: Transaction, edition: Edition, renderer: Renderer) -> tupl
 
 
 def compose_edition(
-    tx: Transaction, edition: Edition, renderer: Renderer
+    tx: Transaction, actor: Actor, edition: Edition, renderer: Renderer
 ) -> tuple[Edition, Composition | None]:
     """Compose a draft, freeze its bodies if they have changed, and return it with the composition.
 
     An edition in any other state is returned unchanged, with None, because an edition that was
-    submitted for approval is never composed again. Composing depends only on the records, so no
-    actor is recorded."""
+    submitted for approval is never composed again. Composing depends only on the records, so the
+    actor is not recorded."""
     if edition.state is not EditionState.DRAFT:
         return edition, None
     composition = renderer.compose_edition(tx.editions.load_manuscript(edition))

@@ -5,6 +5,7 @@ is fetched, and an archive, a document or a picture before it is parsed. Errors 
 the line. Nothing here touches the database.
 
 markup.py           Markdown and HTML -> sanitised HTML
+named_files.py      files that a person or an article names -> bytes
 files.py            Markdown files with front matter -> Content
 fields.py           values of front matter -> fields of an article
 releases.py         front matter of a press release, and the files that it names

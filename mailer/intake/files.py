@@ -23,10 +23,10 @@ from mailer.errors import InputError, MailerError
 from mailer.intake import fields, releases
 from mailer.intake.front_matter import parse_front_matter
 from mailer.intake.markdown_checks import read_markdown
+from mailer.intake.named_files import read_named_file
 from mailer.intake.releases import AssetFile
 from mailer.model.articles import ArticleKind, Content
 from mailer.model.embargoes import EmbargoTerms
-from mailer.regular_files import FileTooLarge, read_regular_file
 
 LARGEST = 2_000_000
 """Maximum size of a file in bytes."""
@@ -149,16 +149,7 @@ def _read_file(path: Path, now: datetime, language: str, zone: ZoneInfo) -> Arti
 
 
 def _read_text(path: Path) -> str:
-    try:
-        data = read_regular_file(path, LARGEST)
-    except FileTooLarge as error:
-        raise InputError(
-            f"the file is larger than {LARGEST // 1_000_000} MB",
-            where=str(path),
-            hint="shorten it",
-        ) from error
-    except OSError as error:
-        raise InputError(f"the file can't be read ({error.strerror})", where=str(path)) from error
+    data = read_named_file(path, LARGEST, str(path), too_large_hint="shorten it")
     if not data.strip():
         raise InputError("the file is empty", where=f"{path}, line 1", hint="write an article")
     try:

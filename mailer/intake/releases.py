@@ -16,9 +16,9 @@ from mailer.articles import check_text
 from mailer.errors import InputError
 from mailer.intake import fields
 from mailer.intake.markdown_checks import read_markdown
+from mailer.intake.named_files import read_named_file
 from mailer.lines import CONTROL_CHARACTERS, replace_control
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
-from mailer.regular_files import FileTooLarge, read_regular_file
 
 KEYS = ("subhead", "quotes", "notes", "contacts", "assets", "about")
 
@@ -210,16 +210,9 @@ def _read_asset_file(folder: Path, file_name: str) -> AssetFile:
             where=where,
             hint=f"use {', '.join(SUFFIXES)}",
         )
-    try:
-        content = read_regular_file(resolved_path, LARGEST)
-    except FileTooLarge as error:
-        raise InputError(
-            f"the file is larger than {LARGEST // 1_000_000} MB",
-            where=where,
-            hint="put it on the web, and give its url instead",
-        ) from error
-    except OSError as error:
-        raise InputError(f"the file can't be read ({error.strerror})", where=where) from error
+    content = read_named_file(
+        resolved_path, LARGEST, where, too_large_hint="put it on the web, and give its url instead"
+    )
     if not content:
         raise InputError("the file is empty", where=where)
     media_type = mimetypes.guess_type(resolved_path.name)[0] or "application/octet-stream"

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
+from mailer.lines import holds_visible
+
 MIN_STORIES_FOR_CONTENTS = 6
 """The minimum number of stories with which a person gets a table of contents."""
 
@@ -165,8 +167,11 @@ def fill_slots(text: str, marker: str, slot: Slot, get_value: Callable[[str], st
 
 
 def has_empty_default(text: str, marker: str, slot: Slot) -> bool:
-    """Check whether `text` has a slot of this kind without a default text."""
-    return f"{marker}{slot.value}z" in text
+    """Check whether `text` has a slot of this kind without a default text that readers see."""
+    return any(
+        not holds_visible(bytes.fromhex(match[1]).decode())
+        for match in re.finditer(rf"{marker}{slot.value}((?:[0-9a-f]{{2}})*)z", text)
+    )
 
 
 def extract_visible_text(text: str, marker: str, stories: int) -> str:

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     )
     from mailer.model.stores.content import ArticleStore, EmbargoStore, ReleaseStore, SourceStore
     from mailer.model.stores.recovery import RecoveryStore, SigningKeyStore
-    from mailer.model.stores.sending import DigestStore, EditionStore, OutboxStore, ScheduleStore
+    from mailer.model.stores.sending import (
+        DigestStore,
+        EditionStore,
+        NoticeStore,
+        OutboxStore,
+        ScheduleStore,
+        ServiceMailStore,
+    )
+    from mailer.model.stores.upkeep import LeaseStore, RetentionStore
 
 
 class Transaction(Protocol):
@@ -51,6 +59,14 @@ class Transaction(Protocol):
     def editions(self) -> EditionStore: ...
     @property
     def outbox(self) -> OutboxStore: ...
+    @property
+    def notices(self) -> NoticeStore: ...
+    @property
+    def service_mails(self) -> ServiceMailStore: ...
+    @property
+    def leases(self) -> LeaseStore: ...
+    @property
+    def retention(self) -> RetentionStore: ...
     @property
     def recovery(self) -> RecoveryStore: ...
     @property

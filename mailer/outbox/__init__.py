@@ -25,13 +25,14 @@ A worker that was wrongly declared dead may still report that a relay accepted a
 report overrides any other state, so each state may become ``sent``: a message that is known to be
 accepted is never sent again.
 
-    verbs.py        retry, resend, assume sent
+    verbs.py        retry, resend, assume sent, make due at once
     explanation.py  explains why an address got an edition or did not get it
 """
 
 from mailer.outbox.explanation import explain_outcome
 from mailer.outbox.verbs import (
     get_retry_delay,
+    make_deliveries_due,
     resolve_in_doubt_as_sent,
     retry_failed_deliveries,
     send_in_doubt_again,
@@ -40,6 +41,7 @@ from mailer.outbox.verbs import (
 __all__ = [
     "explain_outcome",
     "get_retry_delay",
+    "make_deliveries_due",
     "resolve_in_doubt_as_sent",
     "retry_failed_deliveries",
     "send_in_doubt_again",

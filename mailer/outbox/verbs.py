@@ -1,4 +1,4 @@
-"""Verbs of staff for deliveries that failed, expired or are in doubt."""
+"""Verbs of staff for deliveries that are deferred, failed, expired or are in doubt."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -35,6 +35,11 @@ def send_in_doubt_again(tx: Transaction, actor: Actor, edition: Edition, now: da
     """Queue an edition's deliveries in doubt again, whatever its rule says, and return their
     number."""
     return _queue_again(tx, actor, edition, (DeliveryState.IN_DOUBT,), now)
+
+
+def make_deliveries_due(tx: Transaction, actor: Actor, edition: Edition) -> int:
+    """Make an edition's deferred deliveries due at once, and return their number."""
+    return tx.outbox.make_deliveries_due(edition)
 
 
 def resolve_in_doubt_as_sent(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> int:

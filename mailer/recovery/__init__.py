@@ -9,6 +9,7 @@ from mailer.recovery.decisions import (
     accept_database,
     create_identity,
     declare_clone,
+    increment_generation,
     record_backup,
     suspend_deliveries,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "build_refusal",
     "create_identity",
     "declare_clone",
+    "increment_generation",
     "judge_database",
     "record_backup",
     "suspend_deliveries",

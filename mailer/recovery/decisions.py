@@ -35,13 +35,19 @@ FOLLOW_UP_PERIOD = EXPIRE_AFTER + timedelta(days=1)
 started."""
 
 
-def create_identity(tx: Transaction, now: datetime) -> str:
+def create_identity(tx: Transaction, actor: Actor, now: datetime) -> str:
     """Give a database an identity of its own, and return it. The generation stays 0 until a host
     has a marker of the database, so the database is still recognised if a process dies before it
     writes the marker."""
     identity = secrets.token_hex(16)
     tx.recovery.save_identity(identity, 0, DatabaseState.ACTIVE, "", now)
     return identity
+
+
+def increment_generation(tx: Transaction, actor: Actor) -> int:
+    """Increment the database's generation, which says that a process delivers from it now, and
+    return it."""
+    return tx.recovery.increment_generation()
 
 
 def suspend_deliveries(tx: Transaction, actor: Actor, reason: str, now: datetime) -> None:
@@ -86,7 +92,7 @@ def accept_database(
         _settle_sign_ups(tx, now),
     )
     tx.recovery.skip_ids()
-    create_identity(tx, now)
+    create_identity(tx, actor, now)
     detail = (
         f"{sum(report.in_doubt.values())} deliveries of {len(report.in_doubt)} editions in doubt, "
         f"{len(report.editions_on_hold)} editions and {report.occurrences_on_hold} occurrences on "

@@ -47,6 +47,25 @@ def judge_database(
     return Recognition.RECOGNISED
 
 
+class GenerationWatch:
+    """The generation of a shared database, as a process on a host without a marker has seen it."""
+
+    def __init__(self) -> None:
+        self._observed: DatabaseIdentity | None = None
+
+    def judge_joining(self, identity: DatabaseIdentity | None) -> Recognition:
+        """Recognise the database if its generation has grown since this process saw it first: then
+        a process that is recognised on another host delivers from this database now."""
+        observed = self._observed
+        if observed is None or identity is None:
+            self._observed = identity
+            return Recognition.NO_MARKER
+        has_grown = (
+            observed.identity == identity.identity and observed.generation < identity.generation
+        )
+        return Recognition.RECOGNISED if has_grown else Recognition.NO_MARKER
+
+
 def _has_gone_back(heartbeats: Mapping[int, int], marker: Marker) -> bool:
     return any(
         heartbeats.get(worker_id, heartbeat) < heartbeat

@@ -226,7 +226,7 @@ def _begin_edition(
     tx: Transaction, actor: Actor, new_edition: NewEdition, renderer: Renderer, now: datetime
 ) -> tuple[Edition, DeliveryPlan, tuple[str, ...]]:
     edition = editions.create_edition(tx, actor, new_edition, now)
-    edition, composition = editions.compose_edition(tx, edition, renderer)
+    edition, composition = editions.compose_edition(tx, actor, edition, renderer)
     edition = editions.approve_edition(tx, actor, edition, renderer, now)
     edition, plan = editions.start_edition(tx, actor, edition, renderer, now)
     return edition, plan or DeliveryPlan(0, {}), composition.warnings if composition else ()

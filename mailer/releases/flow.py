@@ -209,7 +209,7 @@ def prepare_release(
                 tx, SendAppointment(now, embargo.terms.wall, embargo.terms.zone)
             )
             edition = editions.set_send_time(tx, actor, edition, appointment, now)
-        edition, composition = editions.compose_edition(tx, edition, renderer)
+        edition, composition = editions.compose_edition(tx, actor, edition, renderer)
         warnings += composition.warnings if composition else ()
         composed_editions.append(edition)
     return ReleaseEditions(

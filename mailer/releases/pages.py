@@ -102,10 +102,14 @@ def get_page(tx: Transaction, slug: str, now: datetime) -> ReleasePage:
 
 def _was_changed(page: PageTranslation, article: Content) -> bool:
     """Check whether an article says, or shows, something else than its page."""
+    current_page = build_translation(article, topics=(), contacts=(), about=())
     return any(
-        getattr(page, name) != getattr(article, name)
-        for name in ("title", "summary", "html", "image", "byline", "dateline")
-    )
+        getattr(page, name) != getattr(current_page, name)
+        for name in (
+            "kind", "title", "subhead", "summary", "html", "quotes", "notes", "assets", "image",
+            "byline", "dateline",
+        )
+    )  # fmt: skip
 
 
 def find_story_pages(tx: Transaction, slug: str) -> ReleasePage | None:

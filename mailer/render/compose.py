@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mailer import languages, message
+from mailer import bidi, languages, message
 from mailer.config import Settings
 from mailer.editions import compute_content_hash
 from mailer.errors import ComposeError, NextStep
@@ -157,9 +157,7 @@ def _compose_body(
                 article, manuscript.boilerplates, settings, language, edition.language
             ),
             embargo=_build_embargo_view(manuscript, story, settings, language, gettext),
-            run_in=gettext(prose.DATELINE_PATTERN) % {"dateline": article.dateline}
-            if article.dateline
-            else "",
+            run_in=prose.build_run_in(article.dateline, gettext),
         )
         for bit, story, article in chosen_stories
     )
@@ -180,7 +178,7 @@ def _compose_body(
     context: dict[str, Any] = {
         "organisation": views.build_organisation_view(settings),
         "edition": views.EditionView(
-            name=localisation.choose_name(edition, language)
+            name=bidi.isolate_numbers(localisation.choose_name(edition, language), "auto")
             if edition.role is EditionRole.PLAIN
             else stories[0].title,
             date=PersonalField(

@@ -1,6 +1,7 @@
 """Choose an edition's name, subject and topics in a reader's language, and find missing
 translations that staff should know of before they approve."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from mailer import languages
@@ -8,6 +9,8 @@ from mailer.model.articles import Story
 from mailer.model.edition_states import EditionRole
 from mailer.model.editions import Edition
 from mailer.model.lists import Topic
+
+_FIELD = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
 def has_fields(text: str) -> bool:
@@ -34,18 +37,27 @@ def _choose_text(text: str, translations: Mapping[str, str], default: str, langu
 def find_gaps(
     edition: Edition, language: str, topics: Sequence[Topic], stories: Sequence[Story]
 ) -> Iterator[str]:
-    """Yield a warning for the edition's name, its subject and each of its topics if readers of
-    `language` get them in another language."""
+    """Yield a warning for the edition's name, its subject, its opening and each of its topics if
+    readers of `language` get them in another language."""
     for field, text, translations in (
         ("name", edition.name, edition.names),
         ("subject", edition.subject, edition.subjects),
     ):
         if field == "name" and edition.role is not EditionRole.PLAIN:
             continue  # the mail of a release is named by its title
-        if text and not _has_translation(language, [edition.language, *translations]):
+        if _has_words(text) and not _has_translation(language, [edition.language, *translations]):
             yield (
                 f"readers of {language} get the edition's {field} in {edition.language}, "
                 f"{text!r}, as it has no {field} in {language}"
+            )
+    if edition.opening and not _has_translation(language, list(edition.opening)):
+        opening_language = languages.choose_language(
+            language, sorted(edition.opening), edition.language
+        )
+        if edition.opening.get(opening_language):
+            yield (
+                f"readers of {language} get the edition's opening in {opening_language}, as it has "
+                f"no opening in {language}"
             )
     topics_by_slug = {topic.slug: topic for topic in topics}
     slugs = dict.fromkeys(story.topics[0] for story in stories if story.topics)
@@ -56,6 +68,11 @@ def find_gaps(
                 f"readers of {language} get the topic {slug!r} as {topic.get_name(language)!r}, as "
                 f"it has no name in {language}"
             )
+
+
+def _has_words(template: str) -> bool:
+    """Check that a subject has words of its own, and not only fields such as the lead's title."""
+    return any(character.isalpha() for character in _FIELD.sub("", template))
 
 
 def _has_translation(language: str, available: list[str]) -> bool:

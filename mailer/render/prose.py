@@ -4,12 +4,13 @@ phone numbers of a right-to-left text.
 The text part is derived from the same HTML, so that both have the same words.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
 
-from mailer import bidi
+from mailer import bidi, text_breaks
 
 COLUMN_WIDTH = 552
 """Width of a mail's text column in pixels, without its gutters."""
@@ -17,8 +18,19 @@ COLUMN_WIDTH = 552
 _INDENTS = {"blockquote": 23, "ul": 24, "ol": 24}
 """Pixels by which an element makes its content narrower (``templates/email/styles.css``)."""
 
+_CELL_PADDING = 24
+"""Pixels to the left and right of a cell's content."""
+_MIN_WIDTH = 24
+
 DATELINE_PATTERN = "%(dateline)s –"
 """The dateline as English writes it before a text; the .po files have the translations."""
+
+
+def build_run_in(dateline: str, gettext: Callable[[str], str]) -> str:
+    """Return a dateline as it stands before a text, or "" if there is none. `gettext` has the
+    translations of mails."""
+    return gettext(DATELINE_PATTERN) % {"dateline": dateline} if dateline else ""
+
 
 _SKIPPED_BEFORE_DATELINE = {"blockquote", "h2", "h3", "h4", "hr"}
 
@@ -29,7 +41,8 @@ def prepare_prose(html: str, *, direction: str, run_in: str = "") -> str:
     `direction` is the article's, ``ltr`` or ``rtl``. `run_in` is the dateline as it stands before
     the text, such as “GENEVA –”."""
     root = lxml_html.fragment_fromstring(str(html), create_parent="div")
-    if run_in:
+    _join_cjk_lines(root)
+    if run_in and not _begins_with_dateline(root, run_in):
         _insert_dateline(root, run_in)
     for picture in root.iter("img"):
         _fit_picture(picture)
@@ -43,6 +56,19 @@ def prepare_prose(html: str, *, direction: str, run_in: str = "") -> str:
 def _serialise_inside(root: HtmlElement) -> str:
     text = str(lxml_html.tostring(root, encoding="unicode"))
     return text.removeprefix("<div>").removesuffix("</div>").strip()
+
+
+def _join_cjk_lines(root: HtmlElement) -> None:
+    """Join the lines of Chinese and Japanese source: some mail programs show a space for a line end
+    (CSS Text 3 §4.1.3 leaves it out)."""
+    for element in root.iter():
+        if not isinstance(element.tag, str) or element.tag in {"pre", "code"}:
+            continue
+        if element.text:
+            element.text = text_breaks.join_cjk_lines(element.text)
+        for child in element:
+            if child.tail:
+                child.tail = text_breaks.join_cjk_lines(child.tail)
 
 
 # ---- datelines --------------------------------------------------------------------------------
@@ -62,7 +88,7 @@ def _insert_dateline(root: HtmlElement, run_in: str) -> None:
         return
     first_block: HtmlElement | None = None
     for block in root:
-        if not isinstance(block.tag, str) or _is_picture_only(block):
+        if not isinstance(block.tag, str) or _is_picture_only(block) or _is_caption(block):
             continue
         if block.tag == "p":
             _run_in(block, strong)
@@ -77,6 +103,15 @@ def _insert_dateline(root: HtmlElement, run_in: str) -> None:
     paragraph.tail = "\n"
     position = len(root) if first_block is None else root.index(first_block)
     root.insert(position, paragraph)
+
+
+def _begins_with_dateline(root: HtmlElement, run_in: str) -> bool:
+    """Check that the text itself begins with its dateline, as copied texts do: the place, perhaps a
+    date, and a dash."""
+    place = re.sub(r"[\W_]+$", "", run_in)
+    beginning = " ".join(root.text_content().split())
+    own_dateline = re.escape(place) + r"(?:, [^.–—]{0,40}| \([^.()]{0,40}\))? ?[-–—]{1,2} "
+    return bool(place) and re.match(own_dateline, beginning) is not None
 
 
 def _run_in(paragraph: HtmlElement, strong: HtmlElement) -> None:
@@ -106,6 +141,22 @@ def _is_picture_only(element: HtmlElement) -> bool:
     )
 
 
+def _is_caption(block: HtmlElement) -> bool:
+    """Check that a paragraph is a caption in italics, after its picture or below it."""
+    if block.tag != "p" or (block.text or "").strip():
+        return False
+    previous = block.getprevious()
+    is_below = previous is not None and previous.find(".//img") is not None
+    if not (block.find(".//img") is not None or (is_below and _is_picture_only(previous))):
+        return False
+    return all(
+        isinstance(child.tag, str)
+        and (child.tag in {"em", "i", "small", "br"} or _is_picture_only(child))
+        and not (child.tail or "").strip()
+        for child in block
+    )
+
+
 # ---- pictures and tables ----------------------------------------------------------------------
 
 
@@ -113,6 +164,9 @@ def _fit_picture(picture: HtmlElement) -> None:
     """Limit a picture's ``width`` attribute to the space there is, since Outlook ignores
     ``max-width``."""
     width = COLUMN_WIDTH - sum(_INDENTS.get(str(node.tag), 0) for node in picture.iterancestors())
+    for cell in picture.iterancestors("td", "th"):
+        columns = sum(1 for _ in cell.getparent().iterchildren("td", "th"))
+        width = max(width // columns - _CELL_PADDING, _MIN_WIDTH)
     own_width = picture.get("width") or ""
     if not (own_width.isdigit() and 0 < int(own_width) <= width):
         picture.set("width", str(width))

@@ -2,7 +2,7 @@
 contacts, assets, and boilerplates."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -135,14 +135,21 @@ def build_release_view(
     return ReleaseView(
         subhead=bidi.isolate_numbers(release.subhead, direction),
         quotes=tuple(
-            replace(statement, text=bidi.isolate_numbers(statement.text, direction))
+            Quote(
+                *(
+                    bidi.isolate_numbers(text, direction)
+                    for text in (statement.text, statement.speaker, statement.role)
+                )
+            )
             for statement in release.quotes
         ),
         notes=Markup(  # noqa: S704  (sanitised when it came in)
             prepare_prose(release.notes_html, direction=direction)
         ),
         contacts=release.contacts or _build_default_contacts(settings),
-        assets=tuple(_build_asset_view(asset, article.slug, settings) for asset in release.assets),
+        assets=tuple(
+            _build_asset_view(asset, article.slug, settings, direction) for asset in release.assets
+        ),
         about=tuple(
             _build_about_views(
                 article, release, available_boilerplates, settings, language, default
@@ -235,17 +242,17 @@ def _build_about_views(
     return about_views
 
 
-def _build_asset_view(asset: Asset, slug: str, settings: Settings) -> AssetView:
+def _build_asset_view(asset: Asset, slug: str, settings: Settings, direction: str) -> AssetView:
     site = settings.web.base_url.rstrip("/")
     return AssetView(
         kind=asset.kind.value,
-        title=asset.title,
+        title=bidi.isolate_numbers(asset.title, direction),
         url=asset.url or f"{site}/press/{slug}/files/{asset.file[:16]}/{quote(asset.name)}",
         name=asset.name,
         size=-(-asset.size // 1000),
-        credit=asset.credit,
-        caption=asset.caption,
+        credit=bidi.isolate_numbers(asset.credit, direction),
+        caption=bidi.isolate_numbers(asset.caption, direction),
         alt=asset.alt,
-        terms=asset.terms,
+        terms=bidi.isolate_numbers(asset.terms, direction),
         attached=asset.carriage is Carriage.ATTACH,
     )

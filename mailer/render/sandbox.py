@@ -42,11 +42,20 @@ MAX_INTEGER_BITS = 4096
 MAX_WIDTH = 1000
 """The largest number that a filter or a method of a text may get, such as a width."""
 MAX_INDENT = 16
+MAX_SLOW_TEXT = 500_000
+"""Characters of a text for a filter that looks at each of them, which takes a second or two."""
+MAX_FORMAT = 50_000
+"""Characters of a text with placeholders, and of a text or list for the filters ``wordwrap`` and
+``sum``, whose time grows with its square: a single call can't be interrupted."""
 
 _STEPS, _JOINED, _COLLECTED = "counted_steps", "joined_text", "collected"
-_WIDE_FORMAT = re.compile(r"[%:.{][^%{}]*?(?:\d{4,}|\*)|\{[^{}]*\{")
+_FORMAT_PIECE = re.compile(r"[%:.{}]|\d{4,}|\*")
 _TRANSLATING = frozenset({"gettext", "ngettext", "pgettext", "npgettext", "_gettext_alias"})
-_MULTIPLYING = frozenset({"indent", "expandtabs", "join", "replace", "translate", "wordwrap"})
+_SLOW = frozenset({"columns", "isolated", "plain", "truncate", "wrap"})
+"""Filters of ours that look at each character."""
+_MULTIPLYING = frozenset(
+    {"indent", "expandtabs", "join", "replace", "sum", "translate", "wordwrap"}
+)
 
 
 class RenderBudget:
@@ -144,10 +153,23 @@ def _admit(value: Any) -> Any:
 
 
 def _check_format(text: object) -> None:
-    """Refuse a format whose width or precision has four digits or more, or is taken from a
-    value."""
-    if isinstance(text, str) and _WIDE_FORMAT.search(text):
-        raise _build_error("formats with too large a width")
+    """Refuse a format whose width or precision has four digits or more, or is taken from a value,
+    and a format that is too long. The check takes linear time."""
+    if not isinstance(text, str):
+        return
+    if len(text) > MAX_FORMAT:
+        raise _build_error("formats too long a text")
+    is_in_placeholder = is_in_braces = False
+    for piece in _FORMAT_PIECE.findall(text):
+        if piece == "}":
+            is_in_placeholder = is_in_braces = False
+        elif piece == "{" and is_in_braces:
+            raise _build_error("formats with a width from a value")
+        elif piece in "%:.{":
+            is_in_placeholder = True
+            is_in_braces = is_in_braces or piece == "{"
+        elif is_in_placeholder:
+            raise _build_error("formats with too large a width")
 
 
 def _check_arguments(name: str, value: object, arguments: Sequence[object]) -> None:
@@ -161,6 +183,13 @@ def _check_arguments(name: str, value: object, arguments: Sequence[object]) -> N
     if name not in _MULTIPLYING:
         return
     size = _measure(value)
+    is_adding_lists = name == "sum" and any(
+        isinstance(argument, list | tuple) for argument in arguments
+    )
+    if size > MAX_FORMAT and (name == "wordwrap" or is_adding_lists):
+        raise _build_error(f"has too long a text or list for {name!r}")
+    if name == "sum":
+        return
     texts = [argument for argument in arguments if isinstance(argument, str | dict | list)]
     numbers = [abs(argument) for argument in arguments if isinstance(argument, int)]
     if name == "join" and isinstance(value, str):  # "-".join(list): the list is an argument
@@ -202,7 +231,10 @@ def _bound_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]
     @wraps(function)
     def run_filter(*arguments: Any, **options: Any) -> Any:
         value = arguments[position] if len(arguments) > position else None
-        _check_size(_measure(value))
+        size = _measure(value)
+        _check_size(size)
+        if name in _SLOW and size > MAX_SLOW_TEXT:
+            raise _build_error(f"has too long a text for {name!r}")
         if name == "format":
             _check_format(value)
         else:

@@ -150,7 +150,8 @@ def _format_blocks(element: HtmlElement, width: int, indent: str) -> Iterator[st
                 yield "\n".join(_format_list_items(child, width, indent))
             case "blockquote":
                 quoted_blocks = _format_blocks(child, width, f"{indent}> ")
-                yield "\n\n".join(block for block in quoted_blocks if block.strip())
+                blank_line = f"\n{indent}>\n"
+                yield blank_line.join(block for block in quoted_blocks if block.strip(" >\n"))
             case "hr":
                 yield f"{indent}* * *"
             case "pre":

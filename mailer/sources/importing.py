@@ -198,7 +198,7 @@ def import_entries(
         try:
             with tx.open_savepoint():
                 decision = decide_import(source.settings, entry, load_entry(tx, source, entry))
-                apply_import(tx, source, entry, decision, result, now)
+                apply_import(tx, _build_author(source), source, entry, decision, result, now)
         except (InputError, Refused) as error:
             result.problems.append(_describe_problem(entry, error))
         except (ConfigError, ConcurrencyError):
@@ -287,13 +287,15 @@ def _find_free_slug(tx: Transaction, content: Content) -> str:
 
 def apply_import(
     tx: Transaction,
+    actor: Actor,
     source: Source,
     entry: SourceEntry,
     decision: EntryDecision,
     result: ImportResult,
     now: datetime,
 ) -> None:
-    """Carry out a decision about an entry, and add its outcome to `result`."""
+    """Carry out a decision about an entry, and add its outcome to `result`. The actor is the
+    source."""
     if decision.item is not None:
         tx.sources.save_item(source, decision.item, now)
     if decision.action is ImportAction.REFUSE:
@@ -306,7 +308,7 @@ def apply_import(
         assert decision.article is not None
         article, outcome = _import_content(
             tx,
-            _build_author(source),
+            actor,
             entry,
             decision.article.content,
             decision.article.state,

@@ -1,5 +1,4 @@
-"""Leases. A lease is the row that decides which worker ticks. The lease's epoch grows when its
-holder changes.
+"""The rows of leases (``mailer/leases.py``).
 
 Each transaction of the holder begins with :meth:`SqlLeaseStore.update_heartbeat`. A worker that
 takes over the lease changes the same row, so one of the two transactions comes first and the other
@@ -9,26 +8,13 @@ monotonic clock how long a heartbeat has been unchanged, just as for workers tha
 """
 
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import select, update
 
+from mailer.model.leases import Lease
 from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.upsert import build_upsert
-
-TICK = "tick"
-"""The lease of the worker that ticks."""
-
-
-class Lease(NamedTuple):
-    """A lease and its holder. `heartbeat_at` is the time on the holder's clock, for people to
-    read."""
-
-    epoch: int
-    holder: str
-    heartbeat: int
-    heartbeat_at: datetime
 
 
 class SqlLeaseStore(SqlStore):

@@ -1,7 +1,6 @@
 """The transaction of the database: all stores on one connection.
 
-Verbs know the transaction as the Protocol :class:`mailer.model.transaction.Transaction`. Stores
-that verbs do not need (leases, rows of an import, service mails, notices, retention) are only here.
+Verbs know the transaction as the Protocol :class:`mailer.model.transaction.Transaction`.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ from mailer.web.mail_folder import (
     read_mail,
     select_entries,
 )
+from mailer.web.page_environment import create_page_environment
 from mailer.web.sockets import open_listening_socket
 
 PER_PAGE = 50
@@ -110,21 +111,7 @@ def build_message_url(entry: CaughtMail, name: str = "") -> str:
 
 @lru_cache(maxsize=1)
 def _build_environment() -> jinja2.Environment:
-    folder = resources.files("mailer.web") / "templates" / "inbox"
-
-    def load_template(name: str) -> str | None:
-        try:
-            return (folder / name).read_text("utf-8")
-        except FileNotFoundError:
-            return None
-
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(load_template),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = create_page_environment("inbox")
     environment.globals.update(
         message_url=build_message_url, format_date=format_mail_date, direction=_find_direction
     )

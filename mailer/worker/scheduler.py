@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from mailer import editions, embargoes, releases
+from mailer import editions, embargoes, leases, notices, releases
+from mailer.actor import WORKER
 from mailer.app import Mailer
 from mailer.delivery.history import (
     CommittedMark,
@@ -23,25 +24,24 @@ from mailer.delivery.history import (
 )
 from mailer.delivery.process_identity import create_worker_name, is_dead
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar
-from mailer.editions import may_send_embargoed
+from mailer.editions import CLOCKED_STATES, DueAction
 from mailer.errors import ConcurrencyError, ConfigError, HistoryWentBack, MailerError
+from mailer.leases import LeaseObserver
 from mailer.log import Log
-from mailer.model.edition_states import EditionState
-from mailer.model.editions import Edition
-from mailer.model.embargoes import Embargo
+from mailer.model.leases import Lease
 from mailer.store import SqlTransaction
-from mailer.store.leases import TICK, Lease
-from mailer.worker import confirmations, jobs, notices
+from mailer.worker import confirmations, jobs
 from mailer.worker.retention import RetentionRounds
 
 _EditionJob = Callable[[Mailer, int, Log, SqlTransaction], None]
 
-_EDITION_JOBS: Mapping[EditionState, _EditionJob] = {
-    EditionState.DRAFT: jobs.review_draft,
-    EditionState.IN_REVIEW: jobs.check_review,
-    EditionState.SCHEDULED: jobs.start_edition,
+_EDITION_JOBS: Mapping[DueAction, _EditionJob] = {
+    DueAction.UPDATE_SEND_TIME: jobs.update_send_time,
+    DueAction.PREPARE: jobs.review_draft,
+    DueAction.CHECK_REVIEW: jobs.check_review,
+    DueAction.START: jobs.start_edition,
 }
-"""The job of an edition with a send time, by the edition's state."""
+"""The job of an edition with a send time, by the action that is due."""
 
 _MINUTE = timedelta(minutes=1)
 _LOOK_BACK_MARGIN = timedelta(days=2)
@@ -75,8 +75,7 @@ class Scheduler:
         self._stopwatch = stopwatch
         self._lease_seconds = mailer.settings.delivery.lease
         self._lease_epoch: int | None = None
-        self._observed_lease: Lease | None = None
-        self._observed_at = 0.0
+        self._lease_observer = LeaseObserver(self._lease_seconds, is_dead)
         self._last_beat = 0.0
         self._lease_mark = CommittedMark(0)
         self._calendar_read_at: datetime | None = None
@@ -116,13 +115,14 @@ class Scheduler:
         return True
 
     def _forget_lease(self) -> None:
-        self._lease_epoch, self._observed_lease, self._calendar_read_at = None, None, None
+        self._lease_epoch, self._calendar_read_at = None, None
+        self._lease_observer.forget_lease()
 
     def release_lease(self) -> None:
         """Release the lease, so that another worker can take it at once."""
         if self._lease_epoch is not None:
             with self._mailer.store.begin() as tx:
-                tx.leases.release_lease(TICK, self._lease_epoch)
+                leases.release_lease(tx, WORKER, self._lease_epoch)
             self._lease_epoch = None
 
     # ---- the lease ------------------------------------------------------------------------------
@@ -130,18 +130,13 @@ class Scheduler:
     def _try_to_take_lease(self) -> bool:
         now = self._stopwatch()
         with self._mailer.store.read() as tx:
-            lease = tx.leases.find_lease(TICK)
-        if (
-            lease is None
-            or (self._observed_lease and self._observed_lease[:3] != lease[:3])
-            or self._observed_lease is None
-        ):
-            self._observed_lease, self._observed_at = lease, now
-        has_expired = now - self._observed_at >= self._lease_seconds
-        if lease is not None and lease.holder and not is_dead(lease.holder) and not has_expired:
+            lease = leases.find_lease(tx)
+        if not self._lease_observer.may_take(lease, now):
             return False
         with self._mailer.store.begin() as tx:
-            self._lease_epoch = tx.leases.take_lease(TICK, self._name, lease, self._mailer.clock())
+            self._lease_epoch = leases.take_lease(
+                tx, WORKER, self._name, lease, self._mailer.clock()
+            )
         if self._lease_epoch is None:
             return False
         self._last_beat = now
@@ -157,10 +152,8 @@ class Scheduler:
         heartbeat = self._lease_mark.value
         try:
             with self._mailer.store.begin() as tx:
-                is_holder = tx.leases.update_heartbeat(
-                    TICK, self._lease_epoch, self._mailer.clock()
-                )
-                lease = tx.leases.find_lease(TICK)
+                is_holder = leases.keep_lease(tx, WORKER, self._lease_epoch, self._mailer.clock())
+                lease = leases.find_lease(tx)
                 self._check_history(lease)
                 if not is_holder:
                     raise LeaseLost
@@ -257,57 +250,27 @@ class Scheduler:
                         )
                     )
         self._calendar_read_at = None if self._last_errors or self._conflicted else now
-        for embargo in tx.embargoes.list_embargoes(now - embargoes.MAX_RULE_SHIFT):
-            if (
-                embargo.lifted_at is None
-                and embargo.terms.moment != embargo.until
-                and embargo.is_active(now)
-            ):
-                update_embargo = partial(jobs.update_embargo_end, mailer, embargo.slug, log)
-                agenda.append((f"the embargo on {embargo.slug}", update_embargo))
+        for embargo in embargoes.list_moved_ends(tx, now):
+            update_embargo = partial(jobs.update_embargo_end, mailer, embargo.slug, log)
+            agenda.append((f"the embargo on {embargo.slug}", update_embargo))
         if now - self._followed_up_at >= _MINUTE and releases.needs_follow_up(tx, now):
             self._followed_up_at = now
             agenda.append(("follow-ups", partial(jobs.queue_follow_ups, mailer, log)))
         embargoed_stories = embargoes.find_embargoed(tx.embargoes, now)
-        for edition in tx.editions.list_scheduled_editions(list(_EDITION_JOBS)):
+        for edition in tx.editions.list_scheduled_editions(CLOCKED_STATES):
             with self._log_settings_errors(f"the time of edition {edition.id}"):
-                if (job := self._choose_job(tx, edition, now, embargoed_stories)) is not None:
+                action = editions.find_due_action(tx, edition, now, embargoed_stories)
+                if action is not None:
+                    job = _EDITION_JOBS[action]
                     agenda.append((f"edition {edition.id}", partial(job, mailer, edition.id, log)))
-        for edition in tx.editions.find_unnotified_editions(100):
-            if notices.is_notice_due(edition, now):
-                notify = partial(notices.notify_staff, mailer, edition.id, log)
-                agenda.append((f"notifying of edition {edition.id}", notify))
+        for edition in notices.list_editions_to_notify(tx, now):
+            notify = partial(jobs.notify_staff, mailer, edition.id, log)
+            agenda.append((f"notifying of edition {edition.id}", notify))
         return [
             *confirmations.list_due_jobs(mailer, tx, now, log),
             *agenda,
             *self._retention.list_due_jobs(tx, now),
         ]
-
-    def _choose_job(
-        self,
-        tx: SqlTransaction,
-        edition: Edition,
-        now: datetime,
-        embargoed_stories: Mapping[str, Embargo],
-    ) -> _EditionJob | None:
-        """Return the job of an edition with a send time, if one is due now. An edition with an
-        embargoed story waits until the embargo ends."""
-        appointment = edition.appointment
-        assert appointment is not None
-        if editions.refresh_appointment(tx, appointment) != appointment:
-            return jobs.update_send_time
-        if edition.state is EditionState.SCHEDULED and appointment.moment > now:
-            return None
-        if edition.state is EditionState.SCHEDULED:
-            embargoes_ahead = [
-                embargoed_stories[slug] for slug in edition.stories if slug in embargoed_stories
-            ]
-            if embargoes_ahead and not may_send_embargoed(edition, embargoes_ahead):
-                return None
-        if edition.state is EditionState.IN_REVIEW:
-            needs_action = jobs.needs_review_step(self._mailer, tx, edition, now)
-            return jobs.check_review if needs_action else None
-        return _EDITION_JOBS[edition.state]
 
     @contextmanager
     def _log_settings_errors(self, job_name: str) -> Iterator[None]:

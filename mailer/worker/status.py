@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from mailer import leases
 from mailer.app import Mailer
 from mailer.delivery.process_identity import is_dead
 from mailer.delivery.refusal_codes import RefusalSubject
@@ -16,7 +17,6 @@ from mailer.model.editions import Edition
 from mailer.model.releases import Kill
 from mailer.model.schedules import SavedOccurrence
 from mailer.store import SqlTransaction
-from mailer.store.leases import TICK
 
 FAILURES_SHOWN_FOR = timedelta(days=7)
 """Time for which failures are shown."""
@@ -208,7 +208,7 @@ def _read_sending(tx: SqlTransaction, report: DeliveryReport) -> SendingEdition:
 
 
 def _read_health(mailer: Mailer, tx: SqlTransaction, now: datetime) -> SchedulerHealth:
-    lease = tx.leases.find_lease(TICK)
+    lease = leases.find_lease(tx)
     if lease is None:
         return SchedulerHealth(False, None)
     is_recent = now - lease.heartbeat_at < timedelta(seconds=mailer.settings.delivery.lease)

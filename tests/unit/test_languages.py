@@ -64,7 +64,7 @@ def test_any_text_is_language_tag_or_refused(text: str) -> None:
     assert normal.isprintable()
 
 
-@pytest.mark.parametrize("tag", ["ar", "he", "fa", "ur", "ar-EG", "ckb"])
+@pytest.mark.parametrize("tag", ["ar", "he", "fa", "ur", "ar-EG", "ckb", "ku-Arab", "uz-Arab"])
 def test_right_to_left_languages(tag: str) -> None:
     assert languages.is_rtl(tag)
     assert languages.get_direction(tag) == "rtl"

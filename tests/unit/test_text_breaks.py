@@ -1,5 +1,7 @@
 """Text is cut and wrapped between the characters that people see, with or without spaces."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +13,12 @@ JAPANESE = "東京で開かれた会議では「海の仕事」について、�
 THAI = "ประชุมชาวประมงเริ่มขึ้นแล้วในกรุงเทพเพื่อหารือเรื่องความปลอดภัยของเรือ" * 8
 KOREAN = "국제회의가 서울에서 열려 각국의 대표가 어업의 미래에 대해 논의했습니다 " * 9
 LAO = "ກອງປະຊຸມໄດ້ເລີ່ມຂຶ້ນແລ້ວທີ່ວຽງຈັນເພື່ອປຶກສາຫາລື" * 8
+TIBETAN = "ཉ་པའི་ཚོགས་འདུ་ལྷ་ས་ནས་འགོ་འཛུགས་བྱས་ནས་གྲུའི་བདེ་འཇགས་སྐོར་གྲོས་བསྡུར་བྱས་པ་རེད་" * 8
+BURMESE = "ငါးဖမ်းသမားများ၏ညီလာခံကိုရန်ကုန်မြို့တွင်စတင်ကျင်းပခဲ့သည်" * 16
+KHMER = "សន្និសីទអ្នកនេសាទបានចាប់ផ្តើមនៅភ្នំពេញដើម្បីពិភាក្សាអំពីសុវត្ថិភាព" * 8
 GERMAN = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverordnung" * 8
 UNSPACED = {"zh": CHINESE, "ja": JAPANESE, "th": THAI, "ko": KOREAN, "lo": LAO, "de": GERMAN}
+UNSPACED |= {"bo": TIBETAN, "my": BURMESE, "km": KHMER}
 
 
 @pytest.mark.parametrize("limit", [100, 110, 220])
@@ -88,3 +94,27 @@ def test_wrapped_lines_fit_and_keep_all_characters(language: str) -> None:
 def test_wrap_keeps_an_address_beside_chinese_whole() -> None:
     address = "https://example.org/" + "path/" * 20
     assert address in "\n".join(wrap_lines(f"请访问{address}了解更多信息", 40)).split("\n")
+
+
+@pytest.mark.parametrize("limit", [40, 41, 42, 43, 44])
+def test_tibetan_is_cut_after_a_syllable(limit: int) -> None:
+    assert shorten_text(TIBETAN, limit).removesuffix("…").endswith("་")
+    for line in wrap_lines(TIBETAN, limit)[:-1]:
+        assert line.endswith("་")
+        assert not line.startswith("་")
+
+
+def test_burmese_consonant_that_ends_a_syllable_begins_no_line() -> None:
+    for width in range(10, 40):
+        for line in wrap_lines(BURMESE, width):
+            assert "\u103a" not in split_clusters(line)[0]
+
+
+def test_run_of_closing_punctuation_is_cut_at_the_limit() -> None:
+    assert len(shorten_text("ー" * 300, 60)) == 60
+
+
+def test_long_run_of_marks_takes_linear_time() -> None:
+    started_at = time.process_time()
+    assert len(split_clusters("a" + "\u0301" * 200_000)) == 1
+    assert time.process_time() - started_at < 5

@@ -73,7 +73,7 @@ def request_confirmation(
     confirmation = replace(
         confirmation, address=addresses.normalise_address(confirmation.address), asked_at=now
     )
-    if use_mail_allowance(tx, limit, confirmation.address, now):
+    if use_mail_allowance(tx, actor, limit, confirmation.address, now):
         tx.sign_ups.add_confirmation(confirmation)
     else:
         tx.sign_ups.replace_wishes(confirmation)
@@ -239,7 +239,7 @@ def apply_confirmation(
     else:
         confirmation = replace(confirmation, wording=wording)
         _join_lists(tx, actor, confirmation, now, accepted_lists)
-    forget_mail_allowance(tx, limit, confirmation.address)
+    forget_mail_allowance(tx, actor, limit, confirmation.address)
     return move_confirmation(tx, actor, confirmation, ConfirmationState.CONFIRMED, now)
 
 

@@ -8,12 +8,15 @@ keyed hash only.
 from datetime import datetime
 
 from mailer import addresses
+from mailer.actor import Actor
 from mailer.audience.signup.client_networks import list_client_networks
 from mailer.model.signup import MailLimit, RateLimit
 from mailer.model.transaction import Transaction
 
 
-def use_allowance(tx: Transaction, limit: RateLimit, subject: str, now: datetime) -> bool:
+def use_allowance(
+    tx: Transaction, actor: Actor, limit: RateLimit, subject: str, now: datetime
+) -> bool:
     """Count one use and return whether it is within the limit. Atomic across processes."""
     return (
         not limit.maximum
@@ -21,7 +24,9 @@ def use_allowance(tx: Transaction, limit: RateLimit, subject: str, now: datetime
     )
 
 
-def use_client_allowance(tx: Transaction, limit: RateLimit, host: str, now: datetime) -> bool:
+def use_client_allowance(
+    tx: Transaction, actor: Actor, limit: RateLimit, host: str, now: datetime
+) -> bool:
     """Count one use by a client and return whether it is within the limits of all its networks.
 
     If a narrow network has used up its allowance, the use is not counted for the wider networks, so
@@ -33,7 +38,9 @@ def use_client_allowance(tx: Transaction, limit: RateLimit, host: str, now: date
     )
 
 
-def use_mail_allowance(tx: Transaction, limit: MailLimit, address: str, now: datetime) -> bool:
+def use_mail_allowance(
+    tx: Transaction, actor: Actor, limit: MailLimit, address: str, now: datetime
+) -> bool:
     """Count a request for a mail to an address, and return whether the mail is due. Atomic across
     processes. Every address takes one statement, so that the time reveals nothing."""
     return not limit.maximum or tx.sign_ups.use_mail_allowance(
@@ -41,6 +48,6 @@ def use_mail_allowance(tx: Transaction, limit: MailLimit, address: str, now: dat
     )
 
 
-def forget_mail_allowance(tx: Transaction, limit: MailLimit, address: str) -> None:
+def forget_mail_allowance(tx: Transaction, actor: Actor, limit: MailLimit, address: str) -> None:
     """Start counting mails to an address again, since its owner has answered one."""
     tx.sign_ups.forget_allowance(limit.action, addresses.guess_mailbox(address))

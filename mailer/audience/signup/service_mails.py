@@ -1,13 +1,14 @@
 """Service mails: the mails that answer a sign-up or a change of address.
 
-Service mails of one kind differ only in their links. The worker decides which mail an address gets,
-after the web request has been answered.
+Service mails of one kind differ only in their links. `answering.py` queues them.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from mailer.audience.signup.confirmations import choose_service_mail_kind
+from mailer.model.editions import EditionBody
 from mailer.model.lists import MailingList
 from mailer.model.signup import Confirmation, ConfirmationState, ServiceMailKind
 from mailer.model.subscribers import MembershipState
@@ -25,6 +26,17 @@ class ServiceMail:
     language: str = ""
     lists: tuple[MailingList, ...] = ()
     ledger_list: str = ""
+
+
+class ServiceMailComposer(Protocol):
+    """Turns a service mail into its body."""
+
+    @property
+    def sender_details(self) -> str:
+        """The parts of every mail that come from the settings."""
+
+    def compose_service_mail(self, service_mail: ServiceMail) -> EditionBody:
+        """Compose a service mail. Raises ComposeError."""
 
 
 NO_SERVICE_MAIL = ServiceMail(ServiceMailKind.NOTHING)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailer import editions
+from mailer.actor import Actor
 from mailer.cli.edition.group import EDITING, app
 from mailer.cli.options import (
     ByOption,
@@ -87,14 +88,14 @@ def create_edition(
             ),
             mailer.clock(),
         )
-        edition = _compose_edition(mailer, tx, edition, out)
+        edition = _compose_edition(mailer, tx, actor, edition, out)
         out.print_record(edition, f"edition {edition.id} ({edition.state}): {', '.join(story)}")
 
 
 def _compose_edition(
-    mailer: "Mailer", tx: "SqlTransaction", edition: Edition, out: Output
+    mailer: "Mailer", tx: "SqlTransaction", actor: Actor, edition: Edition, out: Output
 ) -> Edition:
-    edition, composition = editions.compose_edition(tx, edition, mailer.renderer)
+    edition, composition = editions.compose_edition(tx, actor, edition, mailer.renderer)
     for warning in composition.warnings if composition else ():
         out.print_note(f"note: {warning}")
     return edition
@@ -149,13 +150,18 @@ def edit_edition(
         "in_doubt": in_doubt,
         "priority": priority,
     }
+    from mailer.intake.markdown_checks import read_markdown
+
     changes = {key: value for key, value in options.items() if value is not None}
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         if opening is not None:
-            changes["opening"] = {**current_edition.opening, **parse_pairs(opening, "--opening")}
+            texts = parse_pairs(opening, "--opening")
+            for tag, text in texts.items():
+                read_markdown(text, f"--opening {tag}")  # refuses what mails can't show
+            changes["opening"] = {**current_edition.opening, **texts}
         if name_in is not None:
             changes["names"] = {**current_edition.names, **parse_pairs(name_in, "--name-in")}
         if subject_in is not None:
@@ -167,7 +173,7 @@ def edit_edition(
         if edition.state in BEGUN_STATES:
             out.print_record(edition, f"edition {number}: in doubt: {edition.in_doubt}")
             return
-        edition = _compose_edition(mailer, tx, edition, out)
+        edition = _compose_edition(mailer, tx, actor, edition, out)
         out.print_record(edition, f"edition {number} changed")
 
 
@@ -192,7 +198,7 @@ def arrange_stories(
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         edition = editions.arrange_stories(tx, actor, current_edition, stories, mailer.clock())
-        edition = _compose_edition(mailer, tx, edition, out)
+        edition = _compose_edition(mailer, tx, actor, edition, out)
         out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")
 
 
@@ -220,5 +226,5 @@ def move_stories_first(
         edition = editions.arrange_stories(
             tx, actor, current_edition, ordered_slugs, mailer.clock()
         )
-        edition = _compose_edition(mailer, tx, edition, out)
+        edition = _compose_edition(mailer, tx, actor, edition, out)
         out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")

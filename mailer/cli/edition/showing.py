@@ -141,7 +141,7 @@ def preview_edition(
     actor = resolve_actor(by)
     with open_for_writing(actor, False, out) as (mailer, tx):  # composing freezes the edition
         edition = editions.get_edition(tx, number)
-        rendered = mailer.preview_edition(tx, edition, address=as_, language=language)
+        rendered = mailer.preview_edition(tx, actor, edition, address=as_, language=language)
         edition = editions.get_edition(tx, number)
     if json:
         out.print_json(

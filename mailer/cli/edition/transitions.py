@@ -33,11 +33,13 @@ def request_approval(
     """Submit an edition for approval. It is composed and checked, and the approvers are notified.
 
     Example: mailer edition submit 3"""
+    from mailer.notices import NoticeKind, choose_addresses
+
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition, composition = editions.compose_edition(
-            tx, editions.get_edition(tx, number), mailer.renderer
+            tx, actor, editions.get_edition(tx, number), mailer.renderer
         )
         edition = editions.request_approval(
             tx,
@@ -48,8 +50,8 @@ def request_approval(
         for warning in composition.warnings if composition else ():
             out.print_note(f"note: {warning}")
         out.print_record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
-        policy, notices = editions.get_policy(tx, edition), mailer.settings.notices
-        if policy.approvers or policy.watchers or notices.approvers or notices.watchers:
+        policy = editions.get_policy(tx, edition)
+        if choose_addresses(policy, mailer.staff_addresses, NoticeKind.REVIEW):
             out.print_note("the worker sends a mail to the approvers")
         else:
             out.print_note(

@@ -1,6 +1,5 @@
 """Correcting and killing releases."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +8,7 @@ import typer
 from mailer import releases
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
+from mailer.cli.release.confirmation import confirm_sending
 from mailer.cli.release.group import BY_LANGUAGE_HELP, YesOption, app
 from mailer.cli.release.story import (
     describe_reach,
@@ -69,7 +69,8 @@ def correct_release(
             out.print_json(preview.result)
     if dry_run:
         return
-    _confirm_sending(yes, sum(plan.planned for _, plan in preview.result.begun))
+    if not yes:
+        confirm_sending(sum(plan.planned for _, plan in preview.result.begun))
     with open_for_writing(actor, False, out) as (mailer, tx):
         slug = import_story(mailer, tx, paths, actor, create_topics=False)[0].slug
         correction = releases.confirm_correction(
@@ -155,7 +156,8 @@ def kill_release(
             out.print_json(kill_preview.result)
     if dry_run:
         return
-    _confirm_sending(yes, sum(plan.planned for _, plan in kill_preview.result.begun))
+    if not yes:
+        confirm_sending(sum(plan.planned for _, plan in kill_preview.result.begun))
     with open_for_writing(actor, False, out) as (mailer, tx):
         correction = releases.confirm_kill(
             tx,
@@ -192,15 +194,3 @@ def _describe_role(edition: Edition) -> str:
     if edition.role in PRIOR_RECIPIENT_ROLES:
         return str(edition.role)
     return f"{edition.role}, to people without an earlier version"
-
-
-def _confirm_sending(is_confirmed: bool, count: int) -> None:
-    if is_confirmed:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "this command asks for confirmation, which needs a terminal",
-            hint="check it with --dry-run, then give --yes",
-        )
-    if not typer.confirm(f"Send to {count} now?", err=True):
-        raise typer.Abort

@@ -1,6 +1,5 @@
 """Sending releases."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
@@ -11,6 +10,7 @@ from mailer import releases
 from mailer.audience.lists import get_list
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
+from mailer.cli.release.confirmation import confirm_sending
 from mailer.cli.release.group import YesOption, app
 from mailer.cli.release.story import (
     describe_reach,
@@ -19,7 +19,6 @@ from mailer.cli.release.story import (
 )
 from mailer.cli.sending import ProgressOption, ProgressStyle, deliver_editions
 from mailer.cli.transactions import open_for_writing
-from mailer.errors import UsageError
 from mailer.model.articles import Article
 
 if TYPE_CHECKING:
@@ -93,7 +92,8 @@ def send_release(
             out.print_json(_to_json(preview.editions, story_articles))
         return
     if not yes:
-        _confirm_sending(preview.editions)
+        first_edition = preview.editions.advance or preview.editions.release
+        confirm_sending(preview.editions.reaches[first_edition.id].planned)
     with open_for_writing(actor, False, out) as (mailer, tx):
         _, request = read_request(mailer, tx)
         release_plan = releases.confirm_release(
@@ -105,18 +105,6 @@ def send_release(
             f"edition {edition_id} is sent when the embargo ends, if `mailer worker` runs"
         )
     deliver_editions(list(release_plan.started), out, progress)
-
-
-def _confirm_sending(release_plan: "ReleaseEditions") -> None:
-    first_edition = release_plan.advance or release_plan.release
-    recipient_count = release_plan.reaches[first_edition.id].planned
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "this command asks for confirmation, which needs a terminal",
-            hint="check it with --dry-run, then give --yes",
-        )
-    if not typer.confirm(f"Send to {recipient_count} now?", err=True):
-        raise typer.Abort
 
 
 # ---- the preview ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Stores of digests, schedules, editions and deliveries."""
+"""Stores of digests, schedules, editions, deliveries, notices and service mails."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -45,6 +45,7 @@ from mailer.model.schedules import (
     Schedule,
 )
 from mailer.model.segments import Filter
+from mailer.model.service_mails import Addressee, ServiceEditionKey
 from mailer.schedules.holidays import Blackout
 
 
@@ -112,6 +113,12 @@ class EditionStore(Protocol):
     def create_edition(self, new: NewEdition, now: datetime, actor: Actor) -> Edition: ...
     def list_scheduled_editions(self, states: Sequence[EditionState]) -> list[Edition]: ...
     def list_release_editions(self, slug: str, list_slug: str = "") -> list[Edition]: ...
+    def list_occurrence_editions(
+        self, slug: str, states: Sequence[EditionState]
+    ) -> list[Edition]: ...
+    def find_unnotified_editions(self, limit: int) -> list[Edition]: ...
+    def mark_state_notified(self, edition: Edition) -> None: ...
+    def fetch_story_bits(self, edition: Edition) -> dict[str, int]: ...
     def list_begun_releases(self, since: datetime) -> list[Edition]: ...
     def update_edition(self, edition: Edition, changed: Edition) -> Edition: ...
     def set_in_doubt_policy(self, edition: Edition, policy: InDoubtPolicy) -> Edition: ...
@@ -220,3 +227,31 @@ class OutboxStore(Protocol):
     def queue_refused_again(self, edition_id: int, signatures: Sequence[str]) -> int: ...
     def has_only_refused_left(self, edition_id: int, signatures: Sequence[str]) -> bool: ...
     def has_other_domain(self, edition_id: int, domain: str) -> bool: ...
+
+
+class NoticeStore(Protocol):
+    """Notices to staff in the outbox."""
+
+    def queue_notice(
+        self,
+        body: EditionBody,
+        list_slug: str,
+        addresses: Sequence[str],
+        now: datetime,
+        actor: Actor,
+        *,
+        uid: str,
+    ) -> Edition: ...
+
+
+class ServiceMailStore(Protocol):
+    """Mails about sign-ups in the outbox."""
+
+    def queue_service_mail(
+        self,
+        edition_key: ServiceEditionKey,
+        body: EditionBody,
+        addressees: Mapping[str, Addressee],
+        now: datetime,
+        actor: Actor,
+    ) -> frozenset[str]: ...

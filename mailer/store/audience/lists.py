@@ -47,9 +47,8 @@ class SqlListStore(SqlStore):
     def remove_topic(self, topic: Topic) -> None:
         self._db.execute(delete(schema.topic).where(schema.topic.c.id == topic.id))
 
-    def count_topic_uses(self, topic: Topic) -> Mapping[str, int]:
-        """Return the number of uses of a topic, by the kind of use. Combinations of topics that no
-        member has are deleted first, so they do not count."""
+    def delete_unused_topic_sets(self, topic: Topic) -> None:
+        """Delete a topic from the combinations of topics that no member has."""
         in_unused_set = ~schema.topic_set_topic.c.topic_set_id.in_(
             select(schema.membership.c.topic_set_id).where(
                 schema.membership.c.topic_set_id.is_not(None)
@@ -60,6 +59,9 @@ class SqlListStore(SqlStore):
                 schema.topic_set_topic.c.topic_id == topic.id, in_unused_set
             )
         )
+
+    def count_topic_uses(self, topic: Topic) -> Mapping[str, int]:
+        """Return the number of uses of a topic, by the kind of use."""
 
         def count_uses(table: Any) -> int:
             statement = select(func.count()).select_from(table).where(table.c.topic_id == topic.id)

@@ -8,52 +8,23 @@ does the ledger's transaction that finds no delivery left and marks the edition 
 no service mail stays unsent in an edition that is marked as sent.
 """
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
-from mailer.actor import WORKER
+from mailer.actor import Actor
 from mailer.editions import check_transition
-from mailer.model.deliveries import DeliveryState
-from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
-from mailer.model.editions import Edition, EditionBody, NewEdition
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition, EditionBody
+from mailer.model.service_mails import Addressee, ServiceEditionKey
 from mailer.store import schema
-from mailer.store.base import SqlStore
 from mailer.store.editions.records import EditionQueries
-from mailer.tokens import hash_address
+from mailer.store.outbox.direct_mail import DirectMailQueries
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceEditionKey:
-    """The values that all service mails of a rolling edition share. Mails with another `seed`
-    belong to another edition, so the seed contains everything that must be the same within an
-    edition. `list` is a slug."""
-
-    kind: EditionKind
-    template: str
-    list: str
-    name: str
-    seed: str
-
-    def derive_uid(self, sequence_number: int) -> str:
-        """Return the uid of the edition with this number among the editions with this key."""
-        return hashlib.sha256(f"{self.seed}\n{sequence_number}".encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class Addressee:
-    """A recipient of a service mail. `reference` is the id in the mail's link (see
-    ``message.Recipient``)."""
-
-    reference: int
-    name: str = ""
-
-
-class SqlServiceMailStore(SqlStore):
+class SqlServiceMailStore(DirectMailQueries):
     """Puts service mails into the outbox."""
 
     def queue_service_mail(
@@ -62,6 +33,7 @@ class SqlServiceMailStore(SqlStore):
         body: EditionBody,
         addressees: Mapping[str, Addressee],
         now: datetime,
+        actor: Actor,
     ) -> frozenset[str]:
         """Queue a service mail to these addresses, due at once and before all other mail. Returns
         the addresses for which it was queued.
@@ -72,32 +44,19 @@ class SqlServiceMailStore(SqlStore):
         but it is never empty."""
         while True:
             sequence_number, new_addresses = self._find_room(edition_key, addressees)
-            edition = self._open_edition(edition_key, body, sequence_number, now)
+            edition = self._open_edition(edition_key, body, sequence_number, now, actor)
             if (
                 edition.state is not EditionState.CANCELLED
             ):  # it may have been cancelled since _find_room
                 break
         if edition.state is EditionState.SENT:
             check_transition(edition, EditionState.SENDING)
-            EditionQueries(self._db, self._key).set_state(
-                edition, EditionState.SENDING, now, WORKER
-            )
-        self._db.execute(
-            insert(schema.delivery).values(
-                edition_id=edition.id,
-                language=body.language,
-                stories=body.stories,
-                state=DeliveryState.QUEUED.value,
-                next_attempt_at=schema.database_now(),
-                updated_at=schema.database_now(),
-            ),
+            EditionQueries(self._db, self._key).set_state(edition, EditionState.SENDING, now, actor)
+        self.add_direct_deliveries(
+            edition,
+            body,
             [
-                {
-                    "address": address,
-                    "address_key": hash_address(self._key, address),
-                    "subscriber_id": addressees[address].reference,
-                    "name": addressees[address].name,
-                }
+                (address, addressees[address].reference, addressees[address].name)
                 for address in sorted(new_addresses)
             ],
         )
@@ -129,7 +88,12 @@ class SqlServiceMailStore(SqlStore):
         raise AssertionError("unreachable")
 
     def _open_edition(
-        self, edition_key: ServiceEditionKey, body: EditionBody, sequence_number: int, now: datetime
+        self,
+        edition_key: ServiceEditionKey,
+        body: EditionBody,
+        sequence_number: int,
+        now: datetime,
+        actor: Actor,
     ) -> Edition:
         """Return the edition with this key and number, locked. Create and start it if it does not
         exist."""
@@ -140,26 +104,13 @@ class SqlServiceMailStore(SqlStore):
             edition = editions.find_edition(edition_id)
             assert edition is not None
             return edition
-        new_edition = editions.create_edition(
-            NewEdition(
-                name=edition_key.name + (f" ({sequence_number + 1})" if sequence_number else ""),
-                list=edition_key.list,
-                template=edition_key.template,
-                language=body.language,
-                priority=Priority.URGENT,
-                state=EditionState.SENDING,
-                kind=edition_key.kind,
-                archive=ArchiveVisibility.PRIVATE,
-            ),
+        return self.open_direct_edition(
+            edition_key.kind,
+            body,
             now,
-            WORKER,
+            actor,
+            uid=uid,
+            name=edition_key.name + (f" ({sequence_number + 1})" if sequence_number else ""),
+            list_slug=edition_key.list,
+            template=edition_key.template,
         )
-        editions.freeze_edition(new_edition, [body], (), body.compute_hash())
-        self._db.execute(
-            update(schema.edition)
-            .where(schema.edition.c.id == new_edition.id)
-            .values(planned_at=now, uid=uid)
-        )
-        edition = editions.find_edition(new_edition.id)
-        assert edition is not None
-        return edition

@@ -16,7 +16,8 @@ from mailer import languages
 from mailer.config import Settings
 from mailer.model.archive import ArchivedVersion, ArchiveEntry
 from mailer.model.lists import MailingList
-from mailer.model.releases import ReleasePage
+from mailer.model.releases import PageTranslation, ReleasePage
+from mailer.render import prose, translations
 from mailer.web.public.releases.structured_data import build_page_url
 
 ATOM = "http://www.w3.org/2005/Atom"
@@ -141,8 +142,19 @@ def build_press_atom_feed(
         correction_lines = _format_corrections(changes, page.language, correction_pattern)
         if summary := "\n".join(filter(None, [*correction_lines, page.summary])):
             _add_element(entry_element, "summary", summary, ATOM)
-        _add_element(entry_element, "content", page.html, ATOM, type="html")
+        _add_element(entry_element, "content", _build_content(page, settings), ATOM, type="html")
     return _serialise_xml(feed)
+
+
+def _build_content(page: PageTranslation, settings: Settings) -> str:
+    """Return a release's text as its page shows it, with the dateline."""
+    tag = translations.choose_frame_language(page.language, settings.template_path) or "en"
+    gettext = translations.load_translations(tag, settings.template_path).gettext
+    return prose.prepare_prose(
+        page.html,
+        direction=languages.get_direction(page.language),
+        run_in=prose.build_run_in(page.dateline, gettext),
+    )
 
 
 def build_rss_feed(

@@ -15,6 +15,7 @@ from babel.numbers import format_decimal
 from jinja2.bccache import Bucket
 
 from mailer import bidi, languages
+from mailer.web.page_environment import create_page_environment
 from mailer.web.public.page_languages import LANGUAGES, get_own_name, load_catalogue
 
 
@@ -49,20 +50,8 @@ def compile_templates() -> None:
 @lru_cache(maxsize=len(LANGUAGES))
 def get_environment(language: str) -> jinja2.Environment:
     """Return the Jinja environment for one of the pages' languages."""
-    folder = resources.files("mailer.web") / "templates" / "public"
-
-    def load_template(name: str) -> str | None:
-        try:
-            return (folder / name).read_text("utf-8")
-        except FileNotFoundError:
-            return None
-
-    env = jinja2.Environment(
-        loader=jinja2.FunctionLoader(load_template),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    env = create_page_environment(
+        "public",
         auto_reload=False,
         bytecode_cache=_bytecode_cache,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],

@@ -8,14 +8,12 @@ from typing import Any
 
 from fastapi import HTTPException, Request, Response
 
-from mailer import addresses
 from mailer.actor import SUBSCRIBER
 from mailer.audience.lists import list_public_lists
 from mailer.audience.preferences import find_common_frequencies
-from mailer.audience.signup import confirmations
 from mailer.audience.signup.confirmations import SIGN_UP_PAGE
-from mailer.audience.signup.rate_limits import use_allowance, use_client_allowance
-from mailer.errors import InputError, NotFound
+from mailer.audience.signup.requests import request_sign_up
+from mailer.errors import InputError, NotFound, TooManyRequests
 from mailer.model.lists import Frequency, MailingList, Topic
 from mailer.model.signup import SignUpWishes
 from mailer.store import SqlTransaction
@@ -82,24 +80,26 @@ def show_embedded_sign_up(request: Request, list_slug: str) -> Response:
 def submit_sign_up(request: Request, form: SubmittedForm, tx: SqlTransaction) -> Response:
     site = get_site(request)
     language = site.choose_language(request, form.get_value("language"))
-    now = site.mailer.clock()
-    limits = site.mailer.sign_up_limits
-    if not use_client_allowance(tx, limits.per_client, get_client_host(request), now):
-        return site.refuse_too_many(request, language)
-    if form.get_value(TRAP_FIELD):
-        return _render_sent_page(request, language, form)
     wishes = SignUpWishes(
         lists=form.get_values("list"),
         topics=form.get_values("topic"),
         frequency=_parse_frequency(form.get_value("frequency")),
     )
     try:
-        address = addresses.normalise_address(form.get_value("email"))
-        if not use_allowance(tx, limits.per_domain, addresses.extract_wire_domain(address), now):
-            return site.refuse_too_many(request, language)
-        sign_up_request = confirmations.build_sign_up(
-            tx, address, wishes, language, source=SIGN_UP_PAGE
+        request_sign_up(
+            tx,
+            SUBSCRIBER,
+            site.mailer.sign_up_limits,
+            get_client_host(request),
+            form.get_value("email"),
+            wishes,
+            language,
+            SIGN_UP_PAGE,
+            site.mailer.clock(),
+            is_automated=bool(form.get_value(TRAP_FIELD)),
         )
+    except TooManyRequests:
+        return site.refuse_too_many(request, language)
     except InputError as error:
         is_list_wrong = isinstance(error, NotFound) or "lists" in {error.where, error.field}
         return _render_form(
@@ -113,7 +113,6 @@ def submit_sign_up(request: Request, form: SubmittedForm, tx: SqlTransaction) ->
             chosen_topics=form.get_values("topic"),
             chosen_frequency=form.get_value("frequency"),
         )
-    confirmations.request_confirmation(tx, SUBSCRIBER, limits.per_address, sign_up_request, now)
     return _render_sent_page(request, language, form)
 
 

@@ -3,6 +3,8 @@
 import threading
 import time
 from contextlib import suppress
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,6 +12,7 @@ from mailer import editions
 from mailer.app import Mailer
 from mailer.config import DeliverySection
 from mailer.errors import RelayError
+from mailer.message import Recipient
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState
 from tests.actors import AMINA, STAFF
@@ -66,6 +69,26 @@ def test_pause_during_send_blocks_gate(mailer: Mailer, relay: Relay, connections
     _, report = deliver_edition(mailer, edition)
     assert report.edition.state is EditionState.SENT
     assert sorted(relay.accepted) == MANY
+
+
+def test_mails_resumed_on_another_day_have_that_day(mailer: Mailer) -> None:
+    edition = begin_edition(mailer, "ana@example.org", template="digest")
+    assert edition.planned_at
+    reader = Recipient(1, 1, "ana@example.org", "", 1)
+    begun_day = edition.planned_at.astimezone(ZoneInfo("Europe/London")).date()
+    assert mailer.settings.defaults.time_zone == "Europe/London"
+    for days_later in (0, 1, 3):
+        with mailer.store.begin() as tx:
+            now = edition.planned_at + timedelta(days=days_later)
+            if days_later:
+                paused = editions.pause_edition(
+                    tx, AMINA, factories.reload_edition(tx, edition), now
+                )
+                editions.resume_edition(tx, AMINA, paused, now)
+            templates = mailer.build_message_templates(tx, factories.reload_edition(tx, edition))
+        day = f"{begun_day + timedelta(days=days_later):%A %-d %B %Y}"
+        assert day in templates["en"].render_text(reader)
+        assert day in templates["en"].render_html(reader)
 
 
 # ---- a cancellation ---------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from mailer.delivery.smtp import RelayCredentials
 from mailer.errors import RelayError
 from mailer.model.edition_states import EditionState
 from mailer.store import Store
+from tests.actors import STAFF
 from tests.fake_relay import CLOSE, SILENCE, Relay, Response, Step, reply_then_close
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import deliver_edition, with_relay
@@ -243,7 +244,7 @@ def test_received_message_equals_preview(mailer: Mailer, relay: Relay) -> None:
     edition = begin_edition(mailer, ANA, template="press-release")
     deliver_edition(mailer, edition)
     with mailer.store.read() as tx:
-        previewed_message = mailer.preview_edition(tx, edition, address=ANA).message
+        previewed_message = mailer.preview_edition(tx, STAFF, edition, address=ANA).message
     received_message = relay.find_message(ANA).data
 
     def drop_date(message: bytes) -> list[bytes]:

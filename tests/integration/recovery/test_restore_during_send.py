@@ -100,7 +100,7 @@ def run_restorations(office: RecoveryOffice, count: int, seed: int) -> None:
         else:
             office.restore(backup_of_start).close()
             with mailer.store.begin() as tx:
-                identity = recovery.create_identity(tx, factories.NOW)  # as if it were new
+                identity = recovery.create_identity(tx, STAFF, factories.NOW)  # as if new
                 assert identity
             mailer.guard.save_accepted_marker()
         office.relay.received.clear()

@@ -163,7 +163,7 @@ def run_trials(office: RecoveryOffice, count: int, seed: int) -> None:
             office.restore(start).close()
             mailer = office.open_mailer()
             with mailer.store.begin() as tx:
-                recovery.create_identity(tx, factories.NOW)  # as if it were new
+                recovery.create_identity(tx, STAFF, factories.NOW)  # as if it were new
             mailer.guard.save_accepted_marker()
             office.relay.received.clear()
             is_sqlite = office.url.startswith("sqlite")

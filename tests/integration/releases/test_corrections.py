@@ -252,7 +252,7 @@ def test_withdrawing_story_voids_approval_of_its_editions(mailer: Mailer) -> Non
         articles.withdraw_articles(tx, STAFF, SLUG, None, mailer.clock())
         created = factories.reload_edition(tx, created)
         assert (created.state, created.approval) == (EditionState.DRAFT, None)
-        recomposed, _ = editions.compose_edition(tx, created, mailer.renderer)
+        recomposed, _ = editions.compose_edition(tx, STAFF, created, mailer.renderer)
         assert "Lanterns" not in tx.editions.list_bodies(recomposed)[0].html
 
 

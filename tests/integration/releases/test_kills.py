@@ -129,7 +129,7 @@ def test_killed_story_leaves_every_edition_and_never_comes_back(desk: PressScena
         assert approved.state is EditionState.DRAFT
         assert approved.approval is None
         assert running.state is EditionState.PAUSED
-        recomposed, _ = editions.compose_edition(tx, approved, mailer.renderer)
+        recomposed, _ = editions.compose_edition(tx, STAFF, approved, mailer.renderer)
         assert "Lanterns" not in tx.editions.list_bodies(recomposed)[0].html
         with pytest.raises(Refused, match="never comes back"):
             articles.restore_articles(tx, STAFF, SLUG, None, mailer.clock())

@@ -43,7 +43,9 @@ class Composed:
 
     def preview(self, address: str = "", language: str = "") -> Preview:
         with self.mailer.store.begin() as tx:
-            return self.mailer.preview_edition(tx, self.edition, address=address, language=language)
+            return self.mailer.preview_edition(
+                tx, STAFF, self.edition, address=address, language=language
+            )
 
 
 @pytest.fixture(scope="module", params=TEMPLATES)

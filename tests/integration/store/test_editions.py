@@ -99,7 +99,7 @@ def test_content_change_voids_approval(
         assert tx.editions.list_bodies(now) == []
         with pytest.raises(Refused, match="is a draft, not approved"):
             editions.start_edition(tx, STAFF, now, mailer.renderer, mailer.clock())
-        again, _ = editions.compose_edition(tx, now, mailer.renderer)
+        again, _ = editions.compose_edition(tx, STAFF, now, mailer.renderer)
         assert again.content_hash != approved_edition.content_hash
         last = tx.editions.list_events(now)[-1]
         assert last.event_type == "draft"
@@ -126,12 +126,12 @@ def test_edition_composed_twice_has_same_bytes(mailer: Mailer, approved_edition:
     with mailer.store.begin() as tx:
         before = tx.editions.list_bodies(approved_edition)
         edition = tx.editions.set_state(approved_edition, DRAFT, NOW, STAFF)
-        again, composition = editions.compose_edition(tx, edition, mailer.renderer)
+        again, composition = editions.compose_edition(tx, STAFF, edition, mailer.renderer)
         assert composition is not None
         assert tx.editions.list_bodies(again) == before
         assert again.content_hash == approved_edition.content_hash
         assert tx.editions.fetch_story_bits(again) == {"boats": 0, "roads": 1}
-        unchanged, composition = editions.compose_edition(tx, again, mailer.renderer)
+        unchanged, composition = editions.compose_edition(tx, STAFF, again, mailer.renderer)
         assert unchanged == again
 
 

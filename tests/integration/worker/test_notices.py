@@ -112,7 +112,7 @@ def test_recalled_or_edited_edition_is_not_notified_as_late(harness: WorkerHarne
     assert harness.get_edition().appointment is None, "off the calendar"
     with harness.mailer.store.begin() as tx:
         new_edition = factories.create_edition(tx, "boats")
-        new_edition, _ = editions.compose_edition(tx, new_edition, harness.mailer.renderer)
+        new_edition, _ = editions.compose_edition(tx, STAFF, new_edition, harness.mailer.renderer)
         editions.request_approval(tx, create_local_actor("Ana"), new_edition, harness.now)
     harness.run_tick()
     with harness.mailer.store.begin() as tx:

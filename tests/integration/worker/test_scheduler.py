@@ -8,6 +8,7 @@ import pytest
 from mailer import digests
 from mailer.actor import Actor
 from mailer.delivery.process_identity import create_worker_name
+from mailer.digests import due_occurrences
 from mailer.errors import ConcurrencyError
 from mailer.model.digests import ApprovalRule
 from mailer.model.edition_states import EditionState
@@ -127,7 +128,7 @@ def test_failing_step_does_not_stop_the_other_steps(
             raise ZeroDivisionError("a fault of ours")
         return assemble(tx, actor, slug, *rest)
 
-    monkeypatch.setattr(digests, "assemble_edition", fail_for_weekly)
+    monkeypatch.setattr(due_occurrences, "assemble_edition", fail_for_weekly)
     harness.run_tick(NINE - HOUR)
     harness.run_tick()
     with harness.mailer.store.read() as tx:
@@ -157,7 +158,7 @@ def test_step_in_conflict_is_logged_at_its_second_failure(
             raise ConcurrencyError("somebody else was changing the same")
         return assemble(*arguments)
 
-    monkeypatch.setattr(digests, "assemble_edition", fail_in_conflict)
+    monkeypatch.setattr(due_occurrences, "assemble_edition", fail_in_conflict)
     harness.run_tick(NINE - HOUR)
     harness.run_tick()
     assert harness.get_edition().digest == "weekly"

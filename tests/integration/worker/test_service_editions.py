@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from mailer import editions
+from mailer import editions, render
 from mailer.actor import create_local_actor
 from mailer.audience.signup.service_mails import ServiceMail
 from mailer.config import Paths, Settings
+from mailer.editions.service_editions import RESUME_DELAY
 from mailer.errors import RelayError
 from mailer.model.edition_states import EditionKind, EditionState
 from mailer.model.editions import EditionBody
 from mailer.model.signup import ConfirmationState
 from mailer.render import compose_service_mail
-from mailer.worker import confirmations as confirmations_module
 from mailer.worker.status import read_status
 from tests.fake_relay import Step
 from tests.integration.factories import DAY, HOUR
@@ -113,7 +113,7 @@ def test_uncomposable_service_mail_is_logged_once_and_blocks_no_other(
             raise KeyError("num")
         return compose_service_mail(service_mail, settings)
 
-    monkeypatch.setattr(confirmations_module, "compose_service_mail", compose_or_fail)
+    monkeypatch.setattr(render, "compose_service_mail", compose_or_fail)
     sign_up = request_sign_up(harness, language="fr")
     assert sign_up is not None
     request_sign_up(harness, "other@example.net")
@@ -138,7 +138,7 @@ def test_service_mails_paused_by_delivery_resume_by_themselves(
     (edition,) = list_service_editions(harness)
     assert edition.state is EditionState.PAUSED
     harness.relay.reset_script()
-    harness.run_tick(harness.now + confirmations_module.RESUME_DELAY - timedelta(minutes=1))
+    harness.run_tick(harness.now + RESUME_DELAY - timedelta(minutes=1))
     assert list_service_editions(harness)[0].state is EditionState.PAUSED
     harness.run_tick(harness.now + HOUR)
     harness.deliver_editions()

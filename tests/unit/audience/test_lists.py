@@ -40,6 +40,8 @@ class FakeListStore:
     def remove_topic(self, topic: Topic) -> None:
         self.saved_topics.remove(topic)
 
+    def delete_unused_topic_sets(self, topic: Topic) -> None: ...
+
     def count_topic_uses(self, topic: Topic) -> Mapping[str, int]:
         return self.uses
 

@@ -51,6 +51,10 @@ def test_reader_gets_name_and_subject_in_their_language() -> None:
             {"names": {"es": "La semana"}, "topic": make_topic("sea", en="Sea")},
             "readers of es get the topic 'sea' as 'Sea'",
         ),
+        (
+            {"names": {"es": "La semana"}, "opening": {"en": "Hello."}},
+            "readers of es get the edition's opening in en",
+        ),
     ],
 )
 def test_missing_translation_is_a_warning(fields: dict[str, object], words: str) -> None:
@@ -96,6 +100,8 @@ def test_invalid_field_in_opening_is_refused(opening: str) -> None:
     [
         {"subject": "Hello {{ recipient.name }}", "subjects": {"es": "Hola"}},
         {"opening": {"en": "Hello {{ recipient.name }},"}},
+        {"opening": {"en": "Hello {{ recipient.name | default(' ') }},"}},
+        {"opening": {"en": "Hello {{ recipient.name | default('\u200b') }},"}},
     ],
 )
 def test_greeting_without_default_counts_readers_without_name(fields: dict[str, object]) -> None:
@@ -160,3 +166,8 @@ def test_subject_of_several_long_titles_counts_one() -> None:
     assert message.count_slots_and_marks(
         composition.bodies[0].subject, composition.bodies[0].marker
     )
+
+
+def test_subject_of_fields_alone_needs_no_translation() -> None:
+    composition = compose(names={"es": "La semana"}, subject="{{ lead_title }}")
+    assert composition.warnings == ()

@@ -29,6 +29,11 @@ def prepare_markdown(markdown: str, *, direction: str = "ltr", run_in: str = "DA
         ("*Boats* left.", "DAKAR – Boats left."),
         ("| a | b |\n|---|---|\n| c | d |\n\nAfter.", "DAKAR –\n\na  b\n-  -\nc  d\n\nAfter."),
         ("", "DAKAR –"),
+        ("DAKAR – Boats left.", "DAKAR – Boats left."),
+        ("**DAKAR, 3 March** – Boats left.", "DAKAR, 3 March – Boats left."),
+        ("DAKAR is a harbour.", "DAKAR – DAKAR is a harbour."),
+        (f"{PICTURE}\n*The pier*\n\nBoats left.", "A pier The pier\n\nDAKAR – Boats left."),
+        (f"{PICTURE}\n\n*The pier*\n\nBoats left.", "A pier\n\nThe pier\n\nDAKAR – Boats left."),
     ],
 )
 def test_dateline_stands_before_the_first_words(markdown: str, text: str) -> None:
@@ -52,6 +57,7 @@ def test_prose_without_dateline_keeps_its_words() -> None:
         (PICTURE, COLUMN_WIDTH),
         (f"- {PICTURE}", COLUMN_WIDTH - 24),
         (f"> - {PICTURE}", COLUMN_WIDTH - 47),
+        (f"| {PICTURE} | b |\n|---|---|\n| c | d |", COLUMN_WIDTH // 2 - 24),
     ],
 )
 def test_picture_in_text_has_the_width_of_its_column(markdown: str, width: int) -> None:
@@ -93,3 +99,8 @@ def test_phone_numbers_of_arabic_are_isolated_in_both_parts() -> None:
 def test_phone_numbers_in_code_stay_as_written() -> None:
     html = prepare_markdown("`+221 33 889 00 00`", direction="rtl", run_in="")
     assert "dir=" not in html
+
+
+def test_lines_of_chinese_source_are_joined_in_html() -> None:
+    html = prepare_prose(to_html("海港\n船员 and\nboats"), direction="ltr")
+    assert html == "<p>海港船员 and\nboats</p>"

@@ -39,7 +39,7 @@ WITHOUT_SPACES = re.compile(
         ),
         ("<ul><li><p>a</p><p>b</p></li></ul>", "- a\n  b"),
         ("<ul><li></li><li>b</li></ul>", "- b"),
-        ("<blockquote><p>a</p><p>b</p></blockquote>", "> a\n\n> b"),
+        ("<blockquote><p>a</p><p>b</p></blockquote>", "> a\n>\n> b"),
         ("<p>a</p><hr><p>b</p>", "a\n\n* * *\n\nb"),
         ("<pre>a  b\n  c\n</pre>", "a  b\n  c"),
         ('<p>See <a href="https://a.example/">it</a> now.</p>', "See it now.\nhttps://a.example/"),

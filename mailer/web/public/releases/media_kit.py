@@ -5,9 +5,10 @@ import zipfile
 from collections.abc import Callable, Sequence
 from datetime import UTC
 
+from mailer import bidi, languages
 from mailer.config import Settings
 from mailer.model.releases import PageTranslation, ReleasePage
-from mailer.render import text_part, translations
+from mailer.render import prose, text_part, translations
 from mailer.web.public.releases.structured_data import build_asset_url, build_page_url
 
 _TEXT_WIDTH = 72
@@ -60,24 +61,43 @@ def build_kit(
 def _render_release_text(release: ReleasePage, page: PageTranslation, settings: Settings) -> str:
     frame = translations.choose_frame_language(page.language, settings.template_path) or "en"
     translate = translations.load_translations(frame, settings.template_path).gettext
+    direction = languages.get_direction(page.language)
     heading_texts = [page.title, page.subhead, page.summary, page.byline]
     parts = [
-        text_part.wrap_text(paragraph, _TEXT_WIDTH) for paragraph in heading_texts if paragraph
+        text_part.wrap_text(bidi.isolate_numbers(paragraph, direction), _TEXT_WIDTH)
+        for paragraph in heading_texts
+        if paragraph
     ]
-    dateline = f"{page.dateline} – " if page.dateline else ""
-    parts.append(dateline + text_part.to_plain_text(page.html))
+    run_in = prose.build_run_in(page.dateline, translate)
+    parts.append(
+        text_part.to_plain_text(
+            prose.prepare_prose(page.html, direction=direction, run_in=run_in), _TEXT_WIDTH
+        )
+    )
     for quote in page.quotes:
         role = f", {quote.role}" if quote.role else ""
         quotation = translate("“%(text)s”") % {"text": quote.text}
+        quotation = bidi.isolate_numbers(quotation, direction)
         parts.append(f"{text_part.wrap_text(quotation, _TEXT_WIDTH)}\n— {quote.speaker}{role}")
     parts.append(translate("ENDS"))
     if page.notes:
-        parts.append(f"{translate('Notes to editors')}\n{text_part.to_plain_text(page.notes)}")
+        notes = prose.prepare_prose(page.notes, direction=direction)
+        parts.append(f"{translate('Notes to editors')}\n{text_part.to_plain_text(notes)}")
     for partner in page.about:
         heading = translate("About %(name)s") % {"name": partner.name}
         parts.append(f"{heading}\n{text_part.to_plain_text(partner.html)}")
     parts += [
-        "\n".join(filter(None, (contact.name, contact.role, contact.phone, contact.email)))
+        "\n".join(
+            filter(
+                None,
+                (
+                    contact.name,
+                    contact.role,
+                    bidi.isolate_numbers(contact.phone, direction),
+                    contact.email,
+                ),
+            )
+        )
         for contact in page.contacts
     ]
     parts.append(build_page_url(settings, release.slug, page.language))

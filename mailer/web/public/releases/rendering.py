@@ -7,17 +7,20 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 from lxml import html as lxml_html
 
-from mailer import embargoes, languages, message
+from mailer import embargoes, languages, message, text_breaks
 from mailer.model.articles import ArticleKind
 from mailer.model.press_release import AssetKind
 from mailer.model.releases import PageTranslation, ReleasePage
-from mailer.render import prose, translations, views
+from mailer.render import prose, text_part, translations, views
 from mailer.render.releases import build_embargo_view
 from mailer.store import SqlTransaction
 from mailer.web.public.middleware import build_page_policy
 from mailer.web.public.page_languages import LANGUAGES, choose_reading_language
 from mailer.web.public.public_site import get_site
 from mailer.web.public.releases.media_kit import build_kit
+
+DESCRIPTION_LENGTH = 300
+"""Characters of a description for search engines and previews of links."""
 
 
 def choose_translation(request: Request, release: ReleasePage) -> PageTranslation:
@@ -58,7 +61,6 @@ def build_text_context(
     direction = languages.get_direction(page.language)
     translate = load_mail_gettext(request, site.choose_language(request))
     own_language = languages.choose_language(page.language, LANGUAGES, "en")
-    dateline_pattern = load_mail_gettext(request, own_language)(prose.DATELINE_PATTERN)
     changed_at = release.changes.get(page.language)
     return {
         "page": page,
@@ -66,11 +68,14 @@ def build_text_context(
         "kind_name": translate(views.KIND_NAMES[ArticleKind(page.kind)]),
         "day": site.to_office_date(page.published),
         "changed_day": site.to_office_date(changed_at) if changed_at else None,
+        "description": text_breaks.shorten_text(
+            page.summary or text_part.extract_first_paragraph(page.html), DESCRIPTION_LENGTH
+        ),
         "has_standfirst": views.has_own_summary(page.summary, page.html),
         "prose": prose.prepare_prose(
             page.html,
             direction=direction,
-            run_in=dateline_pattern % {"dateline": page.dateline} if page.dateline else "",
+            run_in=prose.build_run_in(page.dateline, load_mail_gettext(request, own_language)),
         ),
         "notes": prose.prepare_prose(page.notes, direction=direction) if page.notes else "",
     }

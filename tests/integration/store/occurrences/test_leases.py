@@ -2,8 +2,8 @@
 
 from functools import partial
 
+from mailer.model.leases import Lease
 from mailer.store import SqlTransaction, Store
-from mailer.store.leases import Lease
 from tests.integration.factories import HOUR, NOW
 from tests.integration.store.occurrences.factories import ROUNDS, run_concurrently
 

@@ -6,8 +6,9 @@ from mailer.app import Mailer
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionKind, EditionState
 from mailer.model.editions import Edition, EditionBody
+from mailer.model.service_mails import Addressee, ServiceEditionKey
 from mailer.store import SqlTransaction, Store
-from mailer.store.outbox.service_mails import Addressee, ServiceEditionKey
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 
@@ -22,7 +23,7 @@ def queue_mail(
     tx: SqlTransaction, *addresses: str, key: ServiceEditionKey = CONFIRM
 ) -> frozenset[str]:
     people = {address: Addressee(number) for number, address in enumerate(addresses, 7)}
-    return tx.service_mails.queue_service_mail(key, BODY, people, NOW)
+    return tx.service_mails.queue_service_mail(key, BODY, people, NOW, STAFF)
 
 
 def list_all_editions(store: Store) -> list[Edition]:

@@ -24,7 +24,9 @@ ADDRESSES = ("editor@example.org", "press@example.org", "editor@example.org")
 def edition_id(mailer: Mailer) -> int:
     with mailer.store.begin() as tx:
         factories.add_mailing_list(tx)
-        return tx.notices.queue_notice(BODY, "news", ADDRESSES, NOW, uid="abcdef0123456789").id
+        return tx.notices.queue_notice(
+            BODY, "news", ADDRESSES, NOW, STAFF, uid="abcdef0123456789"
+        ).id
 
 
 def deliver_all(mailer: Mailer) -> None:

@@ -7,7 +7,7 @@ from mailer.actor import create_local_actor
 from mailer.app import Mailer
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
-from mailer.store.outbox.service_mails import Addressee
+from mailer.model.service_mails import Addressee
 from tests.actors import AMINA, STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
@@ -182,7 +182,7 @@ def test_request_id_of_service_mail_is_not_taken_for_member(
         leaver = factories.add_subscriber(tx, "leaver@example.org")
         factories.unsubscribe_address(tx, "leaver@example.org")
         tx.service_mails.queue_service_mail(
-            CONFIRM, BODY, {"a@example.net": Addressee(leaver.id)}, NOW
+            CONFIRM, BODY, {"a@example.net": Addressee(leaver.id)}, NOW, STAFF
         )
     deliver_all(ready_mailer)
     assert relay.accepted == ["a@example.net"]
@@ -196,7 +196,7 @@ def test_welcome_mail_goes_only_to_members(ready_mailer: Mailer, relay: Relay) -
         leaver = factories.add_subscriber(tx, "leaves@example.org")
         members = {subscriber.address: Addressee(subscriber.id) for subscriber in (member, leaver)}
         tx.service_mails.queue_service_mail(
-            WELCOME, BODY, members | {"stranger@example.org": Addressee(99)}, NOW
+            WELCOME, BODY, members | {"stranger@example.org": Addressee(99)}, NOW, STAFF
         )
         factories.unsubscribe_address(tx, "leaves@example.org")
     deliver_all(ready_mailer)

@@ -14,6 +14,7 @@ from lxml import html as lxml_html
 from mailer.log import create_logger
 from mailer.web.public.routes import ROUTES
 from mailer.worker import Scheduler
+from tests.actors import STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
@@ -279,7 +280,7 @@ def test_markup_in_a_subscribers_name_is_escaped_in_a_preview(seeded_office: See
                 continue
             address = f"named{number}@example.org"
             factories.add_subscriber(tx, address, name=word)
-            preview = seeded_office.mailer.preview_edition(tx, edition, address=address)
+            preview = seeded_office.mailer.preview_edition(tx, STAFF, edition, address=address)
             tree = lxml_html.document_fromstring(preview.html)
             elements = [(element.tag, sorted(element.attrib)) for element in tree.iter()]
             plain_elements = plain_elements or elements

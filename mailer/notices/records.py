@@ -1,9 +1,7 @@
-"""Notices: the mails that tell staff about an edition and what they should do.
+"""The record of a notice, and the commands that it suggests.
 
-This module has the record and the suggested commands. It has no I/O and no mail texts:
-`mailer/render` renders notices, and the worker decides who gets them and when. Texts that people
-wrote (names, reasons, comments, titles) are unescaped here; rendering escapes them and removes
-control characters.
+Texts that people wrote (names, reasons, comments, titles) are unescaped here; rendering escapes
+them and removes control characters.
 """
 
 import shlex

@@ -1,0 +1,20 @@
+"""Reading files that a person or an article names, with errors in words for people."""
+
+from pathlib import Path
+
+from mailer.errors import InputError
+from mailer.regular_files import FileTooLarge, read_regular_file
+
+
+def read_named_file(path: Path, max_bytes: int, where: str, *, too_large_hint: str) -> bytes:
+    """Return the content of a file of at most `max_bytes` bytes, a number of whole megabytes.
+
+    Raises InputError that names `where`; for a larger file, its hint is `too_large_hint`."""
+    try:
+        return read_regular_file(path, max_bytes)
+    except FileTooLarge as error:
+        raise InputError(
+            f"the file is larger than {max_bytes // 1_000_000} MB", where=where, hint=too_large_hint
+        ) from error
+    except OSError as error:
+        raise InputError(f"the file can't be read ({error.strerror})", where=where) from error

@@ -1,0 +1,82 @@
+"""Editions that go to given addresses instead of to a list: notices and service mails."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import insert, update
+
+from mailer.actor import Actor
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
+from mailer.model.editions import Edition, EditionBody, NewEdition
+from mailer.store import schema
+from mailer.store.base import SqlStore
+from mailer.store.editions.records import EditionQueries
+from mailer.tokens import hash_address
+
+
+class DirectMailQueries(SqlStore):
+    """Opens such editions, and adds deliveries to them."""
+
+    def open_direct_edition(
+        self,
+        kind: EditionKind,
+        body: EditionBody,
+        now: datetime,
+        actor: Actor,
+        *,
+        uid: str,
+        name: str,
+        list_slug: str,
+        template: str,
+    ) -> Edition:
+        """Create an edition with one body, which is sent at once and before all other mail."""
+        editions = EditionQueries(self._db, self._key)
+        new_edition = editions.create_edition(
+            NewEdition(
+                name=name,
+                list=list_slug,
+                template=template,
+                language=body.language,
+                priority=Priority.URGENT,
+                state=EditionState.SENDING,
+                kind=kind,
+                archive=ArchiveVisibility.PRIVATE,
+            ),
+            now,
+            actor,
+        )
+        editions.freeze_edition(new_edition, [body], (), body.compute_hash())
+        self._db.execute(
+            update(schema.edition)
+            .where(schema.edition.c.id == new_edition.id)
+            .values(planned_at=now, uid=uid)
+        )
+        edition = editions.find_edition(new_edition.id)
+        assert edition is not None
+        return edition
+
+    def add_direct_deliveries(
+        self, edition: Edition, body: EditionBody, recipients: Iterable[tuple[str, int, str]]
+    ) -> None:
+        """Queue a delivery, due at once, for each recipient: (address, reference, name). The
+        reference is the id in the mail's link."""
+        self._db.execute(
+            insert(schema.delivery).values(
+                edition_id=edition.id,
+                language=body.language,
+                stories=body.stories,
+                state=DeliveryState.QUEUED.value,
+                next_attempt_at=schema.database_now(),
+                updated_at=schema.database_now(),
+            ),
+            [
+                {
+                    "address": address,
+                    "address_key": hash_address(self._key, address),
+                    "subscriber_id": reference,
+                    "name": name,
+                }
+                for address, reference, name in recipients
+            ],
+        )
