@@ -16,8 +16,8 @@ from mailer import recovery
 from mailer.actor import DELIVERY
 from mailer.app.markers import HeartbeatFiles, MarkerFolder
 from mailer.errors import DatabaseUnrecognised
-from mailer.model.recovery import DatabaseIdentity, Marker, Recognition
-from mailer.recovery.recognition import GenerationWatch, describe_refusal
+from mailer.model.recovery import DatabaseIdentity, DatabaseRefusal, Marker, Recognition
+from mailer.recovery.recognition import GenerationWatch
 from mailer.store import SqlTransaction, Store
 
 IDLE_INTERVAL = 5.0
@@ -42,20 +42,27 @@ class RecognitionGuard:
         self._generation_watch = GenerationWatch()
         self._identity = ""
 
-    def find_trouble(self, tx: SqlTransaction) -> str:
-        """Describe for people why nothing may be sent, or return "" if mails may be sent. On
-        PostgreSQL, a host without a marker is in order, since a host that does not deliver needs no
-        marker."""
-        recognition, identity, _ = self._judge(tx, self._folder.read_markers())
+    def find_refusal(self) -> DatabaseRefusal | None:
+        """Return why nothing may be sent, or None if mails may be sent. On PostgreSQL, a host
+        without a marker is in order, since a host that does not deliver needs no marker."""
+        recognition, identity, _ = self._judge_now()
         if recognition is Recognition.NO_MARKER and self._is_shared:
-            return ""
-        return describe_refusal(recognition, identity)
+            return None
+        return recovery.describe_refusal(recognition, identity)
 
-    def may_join(self, tx: SqlTransaction) -> bool:
+    def may_join(self) -> bool:
         """Check whether this host has no marker of a database of PostgreSQL that another host
         delivers from."""
-        recognition, _, _ = self._judge(tx, self._folder.read_markers())
+        recognition, _, _ = self._judge_now()
         return recognition is Recognition.NO_MARKER and self._is_shared
+
+    def _judge_now(self) -> tuple[Recognition, DatabaseIdentity | None, str]:
+        """Judge the database in a transaction of its own, since the markers must be read before the
+        transaction begins. While a process delivers, the marker moves with each of its commits, and
+        an older snapshot of the database would look like an older state of it."""
+        markers = self._folder.read_markers()
+        with self._store.read() as tx:
+            return self._judge(tx, markers)
 
     def check_database(self) -> None:
         """Check that mails may be sent. Nothing is written except a marker, if the database has
@@ -63,9 +70,10 @@ class RecognitionGuard:
         one that has sent mails from another host. Raises DatabaseUnrecognised."""
         deadline = time.monotonic() + JOIN_WAIT
         while True:
-            with self._folder.lock_folder(), self._store.read() as tx:
+            with self._folder.lock_folder():
                 markers = self._folder.read_markers()
-                recognition, identity, location = self._judge(tx, markers)
+                with self._store.read() as tx:
+                    recognition, identity, location = self._judge(tx, markers)
                 if recognition.may_deliver:
                     identities = {marker.identity for marker in markers}
                     if identity and identity.identity not in identities:

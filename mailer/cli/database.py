@@ -48,8 +48,9 @@ def show_revision(json: JsonOption = False) -> None:
     if revision == REVISIONS[-1]:
         from mailer.app import Mailer
 
+        if refusal := Mailer(settings, store).guard.find_refusal():
+            data["refusal"] = refusal.reason
         with store.read() as tx:
-            data["refusal"] = Mailer(settings, store).guard.find_trouble(tx)
             data["events"] = tx.recovery.list_events()
         lines.append(
             f"nothing is sent from it: {data['refusal']}" if data["refusal"] else "it may send"
@@ -231,14 +232,26 @@ def accept_restored(
     Scheduled editions are put on hold, and so are occurrences that are due. Sign-ups that waited
     for a mail get no mail.
 
+    A clone, or a copy whose original is still in its place, needs --anyway: if both sent, readers
+    would get every mail twice.
+
     Example: mailer database restored"""
+    from mailer.model.recovery import IS_COPY
     from mailer.recovery import accept_database
 
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
-        if not mailer.guard.find_trouble(tx) and not anyway:
-            if mailer.guard.may_join(tx):
+        refusal = mailer.guard.find_refusal()
+        if refusal and refusal.recognition in IS_COPY and not anyway:
+            raise Refused(
+                f"this is not the office's own database: {refusal.reason}",
+                where=mailer.store.display_url,
+                hint="send from the original. If the original is lost or no longer sends, use "
+                "--anyway",
+            )
+        if not refusal and not anyway:
+            if mailer.guard.may_join():
                 raise _build_join_error(mailer)
             out.print_record(
                 {"changed": False}, "nothing to do: this database is recognised, and may send"

@@ -15,6 +15,7 @@ COMMANDS_BY_ACTION = {
     "list_contacts": "mailer contact list",
     "list_deliveries": "mailer delivery list {edition}",
     "list_digests": "mailer digest list",
+    "list_failed_deliveries": "mailer delivery list {edition} --state failed",
     "list_editions": "mailer edition list",
     "list_embargoes": "mailer embargo list",
     "list_in_doubt": "mailer delivery in-doubt list {edition}",
@@ -65,6 +66,7 @@ COMMANDS_BY_ACTION = {
     "make_list_private": "mailer list edit {list} --visibility private",
     "make_list_public": "mailer list edit {list} --visibility public",
     "save_segment": "mailer segment save {segment} {filter}",
+    "suppress_address": "mailer suppression add {address}",
     "send_members_every_edition": (
         "mailer subscriber change --list {list} --where 'frequency = {frequency}' --frequency every"
     ),
@@ -89,6 +91,7 @@ COMMANDS_BY_ACTION = {
     "retry_failed_deliveries": "mailer edition retry {edition} --failed",
     "schedule_edition": "mailer edition schedule {edition} --at {time} --zone {zone}",
     "send_edition": "mailer send {edition}",
+    "send_edition_now": "mailer send {edition} --now",
     "send_editions": "mailer send --all",
     # Calendar
     "add_blackout": "mailer blackout add {first}",

@@ -8,7 +8,8 @@ from mailer.cli.next_steps import describe_steps
 from mailer.cli.options import JsonOption
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading
-from mailer.errors import MailerError, NextStep
+from mailer.errors import MailerError
+from mailer.model.deliveries import DeliveryState
 from mailer.plain_data import to_plain_data
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def show_status(
 
 def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, Any]:
     from mailer.cli.schedule.preview import describe_occurrence
+    from mailer.delivery.reply_report import count_open_failures
     from mailer.digests import get_digest
-    from mailer.worker.status import count_failures
 
     due = []
     for planned in worker_status.due:
@@ -82,11 +83,13 @@ def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, A
             "stopped": worker_status.stopped,
             "held": worker_status.held_occurrences,
             "failed": [
-                {"edition": report.edition.id, "counts": count_failures(report)}
+                {"edition": report.edition.id, "counts": count_open_failures(report)}
                 for report in worker_status.failed
             ],
             "kill_requests": worker_status.kill_requests,
-            "refusal": worker_status.refusal,
+            "doubts": {str(number): count for number, count in worker_status.doubts.items()},
+            "service_mails_in_doubt": worker_status.service_mails_in_doubt,
+            "refusal": worker_status.refusal.reason if worker_status.refusal else "",
             "needs": list(worker_status.problems),
         }
     )
@@ -94,17 +97,21 @@ def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, A
 
 
 def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
-    from mailer.worker.status import count_failures
+    from mailer.delivery.reply_report import count_open_failures
+    from mailer.worker.status import describe_counts, describe_stop
 
     last_beat = worker_status.worker.last_beat
     last_seen_text = f", last seen {format_moment(last_beat)}" if last_beat else ""
-    out.print_text(
-        "worker: runs" if worker_status.worker.alive else f"worker: none runs{last_seen_text}"
-    )
     if worker_status.refusal:
-        out.print_text(f"database: nothing is sent from it: {worker_status.refusal}")
-        steps = (NextStep("accept_database"), NextStep("declare_clone"))
-        out.print_text(f"database: {describe_steps(steps)}")
+        out.print_text("worker: none sends from this database")
+    elif worker_status.worker.alive:
+        out.print_text("worker: runs")
+    else:
+        out.print_text(f"worker: none runs{last_seen_text}")
+    if refusal := worker_status.refusal:
+        out.print_text(f"database: nothing is sent from it: {refusal.reason}")
+        advice = filter(None, (refusal.hint, describe_steps(refusal.next_steps)))
+        out.print_text(f"database: {'; '.join(advice)}")
     rows: list[tuple[str, str, str, str]] = []
     for word, planned_occurrences in (
         ("overdue", worker_status.overdue),
@@ -135,14 +142,21 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
     rows += [_format_sending(sending) for sending in worker_status.sending]
     for edition in worker_status.stopped:
         label = f"edition {edition.id} ({edition.name})"
-        rows.append((edition.state.value, label, "", edition.reason))
+        note = describe_stop(edition, worker_status.doubts)
+        if edition.id in worker_status.doubts:
+            note += f": mailer delivery in-doubt list {edition.id}"
+        rows.append((edition.state.value, label, "", note))
     for held_occurrence in worker_status.held_occurrences:
         when = f"{held_occurrence.rule_time:%a %d %b %H:%M} {held_occurrence.zone}"
         rows.append(("held", held_occurrence.digest_slug, when, held_occurrence.reason))
     for report in worker_status.failed:
-        counts = ", ".join(f"{count} {word}" for word, count in count_failures(report).items())
+        counts = describe_counts(count_open_failures(report))
         label = f"edition {report.edition.id} ({report.edition.name})"
-        rows.append(("failed", label, format_moment(report.edition.finished_at), counts))
+        note = f"{counts}: mailer edition report {report.edition.id}"
+        rows.append(("failed", label, format_moment(report.edition.finished_at), note))
+    if count := worker_status.service_mails_in_doubt:
+        note = f"{count} in doubt: mailer delivery in-doubt list"
+        rows.append(("failed", "service mails and notices", "", note))
     out.print_table(
         rows,
         {"": "", "item": "", "time": "", "note": ""},
@@ -153,7 +167,13 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
 
 def _format_sending(sending: "SendingEdition") -> tuple[str, str, str, str]:
     edition = sending.report.edition
-    done = sending.report.total - sending.remaining
-    next_due_text = f"the next {format_moment(sending.next_due)}" if sending.next_due else ""
+    report = sending.report
+    done = report.total - sending.remaining - report.states[DeliveryState.IN_DOUBT]
+    next_due = min(filter(None, (sending.next_due, report.next_resend_at)), default=None)
+    next_due_text = f"the next {format_moment(next_due)}" if next_due else ""
     label = f"edition {edition.id} ({edition.name})"
-    return "sending", label, next_due_text, f"{done} of {sending.report.total} done"
+    waiting_doubts = report.states[DeliveryState.IN_DOUBT] - report.undecided
+    note = f"{done} of {report.total} done"
+    if waiting_doubts:
+        note += f", {waiting_doubts} in doubt are sent again"
+    return "sending", label, next_due_text, note

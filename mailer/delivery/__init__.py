@@ -15,7 +15,7 @@ to disk.
     throttle.py            rates and connection limits, for relays and recipient domains
     relay_health.py        decides whether a relay works, rests or is tried again
     outcomes.py            turns replies into settlements; progress figures
-    takeover.py            reclaims the deliveries of dead workers
+    takeover.py            reclaims the deliveries of dead workers, and resends those in doubt
     process_identity.py    a worker's name, by which other workers can tell that it has died
     chunking_session.py    has several messages in flight over a connection
     chunking.py            the messages in flight, and the judgement of their replies
@@ -27,6 +27,7 @@ to disk.
     replies.py             the only judge of a reply
     refusals.py            judges about which party a refusal speaks
     refusal_codes.py       codes and phrases of refusals, their meanings and advice
+    deferral_codes.py      the meaning of temporary refusals
     refusal_tracker.py     counts refusals alike, and decides when an edition pauses
     reply_report.py        explains the replies of an edition's report
     retries.py             retries failed deliveries, without addresses that are known to be dead

@@ -151,10 +151,9 @@ class Ledger:
 
     def _start_worker(self) -> None:
         self._register_worker()
+        self._worker_monitor.reclaim_from_dead_workers(time.monotonic())
         self._refresh_editions(time.monotonic())
-        self._worker_monitor.reclaim_from_dead_workers(
-            self.active_editions.delivering.values(), time.monotonic(), at_start=True
-        )
+        self._worker_monitor.apply_in_doubt_rules(self.active_editions.delivering.values())
         with self._store.read() as tx:
             self.active_editions.progress.left = sum(
                 map(tx.outbox.count_due_deliveries, self.active_editions.delivering)
@@ -235,11 +234,13 @@ class Ledger:
             self._apply_results(batch)
 
     def _look_around(self, now: float) -> None:
-        """Look for new editions and dead workers."""
+        """Look for new editions, dead workers, and deliveries in doubt to send again."""
         with self._skip_on_outage():
             self._refresh_editions(now)
             delivering = self.active_editions.delivering.values()
-            if any(self._worker_monitor.reclaim_from_dead_workers(delivering, now)):
+            reclaimed_counts = self._worker_monitor.reclaim_from_dead_workers(now)
+            resent_count = self._worker_monitor.apply_in_doubt_rules(delivering)
+            if any(reclaimed_counts) or resent_count:
                 for active_edition in delivering:
                     active_edition.recheck_at = 0.0
 

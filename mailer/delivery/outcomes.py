@@ -139,7 +139,13 @@ def derive_settlement(
         case Verdict.REFUSED:
             return _derive_refusal(message, reply, refusals, now, planned_at)
         case Verdict.IN_DOUBT:
-            return Settlement(claim.id, message.worker_id, DeliveryState.IN_DOUBT, reply_text)
+            return Settlement(
+                claim.id,
+                message.worker_id,
+                DeliveryState.IN_DOUBT,
+                reply_text,
+                outbox.get_retry_delay(claim.doubts + 1).total_seconds(),
+            )
         case Verdict.DEFERRED:
             signature = make_signature(reply, claim.address)
             return _derive_deferral(message, reply_text, now, planned_at, signature)

@@ -13,11 +13,13 @@ from mailer.model.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class RetryResult:
-    """The number of deliveries that were queued again, and of those left as they were, since their
-    addresses do not exist or are closed."""
+    """The number of deliveries that were queued again, of those left as they were since their
+    addresses do not exist or are closed, and of those `settled`, since their addresses are
+    suppressed, have left the list or pause mail."""
 
     queued: int
     left: int = 0
+    settled: int = 0
 
 
 def retry_failed(
@@ -31,14 +33,21 @@ def retry_failed(
     """Queue an edition's failed and expired deliveries again.
 
     A delivery stays failed if its refusal says that the address does not exist or is closed: many
-    of these would cost the office its reputation. A mailbox that was full is tried again. Raises
-    Refused if the edition has not started or was cancelled."""
-    if includes_refused_recipients:
-        return RetryResult(outbox.retry_failed_deliveries(tx, actor, edition, now))
-    replies = tx.outbox.list_failed_replies(edition.id)
-    left_ids = {delivery_id for delivery_id, reply in replies if _is_dead_address(reply)}
+    of these would cost the office its reputation. With `includes_refused_recipients`, these are
+    tried too. A mailbox that was full is tried again. A delivery whose address is suppressed, has
+    left the list or pauses mail stays as it is. Raises Refused if the edition has not started or
+    was cancelled."""
+    settled_ids = tx.outbox.find_settled_failures(edition.id)
+    dead_ids: set[int] = set()
+    if not includes_refused_recipients:
+        dead_ids = {
+            delivery_id
+            for delivery_id, reply in tx.outbox.list_failed_replies(edition.id)
+            if delivery_id not in settled_ids and _is_dead_address(reply)
+        }
+    left_ids = dead_ids | settled_ids
     queued = outbox.retry_failed_deliveries(tx, actor, edition, now, left_ids=left_ids)
-    return RetryResult(queued, len(left_ids))
+    return RetryResult(queued, len(dead_ids), len(settled_ids))
 
 
 def _is_dead_address(recorded_reply: str) -> bool:

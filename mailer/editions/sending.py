@@ -51,11 +51,10 @@ def _check_startable(tx: Transaction, edition: Edition) -> None:
             next_steps=[NextStep("approve_edition", edition=edition.id)],
         )
     if edition.state is EditionState.SENT:
-        states = tx.outbox.build_report(edition).states
-        has_failures = states.get(DeliveryState.FAILED) or states.get(DeliveryState.EXPIRED)
-        action = "retry_failed_deliveries" if has_failures else "show_report"
+        # Its failures may need no retry; the report names the command that fits.
         raise Refused(
-            f"edition {edition.id} was sent", next_steps=[NextStep(action, edition=edition.id)]
+            f"edition {edition.id} was sent",
+            next_steps=[NextStep("show_report", edition=edition.id)],
         )
 
 

@@ -66,6 +66,10 @@ RETRY_DELAYS = (
     timedelta(hours=3),
 )
 
+MAX_DOUBTS = 3
+"""Number of attempts in doubt after which a delivery stays in doubt until a person decides: each of
+these attempts may have brought the reader a copy."""
+
 EXPIRE_AFTER = timedelta(days=5)
 """RFC 5321 §4.5.4.1: give up after four to five days."""
 
@@ -111,29 +115,38 @@ class Delivery:
     reply: str
     updated_at: datetime
     requeued_for: str = ""
+    doubts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyGroup:
     """Deliveries in the same state whose replies are alike: with the same `signature`. `reply` is
-    one of the replies, as it was recorded."""
+    one of the replies, as it was recorded. Of failed and expired deliveries, `settled` counts those
+    whose address is suppressed, has left the list or pauses mail by now, so that staff need not
+    act."""
 
     state: DeliveryState
     signature: str
     reply: str
     count: int
+    settled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
     """The counts of an edition: deliveries by state, exclusions by reason, and groups of replies
-    that are alike. Replies of accepted messages are not in the groups."""
+    that are alike. Replies of accepted messages are not in the groups.
+
+    Of the deliveries in doubt, `undecided` counts those that stay in doubt until a person decides.
+    The others are sent again, the first of them at `next_resend_at`."""
 
     edition: Edition
     states: Mapping[DeliveryState, int]
     excluded: Mapping[Exclusion, int]
     by_language: Mapping[str, int]
     replies: tuple[ReplyGroup, ...]
+    undecided: int = 0
+    next_resend_at: datetime | None = None
 
     @property
     def total(self) -> int:
@@ -166,7 +179,7 @@ class RecipientStatus:
 class Claim(NamedTuple):
     """A claimed delivery, with all the data that a connection needs. `attempt` includes this
     attempt. `requeued_for` is the signature of the refusals because of which the delivery was
-    queued again."""
+    queued again. `doubts` is the number of earlier attempts that ended in doubt."""
 
     id: int
     edition_id: int
@@ -177,6 +190,7 @@ class Claim(NamedTuple):
     stories: int
     attempt: int
     requeued_for: str = ""
+    doubts: int = 0
 
 
 class Settlement(NamedTuple):

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from mailer.errors import NextStep
+
 
 class DatabaseState(StrEnum):
     """The state of a database, as the database has it. ``restored``: it was restored from a
@@ -66,6 +68,23 @@ class Recognition(StrEnum):
     @property
     def may_deliver(self) -> bool:
         return self in {Recognition.RECOGNISED, Recognition.NEW}
+
+
+IS_COPY = frozenset({Recognition.CLONE, Recognition.COPIED})
+"""Outcomes that say that the original sends: the database may become the office's own only if a
+person says that it no longer does."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseRefusal:
+    """Why nothing is sent from a database: the reason and the advice in words, and the next steps.
+    A clone and a copy are not to be made the office's own by mistake, so they have no step that
+    does so."""
+
+    recognition: Recognition
+    reason: str
+    hint: str
+    next_steps: tuple[NextStep, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from mailer.recovery.decisions import (
     record_backup,
     suspend_deliveries,
 )
-from mailer.recovery.recognition import build_refusal, judge_database
+from mailer.recovery.recognition import build_refusal, describe_refusal, judge_database
 
 __all__ = [
     "accept_database",
     "build_refusal",
     "create_identity",
     "declare_clone",
+    "describe_refusal",
     "increment_generation",
     "judge_database",
     "record_backup",

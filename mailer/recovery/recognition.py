@@ -10,7 +10,14 @@ been sent.
 from collections.abc import Callable, Mapping
 
 from mailer.errors import DatabaseUnrecognised, NextStep
-from mailer.model.recovery import DatabaseIdentity, DatabaseState, Marker, Recognition
+from mailer.model.recovery import (
+    IS_COPY,
+    DatabaseIdentity,
+    DatabaseRefusal,
+    DatabaseState,
+    Marker,
+    Recognition,
+)
 from mailer.model.transaction import Transaction
 
 
@@ -82,13 +89,21 @@ _REASONS = {
 }
 
 
-def describe_refusal(recognition: Recognition, identity: DatabaseIdentity | None) -> str:
-    """Describe in words why nothing is sent from a database; empty if it may send."""
+def describe_refusal(
+    recognition: Recognition, identity: DatabaseIdentity | None
+) -> DatabaseRefusal | None:
+    """Describe why nothing is sent from a database, and what to do; None if it may send."""
     if recognition.may_deliver:
-        return ""
+        return None
+    reason = _REASONS[recognition]
     if identity is not None and identity.reason and recognition is Recognition.RESTORED:
-        return identity.reason
-    return _REASONS[recognition]
+        reason = identity.reason
+    hint = "look which of its mails were sent since"
+    steps: tuple[NextStep, ...] = (NextStep("accept_database"), NextStep("declare_clone"))
+    if recognition in IS_COPY:
+        hint = "send from the original"
+        steps = (NextStep("declare_clone"),) if recognition is Recognition.COPIED else ()
+    return DatabaseRefusal(recognition, reason, hint, steps)
 
 
 def build_refusal(
@@ -96,17 +111,15 @@ def build_refusal(
 ) -> DatabaseUnrecognised:
     """Build the error of a process that may not deliver from a database. `folder` is where this
     host's markers are."""
-    hint = "look which of its mails were sent since"
+    refusal = describe_refusal(recognition, identity)
+    assert refusal is not None
+    hint = refusal.hint
     if recognition is Recognition.NO_MARKER:
         hint = f"no marker of it is in {folder}: check paths.state, and the user that runs this"
-    elif recognition is Recognition.CLONE:
-        hint = "send from the original"
     return DatabaseUnrecognised(
-        f"nothing is sent: {describe_refusal(recognition, identity)}",
+        f"nothing is sent: {refusal.reason}",
         where=where,
         hint=hint,
         value=recognition.value,
-        next_steps=[NextStep("accept_database"), NextStep("declare_clone")]
-        if recognition is not Recognition.CLONE
-        else [NextStep("accept_database")],
+        next_steps=refusal.next_steps,
     )

@@ -1,8 +1,8 @@
 """The state of an office, for people and for monitoring: what is due, being sent, waiting and
 failed."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mailer import leases
@@ -10,10 +10,12 @@ from mailer.app import Mailer
 from mailer.delivery.process_identity import is_dead
 from mailer.delivery.refusal_codes import RefusalSubject
 from mailer.delivery.refusals import judge_recorded_reply
+from mailer.delivery.reply_report import count_open_failures
 from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
 from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
+from mailer.model.recovery import DatabaseRefusal
 from mailer.model.releases import Kill
 from mailer.model.schedules import SavedOccurrence
 from mailer.store import SqlTransaction
@@ -64,11 +66,14 @@ class WorkerStatus:
 
     `waiting` editions are in review. `stranded` editions are approved, or are drafts again after
     they were submitted for approval, and have no send time, so only a person can send them.
-    `stopped` editions are paused or on hold. `failed` has the reports of recent editions with a
-    delivery that failed, expired or is in doubt. `refused_service_mails` are the replies to the
-    last mails about sign-ups, the latest first, if at least :data:`MIN_REFUSED_SERVICE_MAILS` were
-    refused for reasons that speak of this office and none was accepted since. `refusal` says why
-    nothing is sent from this database, and is empty if mails may be sent."""
+    `stopped` editions are paused or on hold; `doubts` has the number of their deliveries in doubt,
+    by the id of the edition. `failed` has the reports of recent editions with deliveries that a
+    person should look at (:func:`count_open_failures`). `service_mails_in_doubt` counts the recent
+    notices and service mails about which only a person can decide. `refused_service_mails` are the
+    replies to the last mails about sign-ups, the latest first, if at least
+    :data:`MIN_REFUSED_SERVICE_MAILS` were refused for reasons that speak of this office and none
+    was accepted since. `refusal` says why nothing is sent from this database; it is None if mails
+    may be sent."""
 
     worker: SchedulerHealth
     now: datetime
@@ -83,14 +88,16 @@ class WorkerStatus:
     failed: tuple[DeliveryReport, ...]
     refused_service_mails: tuple[str, ...] = ()
     kill_requests: tuple[Kill, ...] = ()
-    refusal: str = ""
+    doubts: Mapping[int, int] = field(default_factory=dict)
+    service_mails_in_doubt: int = 0
+    refusal: DatabaseRefusal | None = None
 
     @property
     def problems(self) -> Iterator[str]:
         """Yield the problems that a person should look at, as text."""
         if self.refusal:
-            yield f"nothing is sent from this database: {self.refusal}"
-        if not self.worker.alive:
+            yield f"nothing is sent from this database: {self.refusal.reason}"
+        elif not self.worker.alive:
             last_beat = self.worker.last_beat
             yield (
                 f"no worker runs (last seen {last_beat:%a %d %b %H:%M} UTC)"
@@ -109,8 +116,8 @@ class WorkerStatus:
                 reason = edition.reason or "it has no send time"
                 yield f"edition {edition.id} is {edition.state}: {reason}"
         for edition in self.stopped:
-            reason = f": {edition.reason}" if edition.reason else ""
-            yield f"edition {edition.id} is {edition.state}{reason}"
+            note = describe_stop(edition, self.doubts)
+            yield f"edition {edition.id} is {edition.state.words}{f': {note}' if note else ''}"
         for kill_request in self.kill_requests:
             yield f"{kill_request.slug}: a kill waits for the second person"
         for held_occurrence in self.held_occurrences:
@@ -122,18 +129,21 @@ class WorkerStatus:
                 f" our reasons, the latest with {self.refused_service_mails[0]}"
             )
         for report in self.failed:
-            counts = ", ".join(f"{count} {word}" for word, count in count_failures(report).items())
-            yield f"edition {report.edition.id}: {counts}"
+            yield f"edition {report.edition.id}: {describe_counts(count_open_failures(report))}"
+        if self.service_mails_in_doubt:
+            yield f"{self.service_mails_in_doubt} service mails and notices are in doubt"
 
 
-def count_failures(report: DeliveryReport) -> dict[str, int]:
-    """Return the number of failed, expired and doubtful deliveries, by state."""
-    states = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.IN_DOUBT)
-    return {
-        state.value.replace("_", " "): report.states[state]
-        for state in states
-        if report.states[state]
-    }
+def describe_stop(edition: Edition, doubts: Mapping[int, int]) -> str:
+    """Describe why an edition is stopped, and how many of its deliveries are in doubt now."""
+    doubt_count = doubts.get(edition.id, 0)
+    doubt_note = f"{doubt_count} in doubt" if doubt_count else ""
+    return "; ".join(filter(None, (edition.reason, doubt_note)))
+
+
+def describe_counts(counts: Mapping[str, int]) -> str:
+    """Describe counts of deliveries in words: "2 failed, 1 in doubt"."""
+    return ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
 def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
@@ -158,8 +168,12 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
         if one.finished_at and now - one.finished_at < FAILURES_SHOWN_FOR
     ]
     reports = [tx.outbox.build_report(one) for one in (*sending_editions, *recent_editions)]
+    stopped_editions = tx.editions.list_recent_editions(
+        [EditionState.PAUSED, EditionState.ON_HOLD], MAX_EDITIONS
+    )
+    refusal = mailer.guard.find_refusal()
     return WorkerStatus(
-        worker=_read_health(mailer, tx, now),
+        worker=_read_health(mailer, tx, now, may_send=refusal is None),
         due=tuple(sorted(due, key=lambda occurrence: occurrence.starts_at)),
         overdue=tuple(sorted(overdue, key=lambda occurrence: occurrence.starts_at)),
         scheduled=tuple(tx.editions.list_scheduled_editions([EditionState.SCHEDULED])),
@@ -174,16 +188,14 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
         ),
         now=now,
         sending=tuple(_read_sending(tx, one) for one in reports[: len(sending_editions)]),
-        stopped=tuple(
-            tx.editions.list_recent_editions(
-                [EditionState.PAUSED, EditionState.ON_HOLD], MAX_EDITIONS
-            )
-        ),
+        stopped=tuple(stopped_editions),
+        doubts=tx.outbox.count_in_doubt([edition.id for edition in stopped_editions]),
+        service_mails_in_doubt=tx.outbox.count_service_mails_in_doubt(now - FAILURES_SHOWN_FOR),
         held_occurrences=tuple(tx.schedules.list_occurrences_on_hold()),
-        failed=tuple(one for one in reports if count_failures(one)),
+        failed=tuple(one for one in reports if count_open_failures(one)),
         refused_service_mails=_list_refused_service_mails(tx),
         kill_requests=tuple(tx.releases.list_kill_requests()),
-        refusal=mailer.guard.find_trouble(tx),
+        refusal=refusal,
     )
 
 
@@ -207,10 +219,14 @@ def _read_sending(tx: SqlTransaction, report: DeliveryReport) -> SendingEdition:
     return SendingEdition(report, remaining, tx.outbox.find_next_due(report.edition.id))
 
 
-def _read_health(mailer: Mailer, tx: SqlTransaction, now: datetime) -> SchedulerHealth:
+def _read_health(
+    mailer: Mailer, tx: SqlTransaction, now: datetime, *, may_send: bool
+) -> SchedulerHealth:
+    """Return the health of the worker. The worker in the record of a copy is the original's, and no
+    worker works with a database from which nothing may be sent."""
     lease = leases.find_lease(tx)
     if lease is None:
         return SchedulerHealth(False, None)
     is_recent = now - lease.heartbeat_at < timedelta(seconds=mailer.settings.delivery.lease)
     is_alive = bool(lease.holder) and not is_dead(lease.holder) and is_recent
-    return SchedulerHealth(is_alive, lease.heartbeat_at)
+    return SchedulerHealth(may_send and is_alive, lease.heartbeat_at)

@@ -12,10 +12,12 @@ from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.plain_data import to_plain_data
 
 if TYPE_CHECKING:
-    from mailer.delivery.reply_report import ExplainedReplies
+    from mailer.delivery.reply_report import ExplainedReplies, ReportAdvice
 
 MAX_REPLIES = 10
 """Maximum number of groups of replies in a table; the largest groups come first."""
+
+_DECISIONS = {"resend_in_doubt", "mark_in_doubt_as_sent"}
 
 
 @app.command("report", rich_help_panel=LOOKING)
@@ -39,7 +41,7 @@ def to_json(delivery_report: DeliveryReport) -> dict[str, Any]:
 
 def print_report(delivery_report: DeliveryReport, out: Output) -> None:
     """Print a report, as JSON or as tables."""
-    from mailer.delivery.reply_report import explain_replies, list_next_steps
+    from mailer.delivery.reply_report import explain_replies, list_advice
 
     if out.as_json:
         out.print_json(to_json(delivery_report))
@@ -73,9 +75,20 @@ def print_report(delivery_report: DeliveryReport, out: Output) -> None:
         ]
         columns = {"": "right", "state": "", "reply, for example": "", "meaning": ""}
         out.print_table(rows, columns, rows)
-    if steps := list_next_steps(delivery_report):
-        commands = ", then ".join(describe_step(step) for step in steps)
-        out.print_text(f"once the cause is fixed: {commands}")
+    for advice in list_advice(delivery_report):
+        out.print_text(_describe_advice(advice))
+
+
+def _describe_advice(advice: "ReportAdvice") -> str:
+    """Describe an advice in one line, with commands that follow one another or are alternatives."""
+    commands = [describe_step(step) for step in advice.steps]
+    is_choice = any(step.action in _DECISIONS for step in advice.steps)
+    if not commands:
+        return advice.text
+    joined = ", then ".join(commands)
+    if is_choice:
+        joined = f"{commands[0]}, then {' or '.join(commands[1:])}"
+    return f"{advice.text}: {joined}"
 
 
 def _describe_meaning(explained: "ExplainedReplies") -> str:

@@ -274,7 +274,9 @@ def retry_deliveries(
     ] = False,
     every: Annotated[
         bool,
-        typer.Option("--all", help="Also retry addresses that do not exist or are closed."),
+        typer.Option(
+            "--all", help="Like --failed, and also retry addresses that do not exist or are closed."
+        ),
     ] = False,
     *,
     by: ByOption = "",
@@ -285,14 +287,15 @@ def retry_deliveries(
 
     A mailbox that was full is tried again, and so is any refusal that speaks of your office.
     Addresses that do not exist or are closed stay failed unless --all is given: many refusals of
-    that kind cost your office its reputation.
+    that kind cost your office its reputation. Addresses that are suppressed, have left the list or
+    pause mail stay failed in any case.
 
     Example: mailer edition retry 3 --failed"""
     from mailer.delivery.retries import retry_failed
 
-    if not failed:
+    if not (failed or every):
         raise UsageError(
-            "say which deliveries to retry: give --failed",
+            "say which deliveries to retry: give --failed, or --all",
             hint=f"for deliveries in doubt, use `mailer delivery in-doubt resend {number}`",
         )
     out = Output(json)
@@ -306,6 +309,20 @@ def retry_deliveries(
         if result.left:
             message += (
                 f"\n{result.left} left, since their addresses do not exist or are closed: "
-                "--all retries them too"
+                f"`mailer edition retry {number} --all` tries them too, and `mailer suppression "
+                "add ADDRESS` stops mail to an address"
             )
-        out.print_record({"edition": number, "queued": result.queued, "left": result.left}, message)
+        if result.settled:
+            message += (
+                f"\n{result.settled} left, since their addresses are suppressed, have left the "
+                "list or pause mail"
+            )
+        out.print_record(
+            {
+                "edition": number,
+                "queued": result.queued,
+                "left": result.left,
+                "settled": result.settled,
+            },
+            message,
+        )

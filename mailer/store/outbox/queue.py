@@ -20,25 +20,26 @@ from sqlalchemy import (
     func,
     literal,
     not_,
+    or_,
     select,
     text,
     update,
 )
 
-from mailer.actor import WORKER
 from mailer.errors import BadTransition
 from mailer.model.deliveries import DELIVERY_TRANSITIONS, Claim, DeliveryState, Settlement
 from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.model.editions import Edition
 from mailer.store import schema
-from mailer.store.editions import revert
 from mailer.store.outbox import statements
+from mailer.store.outbox.doubts import DoubtQueries
 from mailer.store.outbox.embargo_gate import GateBlockQueries
 from mailer.store.outbox.refused import RefusedQueries
 from mailer.store.outbox.statements import (
     claimed,
     in_flight,
     may_be_delivered,
+    may_be_resent,
     queued,
     released_values,
     requeued_values,
@@ -46,7 +47,7 @@ from mailer.store.outbox.statements import (
 from mailer.store.prepared_statements import encode_numbers, encode_rows
 
 
-class QueueQueries(GateBlockQueries, RefusedQueries):
+class QueueQueries(DoubtQueries, GateBlockQueries, RefusedQueries):
     """The changes of state that the ledger makes to deliveries."""
 
     # ---- a ledger batch -------------------------------------------------------------------------
@@ -227,39 +228,16 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
         return total
 
     def make_deliveries_due(self, edition: Edition) -> int:
-        """Make deferred deliveries due at once, and return their number. People who send by hand
-        expect this."""
+        """Make deferred deliveries due at once, and those in doubt that are to be sent again, and
+        return their number. People who send by hand expect this."""
         result = self._db.execute(
             update(schema.delivery)
             .where(
                 schema.delivery.c.edition_id == edition.id,
-                queued,
+                or_(queued, may_be_resent),
                 schema.delivery.c.next_attempt_at > schema.database_now(),
             )
             .values(next_attempt_at=schema.database_now())
-        )
-        return result.rowcount
-
-    def apply_in_doubt_rule(self, edition: Edition, now: datetime) -> int:
-        """Queue deliveries in doubt again if the edition's rule is to resend, and return their
-        number."""
-        if not self._resends_in_doubt(edition):
-            return 0
-        count = self.return_to_queue(edition.id, [DeliveryState.IN_DOUBT])
-        if count:
-            detail = f"{count} queued again: the rule is to resend"
-            revert.insert_event(self._db, edition.id, "in doubt", detail, now, WORKER)
-        return count
-
-    def mark_in_doubt_sent(self, edition: Edition, reply: str) -> int:
-        """Mark deliveries in doubt as accepted, and return their number."""
-        result = self._db.execute(
-            update(schema.delivery)
-            .where(
-                schema.delivery.c.edition_id == edition.id,
-                schema.is_in_state(DeliveryState.IN_DOUBT.value),
-            )
-            .values(**released_values, state=DeliveryState.SENT.value, reply=reply)
         )
         return result.rowcount
 
@@ -284,8 +262,8 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
 
     def has_work(self) -> bool:
         """Check whether a delivery run has something to do. It has, if an edition that is being
-        sent has a due delivery, has a delivery in flight (its worker may be dead), or has no queued
-        delivery left to wait for. Deliveries in doubt count if the rule is to resend them."""
+        sent has a due delivery, has a delivery in flight (its worker may be dead), or has no
+        delivery left to wait for. Deliveries in doubt count if they are to be sent again."""
         sending_editions = select(schema.edition.c.id, schema.edition.c.in_doubt).where(
             schema.edition.c.state == EditionState.SENDING.value
         )
@@ -299,10 +277,14 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
                 return self._db.scalar(statement) is not None
 
             is_due = schema.delivery.c.next_attempt_at <= schema.database_now()
-            if has_delivery(queued, is_due) or has_delivery(in_flight) or not has_delivery(queued):
+            if has_delivery(queued, is_due) or has_delivery(in_flight):
                 return True
-            is_in_doubt = schema.is_in_state(DeliveryState.IN_DOUBT.value)
-            if in_doubt_rule == InDoubtPolicy.RESEND.value and has_delivery(is_in_doubt):
+            is_waiting = has_delivery(queued)
+            if in_doubt_rule == InDoubtPolicy.RESEND.value:
+                if has_delivery(may_be_resent, is_due):
+                    return True
+                is_waiting = is_waiting or has_delivery(may_be_resent)
+            if not is_waiting:
                 return True
         return False
 
@@ -359,17 +341,11 @@ class QueueQueries(GateBlockQueries, RefusedQueries):
 
     def has_unfinished_deliveries(self, edition: Edition) -> bool:
         """Check whether some of the edition's deliveries are unfinished. Deliveries in doubt count
-        as unfinished if the rule is to resend them."""
+        as unfinished if they are to be sent again."""
         conditions = [queued, in_flight]
-        if self._resends_in_doubt(edition):
-            conditions.append(schema.is_in_state(DeliveryState.IN_DOUBT.value))
+        if self.resends_in_doubt(edition):
+            conditions.append(may_be_resent)
         return any(self._has_delivery(edition, which) for which in conditions)
-
-    def _resends_in_doubt(self, edition: Edition) -> bool:
-        """Check whether the edition's stored rule is to resend deliveries in doubt. A person may
-        have changed the rule since `edition` was read."""
-        rule = select(schema.edition.c.in_doubt).where(schema.edition.c.id == edition.id)
-        return self._db.scalar(rule) == InDoubtPolicy.RESEND.value
 
     def _has_delivery(self, edition: Edition, condition: ColumnElement[bool]) -> bool:
         statement = select(func.count()).select_from(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, func, select
+from sqlalchemy import Column, ColumnElement, Row, and_, case, func, not_, select
 
 from mailer import languages
 from mailer.errors import ComposeError
@@ -20,14 +20,17 @@ from mailer.model.lists import Frequency
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
-from mailer.store.base import SqlStore
 from mailer.store.editions.records import EditionQueries
+from mailer.store.outbox.doubts import DoubtQueries
+from mailer.store.outbox.statements import may_be_delivered
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions
 from mailer.tokens import hash_address
 
+_is_failed = schema.is_in_state(DeliveryState.FAILED.value, DeliveryState.EXPIRED.value)
 
-class ReportQueries(SqlStore):
+
+class ReportQueries(DoubtQueries):
     """The part of ``OutboxStore`` for reports and explanations."""
 
     def build_report(self, edition: Edition) -> DeliveryReport:
@@ -45,6 +48,9 @@ class ReportQueries(SqlStore):
             return dict(rows.all())
 
         states = count_by_column(schema.delivery.c.state)
+        undecided, next_resend_at = (
+            self.count_undecided(edition) if states.get(DeliveryState.IN_DOUBT) else (0, None)
+        )
         excluded = self._db.execute(
             select(schema.exclusion.c.reason, schema.exclusion.c.members).where(
                 schema.exclusion.c.edition_id == edition.id
@@ -56,6 +62,8 @@ class ReportQueries(SqlStore):
             excluded={Exclusion(reason): count for reason, count in excluded},
             by_language=count_by_column(schema.delivery.c.language),
             replies=self._group_replies(edition),
+            undecided=undecided,
+            next_resend_at=next_resend_at,
         )
 
     def list_failed_replies(self, edition_id: int) -> list[tuple[int, str]]:
@@ -63,10 +71,20 @@ class ReportQueries(SqlStore):
         rows = self._db.execute(
             select(schema.delivery.c.id, schema.delivery.c.reply).where(
                 schema.delivery.c.edition_id == edition_id,
-                schema.is_in_state(DeliveryState.FAILED.value, DeliveryState.EXPIRED.value),
+                _is_failed,
             )
         )
         return [(delivery_id, reply or "") for delivery_id, reply in rows]
+
+    def find_settled_failures(self, edition_id: int) -> set[int]:
+        """Return the ids of an edition's failed and expired deliveries whose address is suppressed,
+        has left the list or pauses mail by now."""
+        rows = self._db.scalars(
+            select(schema.delivery.c.id).where(
+                schema.delivery.c.edition_id == edition_id, _is_failed, not_(may_be_delivered)
+            )
+        )
+        return set(rows)
 
     def _group_replies(self, edition: Edition) -> tuple[ReplyGroup, ...]:
         """Group the replies of an edition's deliveries that were not accepted, the most frequent
@@ -76,7 +94,11 @@ class ReportQueries(SqlStore):
         )
         rows = self._db.execute(
             select(
-                schema.delivery.c.state, signature, func.min(schema.delivery.c.reply), func.count()
+                schema.delivery.c.state,
+                signature,
+                func.min(schema.delivery.c.reply),
+                func.count(),
+                func.count(case((and_(_is_failed, not_(may_be_delivered)), 1))),
             )
             .where(
                 schema.delivery.c.edition_id == edition.id,
@@ -87,8 +109,8 @@ class ReportQueries(SqlStore):
             .order_by(func.count().desc(), signature)
         )
         return tuple(
-            ReplyGroup(DeliveryState(state), group_signature, reply, count)
-            for state, group_signature, reply, count in rows
+            ReplyGroup(DeliveryState(state), group_signature, reply, count, settled)
+            for state, group_signature, reply, count, settled in rows
         )
 
     def list_deliveries(
@@ -281,4 +303,5 @@ def build_delivery(row: Row[Any]) -> Delivery:
         reply=row.reply,
         updated_at=row.updated_at,
         requeued_for=row.requeued_for,
+        doubts=row.doubts,
     )

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from mailer.embargoes import MAX_RULE_SHIFT
-from mailer.model.deliveries import IN_FLIGHT_STATES, Claim, DeliveryState
+from mailer.model.deliveries import IN_FLIGHT_STATES, MAX_DOUBTS, Claim, DeliveryState
 from mailer.model.edition_states import KINDS_TO_ANYONE, EditionState
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
@@ -96,6 +96,8 @@ may_be_delivered = and_(
 queued = schema.is_in_state(DeliveryState.QUEUED.value)
 claimed = schema.is_in_state(DeliveryState.CLAIMED.value)
 on_wire = schema.is_in_state(DeliveryState.ON_WIRE.value)
+in_doubt = schema.is_in_state(DeliveryState.IN_DOUBT.value)
+may_be_resent = and_(in_doubt, schema.delivery.c.doubts < MAX_DOUBTS)
 in_flight = schema.is_in_state(*(state.value for state in IN_FLIGHT_STATES))
 
 released_values: dict[str, Any] = {"worker_id": None, "updated_at": _now}
@@ -230,6 +232,8 @@ SETTLED = PreparedStatement(
         reply=_reply,
         signature=case((_signature != "", _signature), else_=schema.delivery.c.signature),
         attempt=schema.delivery.c.attempt - _unspent,
+        doubts=schema.delivery.c.doubts
+        + case((_new_state == DeliveryState.IN_DOUBT.value, 1), else_=0),
         next_attempt_at=schema.database_now(_delay),
     )
 )

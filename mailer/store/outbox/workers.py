@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, bindparam, delete, insert, select, update
 from mailer.model.deliveries import DeliveryState, DeliveryWorker
 from mailer.store import schema
 from mailer.store.base import SqlStore
+from mailer.store.outbox.doubts import doubted_after_death
 from mailer.store.prepared_statements import PreparedStatement
 
 DIED = "the worker died after the message passed the gate"
@@ -119,6 +120,6 @@ class WorkerQueries(SqlStore):
         in_doubt = self._db.execute(
             update(schema.delivery)
             .where(of_worker, schema.is_in_state(DeliveryState.ON_WIRE.value))
-            .values(**released_values, state=DeliveryState.IN_DOUBT.value, reply=DIED)
+            .values({**released_values, **doubted_after_death, "reply": DIED})
         )
         return requeued.rowcount, in_doubt.rowcount

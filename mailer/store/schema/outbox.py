@@ -50,6 +50,7 @@ delivery = Table(
     build_required_column("stories", BigInteger),
     build_required_column("state", String(12)),
     build_required_column("attempt", Integer, server_default=text("0")),
+    build_required_column("doubts", Integer, server_default=text("0")),
     Column("worker_id", BigInteger),
     build_required_column("next_attempt_at", Utc),
     build_required_column("reply", Text, server_default=""),
@@ -57,8 +58,9 @@ delivery = Table(
     build_required_column("requeued_for", Text, server_default=""),
     build_required_column("updated_at", Utc),
     UniqueConstraint("edition_id", "address"),
-    comment="worker_id: the worker that has it, while it is claimed or on the wire; signature: "
-    "replies alike have the same; requeued_for: the signature for which it was queued again",
+    comment="doubts: attempts that ended in doubt; worker_id: the worker that has it, while it is "
+    "claimed or on the wire; signature: replies alike have the same; requeued_for: the signature "
+    "for which it was queued again",
 )
 
 

@@ -26,6 +26,7 @@ class FakeWorkerDatabase:
         self.workers_by_id = {worker.id: worker for worker in workers}
         self.reclaimed_ids: list[int] = []
         self.ruled_edition_ids: list[int] = []
+        self.due_edition_ids: list[int] = []
 
     @contextmanager
     def begin(self) -> Iterator[Any]:
@@ -43,8 +44,11 @@ class FakeWorkerDatabase:
         self.reclaimed_ids.append(dead_worker.id)
         return 3, 1
 
-    def apply_in_doubt_rule(self, workers_by_id: Any, now: Any) -> int:
-        self.ruled_edition_ids.append(workers_by_id.id)
+    def find_due_doubts(self, edition_ids: list[int]) -> list[int]:
+        return [edition_id for edition_id in self.due_edition_ids if edition_id in edition_ids]
+
+    def apply_in_doubt_rule(self, edition: Any, now: Any) -> int:
+        self.ruled_edition_ids.append(edition.id)
         return 1
 
     def advance_heartbeat(self, worker_id: int) -> None:
@@ -71,9 +75,9 @@ ACTIVE_EDITIONS = [
 def test_unchanged_heartbeat_for_a_lease_means_dead() -> None:
     database = FakeWorkerDatabase(make_remote_worker(2))
     monitor = make_monitor(database)
-    assert monitor.reclaim_from_dead_workers([], 1000.0) == (0, 0)
-    assert monitor.reclaim_from_dead_workers([], 1000.0 + LEASE - 0.1) == (0, 0)
-    assert monitor.reclaim_from_dead_workers([], 1000.0 + LEASE) == (3, 1)
+    assert monitor.reclaim_from_dead_workers(1000.0) == (0, 0)
+    assert monitor.reclaim_from_dead_workers(1000.0 + LEASE - 0.1) == (0, 0)
+    assert monitor.reclaim_from_dead_workers(1000.0 + LEASE) == (3, 1)
     assert database.reclaimed_ids == [2]
 
 
@@ -82,10 +86,10 @@ def test_worker_with_moving_heartbeat_is_never_reclaimed(pauses: list[float]) ->
     database, now = FakeWorkerDatabase(make_remote_worker(2)), 0.0
     monitor = make_monitor(database)
     for pause in pauses:
-        monitor.reclaim_from_dead_workers([], now)
+        monitor.reclaim_from_dead_workers(now)
         database.advance_heartbeat(2)
         now += pause
-        monitor.reclaim_from_dead_workers([], now)
+        monitor.reclaim_from_dead_workers(now)
     assert database.reclaimed_ids == []
 
 
@@ -93,33 +97,28 @@ def test_worker_never_reclaims_its_own_deliveries() -> None:
     database = FakeWorkerDatabase(make_remote_worker(1))
     monitor = make_monitor(database, worker_id=1)
     for now in (0.0, 2 * LEASE, 9 * LEASE):
-        monitor.reclaim_from_dead_workers([], now)
+        monitor.reclaim_from_dead_workers(now)
     assert database.reclaimed_ids == []
 
 
 def test_ended_process_is_reclaimed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(takeover, "is_dead", lambda name: name == "dead")
     database = FakeWorkerDatabase(DeliveryWorker(2, "dead", 5), make_remote_worker(3))
-    assert make_monitor(database).reclaim_from_dead_workers([], 0.0) == (3, 1)
+    assert make_monitor(database).reclaim_from_dead_workers(0.0) == (3, 1)
     assert database.reclaimed_ids == [2]
 
 
 def test_lease_counts_from_first_observation() -> None:
     """Not from a moment in the database, because clocks differ between machines."""
     database = FakeWorkerDatabase(make_remote_worker(2, heartbeat=9))
-    assert make_monitor(database).reclaim_from_dead_workers([], 1e9) == (0, 0)
+    assert make_monitor(database).reclaim_from_dead_workers(1e9) == (0, 0)
 
 
-def test_in_doubt_rule_is_applied_after_reclaim() -> None:
-    database = FakeWorkerDatabase(make_remote_worker(2))
-    monitor = make_monitor(database)
-    monitor.reclaim_from_dead_workers(ACTIVE_EDITIONS, 0.0)
-    assert database.ruled_edition_ids == []
-    monitor.reclaim_from_dead_workers(ACTIVE_EDITIONS, LEASE)
-    assert database.ruled_edition_ids == [7, 8]
-
-
-def test_in_doubt_rule_is_applied_at_start_without_dead_worker() -> None:
+def test_in_doubt_rule_is_applied_to_editions_with_due_doubts() -> None:
     database = FakeWorkerDatabase()
-    make_monitor(database).reclaim_from_dead_workers(ACTIVE_EDITIONS, 0.0, at_start=True)
-    assert database.ruled_edition_ids == [7, 8]
+    monitor = make_monitor(database)
+    assert monitor.apply_in_doubt_rules(ACTIVE_EDITIONS) == 0
+    assert database.ruled_edition_ids == []
+    database.due_edition_ids = [8, 9]
+    assert monitor.apply_in_doubt_rules(ACTIVE_EDITIONS) == 1
+    assert database.ruled_edition_ids == [8]

@@ -155,6 +155,7 @@ def create_sending_tables() -> None:
         require_column("stories", sa.BigInteger()),
         require_column("state", sa.String(length=12)),
         require_column("attempt", sa.Integer(), server_default=sa.text("0")),
+        require_column("doubts", sa.Integer(), server_default=sa.text("0")),
         sa.Column("worker_id", sa.BigInteger()),
         require_column("next_attempt_at", MOMENT),
         require_column("reply", sa.Text(), server_default=""),
@@ -166,8 +167,9 @@ def create_sending_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_delivery"),
         sa.UniqueConstraint("edition_id", "address", name="uq_delivery_edition_id_address"),
-        comment="worker_id: the worker that has it, while it is claimed or on the wire; signature: "
-        "replies alike have the same; requeued_for: the signature for which it was queued again",
+        comment="doubts: attempts that ended in doubt; worker_id: the worker that has it, while it "
+        "is claimed or on the wire; signature: replies alike have the same; requeued_for: the "
+        "signature for which it was queued again",
     )
     op.create_index(
         "ix_delivery_in_doubt",
