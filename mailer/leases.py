@@ -58,3 +58,10 @@ def keep_lease(tx: Transaction, actor: Actor, epoch: int, now: datetime) -> bool
 def release_lease(tx: Transaction, actor: Actor, epoch: int) -> None:
     """Release the lease, so that any worker can take it at once."""
     tx.leases.release_lease(TICK, epoch)
+
+
+def clear_lease(tx: Transaction, actor: Actor) -> None:
+    """Release the lease of any holder, after the database was restored: its row is older than the
+    workers that run now."""
+    if (lease := find_lease(tx)) is not None:
+        tx.leases.release_lease(TICK, lease.epoch)

@@ -181,6 +181,10 @@ def restore_database(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace the database if it exists.")
     ] = False,
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Restore even if a worker or `mailer send` is running."),
+    ] = False,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -188,19 +192,25 @@ def restore_database(
     """Restore a backup. Nothing is sent from the database until you run `mailer database restored`
     or `mailer database clone`.
 
-    First stop the worker and `mailer serve`. The backup is verified before anything is replaced.
+    First stop the worker, `mailer send` and `mailer serve`. If a worker or `mailer send` is known
+    to run, nothing is restored, since it would go on with what it remembers of the lost database.
+    The backup is verified before anything is replaced.
     Afterwards, find out which mails were sent since the backup, and run `mailer database restored`.
 
     Example: mailer database restore /srv/backups/mailer-2026-12-01.db"""
     from mailer.app import get_utc_now
+    from mailer.app.restoration import check_no_worker_runs
     from mailer.store import Store
     from mailer.store.backup import restore_backup
 
     out = Output(json)
     actor = resolve_actor(by)
-    store = Store(load_settings().database_url, b"")
+    settings = load_settings()
+    store = Store(settings.database_url, b"")
     try:
         with exit_on_termination():
+            if not anyway:
+                check_no_worker_runs(store, settings.delivery.lease)
             summary = restore_backup(store, file, actor, get_utc_now(), replaces=replace)
     finally:
         store.close()

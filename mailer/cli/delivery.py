@@ -3,11 +3,15 @@
 import sys
 from collections.abc import Iterator
 from csv import writer
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailer import editions, outbox
+from mailer.actor import Actor
+from mailer.addresses import normalise_address
+from mailer.cli.article.text_files import read_text
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import (
     ByOption,
@@ -20,16 +24,41 @@ from mailer.cli.options import (
 )
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading, open_for_writing
+from mailer.errors import InputError, NotFound, Refused
 from mailer.model.deliveries import Delivery, DeliveryState
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
+
+if TYPE_CHECKING:
+    from mailer.store import SqlTransaction
+
+MAX_COMMANDS = 3
+"""Maximum number of commands that a note names, one for each edition."""
+
+MAX_NAMED = 5
+"""Maximum number of unknown addresses that a note names."""
 
 app = CommandGroup(help="Deliveries: each delivery is one edition to one address.")
 in_doubt_app = CommandGroup(
     help="Deliveries in doubt: it is unknown whether the relay accepted the message.\n\n"
     "The connection was lost, or the process died, after the message was sent and before the "
-    "relay's reply was on disk. If the edition's rule is to resend, the next `mailer send` of the "
-    "edition also resends these deliveries.",
+    "relay's reply was on disk. If the edition's rule is to resend, the worker or `mailer send` "
+    "sends these deliveries again, later each time; after three attempts in doubt, a delivery "
+    "waits for a person.",
 )
 app.add_typer(in_doubt_app, name="in-doubt")
+
+RecipientsOption = Annotated[
+    list[str] | None,
+    typer.Option("--address", help="Decide about this recipient only; repeatable."),
+]
+RecipientsFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--addresses",
+        help="Decide about these recipients only: a file with one address on each line.",
+    ),
+]
 
 
 @app.command("list")
@@ -70,7 +99,12 @@ def list_deliveries(
             empty="no such delivery",
         )
         if len(matching_deliveries) == limit:
-            out.print_note(f"these are the first {limit}: --limit shows more, --csv all")
+            states = tx.outbox.build_report(edition).states
+            total = sum(states[state_] for state_ in (state or DeliveryState))
+            if total > limit:
+                out.print_note(
+                    f"these are the first {limit} of {total}: --limit shows more, --csv all"
+                )
 
 
 def _write_csv(deliveries: Iterator[Delivery]) -> None:
@@ -116,19 +150,38 @@ def list_in_doubt(
         deliveries = tx.outbox.list_deliveries(edition, [DeliveryState.IN_DOUBT], limit)
         Output(json).print_table(
             deliveries,
-            {"edition": "right", "address": "", "tries": "right", "since": "", "reason": ""},
+            {
+                "edition": "right",
+                "address": "",
+                "tries": "right",
+                "in doubt": "right",
+                "since": "",
+                "reason": "",
+            },
             [
                 (
                     delivery.edition_id,
                     delivery.address,
                     delivery.attempt,
-                    delivery.updated_at,
+                    delivery.doubts,
+                    format_moment(delivery.updated_at),
                     delivery.reply,
                 )
                 for delivery in deliveries
             ],
             empty="nothing is in doubt",
         )
+        counts = tx.outbox.count_in_doubt([edition.id] if edition else None)
+        total = sum(counts.values())
+        if total > len(deliveries):
+            csv_commands = " and ".join(
+                f"`mailer delivery list {edition_id} --state in_doubt --csv`"
+                for edition_id in sorted(counts)[:MAX_COMMANDS]
+            )
+            Output(json).print_note(
+                f"these are the first {len(deliveries)} of {total}: --limit shows more, "
+                f"{csv_commands} all"
+            )
         dead_worker_ids = {worker.id for worker in tx.outbox.list_workers() if is_dead(worker.name)}
         if lost_count := sum(
             count
@@ -144,33 +197,40 @@ def list_in_doubt(
 @in_doubt_app.command("resend")
 def retry_in_doubt(
     number: EditionNumber,
+    address: RecipientsOption = None,
+    addresses: RecipientsFileOption = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Requeue an edition's deliveries that are in doubt, whatever the edition's rule says.
+    """Requeue an edition's deliveries that are in doubt, whatever the edition's rule says and
+    however often they were in doubt.
 
-    Some of the recipients may get the edition twice.
+    Some of the recipients may get the edition twice. If the relay's log proves that some of them
+    did not get it, choose these with --address or --addresses.
 
-    Example: mailer delivery in-doubt resend 3"""
+    Example: mailer delivery in-doubt resend 3 --address ana@example.org"""
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
+        choice = _choose_recipients(tx, actor, edition, address, addresses)
         count = outbox.send_in_doubt_again(
-            tx,
-            actor,
-            edition,
-            mailer.clock(),
+            tx, actor, edition, mailer.clock(), chosen_ids=choice.ids if choice else None
         )
-        message = f"{count} queued again" + (f": mailer send {number}" if count else "")
-        out.print_record({"edition": number, "queued": count}, message)
+        is_paused = edition.state is EditionState.PAUSED
+        resume = f"mailer edition resume {number}, then " if is_paused else ""
+        message = f"{count} queued again" + (f": {resume}mailer send {number}" if count else "")
+        out.print_record({"edition": number, "queued": count, **_to_plain(choice)}, message)
+        _note_left_out(choice, out)
 
 
 @in_doubt_app.command("assume-sent")
 def mark_as_sent(
     number: EditionNumber,
+    address: RecipientsOption = None,
+    addresses: RecipientsFileOption = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -178,17 +238,82 @@ def mark_as_sent(
 ) -> None:
     """Count an edition's deliveries in doubt as sent, so that none is sent again.
 
-    Some of the recipients may not have received the edition.
+    Some of the recipients may not have received the edition. If the relay's log proves that some of
+    them got it, choose these with --address or --addresses.
 
-    Example: mailer delivery in-doubt assume-sent 3"""
+    Example: mailer delivery in-doubt assume-sent 3 --addresses accepted.txt"""
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
+        choice = _choose_recipients(tx, actor, edition, address, addresses)
         count = outbox.resolve_in_doubt_as_sent(
-            tx,
-            actor,
-            edition,
-            mailer.clock(),
+            tx, actor, edition, mailer.clock(), chosen_ids=choice.ids if choice else None
         )
-        out.print_record({"edition": number, "assumed": count}, f"{count} counted as sent")
+        out.print_record(
+            {"edition": number, "assumed": count, **_to_plain(choice)}, f"{count} counted as sent"
+        )
+        _note_left_out(choice, out)
+
+
+def _choose_recipients(
+    tx: "SqlTransaction",
+    actor: Actor,
+    edition: Edition,
+    recipients: list[str] | None,
+    file: Path | None,
+) -> outbox.DoubtChoice | None:
+    """Return the choice of --address and --addresses, or None if all deliveries in doubt are meant.
+    A file may name recipients that are not in doubt, as a relay's log does; an address on the
+    command line may not."""
+    if recipients is None and file is None:
+        return None
+    named = outbox.choose_in_doubt(tx, actor, edition, recipients or ())
+    for recipient in named.unknown:
+        raise NotFound(f"edition {edition.id} has no delivery to {recipient}", where="--address")
+    for recipient, state in named.states.items():
+        raise Refused(
+            f"the delivery to {recipient} is {state.replace('_', ' ')}, not in doubt",
+            where="--address",
+        )
+    if file is None:
+        return named
+    listed = outbox.choose_in_doubt(tx, actor, edition, _read_addresses(file))
+    ids = tuple(dict.fromkeys((*named.ids, *listed.ids)))
+    return outbox.DoubtChoice(ids, listed.states, listed.unknown)
+
+
+def _read_addresses(file: Path) -> list[str]:
+    """Read a file with one address on each line. Empty lines are allowed. Raises InputError."""
+    recipients: list[str] = []
+    for line_number, line in enumerate(read_text(file).splitlines(), 1):
+        if line.strip():
+            try:
+                recipients.append(normalise_address(line))
+            except InputError as error:
+                raise InputError(
+                    error.message,
+                    where=f"{file}, line {line_number}",
+                    hint="write one address on each line",
+                ) from error
+    if not recipients:
+        raise InputError("it has no address", where=str(file))
+    return recipients
+
+
+def _to_plain(choice: outbox.DoubtChoice | None) -> dict[str, Any]:
+    if choice is None:
+        return {}
+    return {"not_in_doubt": len(choice.states), "unknown": list(choice.unknown)}
+
+
+def _note_left_out(choice: outbox.DoubtChoice | None, out: Output) -> None:
+    """Say which addresses of a file were left out."""
+    if choice and choice.states:
+        out.print_note(f"{len(choice.states)} of the file are not in doubt: nothing changed there")
+    if choice and choice.unknown:
+        first_addresses = ", ".join(choice.unknown[:MAX_NAMED])
+        more = ", …" if len(choice.unknown) > MAX_NAMED else ""
+        out.print_note(
+            f"{len(choice.unknown)} of the file have no delivery of it: {first_addresses}{more}"
+        )

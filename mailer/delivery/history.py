@@ -39,6 +39,9 @@ MAX_REPLIES = 2000
 MAX_PAUSED = 1000
 """Editions that are paused or put on hold when history went back."""
 
+REMEMBERED_DETAIL = "a process that ran on remembers that a relay accepted them"
+"""The detail of the event if deliveries are settled from the memory of a process."""
+
 LOST_REPLY = "accepted by a relay before the database lost the reply"
 
 CODE = "history_went_back"
@@ -152,7 +155,7 @@ class HistoryWatch:
         if len(self._accepted) > MAX_REMEMBERED:
             del self._accepted[: MAX_REMEMBERED // 2]
 
-    def restore_accepted(self, tx: Transaction, edition_id: int) -> int:
+    def restore_accepted(self, tx: Transaction, edition_id: int, now: datetime) -> int:
         """Settle as sent each delivery of an edition whose message a relay accepted from this
         process. Returns their number."""
         accepted = {*self._accepted}
@@ -167,6 +170,10 @@ class HistoryWatch:
             ]
             tx.outbox.settle_deliveries(settlements)
             settled_count += len(settlements)
+        if settled_count:
+            edition = editions.get_edition(tx, edition_id)
+            detail = f"{settled_count} counted as sent: {REMEMBERED_DETAIL}"
+            tx.editions.add_event(edition, "in doubt", detail, now, DELIVERY)
         return settled_count
 
 
@@ -182,12 +189,12 @@ def contain_lost_history(
     settled_count = 0
     for edition_id in edition_ids:
         if tx.editions.find_edition(edition_id) is not None:
-            settled_count += history.restore_accepted(tx, edition_id)
+            settled_count += history.restore_accepted(tx, edition_id, now)
     for edition in tx.editions.list_recent_editions(
         [EditionState.SENDING, EditionState.PAUSED], MAX_PAUSED
     ):
         if edition.id not in edition_ids:
-            settled_count += history.restore_accepted(tx, edition.id)
+            settled_count += history.restore_accepted(tx, edition.id, now)
         if edition.kind is EditionKind.MAILING and edition.state is EditionState.SENDING:
             editions.pause_edition(tx, DELIVERY, edition, now, reason=REASON)
     for edition in tx.editions.list_recent_editions([EditionState.SCHEDULED], MAX_PAUSED):
@@ -217,5 +224,5 @@ def restore_lost_plan(
                 editions.put_on_hold(tx, DELIVERY, edition, now, reason=REASON)
             return
     if edition.state is EditionState.SENDING:
-        history.restore_accepted(tx, edition_id)
+        history.restore_accepted(tx, edition_id, now)
         editions.pause_edition(tx, DELIVERY, edition, now, reason=REASON)

@@ -40,8 +40,24 @@ def create_worker_name() -> str:
     return f"{_identify_boot()}:{pid}:{_read_start_time(pid)}:{secrets.token_hex(6)}"
 
 
+def find_local_pid(worker_name: str) -> int | None:
+    """Return the id of the process with that worker name if it runs on this machine. Returns None
+    if it has ended or runs elsewhere."""
+    identity = _parse_local_name(worker_name)
+    if identity is None or _read_start_time(identity[0]) != identity[1]:
+        return None
+    return identity[0]
+
+
 def is_dead(worker_name: str) -> bool:
     """Check whether the worker of that name has certainly ended. Returns False if unknown."""
+    identity = _parse_local_name(worker_name)
+    return identity is not None and _read_start_time(identity[0]) != identity[1]
+
+
+def _parse_local_name(worker_name: str) -> tuple[int, str] | None:
+    """Return (process id, start time) of a worker of this machine, boot and process namespace, or
+    None for any other name."""
     boot_identity, _, rest = worker_name.partition(":")
     pid, _, rest = rest.partition(":")
     start_time, _, _ = rest.partition(":")
@@ -51,5 +67,5 @@ def is_dead(worker_name: str) -> bool:
         or boot_identity != _identify_boot()
         or not pid.isdigit()
     ):
-        return False
-    return _read_start_time(int(pid)) != start_time
+        return None
+    return int(pid), start_time

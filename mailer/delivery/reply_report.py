@@ -137,7 +137,8 @@ def list_advice(report: DeliveryReport) -> Iterator[ReportAdvice]:
         )
     if count := sum(one.settled for one in failed):
         yield ReportAdvice(
-            f"{count} failed whose addresses are suppressed, have left the list or pause mail: settled"
+            f"{count} failed, settled: their addresses are suppressed, have left the list or "
+            "pause mail"
         )
     yield from _list_doubt_advice(report)
 

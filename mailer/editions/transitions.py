@@ -5,7 +5,8 @@ from datetime import datetime
 
 from mailer.actor import Actor
 from mailer.editions.embargo_checks import check_not_killed
-from mailer.errors import BadTransition, NextStep
+from mailer.errors import BadTransition, NextStep, Refused
+from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
 from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
@@ -92,13 +93,27 @@ def pause_edition(
 
 def resume_edition(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> Edition:
     """Continue a paused edition. Raises Refused if one of its stories was killed, or if a kill was
-    requested."""
+    requested, or if a person must decide about all deliveries that are left: the edition would
+    count as sent while they are in doubt."""
     check_not_killed(tx, edition)
     if edition.state is not EditionState.PAUSED:
         steps = _STEPS_BY_STATE.get(edition.state, ("show_edition",))
         raise BadTransition(
             f"edition {edition.id} is {edition.state.words}, not paused, and can't be resumed",
             next_steps=[NextStep(step, edition=edition.id) for step in steps],
+        )
+    if not tx.outbox.has_unfinished_deliveries(edition) and tx.outbox.has_deliveries_in(
+        edition.id, DeliveryState.IN_DOUBT
+    ):
+        raise Refused(
+            f"edition {edition.id} has only deliveries in doubt left, and resuming sends none of "
+            "them",
+            hint="decide about them first",
+            next_steps=[
+                NextStep("resend_in_doubt", edition=edition.id),
+                NextStep("mark_in_doubt_as_sent", edition=edition.id),
+                NextStep("list_in_doubt", edition=edition.id),
+            ],
         )
     return change_state(tx, actor, edition, EditionState.SENDING, now)
 

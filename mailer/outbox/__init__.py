@@ -13,8 +13,9 @@ sent        the relay accepted it; its reply is    nothing               as it i
             recorded
 failed      the relay refused it; its reply is     ``edition retry``     as it is
             recorded
-in_doubt    the link was lost, or the worker died, the edition's rule,   as it is
-            between the message and its reply      ``delivery in-doubt``
+in_doubt    the link was lost, or the worker died, the edition's rule    as it is
+            between the message and its reply      (at most twice),
+                                                   ``delivery in-doubt``
 expired     deferred for five days                 ``edition retry``     as it is
 suppressed  the address must not be mailed, or     nothing               as it is
             left the list after the plan
@@ -31,6 +32,8 @@ accepted is never sent again.
 
 from mailer.outbox.explanation import explain_outcome
 from mailer.outbox.verbs import (
+    DoubtChoice,
+    choose_in_doubt,
     get_retry_delay,
     make_deliveries_due,
     resolve_in_doubt_as_sent,
@@ -39,6 +42,8 @@ from mailer.outbox.verbs import (
 )
 
 __all__ = [
+    "DoubtChoice",
+    "choose_in_doubt",
     "explain_outcome",
     "get_retry_delay",
     "make_deliveries_due",

@@ -1,15 +1,28 @@
 """Verbs of staff for deliveries that are deferred, failed, expired or are in doubt."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailer import editions
+from mailer import addresses, editions
 from mailer.actor import Actor
 from mailer.errors import NextStep, Refused
 from mailer.model.deliveries import RETRY_DELAYS, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtChoice:
+    """The deliveries in doubt that a person has chosen by their addresses: their `ids`, the
+    `states` of the chosen addresses that are not in doubt, and the addresses that are `unknown`,
+    since the edition has no delivery to them."""
+
+    ids: tuple[int, ...]
+    states: Mapping[str, DeliveryState]
+    unknown: tuple[str, ...]
+
 
 MAX_IDS = 10_000
 """Maximum number of deliveries in one statement. SQLite takes 32,766 parameters."""
@@ -31,10 +44,41 @@ def retry_failed_deliveries(
     )
 
 
-def send_in_doubt_again(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> int:
-    """Queue an edition's deliveries in doubt again, whatever its rule says, and return their
-    number."""
-    return _queue_again(tx, actor, edition, (DeliveryState.IN_DOUBT,), now)
+def choose_in_doubt(
+    tx: Transaction, actor: Actor, edition: Edition, recipients: Iterable[str]
+) -> DoubtChoice:
+    """Find the deliveries in doubt to these addresses, for a decision about them alone. Raises
+    InputError for a text that is not an address."""
+    normal_addresses = [addresses.normalise_address(recipient) for recipient in recipients]
+    deliveries = tx.outbox.find_states_by_address(edition, normal_addresses)
+    return DoubtChoice(
+        ids=tuple(
+            delivery_id
+            for delivery_id, state in deliveries.values()
+            if state is DeliveryState.IN_DOUBT
+        ),
+        states={
+            address: state
+            for address, (_, state) in deliveries.items()
+            if state is not DeliveryState.IN_DOUBT
+        },
+        unknown=tuple(
+            dict.fromkeys(address for address in normal_addresses if address not in deliveries)
+        ),
+    )
+
+
+def send_in_doubt_again(
+    tx: Transaction,
+    actor: Actor,
+    edition: Edition,
+    now: datetime,
+    *,
+    chosen_ids: Sequence[int] | None = None,
+) -> int:
+    """Queue an edition's deliveries in doubt (only `chosen_ids`, if given) again, whatever its rule
+    says and however often they were in doubt, and return their number."""
+    return _queue_again(tx, actor, edition, (DeliveryState.IN_DOUBT,), now, only_ids=chosen_ids)
 
 
 def make_deliveries_due(tx: Transaction, actor: Actor, edition: Edition) -> int:
@@ -42,11 +86,20 @@ def make_deliveries_due(tx: Transaction, actor: Actor, edition: Edition) -> int:
     return tx.outbox.make_deliveries_due(edition)
 
 
-def resolve_in_doubt_as_sent(tx: Transaction, actor: Actor, edition: Edition, now: datetime) -> int:
-    """Assume that the relay accepted an edition's deliveries in doubt, and return their number.
-    They are not sent again."""
+def resolve_in_doubt_as_sent(
+    tx: Transaction,
+    actor: Actor,
+    edition: Edition,
+    now: datetime,
+    *,
+    chosen_ids: Sequence[int] | None = None,
+) -> int:
+    """Assume that the relay accepted an edition's deliveries in doubt (only `chosen_ids`, if
+    given), and return their number. They are not sent again."""
     _check_begun(edition)
-    count = tx.outbox.mark_in_doubt_sent(edition, f"assumed to be accepted, by {actor.name}")
+    count = tx.outbox.mark_in_doubt_sent(
+        edition, f"assumed to be accepted, by {actor.name}", chosen_ids
+    )
     if count:
         tx.editions.add_event(edition, "in doubt", f"{count} assumed to be accepted", now, actor)
         editions.mark_sent_if_finished(tx, actor, edition, now)
@@ -60,16 +113,19 @@ def _queue_again(
     states: Sequence[DeliveryState],
     now: datetime,
     left_ids: Collection[int] = (),
+    only_ids: Sequence[int] | None = None,
 ) -> int:
     _check_begun(edition)
     if supersession := tx.outbox.explain_supersession(edition):
         raise Refused(f"edition {edition.id} is not sent again: {supersession}")
+    chosen_ids = only_ids
     if left_ids:
         chosen_ids = [
             delivery_id
             for delivery_id, _ in tx.outbox.list_failed_replies(edition.id)
             if delivery_id not in left_ids
         ]
+    if chosen_ids is not None:
         count = sum(
             tx.outbox.return_to_queue(edition.id, states, chosen_ids[start : start + MAX_IDS])
             for start in range(0, len(chosen_ids), MAX_IDS)

@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from mailer import editions
+from mailer import editions, leases
 from mailer.actor import WORKER, Actor
 from mailer.audience.signup.confirmations import move_confirmation
 from mailer.digests.calendar import DigestCalendar
@@ -27,6 +27,7 @@ from mailer.model.signup import ConfirmationState
 from mailer.model.transaction import Transaction
 
 IN_DOUBT_REPLY = "the database was restored: it may have been sent after the backup"
+RESTORED_REASON = "the database was restored: its unsent deliveries are in doubt"
 HOLD_REASON = "the database was restored: it may have been sent after the backup"
 
 
@@ -85,6 +86,7 @@ def accept_database(
     tx.recovery.lock_identity()
     tx.recovery.mark_editions_notified()
     tx.recovery.remove_workers()
+    leases.clear_lease(tx, actor)
     report = RecoveryReport(
         _stop_begun_editions(tx, actor, now),
         _put_editions_on_hold(tx, actor, now),
@@ -114,8 +116,8 @@ def _stop_begun_editions(tx: Transaction, actor: Actor, now: datetime) -> dict[i
         edition = editions.get_edition(tx, edition_id)
         tx.editions.add_event(edition, "in doubt", f"{count}: {IN_DOUBT_REPLY}", now, actor)
         if edition.kind is EditionKind.MAILING and edition.state is EditionState.SENDING:
-            reason = f"the database was restored: {count} deliveries are in doubt"
-            editions.pause_edition(tx, actor, edition, now, reason=reason)
+            # Without their number, which changes: `mailer status` counts them each time.
+            editions.pause_edition(tx, actor, edition, now, reason=RESTORED_REASON)
     # A correction follows the recipients of its release, and some are in doubt only now.
     for edition in tx.editions.list_begun_releases(now - FOLLOW_UP_PERIOD):
         if tx.outbox.extend_plan(edition):

@@ -228,6 +228,9 @@ def resume_edition(
 ) -> None:
     """Resume a paused edition. `mailer send` or the worker continues it.
 
+    If nothing but deliveries in doubt is left, for example after a restoration, first decide about
+    them with `mailer delivery in-doubt`.
+
     Example: mailer edition resume 3"""
     out = Output(json)
     actor = resolve_actor(by)
@@ -240,6 +243,11 @@ def resume_edition(
             mailer.clock(),
         )
         out.print_record(edition, f"edition {number} is resumed: mailer send {number}")
+        if undecided := tx.outbox.build_report(edition).undecided:
+            out.print_note(
+                f"{undecided} deliveries stay in doubt until you decide: "
+                f"mailer delivery in-doubt list {number}"
+            )
 
 
 @app.command("cancel", rich_help_panel=SENDING)
