@@ -7,7 +7,7 @@ from mailer.actor import Actor
 from mailer.editions.embargo_checks import check_not_killed
 from mailer.errors import BadTransition, NextStep, Refused
 from mailer.model.deliveries import DeliveryState
-from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
+from mailer.model.edition_states import EDITION_TRANSITIONS, EditionKind, EditionState
 from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
 
@@ -102,8 +102,10 @@ def resume_edition(tx: Transaction, actor: Actor, edition: Edition, now: datetim
             f"edition {edition.id} is {edition.state.words}, not paused, and can't be resumed",
             next_steps=[NextStep(step, edition=edition.id) for step in steps],
         )
-    if not tx.outbox.has_unfinished_deliveries(edition) and tx.outbox.has_deliveries_in(
-        edition.id, DeliveryState.IN_DOUBT
+    if (
+        edition.kind is EditionKind.MAILING
+        and tx.outbox.has_deliveries_in(edition.id, DeliveryState.IN_DOUBT)
+        and not tx.outbox.has_unfinished_deliveries(edition)
     ):
         raise Refused(
             f"edition {edition.id} has only deliveries in doubt left, and resuming sends none of "

@@ -3,13 +3,15 @@
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.acceptance.conftest import Shell, format_article
 from tests.acceptance.test_sending import make_relay_env
-from tests.fake_relay import Relay
+from tests.acceptance.test_worker import run_worker
+from tests.fake_relay import CLOSE, Relay, Step
 
 READERS = ("dia@example.org", "eli@example.org")
 
@@ -57,8 +59,58 @@ def test_restored_backup_mails_no_one_until_a_person_decides(office: Shell, rela
 
 def test_clone_sends_nothing(office: Shell, relay: Relay) -> None:
     office("database", "clone")
-    assert "a clone sends nothing" in office("send", "1", code=5).err
+    refused = office("send", "1", code=5).err
+    assert "a clone sends nothing" in refused
+    status = office("status").out
+    assert "send from the original" in status
+    for text in (refused, status):
+        assert "database restored" not in text
+    assert "send from the original" in office("database", "restored", code=5).err
     assert relay.accepted == []
+    office("database", "restored", "--anyway")
+
+
+def test_restore_beside_a_worker_is_refused(office: Shell, relay: Relay) -> None:
+    office("database", "backup", "office.bak")
+    with run_worker(office):
+        deadline = time.monotonic() + 30
+        while "worker: runs" not in office("status").out:
+            assert time.monotonic() < deadline
+        refused = office("database", "restore", "office.bak", "--replace", code=5).err
+        assert "is running with this database" in refused
+        assert "--anyway" in refused
+    office("database", "restore", "office.bak", "--replace")
+
+
+def test_single_doubts_are_decided_by_address(office: Shell, relay: Relay) -> None:
+    env = make_relay_env(relay.port)
+    office("send", "1", env=env)
+    relay.answer_always(Step.DOT, CLOSE)
+    office.write_file("more.csv", "email\nfia@example.org\ngus@example.org\n")
+    office("subscriber", "import", "more.csv", "--list", "news", "--source", "a", "--basis",
+           "consent")  # fmt: skip
+    office.write_file("b.md", format_article("A bridge opens"))
+    office("article", "add", "b.md")
+    office("digest", "assemble", "weekly")
+    office("edition", "approve", "2")
+    office("send", "2", env=env, code=4)
+    listed = office("delivery", "in-doubt", "list", "2", "--limit", "3")
+    assert "the first 3 of 4" in " ".join(listed.err.split())
+    resend = ("delivery", "in-doubt", "resend", "2")
+    assert "no delivery to" in office(*resend, "--address", "who@example.org", code=1).err
+    assume = ("delivery", "in-doubt", "assume-sent", "2")
+    office.write_file("bad.txt", "fia@example.org\nnot an address\n")
+    assert "bad.txt, line 2" in office(*assume, "--addresses", "bad.txt", code=1).err
+    office.write_file("accepted.txt", "FIA@example.org\n\ndia@example.org\nwho@example.org\n")
+    assumed = office(*assume, "--addresses", "accepted.txt", "--json").json
+    assert (assumed["assumed"], assumed["unknown"]) == (2, ["who@example.org"])
+    relay.reset_script()
+    assert office(*resend, "--address", "gus@example.org", "--json").json["queued"] == 1
+    office("send", "2", env=env, code=4)
+    states = office("edition", "report", "2", "--json").json["states"]
+    assert (states["sent"], states["in_doubt"]) == (3, 1)
+    office("send", "2", "--now", env=env)
+    assert "was sent" in office("send", "2", env=env, code=5).err
 
 
 def test_rotated_key_is_listed_without_secrets(office: Shell) -> None:

@@ -83,6 +83,48 @@ def test_report_groups_refusals_and_names_the_commands(office: Shell, relay: Rel
     assert sorted(relay.accepted) == sorted(READERS)
 
 
+def test_dead_address_alarms_no_one_and_its_advice_works(office: Shell, relay: Relay) -> None:
+    relay.answer_always(Step.RCPT, "550 5.1.1 no such user", to=READERS[0])
+    relay.answer_always(Step.RCPT, "550 5.7.1 not today", to=READERS[1])
+    office("send", "1", code=4)
+    message = join_lines(office("status", "--check", code=1).err)
+    assert "edition 1: 1 failed;" in message, "the dead address is not counted"
+    assert "mailer edition report 1" in join_lines(office("status").out)
+    report = join_lines(office("edition", "report", "1").out)
+    assert "1 failed or expired; once the cause is fixed: `mailer edition retry 1" in report
+    assert "1 failed whose addresses do not exist" in report
+    assert "mailer edition report 1" in office("send", "1", code=5).err
+    office("subscriber", "unsubscribe", READERS[1], "--list", "news")
+    assert "failed" not in office("status", "--check", code=1).err
+    report = join_lines(office("edition", "report", "1").out)
+    assert "1 failed, settled" in report
+    retried = office("edition", "retry", "1", "--failed")
+    assert "`mailer edition retry 1 --all` tries them too" in join_lines(retried.out)
+    assert office("edition", "retry", "1", "--all", "--json").json["queued"] == 1
+    office("send", "1", code=4)
+    office("suppression", "add", READERS[0])
+    assert "2 failed, settled" in join_lines(office("edition", "report", "1").out)
+    assert office("edition", "retry", "1", "--all", "--json").json == {
+        "edition": 1,
+        "queued": 0,
+        "left": 0,
+        "settled": 2,
+    }
+
+
+def test_deferred_reply_has_a_meaning_and_a_fitting_command(office: Shell, relay: Relay) -> None:
+    relay.answer_always(Step.RCPT, "552 5.2.2 mailbox full", to=READERS[0])
+    relay.answer_always(Step.RCPT, "451 4.7.1 greylisted", to=READERS[1])
+    relay.answer_always(Step.RCPT, "550 5.2.2 mailbox full", to=READERS[2])
+    office("send", "1", code=4)
+    replies = office("edition", "report", "1", "--json").json["replies"]
+    assert all(reply["meaning"] and reply["advice"] for reply in replies)
+    report = join_lines(office("edition", "report", "1").out)
+    assert "2 queued are tried again when they are due; to try all of them now" in report
+    assert "`mailer send 1 --now`" in report
+    assert "1 failed, and may pass later; to try them again: `mailer edition retry 1" in report
+
+
 @pytest.mark.parametrize(
     ("reply", "hint"),
     [

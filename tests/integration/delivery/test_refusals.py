@@ -232,7 +232,7 @@ def test_retry_leaves_dead_addresses_unless_all(mailer: Mailer, relay: Relay) ->
         result = retry_failed(tx, STAFF, current_edition, mailer.clock())
         assert result == RetryResult(queued=3, left=2), "the full mailbox is tried again"
         (event,) = [e for e in tx.editions.list_events(edition) if e.event_type == "retry"]
-        assert event.detail.endswith("2 left whose addresses do not exist or are closed")
+        assert event.detail.endswith("2 left whose addresses are dead or may not be mailed")
         current_edition = factories.reload_edition(tx, edition)
         result = retry_failed(
             tx, STAFF, current_edition, mailer.clock(), includes_refused_recipients=True

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from mailer import digests, editions, recovery
+from mailer import digests, editions, outbox, recovery
 from mailer.app import Mailer
+from mailer.errors import Refused
 from mailer.log import create_logger
 from mailer.model.deliveries import DeliveryState
 from mailer.model.digests import ApprovalRule
@@ -65,7 +66,23 @@ def test_accepting_pauses_editions_and_keeps_deliveries_in_doubt(
         assert tx.outbox.list_workers() == []
     assert paused.state is EditionState.PAUSED
     assert paused.in_doubt is InDoubtPolicy.KEEP_IN_DOUBT
-    assert "4 deliveries are in doubt" in paused.reason
+    assert "unsent deliveries are in doubt" in paused.reason
+    with mailer.store.begin() as tx:
+        status = read_status(mailer, tx)
+        assert status.doubts == {edition.id: 4}
+        assert any(problem.endswith("; 4 in doubt") for problem in status.problems)
+        with pytest.raises(Refused, match="only deliveries in doubt") as caught:
+            editions.resume_edition(tx, STAFF, paused, mailer.clock())
+        assert "resend_in_doubt" in {step.action for step in caught.value.next_steps}
+        (first_id, _), *_ = tx.outbox.find_states_by_address(
+            paused, factories.make_addresses(4)
+        ).values()
+        outbox.send_in_doubt_again(tx, STAFF, paused, mailer.clock(), chosen_ids=[first_id])
+        resumed = editions.resume_edition(tx, STAFF, paused, mailer.clock())
+    assert resumed.state is EditionState.SENDING
+    assert deliver_due(mailer) == 1
+    with mailer.store.read() as tx:
+        assert tx.outbox.build_report(editions.get_edition(tx, edition.id)).undecided == 3
 
 
 def test_accepting_puts_due_occurrence_and_scheduled_edition_on_hold(
@@ -79,6 +96,7 @@ def test_accepting_puts_due_occurrence_and_scheduled_edition_on_hold(
     report = accept(harness.mailer)
     assert report.editions_on_hold == (harness.get_edition().id,)
     assert report.occurrences_on_hold == 1
+    assert not harness.scheduler.run_tick(), "its lease is from before the restoration"
     harness.run_tick(NINE + 24 * HOUR)
     harness.deliver_editions()
     assert harness.list_readers_reached() == []
@@ -112,7 +130,8 @@ def test_status_names_an_unrecognised_database(mailer: Mailer) -> None:
     suspend(mailer)
     with mailer.store.read() as tx:
         status = read_status(mailer, tx)
-    assert "restored from a backup" in status.refusal
+    assert status.refusal is not None
+    assert "restored from a backup" in status.refusal.reason
     assert next(status.problems).startswith("nothing is sent from this database")
 
 

@@ -9,8 +9,11 @@ import pytest
 from mailer import recovery
 from mailer.app import Mailer
 from mailer.config import Settings
+from mailer.delivery.process_identity import create_worker_name
 from mailer.errors import DatabaseUnrecognised
 from mailer.model.deliveries import DeliveryState
+from mailer.model.leases import TICK
+from mailer.worker.status import read_status
 from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.recovery.conftest import RecoveryOffice, begin_edition, deliver_due
@@ -203,3 +206,43 @@ def test_unwritable_marker_folder_is_named(
     begin_edition(mailer, 1)
     with pytest.raises(Exception, match=r"/proc/nowhere/mailer: .*paths\.state"):
         deliver_due(mailer)
+
+
+def test_status_beside_a_delivering_process_raises_no_false_alarm(
+    recovery_office: RecoveryOffice,
+) -> None:
+    """The marker moves after the snapshot of the status was taken."""
+    mailer = recovery_office.open_mailer()
+    begin_edition(mailer, 2)
+    mailer.guard.confirm_database()
+    beside = recovery_office.open_mailer()
+    with beside.store.read() as tx:
+        assert tx.recovery.find_identity() is not None  # takes the snapshot
+        mailer.guard.confirm_database()
+        assert read_status(beside, tx).refusal is None
+
+
+@only_sqlite
+def test_status_of_a_copy_and_of_a_clone_advises_the_original(
+    recovery_office: RecoveryOffice, tmp_path: Path
+) -> None:
+    mailer = recovery_office.open_mailer()
+    begin_edition(mailer, 2)
+    mailer.guard.confirm_database()
+    with mailer.store.begin() as tx:
+        tx.leases.take_lease(TICK, create_worker_name(), None, mailer.clock())
+    copy = tmp_path / "copy.db"
+    recovery_office.copy_file(copy)
+    copied = recovery_office.open_mailer(f"sqlite:///{copy}")
+    with mailer.store.read() as tx:
+        assert read_status(mailer, tx).worker.alive
+    with copied.store.begin() as tx:
+        status = read_status(copied, tx)
+        assert status.refusal is not None
+        assert status.refusal.hint == "send from the original"
+        assert [step.action for step in status.refusal.next_steps] == ["declare_clone"]
+        assert not status.worker.alive, "the worker is the original's"
+        assert not any("worker" in problem for problem in status.problems)
+        recovery.declare_clone(tx, STAFF, copied.clock())
+    error = expect_refusal(copied, "clone")
+    assert error.next_steps == ()

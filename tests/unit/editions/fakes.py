@@ -176,7 +176,10 @@ def make_edition_transaction(
         editions=editions,
         digests=SimpleNamespace(list_digests=lambda: [digest]),
         releases=SimpleNamespace(find_kill=lambda slug: None),
-        outbox=SimpleNamespace(cancel_unsent_deliveries=lambda edition_id: 0),
+        outbox=SimpleNamespace(
+            cancel_unsent_deliveries=lambda edition_id: 0,
+            has_deliveries_in=lambda edition_id, *states: False,
+        ),
     )
 
 

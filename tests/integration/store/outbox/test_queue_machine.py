@@ -52,8 +52,11 @@ class QueueMachine(WorkerMachine):
             self.edition = factories.reload_edition(tx, self.edition)
 
     @precondition(lambda self: self.edition.state is not EditionState.CANCELLED)
-    @rule(verb=st.sampled_from([outbox.retry_failed_deliveries, outbox.send_in_doubt_again]))
-    def retry_deliveries(self, verb: Callable[..., int]) -> None:
+    @rule(retries_failed=st.booleans())
+    def retry_deliveries(self, *, retries_failed: bool) -> None:
+        verb: Callable[..., int] = outbox.send_in_doubt_again
+        if retries_failed:
+            verb = outbox.retry_failed_deliveries
         with self.store.begin() as tx:
             verb(tx, STAFF, self.edition, NOW)
             self.edition = factories.reload_edition(tx, self.edition)
