@@ -46,17 +46,15 @@ def run_sink(folder: Path, *, pipelining: bool = True) -> Iterator[Sink]:
     assert program is not None
     port = find_free_port()
     # If started by root, it requires another user to run as.
-    user_options = ["-u", "nobody"] if os.geteuid() == 0 else []
-    pipelining_options = [] if pipelining else ["-p"]
+    options = ["-c"] + (["-u", "nobody"] if os.geteuid() == 0 else [])
+    options += [] if pipelining else ["-p"]
     counters = folder / "sink.txt"
     with (
         counters.open("wb") as out,
         run_program(
             [
                 program,
-                "-c",
-                *user_options,
-                *pipelining_options,
+                *options,
                 "-m",
                 _MOST_CONNECTIONS,
                 f"{LOOPBACK}:{port}",
