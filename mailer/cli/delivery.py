@@ -268,19 +268,19 @@ def _choose_recipients(
     command line may not."""
     if recipients is None and file is None:
         return None
-    named = outbox.choose_in_doubt(tx, actor, edition, recipients or ())
-    for recipient in named.unknown:
+    direct_choice = outbox.choose_in_doubt(tx, actor, edition, recipients or ())
+    for recipient in direct_choice.unknown:
         raise NotFound(f"edition {edition.id} has no delivery to {recipient}", where="--address")
-    for recipient, state in named.states.items():
+    for recipient, state in direct_choice.states.items():
         raise Refused(
             f"the delivery to {recipient} is {state.replace('_', ' ')}, not in doubt",
             where="--address",
         )
     if file is None:
-        return named
-    listed = outbox.choose_in_doubt(tx, actor, edition, _read_addresses(file))
-    ids = tuple(dict.fromkeys((*named.ids, *listed.ids)))
-    return outbox.DoubtChoice(ids, listed.states, listed.unknown)
+        return direct_choice
+    file_choice = outbox.choose_in_doubt(tx, actor, edition, _read_addresses(file))
+    ids = tuple(dict.fromkeys((*direct_choice.ids, *file_choice.ids)))
+    return outbox.DoubtChoice(ids, file_choice.states, file_choice.unknown)
 
 
 def _read_addresses(file: Path) -> list[str]:

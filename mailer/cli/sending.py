@@ -355,6 +355,11 @@ def _raise_for_outcome(reports: list[DeliveryReport]) -> None:
                 hints.append(
                     f"`mailer delivery list {edition_id} --state failed` lists the failed ones"
                 )
+            if report.states[DeliveryState.IN_DOUBT] > report.undecided:
+                hints.append(
+                    f"deliveries in doubt are sent again after some minutes, by the worker or "
+                    f"`mailer send {edition_id}`; with --now at once"
+                )
             if report.states[DeliveryState.IN_DOUBT]:
                 hints.append(f"`mailer delivery in-doubt list {edition_id}` lists those in doubt")
         raise PartlyDone(

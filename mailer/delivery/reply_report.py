@@ -38,7 +38,7 @@ class ExplainedReplies:
 
 @dataclass(frozen=True, slots=True)
 class ReportAdvice:
-    """What can be done about some deliveries of a report, in words and as steps."""
+    """Advice about some deliveries of a report, in words and as steps."""
 
     text: str
     steps: tuple[NextStep, ...] = ()
@@ -147,10 +147,13 @@ def _list_doubt_advice(report: DeliveryReport) -> Iterator[ReportAdvice]:
     edition_id = report.edition.id
     if waiting_count := report.states.get(DeliveryState.IN_DOUBT, 0) - report.undecided:
         when = f", from {report.next_resend_at:%H:%M} UTC on" if report.next_resend_at else ""
-        yield ReportAdvice(
-            f"{waiting_count} in doubt are sent again{when}; to send them again now",
-            (NextStep("send_edition_now", edition=edition_id),),
-        )
+        if report.edition.state is EditionState.PAUSED:
+            yield ReportAdvice(f"{waiting_count} in doubt are sent again once it is resumed")
+        else:
+            yield ReportAdvice(
+                f"{waiting_count} in doubt are sent again{when}; to send them again now",
+                (NextStep("send_edition_now", edition=edition_id),),
+            )
     if report.undecided:
         yield ReportAdvice(
             f"{report.undecided} in doubt wait for your decision; look into the relay's log, then",

@@ -77,7 +77,7 @@ person says that it no longer does."""
 
 @dataclass(frozen=True, slots=True)
 class DatabaseRefusal:
-    """Why nothing is sent from a database: the reason and the advice in words, and the next steps.
+    """The refusal to send from a database: the reason and the advice in words, and the next steps.
     A clone and a copy are not to be made the office's own by mistake, so they have no step that
     does so."""
 

@@ -58,7 +58,7 @@ class DoubtQueries(SqlStore):
     def apply_in_doubt_rule(self, edition: Edition, now: datetime) -> int:
         """Queue deliveries in doubt again if the edition's rule is to resend and their time has
         come, and return their number."""
-        if not self.resends_in_doubt(edition):
+        if not self.has_resend_rule(edition):
             return 0
         count = self._db.execute(
             update(schema.delivery)
@@ -74,7 +74,7 @@ class DoubtQueries(SqlStore):
             revert.insert_event(self._db, edition.id, "in doubt", detail, now, WORKER)
         return count
 
-    def resends_in_doubt(self, edition: Edition) -> bool:
+    def has_resend_rule(self, edition: Edition) -> bool:
         """Check whether the edition's stored rule is to resend deliveries in doubt. A person may
         have changed the rule since `edition` was read."""
         rule = select(schema.edition.c.in_doubt).where(schema.edition.c.id == edition.id)
@@ -100,7 +100,7 @@ class DoubtQueries(SqlStore):
         """Return (id, state) of an edition's delivery to each of these addresses. An address
         without a delivery is left out."""
         addresses_by_key = {hash_address(self._key, address): address for address in addresses}
-        found: dict[str, tuple[int, DeliveryState]] = {}
+        deliveries: dict[str, tuple[int, DeliveryState]] = {}
         for keys in _split(list(addresses_by_key)):
             rows = self._db.execute(
                 select(
@@ -111,8 +111,8 @@ class DoubtQueries(SqlStore):
                 )
             )
             for address_key, delivery_id, state in rows:
-                found[addresses_by_key[address_key]] = (delivery_id, DeliveryState(state))
-        return found
+                deliveries[addresses_by_key[address_key]] = (delivery_id, DeliveryState(state))
+        return deliveries
 
     def count_in_doubt(self, edition_ids: Sequence[int] | None = None) -> Mapping[int, int]:
         """Count the deliveries in doubt of these editions, or of all editions (None), by edition.
@@ -148,7 +148,7 @@ class DoubtQueries(SqlStore):
     def count_undecided(self, edition: Edition) -> tuple[int, datetime | None]:
         """Return (deliveries in doubt that only a person can decide, when the first of the others
         is sent again)."""
-        if not self.resends_in_doubt(edition):
+        if not self.has_resend_rule(edition):
             return self.count_in_doubt([edition.id]).get(edition.id, 0), None
         undecided, next_resend_at = self._db.execute(
             select(

@@ -343,7 +343,7 @@ class QueueQueries(DoubtQueries, GateBlockQueries, RefusedQueries):
         """Check whether some of the edition's deliveries are unfinished. Deliveries in doubt count
         as unfinished if they are to be sent again."""
         conditions = [queued, in_flight]
-        if self.resends_in_doubt(edition):
+        if self.has_resend_rule(edition):
             conditions.append(may_be_resent)
         return any(self._has_delivery(edition, which) for which in conditions)
 

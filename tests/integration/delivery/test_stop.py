@@ -116,7 +116,7 @@ def test_second_sigterm_stops_at_once(
     }
 
     relay.reset_script()
-    mailer.deliver_editions([edition], threading.Event())
+    mailer.deliver_editions([edition], threading.Event(), at_once=True)
     accepted = Counter(relay.accepted)
     assert sorted(accepted) == READERS
     assert {item for item in accepted if accepted[item] > 1} <= state_log.in_doubt_addresses

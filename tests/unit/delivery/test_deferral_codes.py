@@ -1,4 +1,4 @@
-"""What a temporary refusal means, as a report shows it."""
+"""The meaning of a temporary refusal, as a report shows it."""
 
 import pytest
 
