@@ -179,7 +179,7 @@ def test_run_with_cut_connections_repeats_only_doubts(
         if link.was_cut
     }
 
-    mailer.deliver_editions([edition], threading.Event())
+    mailer.deliver_editions([edition], threading.Event(), at_once=True)
     accepted = Counter(relay.accepted)
     assert sorted(accepted) == readers, "no message is lost"
     assert {address for address in accepted if accepted[address] > 1} <= doubted_addresses
