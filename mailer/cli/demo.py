@@ -1,5 +1,6 @@
 """``mailer demo``: a made-up office that sends real mail, but only on this machine."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -62,13 +63,20 @@ def show_demo(
         )
     out.print_text("next occurrences of the digest, as of the day of the demo:")
     print_occurrences(result.calendar, result.policy, out, "none")
-    out.print_text(f"each mail is a file in {folder / 'mail'}/; read them with `mailer inbox`")
-    out.print_text(
-        f"the office is in {folder}/: mailer --config {folder}/config/mailer.toml edition list"
-    )
+    inbox_command, list_command = build_next_commands(folder)
+    out.print_text(f"each mail is a file in {folder / 'mail'}/; read them with `{inbox_command}`")
+    out.print_text(f"the office is in {folder}/: {list_command}")
     out.print_text(
         f"delivered {result.delivered}, skipped {result.skipped}, failed {result.failed}"
     )
+
+
+def build_next_commands(folder: Path) -> tuple[str, str]:
+    """Build the commands that show the mails and the editions of a demo in `folder`."""
+    mail = folder / "mail"
+    options = "" if folder == DEMO_FOLDER else f" --folder {shlex.quote(str(mail))}"
+    config_file = shlex.quote(str(folder / "config" / "mailer.toml"))
+    return f"mailer inbox{options}", f"mailer --config {config_file} edition list"
 
 
 def build_missing_error(error: ImportError) -> ConfigError:

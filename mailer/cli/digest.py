@@ -12,6 +12,7 @@ from mailer.cli.options import (
     DigestSlug,
     DryRunOption,
     JsonOption,
+    parse_changes,
     parse_pairs,
     resolve_actor,
 )
@@ -37,6 +38,9 @@ app = CommandGroup(help="Digests: standing orders for editions.")
 
 _REPLACES = "; repeatable; replaces the earlier ones."
 """The end of the help of an option that `edit` replaces as a whole."""
+
+_MERGES = "; empty: remove it; repeatable."
+"""The end of the help of an option that `edit` changes for one language."""
 
 NAME_HELP = "The name that readers see."
 SEGMENT_HELP = "Only members in this segment; empty: the whole list."
@@ -134,8 +138,8 @@ def add_digest(
                     send_time=send_time,
                     grace=durations.parse_duration(grace, "--grace"),
                     reminders=_parse_durations(remind or []),
-                    approvers=tuple(approver or ()),
-                    watchers=tuple(watcher or ()),
+                    approvers=tuple(filter(None, approver or ())),
+                    watchers=tuple(filter(None, watcher or ())),
                 ),
             ),
             mailer.clock(),
@@ -145,7 +149,8 @@ def add_digest(
 
 
 def _parse_durations(texts: list[str]) -> tuple[timedelta, ...]:
-    return tuple(durations.parse_duration(text, "--remind") for text in texts)
+    """Parse reminders. An empty text is none. Raises InputError."""
+    return tuple(durations.parse_duration(text, "--remind") for text in texts if text.strip())
 
 
 @app.command("list")
@@ -223,10 +228,10 @@ def edit_digest(
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
     subject: Annotated[str | None, typer.Option(help=SUBJECT_HELP)] = None,
     name_in: Annotated[
-        list[str] | None, typer.Option(help=f"LANGUAGE=the name in that language{_REPLACES}")
+        list[str] | None, typer.Option(help=f"LANGUAGE=the name in that language{_MERGES}")
     ] = None,
     subject_in: Annotated[
-        list[str] | None, typer.Option(help=f"LANGUAGE=the subject in that language{_REPLACES}")
+        list[str] | None, typer.Option(help=f"LANGUAGE=the subject in that language{_MERGES}")
     ] = None,
     language: Annotated[str | None, typer.Option(help=LANGUAGE_HELP)] = None,
     fewest: Annotated[int | None, typer.Option(help=FEWEST_HELP)] = None,
@@ -264,8 +269,8 @@ def edit_digest(
         "most": most,
         "when_empty": when_empty,
         "topics": () if all_topics else tuple(topic) if topic else None,
-        "names": None if name_in is None else parse_pairs(name_in, "--name-in"),
-        "subjects": None if subject_in is None else parse_pairs(subject_in, "--subject-in"),
+        "names": parse_changes(name_in, "--name-in"),
+        "subjects": parse_changes(subject_in, "--subject-in"),
         "kinds": tuple(kind) if kind else None,
         "frequency": frequency,
         "archive": archive,
@@ -273,7 +278,7 @@ def edit_digest(
         "when_late": when_late,
         "send_time": send_time,
         "grace": None if grace is None else durations.parse_duration(grace, "--grace"),
-        "reminders": None if remind is None else _parse_durations(list(filter(None, remind))),
+        "reminders": None if remind is None else _parse_durations(remind),
         "approvers": None if approver is None else tuple(filter(None, approver)),
         "watchers": None if watcher is None else tuple(filter(None, watcher)),
     }

@@ -233,7 +233,7 @@ class SignUp(_Section):
 
 
 class RetentionSection(_Section):
-    """The time for which each kind of data is stored; 0 means forever.
+    """The time for which each kind of data is stored; 0 means forever. `unconfirmed_days` cannot be 0.
 
     `unconfirmed_days`: unconfirmed sign-ups, and the lifetime of their links. `deliveries_months`:
     names and addresses in deliveries, counted from the end of their edition. `left_months`: people

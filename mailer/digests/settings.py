@@ -7,7 +7,7 @@ from typing import Any
 
 from mailer import addresses, languages
 from mailer.actor import Actor
-from mailer.audience.lists import check_line, check_slug, check_translations
+from mailer.audience.lists import check_line, check_slug, check_translations, merge_translations
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.articles import ArticleKind
 from mailer.model.digests import Digest, DigestPolicy, DigestSettings
@@ -116,8 +116,9 @@ def edit_digest(
     *,
     templates: Collection[str] = (),
 ) -> Digest:
-    """Change fields of a digest's settings or policy, given by name. Existing editions keep their
-    content, but follow the new policy. `templates` are the names of the office's templates."""
+    """Change fields of a digest's settings or policy, given by name. Translations of other languages
+    than the given ones stay; an empty translation is removed. Existing editions keep their content,
+    but follow the new policy. `templates` are the names of the office's templates."""
     digest = get_digest(tx, slug)
     if "template" in changes:
         _check_template(changes["template"], templates)
@@ -126,6 +127,9 @@ def edit_digest(
         digest.settings.policy, **{k: v for k, v in changes.items() if k in policy_fields}
     )
     settings_changes = {key: value for key, value in changes.items() if key not in policy_fields}
+    for field in settings_changes.keys() & {"names", "subjects"}:
+        translations = getattr(digest.settings, field)
+        settings_changes[field] = merge_translations(translations, settings_changes[field])
     settings = check_settings(replace(digest.settings, **settings_changes, policy=policy))
     if settings == digest.settings:
         return digest

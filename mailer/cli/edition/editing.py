@@ -12,6 +12,7 @@ from mailer.cli.options import (
     DryRunOption,
     EditionNumber,
     JsonOption,
+    parse_changes,
     parse_pairs,
     resolve_actor,
 )
@@ -110,10 +111,10 @@ def edit_edition(
         typer.Option(help="The subject, which may have variables; empty: the template's own."),
     ] = None,
     name_in: Annotated[
-        list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
+        list[str] | None, typer.Option(help="LANGUAGE=the name in that language; empty: remove it; repeatable.")
     ] = None,
     subject_in: Annotated[
-        list[str] | None, typer.Option(help="LANGUAGE=the subject in that language; repeatable.")
+        list[str] | None, typer.Option(help="LANGUAGE=the subject in that language; empty: remove it; repeatable.")
     ] = None,
     segment: Annotated[
         str | None, typer.Option(help="Only members in this segment; empty: the whole list.")
@@ -121,7 +122,8 @@ def edit_edition(
     opening: Annotated[
         list[str] | None,
         typer.Option(
-            help="LANGUAGE=TEXT, the opening: one to three sentences in Markdown; repeatable."
+            help="LANGUAGE=TEXT, the opening: one to three sentences in Markdown; empty: remove it; "
+            "repeatable."
         ),
     ] = None,
     in_doubt: Annotated[
@@ -149,19 +151,15 @@ def edit_edition(
         "segment": segment,
         "in_doubt": in_doubt,
         "priority": priority,
+        "opening": parse_changes(opening, "--opening"),
+        "names": parse_changes(name_in, "--name-in"),
+        "subjects": parse_changes(subject_in, "--subject-in"),
     }
     changes = {key: value for key, value in options.items() if value is not None}
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        if opening is not None:
-            changes["opening"] = {**current_edition.opening, **parse_pairs(opening, "--opening")}
-        if name_in is not None:
-            changes["names"] = {**current_edition.names, **parse_pairs(name_in, "--name-in")}
-        if subject_in is not None:
-            subjects = parse_pairs(subject_in, "--subject-in")
-            changes["subjects"] = {**current_edition.subjects, **subjects}
         if not changes:
             raise UsageError("no change was given", hint="see `mailer edition edit --help`")
         edition = editions.edit_edition(tx, actor, current_edition, changes, mailer.clock())
