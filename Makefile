@@ -42,11 +42,14 @@ proofs: $(VENV)/.dev  ## Run the slow proofs: frozen processes, clocks, full dis
 	$(BIN)/python -m pytest -m proof
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m 'hypothesis and not proof'
 	EVERY_WIDTH=1 $(BIN)/python -m pytest tests/acceptance/web
+	EVERY_RELAY=1 $(BIN)/python -m pytest tests/integration/delivery -k chunking
 	EVERY_BACKEND=1 $(BIN)/python -m pytest tests/integration/web/public
 
 crash: $(VENV)/.dev  ## Kill real sending processes KILLS times and workers 50 times, on both databases, and count losses
 	$(BIN)/python -m tests.crash --database sqlite --kills $(KILLS)
 	$(BIN)/python -m tests.crash --database postgresql --kills $(KILLS)
+	$(BIN)/python -m tests.crash --database sqlite --kills $(KILLS) --chunking
+	$(BIN)/python -m tests.crash --database postgresql --kills $(KILLS) --chunking
 	$(BIN)/python -m tests.crash.calendar --database sqlite --kills 50
 	$(BIN)/python -m tests.crash.calendar --database postgresql --kills 50
 

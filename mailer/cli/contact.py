@@ -26,7 +26,7 @@ from mailer.cli.table_options import (
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import UsageError
 from mailer.model.contacts import Contact, ContactQuery, FollowUp, Trust
-from mailer.model.imports import RowResult
+from mailer.model.imports import RowResult, RowState
 from mailer.model.subscribers import Evidence, LawfulBasis, Person
 
 app = CommandGroup(help="Media contacts: journalists and what they cover.")
@@ -146,6 +146,7 @@ def import_contacts(
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
     ] = LawfulBasis.UNKNOWN,
+    state: Annotated[RowState | None, typer.Option(help="State for rows that give none.")] = None,
     mapping: MapOption = None,
     ignore: IgnoreOption = None,
     status: StatusOption = None,
@@ -184,7 +185,7 @@ def import_contacts(
         with mailer.store.read() as tx:
             contacts.get_private_list(tx, list_slug)
             topics = index_topics(tx.lists.list_topics())
-        choices = build_choices(mapping, ignore, status, dates, sheet, encoding, topics)
+        choices = build_choices(mapping, ignore, status, dates, sheet, encoding, topics, state)
         contact_file = stack.enter_context(open_contacts(file, choices))
         tally = RowTally(stack, report)
         begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))

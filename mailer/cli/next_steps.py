@@ -139,6 +139,7 @@ OPTIONS_BY_ACTION = {
     "map_state_column": "--map {header}=status",
     "rejoin": "--rejoin",
     "state_date_order": "--dates {order}",
+    "state_people": "--state {state}",
     "state_encoding": "--encoding NAME",
 }
 """Actions that are done with an option of the command that failed."""

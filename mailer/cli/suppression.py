@@ -12,6 +12,7 @@ from mailer.audience import suppressions
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output, error_console
+from mailer.cli.table_options import EncodingOption, SheetOption
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import UsageError
 from mailer.model.suppressions import SuppressionReason
@@ -51,7 +52,10 @@ def suppress_address(
 def import_suppressions(
     file: Annotated[
         Path,
-        typer.Argument(help="CSV with address, reason and detail; or one address on each line."),
+        typer.Argument(
+            help="A CSV file or a spreadsheet with address, reason and detail; or one address "
+            "on each line."
+        ),
     ],
     reason: Annotated[
         SuppressionReason, typer.Option(help="Reason for lines that give no reason.")
@@ -62,6 +66,8 @@ def import_suppressions(
     report: Annotated[
         Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
     ] = None,
+    sheet: SheetOption = "",
+    encoding: EncodingOption = "",
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -77,6 +83,7 @@ def import_suppressions(
     from mailer.audience.imports import decisions
     from mailer.cli.bulk import RowTally, get_file_size, open_progress_bar, open_transactions
     from mailer.intake import suppressions as files
+    from mailer.intake.csv_reader import FileChoices
     from mailer.model.imports import RowOutcome
 
     if reason not in files.REASONS:
@@ -92,7 +99,9 @@ def import_suppressions(
         progress_bar = stack.enter_context(open_progress_bar(get_file_size(file), "importing"))
         begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
         import_source = source.strip() or f"import of {file.name}"
-        for batch in files.read_suppressions(file, reason, mailer.clock()):
+        for batch in files.read_suppressions(
+            file, reason, mailer.clock(), choices=FileChoices(encoding, sheet)
+        ):
             with begin_transaction() as tx:
                 results = decisions.suppress_rows(
                     tx, actor, batch.rows, mailer.clock(), source=import_source
@@ -100,7 +109,7 @@ def import_suppressions(
             results = [
                 replace(result, omitted=batch.omitted.get(result.line, ())) for result in results
             ]
-            tally.add_results([*batch.refused, *results], batch.passed_over)
+            tally.add_results([*batch.refused, *results], batch.passed_over, batch.notes)
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} lines")
     tally.print_summary(out, file, dry_run=dry_run)
 

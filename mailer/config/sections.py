@@ -135,7 +135,8 @@ class Relay(_Section):
     share of the messages, relative to the weights of the others. A relay without a weight takes as
     many as it can; a relay with weight 0 stands by until no other relay works. Without
     `pipelining`, each command waits for the reply to the command before: some relays offer
-    PIPELINING (RFC 2920) but handle it wrongly.
+    PIPELINING (RFC 2920) but handle it wrongly. Without `chunking`, each message waits for the
+    reply to the message before: some relays offer CHUNKING (RFC 3030) but handle it wrongly.
     """
 
     name: OneLine = "relay"
@@ -154,6 +155,7 @@ class Relay(_Section):
     rate: Annotated[float, Field(ge=0)] = 0.0
     weight: Annotated[int, Field(ge=0, le=1000)] | None = None
     pipelining: bool = True
+    chunking: bool = True
 
     @property
     def where(self) -> str:

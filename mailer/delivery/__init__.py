@@ -3,6 +3,8 @@ to disk.
 
     run.py                 a delivery run: starts the threads, monitors the relays, ends the run
     smtp_connection.py     the life of one connection to a relay
+    delivery_session.py    the use of one connection: its grants and outcomes
+    dialogue_session.py    sends one message after another over a connection
     event_loop.py          runs all connections in one thread
     ledger.py              the thread that is the only writer of delivery states
     batch_planner.py       what the ledger's next transaction does
@@ -15,6 +17,9 @@ to disk.
     outcomes.py            turns replies into settlements; progress figures
     takeover.py            reclaims the deliveries of dead workers
     process_identity.py    a worker's name, by which other workers can tell that it has died
+    chunking_session.py    has several messages in flight over a connection
+    chunking.py            the messages in flight, and the judgement of their replies
+    outgoing_mail.py       a message for the wire, and its envelope commands
     smtp.py                one conversation with a relay, phase by phase
     smtp_socket.py         the socket of a conversation, and the reader of replies
     tls.py                 the context that checks a relay's certificate

@@ -128,9 +128,13 @@ class EventLoop:
         self._set_deadline(self._listen_on(sock, selectors.EVENT_READ), deadline)
         return await _SUSPEND
 
-    async def wait_writable(self, sock: socket.socket, deadline: float) -> bool:
-        """Wait until `sock` accepts data, as :meth:`wait_readable` does."""
-        self._set_deadline(self._listen_on(sock, selectors.EVENT_WRITE), deadline)
+    async def wait_writable(
+        self, sock: socket.socket, deadline: float, *, or_readable: bool = False
+    ) -> bool:
+        """Wait until `sock` accepts data (or has data to read, with `or_readable`), as
+        :meth:`wait_readable` does."""
+        events = selectors.EVENT_WRITE | (selectors.EVENT_READ if or_readable else 0)
+        self._set_deadline(self._listen_on(sock, events), deadline)
         return await _SUSPEND
 
     async def wait_for_event(

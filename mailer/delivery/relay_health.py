@@ -71,6 +71,16 @@ class RelayHealth:
         """The TLS context that the relay's connections share."""
         self.pipelining_note = ""
         """The reason why the relay's connections go step by step, if it breaks PIPELINING."""
+        self.chunking_note = ""
+        """The reason why the relay's connections wait for the reply to each message, if it breaks
+        CHUNKING."""
+        self.has_chunked = False
+        """True if the relay has answered for a message that was sent by BDAT."""
+
+    @property
+    def note(self) -> str:
+        """The extensions that the relay offers and breaks, in words; empty if there are none."""
+        return "; ".join(filter(None, (self.pipelining_note, self.chunking_note)))
 
     @property
     def is_resting(self) -> bool:
@@ -195,6 +205,18 @@ class RelayHealth:
         self.pipelining_note = (
             f"{self.relay.where}: it offers PIPELINING and breaks it ({reply}); messages go step by"
             " step from now on, as with the relay's setting pipelining = false"
+        )
+
+    @property
+    def may_chunk(self) -> bool:
+        """True if several messages may be in flight, to a relay that offers CHUNKING."""
+        return not self.chunking_note
+
+    def stop_chunking(self, reply: Reply) -> None:
+        """Wait for the reply to each message from now on. The relay's failure is not counted."""
+        self.chunking_note = (
+            f"{self.relay.where}: it offers CHUNKING and breaks it ({reply}); messages go one by"
+            " one from now on, as with the relay's setting chunking = false"
         )
 
     def note_break(self, permit: ConnectionPermit, reply: Reply, answered_count: int) -> None:

@@ -16,9 +16,13 @@ RCPT           goes on       deferred      refused       deferred      lost
                              (552 too)
 DATA           goes on       deferred      refused       deferred      lost
 message        --            --            --            --            lost
-final dot      accepted      deferred      refused       deferred      in doubt
+final dot,     accepted      deferred      refused       deferred      in doubt
+BDAT
 QUIT           --            --            --            --            --
 ============== ============= ============= ============= ============= =============================
+
+With CHUNKING a message is written together with its envelope. If the link is lost after that, the
+message is in doubt, whichever reply is missing (``chunking.py``).
 
 If the relay rests, the failure does not count as an attempt of the delivery. The link is closed
 after 421, and after every event in the last column.
@@ -40,6 +44,8 @@ class Phase(StrEnum):
     DATA = "DATA"
     MESSAGE = "message"
     DOT = "final dot"
+    BDAT = "BDAT"
+    RSET = "RSET"
     QUIT = "QUIT"
 
 
@@ -87,15 +93,20 @@ class Reply(NamedTuple):
         return f"{self.code} {self.text} (to {self.phase})" if self.code else self.text
 
 
+FINAL_PHASES = frozenset({Phase.DOT, Phase.BDAT})
+"""The phases whose reply says whether the relay accepted the message."""
+
 _ANSWER_VERDICTS = frozenset({Verdict.ACCEPTED, Verdict.DEFERRED, Verdict.REFUSED})
 WITHHELD_REPLY = Reply(Phase.MAIL, 0, "", Verdict.WITHHELD)
 
-_PROTOCOL_PHASES = frozenset({Phase.CONNECT, Phase.EHLO, Phase.STARTTLS, Phase.AUTH, Phase.MAIL})
+_PROTOCOL_PHASES = frozenset(
+    {Phase.CONNECT, Phase.EHLO, Phase.STARTTLS, Phase.AUTH, Phase.RSET, Phase.MAIL}
+)
 
 
 def judge_reply(phase: Phase, code: int, text: str) -> Reply:
     """Judge a reply that has come. `code` is 0 or less if the reply is not SMTP."""
-    if phase is Phase.DOT and code == 250:
+    if code == 250 and phase in FINAL_PHASES:
         return Reply(phase, code, text, Verdict.ACCEPTED)
     verdict = _judge_code(phase, code // 100, code)
     needs_close = code == 421 or verdict in (Verdict.LOST, Verdict.IN_DOUBT)
@@ -104,7 +115,7 @@ def judge_reply(phase: Phase, code: int, text: str) -> Reply:
 
 
 def _judge_code(phase: Phase, code_class: int, code: int) -> Verdict:
-    if phase is Phase.DOT:
+    if phase in FINAL_PHASES:
         verdicts = {2: Verdict.ACCEPTED, 4: Verdict.DEFERRED, 5: Verdict.REFUSED}
         return verdicts.get(code_class, Verdict.IN_DOUBT)
     if phase is Phase.DATA:
@@ -118,7 +129,7 @@ def _judge_code(phase: Phase, code_class: int, code: int) -> Verdict:
     if phase is Phase.MAIL and code == 552:  # RFC 1870 §6.1: this message is too large
         return Verdict.REFUSED
     if phase in _PROTOCOL_PHASES:
-        did_answer = code_class in (4, 5) or phase is not Phase.MAIL
+        did_answer = code_class in (4, 5) or phase not in (Phase.RSET, Phase.MAIL)
         return Verdict.RELAY if did_answer else Verdict.LOST
     if code_class == 4 or (phase is Phase.RCPT and code == 552):
         return Verdict.DEFERRED
@@ -127,11 +138,11 @@ def _judge_code(phase: Phase, code_class: int, code: int) -> Verdict:
 
 def create_lost_reply(phase: Phase, reason: str) -> Reply:
     """Create a reply for a link that broke, was silent too long, or sent text that is not SMTP."""
-    if phase is Phase.DOT:
+    if phase in FINAL_PHASES:
         return Reply(
             phase, 0, f"{reason} after the message, before its reply", Verdict.IN_DOUBT, True
         )
-    before_dot = phase in {Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.MESSAGE}
+    before_dot = phase in {Phase.RSET, Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.MESSAGE}
     return Reply(
         phase, 0, f"{reason} (at {phase})", Verdict.LOST if before_dot else Verdict.RELAY, True
     )

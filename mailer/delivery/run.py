@@ -79,9 +79,7 @@ class DeliveryRun:
                 health.relay.name: why for health in self._relay_healths if (why := health.trouble)
             },
             notes={
-                health.relay.name: health.pipelining_note
-                for health in self._relay_healths
-                if health.pipelining_note
+                health.relay.name: note for health in self._relay_healths if (note := health.note)
             },
         )
 

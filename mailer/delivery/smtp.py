@@ -5,20 +5,22 @@ A small subclass of ``smtplib.SMTP`` keeps the standard library's EHLO, STARTTLS
 died. That phase decides whether the relay may have accepted a message.
 
 If the relay offers PIPELINING (RFC 2920), MAIL, RCPT and DATA go in one write, and those of the
-next message directly follow the final dot. So a message costs one round trip instead of four.
+next message directly follow the final dot. So a message costs one round trip instead of four. If
+the relay also offers CHUNKING, ``chunking.py`` has several messages in flight.
 """
 
 import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from mailer import addresses
 from mailer.config import Relay, Tls
+from mailer.delivery.chunking import ChunkPipeline
 from mailer.delivery.event_loop import EventLoop
+from mailer.delivery.outgoing_mail import EnvelopeFormat, OutgoingMail
 from mailer.delivery.relay_errors import (
     create_relay_error,
     create_reply_error,
@@ -47,31 +49,6 @@ class RelayCredentials(NamedTuple):
     password: str
 
 
-class OutgoingMail(NamedTuple):
-    """A message, in pieces, and its envelope.
-
-    Every line of the message ends in CRLF and has at most 998 bytes. Dots at the start of a line
-    are already stuffed. If `is_ascii`, the message can be sent without 8BITMIME."""
-
-    envelope_sender: str
-    recipient: str
-    pieces: Sequence[bytes]
-    size: int
-    is_ascii: bool
-
-
-def prepare_mail(envelope_sender: str, recipient: str, message: bytes) -> OutgoingMail:
-    """Prepare any message for the wire: stuff its dots (RFC 5321 §4.5.2) and end its last line."""
-    if not message.endswith(b"\r\n"):
-        message += b"\r\n"
-    stuffed_message = message.replace(b"\r\n.", b"\r\n..")
-    if stuffed_message.startswith(b"."):
-        stuffed_message = b"." + stuffed_message
-    return OutgoingMail(
-        envelope_sender, recipient, [stuffed_message], len(message), message.isascii()
-    )
-
-
 class RelayConnection:
     """An open connection to a relay, made by :meth:`connect_to`. Its user must close it.
 
@@ -89,14 +66,13 @@ class RelayConnection:
         """True if the relay waits for a message or the rest of one, so that no command may be
         sent."""
         self.supports_pipelining = relay.pipelining and smtp_socket.has_extn("pipelining")
+        self._pipeline: ChunkPipeline | None = None
         self.pipelining_break: Reply | None = None
         """The reply that showed that the relay offers PIPELINING and breaks it."""
-        self._supports_utf8 = smtp_socket.has_extn("smtputf8")
-        self._supports_8bit = smtp_socket.has_extn("8bitmime")
-        self._supports_size = smtp_socket.has_extn("size")
-        self._max_size = (
-            int(size) if (size := smtp_socket.esmtp_features.get("size", "")).isdigit() else 0
+        self.supports_chunking = (
+            self.supports_pipelining and relay.chunking and smtp_socket.has_extn("chunking")
         )
+        self._envelope_format = EnvelopeFormat(smtp_socket)
 
     @classmethod
     def connect_to(
@@ -152,6 +128,17 @@ class RelayConnection:
         """Let the loop's coroutines use the connection from now on."""
         self._smtp_socket.move_to_loop(loop)
 
+    def open_pipeline(self) -> ChunkPipeline:
+        """Open the pipeline of a connection that supports CHUNKING. Only the pipeline may be used
+        after that, and :meth:`close`."""
+        self._pipeline = ChunkPipeline(self._smtp_socket, self._envelope_format)
+        return self._pipeline
+
+    def refuse_unsupported(self, mail: OutgoingMail) -> Reply | None:
+        """Return a refusal of a message that the relay won't accept according to its reply to EHLO,
+        or None."""
+        return self._envelope_format.refuse_unsupported(mail)
+
     @property
     def socket(self) -> socket.socket | None:
         """The socket that the loop listens to; None if it is closed."""
@@ -172,7 +159,7 @@ class RelayConnection:
         for that message. If ``reply.needs_close``, this connection can't be used again."""
         if (
             self._announced_mail is not mail
-            and (refusal := self._refuse_unsupported(mail)) is not None
+            and (refusal := self.refuse_unsupported(mail)) is not None
         ):
             return refusal
         reply = await self._send_envelope(mail)
@@ -189,34 +176,12 @@ class RelayConnection:
         if self._announced_mail is None:
             self.supports_pipelining = False
 
-    def _refuse_unsupported(self, mail: OutgoingMail) -> Reply | None:
-        """Refuse a message that the relay won't accept according to its EHLO reply."""
-        if _INVALID_ADDRESS.search(mail.recipient):
-            return Reply(Phase.RCPT, 553, "5.1.3 the address is invalid", Verdict.REFUSED)
-        if _is_international(mail.recipient) and not self._supports_utf8:
-            refusal_text = "5.6.7 the relay accepts no internationalised addresses (SMTPUTF8)"
-            return Reply(Phase.RCPT, 550, refusal_text, Verdict.REFUSED)
-        if 0 < self._max_size < mail.size:
-            refusal_text = (
-                f"5.3.4 the message has {mail.size} bytes, the relay's limit is {self._max_size}"
-                " (SIZE)"
-            )
-            return Reply(Phase.MAIL, 552, refusal_text, Verdict.REFUSED)
-        return None
-
     # ---- the envelope ---------------------------------------------------------------------------
 
     def _build_commands(self, mail: OutgoingMail) -> list[tuple[Phase, str]]:
-        options = f" SIZE={mail.size}" if self._supports_size else ""
-        if _is_international(mail.recipient):
-            options += " SMTPUTF8"
-        if self._supports_8bit and not mail.is_ascii:
-            options += " BODY=8BITMIME"  # RFC 6152
-        envelope_sender = addresses.to_wire_form(mail.envelope_sender)
-        recipient = addresses.to_wire_form(mail.recipient)
         commands = [
-            (Phase.MAIL, f"MAIL FROM:<{envelope_sender}>{options}\r\n"),
-            (Phase.RCPT, f"RCPT TO:<{recipient}>\r\n"),
+            (Phase.MAIL, self._envelope_format.format_mail_command(mail)),
+            (Phase.RCPT, self._envelope_format.format_rcpt_command(mail)),
             (Phase.DATA, "DATA\r\n"),
         ]
         if self._needs_reset:
@@ -286,7 +251,7 @@ class RelayConnection:
 
     async def _send_message(self, mail: OutgoingMail, following: OutgoingMail | None) -> Reply:
         following_commands = b""
-        if following is not None and self._refuse_unsupported(following) is None:
+        if following is not None and self.refuse_unsupported(following) is None:
             following_commands = _join_commands(self._build_commands(following))
         final_bytes = b".\r\n" + following_commands
         message_written = False
@@ -356,8 +321,10 @@ class RelayConnection:
 
     async def close(self) -> None:
         """Send QUIT, unless the relay waits for a message, and close after any reply."""
+        owes_replies = self._pipeline is not None and self._pipeline.in_flight_count > 0
+        is_busy = self._announced_mail is not None or self._owes_message or owes_replies
         try:
-            if self.socket is not None and self._announced_mail is None and not self._owes_message:
+            if self.socket is not None and not is_busy:
                 await self._smtp_socket.write([b"QUIT\r\n"])
                 await self._smtp_socket.read_reply(min(QUIT_TIMEOUT, self._relay.timeout))
         except (OSError, smtplib.SMTPException):
@@ -368,7 +335,6 @@ class RelayConnection:
 
 _PIPELINING_WORDS = re.compile(r"synchroni[sz]|pipelin", re.IGNORECASE)
 _LATER_PHASES = frozenset({Phase.RCPT, Phase.DATA})
-_INVALID_ADDRESS = re.compile(r"[\r\n\0<>]")
 _ANNOUNCED_COMMANDS = [(phase, "") for phase in (Phase.MAIL, Phase.RCPT, Phase.DATA)]
 _ENVELOPE_ACCEPTED = re.compile(rb"250 [^\n]*\n250 [^\n]*\n354 [^\n]*\n")
 _EXPECTED_CODES = {Phase.MAIL: 250, Phase.RCPT: 250, Phase.DATA: 354}
@@ -381,7 +347,3 @@ def _join_commands(commands: list[tuple[Phase, str]]) -> bytes:
 
 def _mark_closed(reply: Reply) -> Reply:
     return Reply(reply.phase, reply.code, reply.text, reply.verdict, True)
-
-
-def _is_international(address: str) -> bool:
-    return not address.isascii() and not address.rpartition("@")[0].isascii()

@@ -10,13 +10,21 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mailer.delivery.event_loop import EventLoop
 
 MAX_REPLY_SIZE = 64 * 1024
 """Maximum size of one reply in bytes; RFC 5321 §4.5.3.1.5 allows lines of 512."""
 
+READ_SIZE = 4096
+"""Maximum number of bytes of replies for one system call."""
+
 CONNECTION_LOST = "the connection was lost"
+
+MAX_TLS_RECORD = 16 * 1024
+"""Maximum size of one TLS record in bytes (RFC 8446 §5.1). The system may have sent a record that
+`unsent_size` still counts."""
 
 MAX_PIECES = 1000
 """Maximum number of pieces for one system call; Linux accepts 1024."""
@@ -65,10 +73,10 @@ class SmtpSocket(smtplib.SMTP):
         connection was closed or the reply was not complete within the timeout."""
         deadline = time.monotonic() + self.timeout
         try:
-            while (reply := self._parse_reply()) is None:
+            while (reply := self.take_reply()) is None:
                 sock = self._require_socket()
                 sock.settimeout(max(deadline - time.monotonic(), 0.001))
-                self._append_received(sock.recv(4096))
+                self._append_received(sock.recv(READ_SIZE))
         finally:
             if self.sock is not None:
                 self.sock.settimeout(self.timeout)
@@ -86,29 +94,50 @@ class SmtpSocket(smtplib.SMTP):
     async def read_reply(self, seconds: float) -> tuple[int, bytes]:
         """Read a reply, as :meth:`getreply` does. Raises TimeoutError if the reply is not complete
         within `seconds`."""
-        reply = self._parse_reply()
+        reply = self.take_reply()
         if reply is not None:
             return reply
         deadline = time.monotonic() + seconds
         sock = self._require_socket()
         while True:
-            if not self.is_encrypted:  # TLS may have buffered some bytes already
-                await self._wait_readable(deadline)
+            await self._receive(sock, deadline)
+            reply = self.take_reply()
+            if reply is not None:
+                return reply
+
+    async def _receive(self, sock: socket.socket, deadline: float) -> None:
+        """Wait for some bytes, and append them to `read_ahead`."""
+        if not self.is_encrypted:  # TLS may have buffered some bytes already
+            await self._wait_readable(deadline)
+        while True:
             try:
-                self._append_received(sock.recv(4096))
-                reply = self._parse_reply()
-                if reply is not None:
-                    return reply
+                return self._append_received(sock.recv(READ_SIZE))
             except ssl.SSLWantWriteError:
                 await self._wait_writable(deadline)
             except (BlockingIOError, ssl.SSLWantReadError):
                 await self._wait_readable(deadline)
 
-    async def write(self, pieces: Sequence[bytes]) -> None:
+    def receive_available(self) -> bool:
+        """Append to `read_ahead` what has come, without waiting. Returns False if nothing has come.
+        Raises OSError or SMTPServerDisconnected if the connection has ended."""
+        try:
+            self._append_received(self._require_socket().recv(READ_SIZE))
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        return True
+
+    def keep_received(self) -> None:
+        """Append to `read_ahead` what has come, without waiting and without raising an error."""
+        with suppress(OSError, smtplib.SMTPException):
+            while self.receive_available():
+                pass
+
+    async def write(self, pieces: Sequence[bytes], *, keep_received: bool = False) -> None:
         """Write all pieces. The timeout begins again with each part that the relay accepts.
 
-        Afterwards, and also after an error, `unsent_size` is the number of bytes that the system
-        has not accepted."""
+        With `keep_received`, bytes that come while the relay does not accept more are appended to
+        `read_ahead`; otherwise they wait. Afterwards, and also after an error, `unsent_size` is the
+        number of bytes that the system has not accepted."""
         self.unsent_size = sum(map(len, pieces))
         sock = self._require_socket()
         is_vectored = not self.is_encrypted and len(pieces) < MAX_PIECES
@@ -123,7 +152,9 @@ class SmtpSocket(smtplib.SMTP):
                         remaining_bytes[len(remaining_bytes) - self.unsent_size :]
                     )
             except (BlockingIOError, ssl.SSLWantWriteError):
-                await self._wait_writable(deadline)
+                await self._wait_writable(deadline, or_readable=keep_received)
+                if keep_received:
+                    self.receive_available()
             except ssl.SSLWantReadError:
                 await self._wait_readable(deadline)
             if is_vectored and self.unsent_size:
@@ -134,9 +165,11 @@ class SmtpSocket(smtplib.SMTP):
         if not await self._loop.wait_readable(self._require_socket(), deadline):
             raise TimeoutError("timed out")
 
-    async def _wait_writable(self, deadline: float) -> None:
+    async def _wait_writable(self, deadline: float, *, or_readable: bool = False) -> None:
         assert self._loop is not None, "it was moved to a loop"
-        if not await self._loop.wait_writable(self._require_socket(), deadline):
+        if not await self._loop.wait_writable(
+            self._require_socket(), deadline, or_readable=or_readable
+        ):
             raise TimeoutError("timed out")
 
     # ---- both -----------------------------------------------------------------------------------
@@ -158,7 +191,7 @@ class SmtpSocket(smtplib.SMTP):
             raise smtplib.SMTPServerDisconnected(CONNECTION_LOST)
         self.read_ahead += received
 
-    def _parse_reply(self) -> tuple[int, bytes] | None:
+    def take_reply(self) -> tuple[int, bytes] | None:
         """Take the first reply out of `read_ahead`. Returns None if the reply is not complete."""
         ahead = self.read_ahead
         end = ahead.find(b"\n")

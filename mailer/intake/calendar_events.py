@@ -4,10 +4,10 @@ Each event is parsed separately, so that a broken event or time zone does not ex
 events. Google and Outlook write rules in several ways; dateutil expands them into days.
 """
 
-import codecs
 import quopri
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,19 +18,22 @@ from icalendar import Event
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from mailer.errors import InputError
+from mailer.intake.calendar_file import BROKEN, decode_calendar, split_events
 from mailer.intake.characters import decode_text
-
-LARGEST = 20_000_000
-"""Maximum size of a file in bytes."""
-
-MAX_EVENTS = 20_000
-"""Maximum number of events of a file."""
 
 HORIZON = 40
 """Number of years for which an endless rule is expanded. The calendar repeats after 28 years."""
 
 _LONGEST_RULE = 400
 """Maximum number of years for which a rule with an end is expanded."""
+
+_CANCELLED = "it is cancelled"
+_CANCELLED_NAME = re.compile(
+    r"\W*(?:cancell?ed|abgesagt|annulée?|cancelad[oa]|annullat[oa]|отменен[оа]?|отменён|已取消|ملغى|ملغاة)"
+    r"\s*[:：\-–—!\])].*",
+    re.IGNORECASE,
+)
+"""Names that Outlook and others give to an event that was called off."""
 
 _NO_RULE = "the event's rule does not name one day a year"
 
@@ -57,20 +60,35 @@ class _ParsedEvent:
     event: Any
     zone: str
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The UID, and the day of a series that the event replaces."""
+        identifier = self.event.get("recurrence-id")
+        return self.uid, "" if identifier is None else str(identifier.to_ical())
+
+    @property
+    def sequence(self) -> int:
+        text = str(_get_single(self.event, "sequence") or "")
+        return int(text) if text.isdecimal() else 0
+
 
 def read_events(data: bytes) -> tuple[list[CalendarDay], list[str]]:
     """Return (events, left_out): the all-day events in `data`, and for each event that was left out
     a sentence with its name and the reason.
 
-    Raises InputError if `data` is not an iCalendar file."""
+    Of two events with one UID, the one with the higher SEQUENCE counts (§3.8.7.4). Raises
+    InputError if `data` is not an iCalendar file."""
     days: list[CalendarDay] = []
     left_out: list[str] = []
     events: list[_ParsedEvent] = []
-    for block, zone in _split_events(_decode_calendar(data)):
+    for block, zone, is_cancelled in split_events(decode_calendar(data)):
         try:
+            if is_cancelled:
+                raise InputError(_CANCELLED)
             events.append(_parse_event(block, zone))
         except InputError as error:
             left_out.append(f"{_find_name(block) or 'an event without a name'}: {error.message}")
+    events = _drop_superseded(events)
     exceptions: dict[str, list[_ParsedEvent]] = {}
     for item in events:
         if item.event.get("recurrence-id") is not None:
@@ -86,75 +104,24 @@ def read_events(data: bytes) -> tuple[list[CalendarDay], list[str]]:
     return days, left_out
 
 
-# ---- the file -----------------------------------------------------------------------------------
+def _drop_superseded(events: list[_ParsedEvent]) -> list[_ParsedEvent]:
+    latest: dict[tuple[str, str], int] = {}
+    for item in events:
+        latest[item.identity] = max(latest.get(item.identity, 0), item.sequence)
+    return [item for item in events if not item.uid or item.sequence == latest[item.identity]]
 
 
-def _decode_calendar(data: bytes) -> str:
-    """Return the file's text with its folded lines joined (§3.1).
-
-    Programs fold between any two bytes, so lines are joined before they are decoded."""
-    if len(data) > LARGEST:
-        raise _create_format_error(f"it is larger than {LARGEST // 1_000_000} MB")
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        text = re.sub(r"\r?\n[ \t]", "", decode_text(data)[0])
-    else:
-        text = decode_text(re.sub(rb"\r*\n[ \t]", b"", data))[0]
-    if not re.search(r"(?im)^\s*BEGIN:(?:VCALENDAR|VEVENT)\s*$", text):
-        raise _create_format_error("it has no line BEGIN:VCALENDAR")
-    return text
-
-
-def _create_format_error(reason: str) -> InputError:
-    return InputError(
-        f"the file is not an iCalendar file ({reason})",
-        hint="use a file that begins with BEGIN:VCALENDAR",
-    )
-
-
-def _split_events(text: str) -> Iterator[tuple[list[str], str]]:
-    """Yield (lines, zone) of each event in all calendars of the file, without the event's alarms.
-
-    Raises InputError for a file that breaks off before its first event ends."""
-    block: list[str] | None = None
-    inner = 0
-    zone = ""
-    count = 0
-    is_ended = False
-    for line in re.split(r"\r\n|\n|\r", text):
-        word = line.strip().upper()
-        if word == "BEGIN:VEVENT":
-            block, inner = [], 0
-        elif word == "END:VEVENT" and block is not None:
-            count += 1
-            if count > MAX_EVENTS:
-                raise InputError(
-                    f"the calendar has more than {MAX_EVENTS:,} events",
-                    hint="import a part of it",
-                )
-            yield block, zone
-            block = None
-        elif word == "END:VCALENDAR":
-            zone, is_ended = "", True
-        elif word.startswith("X-WR-TIMEZONE"):
-            zone = line.partition(":")[2].strip()
-        elif block is not None and word.startswith("BEGIN:"):
-            inner += 1
-        elif block is not None and word.startswith("END:"):
-            inner = max(inner - 1, 0)
-        elif block is not None and inner == 0 and line.strip():
-            block.append(line)
-    if not count and not is_ended:
-        raise _create_format_error("it breaks off")
-    if block is not None:
-        yield [*block, "X-MAILER-BROKEN:1"], zone
+# ---- an event as it is written ----------------------------------------------------------------
 
 
 def _parse_event(block: list[str], zone: str) -> _ParsedEvent:
-    if block[-1:] == ["X-MAILER-BROKEN:1"]:
-        raise InputError("the file breaks off within the event")
+    if block[-1:] == [BROKEN]:
+        raise InputError("the event has no end")
     lines = "\r\n".join(["BEGIN:VEVENT", *block, "END:VEVENT", ""])
     try:
-        event = Event.from_ical(lines)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the names of zones
+            event = Event.from_ical(lines)
     except Exception as error:  # icalendar raises errors of many kinds for broken values
         raise InputError("the event can't be read") from error
     uid = str(_get_single(event, "uid") or "")
@@ -189,8 +156,10 @@ def _build_day(item: _ParsedEvent, exceptions: Iterable[_ParsedEvent]) -> Calend
     event = item.event
     if not item.name:
         raise InputError("the event has no name")
-    if str(event.get("status", "")).strip().upper() == "CANCELLED":
-        raise InputError("it is cancelled")
+    if _is_cancelled(event) or _CANCELLED_NAME.fullmatch(item.name):
+        raise InputError(_CANCELLED)
+    if event.get("exrule") is not None:
+        raise InputError("a rule excludes some of its days, and an observance comes each year")
     start = _find_day(event, "dtstart", item.zone)
     if start is None:
         raise InputError("the event has no date")
@@ -206,10 +175,12 @@ def _build_day(item: _ParsedEvent, exceptions: Iterable[_ParsedEvent]) -> Calend
     rule = event.get("rrule")
     if isinstance(rule, list):
         raise InputError("the event's dates follow more than one rule")
-    dates, is_endless = ({start}, False) if rule is None else _expand_rule(rule, start)
-    dates |= set(_list_dates(event, "rdate"))
+    dates, is_endless = ({start}, False) if rule is None else _expand_rule(rule, start, item.zone)
+    dates |= set(_list_dates(event, "rdate", item.zone))
     is_series = rule is not None or event.get("rdate") is not None
-    removed = {excluded for excluded in _list_dates(event, "exdate") if excluded in dates}
+    removed = {
+        excluded for excluded in _list_dates(event, "exdate", item.zone) if excluded in dates
+    }
     moved: dict[date, date] = {}
     for exception in exceptions if is_series else ():
         _apply_exception(exception, dates, removed, moved)
@@ -218,6 +189,10 @@ def _build_day(item: _ParsedEvent, exceptions: Iterable[_ParsedEvent]) -> Calend
         raise InputError("all of its days are excluded")
     _check_years(dates, removed, moved, is_endless=is_endless)
     return replace(day, dates=tuple(sorted(dates)), is_series=is_series, is_endless=is_endless)
+
+
+def _is_cancelled(event: Any) -> bool:
+    return str(_get_single(event, "status") or "").strip().upper() in {"CANCELLED", "CANCELED"}
 
 
 def _find_day(event: Any, name: str, calendar_zone: str) -> date | None:
@@ -283,7 +258,7 @@ def _measure_days(event: Any, zone_name: str) -> int:
         return 0
 
 
-def _list_dates(event: Any, name: str) -> list[date]:
+def _list_dates(event: Any, name: str, zone: str) -> list[date]:
     """Return the days of RDATE or EXDATE. Raises InputError for a value that can't be read."""
     values = event.get(name)
     if values is None:
@@ -297,13 +272,18 @@ def _list_dates(event: Any, name: str) -> list[date]:
     except Exception as error:  # as above
         raise InputError("one of the event's dates can't be read") from error
     days = [moment[0] if isinstance(moment, tuple) else moment for moment in moments]
-    return [day.date() if isinstance(day, datetime) else day for day in days]
+    return [_take_day(day, zone) for day in days]
+
+
+def _take_day(moment: date, zone: str) -> date:
+    """Return the day of a moment on the calendar's clocks."""
+    return _localise(moment, zone).date() if isinstance(moment, datetime) else moment
 
 
 # ---- rules --------------------------------------------------------------------------------------
 
 
-def _expand_rule(rule: Mapping[str, Any], start: date) -> tuple[set[date], bool]:
+def _expand_rule(rule: Mapping[str, Any], start: date, zone: str) -> tuple[set[date], bool]:
     """Return (days, is_endless) of a rule that begins on `start`."""
     try:
         parts = {name.upper(): list(rule[name]) for name in rule}
@@ -320,7 +300,8 @@ def _expand_rule(rule: Mapping[str, Any], start: date) -> tuple[set[date], bool]
     last = start.year + (_LONGEST_RULE if count or until is not None else HORIZON)
     end = datetime(min(last, 9998), 12, 31)  # noqa: DTZ001  (days have no zone)
     if until is not None:
-        end = min(end, datetime(until.year, until.month, until.day))  # noqa: DTZ001
+        last_day = _take_day(until, zone)
+        end = min(end, datetime(last_day.year, last_day.month, last_day.day))  # noqa: DTZ001
     text = ";".join(part for part in text.split(";") if not part.upper().startswith("UNTIL="))
     try:
         begin = datetime(start.year, start.month, start.day)  # noqa: DTZ001
@@ -349,12 +330,12 @@ def _apply_exception(
         is_for_rest = str(identifier.params.get("RANGE", "")).upper() == "THISANDFUTURE"
     except Exception as error:  # as above
         raise InputError("an exception to the event's rule can't be read") from error
-    changed = changed.date() if isinstance(changed, datetime) else changed
+    changed = _take_day(changed, exception.zone)
     if changed not in dates:
         return
     if is_for_rest:
         raise InputError(f"its rule changes on {changed}, and an observance has one rule")
-    if str(exception.event.get("status", "")).strip().upper() == "CANCELLED":
+    if _is_cancelled(exception.event):
         removed.add(changed)
         return
     day = _find_day(exception.event, "dtstart", exception.zone)

@@ -102,6 +102,11 @@ def read_calendar(data: bytes, language: str) -> ImportedCalendar:
         while slug in observances_by_slug:
             slug, number = f"{observance.slug}-{number}", number + 1
         observances_by_slug[slug] = replace(observance, slug=slug)
+        if number > 2:
+            notes.append(
+                f"{group[0].name}: its days follow no one rule, so that it became an observance "
+                "for each year"
+            )
         if (length := max(day.first_of for day in group)) > 1:
             notes.append(f"{group[0].name}: it lasts {length} days, and the first was taken")
     return ImportedCalendar(

@@ -3,6 +3,8 @@
 import codecs
 import re
 
+from mailer.intake import text_encoding
+
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -17,6 +19,12 @@ _DECLARED = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+SAMPLE = 200_000
+MIN_SAMPLE = 8
+"""Bytes of a text from which its encoding is guessed."""
+
+_FOREIGN_WORDS = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_UTF8_CHARACTER = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _WIDER_ENCODINGS = {
     "ascii": "windows-1252",
@@ -57,9 +65,25 @@ def decode_text(data: bytes, content_type: str = "") -> tuple[str, str]:
             return data.decode(_widen_encoding(name)), _describe_unknown_encoding(declared, name)
         except (UnicodeDecodeError, LookupError):
             continue
+    if name := _guess_encoding(data):
+        return data.decode(name, "replace"), (
+            f"the text is not in the encoding that it names, and was read as {name}; some "
+            "characters may be wrong"
+        )
     # Foreign bytes within UTF-8, and all bytes of other texts, are read as Windows-1252.
     repaired = data.decode("utf-8", "mailer.windows-1252")
     return repaired, "the text is not in the encoding that it names; some characters may be wrong"
+
+
+def _guess_encoding(data: bytes) -> str:
+    """Return the encoding of text that is neither Western nor UTF-8, or an empty string.
+
+    UTF-8 with a few foreign bytes has whole characters of UTF-8 in it."""
+    words = b" ".join(_FOREIGN_WORDS.findall(data[:SAMPLE]))
+    if len(words) < MIN_SAMPLE or _UTF8_CHARACTER.search(data[:SAMPLE]):
+        return ""
+    name = text_encoding.guess_encoding(words)
+    return "" if name in {text_encoding.OFFICE_ENCODING, text_encoding.MAC_ENCODING} else name
 
 
 def _find_declared_encodings(data: bytes, content_type: str) -> list[str]:

@@ -4,10 +4,13 @@ Windows puts lines of offsets before its HTML (CF_HTML), Firefox writes UTF-16, 
 has no HTML gives plain text.
 """
 
+import codecs
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 
+from mailer.errors import InputError
 from mailer.intake.characters import decode_text
 
 _HEADER = re.compile(
@@ -21,9 +24,27 @@ _TAG = re.compile(
     r"<(?:!doctype|!--|/?(?:html|head|body|meta|style|script|title|article|section|header|footer"
     r"|main|aside|nav|div|p|br|hr|span|font|a|b|i|u|s|em|strong|small|sub|sup|h[1-6]|ul|ol|li|dl|dt"
     r"|dd|table|tbody|thead|tr|td|th|blockquote|pre|code|img|figure|figcaption|center|q|cite|del"
-    r"|ins|address|time|label|o:p)[\s/>])",
+    r"|ins|address|time|label|o:p|abbr|audio|bdi|bdo|button|canvas|caption|col|colgroup|data"
+    r"|details|dfn|dialog|fieldset|form|hgroup|iframe|input|kbd|legend|link|map|mark|math|noscript"
+    r"|object|option|picture|ruby|samp|select|source|summary|svg|template|textarea|tfoot|var"
+    r"|video|wbr)[\s/>])",
     re.IGNORECASE,
 )
+_OTHER_KINDS = (
+    (b"PK\x03\x04", "a Word file or an archive", "use `mailer article add FILE.docx`"),
+    (b"\xd0\xcf\x11\xe0", "an old Word file", "save it as .docx, and add that"),
+    (b"{\\rtf", "RTF", "save it as .docx, and add that"),
+    (b"%PDF-", "a PDF", "copy its text, and paste that"),
+    (b"\x89PNG", "a picture", "copy the text, and paste that"),
+    (b"\xff\xd8\xff", "a picture", "copy the text, and paste that"),
+    (b"GIF8", "a picture", "copy the text, and paste that"),
+)
+"""Beginnings of files that are not text."""
+
+SAMPLE = 20_000
+MAX_CONTROL_SHARE = 0.02
+_CONTROLS = re.compile("[\x01-\x08\x0e-\x1f\x7f\ufffd]")
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WRAPPED = range(55, 81)
 """Lengths in characters of lines that a mail program has probably broken."""
 
@@ -39,8 +60,13 @@ class ClipboardText:
 
 
 def read_clipboard(data: bytes) -> ClipboardText:
-    """Return the HTML in `data`; plain text becomes paragraphs."""
+    """Return the HTML in `data`; plain text becomes paragraphs.
+
+    Raises InputError for a file that is not text."""
+    _check_kind(data)
     text, problem = _decode(data)
+    if _CONTROLS.subn("", text[:SAMPLE])[1] > MAX_CONTROL_SHARE * len(text[:SAMPLE]):
+        raise _create_kind_error("it is not text")
     base = ""
     if header := _HEADER.match(text):
         if source := re.search(r"(?im)^SourceURL:\s*(https?://\S+)", header[0]):
@@ -78,14 +104,27 @@ def convert_plain_text(text: str) -> str:
     )
 
 
+def _check_kind(data: bytes) -> None:
+    for beginning, kind, hint in _OTHER_KINDS:
+        if data.startswith(beginning):
+            raise _create_kind_error(f"it is {kind}", hint)
+
+
+def _create_kind_error(reason: str, hint: str = "copy the text, and paste that") -> InputError:
+    return InputError(f"this can't be pasted: {reason}", hint=hint)
+
+
 def _decode(data: bytes) -> tuple[str, str]:
-    """Return (text, problem). UTF-16 without a byte order mark is recognised by the zeros in every
-    second byte."""
-    start = data[:2000]
-    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
-        if len(start) >= 4 and zeros.count(0) > 0.7 * len(zeros):
-            return data.decode(encoding, "replace").lstrip("\ufeff"), ""
-    return decode_text(data)
+    """Return (text, problem). UTF-16 without a byte order mark is recognised by zeros in every
+    second byte: spaces, line breaks and signs have them in all languages."""
+    start = data[:SAMPLE]
+    low, high = start[::2].count(0), start[1::2].count(0)
+    if low != high and b"\0" in start.rstrip(b"\0") and not data.startswith(_WIDE_MARKS):
+        encoding = "utf-16-le" if high > low else "utf-16-be"
+        whole = data[: len(data) // 2 * 2]
+        with suppress(UnicodeDecodeError):
+            return whole.decode(encoding).lstrip("\ufeff"), ""
+    return decode_text(data[:-1] if data.startswith(_WIDE_MARKS) and len(data) % 2 else data)
 
 
 def _cut_fragment(text: str, header: re.Match[str]) -> str:

@@ -34,6 +34,9 @@ COLUMNS: Mapping[str, str] = {
 }  # fmt: skip
 """The field that each column fills, by the column's name reduced to lower-case letters."""
 
+_TEXT_HEADS = frozenset({"note", "notes", "beat", "beats", "subjects"})
+"""Columns of words, of which one may say that a person left."""
+
 _YES = {"yes", "y", "true", "1", "x", "trusted", "welcome"}
 _NO = {"no", "n", "false", "0", "", "untrusted", "never"}
 
@@ -42,7 +45,7 @@ class ContactFile:
     """A file of media contacts. `notes` say how it was read; `unknown_columns` are the names of
     columns that no field matches."""
 
-    def __init__(self, csv_table: CsvTable, choices: ImportChoices) -> None:
+    def __init__(self, csv_table: CsvTable, choices: ImportChoices, name: str = "") -> None:
         header = csv_table.header
         self._table = csv_table
         self._contact_columns = {
@@ -55,9 +58,11 @@ class ContactFile:
             for known_aliases in (ALIASES, WEAK_ALIASES)
         )
         columns = map_columns(header, choices.mapping, aliases, weak_aliases)
-        self._format = RowFormat(header, choices, columns, frozenset(COLUMNS))
+        self._format = RowFormat(header, choices, columns, frozenset(COLUMNS), _TEXT_HEADS)
         self.unknown_columns = list(self._format.passed_over)
         self._format.survey_lines(csv_table.lines)
+        for list_name in (name, csv_table.sheet):
+            self._format.check_list_name(list_name)
         self.notes = [*csv_table.notes, *self._format.notes]
 
     def iterate_rows(self) -> Iterator[ContactRow | RowResult]:
@@ -79,7 +84,7 @@ class ContactFile:
         profile, stated_columns = _build_profile(fields, self._contact_columns)
         return [
             ContactRow(row, profile, stated_columns) if isinstance(row, ImportRow) else row
-            for row in self._format.read_rows(line)
+            for row in self._format.report_surplus(line, self._format.read_rows(line))
         ]
 
 
@@ -90,7 +95,7 @@ def open_contacts(path: Path, choices: ImportChoices) -> Iterator[ContactFile]:
     Raises InputError for a file that can't be read or a header that can't be used."""
     with open_for_reading(path) as raw:
         with name_file_in_errors(path):
-            contact_file = ContactFile(read_table(path, raw, choices.file), choices)
+            contact_file = ContactFile(read_table(path, raw, choices.file), choices, path.stem)
         yield contact_file
 
 

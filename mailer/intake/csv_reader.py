@@ -31,11 +31,12 @@ class CsvLine(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class CsvTable:
     """A header and the lines below it. `header` is empty if the file has none. `notes` say how the
-    file was read."""
+    file was read. `sheet` is the name of the sheet of a spreadsheet."""
 
     header: list[str]
     open_lines: Callable[[], Iterator[CsvLine]]
     notes: tuple[str, ...] = ()
+    sheet: str = ""
 
     @property
     def lines(self) -> Iterator[CsvLine]:
@@ -128,7 +129,9 @@ def _read_spreadsheet(path: Path, raw: IO[bytes], choices: FileChoices) -> CsvTa
         for number, cells in islice(spreadsheets.iterate_rows(sheet), 1, None):
             yield CsvLine(number, cells)
 
-    return CsvTable([head.strip() for head in header], open_lines, _list_notes(sheet.note))
+    return CsvTable(
+        [head.strip() for head in header], open_lines, _list_notes(sheet.note), sheet.name
+    )
 
 
 def _read_separator_line(line: str) -> str:

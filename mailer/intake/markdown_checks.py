@@ -19,7 +19,7 @@ from markdown_it.token import Token
 from mailer.errors import InputError
 from mailer.intake.html_checks import find_html_problems
 from mailer.intake.link_checks import describe_link_problem, describe_picture_problem
-from mailer.intake.markdown_dialects import find_foreign_markup
+from mailer.intake.markdown_dialects import ATTRIBUTES, find_foreign_markup
 from mailer.intake.markup import to_html
 from mailer.intake.normalise.tree import check_nesting
 
@@ -207,13 +207,16 @@ def _find_inline_problems(tokens: list[Token]) -> Iterator[MarkdownProblem]:
         first_line = token.map[0] + 1 if token.map else 1
         line, texts = first_line, [(first_line, "")]
         open_link: list[str] | None = None
+        last_type = ""
         for child in token.children:
             if open_link is not None and child.type != "link_close":
                 open_link.append(child.content)
             if child.type in {"softbreak", "hardbreak"}:
                 line += 1
                 texts.append((line, ""))
-            elif child.type == "text":
+            elif child.type == "text" or _is_lone_backslash(child):
+                if last_type in _ENDS and ATTRIBUTES.pattern.match(child.content):
+                    yield MarkdownProblem(line, ATTRIBUTES.message, ATTRIBUTES.hint)
                 texts[-1] = (line, texts[-1][1] + child.content)
             else:
                 texts[-1] = (line, texts[-1][1] + NOT_TEXT)
@@ -232,10 +235,19 @@ def _find_inline_problems(tokens: list[Token]) -> Iterator[MarkdownProblem]:
                 address = str(child.attrs.get("src", ""))
                 if problem := describe_picture_problem(address, child.content):
                     yield MarkdownProblem(line, *problem)
+            last_type = child.type
             line += child.content.count("\n") if child.type in {"html_inline", "code_inline"} else 0
         is_item = before is not None and before.type == "list_item_open"
         for problem_line, message, hint in find_foreign_markup(texts, is_item=is_item):
             yield MarkdownProblem(problem_line, message, hint)
+
+
+_ENDS = frozenset({"code_inline", "em_close", "image", "link_close", "strong_close"})
+
+
+def _is_lone_backslash(token: Token) -> bool:
+    """Check whether a backslash stands before a letter, so that both are text."""
+    return token.type == "text_special" and len(token.content) > 1
 
 
 def _describe_labelled(token: Token) -> tuple[str, str] | None:

@@ -38,6 +38,31 @@ _ANYWHERE = (
         "a shortcode would go out as it stands",
         "write what it stands for",
     ),
+    _compile(
+        r"\[[a-z][\w-]{1,40}\s+https?://[^\]\s]{1,2000}\]|!(?:video|audio|youtube|vimeo)\(",
+        "a shortcode would go out as it stands",
+        "write what it stands for",
+    ),
+    _compile(
+        r"%%[^%\s]|\{(?:\+\+|--|~~|>>|==)|<<\}",
+        "a note for editors would go out as it stands",
+        "remove it",
+    ),
+    _compile(
+        r"\[-?@[\w:.-]+[^\]]{0,500}\]|\[cite:[^\]]{0,500}\]",
+        "a mail has no citations",
+        "write the source in brackets",
+    ),
+    _compile(
+        r"\\(?:newpage|clearpage|pagebreak)\b|\\(?:begin|end|cite|ref|footnote|textbf|emph)\{",
+        "a command of LaTeX would go out as it stands",
+        "remove it",
+    ),
+    _compile(
+        r"<(?:https?://|www\.)[^>\n]{1,2000}>",
+        "a link is not read: its address holds a space or has no https://",
+        "write a space in an address as %20",
+    ),
     _compile(r"\[\[|\]\]", "a link to a page of a wiki would go out as it stands"),
     _compile(
         r"!\[[^\]]{0,500}\]\(",
@@ -80,6 +105,17 @@ _ANYWHERE = (
 )
 
 _AT_LINE_START = (
+    _compile(r"(?:!!!|\?\?\?)\+?\s+\w", "a mail has no coloured notes", "write it as a paragraph"),
+    _compile(
+        r"#{7,}\s|#{2,6}[^\s#]",
+        "a heading is not read: it has no space behind its signs, or too many of them",
+        "write ## and a space before a heading",
+    ),
+    _compile(
+        r"[•‣◦▪●○■]\s*\S",
+        "a list in these signs would become one paragraph",
+        "begin each item with - and a space",
+    ),
     _compile(r":::+", "a block in colons would go out as it stands", "write it as a paragraph"),
     _compile(r":\s+\S", "a mail has no lists of definitions", "write **term**: definition"),
     _compile(r"\*\[[^\]]{1,60}\]:\s", "an abbreviation is not read", "explain it in the text"),
@@ -93,6 +129,12 @@ _AT_LINE_START = (
 _TASK = _compile(
     r"\[[ xX]\](?:\s|$)", "a mail has no boxes to tick", "write in words which tasks are done"
 )
+
+
+ATTRIBUTES = _compile(
+    r"\{[^{}\n]{1,300}\}", "attributes in braces would go out as they stand", "remove them"
+)
+"""Markup that means this only behind a link, a picture or marked text."""
 
 
 def find_foreign_markup(

@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import dropwhile
 from typing import Any
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 from mailer.intake.dates import find_day_first, parse_date
 from mailer.intake.omissions import OmissionReport
@@ -88,6 +89,14 @@ def _find_linked_dates(root: Any, address: str) -> list[str]:
     ]
     articles = [record for record in records if _is_of_type(record, _ARTICLE_TYPES)]
     dated = [record for record in articles if isinstance(record.get("datePublished"), str)]
+    own_addresses = [address, *_find_canonical_addresses(root, address)]
+    dated = [
+        record
+        for record in dated
+        if not _list_addresses(record)
+        or any(_states_address(record, own) for own in own_addresses)
+        or any(_is_other_site(place, address) for place in _list_addresses(record))
+    ]
     if len({record["datePublished"] for record in dated}) > 1:
         dated = [record for record in dated if _states_address(record, address)]
     if not articles:
@@ -132,15 +141,33 @@ def _is_of_type(record: Mapping[str, Any], pattern: re.Pattern[str]) -> bool:
     )
 
 
-def _states_address(record: Mapping[str, Any], address: str) -> bool:
+def _find_canonical_addresses(root: Any, address: str) -> list[str]:
+    return [
+        urljoin(address, link.get("href"))
+        for link in root.iter("link")
+        if (link.get("rel") or "").lower() == "canonical" and link.get("href")
+    ]
+
+
+def _list_addresses(record: Mapping[str, Any]) -> list[str]:
+    """Return the addresses that a record states as its own. An "@id" may be any name."""
     page = record.get("mainEntityOfPage")
-    places = [record.get("url"), record.get("@id"), page]
+    places = [record.get("url"), page]
     if isinstance(page, dict):
         places += [page.get("@id"), page.get("url")]
+    return [place for place in places if isinstance(place, str) and place]
+
+
+def _is_other_site(place: str, address: str) -> bool:
+    """Check whether a record names the page on another host, such as the one it was copied from."""
+    return urlsplit(urljoin(address, place)).hostname != urlsplit(address).hostname
+
+
+def _states_address(record: Mapping[str, Any], address: str) -> bool:
+    identifier = record.get("@id")
+    places = [*_list_addresses(record), *([identifier] if isinstance(identifier, str) else [])]
     return any(
-        _strip_address(urljoin(address, place)) == _strip_address(address)
-        for place in places
-        if isinstance(place, str) and place
+        _strip_address(urljoin(address, place)) == _strip_address(address) for place in places
     )
 
 
@@ -153,7 +180,32 @@ def _strip_address(address: str) -> str:
 _PUBLISHED = re.compile(
     r"(?:^|[\s_-])(?:published|publish|pubdate|entry-date|post-date)(?:$|[\s_-])"
 )
-_OTHER_DATE = re.compile(r"updated|modified|event|deadline|duration|expire")
+_OTHER_DATE = re.compile(
+    r"updated|modified|event|deadline|duration|expire|birth|death|founding|start|end-?date"
+)
+_BLOCKS = frozenset(
+    {"address", "blockquote", "dd", "div", "dt", "figcaption", "header", "li", "p", "section", "td"}
+)
+
+
+def _split_words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LABELS = _split_words(
+    """
+    first published posted released issued publication release press on at the date time in am pm
+    min mins minute minutes read publié publiée publication le à de lecture veröffentlicht
+    erschienen stand am um uhr vom datum lesezeit publicado publicada publicación fecha el a las em
+    data pubblicato pubblicata il alle gepubliceerd op опубликовано опубликован дата в
+    发布 发表 发布时间 时间 日期 نشر نشرت تاريخ النشر في
+    """
+)
+_BEFORE_AUTHORS = frozenset(
+    ("by", "written", "von", "par", "por", "di", "door", "автор", "автора", "от", "作者", "بقلم")
+)
+_MOST_AUTHOR_WORDS = 8
+"""Words that may stand beside the date of publication: labels, and then the authors' names."""
 
 
 def _find_head_dates(root: Any) -> list[str]:
@@ -196,9 +248,37 @@ def _find_header_dates(root: Any) -> list[str]:
             continue
         if is_published or (_PUBLISHED.search(marks) and not _OTHER_DATE.search(marks)):
             marked.append(written)
-        elif element.tag == "time" and not has_text_begun and not _OTHER_DATE.search(marks):
+        elif (
+            element.tag == "time"
+            and not has_text_begun
+            and not _OTHER_DATE.search(marks)
+            and _stands_alone(element)
+        ):
             plain.append(written)
     return list(dict.fromkeys(marked or plain))
+
+
+def _stands_alone(time: Any) -> bool:
+    """Check that only a label or the author stands beside a date, and no sentence: the date of an
+    event, of a birth or of a change is not that of the publication."""
+    block = next(
+        (parent for parent in time.iterancestors() if parent.tag in _BLOCKS), time.getparent()
+    )
+    if block is None:
+        return True
+    text = "".join(_iterate_own_text(block, time))[:500]
+    words = list(dropwhile(_LABELS.__contains__, re.findall(r"[^\W\d_]+", text.casefold())))
+    return not words or (words[0] in _BEFORE_AUTHORS and len(words) <= _MOST_AUTHOR_WORDS)
+
+
+def _iterate_own_text(block: Any, time: Any) -> Iterator[str]:
+    """Yield the text of `block` beside its dates, without that of blocks and headings in it."""
+    yield block.text or ""
+    for child in block:
+        is_block = child.tag in _BLOCKS or child.tag in {"h1", "h2", "h3", "h4", "ul", "ol"}
+        if isinstance(child.tag, str) and not is_block and child.tag != "time":
+            yield from _iterate_own_text(child, time)
+        yield child.tail or ""
 
 
 def _find_article(root: Any) -> Any:

@@ -33,6 +33,9 @@ _BLOCKS = frozenset(
         "thead", "tr", "ul",
     }
 )  # fmt: skip
+_SENTENCES = frozenset(
+    {"blockquote", "caption", "dd", "dt", "figcaption", "h2", "h3", "h4", "li", "p", "td", "th"}
+)
 _FEWEST_WORDS = 3
 """Minimum number of words of a text that counts as lost. A shorter text is a label."""
 
@@ -76,6 +79,32 @@ def find_region(root: Any) -> Any:
     )
 
 
+def prepare_page(root: Any, report: OmissionReport) -> Any:
+    """Return a copy of the page's tree, without text that its visitors don't see, and with the
+    dates in sentences as plain words: extractors take each date for a part of the page's frame."""
+    copied = deepcopy(root)
+    for element in list(_iterate_elements(copied)):
+        if element.tag == "template" or element.get("hidden") is not None:
+            if element.tag != "template" and (text := " ".join(element.itertext()).strip()):
+                report.add_omission("hidden text", " ".join(text.split()))
+            _remove_element(element)
+        elif element.tag == "time" and _is_in_sentence(element):
+            element.tag = "span"
+            element.attrib.clear()
+    return copied
+
+
+def _is_in_sentence(time: Any) -> bool:
+    for parent in time.iterancestors():
+        if _is_other(parent):
+            return False
+        if parent.tag in _BLOCKS:
+            own = "".join(time.itertext())
+            rest = _get_inline_text(parent) if parent.tag in _SENTENCES else ""
+            return bool(_get_words(rest.replace(own, "")))
+    return False
+
+
 def render_region(region: Any) -> str:
     """Return the region's HTML without its headline and elements that are not part of its text."""
     copied = deepcopy(region)
@@ -102,6 +131,27 @@ def report_lost_text(region: Any, text: str, title: str, report: OmissionReport)
         words = _get_words(block)
         if len(words) >= _FEWEST_WORDS and f" {' '.join(words)} " not in kept_words:
             report.add_omission(LOST_TEXT, " ".join(block.split()))
+    for aside in islice(region.iter("aside"), _MOST_BLOCKS):
+        text = " ".join(" ".join(_iterate_unlinked_text(aside)).split())
+        words = _get_words(text)
+        is_frame = any(
+            parent is not region and _is_other(parent) for parent in aside.iterancestors()
+        )
+        if (
+            len(words) >= _FEWEST_WORDS
+            and not is_frame
+            and not _OTHER_CLASS.search(f"{aside.get('class') or ''} {aside.get('id') or ''}")
+            and f" {' '.join(words)} " not in kept_words
+        ):
+            report.add_omission("side note within the page's article", text)
+
+
+def _iterate_unlinked_text(element: Any) -> Iterator[str]:
+    yield element.text or ""
+    for child in element:
+        if isinstance(child.tag, str) and child.tag != "a" and not _is_other(child):
+            yield from _iterate_unlinked_text(child)
+        yield child.tail or ""
 
 
 def _iterate_texts(element: Any) -> Iterator[str]:

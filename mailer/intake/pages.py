@@ -21,6 +21,7 @@ from mailer.intake.page_dates import find_publication_time
 from mailer.intake.page_region import (
     count_paragraphs,
     find_region,
+    prepare_page,
     render_region,
     report_lost_text,
 )
@@ -39,14 +40,20 @@ def read_page(
 
     Raises InputError for a page without an article."""
     page, encoding_problem = decode_text(data, content_type)
-    extracted = _extract_article(page, address)
+    report = OmissionReport()
+    root = parse_tree(page)
+    shown_page = page
+    prepared_root = root
+    if root is not None:
+        prepared_root = prepare_page(root, report)
+        shown_page = str(import_package("lxml.html").tostring(prepared_root, encoding="unicode"))
+    extracted = _extract_article(shown_page, address)
     body = (
         "".join(_convert_to_html(extracted.body))
         if extracted is not None and extracted.body is not None
         else ""
     )
-    root = parse_tree(page)
-    region = find_region(root)
+    region = find_region(prepared_root)
     if extracted is not None and region is not None and _is_run_together(extracted, region):
         body = render_region(region)
     # A page with only links is a table of contents.
@@ -56,7 +63,6 @@ def read_page(
             where=address,
             hint="paste the article's text, or use the address of the article itself",
         )
-    report = OmissionReport()
     if encoding_problem:
         report.add_omission("doubtful characters", encoding_problem)
     page_report = OmissionReport()

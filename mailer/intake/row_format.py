@@ -19,8 +19,9 @@ from mailer.audience.imports.dates import DateOrder, DateOrderFinder
 from mailer.audience.imports.rows import RowRules, RowSkipped, parse_rows
 from mailer.audience.imports.states import StateReader
 from mailer.audience.imports.topic_names import TopicNames
+from mailer.errors import InputError, NextStep
 from mailer.intake.csv_reader import CsvLine, CsvTable, FileChoices, unescape_formula
-from mailer.model.imports import ImportRow, RowResult, RowState
+from mailer.model.imports import ImportRow, OmittedValue, RowResult, RowState
 
 _DATE_COLUMNS = frozenset({ImportColumn.JOINED, ImportColumn.LEFT, ImportColumn.PAUSED_UNTIL})
 _RANKS: Mapping[str, int] = {
@@ -52,7 +53,8 @@ class RowFormat:
     """Reads lines of tables with the mailer's own column names, or with other names that it knows.
 
     `passed_over` counts values and columns that were not understood, by name, as lines are read.
-    `notes` say how the file was read. `own_heads` are columns that a subclass reads itself."""
+    `notes` say how the file was read. `own_heads` are columns that a subclass or a caller
+    reads itself; `text_heads` are those of them that hold words."""
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class RowFormat:
         choices: ImportChoices,
         columns: Mapping[int, ImportColumn],
         own_heads: frozenset[str] = frozenset(),
+        text_heads: frozenset[str] = frozenset(),
     ) -> None:
         self.notes: list[str] = []
         self.header = header
@@ -70,7 +73,7 @@ class RowFormat:
         own_indexes = {
             index: ImportColumn.IGNORED
             for index, head in enumerate(heads)
-            if head in own_heads and index not in columns
+            if head in own_heads - text_heads and index not in columns
         }
         self._states = StateReader(
             header, {**own_indexes, **columns}, choices.mapping, choices.state_words
@@ -120,6 +123,23 @@ class RowFormat:
             note = "dates have the day first, as in all exports of Brevo"
         self.notes += [note] if note else []
 
+    def check_list_name(self, name: str) -> None:
+        """Check that the name of the file or sheet does not say that its people left, or must not
+        be mailed, while nothing in it does. Raises InputError."""
+        word = state_words.find_name_of_list(name)
+        if word and not self._choices.default_state and not self._states.has_statements:
+            raise InputError(
+                f"{name!r} is called {word!r}, and no column says who may be mailed",
+                field="state",
+                code="state_not_understood",
+                hint="state what these people are, such as unsubscribed, or active if the name "
+                "means something else",
+                next_steps=[
+                    NextStep("state_people", state=RowState.UNSUBSCRIBED.value),
+                    NextStep("state_people", state=RowState.ACTIVE.value),
+                ],
+            )
+
     def read_rows(self, line: CsvLine) -> list[ImportRow | RowResult]:
         """Read a line. Raises InputError for an invalid line, RowSkipped for a line to leave
         out."""
@@ -127,6 +147,24 @@ class RowFormat:
         values = assign_fields(fields, self.value_columns)
         self.take_state(fields, values)
         return parse_rows(line.number, values, self.rules)
+
+    def report_surplus(
+        self, line: CsvLine, rows: Iterable[ImportRow | RowResult]
+    ) -> list[ImportRow | RowResult]:
+        """Return the rows of a line, which name its fields beyond the last column as left out."""
+        surplus = [value.strip() for value in line.fields[len(self.header) :] if value.strip()]
+        if not surplus:
+            return list(rows)
+        omitted = OmittedValue(
+            "fields beyond the last column",
+            ", ".join(surplus)[:200],
+            f"the line has {len(line.fields)} fields, and the header {len(self.header)}: does "
+            "a field contain the separator?",
+        )
+        return [
+            replace(row, omitted=(*row.omitted, omitted)) if isinstance(row, ImportRow) else row
+            for row in rows
+        ]
 
     def take_state(self, fields: Sequence[str], values: dict[ImportColumn, str]) -> None:
         """Put the strictest state that a line states into `values`, unless `values` has a state

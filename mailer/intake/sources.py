@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
 from mailer.errors import InputError, MailerError, NextStep
-from mailer.intake import archives, documents, feeds, files, pages, word, wordpress
+from mailer.intake import archives, documents, feeds, files, json_feeds, pages, word, wordpress
 from mailer.intake.drafts import Draft, DraftBatch, DraftDefaults, DraftProblem
 from mailer.intake.extra import import_package
 from mailer.intake.files import ArticleFile
@@ -45,7 +45,8 @@ more than a second."""
 _WORD_TEXTS = re.compile(r"word/(?:comments|document|endnotes|footer|footnotes|header)\d*\.xml")
 
 _ACCEPT_FEEDS = (
-    "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
+    "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, "
+    "text/xml;q=0.9, */*;q=0.5"
 )
 _ACCEPT_JSON = "application/json"
 _ACCEPT_PAGES = "text/html, application/xhtml+xml, */*;q=0.5"
@@ -126,6 +127,8 @@ def _fetch_url(
 
 
 def _read_feed(content: bytes, charset: str, address: str, defaults: DraftDefaults) -> DraftBatch:
+    if json_feeds.is_json_feed(content):
+        return feeds.read_feed(content, defaults, address=address)
     checked_content = documents.normalise_xml(content, address, charset)
     return feeds.read_feed(
         checked_content, defaults, address=address, content_type="application/xml; charset=utf-8"
@@ -194,6 +197,12 @@ def _check_xml_parts(data: bytes, path: Path) -> None:
                     hint="import a part of it, and link to the rest",
                 )
             documents.check_xml(part, f"{path}, {name}")
+
+
+def is_long_file(path: Path) -> bool:
+    """Check that reading a Word file may take more than a second. Raises InputError for a file that
+    can't be read."""
+    return _is_long(_load_word_bytes(path))
 
 
 def _is_long(data: bytes) -> bool:

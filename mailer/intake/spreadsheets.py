@@ -24,9 +24,10 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 class Sheet(NamedTuple):
-    """A sheet: the number of its first row, the rows from that one on, and a note on why this sheet
-    was chosen."""
+    """A sheet: its name, the number of its first row, the rows from that one on, and a note on why
+    this sheet was chosen."""
 
+    name: str
     first_line: int
     rows: list[list[Any]]
     note: str
@@ -99,7 +100,7 @@ def _choose_sheet(path: Path, workbook: "CalamineWorkbook", name: str) -> Sheet:
         if others and not name:
             listed = ", ".join(map(repr, others))
             note = f"read the sheet {candidate!r}, the first that is not empty; not read: {listed}"
-        return Sheet((sheet.start[0] if sheet.start else 0) + 1, rows, note)
+        return Sheet(candidate, (sheet.start[0] if sheet.start else 0) + 1, rows, note)
     raise InputError(
         f"the sheet {name!r} is empty" if name else "the file has no rows",
         where=str(path),

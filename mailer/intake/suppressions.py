@@ -13,7 +13,7 @@ from typing import IO, TextIO
 
 from mailer import addresses
 from mailer.audience.imports.address_cells import split_addresses
-from mailer.audience.imports.columns import normalise_header
+from mailer.audience.imports.columns import ALIASES, ImportColumn, normalise_header
 from mailer.audience.imports.dates import parse_date
 from mailer.audience.imports.rows import describe_row_error
 from mailer.audience.imports.state_words import STATE_WORDS, is_nothing
@@ -21,6 +21,7 @@ from mailer.audience.lists import check_line
 from mailer.errors import InputError
 from mailer.intake.csv_reader import (
     CsvLine,
+    FileChoices,
     escape_formula,
     open_for_reading,
     read_table_or_lines,
@@ -36,10 +37,8 @@ REASONS = (SuppressionReason.MANUAL, SuppressionReason.BOUNCE, SuppressionReason
 not stored."""
 
 _ALIASES = {
+    **{head: "address" for head, column in ALIASES.items() if column is ImportColumn.ADDRESS},
     "address": "address",
-    "email": "address",
-    "emailaddress": "address",
-    "mail": "address",
     "reason": "reason",
     "detail": "detail",
     "since": "since",
@@ -51,30 +50,42 @@ class SuppressionBatch:
     """A batch of a file: suppressions with their line numbers, and results for invalid lines.
 
     `bytes_read` counts from the file's beginning; `passed_over` counts unknown columns by name;
-    `omitted` has the values of each line that could not be read."""
+    `omitted` has the values of each line that could not be read; `notes` say how the file was read,
+    in its first batch."""
 
     rows: tuple[tuple[int, Suppression], ...]
     refused: tuple[RowResult, ...]
     bytes_read: int
     passed_over: Mapping[str, int]
     omitted: Mapping[int, tuple[OmittedValue, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read_suppressions(
-    path: Path, reason: SuppressionReason, now: datetime, batch_size: int = BATCH
+    path: Path,
+    reason: SuppressionReason,
+    now: datetime,
+    batch_size: int = BATCH,
+    choices: FileChoices | None = None,
 ) -> Iterator[SuppressionBatch]:
     """Yield the file's suppressions, `batch_size` lines at a time.
 
     `reason` and `now` are used if a line has no reason or no date. An invalid line is refused.
     Raises InputError for a file that can't be read or a header that can't be used."""
     with open_for_reading(path) as raw:
-        yield from _read_batches(path, raw, reason, now, batch_size)
+        yield from _read_batches(path, raw, reason, now, batch_size, choices)
 
 
 def _read_batches(
-    path: Path, raw: IO[bytes], reason: SuppressionReason, now: datetime, batch_size: int
+    path: Path,
+    raw: IO[bytes],
+    reason: SuppressionReason,
+    now: datetime,
+    batch_size: int,
+    choices: FileChoices | None = None,
 ) -> Iterator[SuppressionBatch]:
-    csv_table = read_table_or_lines(path, raw)
+    csv_table = read_table_or_lines(path, raw, choices)
+    notes = csv_table.notes
     header = csv_table.header or ["address"]
     columns: dict[str, int] = {}
     passed_over: dict[str, int] = {}
@@ -112,10 +123,12 @@ def _read_batches(
             )
         if len(rows) + len(refused) >= batch_size:
             yield SuppressionBatch(
-                tuple(rows), tuple(refused), raw.tell(), passed_over, omitted_by_line
+                tuple(rows), tuple(refused), raw.tell(), passed_over, omitted_by_line, notes
             )
-            rows, refused, passed_over, omitted_by_line = [], [], {}, {}
-    yield SuppressionBatch(tuple(rows), tuple(refused), raw.tell(), passed_over, omitted_by_line)
+            rows, refused, passed_over, omitted_by_line, notes = [], [], {}, {}, ()
+    yield SuppressionBatch(
+        tuple(rows), tuple(refused), raw.tell(), passed_over, omitted_by_line, notes
+    )
 
 
 def _build_suppressions(

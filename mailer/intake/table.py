@@ -76,6 +76,8 @@ def _read_batches(
     with name_file_in_errors(path):
         csv_table, row_format = open_file(path, raw)
         row_format.survey_lines(csv_table.lines)
+        for name in (path.stem, csv_table.sheet):
+            row_format.check_list_name(name)
     notes = (*csv_table.notes, *row_format.notes)
     rows: list[ImportRow] = []
     refused: list[RowResult] = []
@@ -84,7 +86,7 @@ def _read_batches(
             refused.append(RowResult(line.number, RowOutcome.REFUSED, "", line.problem))
         else:
             try:
-                for row in row_format.read_rows(line):
+                for row in row_format.report_surplus(line, row_format.read_rows(line)):
                     if isinstance(row, ImportRow):
                         rows.append(row)
                     else:

@@ -33,6 +33,7 @@ _OLD_ENCODINGS = ["cp1250", "cp1251", "cp1256", "cp1253", "cp1254", "mac_roman",
 OFFICE_ENCODING = "cp1252"
 """The encoding of Windows in Western Europe and America. charset-normalizer often mistakes a few
 names in this encoding for Mac Roman or Central European text, so this encoding is tried first."""
+MAC_ENCODING = "mac_roman"
 _BETWEEN_WORDS = re.compile(r"[\s\d!-/:-@\[-`{-~\xa0\xad‘’“”„«»–—…·º°ª§€]+")
 _ODD = re.compile(
     r"[^\W\d_]*[^\w\s][^\s]*|.*[^\x00-\x7f]{3}.*|.*[a-zß-öø-ÿ][ŠŒŽŸÀ-ÖØ-Þ].*|.*[ƒˆ˜†‡‰¢-±´-¹¼-¿×÷].*"
@@ -105,8 +106,6 @@ def _is_utf8(raw: IO[bytes]) -> bool:
 
 
 def _guess_old_encoding(path: Path, raw: IO[bytes]) -> TextEncoding:
-    from charset_normalizer import from_bytes
-
     sample = bytearray()
     utf8_line = old_line = 0
     bad_byte = 0
@@ -129,11 +128,8 @@ def _guess_old_encoding(path: Path, raw: IO[bytes]) -> TextEncoding:
             hint="save the file in one encoding, or name its encoding",
             next_steps=[NextStep("state_encoding")],
         )
-    if _fits_office_encoding(bytes(sample)):
-        name = OFFICE_ENCODING
-    elif best := from_bytes(bytes(sample), cp_isolation=_OLD_ENCODINGS).best():
-        name = best.encoding
-    else:
+    name = guess_encoding(bytes(sample))
+    if not name:
         raise InputError(
             f"byte 0x{bad_byte:02x} is not UTF-8, and no other encoding fits",
             where=f"{path}, line {old_line}",
@@ -144,10 +140,24 @@ def _guess_old_encoding(path: Path, raw: IO[bytes]) -> TextEncoding:
     return TextEncoding(name, f"read as {name}, which gives {example!r} on line {old_line}")
 
 
-def _fits_office_encoding(sample: bytes) -> bool:
-    """Check whether the text makes sense in the encoding of Western Windows."""
+def guess_encoding(sample: bytes) -> str:
+    """Return the old encoding in which `sample` makes sense, or an empty string."""
+    from charset_normalizer import from_bytes
+
+    if _makes_sense(sample, OFFICE_ENCODING):
+        return OFFICE_ENCODING
+    best = from_bytes(sample, cp_isolation=_OLD_ENCODINGS).best()
+    if best is not None and _makes_sense(sample, best.encoding):
+        return str(best.encoding)
+    if _makes_sense(sample, MAC_ENCODING):
+        return MAC_ENCODING
+    return "" if best is None else str(best.encoding)
+
+
+def _makes_sense(sample: bytes, encoding: str) -> bool:
+    """Check whether the text makes sense in an encoding, and not as a row of signs."""
     try:
-        text = sample.decode(OFFICE_ENCODING)
+        text = sample.decode(encoding)
     except UnicodeDecodeError:
         return False
     words = [word for word in _BETWEEN_WORDS.split(text) if not word.isascii()]

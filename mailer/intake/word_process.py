@@ -21,7 +21,7 @@ from typing import IO
 import mailer
 from mailer.errors import ConfigError, InputError, MailerError
 from mailer.intake.drafts import Draft, DraftDefaults
-from mailer.intake.sources import load_word_file
+from mailer.intake.sources import is_long_file, load_word_file
 
 MAX_CPU_SECONDS = 20
 """Maximum processor time for one file. The longest files that are accepted take a third of it."""
@@ -109,6 +109,15 @@ class WordFileReading:
             where=str(self.path),
             hint="import a part of it, and link to the rest",
         )
+
+
+def read_word_file(path: Path, defaults: DraftDefaults) -> Draft:
+    """Read a Word file: a long one in a process of its own, with a bound on time and memory.
+
+    Raises InputError if the file can't be read, or takes longer than its time."""
+    if is_long_file(path):
+        return WordFileReading(path, defaults).wait()
+    return load_word_file(path, defaults)
 
 
 def main() -> None:

@@ -84,6 +84,8 @@ def _parse_posts(data: bytes, address: str) -> list[Any]:
     if isinstance(response, dict) and "code" in response and "content" not in response:
         raise _create_api_error(response, address)
     posts = response if isinstance(response, list) else [response]
+    if isinstance(response, dict) and response and all(map(str.isdecimal, response)):
+        posts = list(response.values())  # PHP writes a list with gaps as an object
     if posts and not any(isinstance(post, dict) and "content" in post for post in posts):
         raise InputError(
             "the response holds no posts of WordPress", where=address, hint=f"use …/{_ROUTE}"
@@ -101,10 +103,10 @@ def _parse_json(text: str) -> Any:
 
     Raises ValueError if `text` holds no JSON of WordPress, or if the JSON breaks off."""
     try:
-        return json.loads(text)
+        return json.loads(text, strict=False)
     except ValueError as error:
         first_error = error
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(strict=False)
     is_list_broken = False
     for start in islice(_JSON_START.finditer(text), _MOST_STARTS):
         if is_list_broken and text[start.start()] == "{":

@@ -362,3 +362,24 @@ def test_sign_up_form_is_only_for_public_lists(office: Shell) -> None:
     office("list", "edit", "news", "--visibility", "private")
     assert "people cannot sign up for it" in office("list", "form", "news", code=5).err
     assert "no page is in sw" in office("list", "form", "news", "--language", "sw", code=1).err
+
+
+def test_suppressions_in_a_chosen_sheet_or_encoding_are_imported(office: Shell) -> None:
+    (office.folder / "old.csv").write_bytes("Courriel;detail\nada@example.org;né".encode("cp1250"))
+    result = office("suppression", "import", "old.csv", "--encoding", "windows-1250")
+    assert "suppressed 1" in result.out
+    (stored,) = office("suppression", "list", "--json").json
+    assert stored["detail"] == "né"
+    refused = office("suppression", "import", "old.csv", "--encoding", "harbour", code=1)
+    assert "not an encoding" in refused.err
+
+
+def test_contacts_in_a_file_called_bounces_are_asked_for(office: Shell) -> None:
+    office("list", "add", "press", "--name", "Press", "--visibility", "private")
+    office.write_file("hard bounces.csv", "email\nada@example.org\n")
+    words = ("contact", "import", "hard bounces.csv", "--list", "press")
+    assert "--state unsubscribed" in office(*words, code=1).err
+    office(*words, "--state", "suppressed")
+    assert [row["address"] for row in office("suppression", "list", "--json").json] == [
+        "ada@example.org"
+    ]

@@ -99,3 +99,11 @@ def test_reply_to_mail_gives_fitting_hint(
     assert hint in message
     if reply.startswith("450"):
         assert "sender.address" not in message
+
+
+def test_opening_that_mails_cannot_show_is_refused(office: Shell) -> None:
+    words = ("edition", "edit", "1", "--opening")
+    refused = office(*words, "en=See [the map](map.html).", code=1)
+    assert "leads nowhere in a mail" in join_lines(refused.err)
+    assert office("edition", "show", "1", "--json").json["edition"]["state"] == "approved"
+    office(*words, "en=See [the map](https://harbour.example/map).")

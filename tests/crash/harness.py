@@ -30,7 +30,8 @@ class Trial:
     """The settings of a trial.
 
     `max_linger` is the longest time, in seconds, between the relay's record of a message and its
-    answer; `sabotage` is a fault of :mod:`tests.crash.worker`."""
+    answer; `sabotage` is a fault of :mod:`tests.crash.worker`. With `chunking`, the relay offers
+    CHUNKING, so that a whole window is on the wire at once."""
 
     kills: int = 30
     recipients: int = 20_000
@@ -40,6 +41,7 @@ class Trial:
     seed: int = 0
     max_linger: float = 0.002
     sabotage: str = ""
+    chunking: bool = False
 
     @property
     def max_in_doubt(self) -> int:
@@ -92,7 +94,7 @@ def run_trial(
     started_at = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / "record"
-    with run_recorder(record, trial.max_linger) as recorder:
+    with run_recorder(record, trial.max_linger, chunking=trial.chunking) as recorder:
         environment = fixtures.build_environment(
             folder, database_url, recorder.port, trial.connections, trial.window
         )

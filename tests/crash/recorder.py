@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,10 +87,12 @@ class Recorder:
 
 
 @contextmanager
-def run_recorder(record: Path, linger: float) -> Iterator[Recorder]:
+def run_recorder(record: Path, linger: float, *, chunking: bool = False) -> Iterator[Recorder]:
     """Run a recorder until the block ends; `linger` is in seconds."""
     record.touch()
     command = [sys.executable, "-m", "tests.crash.recorder", str(record), "--linger", str(linger)]
+    if chunking:
+        command.append("--chunking")
     with subprocess.Popen(
         command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, start_new_session=True
     ) as process:
@@ -112,8 +114,9 @@ def run_recorder(record: Path, linger: float) -> Iterator[Recorder]:
 class _RecorderServer:
     """The state that all conversations share: the record, and the open conversations."""
 
-    def __init__(self, record: int, linger: float) -> None:
+    def __init__(self, record: int, linger: float, extensions: Sequence[str]) -> None:
         self.record = record
+        self.extensions = extensions
         self.max_linger = linger
         self.conversations: set[_Conversation] = set()
 
@@ -144,6 +147,7 @@ class _Conversation(asyncio.Protocol):
         self._has_sender = False
         self._recipients: list[str] = []
         self._in_data = False
+        self._chunk_size: int | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
         self.awaits_quiet = False
@@ -167,7 +171,11 @@ class _Conversation(asyncio.Protocol):
 
     def _consume_buffer(self) -> None:
         while self._linger_timer is None and not self.awaits_quiet:
-            if not (self._take_message() if self._in_data else self._take_command()):
+            if self._chunk_size is not None:
+                was_taken = self._take_chunk(self._chunk_size)
+            else:
+                was_taken = self._take_message() if self._in_data else self._take_command()
+            if not was_taken:
                 break
         self._flush_replies()
 
@@ -194,6 +202,24 @@ class _Conversation(asyncio.Protocol):
         del self._buffer[: end + length]
         self._search_start = 0
         self._in_data = False
+        self._record_message(header)
+        return True
+
+    def _take_chunk(self, size: int) -> bool:
+        """Take a message that came as one chunk (BDAT). Returns False if its end has not come."""
+        if len(self._buffer) < size:
+            return False
+        header = bytes(self._buffer[: max(0, self._buffer.find(b"\r\n\r\n", 0, size))])
+        del self._buffer[:size]
+        self._chunk_size = None
+        if self._recipients:
+            self._record_message(header)
+        else:
+            self._queue_reply("503 5.5.1 not now")
+        return True
+
+    def _record_message(self, header: bytes) -> None:
+        """Record a message, and accept it at once or after a while."""
         self._server.record_message(self._recipients, header)
         self._has_sender, self._recipients = False, []
         if self._server.max_linger:
@@ -202,7 +228,6 @@ class _Conversation(asyncio.Protocol):
             self._linger_timer = asyncio.get_running_loop().call_later(delay, self._accept_message)
         else:
             self._queue_reply("250 2.0.0 accepted")
-        return True
 
     def _accept_message(self) -> None:
         self._linger_timer = None
@@ -213,7 +238,7 @@ class _Conversation(asyncio.Protocol):
         verb = line.split(b" ", 1)[0].upper().decode("ascii", "replace")
         match verb:
             case "EHLO":
-                *extensions, last_extension = EXTENSIONS
+                *extensions, last_extension = self._server.extensions
                 self._queue_reply(
                     "250-recorder.example.net", *(f"250-{extension}" for extension in extensions)
                 )
@@ -229,6 +254,8 @@ class _Conversation(asyncio.Protocol):
             case "DATA" if self._recipients:
                 self._in_data = True
                 self._queue_reply("354 go on")
+            case "BDAT":
+                self._chunk_size = int(line.split(b" ")[1])
             case "MAIL" | "RCPT" | "DATA":
                 self._queue_reply("503 5.5.1 not now")
             case "RSET":
@@ -261,11 +288,12 @@ class _Conversation(asyncio.Protocol):
             self._replies = []
 
 
-async def serve_relay(record: Path, max_linger: float) -> None:
+async def serve_relay(record: Path, max_linger: float, *, chunking: bool) -> None:
     """Serve on a free port of loopback until SIGTERM, and print the port."""
     loop = asyncio.get_running_loop()
     file = os.open(record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    server = _RecorderServer(file, max_linger)
+    extensions = ("CHUNKING", *EXTENSIONS) if chunking else EXTENSIONS
+    server = _RecorderServer(file, max_linger, extensions)
     listener = await loop.create_server(lambda: _Conversation(server), "127.0.0.1", 0, backlog=256)
     stop_event = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop_event.set)
@@ -280,9 +308,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Accept mail, and record every message.")
     parser.add_argument("record", type=Path)
     parser.add_argument("--linger", type=float, default=0.0, help="most seconds before 250")
+    parser.add_argument("--chunking", action="store_true", help="offer CHUNKING")
     arguments = parser.parse_args()
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve_relay(arguments.record, arguments.linger))
+        asyncio.run(serve_relay(arguments.record, arguments.linger, chunking=arguments.chunking))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,13 @@ from typing import NamedTuple
 _PLAIN = re.compile(r"[A-Za-z0-9.!#$%&*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 _NAMED = re.compile(r"(.*?)\s*<\s*([^<>]*?)\s*>")
 _PART = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^;,|\n"<])+|["<]')
+_JOINED = re.compile(
+    r"(@[^\s@,;<>/]+>?)(?:\s*/\s*|\s+(?::::|&|\+|and|or|und|oder|et|ou|y|o|e|и|или|和|或|و|أو)\s+)"
+    r"(?=[^@,;]{1,200}@)",
+    re.IGNORECASE,
+)
+"""An address and the sign or word between it and the next address, which means a comma."""
+
 _SEVERAL = re.compile(r"\S+@\S+(?:\s+\S+@\S+)+")
 _QUOTES = {'"': '"', "'": "'", "‘": "’", "“": "”", "«": "»", "„": "“"}
 
@@ -44,9 +51,15 @@ def split_addresses(cell: str) -> list[AddressInCell]:
         return [AddressInCell(cell)]
     found_addresses: list[AddressInCell] = []
     pending = ""
-    for part in _PART.findall(cell):
+    cell = _JOINED.sub(r"\1, ", cell) if cell.count("@") > 1 else cell
+    for match in _PART.finditer(cell):
+        part = match[0]
         text = f"{pending}, {part.strip()}" if pending else part.strip()
         if not trim_invisible(text):
+            continue
+        if "@" not in part and cell[match.end() : match.end() + 1] in {";", "|", "\n"}:
+            found_addresses.append(AddressInCell(text))  # a person without an address
+            pending = ""
             continue
         if "@" not in part:
             pending = text

@@ -89,9 +89,9 @@ ALIASES = _index_headers(
         ImportColumn.NAME: "name fullname displayname realname nomcomplet vollstandigername "
         "nombrecompleto nomecompleto имяифамилия полноеимя фио الاسمالكامل الاسم 姓名 全名",
         ImportColumn.FIRST_NAME: "firstname fname givenname forename vorname prenom имя "
-        "الاسمالأول primernombre primeironome",
+        "الاسمالأول primernombre primeironome 名 名字",
         ImportColumn.LAST_NAME: "lastname lname surname familyname nachname familienname "
-        "nomdefamille apellido apellidos sobrenome cognome фамилия اسمالعائلة",
+        "nomdefamille apellido apellidos sobrenome cognome фамилия اسمالعائلة 姓 姓氏",
         ImportColumn.LANGUAGE: "language lang languagecode preferredlanguage sprache langue "
         "idioma lengua lingua язык اللغة لغة 语言",
         ImportColumn.COUNTRY: "country countrycode land pays pais paese страна البلد الدولة 国家",
@@ -103,7 +103,8 @@ ALIASES = _index_headers(
         ImportColumn.JOINED: "joined joinedat joinedon datejoined subscribedat subscribedon "
         "subscribeddate subscriptiondate subscribedate datesubscribed dateinscription "
         "datedinscription since membersince seit mitgliedseit depuis desde eintritt beitritt "
-        "eintrittsdatum datumderanmeldung anmeldedatum angemeldetam fechadealta fechadesuscripcion "
+        "eintrittsdatum datumderanmeldung anmeldedatum angemeldetam fechadealta "
+        "fechadesuscripcion "
         "dataadesao датаподписки تاريخالاشتراك 订阅时间 订阅日期",
         ImportColumn.LIST_LANGUAGE: "listlanguage",
         ImportColumn.FREQUENCY: "frequency",
@@ -125,10 +126,18 @@ ALIASES = _index_headers(
         "optin optedin emailoptin emailoptedin isoptedin marketingoptin marketingconsent "
         "emailmarketingconsent emailconsent consent gdprconsent newsletter newsletteroptin "
         "newslettersubscribed acceptsmarketing acceptsemailmarketing receivesemails "
-        "receivingemailsfor emailsenabled emailenabled enabled isenabled active isactive mailable "
+        "receivingemailsfor emailsenabled emailenabled enabled isenabled active isactive "
+        "mailable "
         "abonne abonnement actif actifve inscrit consentement suscrito inscrito activo "
         "consentimiento consentimento ativo abonniert aktiv angemeldet einwilligung iscritto "
-        "attivo подписан активен согласие مشترك موافقة نشط 已订阅 同意",
+        "attivo подписан активен согласие مشترك موافقة نشط 已订阅 同意 emailok mailok canemail "
+        "mayemail maywemail wantsemail wantsmail receivesemail receivesmail sendemail sendmail "
+        "allowemail emailallowed acceptemails acceptsemails acceptsmails accepteemails "
+        "acceptemail "
+        "aceptacorreos aceptaemails aceitaemails recibircorreos recevoirlanewsletter "
+        "newslettererhalten newslettergewunscht mailempfang mailerlaubt emailerlaubt zugestimmt "
+        "hatzugestimmt zugestimmtam рассылка подписка согласиенарассылку 订阅 是否订阅 同意接收 "
+        "موافق",
         ImportColumn.OPTED_OUT: "unsubscribed isunsubscribed unsubscribe optout optedout "
         "isoptedout emailoptout emailoptedout hasoptedoutofemail personhasoptedoutofemail "
         "emaildisabled emailsdisabled donotemail donotmail nomail globalunsubscribe "
@@ -137,12 +146,30 @@ ALIASES = _index_headers(
         "optedoutofallemail unsubreason unsubreasonother unsubscribereason unsubscribedreason "
         "unsubscriptionreason desabonne desinscrit desabonnement desinscription desuscrito baja "
         "descadastrado abgemeldet ausgetragen abmeldung abmeldegrund disiscritto отписан отписка "
-        "退订 已退订 ملغى",
+        "退订 已退订 ملغى cancelled canceled cancelledat canceledat cancelledon canceledon "
+        "cancellationdate withdrawn withdrawnat consentwithdrawn consentrevoked leftlistat "
+        "leavedate "
+        "quitdate stoptime stopstatus noemail nomails confirmedoptout confirmedoptoutdate "
+        "confirmedoptoutsource confirmedoptoutreason isoptout nobulkemails "
+        "nobulkemailsuseroptout "
+        "abbestellt abbestelltam abbestellung abbestelldatum austritt austrittsdatum kundigung "
+        "kuendigung gekundigtam gekuendigtam widerruf widerrufenam widerspruch keineemail "
+        "keineemails keinemail keinemails "
+        "keinmailing datedesortie resiliation datederesiliation pasdemail pasdemails "
+        "nepascontacter "
+        "nepluscontacter nichtkontaktieren cancelacion fechadecancelacion nocontactar noenviar "
+        "cancelamento datadecancelamento naoenviar отказ отказался датаотказа отменаподписки "
+        "неотправлять неписать 取消订阅 取消订阅时间 拒收 إلغاءالاشتراك ألغىالاشتراك "
+        "تاريخالإلغاء تاريخإلغاءالاشتراك لاترسل",
         ImportColumn.BOUNCED: "bounced isbounced bounce hardbounced hardbounce bouncedat "
         "bouncedate bouncedon emailbounced isemailbounced emailbounceddate emailbouncedreason "
         "bouncereason emailhardbouncereason hsemailhardbouncereason hsemailhardbouncereasonenum "
         "cleaned cleanedat cleantime undeliverable emailinvalid invalidemail "
-        "invalidemailaddress unzustellbar rebotado rebote rejete",
+        "invalidemailaddress unzustellbar rebotado rebote rejete undeliverabledate "
+        "undeliverabilitydate deliveryfailed returnedmail unreachable adresseinvalide "
+        "emailinvalide "
+        "correoinvalido npai rucklaufer ruecklaeufer devuelto devolvido недействителен "
+        "ошибкадоставки 退信",
         ImportColumn.COMPLAINED: "complained complainedat complaint complaintdate complaintat "
         "spamcomplaint spam markedasspam spamreport reportedspam abuse beschwerde plainte queja "
         "жалоба 投诉",
@@ -150,26 +177,33 @@ ALIASES = _index_headers(
         "emailblacklisted blocklist blocklisted isblocklisted emailblocklisted blocked "
         "isblocked suppressed issuppressed emailquarantined emailaddressquarantined donotcontact "
         "isthissubscriberblacklisted isthisuserblacklisted banned gesperrt bloque bloqueado "
-        "listenoire listanegra заблокирован محظور 黑名单",
+        "listenoire listanegra заблокирован محظور 黑名单 isbanned quarantined werbesperre sperre "
+        "mailsperre sperrvermerk чёрныйсписок черныйсписок القائمةالسوداء",
         ImportColumn.CONFIRMED: "confirmed isconfirmed emailconfirmed confirmedat confirmedon "
         "confirmtime confirmationdate confirmationtime dateconfirmed doubleoptin "
         "doubleoptinconfirmed optinconfirmed verified isverified emailverified emailverifiedat "
         "verifiedat isthissubscriberconfirmed isthisuserconfirmed bestatigt bestaetigt "
         "bestatigtam bestaetigtam confirme confirmele confirmado confirmada verifie verificado "
-        "подтвержден подтверждено مؤكد 已确认",
+        "подтвержден подтверждено مؤكد 已确认 activated activatedat aktivierung aktiviertam "
+        "validated validatedat valide validado freigeschaltet doi doidate doiconfirmed "
+        "doubleoptindate doubleoptintime doubleoptindatum verifiedon verificationdate 已验证 "
+        "确认时间 تمالتحقق",
         ImportColumn.DELETED: "deleted isdeleted deletedat deletedon deletiondate removed "
         "removedat archived archivedat isarchived trashed erased geloscht geloescht geloschtam "
-        "geloeschtam supprime supprimele eliminado borrado excluido удален محذوف 已删除",
+        "geloeschtam supprime supprimele eliminado borrado excluido удален محذوف 已删除 removedon "
+        "removaldate trash trashedat deleteddate archiviert archiviertam 删除 删除时间",
         ImportColumn.DISABLED: "disabled isdisabled isthisaccountdisabled inactive isinactive "
         "suspended deactivated deactivatedat deaktiviert inaktiv inactif inactivo desactive "
-        "desactivado отключен معطل",
+        "desactivado отключен معطل paused onhold hold suspendedat inactivesince inaktivseit "
+        "deaktivierung deceased isdeceased verstorben decede fallecido",
     }
 )
 """The content for each header, which is in the form of :func:`normalise_header`."""
 
 WEAK_ALIASES = _index_headers(
     {
-        ImportColumn.ADDRESS: "address adresse direccion endereco indirizzo адрес العنوان 地址",
+        ImportColumn.ADDRESS: "address adresse direccion endereco indirizzo адрес العنوان 地址 "
+        "subscriber",
         ImportColumn.NAME: "nom nombre nome cn",
         ImportColumn.COUNTRY: "cc subscribercountry countryregion",
         ImportColumn.LANGUAGE: "locale",

@@ -28,17 +28,25 @@ class DateOrder(StrEnum):
 _TIME = (
     r"(?:[T ,]+(?:at )?(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?"
     r"\s*(Z|UTC|GMT|[+-]\d\d:?\d\d|(?:UTC|GMT)[+-]\d\d:?\d\d)?(?:\s+(?:UTC|GMT|[A-Z]{2,5}|[+-]\d\d))?"
-    r"(?:\s*\([^)]*\))?)?"
+    r"(?:\s*Uhr)?(?:\s*\([^)]*\))?)?"
 )
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}")
 _YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}}|\d\d){_TIME}")
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_CHINESE = re.compile(
+    rf"(\d{{4}})\s*([年년])\s*(\d{{1,2}})\s*[月월]\s*(\d{{1,2}})\s*[日일号]{_TIME}"
+)
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _WORDS = re.compile(
     r"(?:[^\W\d_]+\.?,?\s+)?(?:(\d{1,2})(?:st|nd|rd|th|er|º|\.)?\s+(?:de\s+)?([^\W\d_]+)\.?,?\s+(?:de\s+)?"
     rf"|([^\W\d_]+)\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+)(\d{{4}})(?:\s*г\.?)?{_TIME}"
 )
+_HYPHENATED = re.compile(
+    r"(?:(\d{1,2})([-/.])([^\W\d_]{3,})|([^\W\d_]{3,})([-/])(\d{1,2}))[-/. ](\d{4}|\d\d)" + _TIME
+)
+"""Such as 5-Mar-24, as Excel and Oracle write dates."""
+
 _EXCEL_EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
 _EXCEL_DAYS = (18264, 73050)
 """Serial numbers of 1950 to 2099."""
@@ -97,7 +105,7 @@ def parse_date(value: str, order: DateOrder | None) -> datetime | None:
         with suppress(ValueError, OverflowError):
             return _to_utc(datetime.fromisoformat(text))
     try:
-        if match := _YEAR_FIRST.fullmatch(text):
+        if match := _YEAR_FIRST.fullmatch(text) or _CHINESE.fullmatch(text):
             return _build_moment(int(match[1]), int(match[3]), int(match[4]), match.groups()[4:9])
         if match := _YEAR_LAST.fullmatch(text):
             first, second = int(match[1]), int(match[3])
@@ -119,6 +127,12 @@ def parse_date(value: str, order: DateOrder | None) -> datetime | None:
             return _build_moment(
                 int(match[5]), month_number, int(match[1] or match[4]), match.groups()[5:10]
             )
+        if match := _HYPHENATED.fullmatch(text):
+            month_number = _index_months().get((match[3] or match[4]).lower())
+            if month_number is None:
+                return None
+            day = int(match[1] or match[6])
+            return _build_moment(_expand_year(match[7]), month_number, day, match.groups()[7:12])
         return _to_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None

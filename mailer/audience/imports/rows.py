@@ -46,6 +46,9 @@ class RowRules:
     date_order: DateOrder | None = None
 
 
+_HAN = re.compile("[\u3400-\u9fff]+")
+"""Chinese writing, in which the family name stands first, without a space."""
+
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*(?=[;,|]|$)|([^;,|]*))(?:[;,|]|$)')
 
 
@@ -229,6 +232,8 @@ def _parse_name(
         return name
     first = parse_optional(ImportColumn.FIRST_NAME, check_name, "")
     last = parse_optional(ImportColumn.LAST_NAME, check_name, "")
+    if first and last and _HAN.fullmatch(first + last):
+        return last + first
     return f"{first} {last}".strip()
 
 
@@ -292,7 +297,7 @@ def _parse_word(value: str, words: type[_Word]) -> _Word:
 
 @lru_cache(maxsize=8192)
 def _parse_moment(value: str, order: DateOrder | None) -> datetime | None:
-    if is_nothing(value):
+    if is_nothing(value) or value == "0":
         return None
     moment = parse_date(value, order)
     if moment is None and parse_date(value, DateOrder.DAY_FIRST):

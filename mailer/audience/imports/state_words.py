@@ -3,7 +3,8 @@
 Capitals, accents and signs do not count: ``columns.normalise_header`` folds the words.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mailer.audience.imports.columns import normalise_header
@@ -25,6 +26,7 @@ class StatedState:
 ACTIVE = StatedState(0, RowState.ACTIVE)
 PENDING = StatedState(1, RowState.PENDING)
 NOT_OPTED_IN = StatedState(2, RowState.PENDING, skip_reason="has not opted in")
+UNSTATED = StatedState(1, RowState.PENDING, skip_reason="the file states no status for this person")
 DISABLED = StatedState(3, RowState.PENDING, skip_reason="gets no mail there")
 DELETED = StatedState(4, RowState.PENDING, skip_reason="was deleted there")
 LEFT = StatedState(5, RowState.UNSUBSCRIBED)
@@ -53,17 +55,22 @@ _UNMISTAKABLE = {
 _WORDS = {
     ACTIVE: "active subscribed subscriber enabled confirmed opted_in optin opt_in regular premium "
     "gifted trialed unpaid churning past_due free paid comped verified member double_opt_in "
-    "single_opt_in explicit actif abonné abonnée inscrit inscrite confirmé confirmée "
+    "single_opt_in double_optin single_optin confirmed_optin confirmed_opt_in explicit express "
+    "implied marketable unengaged_marketable marketing_contact actif abonné abonnée inscrit "
+    "inscrite confirmé confirmée "
     "activo activa suscrito suscrita inscrito inscrita confirmado confirmada ativo ativa "
     "assinante attivo iscritto confermato aktiv angemeldet abonniert bestätigt bestaetigt "
     "eingetragen aktiviert abonnent активен активный активна подписан подписана подписчик "
     "подтвержден подтверждена نشط مشترك مؤكد فعال 活跃 已订阅 订阅 已确认 正常 有效",
     PENDING: "pending unverified awaiting_confirmation pending_confirmation waiting "
-    "never_subscribed transactional opt_in_pending double_opt_in_pending en_attente pendiente "
+    "never_subscribed not_opted_in validating transactional opt_in_pending "
+    "double_opt_in_pending en_attente pendiente "
     "pendente ausstehend wartend in_attesa non_confermato ожидает ожидает_подтверждения معلق "
     "قيد_الانتظار 待定",
     DISABLED: "inactive disabled paused snoozed on_hold hold suspended deactivated expired nomail "
-    "vacation by_user by_moderator unknown soft_bounced soft_bounce softbounce inactif "
+    "needs_attention temporary_hold non_marketable unengaged_non_marketable "
+    "non_marketing_contact vacation by_user by_moderator unknown soft_bounced soft_bounce "
+    "softbounce inactif "
     "désactivé désactivée suspendu inactivo inactiva desactivado suspendido inativo desativado "
     "inaktiv deaktiviert pausiert inattivo неактивен неактивный отключен غير_نشط معطل 不活跃 "
     "已禁用 停用",
@@ -101,6 +108,25 @@ YES = frozenset(map(normalise_header, _YES_WORDS.split()))
 NO = frozenset(map(normalise_header, _NO_WORDS.split()))
 NOTHING = frozenset(map(normalise_header, _EMPTY_WORDS.split()))
 _TICKS = frozenset("✓✔☑✅")
+_WHOLE_NUMBER = re.compile(r"^([01])[.,]0+$")
+_FIRST_DATES = re.compile(
+    r"(?:0001-01-01|1753-01-01|1899-12-3[01]|1900-01-0[01]|1970-01-01|0?1[/.]0?1[/.](?:0001|19[07]0))"
+    r"(?:[ T]+0?0:00(?::00)?(?:\.0+)?\s*(?:Z|UTC|GMT|[+-]0000|[+-]00:00)?|\s+12:00:00 AM)?$"
+)
+
+_WORDS_OF_NAMES = (
+    "unsubscribes unsubs optouts opt_outs bounces hard_bounces complaints spam_complaints "
+    "cleaned "
+    "suppression suppressions suppressed blacklist blocklist unsubscribers abmeldungen abmelder "
+    "abgemeldete désabonnés désabonnements désinscrits désinscriptions bajas cancelados отписки "
+    "отписанные отписавшиеся 退订名单 黑名单"
+)
+NAMES_OF_LISTS = frozenset(map(normalise_header, _WORDS_OF_NAMES.split())) | frozenset(
+    UNMISTAKABLE_WORDS
+)
+"""Words in the name of a file or sheet that say that its people are not mailed."""
+
+LONGEST_WORD = max(map(len, UNMISTAKABLE_WORDS)) + 10
 
 NAMED_STATES = {
     "active": ACTIVE, "pending": PENDING, "unsubscribed": LEFT, "left": LEFT,
@@ -110,8 +136,28 @@ NAMED_STATES = {
 """States that staff can give to a file's own words."""
 
 
+def is_unmistakable(value: str) -> bool:
+    """Check whether a value is a word that speaks of mails whatever its column is called."""
+    return len(value) <= LONGEST_WORD and normalise_header(value) in UNMISTAKABLE_WORDS
+
+
+def find_name_of_list(name: str) -> str:
+    """Return the word in the name of a file or sheet that says that its people are not mailed, or
+    an empty string."""
+    words = re.findall(r"[^\W\d_]+", name)
+    for length in (3, 2, 1):
+        for start in range(len(words) - length + 1):
+            phrase = " ".join(words[start : start + length])
+            if normalise_header(phrase) in NAMES_OF_LISTS:
+                return phrase
+    return ""
+
+
 def is_nothing(value: str) -> bool:
-    """Check whether a value says nothing: empty, a dash, NULL, or MySQL's date of zeros."""
+    """Check whether a value says nothing: empty, a dash, NULL, MySQL's date of zeros, or the first
+    date of a program's calendar (Unix, Excel, SQL Server and .NET)."""
+    if value[:1] in "01" and _FIRST_DATES.match(value):
+        return True
     word = normalise_header(value)
     if not word:
         return not _TICKS & set(value)
@@ -120,7 +166,15 @@ def is_nothing(value: str) -> bool:
 
 def parse_yes(value: str) -> bool | None:
     """Return whether a value says yes or no, or None if it says neither."""
-    word = normalise_header(value)
+    word = normalise_header(_WHOLE_NUMBER.sub(r"\1", value))
     if word in YES or _TICKS & set(value):
         return True
     return False if word in NO else None
+
+
+def has_codes(values: Iterable[str]) -> bool:
+    """Check whether a status is written in codes, such as C, S and U, or 1, 2 and 3.
+
+    S and 1 then don't mean yes, as they do beside N and 0."""
+    words = map(normalise_header, values)
+    return any(len(word) == 1 and word not in YES | NO for word in words)

@@ -4,10 +4,11 @@ If a column seems to state this and is not understood, the file is refused, so t
 back a person who left. ``state_words.py`` has the words.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mailer.audience.imports import state_words
+from mailer.audience.imports import state_headers, state_words
 from mailer.audience.imports.columns import STATE_COLUMNS, ImportColumn, normalise_header
 from mailer.audience.imports.dates import is_plausible_date
 from mailer.audience.imports.state_words import NAMED_STATES, StatedState
@@ -38,35 +39,23 @@ _STATING_ACTIVE = (ImportColumn.STATE, ImportColumn.OPTED_IN)
 """Columns that say that a person gets mails. In any other column, "no" only means that the column
 does not forbid mails."""
 
-_SUSPICIOUS = (
-    "status", "statut", "estatus", "статус", "状态", "unsub", "optin", "optout", "optedin",
-    "optedout", "abmeld", "abgemeld", "ausgetrag", "desabon", "desinscri", "desuscri",
-    "descadastr", "отпис", "退订", "bounce", "rebot", "undeliver", "unzustell", "blacklist",
-    "blocklist", "blocked", "suppress", "gesperrt", "delet", "gelosch", "geloesch", "eliminad",
-    "supprim", "удален", "confirm", "bestatig", "bestaetig", "подтвер", "spam", "complain",
-    "beschwerde", "plainte", "consent", "einwillig", "erlaubnis", "permission", "donotmail",
-    "donotemail", "donotcontact", "donotsend", "disabled", "اشتراك", "محذوف",
-)  # fmt: skip
-"""Parts of headers that speak of a person's state."""
-
-_HARMLESS = frozenset(
-    {
-        "activesubscription", "confirmip", "optinip", "consenttotrack", "unsubcampaigntitle",
-        "unsubcampaignid", "cleancampaigntitle", "cleancampaignid", "leadstatus", "maritalstatus",
-        "orderstatus", "paymentstatus", "jobstatus", "employmentstatus", "confirmationip",
-        "paypalstatus", "stripestatus", "عددالاشتراكات",
-    }
-)  # fmt: skip
-_OTHER_CHANNELS = ("sms", "phone", "fax", "whatsapp", "push", "donotcall", "track", "cookie")
 _REASONS = ("reason", "reasonother", "reasonenum", "grund")
 """Ends of headers. In a column with such a header, any text means yes."""
 
 _OUTRANKED = {
     frozenset({"confirmed", "blacklisted"}): frozenset({"optedin", "bouncecount"}),
-    frozenset({"emaildisabled"}): frozenset({"activesubscription"}),
+    frozenset({"emaildisabled"}): frozenset({"activesubscription", "expiry"}),
+    frozenset({"emailsdisabled"}): frozenset({"canceldate"}),
 }
 """Columns that say nothing about mails if the file has certain other columns: phpList counts the
 bounces of people who still get mails, and Substack's subscription is a paid one."""
+
+_DEACTIVATED = frozenset({"deactivated", "deaktivierung", "deaktiviert"})
+_ACTIVATED = frozenset({"activated", "aktivierung", "aktiviert"})
+"""CleverReach's dates of a confirmation and of leaving the list."""
+
+_TEXT_COLUMNS = frozenset({ImportColumn.TAGS, ImportColumn.TOPICS})
+"""Columns of words, of which one may be a state."""
 
 _BREVO_DOUBLE_OPT_IN = "doubleoptin"
 """Brevo writes 1 for yes and 2 for no in this column."""
@@ -85,10 +74,13 @@ class _SeenValues:
     first_lines: dict[str, int] = field(default_factory=dict)
     others: int = 0
 
-    def add_value(self, value: str, line: int) -> None:
+    def has_room(self, value: str) -> bool:
+        return value in self.counts or len(self.counts) < MAX_VALUES
+
+    def add_value(self, value: str, line: int, limit: int = MAX_VALUES) -> None:
         if value in self.counts:
             self.counts[value] += 1
-        elif len(self.counts) < MAX_VALUES:
+        elif len(self.counts) < limit:
             self.counts[value] = 1
             self.first_lines[value] = line
         else:
@@ -143,20 +135,35 @@ class StateReader:
             if column in STATE_COLUMNS
             and (heads[index] not in outranked or header[index] in mapping)
         }
+        if _ACTIVATED & set(heads):
+            self._columns |= {
+                index: ImportColumn.OPTED_OUT
+                for index in self._columns
+                if heads[index] in _DEACTIVATED and header[index] not in mapping
+            }
         self._mapped = frozenset(index for index in self._columns if header[index] in mapping)
+        self._text_indexes = frozenset(
+            index
+            for index, column in columns.items()
+            if column in _TEXT_COLUMNS and header[index] not in mapping
+        )
         self._other_indexes = tuple(
             index
             for index, head in enumerate(heads)
             if head
             and index not in columns
             and header[index] not in mapping
-            and head not in _HARMLESS | outranked
-            and not any(part in head for part in _OTHER_CHANNELS)
+            and head not in outranked
+            and not state_headers.is_harmless(head)
         )
         self._seen = {
-            index: _SeenValues(header[index]) for index in (*self._columns, *self._other_indexes)
+            index: _SeenValues(header[index])
+            for index in (*self._columns, *self._other_indexes, *self._text_indexes)
         }
+        self._line_count = 0
+        self._coded: frozenset[int] = frozenset()
         self._blank_means_no: frozenset[int] = frozenset()
+        self._blank_means_unknown = False
 
     @property
     def indexes(self) -> frozenset[int]:
@@ -164,14 +171,30 @@ class StateReader:
         return frozenset(self._columns)
 
     @property
+    def has_statements(self) -> bool:
+        """Check whether a column states the state of any person."""
+        return any(self._seen[index].counts for index in self._columns)
+
+    @property
     def needs_survey(self) -> bool:
         return bool(self._seen)
 
     def survey_line(self, fields: Sequence[str], line: int) -> None:
         """Remember the values of a line."""
+        self._line_count += 1
         for index, seen in self._seen.items():
-            if index < len(fields) and (value := fields[index].strip()):
+            if index >= len(fields) or not (value := fields[index].strip()):
+                continue
+            if index in self._text_indexes:
+                for word in re.split(r"[;,|]", value):
+                    if state_words.is_unmistakable(word):
+                        seen.add_value(word.strip(), line)
+            elif seen.has_room(value) or index in self._columns:
                 seen.add_value(value, line)
+            elif self._is_understood(index, value):
+                seen.others += 1
+            else:  # however late in the file it comes
+                seen.add_value(value, line, limit=2 * MAX_VALUES)
 
     def check_columns(self) -> list[str]:
         """Check that every column that states people's state is understood.
@@ -179,11 +202,18 @@ class StateReader:
         Returns a note about each of these columns. Raises InputError naming the columns and
         values that are not understood."""
         self._adopt_status_columns()
+        self._coded = frozenset(
+            index
+            for index, column in self._columns.items()
+            if column is ImportColumn.STATE and state_words.has_codes(self._seen[index].counts)
+        )
         problems: list[str] = []
         unknown_heads: list[str] = []
         unknown_words: list[str] = []
         for index, seen in self._seen.items():
             unknown = [value for value in seen.counts if not self._is_understood(index, value)]
+            if unknown and self._is_filled_with_yes(index):
+                unknown = []
             if index in self._columns:
                 if not unknown and not (seen.others and self._columns[index] in _WISHES):
                     continue
@@ -219,6 +249,12 @@ class StateReader:
             for index, column in self._columns.items()
             if column in _WISHES and self._seen[index].counts
         )
+        self._blank_means_unknown = any(
+            self._read_value(index, column, value) is state_words.ACTIVE
+            for index, column in self._columns.items()
+            if column is ImportColumn.STATE
+            for value in self._seen[index].counts
+        )
         return [
             f"the column {seen.head!r} says who may be mailed "
             f"({self._columns[index].value}): {seen.describe_values(seen.counts)}"
@@ -246,12 +282,42 @@ class StateReader:
         column = self._columns.get(index)
         if state_words.is_nothing(value):
             return True
-        if column is None:
-            head = normalise_header(self._header[index])
-            if any(part in head for part in _SUSPICIOUS):
-                return value == "0" and "bounce" in head
-            return normalise_header(value) not in state_words.UNMISTAKABLE_WORDS
-        return self._read_value(index, column, value) is not None
+        if column is not None:
+            return self._read_value(index, column, value) is not None
+        if index in self._text_indexes or state_words.is_unmistakable(value):
+            return False
+        header = self._header[index]
+        head = normalise_header(header)
+        if state_headers.is_state_head(head):
+            return value == "0" and "bounce" in head
+        if state_headers.is_negative_head(header):
+            return not self._is_answer(value) or state_words.parse_yes(value) is False
+        return not (state_headers.is_positive_head(header) and self._is_answer(value))
+
+    def _is_answer(self, value: str) -> bool:
+        """Check whether a value is a yes or no, a date, a number, or a word for a state."""
+        return (
+            state_words.parse_yes(value) is not None
+            or normalise_header(value) in self._words
+            or value.isdecimal()
+            or is_plausible_date(value)
+        )
+
+    def _is_filled_with_yes(self, index: int) -> bool:
+        """Check whether a column that is not understood says yes, or a date, in every line."""
+        header, seen = self._header[index], self._seen[index]
+        return (
+            index not in self._columns
+            and index not in self._text_indexes
+            and state_headers.is_positive_head(header)
+            and not state_headers.is_state_head(normalise_header(header))
+            and not state_headers.is_negative_head(header)
+            and not seen.others
+            and sum(seen.counts.values()) == self._line_count
+            and all(
+                state_words.parse_yes(value) or is_plausible_date(value) for value in seen.counts
+            )
+        )
 
     def _read_value(self, index: int, column: ImportColumn, value: str) -> StatedState | None:
         """Return the state that a value of a column stands for, or None if it is unknown."""
@@ -260,7 +326,7 @@ class StateReader:
             return _SIGNS[column]
         word = normalise_header(value)
         if column is ImportColumn.STATE or (word in self._words and word not in state_words.YES):
-            return self._read_word(word, value)
+            return self._read_word(word, value, is_coded=index in self._coded)
         is_yes = state_words.parse_yes(value)
         if head == _BREVO_DOUBLE_OPT_IN and value == "2":
             is_yes = False
@@ -272,11 +338,13 @@ class StateReader:
             return state_words.ACTIVE if is_yes else _WISHES[column]
         return _SIGNS[column] if is_yes else state_words.ACTIVE
 
-    def _read_word(self, word: str, value: str) -> StatedState | None:
+    def _read_word(self, word: str, value: str, *, is_coded: bool) -> StatedState | None:
         if word in self._words:
             return self._words[word]
         if word in self._codes:
             return self._codes[word]
+        if is_coded and len(word) == 1:
+            return None
         is_yes = state_words.parse_yes(value)
         if is_yes is None or word == "x":
             return None
@@ -310,6 +378,8 @@ class StateReader:
             if strictest is None or state.rank > strictest.state.rank:
                 strictest = PersonState(state, f"{head}: {value[:80]}" if value else "")
         if strictest is None:
+            if self._blank_means_unknown:
+                return PersonState(state_words.UNSTATED)
             return None
         return PersonState(strictest.state, strictest.evidence, left)
 

@@ -124,10 +124,10 @@ def _add_word_file(
 ) -> dict[str, Any]:
     from mailer import sources
     from mailer.intake.source_reader import SourceReader, build_entry
-    from mailer.intake.sources import load_word_file
+    from mailer.intake.word_process import read_word_file
 
     defaults = SourceReader(mailer.settings).make_defaults(tx.lists.list_topics(), mailer.clock())
-    entry = build_entry(load_word_file(path, replace(defaults, kind=kind)))
+    entry = build_entry(read_word_file(path, replace(defaults, kind=kind)))
     article, outcome = sources.import_draft(tx, actor, entry, mailer.clock())
     for omission in sources.describe_omissions(entry.omissions):
         out.print_note(f"{path}: {omission}")

@@ -145,6 +145,8 @@ def edit_edition(
 
     Example: mailer edition edit 3 --opening "en=Good morning. Three stories today."
     """
+    from mailer.intake.markdown_checks import read_markdown
+
     options: dict[str, Any] = {
         "name": name,
         "subject": subject,
@@ -160,6 +162,8 @@ def edit_edition(
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
+        for tag, text in changes.get("opening", {}).items():
+            read_markdown(text, f"--opening {tag}")  # refuses what mails can't show
         if not changes:
             raise UsageError("no change was given", hint="see `mailer edition edit --help`")
         edition = editions.edit_edition(tx, actor, current_edition, changes, mailer.clock())

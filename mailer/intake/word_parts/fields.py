@@ -31,6 +31,14 @@ _WITHOUT_RESULT = frozenset(
 )  # fmt: skip
 """Fields that show nothing on the page."""
 
+_DATES = frozenset({"DATE", "EDITTIME", "PRINTDATE", "SAVEDATE", "TIME"})
+_ERROR = re.compile(
+    r"(?:[!¡]?\s*(?:Error|Fehler|Erreur|Erro|Errore|Fout|Fel|Feil|Fejl|Błąd|Ошибка|Hata)\s*!"
+    r"|错误\s*[!！]|錯誤\s*[!！]|エラー|خطأ\s*!)",
+    re.IGNORECASE,
+)
+"""The beginning of the text that Word writes in place of a result that it can't compute."""
+
 _PAGE_NUMBERS = frozenset({"NUMPAGES", "PAGE", "PAGEREF", "SECTIONPAGES"})
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"?|(\\[^\s"])|([^\s"]+)')
 
@@ -156,6 +164,10 @@ def _report_field(
         report.add_omission(
             "nothing, but a merge field of Word's own mailings is in the text", text
         )
+    elif _ERROR.match(text):
+        report.add_omission("nothing, but an error message of Word is in the text", text)
+    elif name in _DATES:
+        report.add_omission("nothing, but a date that Word computes is in the text", text)
     elif name in _PAGE_NUMBERS:
         report.add_omission("nothing, but a page number is in the text", text)
 

@@ -1,6 +1,7 @@
 """Names of WordprocessingML's elements and attributes (ECMA-376), and small helpers for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from lxml import etree
@@ -40,10 +41,19 @@ writes by default in its place."""
 _TEXT_TAGS = (f"{W}t", f"{W}delText", f"{M}t")
 
 
+_MOST_BEFORE_PROPERTIES = 8
+"""Number of children of a damaged paragraph among which its properties are looked for."""
+
+
 def find_child(element: Any, name: str) -> Any:
     """Return the first child with a name of WordprocessingML, or None. This takes a third of the
-    time of lxml's find."""
-    return next(element.iterchildren(W + name), None)
+    time of lxml's find. An iterator of one tag would look for the child behind the first as well,
+    which takes quadratic time for all runs of a long paragraph."""
+    tag = W + name
+    children = element.iterchildren()
+    if name == "pPr":  # the first child (§17.3.1.22), which a long paragraph may lack
+        children = islice(children, _MOST_BEFORE_PROPERTIES)
+    return next((child for child in children if child.tag == tag), None)
 
 
 def get_value(element: Any, name: str) -> str:
@@ -99,11 +109,17 @@ def remove_element(element: Any) -> None:
 
 def unwrap_element(element: Any) -> None:
     """Replace an element by its children."""
+    replace_element(element, list(element))
+
+
+def replace_element(element: Any, substitutes: Iterable[Any]) -> None:
+    """Replace an element by others. lxml's index would take quadratic time for long paragraphs."""
     parent = element.getparent()
     if parent is None:
         return
-    position = parent.index(element)
-    parent[position : position + 1] = list(element)
+    for substitute in substitutes:
+        element.addprevious(substitute)
+    parent.remove(element)
 
 
 def is_deleted(element: Any) -> bool:

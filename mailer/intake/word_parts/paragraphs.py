@@ -54,6 +54,8 @@ def rewrite_paragraphs(
         depth = _find_depth(open_levels, item)
         _write_properties(paragraph, style, item, depth)
         if not has_content:
+            if any(True for _ in paragraph.iter(f"{W}pBdr")):
+                report.add_omission("line between paragraphs")
             continue
         if item is not None and item.is_ordered:
             facts["number"] = str(item.number)

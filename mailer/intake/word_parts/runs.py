@@ -20,6 +20,7 @@ from mailer.intake.word_parts.names import (
     is_on,
     make_element,
     make_text,
+    parse_number,
     remove_element,
 )
 from mailer.intake.word_parts.styles import StyleSheet
@@ -31,10 +32,23 @@ _VISIBLE_TAGS = tuple(
         "pict", "softHyphen", "sym", "tab",
     )
 )  # fmt: skip
+_SYMBOL_FONTS = frozenset(
+    {"Symbol", "Webdings", "Wingdings", "Wingdings 2", "Wingdings 3", "ZapfDingbats"}
+)
+"""Fonts that show signs in place of letters."""
+
 _HEADING_STYLES = re.compile(
     r"title|subtitle|caption|header|footer|toc|heading|quote|quotations|list|table of"
 )
 """Styles of paragraphs whose bold or italics is part of the look of their kind."""
+
+
+_NO_FILLS = frozenset({"", "AUTO", "FFFFFF", "NONE"})
+TINY = 6
+"""Size of characters, in half points, up to which they are too small to read."""
+
+LONGEST_SCRIPT = 8
+"""Length of raised or lowered text up to which it is an exponent or an index."""
 
 
 def rewrite_runs(root: Any, styles: StyleSheet, report: OmissionReport) -> None:
@@ -73,9 +87,31 @@ def _list_lost_properties(run: Any, paragraph: Any, styles: StyleSheet) -> list[
         kinds.append("nothing, but text that Word shows in capitals is as it was typed")
     if styles.is_run_set(run, paragraph, "smallCaps", by_paragraph=False):
         kinds.append("small capitals of a text, which stays")
-    if get_value(find_child(run, "rPr"), "highlight") not in {"", "none"}:
+    properties = find_child(run, "rPr")
+    if properties is None:
+        return kinds
+    fill = _find_fill(properties)
+    if get_value(properties, "highlight") not in {"", "none"} or fill not in _NO_FILLS:
         kinds.append("highlighting of a text, which stays")
+    if get_value(properties, "color").upper() == "FFFFFF" and fill in _NO_FILLS:
+        kinds.append("nothing, but text that Word shows in white is in the text")
+    if 0 < parse_number(get_value(properties, "sz")) <= TINY:
+        kinds.append("nothing, but text that is too small to be read in Word is in the text")
+    if get_value(properties, "em") not in {"", "none"}:
+        kinds.append("emphasis marks of a text, which stays")
+    if parse_number(get_value(properties, "position")) and not _is_script(run):
+        kinds.append("raised or lowered position of a text, which stays")
     return kinds
+
+
+def _find_fill(properties: Any) -> str:
+    shading = find_child(properties, "shd")
+    return "" if shading is None else (shading.get(f"{W}fill") or "").upper()
+
+
+def _is_script(run: Any) -> bool:
+    """Check whether raised or lowered text is as short as an exponent or an index."""
+    return 0 < len(get_text(run)) <= LONGEST_SCRIPT
 
 
 def _rewrite_properties(
@@ -110,8 +146,14 @@ def _rewrite_properties(
 
 
 def _inherit_alignment(properties: Any, styles: StyleSheet) -> None:
-    """Copy a raised or lowered position from the run's character style to the run."""
+    """Copy a raised or lowered position from the run's character style to the run. Text that is
+    raised or lowered by a distance becomes a superscript or subscript if it is short."""
     if find_child(properties, "vertAlign") is not None:
+        return
+    distance = parse_number(get_value(properties, "position"))
+    if distance and _is_script(properties.getparent()):
+        script = "superscript" if distance > 0 else "subscript"
+        properties.append(make_element("vertAlign", val=script))
         return
     for style in styles.iterate_styles("character", get_value(properties, "rStyle")):
         position = get_value(style.find(f"{W}rPr"), "vertAlign")
@@ -135,8 +177,20 @@ def _rewrite_texts(run: Any, report: OmissionReport) -> None:
         else:
             report.add_omission("symbol of a font that mails can't show", f"{name} {code}".strip())
             remove_element(symbol)
+    for symbol in list(run.iter("{*}symEx")):
+        code = next((value for key, value in symbol.attrib.items() if key.endswith("}char")), "")
+        number = int(code, 16) if re.fullmatch("[0-9A-Fa-f]{1,6}", code) else 0
+        if 0x20 <= number < 0x110000 and chr(number).isprintable():
+            symbol.getparent().replace(symbol, make_text(chr(number)))
+        else:
+            report.add_omission("symbol of a font that mails can't show", code)
+            remove_element(symbol)
     for text in run.iterchildren(f"{W}t"):
         written = strip_marks(text.text or "")
+        if font in _SYMBOL_FONTS and not re.search("[\uf020-\uf0ff]", written):
+            written = "".join(
+                chr(0xF000 + ord(sign)) if 0x20 < ord(sign) <= 0xFF else sign for sign in written
+            )
         if re.search("[\uf020-\uf0ff]", written):
             written = _replace_symbols(written, font, report)
         text.text = written

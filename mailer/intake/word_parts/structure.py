@@ -16,6 +16,7 @@ from mailer.intake.word_parts.names import (
     is_on,
     make_element,
     remove_element,
+    replace_element,
     unwrap_element,
 )
 from mailer.intake.word_parts.package import BodyPart, WordPackage
@@ -69,6 +70,9 @@ def resolve_structure(root: Any, report: OmissionReport) -> None:
         _resolve_alternative(alternative, report)
     for control in list(root.iter(f"{W}sdt")):
         _resolve_control(control, report)
+    for element in root.iter(f"{W}bdo"):
+        if element.get(f"{W}val") == "rtl":
+            report.add_omission("direction of a part of a paragraph", get_text(element))
     for element in list(root.iter(*_UNWRAPPED)):
         # In the properties of a paragraph or row, w:ins says only that it was inserted.
         if element.getparent() is not None and element.getparent().tag not in _PROPERTIES:
@@ -91,9 +95,7 @@ def _resolve_alternative(alternative: Any, report: OmissionReport) -> None:
     if fallback is None:
         remove_element(alternative)
         return
-    parent = alternative.getparent()
-    position = parent.index(alternative)
-    parent[position : position + 1] = list(fallback)
+    replace_element(alternative, list(fallback))
 
 
 def _describe_drawing(element: Any) -> str:
@@ -119,9 +121,7 @@ def _resolve_control(control: Any, report: OmissionReport) -> None:
     if content is None:
         remove_element(control)
         return
-    parent = control.getparent()
-    position = parent.index(control)
-    parent[position : position + 1] = list(content)
+    replace_element(control, list(content))
 
 
 def _empty_control(control: Any, content: Any) -> None:

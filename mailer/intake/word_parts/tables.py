@@ -25,6 +25,11 @@ def rewrite_tables(root: Any, report: OmissionReport) -> None:
             report.add_omission("hidden text", get_text(row))
             remove_element(row)
             continue
+        if properties is not None and properties.find(f"{W}del") is not None:
+            report.add_omission("tracked deletion", get_text(row))
+            remove_element(row)
+            continue
+        _report_unseen_cells(row, report)
         _merge_cells(row)
         before = min(parse_number(get_value(properties, "gridBefore")), MOST_COLUMNS)
         after = min(parse_number(get_value(properties, "gridAfter")), MOST_COLUMNS)
@@ -42,6 +47,20 @@ def rewrite_tables(root: Any, report: OmissionReport) -> None:
     for table in list(root.iter(f"{W}tbl")):
         if table.find(f".//{W}tr") is None:
             remove_element(table)
+
+
+def _report_unseen_cells(row: Any, report: OmissionReport) -> None:
+    """Remove cells that are marked as deleted, and report text below cells that are merged."""
+    for cell in list(row.iterchildren(f"{W}tc")):
+        properties = cell.find(f"{W}tcPr")
+        if properties is None:
+            continue
+        merge = properties.find(f"{W}vMerge")
+        if properties.find(f"{W}cellDel") is not None:
+            report.add_omission("tracked deletion", get_text(cell))
+            remove_element(cell)
+        elif merge is not None and merge.get(f"{W}val") != "restart" and (text := get_text(cell)):
+            report.add_omission("hidden text", text)
 
 
 def _merge_cells(row: Any) -> None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.bench.delivery import fixtures as offices
+from tests.bench.delivery.chunk_sink import run_chunk_sink
 from tests.bench.delivery.delay import open_delay_proxy
 from tests.bench.delivery.figures import BenchRun
 from tests.bench.delivery.fixtures import EDITION, SETTINGS, Office
@@ -19,15 +20,19 @@ def send_edition(
     connections: int,
     window: int,
     each_way: float = 0.0,
+    chunking: bool = False,
     tick: Callable[[int], None] = lambda _: None,
 ) -> BenchRun:
-    """Send the office's edition from a copy of its database to a new sink, `each_way` seconds away.
+    """Send the office's edition from a copy of its database to a new sink, `each_way` seconds away,
+    which offers CHUNKING if `chunking`.
 
     Every ten seconds `tick` is called with the number of messages in the sink."""
     database = office.copy_database()
     timing_file = office.folder / "note.json"
     with ExitStack() as stack:
-        server = stack.enter_context(run_sink(office.folder))
+        server = stack.enter_context(
+            run_chunk_sink(office.folder) if chunking else run_sink(office.folder)
+        )
         port = server.port
         if each_way:
             port = stack.enter_context(open_delay_proxy(port, each_way))

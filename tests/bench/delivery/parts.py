@@ -21,6 +21,9 @@ from tests.bench.delivery.figures import BenchRun, Goal, format_line, format_tab
 from tests.bench.delivery.fixtures import Office
 
 EACH_WAY = 0.025
+DISTANCES = (0.0, 0.005, 0.025, 0.075)
+"""Seconds each way: no distance, a near relay, another country, another continent."""
+
 SWEPT_CONNECTIONS = (4, 8, 16, 32)
 SWEPT_WINDOWS = (1, 4, 10, 20)
 
@@ -69,6 +72,7 @@ class Bench:
             "plain": self.measure_plain,
             "cpu": self.measure_cpu,
             "latency": self.measure_latency,
+            "chunking": self.measure_chunking,
             "memory": self.measure_memory,
             "plan": self.measure_plan,
             "sweep": self.measure_sweep,
@@ -85,10 +89,16 @@ class Bench:
             )
         return self._offices[reader_count]
 
-    def _send_with_mailer(self, office: Office, each_way: float = 0.0) -> BenchRun:
+    def _send_with_mailer(
+        self, office: Office, each_way: float = 0.0, *, chunking: bool = False
+    ) -> BenchRun:
         scale = self.scale
         return mailer_send.send_edition(
-            office, connections=scale.connections, window=scale.window, each_way=each_way
+            office,
+            connections=scale.connections,
+            window=scale.window,
+            each_way=each_way,
+            chunking=chunking,
         )
 
     def _compare_with_source(self) -> tuple[list[BenchRun], list[BenchRun], list[BenchRun]]:
@@ -234,6 +244,38 @@ class Bench:
                 4,
             )
         )
+
+    def measure_chunking(self) -> None:
+        """Compare distances over a relay that offers CHUNKING, and smtplib at one of them."""
+        scale = self.scale
+        office = self._get_office(scale.n)
+        runs: dict[float, list[BenchRun]] = {each_way: [] for each_way in DISTANCES}
+        their_runs: list[BenchRun] = []
+        smtplib_count = max(scale.latency_n // 4, 1)
+        for round_number in range(scale.runs):
+            _print_note(f"chunking, round {round_number + 1} of {scale.runs}")
+            for each_way in DISTANCES:
+                runs[each_way].append(self._send_with_mailer(office, each_way, chunking=True))
+            their_runs.append(
+                prebuilt.run_prebuilt(
+                    office, count=smtplib_count, connections=scale.connections, each_way=EACH_WAY
+                )
+            )
+        _print_title(
+            f"A relay with CHUNKING, {scale.n:,} messages, {scale.connections} connections, window "
+            f"{scale.window}"
+        )
+        rates = {each_way: [run.rate for run in runs[each_way]] for each_way in DISTANCES}
+        their_rates = [run.rate for run in their_runs]
+        for each_way in DISTANCES:
+            print(format_line(f"mailer send, {each_way * 2000:.0f} ms away", rates[each_way]))
+        print(format_line(f"smtplib, {EACH_WAY * 2000:.0f} ms away", their_rates))
+        for description, our_rates, other_rates, goal in (
+            ("messages/s at 50 ms, CHUNKING, to smtplib", rates[EACH_WAY], their_rates, 20.0),
+            ("messages/s, CHUNKING, 150 ms to 0 ms", rates[0.075], rates[0.0], 0.7),
+        ):
+            print(format_line(description, _divide_pairs(our_rates, other_rates), "", 2))
+            self.goals.append(Goal(description, measure_ratio(our_rates, other_rates), goal, goal))
 
     def measure_memory(self) -> None:
         """Measure once, with plan and delivery in one command, as an office runs it."""

@@ -4,8 +4,9 @@ import socket
 from collections.abc import Callable
 
 from mailer.delivery.replies import Phase
-from tests import fake_relay
 from tests.fake_relay import CLOSE, SILENCE, Action, Relay, Step, reply_then_close
+from tests.relay_conversation import RelayConversation
+from tests.relay_script import SUCCESS, HangUp
 
 FAULTS: dict[str, Action] = {
     "4xx": "451 4.3.0 not now",
@@ -25,14 +26,15 @@ STEPS = {
     Phase.RCPT: Step.RCPT,
     Phase.DATA: Step.DATA,
     Phase.DOT: Step.DOT,
+    Phase.BDAT: Step.BDAT,
     Phase.QUIT: Step.QUIT,
 }
 
-SUCCESS_REPLIES = fake_relay._SUCCESS
+SUCCESS_REPLIES = SUCCESS
 """The relay's replies if no script sets others."""
 
 
-class _Conversation(fake_relay._Conversation):
+class _Conversation(RelayConversation):
     """A conversation in which HELO means the same as EHLO."""
 
     relay: "FaultyRelay"
@@ -60,7 +62,7 @@ class FaultyRelay(Relay):
     def _serve_connection(self, connection: socket.socket, number: int) -> None:
         try:
             _Conversation(self, connection, number).run()
-        except (OSError, fake_relay._HangUp):
+        except (OSError, HangUp):
             pass
         except BaseException as error:
             self._errors.append(error)

@@ -18,6 +18,8 @@ _COMPLETE_MESSAGE = re.compile(
     rb"RCPT TO:<([^>]*)>\r\nDATA\r\n.*?\r\n\.\r\n", re.DOTALL | re.IGNORECASE
 )
 
+_CHUNK_HEAD = re.compile(rb"RCPT TO:<([^>]*)>\r\nBDAT (\d+) LAST\r\n", re.IGNORECASE)
+
 
 @dataclass
 class ProxiedConnection:
@@ -31,7 +33,13 @@ class ProxiedConnection:
 
     def list_completed_recipients(self) -> list[str]:
         """List the recipients of the messages that the client wrote to the end."""
-        return [address.decode() for address in _COMPLETE_MESSAGE.findall(self.client_bytes)]
+        addresses = list(_COMPLETE_MESSAGE.findall(self.client_bytes))
+        addresses += [
+            head[1]
+            for head in _CHUNK_HEAD.finditer(self.client_bytes)
+            if head.end() + int(head[2]) <= len(self.client_bytes)
+        ]
+        return [address.decode() for address in addresses]
 
 
 class Proxy:

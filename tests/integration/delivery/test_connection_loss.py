@@ -15,14 +15,13 @@ from mailer.app import Mailer
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
 from mailer.delivery.replies import Verdict
-from mailer.delivery.smtp import prepare_mail
 from mailer.errors import RelayError
 from mailer.message import MessageTemplate
 from mailer.model.deliveries import DeliveryState
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration.delivery.delivery_runs import deliver_edition, with_relay
 from tests.integration.delivery.proxy import Proxy
-from tests.integration.delivery.smtp_dialogue import Conversation
+from tests.integration.delivery.smtp_dialogue import Conversation, prepare_mail
 from tests.integration.delivery.worker_processes import MailerProcesses
 from tests.integration.factories import (
     begin_edition,

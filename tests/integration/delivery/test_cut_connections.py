@@ -13,21 +13,23 @@ from mailer.app import Mailer
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
 from mailer.delivery import relay_health
+from mailer.delivery.outgoing_mail import OutgoingMail
 from mailer.delivery.replies import Verdict
-from mailer.delivery.smtp import OutgoingMail, prepare_mail
 from mailer.errors import RelayError
 from mailer.model.deliveries import DeliveryState
 from tests.fake_relay import Relay
 from tests.integration.delivery.proxy import Proxy
-from tests.integration.delivery.smtp_dialogue import Conversation
+from tests.integration.delivery.smtp_dialogue import Conversation, prepare_mail
 from tests.integration.factories import begin_edition, make_addresses, read_delivery_states
 
 MESSAGE = b"Subject: Hello\r\n\r\nOne.\r\n"
-ANA, BO = "ana@example.org", "bo@example.org"
+ANA, BO, CY = "ana@example.org", "bo@example.org", "cy@example.org"
 MAILS = (
     prepare_mail("news@example.org", ANA, MESSAGE),
     prepare_mail("news@example.org", BO, MESSAGE),
 )
+
+CHUNKED_MAILS = (*MAILS, prepare_mail("news@example.org", CY, MESSAGE))
 
 
 @pytest.fixture
@@ -91,15 +93,66 @@ def test_cut_at_any_byte_loses_no_message(replies: bool, pipelining: bool) -> No
     assert cut > 150, "the whole conversation was cut"
 
 
+def send_all_in_window(port: int, mails: Sequence[OutgoingMail]) -> dict[str, Verdict]:
+    """Deliver messages with CHUNKING, all in flight at once, and those that were lost again."""
+    settings = RelaySettings(host="127.0.0.1", port=port, tls=Tls.NONE, timeout=10)
+    waiting = list(mails)
+    verdicts: dict[str, Verdict] = {}
+    while waiting:
+        try:
+            connection = Conversation(settings)
+        except RelayError:
+            continue
+        with connection:
+            replies = connection.send_window(waiting)
+        results = {
+            mail.recipient: reply.verdict for mail, reply in zip(waiting, replies, strict=True)
+        }
+        waiting = [mail for mail in waiting if results[mail.recipient] is Verdict.LOST]
+        verdicts |= {
+            address: verdict for address, verdict in results.items() if verdict is not Verdict.LOST
+        }
+    return verdicts
+
+
+@pytest.mark.parametrize("replies", [False, True], ids=["client bytes", "relay bytes"])
+def test_chunked_window_cut_at_any_byte_loses_no_message(replies: bool) -> None:
+    cuts = itertools.count(1)
+    longest_doubt = 0
+    for cut in cuts:
+        with Relay() as relay:
+            relay.offer_extensions("CHUNKING")
+            with Proxy(relay.port, iter([cut]), replies=replies) as proxy:
+                verdicts = send_all_in_window(proxy.port, CHUNKED_MAILS)
+            connection = proxy.connections[0]
+            if not connection.was_cut:
+                break
+        doubted_addresses = {
+            address for address, verdict in verdicts.items() if verdict is Verdict.IN_DOUBT
+        }
+        longest_doubt = max(longest_doubt, len(doubted_addresses))
+        assert {*verdicts.values()} <= {Verdict.ACCEPTED, Verdict.IN_DOUBT}
+        accepted = Counter(relay.accepted)
+        assert max(accepted.values(), default=0) <= 1, f"a message was sent twice, byte {cut}"
+        assert {ANA, BO, CY} - set(accepted) <= doubted_addresses, f"no message is lost, byte {cut}"
+        assert doubted_addresses <= set(connection.list_completed_recipients()), cut
+    assert cut > (150 if replies else 300), "the whole conversation was cut"
+    assert longest_doubt == len(CHUNKED_MAILS), "every message was in flight"
+
+
+@pytest.mark.parametrize("chunking", [False, True], ids=["DATA", "CHUNKING"])
 @pytest.mark.parametrize("replies", [False, True], ids=["client bytes", "relay bytes"])
 def test_run_with_cut_connections_repeats_only_doubts(
     replies: bool,
+    chunking: bool,
     mailer: Mailer,
     relay: Relay,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Every other connection breaks, each at another byte; each carries two messages."""
     monkeypatch.setattr(relay_health, "FIRST_PAUSE", 0.0)
+    if chunking:
+        relay.offer_extensions("CHUNKING")
     readers = make_addresses(500)
     edition = begin_edition(mailer, *readers)
     cuts = random.Random(7).sample(range(1, 260 if replies else 2050), 120)

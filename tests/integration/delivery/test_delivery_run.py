@@ -43,7 +43,7 @@ def test_every_recipient_gets_message_once(mailer: Mailer, relay: Relay) -> None
     assert (progress.sent, progress.done, progress.left) == (7, 7, 0)
     assert {message.envelope_sender for message in relay.received} == {"bounces@example.org"}
     delivery = read_deliveries(mailer.store, edition)[ANA]
-    assert delivery.reply == "250 2.0.0 queued (to final dot)"
+    assert delivery.reply.startswith("250 2.0.0 queued (to ")
     assert delivery.attempt == 1
 
 

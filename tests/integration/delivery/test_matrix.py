@@ -7,32 +7,33 @@ something first, so the edition is paused).
 """
 
 import re
-import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
-from pydantic import SecretStr
 
 from mailer.app import Mailer
-from mailer.config import Settings, Tls
-from mailer.delivery import active_editions, ledger, relay_health, replies
+from mailer.config import Settings
+from mailer.delivery import relay_health, replies
 from mailer.delivery.replies import Phase
 from mailer.errors import RelayError
 from mailer.model.deliveries import DeliveryState
 from mailer.store import Store
 from tests.fake_relay import Step
+from tests.integration.delivery.fault_matrix import (
+    MatrixLine,
+    get_recipient,
+    make_settings,
+    parse_lines,
+)
 from tests.integration.delivery.faults import FAULTS, STEPS, FaultyRelay
 from tests.integration.factories import (
     begin_edition,
     make_addresses,
     read_deliveries,
-    reload_edition,
 )
-
-ANA, BO, CY = "ana@example.org", "bo@example.org", "cy@example.org"
 
 MET_ONCE = """
 phase      fault    Bo          Ana       Cy         edition   error
@@ -168,21 +169,6 @@ QUIT       4xx      sent 1      sent 1    sent 1     sent      -
            garbage  sent 1      sent 1    sent 1     sent      -
 """
 
-RUN_TIMEOUT = 15.0
-"""Seconds after which a run of three messages counts as endless."""
-
-MatrixLine = tuple[Phase, str, str, str, str, str, str]
-
-
-def parse_lines(table: str) -> Iterator[MatrixLine]:
-    phase = ""
-    for line in table.strip().splitlines()[1:]:
-        if line:
-            phase = line[:11].strip() or phase
-            columns = ((11, 20), (20, 32), (32, 42), (42, 53), (53, 63), (63, 80))
-            fault, bo, ana, cy, edition, error = (line[start:end].strip() for start, end in columns)
-            yield Phase(phase), fault, bo, ana, cy, edition, error
-
 
 def make_cases(table: str, *pipelining_modes: bool) -> list[ParameterSet]:
     """Make a case of each line; from MAIL to the final dot, one for each pipelining mode."""
@@ -202,77 +188,6 @@ def make_cases(table: str, *pipelining_modes: bool) -> list[ParameterSet]:
 @pytest.fixture
 def backend() -> str:
     return "sqlite"
-
-
-@pytest.fixture
-def faulty_relay(certificate: tuple[Path, Path]) -> Iterator[FaultyRelay]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    with FaultyRelay(tls=context) as fake_relay:
-        yield fake_relay
-
-
-@pytest.fixture(autouse=True)
-def _short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay_health, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(active_editions, "STUCK_DELAY", 0.2)
-    monkeypatch.setattr(ledger, "RECHECK_INTERVAL", 0.2)
-
-
-@pytest.fixture
-def run_line(
-    office: Settings, store: Store, faulty_relay: FaultyRelay, certificate: tuple[Path, Path]
-) -> Callable[[MatrixLine], MatrixLine]:
-    """A function that runs a line's fault and returns the result as a line."""
-
-    def run_line(line: MatrixLine) -> MatrixLine:
-        mailer = Mailer(make_settings(office, faulty_relay, line, certificate[0]), store)
-        edition = begin_edition(mailer, ANA, BO, CY)
-        stop = threading.Event()
-        watchdog = threading.Timer(RUN_TIMEOUT, stop.set)
-        watchdog.start()
-        error = "-"
-        try:
-            mailer.deliver_editions([edition], stop)
-        except RelayError as caught:
-            error = "fix" if caught.is_permanent else "again"
-        watchdog.cancel()
-        deliveries = read_deliveries(store, edition)
-        bo, ana, cy = (
-            f"{deliveries[address].state} {deliveries[address].attempt}"
-            for address in (BO, ANA, CY)
-        )
-        with store.read() as tx:
-            state = str(reload_edition(tx, edition).state)
-        return (*line[:2], bo, ana, cy, state, "endless" if stop.is_set() else error)
-
-    return run_line
-
-
-def make_settings(
-    office: Settings, relay: FaultyRelay, line: MatrixLine, ca_file: Path
-) -> Settings:
-    """Make the office's settings for a relay that requires TLS or a password if the phase needs
-    them."""
-    phase, fault, *_ = line
-    patience = 0.3 if fault == "silence" else 5.0
-    relay_changes: dict[str, object] = {
-        "port": relay.port,
-        "timeout": patience,
-        "dot_timeout": patience,
-        "connections": 1,
-    }
-    if phase in {Phase.EHLO, Phase.STARTTLS, Phase.AUTH}:
-        relay_changes |= {"tls": Tls.STARTTLS, "ca_file": ca_file}
-    if phase is Phase.AUTH:
-        relay.offer_extensions("AUTH PLAIN")
-        relay_changes |= {"user": "office", "password": SecretStr("hush")}
-    return office.model_copy(update={"relay": office.relay.model_copy(update=relay_changes)})
-
-
-def get_recipient(phase: Phase) -> str:
-    """Return the recipient that a fault of this phase concerns; empty for the whole connection."""
-    return BO if phase in {Phase.RCPT, Phase.DATA, Phase.DOT} else ""
 
 
 @pytest.mark.parametrize(("line", "pipelining"), make_cases(MET_ONCE, True, False))
@@ -315,9 +230,14 @@ def test_relay_fault_met_always_gives_expected_states(
     ],
 )
 def test_relay_without_final_reply_is_stopped_after_few_doubts(
-    fault: str, faulty_relay: FaultyRelay, office: Settings, store: Store
+    fault: str,
+    faulty_relay: FaultyRelay,
+    office: Settings,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The run ends after a few doubts, not after all messages."""
+    monkeypatch.setattr(relay_health, "FIRST_PAUSE", 0.01)
     faulty_relay.answer_always(Step.DOT, FAULTS[fault])
     line: MatrixLine = (Phase.DOT, fault, "", "", "", "", "")
     mailer = Mailer(make_settings(office, faulty_relay, line, Path()), store)

@@ -6,10 +6,10 @@ import pytest
 
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
+from mailer.delivery.outgoing_mail import OutgoingMail
 from mailer.delivery.replies import Phase, Verdict
-from mailer.delivery.smtp import OutgoingMail, prepare_mail
 from tests.fake_relay import CLOSE, SILENCE, Envelope, Relay, Response, Step, reply_then_close
-from tests.integration.delivery.smtp_dialogue import Conversation
+from tests.integration.delivery.smtp_dialogue import Conversation, prepare_mail
 
 ENVELOPE_SENDER = "news@example.org"
 ANA, BO, CY = (

@@ -34,6 +34,7 @@ ANA = READERS[0]
 # ---- links that are lost ----------------------------------------------------------------------
 
 
+@pytest.mark.without_chunking
 @pytest.mark.parametrize(
     ("step", "response"),
     [
@@ -57,6 +58,7 @@ def test_link_lost_before_message_is_reopened(
     assert {delivery.attempt for delivery in read_deliveries(mailer.store, edition).values()} == {1}
 
 
+@pytest.mark.without_chunking
 def test_links_lost_together_are_reopened(mailer: Mailer, relay: Relay) -> None:
     relay.answer_once(Step.RCPT, *[CLOSE] * 8)
     addresses = make_addresses(100)
@@ -78,6 +80,7 @@ def test_recipient_answered_421_does_not_hold_up_others(
     assert progress.deferred == 1
 
 
+@pytest.mark.without_chunking
 def test_message_breaking_each_link_does_not_hold_up_others(mailer: Mailer, relay: Relay) -> None:
     relay.answer_always(Step.RCPT, CLOSE, to=ANA)
     addresses = make_addresses(40)
@@ -97,6 +100,7 @@ def test_550_followed_by_close_is_refused(mailer: Mailer, relay: Relay) -> None:
     assert read_deliveries(mailer.store, edition)[ANA].reply == "550 5.7.1 go away (to RCPT)"
 
 
+@pytest.mark.without_chunking
 def test_links_lost_repeatedly_end_run_without_attempts(mailer: Mailer, relay: Relay) -> None:
     relay.answer_always(Step.RCPT, CLOSE)
     edition = begin_edition(mailer, *READERS)
@@ -110,6 +114,7 @@ def test_links_lost_repeatedly_end_run_without_attempts(mailer: Mailer, relay: R
     assert sorted(relay.accepted) == READERS
 
 
+@pytest.mark.without_chunking
 def test_relay_closing_after_each_message_pauses_edition(mailer: Mailer, relay: Relay) -> None:
     relay.answer_always(Step.DOT, CLOSE)
     edition = begin_edition(mailer, *READERS)
@@ -135,6 +140,7 @@ def test_relay_that_is_down_spends_no_attempt(mailer: Mailer, relay: Relay) -> N
     assert sorted(relay.accepted) == READERS
 
 
+@pytest.mark.without_chunking
 def test_silent_relay_times_out_and_is_reopened(mailer: Mailer, relay: Relay) -> None:
     relay.answer_once(Step.RCPT, SILENCE)
     edition = begin_edition(mailer, *READERS)

@@ -157,3 +157,15 @@ def test_slow_source_holds_up_no_other(
     assert len(poller._polls) == 2
     release.set()
     poller.poll_due_sources(stop)
+
+
+def test_word_file_added_by_hand_is_read_in_a_process_with_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.docx"
+    path.write_bytes(build_word_file(make_paragraph("The quay opens.")))
+    assert word_process.read_word_file(path, DEFAULTS).content.body == "The quay opens."
+    path.write_bytes(build_word_file(make_paragraph("The quay opens.") * 3000))
+    monkeypatch.setattr(word_process, "MAX_WALL_SECONDS", 0.0)
+    with pytest.raises(InputError, match="takes more than"):
+        word_process.read_word_file(path, DEFAULTS)

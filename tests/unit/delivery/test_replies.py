@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.delivery.replies import WITHHELD_REPLY, Phase, Verdict, create_lost_reply, judge_reply
+from mailer.delivery.replies import (
+    FINAL_PHASES,
+    WITHHELD_REPLY,
+    Phase,
+    Verdict,
+    create_lost_reply,
+    judge_reply,
+)
 
 P, V = Phase, Verdict
 phases = st.sampled_from(Phase)
@@ -69,7 +76,7 @@ def test_special_reply_codes_are_judged(phase: Phase, code: int, verdict: Verdic
 @given(phases, any_codes)
 def test_only_final_dot_reply_can_be_in_doubt(phase: Phase, code: int) -> None:
     reply = judge_reply(phase, code, "text")
-    assert (reply.verdict is V.IN_DOUBT) == (phase is P.DOT and code // 100 not in {2, 4, 5})
+    assert (reply.verdict is V.IN_DOUBT) == (phase in FINAL_PHASES and code // 100 not in {2, 4, 5})
 
 
 @given(any_codes)
@@ -114,8 +121,10 @@ def test_421_or_invalid_reply_needs_close(phase: Phase, code: int) -> None:
 @pytest.mark.parametrize("phase", Phase)
 def test_lost_link_is_in_doubt_only_after_final_dot(phase: Phase) -> None:
     reply = create_lost_reply(phase, "silence")
-    phases_before_dot = {*ENVELOPE, P.MESSAGE}
-    expected = V.IN_DOUBT if phase is P.DOT else V.LOST if phase in phases_before_dot else V.RELAY
+    phases_before_dot = {*ENVELOPE, P.RSET, P.MESSAGE}
+    expected = V.LOST if phase in phases_before_dot else V.RELAY
+    if phase in FINAL_PHASES:
+        expected = V.IN_DOUBT
     assert reply.verdict is expected
     assert reply.needs_close
     assert reply.code == 0

@@ -224,7 +224,7 @@ def test_calendar_that_breaks_off_gives_its_complete_events() -> None:
     data = make_calendar(GOOD, make_event("SUMMARY:Half", "DTSTART;VALUE=DATE:20260917"))
     imported = calendars.read_calendar(data[:-40], "en")
     assert [observance.slug for observance in imported.observances] == ["harbour-day"]
-    assert imported.left_out == ("Half: the file breaks off within the event",)
+    assert imported.left_out == ("Half: the event has no end",)
 
 
 def test_calendar_event_of_several_days_is_noted() -> None:
@@ -241,6 +241,92 @@ def test_calendar_feast_by_easter_is_read_from_its_days() -> None:
 
 
 def test_calendar_with_too_many_events_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailer.intake.calendar_events.MAX_EVENTS", 1)
+    monkeypatch.setattr("mailer.intake.calendar_file.MAX_EVENTS", 1)
     with pytest.raises(InputError, match="more than 1 events"):
         calendars.read_calendar(make_calendar(GOOD, GOOD), "en")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("SUMMARY:Regatta", "STATUS:CANCELED"),
+        ("SUMMARY:Cancelled: Regatta",),
+        ("SUMMARY:Abgesagt: Regatta",),
+        ("SUMMARY:Annulée : Régate",),
+    ],
+)
+def test_calendar_event_that_was_called_off_is_left_out(lines: tuple[str, ...]) -> None:
+    imported = read_event("UID:a@x", "DTSTART;VALUE=DATE:20260917", *lines)
+    assert [entry.endswith(": it is cancelled") for entry in imported.left_out] == [True]
+
+
+def test_calendar_that_cancels_its_events_gives_none() -> None:
+    data = make_calendar(GOOD).replace(b"BEGIN:VEVENT", b"METHOD:CANCEL\r\nBEGIN:VEVENT", 1)
+    imported = calendars.read_calendar(data, "en")
+    assert (imported.observances, imported.left_out) == ((), ("Harbour Day: it is cancelled",))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("EXDATE:20280916T220000Z", "it does not come in 2028"),
+        ("EXRULE:FREQ=YEARLY;INTERVAL=2", "a rule excludes some of its days"),
+    ],
+)
+def test_calendar_series_in_utc_heeds_its_exceptions(line: str, reason: str) -> None:
+    event = make_event(
+        "UID:a@x", "SUMMARY:A", "DTSTART:20260916T220000Z", "DTEND:20260917T220000Z",
+        "RRULE:FREQ=YEARLY", line,
+    )  # fmt: skip
+    data = make_calendar(event).replace(
+        b"BEGIN:VEVENT", b"X-WR-TIMEZONE:Europe/Zurich\r\nBEGIN:VEVENT", 1
+    )
+    imported = calendars.read_calendar(data, "en")
+    assert not imported.observances
+    assert reason in imported.left_out[0]
+
+
+def test_calendar_series_in_utc_ends_in_its_last_year() -> None:
+    event = make_event(
+        "UID:a@x", "SUMMARY:A", "DTSTART:20260916T220000Z", "DTEND:20260917T220000Z",
+        "RRULE:FREQ=YEARLY;UNTIL=20290916T220000Z",
+    )  # fmt: skip
+    data = make_calendar(event).replace(
+        b"BEGIN:VEVENT", b"X-WR-TIMEZONE:Europe/Zurich\r\nBEGIN:VEVENT", 1
+    )
+    (observance,) = calendars.read_calendar(data, "en").observances
+    assert (observance.rule, observance.since, observance.until) == ("17 september", 2026, 2029)
+
+
+def test_calendar_event_is_replaced_by_its_later_version() -> None:
+    versions = [
+        make_event(
+            "UID:a@x", "SUMMARY:A", f"DTSTART;VALUE=DATE:2026091{day}", f"SEQUENCE:{day - 7}"
+        )
+        for day in (7, 8)
+    ]
+    imported = calendars.read_calendar(make_calendar(*versions), "en")
+    assert [observance.rule for observance in imported.observances] == ["18 september"]
+
+
+def test_calendar_event_without_end_is_named_and_the_next_is_read() -> None:
+    open_event = make_event("SUMMARY:Open", "DTSTART;VALUE=DATE:20260917").rsplit("END", 1)[0]
+    imported = calendars.read_calendar(make_calendar(open_event.strip(), GOOD), "en")
+    assert imported.left_out == ("Open: the event has no end",)
+    assert [observance.slug for observance in imported.observances] == ["harbour-day"]
+
+
+def test_calendar_says_that_a_moving_day_became_one_for_each_year() -> None:
+    events = [
+        make_event(f"UID:{day}@x", "SUMMARY:Moon Day", f"DTSTART;VALUE=DATE:{day}")
+        for day in ("20250330", "20260320", "20270309")
+    ]
+    imported = calendars.read_calendar(make_calendar(*events), "en")
+    assert len(imported.observances) == 3
+    assert ["for each year" in note for note in imported.notes] == [True]
+
+
+def test_calendar_in_cyrillic_letters_of_windows_is_read() -> None:
+    event = make_event("UID:a@x", "SUMMARY:День чистой воды", "DTSTART;VALUE=DATE:20260917")
+    data = make_calendar(event, GOOD).decode().encode("cp1251")
+    assert calendars.read_calendar(data, "ru").observances[0].names["ru"] == "День чистой воды"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mailer.errors import InputError
 from mailer.intake import word
 from mailer.intake.clipboard import convert_plain_text, read_clipboard
 from mailer.intake.drafts import Draft
@@ -91,3 +92,32 @@ def test_plain_text_keeps_its_paragraphs(text: str, html: str) -> None:
 def test_pasted_plain_text_becomes_paragraphs() -> None:
     draft = read_pasted("Boats for all\n\nThe café opens.\n\nBring 1 < 2 friends.".encode())
     assert draft.content.body == "Boats for all\n\nThe café opens.\n\nBring 1 < 2 friends."
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", [b"", b"\0"])
+def test_pasted_utf16_without_its_mark_is_read_in_any_writing(encoding: str, end: bytes) -> None:
+    html = "<h1>Маяк и 灯塔</h1><p>Новый маяк открыт для всех 每天开放.</p>"
+    draft = read_pasted(html.encode(encoding) + end)
+    assert draft.content.title == "Маяк и 灯塔"
+    assert draft.content.body == "Новый маяк открыт для всех 每天开放."
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"PK\x03\x04" + bytes(60), "a Word file"),
+        (b"{\\rtf1 Hello}", "RTF"),
+        (b"%PDF-1.7\n%", "a PDF"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Word file"),
+        (bytes(range(1, 256)), "not text"),
+    ],
+)
+def test_pasted_file_that_is_not_text_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        read_pasted(data)
+
+
+def test_pasted_element_of_any_kind_is_html() -> None:
+    draft = read_pasted(b"<details><summary>Hours</summary>Nine to five</details>")
+    assert draft.content.body == "Hours\n\nNine to five"

@@ -114,3 +114,37 @@ def test_page_with_several_dates_has_none() -> None:
     draft = read_page(header="<time>2026-03-11</time> – <time>2026-03-14</time>")
     assert not draft.dated
     assert map_omissions(draft) == {"date, as the page states several": "2026-03-11, 2026-03-14"}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The regatta begins on {}.",
+        "Updated: {}",
+        "Geboren {} in Basel",
+        "Register by {}",
+    ],
+)
+def test_page_date_in_a_sentence_stays_there_and_is_not_the_publication(sentence: str) -> None:
+    date = "<time datetime='2027-05-04'>4 May 2027</time>"
+    draft = read_page(header=f"<p>{sentence.format(date)}</p>")
+    assert not draft.dated
+    assert sentence.format("4 May 2027") in draft.content.body
+
+
+def test_page_date_beside_its_label_or_author_is_the_publication() -> None:
+    for label in ("Published on {}", "By Ada Poe, {}", "Veröffentlicht am {}", "{}"):
+        draft = read_page(header=f"<p>{label.format('<time>5 May 2026</time>')}</p>")
+        assert draft.dated, label
+
+
+def test_page_date_of_another_story_on_the_site_is_not_taken() -> None:
+    other = ARTICLE.format("2020-03-11T07:00:00Z", "https://www.example.org/news/other")
+    assert not read_page(head=LINKED.format(other)).dated
+
+
+def test_page_words_that_visitors_do_not_see_stay_out() -> None:
+    draft = read_page(header="<p hidden>Draft for the board only</p><template>Row here</template>")
+    assert "board" not in draft.content.body
+    assert "Row" not in draft.content.body
+    assert map_omissions(draft)["hidden text"] == "Draft for the board only"

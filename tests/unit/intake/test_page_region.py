@@ -52,7 +52,10 @@ def test_short_page_keeps_paragraphs_and_loses_headline() -> None:
          ["Some bold words lost"]),
         ("<table><tr><td>one two three</td></tr></table>", ["one two three"]),
         ("<p>The <i>ferry</i> sails\n again!</p><h1>The title</h1><p>Read more</p>", []),
-        ("<aside>Something quite different here</aside><form>Your name goes here</form>", []),
+        (
+            "<aside>Something quite different here</aside><form>Your name goes here</form>",
+            ["Something quite different here"],
+        ),
         ("<div class='related-stories'><p>Another story of today</p></div>", []),
         ("<p style='display: none'>Not to be seen here</p><p hidden>Nor is this one</p>", []),
         ("<p>The ferry<span class='sr-only'> opens in window</span> sails again.</p>", []),

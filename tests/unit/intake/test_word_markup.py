@@ -6,7 +6,9 @@ import pytest
 
 from tests.unit.intake.factories import map_omissions
 from tests.unit.intake.word_files import (
+    make_field,
     make_paragraph,
+    make_relationship,
     make_run,
     read_body,
 )
@@ -291,3 +293,81 @@ def test_word_table_keeps_columns_and_leaves_out_hidden_rows() -> None:
         "i|j|k|",
     ]
     assert map_omissions(draft) == {"hidden text": "x y z"}
+
+
+PICTURE = (
+    "<w:r><w:drawing><wp:inline><wp:docPr id='1' name='P' descr='A quay' {frame}/><a:graphic>"
+    "<a:graphicData uri='x'><pic:pic><pic:blipFill><a:blip r:embed='p'>{effect}</a:blip>{crop}"
+    "</pic:blipFill><pic:spPr>{form}</pic:spPr></pic:pic></a:graphicData></a:graphic></wp:inline>"
+    "</w:drawing></w:r>"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"crop": "<a:srcRect l='25000'/>"}, "cropping of a picture, whose file stays"),
+        ({"form": "<a:xfrm rot='5400000'/>"}, "rotation of a picture, whose file stays"),
+        ({"form": "<a:xfrm flipH='1'/>"}, "mirroring of a picture, whose file stays"),
+        ({"effect": "<a:grayscl/>"}, "colours or effects of a picture, whose file stays"),
+        ({"frame": "hidden='1'"}, "hidden picture"),
+        ({"crop": "<a:srcRect/>", "form": "<a:xfrm rot='0'/>"}, ""),
+    ],
+)
+def test_word_picture_that_word_changes_is_reported(change: dict[str, str], kind: str) -> None:
+    picture = PICTURE.format(**{"frame": "", "effect": "", "crop": "", "form": "", **change})
+    draft = read_body(
+        make_paragraph("a", content=picture),
+        relationships=make_relationship("p", "image", "media/i.png"),
+        parts={"word/media/i.png": b"\x89PNG\r\n\x1a\n"},
+    )
+    embedded = {} if kind == "hidden picture" else {"embedded picture": "A quay"}
+    assert map_omissions(draft) == {**({kind: "A quay"} if kind else {}), **embedded}
+    assert bool(draft.pictures) == (kind != "hidden picture")
+
+
+@pytest.mark.parametrize(
+    ("properties", "kind"),
+    [
+        ('<w:color w:val="FFFFFF"/>', "nothing, but text that Word shows in white is in the text"),
+        (
+            '<w:sz w:val="2"/>',
+            "nothing, but text that is too small to be read in Word is in the text",
+        ),
+        ('<w:shd w:fill="000000"/>', "highlighting of a text, which stays"),
+        ('<w:em w:val="dot"/>', "emphasis marks of a text, which stays"),
+    ],
+)
+def test_word_text_that_its_author_may_not_see_is_reported(properties: str, kind: str) -> None:
+    draft = read_body(make_paragraph(content=make_run("harbour dues", properties)))
+    assert draft.content.body == "harbour dues"
+    assert map_omissions(draft) == {kind: "harbour dues"}
+
+
+def test_word_text_raised_by_hand_is_a_superscript() -> None:
+    runs = make_run("40 m") + make_run("2", '<w:position w:val="6"/>')
+    assert read_body(make_paragraph(content=runs)).content.body == "40 m<sup>2</sup>"
+
+
+def test_word_letters_of_a_symbol_font_become_signs() -> None:
+    run = make_run("ü", '<w:rFonts w:ascii="Wingdings" w:hAnsi="Wingdings"/>')
+    assert read_body(make_paragraph(content=run + make_run(" open"))).content.body == "✓ open"
+
+
+def test_word_rows_and_cells_marked_as_deleted_stay_out() -> None:
+    cell = "<w:tc><w:tcPr>{}</w:tcPr>" + make_paragraph("{}") + "</w:tc>"
+    deleted = "<w:trPr><w:del w:id='1' w:author='a'/></w:trPr>"
+    draft = read_body(
+        f"<w:tbl><w:tr>{cell.format('', 'Kept')}</w:tr>"
+        f"<w:tr>{deleted}{cell.format('', 'Old row')}</w:tr></w:tbl>"
+        f"<w:tbl><w:tr>{cell.format('', 'Held')}{cell.format('<w:cellDel/>', 'Old cell')}"
+        "</w:tr></w:tbl>"
+    )
+    assert "Old" not in draft.content.body
+    assert map_omissions(draft)["tracked deletion"] == "Old row"
+
+
+def test_word_error_in_place_of_a_reference_is_reported() -> None:
+    field = make_field("REF gone", "Error! Reference source not found.")
+    draft = read_body(make_paragraph("See ", content=field))
+    assert "nothing, but an error message of Word is in the text" in map_omissions(draft)

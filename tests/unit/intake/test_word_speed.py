@@ -100,3 +100,23 @@ def test_word_file_with_too_many_tags_is_refused(
     write_file(tmp_path / "long.docx", build_word_file(make_paragraph("Words.") * 200))
     with pytest.raises(InputError, match="more than 600 tags"):
         load_word_file(tmp_path / "long.docx", DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        make_run("tide ", "<w:caps/>") + make_run("table "),
+        f'<w:fldSimple w:instr="REF a">{make_run("tide ")}</w:fldSimple>',
+        f"<w:sdt><w:sdtPr/><w:sdtContent>{make_run('tide ')}</w:sdtContent></w:sdt>",
+    ],
+)
+def test_word_paragraph_of_many_parts_takes_linear_time(part: str) -> None:
+    def measure(count: int) -> float:
+        data = build_word_file(f"<w:p>{part * count}</w:p>")
+        started = time.process_time()
+        rewrite_package(WordPackage(data), OmissionReport(), lambda data: None)
+        return time.process_time() - started
+
+    measure(100)  # loads what is loaded once
+    short, long = min(measure(500), measure(500)), measure(4000)
+    assert long < 8 * 3 * short + 0.2

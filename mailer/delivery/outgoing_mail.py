@@ -1,0 +1,68 @@
+"""A message that is ready for the wire, and the envelope commands that precede it."""
+
+import re
+import smtplib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mailer import addresses
+from mailer.delivery.replies import Phase, Reply, Verdict
+
+
+class OutgoingMail(NamedTuple):
+    """A message, in pieces, and its envelope.
+
+    Every line of the message ends in CRLF and has at most 998 bytes. None begins with a dot, so the
+    message needs no dot stuffing (RFC 5321 §4.5.2). `size` is the size of all pieces in bytes. If
+    `is_ascii`, the message can be sent without 8BITMIME."""
+
+    envelope_sender: str
+    recipient: str
+    pieces: Sequence[bytes]
+    size: int
+    is_ascii: bool
+
+
+class EnvelopeFormat:
+    """Formats envelope commands for one relay, according to its reply to EHLO."""
+
+    def __init__(self, smtp_socket: smtplib.SMTP) -> None:
+        self._supports_utf8 = smtp_socket.has_extn("smtputf8")
+        self._supports_8bit = smtp_socket.has_extn("8bitmime")
+        self._supports_size = smtp_socket.has_extn("size")
+        size = smtp_socket.esmtp_features.get("size", "")
+        self._max_size = int(size) if size.isdigit() else 0
+
+    def refuse_unsupported(self, mail: OutgoingMail) -> Reply | None:
+        """Return a refusal of a message that the relay won't accept according to its reply to EHLO,
+        or None."""
+        if _INVALID_ADDRESS.search(mail.recipient):
+            return Reply(Phase.RCPT, 553, "5.1.3 the address is invalid", Verdict.REFUSED)
+        if _is_international(mail.recipient) and not self._supports_utf8:
+            refusal_text = "5.6.7 the relay accepts no internationalised addresses (SMTPUTF8)"
+            return Reply(Phase.RCPT, 550, refusal_text, Verdict.REFUSED)
+        if 0 < self._max_size < mail.size:
+            refusal_text = (
+                f"5.3.4 the message has {mail.size} bytes, the relay's limit is {self._max_size}"
+                " (SIZE)"
+            )
+            return Reply(Phase.MAIL, 552, refusal_text, Verdict.REFUSED)
+        return None
+
+    def format_mail_command(self, mail: OutgoingMail) -> str:
+        options = f" SIZE={mail.size}" if self._supports_size else ""
+        if _is_international(mail.recipient):
+            options += " SMTPUTF8"
+        if self._supports_8bit and not mail.is_ascii:
+            options += " BODY=8BITMIME"  # RFC 6152
+        return f"MAIL FROM:<{addresses.to_wire_form(mail.envelope_sender)}>{options}\r\n"
+
+    def format_rcpt_command(self, mail: OutgoingMail) -> str:
+        return f"RCPT TO:<{addresses.to_wire_form(mail.recipient)}>\r\n"
+
+
+_INVALID_ADDRESS = re.compile(r"[\r\n\0<>]")
+
+
+def _is_international(address: str) -> bool:
+    return not address.isascii() and not address.rpartition("@")[0].isascii()
