@@ -51,7 +51,7 @@ def check_translations(texts: Mapping[str, str], field: str) -> dict[str, str]:
 def merge_translations(
     translations: Mapping[str, str], changes: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return texts by language with the changed ones. An empty text removes that of its language.
+    """Return texts by language with the changed ones. An empty text removes the translation.
     Raises InputError for an invalid language tag."""
     merged = dict(translations)
     for tag, text in changes.items():

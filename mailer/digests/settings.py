@@ -116,9 +116,9 @@ def edit_digest(
     *,
     templates: Collection[str] = (),
 ) -> Digest:
-    """Change fields of a digest's settings or policy, given by name. Translations of other languages
-    than the given ones stay; an empty translation is removed. Existing editions keep their content,
-    but follow the new policy. `templates` are the names of the office's templates."""
+    """Change fields of a digest's settings or policy, given by name. Translations of languages that
+    are not given stay; an empty translation is removed. Existing editions keep their content, but
+    follow the new policy. `templates` are the names of the office's templates."""
     digest = get_digest(tx, slug)
     if "template" in changes:
         _check_template(changes["template"], templates)

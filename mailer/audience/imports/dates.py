@@ -189,8 +189,11 @@ class DateOrderFinder:
         elif first != second:
             self._examples.setdefault(order, (value, line))
 
-    def decide_order(self, stated: DateOrder | None) -> tuple[DateOrder | None, str]:
-        """Return the order, and a note that says how it was found.
+    def decide_order(
+        self, stated: DateOrder | None, *, can_ignore: bool = True
+    ) -> tuple[DateOrder | None, str]:
+        """Return the order, and a note that says how it was found. `can_ignore`: the person who
+        imports the file can ignore a column.
 
         The order is None if the file has dates in both orders, or no date that needs an order.
         Raises InputError if some dates may be read in two ways and no other date decides."""
@@ -217,6 +220,6 @@ class DateOrderFinder:
             next_steps=[
                 NextStep("state_date_order", order=DateOrder.DAY_FIRST.value),
                 NextStep("state_date_order", order=DateOrder.MONTH_FIRST.value),
-                NextStep("ignore_column", header=head),
+                *([NextStep("ignore_column", header=head)] if can_ignore else []),
             ],
         )

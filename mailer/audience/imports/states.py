@@ -323,7 +323,8 @@ class StateReader:
         """Return the state that a value of a column stands for, or None if it is unknown."""
         head = normalise_header(self._header[index])
         if column in _SIGNS and head.endswith(_REASONS):
-            return _SIGNS[column]
+            is_complaint = column is ImportColumn.OPTED_OUT and state_words.is_complaint(value)
+            return state_words.COMPLAINED if is_complaint else _SIGNS[column]
         word = normalise_header(value)
         if column is ImportColumn.STATE or (word in self._words and word not in state_words.YES):
             return self._read_word(word, value, is_coded=index in self._coded)

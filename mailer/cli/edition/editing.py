@@ -111,10 +111,12 @@ def edit_edition(
         typer.Option(help="The subject, which may have variables; empty: the template's own."),
     ] = None,
     name_in: Annotated[
-        list[str] | None, typer.Option(help="LANGUAGE=the name in that language; empty: remove it; repeatable.")
+        list[str] | None,
+        typer.Option(help="LANGUAGE=the name in that language; empty: remove it; repeatable."),
     ] = None,
     subject_in: Annotated[
-        list[str] | None, typer.Option(help="LANGUAGE=the subject in that language; empty: remove it; repeatable.")
+        list[str] | None,
+        typer.Option(help="LANGUAGE=the subject in that language; empty: remove it; repeatable."),
     ] = None,
     segment: Annotated[
         str | None, typer.Option(help="Only members in this segment; empty: the whole list.")
@@ -122,8 +124,8 @@ def edit_edition(
     opening: Annotated[
         list[str] | None,
         typer.Option(
-            help="LANGUAGE=TEXT, the opening: one to three sentences in Markdown; empty: remove it; "
-            "repeatable."
+            help="LANGUAGE=TEXT, the opening: one to three sentences in Markdown; empty: remove "
+            "it; repeatable."
         ),
     ] = None,
     in_doubt: Annotated[
