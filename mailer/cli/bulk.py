@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from mailer.audience.imports.columns import ImportColumn
 from mailer.cli.output import Output, error_console
+from mailer.counts import count_noun
 from mailer.errors import InputError, PartlyDone
 from mailer.model.imports import OmittedValue, RowOutcome, RowResult
 
@@ -189,7 +190,9 @@ class RowTally:
             )
         if self._notable_count > MAX_LISTED:
             hidden_count = self._notable_count - MAX_LISTED
-            out.print_note(f"… and {hidden_count} more lines; --report FILE lists all of them")
+            out.print_note(
+                f"… and {count_noun(hidden_count, 'more line')}; --report FILE lists all of them"
+            )
         for omitted in self._omitted[:MAX_LISTED]:
             out.print_note(
                 f"line {omitted['line']}: left out: {omitted['column']} {omitted['value']!r}: "
@@ -197,17 +200,18 @@ class RowTally:
             )
         if self._omitted_count > MAX_LISTED:
             hidden_count = self._omitted_count - MAX_LISTED
-            out.print_note(f"… and {hidden_count} more values; --report FILE lists all of them")
+            out.print_note(
+                f"… and {count_noun(hidden_count, 'more value')}; --report FILE lists all of them"
+            )
         for name, count in self.passed_over.most_common(MAX_LISTED):
-            out.print_note(f"ignored: {name}" + (f" ({count} rows)" if count else ""))
+            out.print_note(f"ignored: {name}" + (f" ({count_noun(count, 'row')})" if count else ""))
         if self.counts[RowOutcome.REFUSED]:
             raise PartlyDone(
-                "1 row was refused"
-                if self.counts[RowOutcome.REFUSED] == 1
-                else f"{self.counts[RowOutcome.REFUSED]} rows were refused",
+                count_noun(self.counts[RowOutcome.REFUSED], "row was refused", "rows were refused"),
                 where=str(file),
                 hint=("nothing was written" if dry_run else "the others were imported")
-                + "; fix these and import the file again",
+                + ("; fix it" if self.counts[RowOutcome.REFUSED] == 1 else "; fix them")
+                + " and import the file again",
             )
 
 

@@ -8,6 +8,7 @@ import typer
 
 from mailer.cli.options import JsonOption
 from mailer.cli.output import Output
+from mailer.counts import count_noun
 from mailer.errors import ConfigError
 
 DEMO_FOLDER = Path("var/demo")
@@ -59,7 +60,8 @@ def show_demo(
         mails = ", ".join(f"{count} {tag}" for tag, count in report.by_language.items())
         left_out = ", ".join(f"{count} {reason}" for reason, count in report.excluded.items())
         out.print_text(
-            f"{report.edition.name}: {report.total} mails ({mails}); left out: {left_out}"
+            f"{report.edition.name}: {count_noun(report.total, 'mail')} ({mails}); left out: "
+            f"{left_out}"
         )
     out.print_text("next occurrences of the digest, as of the day of the demo:")
     print_occurrences(result.calendar, result.policy, out, "none")

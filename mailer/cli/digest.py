@@ -1,5 +1,6 @@
 """``mailer digest``: standing orders for editions."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from mailer.cli.options import (
 )
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
+from mailer.digests.calendar import PlannedOccurrence
 from mailer.errors import UsageError
 from mailer.model.articles import ArticleKind
 from mailer.model.digests import (
@@ -30,6 +32,7 @@ from mailer.model.digests import (
     WhenLate,
 )
 from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
+from mailer.model.editions import Edition
 from mailer.model.lists import Frequency
 from mailer.plain_data import to_plain_data
 from mailer.schedules import durations
@@ -305,13 +308,16 @@ def assemble_edition(
 ) -> None:
     """Make an edition of the stories that this digest has not run yet.
 
-    If there are too few stories, the edition is recorded as skipped or on hold, with the reason.
+    The edition gets all stories that are ready, up to the digest's maximum, also those that a
+    run-up on the calendar would spread over several editions. If there are too few stories, the
+    edition is recorded as skipped or on hold, with the reason.
 
     Example: mailer digest assemble weekly"""
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
-        edition, choice = digests.assemble_edition(tx, actor, slug, mailer.clock())
+        now = mailer.clock()
+        edition, choice = digests.assemble_edition(tx, actor, slug, now)
         warnings: tuple[str, ...] = ()
         if edition.stories and not choice.too_few:
             edition, composition = editions.compose_edition(tx, actor, edition, mailer.renderer)
@@ -326,5 +332,21 @@ def assemble_edition(
         _print_other_kinds(choice, out)
         for warning in warnings:
             out.print_note(f"note: {warning}")
+        if edition.stories:
+            calendar = mailer.build_calendar(tx, digests.get_digest(tx, slug))
+            _print_next_occurrence(calendar.list_upcoming(now, 1), edition, choice, out)
         if edition.content_hash:
             out.print_note(f"next: mailer edition preview {edition.id}, then approve and send it")
+
+
+def _print_next_occurrence(
+    upcoming: Sequence[PlannedOccurrence], edition: Edition, choice: StoryChoice, out: Output
+) -> None:
+    """Say that the stories of an edition are taken from the calendar's next one."""
+    for planned in upcoming:
+        when = f"{planned.occurrence.clock_time:%a %d %b %Y %H:%M}"
+        waiting = f"the {len(choice.waiting)} that wait and " if choice.waiting else ""
+        out.print_note(
+            f"note: the calendar's next edition, of {when}, gets only {waiting}new stories; to "
+            f"leave it these stories, use `mailer edition cancel {edition.id}`"
+        )

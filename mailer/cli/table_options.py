@@ -11,6 +11,7 @@ from mailer.audience.imports.dates import DateOrder
 from mailer.audience.imports.state_words import NAMED_STATES
 from mailer.audience.imports.topic_names import TopicNames
 from mailer.cli.options import parse_pairs
+from mailer.counts import count_noun
 from mailer.model.imports import RowState
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def print_unknown_topics(
     if not tally.unknown_topics:
         return
     names = ", ".join(
-        f"{name!r} ({count} rows)" for name, count in tally.unknown_topics.most_common(10)
+        f"{name!r} ({count_noun(count, 'row')})"
+        for name, count in tally.unknown_topics.most_common(10)
     )
     out.print_note(
         f"unknown topics: {names}; {remedy}, or say what a name means with --topic NAME=TOPIC, and "

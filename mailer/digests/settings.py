@@ -8,6 +8,7 @@ from typing import Any
 from mailer import addresses, languages
 from mailer.actor import Actor
 from mailer.audience.lists import check_line, check_slug, check_translations, merge_translations
+from mailer.counts import count_noun
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.articles import ArticleKind
 from mailer.model.digests import Digest, DigestPolicy, DigestSettings
@@ -154,8 +155,8 @@ def _check_frequency_served(tx: Transaction, digest: Digest, settings: DigestSet
         return
     if count := tx.digests.count_members_by_frequency(old_settings.list, old_settings.frequency):
         raise Refused(
-            f"{count} members of the list {old_settings.list!r} chose {old_settings.frequency} "
-            "mails, which no other digest sends",
+            f"{count_noun(count, 'member')} of the list {old_settings.list!r} chose "
+            f"{old_settings.frequency} mails, which no other digest sends",
             field="frequency",
             hint="add another such digest first, or give these members every edition",
             next_steps=[

@@ -120,7 +120,8 @@ def write_subscribers(
 
     A suppressed address has the state suppressed and its reason, so that no program that reads the
     file mails it. Addresses, names and tags that a spreadsheet would run as formulas get an
-    apostrophe before them. `on_progress` is called with the number of people written, every thousand."""
+    apostrophe before them. `on_progress` is called with the number of people written, every
+    thousand."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)
     count = 0

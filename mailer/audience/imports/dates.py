@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 
 from mailer import languages
+from mailer.counts import count_noun
 from mailer.errors import InputError, NextStep
 
 MONTH_LANGUAGES = ("en", "fr", "es", "ar", "ru", "zh", "de", "pt", "it")
@@ -213,7 +214,7 @@ class DateOrderFinder:
         value, line, head = self._undecided
         raise InputError(
             f"{value!r} in the column {head!r} may have the day or the month first, and no other "
-            f"date of the file decides it ({self._undecided_count} dates)",
+            f"date of the file decides it ({count_noun(self._undecided_count, 'date')})",
             where=f"line {line}",
             value=value,
             hint="say which comes first",

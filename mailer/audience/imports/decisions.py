@@ -162,12 +162,8 @@ def _keep_earlier_values(row: ImportRow, known_person: KnownPerson) -> ImportRow
         if field not in row.stated_earlier or not value:
             return value
         if value != kept_value:
-            new, kept = (
-                f"{moment:%Y-%m-%d}" if isinstance(moment, datetime) else str(moment)
-                for moment in (value, kept_value)
-            )
-            reason = f"line {row.first_line} has the same address, and {kept!r} stays"
-            omitted.append(OmittedValue(field, new, reason))
+            stays = f"line {row.first_line} has the same address, and {_spell(kept_value)!r} stays"
+            omitted.append(OmittedValue(field, _spell(value), stays))
         return None
 
     kept_person = replace(
@@ -192,6 +188,10 @@ def _keep_earlier_values(row: ImportRow, known_person: KnownPerson) -> ImportRow
         paused_until=keep("paused_until", row.paused_until, membership.paused_until),
         omitted=tuple(omitted),
     )
+
+
+def _spell(value: datetime | str) -> str:
+    return f"{value:%Y-%m-%d}" if isinstance(value, datetime) else str(value)
 
 
 def _choose_joining(row: ImportRow, known_person: KnownPerson | None, now: datetime) -> datetime:

@@ -51,7 +51,7 @@ _EFFECTS = {
     ImportColumn.LEFT: "; the day of leaving is unknown",
     ImportColumn.PAUSED_UNTIL: "; the mails are not paused",
 }
-"""What it means for a person that a date is left out."""
+"""The effects of leaving out a date, by its column."""
 
 _HAN = re.compile("[\u3400-\u9fff]+")
 """Chinese writing, in which the family name stands first, without a space."""

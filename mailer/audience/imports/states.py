@@ -12,6 +12,7 @@ from mailer.audience.imports import state_headers, state_words
 from mailer.audience.imports.columns import STATE_COLUMNS, ImportColumn, normalise_header
 from mailer.audience.imports.dates import is_plausible_date
 from mailer.audience.imports.state_words import NAMED_STATES, StatedState
+from mailer.counts import count_noun
 from mailer.errors import InputError, NextStep
 
 MAX_VALUES = 60
@@ -89,7 +90,8 @@ class _SeenValues:
     def describe_values(self, values: Iterable[str]) -> str:
         listed = list(values)
         parts = [
-            f"{value[:40]!r} ({self.counts[value]} rows, first on line {self.first_lines[value]})"
+            f"{value[:40]!r} ({count_noun(self.counts[value], 'row')}, first on line "
+            f"{self.first_lines[value]})"
             for value in listed[:SHOWN_VALUES]
         ]
         if len(listed) > SHOWN_VALUES or self.others:

@@ -130,11 +130,11 @@ def _read_pipe() -> bytes:
 
 def _log_line(event: str, *, only_syslog: bool = False, **facts: Any) -> None:
     """Write a line to the system's log, or to stderr if there is none, unless `only_syslog`."""
-    has_syslog = any(path.exists() for path in SYSLOG_SOCKETS)
-    if only_syslog and not has_syslog:
-        return
-    stream = io.StringIO() if has_syslog else sys.stderr
+    stream = io.StringIO()
     create_logger(stream).info(event, **facts)
-    if isinstance(stream, io.StringIO):
+    line = stream.getvalue().rstrip()
+    if any(path.exists() for path in SYSLOG_SOCKETS):
         syslog.openlog("mailer", syslog.LOG_PID, syslog.LOG_MAIL)
-        syslog.syslog(syslog.LOG_INFO, stream.getvalue().rstrip())
+        syslog.syslog(syslog.LOG_INFO, line)
+    elif not only_syslog:
+        sys.stderr.write(f"{line}\n")
