@@ -1,6 +1,7 @@
 """Press pages, the kit and the feed show the text that was approved, and say what they show."""
 
 import io
+import re
 import zipfile
 from datetime import timedelta
 from typing import Any
@@ -80,3 +81,27 @@ def test_press_kit_and_feed_have_the_dateline_outside_a_quotation(desk: PressSce
     assert "> We lit them.\n\nDAKAR – Said she." in text
     feed = desk.pages.get_page("/press/atom.xml").text
     assert "&lt;strong&gt;DAKAR –&lt;/strong&gt; Said she." in feed
+
+
+@pytest.mark.parametrize(("language", "comma"), [("ar", "، "), ("zh", "，"), ("fr", ", ")])
+def test_role_follows_the_comma_of_the_release_language(
+    desk: PressScenario, language: str, comma: str
+) -> None:
+    quote = Quote("Mots.", "Mara Vell", "Rolle")
+    with desk.mailer.store.begin() as tx:
+        for tag in ("en", language):
+            factories.add_story(
+                tx,
+                "wells",
+                language=tag,
+                kind=ArticleKind.PRESS_RELEASE,
+                canonical_url="",
+                release=Release(quotes=(quote,)),
+            )
+        send_story(desk.mailer, tx, "wells")
+    page = desk.pages.get_page(f"/press/wells?lang={language}")
+    (speaker,) = lxml_html.document_fromstring(page.text).xpath("//blockquote/p[2]")
+    assert f"Mara Vell{comma}Rolle" in re.sub("[\u2066-\u2069]", "", speaker.text_content())
+    archive = zipfile.ZipFile(io.BytesIO(desk.pages.get_page("/press/wells/kit.zip").body))
+    texts = [archive.read(name).decode() for name in archive.namelist() if name.endswith(".txt")]
+    assert any(f"— Mara Vell{comma}Rolle" in text for text in texts)
