@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from lxml import html as lxml_html
 
-from mailer import articles, releases
+from mailer import articles, editions, releases
 from mailer.intake.markup import to_html
 from mailer.model.articles import ArticleKind
+from mailer.model.edition_states import EditionRole
+from mailer.model.editions import NewEdition
 from mailer.model.press_release import Quote, Release
 from tests.actors import AMINA, STAFF
 from tests.integration import factories
@@ -98,7 +100,22 @@ def test_role_follows_the_comma_of_the_release_language(
                 canonical_url="",
                 release=Release(quotes=(quote,)),
             )
-        send_story(desk.mailer, tx, "wells")
+        new = NewEdition(
+            "Wells",
+            "press",
+            stories=("wells",),
+            template="press-release",
+            role=EditionRole.RELEASE,
+        )
+        now = desk.mailer.clock()
+        edition = editions.create_edition(tx, STAFF, new, now)
+        renderer = desk.mailer.renderer
+        edition, _ = editions.compose_edition(tx, STAFF, edition, renderer)
+        (mail,) = [body for body in tx.editions.list_bodies(edition) if body.language == language]
+        edition = editions.approve_edition(tx, AMINA, edition, renderer, now)
+        edition, _ = editions.start_edition(tx, STAFF, edition, renderer, now)
+    assert f"Mara Vell{comma}Rolle" in mail.html
+    assert f"— Mara Vell{comma}Rolle" in mail.text
     page = desk.pages.get_page(f"/press/wells?lang={language}")
     (speaker,) = lxml_html.document_fromstring(page.text).xpath("//blockquote/p[2]")
     assert f"Mara Vell{comma}Rolle" in re.sub("[\u2066-\u2069]", "", speaker.text_content())
