@@ -62,7 +62,7 @@ class DeliveryRun:
                 self._loop, self._ledger, health, options, clock, self._stop_event, number
             )
             for health in self._relay_healths
-            for number in range(health.relay.connections)
+            for number in range(max(health.relay.connections, health.relay.max_connections))
         ]
 
     @property
@@ -104,6 +104,7 @@ class DeliveryRun:
         try:
             while not self._ledger.finished.wait(PROGRESS_INTERVAL):
                 on_progress(self.progress)
+                self._review_growth()
                 if stop.is_set():
                     self._ledger.patience.limit_by_stop()
                 if stop.is_set() or fatal_error:
@@ -133,6 +134,11 @@ class DeliveryRun:
         except BaseException as error:
             self._ledger.fail_run(error)
             self._ledger.end_without_waiting()
+
+    def _review_growth(self) -> None:
+        accepted_counts = self._ledger.active_editions.progress.relays
+        for health in self._relay_healths:
+            health.review_growth(accepted_counts.get(health.relay.name, 0))
 
     def _drain_connections(self) -> None:
         if not self._stop_event.is_set():
@@ -179,6 +185,11 @@ class DeliveryRun:
         error = errors[0]
         if all(relay_error.is_permanent for relay_error in errors):
             self._ledger.pause_editions(
-                "; ".join(f"{relay_error.where}: {relay_error.message}" for relay_error in errors)
+                "; ".join(_describe_relay_error(relay_error) for relay_error in errors)
             )
         return error
+
+
+def _describe_relay_error(error: RelayError) -> str:
+    """Describe a relay's error with its advice, for people who read why an edition is paused."""
+    return "; ".join(filter(None, (f"{error.where}: {error.message}", error.hint)))

@@ -10,28 +10,33 @@ from tests.bench.delivery.chunk_sink import run_chunk_sink
 from tests.bench.delivery.delay import open_delay_proxy
 from tests.bench.delivery.figures import BenchRun
 from tests.bench.delivery.fixtures import EDITION, SETTINGS, Office
+from tests.bench.delivery.postgresql_office import PostgresqlOffice, count_sent
 from tests.bench.delivery.programs import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.sink import run_sink
 
 
 def send_edition(
-    office: Office,
+    office: Office | PostgresqlOffice,
     *,
     connections: int,
     window: int,
     each_way: float = 0.0,
     chunking: bool = False,
+    max_connections: int = 0,
     tick: Callable[[int], None] = lambda _: None,
 ) -> BenchRun:
     """Send the office's edition from a copy of its database to a new sink, `each_way` seconds away,
-    which offers CHUNKING if `chunking`.
+    which offers CHUNKING if `chunking`. With `max_connections`, the sink does not offer PIPELINING,
+    and the number of connections grows up to it.
 
     Every ten seconds `tick` is called with the number of messages in the sink."""
     database = office.copy_database()
     timing_file = office.folder / "note.json"
     with ExitStack() as stack:
         server = stack.enter_context(
-            run_chunk_sink(office.folder) if chunking else run_sink(office.folder)
+            run_chunk_sink(office.folder)
+            if chunking
+            else run_sink(office.folder, pipelining=not max_connections)
         )
         port = server.port
         if each_way:
@@ -41,6 +46,7 @@ def send_edition(
             cwd=office.folder,
             env=SETTINGS
             | build_relay_settings(port, connections, window)
+            | {"MAILER_RELAY_MAX_CONNECTIONS": str(max_connections)}
             | {"MAILER_DATABASE_URL": format_database_url(database)},
             tick=lambda: tick(server.messages),
         )
@@ -59,7 +65,10 @@ def send_edition(
         json.loads(measured_run.out)["run"]["sent"], "mailer send, by its own report,"
     )
     bench_run.check_count(
-        offices.count_states(database).get("sent", 0), "mailer send, by its database,"
+        offices.count_states(database).get("sent", 0)
+        if isinstance(database, Path)
+        else count_sent(database),
+        "mailer send, by its database,",
     )
     return bench_run
 
@@ -74,5 +83,5 @@ def build_relay_settings(port: int, connections: int, window: int) -> dict[str, 
     }
 
 
-def format_database_url(database: Path) -> str:
-    return f"sqlite:///{database}"
+def format_database_url(database: Path | str) -> str:
+    return database if isinstance(database, str) else f"sqlite:///{database}"
