@@ -91,18 +91,18 @@ def test_role_follows_the_comma_of_the_release_language(
 ) -> None:
     quote = Quote("Mots.", "Mara Vell", "Rolle")
     with desk.mailer.store.begin() as tx:
-        for tag in ("en", language):
-            factories.add_story(
-                tx,
-                "wells",
-                language=tag,
-                kind=ArticleKind.PRESS_RELEASE,
-                canonical_url="",
-                release=Release(quotes=(quote,)),
-            )
+        factories.add_story(
+            tx,
+            "wells",
+            language=language,
+            kind=ArticleKind.PRESS_RELEASE,
+            canonical_url="",
+            release=Release(quotes=(quote,)),
+        )
         new = NewEdition(
             "Wells",
             "press",
+            language=language,
             stories=("wells",),
             template="press-release",
             role=EditionRole.RELEASE,
