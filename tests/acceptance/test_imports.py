@@ -118,9 +118,9 @@ def test_adding_without_basis_records_unknown_and_says_so(office: Shell) -> None
 
 
 def show_person(office: Shell, address: str) -> dict[str, Any]:
-    shown = office("subscriber", "show", address, "--json").json
-    (membership,) = shown["memberships"]
-    return {**shown["subscriber"]["person"], **membership}
+    record = office("subscriber", "show", address, "--json").json
+    (membership,) = record["memberships"]
+    return {**record["subscriber"]["person"], **membership}
 
 
 def test_second_line_of_an_address_adds_topics_and_keeps_the_first_values(office: Shell) -> None:
