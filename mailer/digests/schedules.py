@@ -72,6 +72,8 @@ def _has_same_times(first: NewSchedule, second: NewSchedule) -> bool:
     return (
         has_same_rule
         and first.digest_slug == second.digest_slug
+        and first.region == second.region
+        and first.timing.on_free_day == second.timing.on_free_day
         and (first.timing.at, first.timing.zone) == (second.timing.at, second.timing.zone)
     )
 
