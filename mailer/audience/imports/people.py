@@ -1,9 +1,9 @@
 """The import of people onto a list, a batch in a transaction."""
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from mailer.actor import Actor
 from mailer.errors import InputError
@@ -15,6 +15,13 @@ from mailer.model.transaction import Transaction
 _LATEST_ZONE = timedelta(hours=14)
 
 
+class LineMap(Protocol):
+    """Maps the hash of an address to a line."""
+
+    def setdefault(self, key: int, line: int, /) -> int:
+        """Return the line of the key. If it has none, `line` becomes its line."""
+
+
 def import_people(
     tx: Transaction,
     actor: Actor,
@@ -24,7 +31,7 @@ def import_people(
     *,
     source: str,
     basis: LawfulBasis | None,
-    first_lines: MutableMapping[int, int] | None = None,
+    first_lines: LineMap | None = None,
 ) -> list[RowResult]:
     """Import rows as ``decisions.py`` decides for each of them, and return their results in order.
 
@@ -60,7 +67,7 @@ def _omit_future_dates(row: ImportRow, now: datetime) -> ImportRow:
     return row
 
 
-def _note_duplicate(result: RowResult, first_lines: MutableMapping[int, int]) -> RowResult:
+def _note_duplicate(result: RowResult, first_lines: LineMap) -> RowResult:
     """Say in the reason of a result that an earlier line has the same address."""
     first_line = first_lines.setdefault(hash(result.address), result.line)
     if first_line == result.line or result.outcome is RowOutcome.REFUSED:
