@@ -18,11 +18,11 @@ class NumberMap:
         self._resize(_FIRST_SIZE)
         self._count = 0
 
-    def get(self, key: int, default: int, /) -> int:
+    def find_number(self, key: int, default: int) -> int:
         """Return the number of the key, or `default`."""
         return self._numbers[self._find_slot(key)] or default
 
-    def setdefault(self, key: int, number: int, /) -> int:
+    def add_number(self, key: int, number: int) -> int:
         """Return the number of the key. If it has none, `number` becomes its number."""
         slot = self._find_slot(key)
         if self._numbers[slot]:
@@ -30,7 +30,8 @@ class NumberMap:
         self._fill_slot(slot, key, number)
         return number
 
-    def __setitem__(self, key: int, number: int) -> None:
+    def save_number(self, key: int, number: int) -> None:
+        """Give the key this number in place of any other."""
         slot = self._find_slot(key)
         if self._numbers[slot]:
             self._numbers[slot] = number

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from mailer.actor import Actor
+from mailer.audience.imports.number_map import NumberMap
 from mailer.errors import InputError
 from mailer.model.imports import ImportRow, OmittedValue, RowOutcome, RowResult
 from mailer.model.lists import MailingList
@@ -13,13 +14,6 @@ from mailer.model.subscribers import LawfulBasis
 from mailer.model.transaction import Transaction
 
 _LATEST_ZONE = timedelta(hours=14)
-
-
-class LineMap(Protocol):
-    """Maps the hash of an address to a line."""
-
-    def setdefault(self, key: int, line: int, /) -> int:
-        """Return the line of the key. If it has none, `line` becomes its line."""
 
 
 def import_people(
@@ -31,7 +25,7 @@ def import_people(
     *,
     source: str,
     basis: LawfulBasis | None,
-    first_lines: LineMap | None = None,
+    first_lines: NumberMap | None = None,
 ) -> list[RowResult]:
     """Import rows as ``decisions.py`` decides for each of them, and return their results in order.
 
@@ -67,9 +61,9 @@ def _omit_future_dates(row: ImportRow, now: datetime) -> ImportRow:
     return row
 
 
-def _note_duplicate(result: RowResult, first_lines: LineMap) -> RowResult:
+def _note_duplicate(result: RowResult, first_lines: NumberMap) -> RowResult:
     """Say in the reason of a result that an earlier line has the same address."""
-    first_line = first_lines.setdefault(hash(result.address), result.line)
+    first_line = first_lines.add_number(hash(result.address), result.line)
     if first_line == result.line or result.outcome is RowOutcome.REFUSED:
         return result
     note = f"line {first_line} has the same address"

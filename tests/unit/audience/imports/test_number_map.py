@@ -20,20 +20,21 @@ def test_number_map_agrees_with_dict(steps: list[tuple[bool, int, int]]) -> None
     number_map = NumberMap()
     for replaces, key, number in steps:
         if replaces:
-            expected[key] = number_map[key] = number
+            expected[key] = number
+            number_map.save_number(key, number)
         else:
-            assert number_map.setdefault(key, number) == expected.setdefault(key, number)
-        assert all(number_map.get(other, -1) == expected[other] for other in expected)
+            assert number_map.add_number(key, number) == expected.setdefault(key, number)
+        assert all(number_map.find_number(other, -1) == expected[other] for other in expected)
     assert len(number_map) == len(expected)
-    assert number_map.get(5 << 40, -1) == expected.get(5 << 40, -1)
+    assert number_map.find_number(5 << 40, -1) == expected.get(5 << 40, -1)
 
 
 def test_number_map_grows_and_stays_small() -> None:
     number_map = NumberMap()
     for number in range(1, 50_001):
-        assert number_map.setdefault(hash(f"reader{number}@example.org"), number) == number
+        assert number_map.add_number(hash(f"reader{number}@example.org"), number) == number
     for number in range(1, 50_001):
-        assert number_map.setdefault(hash(f"reader{number}@example.org"), 99) == number
+        assert number_map.add_number(hash(f"reader{number}@example.org"), 99) == number
     assert len(number_map) == 50_000
     size = sys.getsizeof(number_map._keys) + sys.getsizeof(number_map._numbers)
     assert size / 50_000 < 48
