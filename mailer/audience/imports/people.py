@@ -7,6 +7,7 @@ from typing import Any
 
 from mailer.actor import Actor
 from mailer.audience.imports.columns import ImportColumn
+from mailer.audience.imports.number_map import NumberMap
 from mailer.audience.imports.rows import describe_missing_date
 from mailer.audience.lists import add_topic
 from mailer.errors import InputError
@@ -27,14 +28,14 @@ class EarlierLines:
     and the fields that its lines fill, since a file may have millions of lines."""
 
     def __init__(self) -> None:
-        self._numbers: dict[int, int] = {}
+        self._numbers = NumberMap()
 
     def mark_row(self, row: ImportRow) -> ImportRow:
         """Return the row with the first line that has its address and the fields that such lines
         fill, and remember the row."""
         key = hash(row.person.address)
-        number = self._numbers.get(key, row.line << len(_FIELDS))
-        self._numbers[key] = number | _pack_stated_fields(row)
+        number = self._numbers.find_number(key, row.line << len(_FIELDS))
+        self._numbers.save_number(key, number | _pack_stated_fields(row))
         first_line = number >> len(_FIELDS)
         if first_line == row.line:
             return row
