@@ -145,8 +145,8 @@ smtp_accept_max = 200
 smtp_accept_queue = 0
 smtp_accept_queue_per_connection = 0
 smtp_accept_max_per_connection = 2000
-queue_only = false
-queue_run_max = 10
+queue_only = true
+queue_run_max = 4
 tls_advertise_hosts =
 deliver_queue_load_max = 100
 chunking_advertise_hosts = *
@@ -188,7 +188,7 @@ def run_exim(folder: Path, lmtp: Path) -> Iterator[int]:
     program = find_server("exim4")
     assert program is not None
     config.write_text(_EXIM.format(program=program, folder=folder, port=port, lmtp=lmtp))
-    with _run_in_foreground([program, "-C", str(config), "-bdf", "-q5s"], folder):
+    with _run_in_foreground([program, "-C", str(config), "-bdf", "-q2s"], folder):
         _wait_for(folder / "exim.pid")
         yield port
 

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -16,7 +17,7 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.model.deliveries import DeliveryState
-from tests.integration.delivery.delivery_runs import deliver_edition, with_relay
+from tests.integration.delivery.delivery_runs import with_relay
 from tests.integration.delivery.proxy import Proxy
 from tests.integration.factories import begin_edition, make_addresses, read_delivery_states
 from tests.integration.relays.mail_servers import (
@@ -27,7 +28,7 @@ from tests.integration.relays.mail_servers import (
 )
 
 MAILS = int(os.environ.get("RELAY_MAILS", "10000"))
-ARRIVAL_PATIENCE = 300.0
+ARRIVAL_PATIENCE = 900.0
 RELAYS: dict[str, Callable[[Path, Path], AbstractContextManager[int]]] = {
     "postfix": run_postfix,
     "exim4": run_exim,
@@ -79,7 +80,7 @@ def test_real_relay_gets_each_chunked_mail_once_and_unchanged(
         Proxy(port, iter(())) as proxy,
     ):
         changed_mailer = with_relay(mailer, port=proxy.port, connections=8, window=20, timeout=60)
-        progress, _ = deliver_edition(changed_mailer, edition)
+        progress, _ = changed_mailer.deliver_editions([edition], threading.Event())
         deadline = time.monotonic() + ARRIVAL_PATIENCE
         while count_arrived(mailboxes) < MAILS and time.monotonic() < deadline:
             time.sleep(0.5)
