@@ -90,7 +90,7 @@ def test_contact_import_reports_unknown_columns_and_duplicates(office: Shell) ->
     )
     office("subscriber", "add", "eva@example.org", "--list", "press")
     notes = office("contact", "import", "more.csv", "--list", "press").err
-    assert "line 3: skipped: dan@example.org line 2 has this address" in notes
+    assert "line 3: skipped: dan@example.org: line 2 has this address" in notes
     assert "ignored: the column 'twitter'" in notes
     profile = office("contact", "show", "dan@example.org", "--json").json["profile"]
     assert (profile["outlet"], profile["beats"]) == ("The Example", ["climate", "work"])
