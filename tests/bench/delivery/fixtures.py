@@ -102,7 +102,7 @@ def build_office(folder: Path, reader_count: int, *, planned: bool = True) -> Of
                 ]
             mean = round(sum(sizes) / len(sizes))
             office = Office(folder, database, reader_count, mean, min(sizes), max(sizes))
-    if any(folder.glob("subscribers.db-*")):
+    if any(folder.glob("subscribers.db-wal")):
         sys.exit("the database is still open: a copy of its file would miss the data in its log")
     return office
 
