@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from anyio import CapacityLimiter, to_thread
+from fastapi import Response
 
 from mailer.errors import DatabaseUnavailable
 from mailer.store import SqlTransaction, Store
@@ -39,6 +41,14 @@ class UndoWrite(Exception, Generic[T]):
     def __init__(self, make_answer: Callable[[SqlTransaction], T]) -> None:
         super().__init__()
         self.make_answer = make_answer
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAfterCommit:
+    """Returned by the handler of a form: `make_answer` makes the answer once the changes are
+    committed, in a transaction of its own if it needs one. No other writer waits for it."""
+
+    make_answer: Callable[[], Response]
 
 
 class _WriteJob(Generic[T]):
