@@ -38,8 +38,12 @@ BUSY_TIMEOUT_MS = 30_000
 """Maximum milliseconds for which a transaction waits for SQLite's write lock. Under load a writer
 was seen to wait for more than five seconds."""
 
-LOCK_RETRY_DELAY = (0.0005, 0.003)
-"""The shortest and the longest wait between two attempts to get the write lock, in seconds."""
+LOCK_RETRY_DELAYS = ((0.0003, 0.001), (0.0005, 0.003))
+"""The shortest and the longest wait between two attempts to get the write lock, in seconds: while
+the lock was asked for less than :data:`SHORT_WAIT_SECONDS` ago, and later."""
+
+SHORT_WAIT_SECONDS = 0.1
+"""Seconds in which most transactions end."""
 
 _HINTS = {
     Trouble.READ_ONLY: "it is a standby, or was made read-only: make it writable, or name the "
@@ -184,7 +188,8 @@ def _begin_sqlite(connection: Connection, queue: WriteQueue, stop_event: threadi
                     else:
                         place.note_start()
                         return
-                time.sleep(random.uniform(*LOCK_RETRY_DELAY))  # noqa: S311  (spreads processes)
+                delays = LOCK_RETRY_DELAYS[waited_seconds >= SHORT_WAIT_SECONDS]
+                time.sleep(random.uniform(*delays))  # noqa: S311  (spreads processes)
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises SQLite's own error
         finally:
             driver_connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

@@ -117,7 +117,7 @@ class QueuePlace:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             # Anything else says that this file system has no such locks.
-            self._is_first = error.errno not in {errno.EWOULDBLOCK, errno.EACCES, errno.EINTR}
+            self._is_first = error.errno not in {errno.EWOULDBLOCK, errno.EINTR}
         else:
             self._is_first = True
         return self._is_first
