@@ -72,3 +72,10 @@ def read_bounded(file: IO[bytes], max_bytes: int, name: str) -> bytes:
         size = f"{max_bytes // 1_000_000} MB" if max_bytes >= 1_000_000 else f"{max_bytes:,} bytes"
         raise FileTooLarge(errno.EFBIG, f"it is larger than {size}", name)
     return data
+
+
+def describe_non_file(path: Path) -> str:
+    """Describe why a path does not lead to a file of settings."""
+    if path.is_dir():
+        return "it is a folder, not a file of settings"
+    return "it is a pipe, socket or device" if path.exists() else "there is no such file"

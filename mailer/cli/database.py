@@ -11,8 +11,9 @@ import typer
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
+from mailer.cli.signals import exit_on_termination
 from mailer.cli.transactions import load_settings, open_for_writing
-from mailer.errors import ConfigError, DatabaseUnrecognised, NextStep, Refused
+from mailer.errors import ConfigError, DatabaseUnrecognised, NextStep, Refused, UsageError
 
 if TYPE_CHECKING:
     from mailer.app import Mailer
@@ -114,7 +115,9 @@ def write_backup_file(
 
     out = Output(json)
     actor = resolve_actor(by)
-    with open_mailer(load_settings()) as mailer:
+    if file == "-":
+        _check_stdout()
+    with exit_on_termination(), open_mailer(load_settings()) as mailer:
         now = mailer.clock()
         if file == "-":
             summary = _stream_backup(mailer)
@@ -127,6 +130,16 @@ def write_backup_file(
         out.print_note(_describe_backup("stdout", summary))
     else:
         out.print_record({"file": file, **_to_plain(summary)}, _describe_backup(file, summary))
+
+
+def _check_stdout() -> None:
+    """Check that stdout leads to a file or a program. Raises UsageError."""
+    if sys.__stdout__ is None or sys.stdout.isatty():
+        problem = "closed" if sys.__stdout__ is None else "a terminal"
+        raise UsageError(
+            f"stdout is {problem}, and the backup would be lost",
+            hint="redirect it to a file, or name a file",
+        )
 
 
 def _stream_backup(mailer: "Mailer") -> "BackupSummary":
@@ -186,7 +199,8 @@ def restore_database(
     actor = resolve_actor(by)
     store = Store(load_settings().database_url, b"")
     try:
-        summary = restore_backup(store, file, actor, get_utc_now(), replaces=replace)
+        with exit_on_termination():
+            summary = restore_backup(store, file, actor, get_utc_now(), replaces=replace)
     finally:
         store.close()
     out.print_record(

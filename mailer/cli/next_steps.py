@@ -89,7 +89,7 @@ COMMANDS_BY_ACTION = {
     "retry_failed_deliveries": "mailer edition retry {edition} --failed",
     "schedule_edition": "mailer edition schedule {edition} --at {time} --zone {zone}",
     "send_edition": "mailer send {edition}",
-    "send_editions": "mailer send {editions}",
+    "send_editions": "mailer send --all",
     # Calendar
     "add_blackout": "mailer blackout add {first}",
     "add_observance": "mailer observance add {observance} --rule {rule} --name {name}",

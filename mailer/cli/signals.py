@@ -37,3 +37,17 @@ def stop_on_signal(
     finally:
         for signal_number, handler in previous_handlers.items():
             signal.signal(signal_number, handler)
+
+
+@contextmanager
+def exit_on_termination() -> Iterator[None]:
+    """End with an exception on SIGTERM, so that unfinished files are removed."""
+
+    def end_command(signal_number: int, _frame: object) -> None:
+        raise SystemExit(128 + signal_number)
+
+    previous_handler = signal.signal(signal.SIGTERM, end_command)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous_handler)

@@ -38,7 +38,7 @@ from mailer.config.sections import (
 )
 from mailer.config.wording import describe_detail
 from mailer.errors import ConfigError, NextStep
-from mailer.regular_files import read_regular_file
+from mailer.regular_files import describe_non_file, read_regular_file
 
 MAX_SECRET_BYTES = 10_000
 MAX_CONFIG_BYTES = 1_000_000
@@ -195,7 +195,8 @@ class Settings(BaseSettings):
             except FileNotFoundError as error:
                 raise self._build_missing_key_error(where) from error
             except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(f"the secret key can't be read ({error})", where=where) from error
+                cause = getattr(error, "strerror", None) or "it is not text"
+                raise ConfigError(f"the secret key can't be read ({cause})", where=where) from error
         try:
             key = bytes.fromhex(text.strip())
         except ValueError as error:
@@ -301,9 +302,9 @@ def load_settings(
     values: dict[str, Any] = {}
     if file.is_file():
         values = _read_toml(file)
-    elif requested_file:
+    elif requested_file or file.exists():
         raise ConfigError(
-            "it is a folder, not a file of settings" if file.is_dir() else "there is no such file",
+            describe_non_file(file),
             where=str(file),
             hint=f"name its {CONFIG_FILE.name}" if file.is_dir() else "check its path",
         )

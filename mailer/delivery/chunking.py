@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailer.delivery.outgoing_mail import EnvelopeFormat, OutgoingMail
+from mailer.delivery.outgoing_mail import EnvelopeFormat, OutgoingMail, judge_envelope_reply
 from mailer.delivery.relay_errors import describe_error
 from mailer.delivery.replies import (
     FINAL_PHASES,
@@ -25,7 +25,6 @@ from mailer.delivery.replies import (
     Verdict,
     clean_reply_text,
     create_lost_reply,
-    judge_reply,
 )
 from mailer.delivery.smtp_socket import MAX_PIECES, MAX_TLS_RECORD, SmtpSocket
 
@@ -47,6 +46,7 @@ class _ChunkInFlight:
     `answered_count` have come. `end` is the number of bytes that have been written on the
     connection with this message's last byte."""
 
+    recipient: str
     end: int
     phases: Sequence[Phase]
     answered_count: int = 0
@@ -117,6 +117,7 @@ class ChunkPipeline:
         self._unwritten_size += len(commands) + mail.size
         self._in_flight.append(
             _ChunkInFlight(
+                mail.recipient,
                 self._written_size + self._unwritten_size,
                 _PHASES_AFTER_RESET if has_reset else _PHASES,
             )
@@ -185,7 +186,7 @@ class ChunkPipeline:
     def _judge_next(self, head: _ChunkInFlight, code: int, reply_text: bytes) -> Reply | None:
         """Judge a reply to the oldest message. Returns its final reply, if this was the last."""
         phase = head.phases[head.answered_count]
-        reply = judge_reply(phase, code, clean_reply_text(reply_text))
+        reply = judge_envelope_reply(head.recipient, phase, code, clean_reply_text(reply_text))
         head.answered_count += 1
         self.reply_count += 1
         if code == 421:

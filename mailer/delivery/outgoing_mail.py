@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailer import addresses
-from mailer.delivery.replies import Phase, Reply, Verdict
+from mailer.delivery.replies import Phase, Reply, Verdict, judge_reply
 
 
 class OutgoingMail(NamedTuple):
@@ -66,3 +66,12 @@ _INVALID_ADDRESS = re.compile(r"[\r\n\0<>]")
 
 def _is_international(address: str) -> bool:
     return not address.isascii() and not address.rpartition("@")[0].isascii()
+
+
+def judge_envelope_reply(recipient: str, phase: Phase, code: int, text: str) -> Reply:
+    """Judge a reply to a command about a message to `recipient`. A relay that refuses MAIL
+    with SMTPUTF8 may refuse that extension only: the reply counts for this recipient alone."""
+    reply = judge_reply(phase, code, text)
+    if phase is Phase.MAIL and code // 100 == 5 and _is_international(recipient):
+        return reply._replace(verdict=Verdict.REFUSED)
+    return reply

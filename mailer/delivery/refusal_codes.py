@@ -23,11 +23,15 @@ class RefusalSubject(StrEnum):
 
 
 class RefusalMeaning(NamedTuple):
-    """The meaning of a refusal in words, and the advice to staff."""
+    """The meaning of a refusal in words, and the advice to staff.
+
+    `may_pass` is true if the address exists and the next attempt may succeed, such as to a mailbox
+    that was full."""
 
     subject: RefusalSubject
     meaning: str
     advice: str
+    may_pass: bool = False
 
 
 _R, _S, _M = RefusalSubject.RECIPIENT, RefusalSubject.SENDER, RefusalSubject.MESSAGE
@@ -42,7 +46,10 @@ MAILBOX_UNAVAILABLE = RefusalMeaning(
     _R, "the recipient's mailbox is closed or disabled", _NO_ADVICE_BUT_ADDRESS
 )
 MAILBOX_FULL = RefusalMeaning(
-    _R, "the recipient's mailbox is full", "send it to them again later, or ask them to make room"
+    _R,
+    "the recipient's mailbox is full",
+    "send it to them again later, or ask them to make room",
+    may_pass=True,
 )
 NO_ROUTE = RefusalMeaning(
     _R, "the recipient's domain accepts no mail, or can't be reached", _NO_ADVICE_BUT_ADDRESS
@@ -51,11 +58,13 @@ NOT_ALLOWED_TO_WRITE = RefusalMeaning(
     _R,
     "the recipient's mailbox accepts mail from certain senders only",
     "ask the recipient to admit the address of your sender",
+    may_pass=True,
 )
 NO_INTERNATIONAL_ADDRESS = RefusalMeaning(
     _R,
     "the relay accepts no international address (SMTPUTF8)",
     "ask the recipient for an address in ASCII, or use a relay that offers SMTPUTF8",
+    may_pass=True,
 )
 ADDRESS_RECYCLED = RefusalMeaning(
     _R, "the address has had another owner since", "take the address off the list"
@@ -116,8 +125,8 @@ NO_REVERSE_DNS = RefusalMeaning(
 TOO_LARGE = RefusalMeaning(
     _M,
     "the message is too large",
-    "make the edition smaller, for example its attached pictures and files, or ask for a higher"
-    " limit",
+    "cancel the edition and send a smaller one, for example with fewer attached pictures and files,"
+    " or ask for a higher limit",
 )
 CONTENT = RefusalMeaning(
     _M,
@@ -156,9 +165,9 @@ _CODES: dict[RefusalMeaning, str] = {
         "5.7.501 5.7.502 5.7.503 5.7.504 5.7.505 5.7.506 5.7.507 5.7.508 5.7.511 5.7.513"
         " 5.7.700 5.7.701 5.7.703 5.7.705 5.7.708 5.7.711 5.7.712 5.7.724 5.7.750 5.7.751"
     ),
-    REPUTATION: "5.7.28 5.7.510 5.7.512 5.7.514 5.7.606 5.7.607 5.7.608",
+    REPUTATION: "5.7.28 5.7.510 5.7.514 5.7.606 5.7.607 5.7.608",
     TOO_LARGE: "5.3.4 5.2.3",
-    CONTENT: "5.6.1 5.6.2 5.6.3 5.6.5 5.6.6 5.6.8 5.6.11",
+    CONTENT: "5.7.512 5.6.1 5.6.2 5.6.3 5.6.5 5.6.6 5.6.8 5.6.11",
 }
 
 MEANINGS_BY_CODE: dict[str, RefusalMeaning] = {
@@ -191,34 +200,72 @@ def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-PHRASES: tuple[tuple[re.Pattern[str], RefusalMeaning], ...] = (
-    # Words that can't be meant for a recipient come first.
+ABOUT_US: tuple[tuple[re.Pattern[str], RefusalMeaning], ...] = (
     (_compile(r"send[- ]?as[- ]?denied|not allowed to send as|not owned by (?:user|auth)"
-              r"|not authori[sz]ed to (?:send|use)|sender address rejected: not"),
+              r"|not authori[sz]ed to (?:send|use|perform)|sender address rejected: not"
+              r"|(?:from|sender|e-?mail) address (?:is|does) not (?:verified|match)"
+              r"|verified sender|sender identit|domain (?:is )?not (?:verified|allowed to send)"),
      SEND_AS_DENIED),
-    (_compile(r"(?:sender|envelope[- ]from|return[- ]path)\b.{0,30}"
+    # A limit of the sender's is named before words that only mention the sender.
+    (_compile(r"\b(?:sender|outgoing|outbound|sending|relay)(?:'s)? (?:\w+ ){0,3}"
+              r"(?:quota|limits?|credits)\b"
+              r"|(?:quota|limit|number|count) (?:of|for) (?:your )?(?:outgoing|outbound|sent)\b"
+              r"|maximum credits|too many (?:\w+ )?connections|slow(?:ing)? down"
+              r"|frequency (?:is )?limited|too many (?:invalid|unknown|bad|wrong) "
+              r"|(?:daily|hourly|24-hour|monthly)\W[\w ]{0,20}(?:limit|quota)"
+              r"|(?:tages|stunden|versand|sende)\w*(?:limit|kontingent|grenze|quote)"
+              r"|(?:quota|limite) d'envois?|(?:l[ií]mite|cuota) de env[ií]o|limite d'invio"
+              r"|limite di invio"),
+     LIMIT_REACHED),
+    (_compile(r"(?:sender|envelope[- ]from|return[- ]?path)\b.{0,30}"
               r"(?:reject|denied|unknown|verif|invalid|not found|not exist|doesn't exist|blocked"
-              r"|refused)"
-              r"|(?:invalid|unknown|bad|unverified) sender|domain of (?:the )?sender"
-              r"|sender (?:address|domain)"),
+              r"|refused|not (?:allowed|permitted|accepted|authori[sz]ed)|prohibit)"
+              r"|(?:invalid|unknown|bad|unverified|unauthori[sz]ed|blocked) senders?\b"
+              r"|domain of (?:the )?sender|sender(?:'s)? (?:e-?mail )?(?:address|domain)"
+              r"|sending (?:e-?mail )?(?:address|domain)"
+              r"|\bmail from (?!.{0,40}\b(?:user|mailbox|recipient))\S+ (?:is |was )?"
+              r"(?:not accepted|not allowed|refused|denied)"
+              r"|\b(?:absender|exp[ée]diteur|remitente|remetente|mittente|afzender|avs[äæe]nder"
+              r"|nadawc|отправител|发件人|送信者)"),
      SENDER_ADDRESS),
     (_compile(r"relay(?:ing)? (?:access )?(?:is )?(?:denied|prohibited|not (?:permitted|allowed))"
-              r"|not permitted to relay|(?:unable|refus\w+|won't|will not) to relay"
+              r"|not permitted to relay|(?:unable|refus\w+|won't|will not|not configured) to relay"
               r"|(?:do not|don't|not) relay|allowed rcpthosts|we do not relay"
               r"|auth\w* (?:is )?required|not authenticated|must (?:first )?authenticate"
-              r"|authentication (?:failed|needed)|client was not authenticated"),
+              r"|server (?:requires|wants) .{0,30}authenticate"
+              r"|authentication (?:failed|needed|credentials)|client was not authenticated"),
      NOT_AUTHENTICATED),
-    (_compile(r"\bspf\b|\bdkim\b|\bdmarc\b|unauthenticated (?:e-?mail|sender)"
-              r"|(?:isn't|is not) authenticated"),
+    (_compile(r"\bspf\b|openspf|\bdkim\b|\bdmarc\b|unauthenticated (?:e-?mail|sender)"
+              r"|(?:isn't|is not) authenticated|spoof"),
      DOMAIN_AUTHENTICATION),
+    (_compile(r"\byour (?:\w+ )?(?:account|subscription|tenant|plan)\b.{0,60}(?:suspend|disabled"
+              r"|blocked|restrict| locked|deactivat|not (?:been )?activ|sandbox|closed|limited)"
+              r"|\b(?:account|user|mailbox|tenant)\b.{0,30}(?:suspend|disabled|blocked|restrict"
+              r"| locked).{0,30}\b(?:spam|abuse|sending|outgoing|outbound)"
+              r"|(?:sending|outgoing (?:e-?)?mails?|outbound (?:e-?)?mails?) (?:\w+ ){0,3}"
+              r"(?:suspend|disabled|blocked|restrict|paused)"
+              r"|account (?:\w+ ){0,3}sandbox|sandbox (?:sub)?domain|free accounts"),
+     ACCOUNT_BLOCKED),
     (_compile(r"spamhaus|spamcop|barracuda|sorbs|\b(?:dns|r)bl\b|dnsbl|\brbls?\b|senderbase"
-              r"|reputation|black[- ]?list|block[- ]?list|deny[- ]?list|\blisted (?:at|in|by|on)\b"
-              r"|poor sending|your (?:ip|host|server|network|domain)\b|client host"
-              r"|banned|suspicious"),
+              r"|ipcheck|reputation|black[- ]?list|block[- ]?list|deny[- ]?list"
+              r"|\blisted (?:at|in|by|on)\b|poor sending"
+              r"|your (?:ip|host|server|network|domain|access)\b|client host"
+              r"|(?:sending|connecting) (?:ip|host|server|mta|network)"
+              r"|(?<![?&])\bip\b[ =:]?(?:address |source )?\W?(?:[0-9a-f:.]+\b)?\W?"
+              r".{0,40}(?:block|bloqu|reject|denied|refus|banned|not (?:allowed|accepted))"
+              r"|^\W*ip=[0-9a-f]|dial-?up|dynamic ip|transient ip"
+              r"|(?:messages?|e?-?mails?|traffic|connections?) (?:is |are )?(?:not accepted )?from "
+              r"(?:this |your )?(?:ip|host|server|network|\[?\d+\.\d+\.\d+\.\d+)"
+              r"|not accepted from (?:this|your)|banned|suspicious"),
      REPUTATION),
-    (_compile(r"reverse (?:dns|hostname|lookup)|\bptr\b|helo (?:command )?rejected|\behlo\b"),
-     NO_REVERSE_DNS),
+    (_compile(r"reverse (?:dns|hostname|lookup)|\bptr\b|\bhelo\b|\behlo\b"), NO_REVERSE_DNS),
     (_compile(r"starttls|must (?:issue|use) tls|encryption (?:is )?required"), TLS_REQUIRED),
+)  # fmt: skip
+"""Words that can't be meant for a recipient. They outweigh a code that speaks of the address,
+unless other words name its mailbox too."""
+
+PHRASES: tuple[tuple[re.Pattern[str], RefusalMeaning], ...] = (
+    *ABOUT_US,
     (_compile(r"(?:message|mail) size|size limit"), TOO_LARGE),
     (_compile(r"(?:daily|hourly|sending|message|recipient|rate|account)[\w ]{0,20}"
               r"(?:limit|quota)|(?:limit|quota)[\w ]{0,20}per (?:day|hour|minute)"
@@ -230,7 +277,10 @@ PHRASES: tuple[tuple[re.Pattern[str], RefusalMeaning], ...] = (
     (_compile(r"(?:mailbox|inbox|account|user|storage|disk)\b.{0,40}"
               r"(?:\bfull\b|over ?quota|quota exceeded|exceeded|over (?:its|the|their) )"
               r"|quota exceeded|over ?quota|insufficient (?:disk|mailbox|system)? ?storage"
-              r"|(?:exceed\w*|out of) (?:\w+ )?(?:storage|quota)|mailbox size"),
+              r"|(?:exceed\w*|out of) (?:\w+ )?(?:storage|quota)|mailbox size"
+              r"|receiving (?:e-?)?mails? (?:at a rate|too quickly|too fast)"
+              r"|postfach (?:ist )?(?:voll|überfüllt)|bo[iî]te .{0,20}pleine|buz[oó]n .{0,10}lleno"
+              r"|casella .{0,10}piena|caixa .{0,20}cheia"),
      MAILBOX_FULL),
     (_compile(r"unrout(?:e)?able|(?:no|null) mx\b|host(?:name)? (?:or domain )?(?:name )?not found"
               r"|domain (?:name )?(?:not found|does(?: not|n't) (?:exist|accept))|no such domain"
@@ -238,7 +288,7 @@ PHRASES: tuple[tuple[re.Pattern[str], RefusalMeaning], ...] = (
               r"|local delivery not|not (?:a )?local (?:domain|user)|no route to"),
      NO_ROUTE),
     (_compile(r"(?:unknown|invalid|no such|nonexistent|non-existent|bad|illegal|undeliverable"
-              r"|inexistent)\W+(?:\w+\W+){0,2}?(?:user|recipient|mailbox|address|account|person"
+              r"|inexistent)\W+(?:(?!sender)\w+\W+){0,2}?(?:user|recipient|mailbox|address|account|person"
               r"|local[- ]?part|alias|destination|recipients|addressee|here)"
               r"|(?:user|recipient|mailbox|address|account|local[- ]?part|addressee|alias)"
               r"\b.{0,60}?(?:unknown|not found"
@@ -255,10 +305,12 @@ PHRASES: tuple[tuple[re.Pattern[str], RefusalMeaning], ...] = (
               r"|non esiste|onbekend|bestaat niet|nieznany|nie istnieje|не существует|不存在"),
      NO_SUCH_MAILBOX),
     (_compile(r"(?:mailbox|account|user|recipient|address|e-?mail)\b.{0,40}"
-              r"(?:disabled|inactive|deactivated|suspended|locked|closed|expired|not active"
-              r"|retired|deleted|frozen|has moved|has left)"
+              r"\b(?:disabled|inactive|deactivated|suspended|locked|closed|expired"
+              r"|not active|retired|deleted|frozen|terminated|has moved|has left)"
               r"|(?:disabled|inactive|suspended|closed) (?:mailbox|account|user|recipient)"
-              r"|no longer (?:available|valid|active|in use|works?|employed|accepts?)"),
+              r"|no longer (?:available|valid|active|in use|works?|employed|accepts?)"
+              r"|compte (?:\w+ )?(?:d[ée]sactiv|suspend|ferm)"
+              r"|konto (?:\w+ )?(?:gesperrt|geschlossen)"),
      MAILBOX_UNAVAILABLE),
     (_compile(r"recipient (?:only accepts|has not|does not accept)|not accepting (?:mail|messages)"
               r"|restricted (?:to|recipient)"),
@@ -267,12 +319,16 @@ PHRASES: tuple[tuple[re.Pattern[str], RefusalMeaning], ...] = (
               r"|size exceed|maximum (?:message )?size|too large"
               r"|exceeds? (?:\w+ )?(?:maximum|fixed|size)"),
      TOO_LARGE),
-    (_compile(r"virus|malware|attachment|malicious|phish|message (?:header|content|format)"
-              r"|header (?:is|field|line)|bare (?:lf|cr|newline)|line too long|mime"),
+    (_compile(r"virus|malware|attachment|malicious|phish"
+              r"|message[- ](?:headers?|content|format|id)\b|header (?:is|field|line)"
+              r"|(?:missing|invalid|duplicate|malformed|bad) (?:\w+ )?header"
+              r"|bare (?:lf|cr|newline)|line too long|\bmime\b|\brfc ?[258]\d\d\d"
+              r"|(?:unacceptable|mail|its|the) content|content filter|potential security"),
      CONTENT),
     # Words that are weak alone.
     (_compile(r"block(?:ed|ing)|spam|unsolicited|bulk mail|junk|abus(?:e|ive)|deny ?listed"),
      REPUTATION),
     (_compile(r"account .{0,30}(?:restricted|blocked)|restricted|suspended"), ACCOUNT_BLOCKED),
+    (_compile(r"\bpolic(?:y|ies)\b|not accepted for|unauthori[sz]ed|not authori[sz]ed"), POLICY),
 )  # fmt: skip
 """Words of replies and what they mean; the first that matches counts."""

@@ -5,7 +5,7 @@ counted. A refusal that speaks of this office, or of the message, settles no rec
 is put off, and the edition pauses when such refusals add up. A refusal that can't be judged fails
 for now; if the same one comes for recipients of several domains, and the relay accepts little in
 between, it is taken to speak of this office, the edition pauses, and all recipients with it are
-queued again.
+queued again. So it is if only the codes are the same, but more often.
 
 A pause counts once. If a person resumes the edition, unjudged refusals of the same kind are the
 recipients' own from then on, and a recipient who was queued again and is refused alike fails.
@@ -25,6 +25,10 @@ MIN_ALIKE = 5
 
 MIN_ALIKE_AFTER_ACCEPTANCES = 10
 """The same for unjudged refusals, if the run has had :data:`MANY_ACCEPTANCES`."""
+
+MIN_ALIKE_BY_CODE = 15
+"""The same for unjudged refusals that have only their codes in common: some servers put words into
+each text that can't be told from identifiers."""
 
 MANY_ACCEPTANCES = 50
 
@@ -106,6 +110,8 @@ class RefusalTracker:
         self._for_our_reasons: _AlikeRefusals | None = None
         self._our_signatures: dict[str, None] = {}
         self._unjudged: dict[str, _AlikeRefusals] = {}
+        self._unjudged_by_code: dict[str, _AlikeRefusals] = {}
+        self._signatures_by_code: dict[str, dict[str, None]] = {}
 
     @property
     def is_suspicious(self) -> bool:
@@ -153,23 +159,34 @@ class RefusalTracker:
         signature = judgement.signature
         if signature in self._resumed_signatures or claim.requeued_for == signature:
             return
-        refusals = self._unjudged.get(signature)
-        if refusals is None:
-            if len(self._unjudged) >= MAX_SIGNATURES:
-                del self._unjudged[next(iter(self._unjudged))]
-            refusals = _AlikeRefusals(judgement, hide_address(str(reply), claim.address))
-            self._unjudged[signature] = refusals
         accepted_count = self.accepted_count
+        refusals = _count_alike(self._unjudged, signature, judgement, claim, reply)
         refusals.add_refusal(domain, accepted_count)
         has_many = accepted_count >= MANY_ACCEPTANCES
         min_streak = MIN_ALIKE_AFTER_ACCEPTANCES if has_many else MIN_ALIKE
         has_streak = refusals.is_streak(min_streak, accepted_count)
         if not (has_streak or refusals.is_share(1, accepted_count)):
-            return
-        if len(refusals.domains) > 1:
+            self._note_codes(judgement, claim, reply, domain)
+        elif len(refusals.domains) > 1:
             self.pause = _describe_pause(refusals, (signature,))
         elif signature not in self._single_domain_checked:
             self.single_domain, self._single_domain_signature = domain, signature
+
+    def _note_codes(
+        self, judgement: RefusalJudgement, claim: Claim, reply: Reply, domain: str
+    ) -> None:
+        """Count an unjudged refusal by its codes alone, whatever its words are."""
+        codes = judgement.code_signature
+        if codes in self._resumed_signatures:
+            return
+        refusals = _count_alike(self._unjudged_by_code, codes, judgement, claim, reply)
+        refusals.add_refusal(domain, self.accepted_count)
+        signatures = self._signatures_by_code.setdefault(codes, {})
+        if len(signatures) < MAX_SIGNATURES:
+            signatures[judgement.signature] = None
+        has_streak = refusals.is_streak(MIN_ALIKE_BY_CODE, self.accepted_count)
+        if has_streak and len(refusals.domains) > 1:
+            self.pause = _describe_pause(refusals, (codes, *signatures))
 
     # ---- for the ledger -------------------------------------------------------------------------
 
@@ -211,6 +228,23 @@ class RefusalTracker:
         else:
             is_final = claim.requeued_for == signature
         return DeliveryState.FAILED if is_final else DeliveryState.QUEUED
+
+
+def _count_alike(
+    counters: dict[str, _AlikeRefusals],
+    signature: str,
+    judgement: RefusalJudgement,
+    claim: Claim,
+    reply: Reply,
+) -> _AlikeRefusals:
+    """Return the counter of a signature, which may be new. The oldest counter makes room for it."""
+    refusals = counters.get(signature)
+    if refusals is None:
+        if len(counters) >= MAX_SIGNATURES:
+            del counters[next(iter(counters))]
+        refusals = _AlikeRefusals(judgement, hide_address(str(reply), claim.address))
+        counters[signature] = refusals
+    return refusals
 
 
 def _describe_pause(refusals: _AlikeRefusals, signatures: tuple[str, ...]) -> PauseCause:

@@ -11,10 +11,14 @@ from typing import NamedTuple
 
 from mailer import addresses
 from mailer.delivery.refusal_codes import (
+    ABOUT_US,
     BAD_ADDRESS,
+    MAILBOX_FULL,
+    MAILBOX_UNAVAILABLE,
     MEANINGS_BY_CODE,
     MEANINGS_BY_DETAIL,
     MEANINGS_BY_RANGE,
+    NO_INTERNATIONAL_ADDRESS,
     NO_SUCH_MAILBOX,
     PHRASES,
     SEND_AS_DENIED,
@@ -31,6 +35,15 @@ MAX_SIGNATURE = 200
 _AMBIGUOUS_CODES = re.compile(r"5\.[0-7]\.0|5\.3\.[25]|5\.4\.1|5\.5\.[124]|5\.7\.(?:1|4|5|6|7|300)")
 """Codes that servers use for many things: the words of the reply decide."""
 
+_LOOSE_CODES = re.compile(r"5\.1\.(?:[1-6]|10)|5\.2\.1|5\.4\.\d|5\.7\.2")
+"""Codes of the address that servers also send for reasons of ours: words about us decide."""
+
+_PHRASES_OF_MAILBOXES = tuple(
+    (pattern, meaning)
+    for pattern, meaning in PHRASES
+    if meaning in (NO_SUCH_MAILBOX, MAILBOX_UNAVAILABLE, MAILBOX_FULL)
+)
+
 _ENHANCED_CODE = re.compile(r"(?<![\d.])(5\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _URL = re.compile(r"https?://\S+|\bwww\.\S+", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
@@ -40,6 +53,11 @@ _IDENTIFIER = re.compile(
     r"\b(id|ids|ref|reference|ticket|queue|session|incident|msgid|code|token|key|case)"
     r"\b([ :=#-]*)[\w.+/=-]*[A-Z][\w.+/=-]*[A-Z][\w.+/=-]*"
 )
+_LABELLED_IDENTIFIER = re.compile(
+    r"\b(id|ids|ref|reference|ticket|queue|session|incident|msgid|code|token|key|case)"
+    r"(\s?[:=#]\s?)[\w.+/=-]+",
+    re.IGNORECASE,
+)
 _ENCODED_TOKEN = re.compile(
     r"\b(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[a-z][A-Z])[\w+/=-]*[A-Z][\w+/=-]*[A-Z][\w+/=-]{4,}"
 )
@@ -47,13 +65,19 @@ _RECORDED_REPLY = re.compile(r"(?P<code>[2-5]\d\d) (?P<text>.*) \(to (?P<phase>[
 
 
 class RefusalJudgement(NamedTuple):
-    """The judgement of one refusal. Refusals with the same `signature` are alike: it holds the
-    phase, the codes and the words without addresses, numbers, names of hosts and identifiers."""
+    """The judgement of one refusal. Refusals with the same `signature` are alike.
+
+    The signature of a refusal for our reasons holds the codes and the meaning, as servers put an
+    identifier into each text. Otherwise it holds the phase, the codes and the words without
+    addresses, numbers, names of hosts and identifiers. `code_signature` has the phase and codes.
+    `may_pass` is that of the meaning."""
 
     subject: RefusalSubject
     signature: str
     meaning: str
     advice: str
+    code_signature: str = ""
+    may_pass: bool = False
 
 
 def judge_refusal(reply: Reply, address: str) -> RefusalJudgement:
@@ -61,9 +85,19 @@ def judge_refusal(reply: Reply, address: str) -> RefusalJudgement:
     enhanced_code = find_enhanced_code(reply.text)
     meaning = _find_meaning(reply, enhanced_code, hide_address(reply.text, address))
     signature = make_signature(reply, address)
-    if meaning.subject is RefusalSubject.SENDER and MEANINGS_BY_CODE.get(enhanced_code) is meaning:
-        signature = f"{reply.code} {enhanced_code}"
-    return RefusalJudgement(meaning.subject, signature, meaning.meaning, meaning.advice)
+    if meaning.subject in (RefusalSubject.SENDER, RefusalSubject.MESSAGE):
+        signature = f"{reply.code} {enhanced_code}".strip()
+        if MEANINGS_BY_CODE.get(enhanced_code) is not meaning:
+            signature = f"{signature}: {meaning.meaning}"[:MAX_SIGNATURE]
+    code_signature = f"{reply.phase} {reply.code} {enhanced_code}".strip()
+    return RefusalJudgement(
+        meaning.subject,
+        signature,
+        meaning.meaning,
+        meaning.advice,
+        code_signature,
+        meaning.may_pass,
+    )
 
 
 def judge_recorded_reply(recorded_reply: str) -> RefusalJudgement | None:
@@ -90,7 +124,10 @@ def _find_meaning(reply: Reply, enhanced_code: str, text: str) -> RefusalMeaning
     if re.search(r"send[- ]?as[- ]?denied", text, re.IGNORECASE):
         return SEND_AS_DENIED
     is_ambiguous = not enhanced_code or bool(_AMBIGUOUS_CODES.fullmatch(enhanced_code))
+    words = _ENHANCED_CODE.sub(" ", text)
     if not is_ambiguous:
+        if _LOOSE_CODES.fullmatch(enhanced_code) and (meaning := _find_words_about_us(words)):
+            return meaning
         if meaning := MEANINGS_BY_CODE.get(enhanced_code):
             return meaning
         for pattern, range_meaning in MEANINGS_BY_RANGE:
@@ -100,10 +137,10 @@ def _find_meaning(reply: Reply, enhanced_code: str, text: str) -> RefusalMeaning
         return TOO_LARGE
     if enhanced_code == "5.4.1" and re.search(r"recipient address rejected", text, re.IGNORECASE):
         return NO_SUCH_MAILBOX  # Exchange Online, for an address that its domain does not have
-    words = _ENHANCED_CODE.sub(" ", text)
-    for pattern, phrase_meaning in PHRASES:
-        if pattern.search(words):
-            return phrase_meaning
+    if phrase_meaning := _find_phrase(PHRASES, words):
+        return phrase_meaning
+    if reply.phase is Phase.MAIL and reply.verdict is Verdict.REFUSED:
+        return NO_INTERNATIONAL_ADDRESS  # `smtp.py` has other refusals of MAIL stop the relay
     if reply.phase is Phase.RCPT and reply.code in (551, 553):
         return BAD_ADDRESS  # RFC 5321 §4.2.2: not a local user, mailbox name not allowed
     if not is_ambiguous:
@@ -111,6 +148,25 @@ def _find_meaning(reply: Reply, enhanced_code: str, text: str) -> RefusalMeaning
             if pattern.match(enhanced_code):
                 return detail_meaning
     return UNJUDGED
+
+
+def _find_words_about_us(words: str) -> RefusalMeaning | None:
+    """Find words about this office in a refusal whose code speaks of the address.
+
+    Words about the mailbox outweigh them: a server that names a block list and an unknown user says
+    the same of no other recipient."""
+    if _find_phrase(_PHRASES_OF_MAILBOXES, words):
+        return None
+    return _find_phrase(ABOUT_US, words)
+
+
+def _find_phrase(
+    phrases: tuple[tuple[re.Pattern[str], RefusalMeaning], ...], words: str
+) -> RefusalMeaning | None:
+    for pattern, meaning in phrases:
+        if pattern.search(words):
+            return meaning
+    return None
 
 
 def hide_address(text: str, address: str) -> str:
@@ -139,7 +195,7 @@ def make_signature(reply: Reply, address: str) -> str:
     text = hide_address(reply.text, address)
     text = _ADDRESS.sub("<address>", _URL.sub("<url>", text))
     text = _HOST.sub("<host>", _ENHANCED_CODE.sub(" ", text))
-    text = _IDENTIFIER.sub(r"\1\2#", text)
+    text = _IDENTIFIER.sub(r"\1\2#", _LABELLED_IDENTIFIER.sub(r"\1\2#", text))
     text = _TOKEN_WITH_DIGIT.sub("#", _ENCODED_TOKEN.sub("#", text))
     text = " ".join(text.replace("<domain>", "<host>").split()).casefold()
     head = f"{reply.phase} {reply.code} {enhanced_code}".strip() if reply.code else ""

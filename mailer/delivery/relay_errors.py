@@ -6,7 +6,10 @@ import ssl
 
 from mailer.delivery.replies import Phase, Reply, Verdict
 from mailer.delivery.smtp_socket import CONNECTION_LOST
-from mailer.errors import RelayError
+from mailer.errors import NextStep, RelayError
+
+TEMPORARY_HINT = "this is temporary: no message is lost; a worker goes on by itself"
+"""The hint of an error that ends by itself. A run of ``mailer send`` ends with it."""
 
 _PHASE_HINTS = {
     Phase.CONNECT: "check the relay's host and port, and that the relay runs",
@@ -20,8 +23,13 @@ def create_relay_error(
     phase: Phase, problem: str, where: str, is_permanent: bool = False, hint: str = ""
 ) -> RelayError:
     """Create the error of a connection that could not be opened, with advice for the phase."""
+    next_steps = [NextStep("send_editions")] if hint == TEMPORARY_HINT else []
     return RelayError(
-        problem, where=where, hint=hint or _PHASE_HINTS[phase], is_permanent=is_permanent
+        problem,
+        where=where,
+        hint=hint or _PHASE_HINTS[phase],
+        next_steps=next_steps,
+        is_permanent=is_permanent,
     )
 
 
@@ -29,7 +37,7 @@ def create_reply_error(reply: Reply, where: str) -> RelayError:
     """Create the error of a reply with which the relay refused a connection."""
     hint = ""
     if reply.code // 100 == 4:
-        hint = "this is temporary: no message is lost, and the relay is tried again"
+        hint = TEMPORARY_HINT
     elif reply.phase is Phase.CONNECT and reply.is_permanent:
         hint = "ask the relay's operator why this computer's address may not connect"
     return create_relay_error(

@@ -16,6 +16,7 @@ from mailer.config import Relay
 from mailer.delivery.event_loop import EventLoop, WakeEvent
 from mailer.delivery.refusal_codes import RefusalSubject
 from mailer.delivery.refusals import judge_refusal
+from mailer.delivery.relay_errors import TEMPORARY_HINT
 from mailer.delivery.replies import Reply, Verdict
 from mailer.errors import NextStep, RelayError
 
@@ -238,6 +239,7 @@ class RelayHealth:
                 f"the relay replied {reply}",
                 where=self.relay.where,
                 hint=_advise_on_reply(reply),
+                next_steps=[] if reply.is_permanent else [NextStep("send_editions")],
                 is_permanent=reply.is_permanent,
             )
         else:
@@ -285,7 +287,7 @@ class RelayHealth:
 def _advise_on_reply(reply: Reply) -> str:
     """Return the advice for a reply to MAIL that makes the relay rest."""
     if not reply.is_permanent:
-        return "this is temporary: no message is lost, and the relay is tried again"
+        return TEMPORARY_HINT
     judgement = judge_refusal(reply, "")
     if judgement.subject is RefusalSubject.SENDER:
         return judgement.advice

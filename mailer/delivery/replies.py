@@ -2,7 +2,8 @@
 
 The table follows RFC 5321 §4.2 and §4.3.2, and the practice of relays. As a reply to RCPT, 452
 means "too many recipients for now", and 552 often means the same (RFC 5321 §4.5.3.1.10 asks clients
-to treat both as temporary). MAIL 552 refuses this message for its size (RFC 1870 §6.1).
+to treat both as temporary). MAIL 552 refuses this message for its size (RFC 1870 §6.1). Any 5xx to
+a MAIL with SMTPUTF8 refuses this message alone (``smtp.py``).
 
 ============== ============= ============= ============= ============= =============================
 phase          2xx (DATA:    4xx           5xx           421           silence, a closed link,

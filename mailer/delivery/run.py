@@ -192,6 +192,11 @@ class DeliveryRun:
         error = errors[0]
         if all(relay_error.is_permanent for relay_error in errors):
             self._ledger.pause_editions(
-                "; ".join(f"{relay_error.where}: {relay_error.message}" for relay_error in errors)
+                "; ".join(_describe_relay_error(relay_error) for relay_error in errors)
             )
         return error
+
+
+def _describe_relay_error(error: RelayError) -> str:
+    """Describe a relay's error with its advice, for people who read why an edition is paused."""
+    return "; ".join(filter(None, (f"{error.where}: {error.message}", error.hint)))

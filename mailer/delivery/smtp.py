@@ -20,7 +20,7 @@ from typing import NamedTuple
 from mailer.config import Relay, Tls
 from mailer.delivery.chunking import ChunkPipeline
 from mailer.delivery.event_loop import EventLoop
-from mailer.delivery.outgoing_mail import EnvelopeFormat, OutgoingMail
+from mailer.delivery.outgoing_mail import EnvelopeFormat, OutgoingMail, judge_envelope_reply
 from mailer.delivery.relay_errors import (
     create_relay_error,
     create_reply_error,
@@ -216,7 +216,8 @@ class RelayConnection:
                 if refusal is None and code == _EXPECTED_CODES[phase]:
                     continue
                 if refusal is None:
-                    reply = judge_reply(phase, code, clean_reply_text(reply_text))
+                    text = clean_reply_text(reply_text)
+                    reply = judge_envelope_reply(mail.recipient, phase, code, text)
                     is_later = was_announced or phase in _LATER_PHASES
                     if self._breaks_pipelining(reply, is_later=is_later):
                         return self._close_after_break(reply)

@@ -80,7 +80,7 @@ def _queue_again(
         words = " and ".join(state.replace("_", " ") for state in states)
         detail = f"{count} {words} queued again"
         if left_ids:
-            detail += f", {len(left_ids)} left whose refusals speak of the recipients"
+            detail += f", {len(left_ids)} left whose addresses do not exist or are closed"
         tx.editions.add_event(edition, "retry", detail, now, actor)
         if edition.state is EditionState.SENT:
             editions.change_state(tx, actor, edition, EditionState.SENDING, now)

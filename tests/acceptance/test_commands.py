@@ -148,6 +148,25 @@ def test_unknown_commands_are_usage_errors(bare: Shell) -> None:
     bare("article", "add", code=2)
 
 
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (("article", "shout"), ""),
+        (("send", "first"), "numbers"),
+        (("database", "backup"), "file"),
+        (("topic", "list", "--colour"), ""),
+    ],
+)
+def test_usage_error_is_json_if_asked_for(bare: Shell, words: tuple[str, ...], field: str) -> None:
+    result = bare(*words, "--json", code=2)
+    assert result.out == ""
+    error = json.loads(result.err)["error"]
+    assert (error["code"], error["field"]) == ("usage_error", field)
+    assert error["message"]
+    assert error["hint"].startswith("`mailer ")
+    assert bare("article", "list", "--help", "--json").out.startswith("Usage: ")
+
+
 def test_closed_pipe_prints_no_traceback(mailer: Shell) -> None:
     result = subprocess.run(
         ["sh", "-c", f"{sys.executable} -m mailer topic list --json | true"],

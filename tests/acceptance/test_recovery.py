@@ -1,6 +1,8 @@
 """Backups, restorations and keys, by the commands that admins type."""
 
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -69,3 +71,16 @@ def test_rotated_key_is_listed_without_secrets(office: Shell) -> None:
     assert "--even-if-valid" in office("secret", "remove", "1", code=5).err
     office("secret", "remove", "1", "--even-if-valid")
     office("secret", "rotate", "--keep", "0", code=1)
+
+
+def test_backup_to_closed_stdout_is_refused(office: Shell) -> None:
+    result = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m mailer database backup - >&-"],
+        cwd=office.folder,
+        env=office.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "stdout is closed, and the backup would be lost" in result.stderr

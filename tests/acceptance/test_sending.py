@@ -79,7 +79,7 @@ def test_refused_deliveries_are_listed_and_retried(office: Shell, relay: Relay) 
     office("send", "1", "--now", code=4, env=make_relay_env(relay.port))
     assert relay.accepted == [ANA, BO]
     left = office("edition", "retry", "1", "--failed").out
-    assert "0 queued again\n1 left, since their refusals speak of the recipients" in left
+    assert "0 queued again\n1 left, since their addresses do not exist or are closed" in left
     assert "1 queued again" in office("edition", "retry", "1", "--failed", "--all").out
 
 

@@ -11,6 +11,8 @@ plain       the same against rendering, building and sending message by message
 cpu         CPU seconds a message of all of them
 latency     messages/s to a relay 50 ms away, against smtplib on as many connections
 chunking    messages/s to a relay that offers CHUNKING, 0, 10, 50 and 150 ms away
+postgresql  messages/s with PostgreSQL against SQLite, the server's CPU and log a message,
+            against three bare UPDATEs of the same rows
 memory      the peak memory of ``mailer send`` at 20,000 and 500,000 recipients (minutes)
 plan        the time to plan an edition for a million recipients
 sweep       messages/s over connections and windows, as a table (only on request)
@@ -33,8 +35,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.bench.delivery.bench_base import Scale
 from tests.bench.delivery.figures import format_table
-from tests.bench.delivery.parts import Bench, Scale
+from tests.bench.delivery.parts import Bench
 from tests.bench.delivery.sink import find_program
 
 ONLY_ON_REQUEST = {"sweep"}

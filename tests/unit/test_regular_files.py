@@ -20,7 +20,7 @@ from mailer.intake.releases import read_release
 from mailer.intake.sources import load_word_file, read_source
 from mailer.intake.text_encoding import LONGEST_LINE
 from mailer.model.sources import SourceKind, SourceSettings
-from mailer.regular_files import FileTooLarge, read_bounded, read_regular_file
+from mailer.regular_files import FileTooLarge, describe_non_file, read_bounded, read_regular_file
 from tests.unit.samples import NOW
 
 DEFAULTS = DraftDefaults(datetime(2027, 1, 1, tzinfo=UTC))
@@ -169,3 +169,12 @@ def test_odd_files_in_a_folder_delay_no_other_file(tmp_path: Path) -> None:
     assert "it is a named pipe, not a file" in problems["pipe.md"]
     assert "an alias" in problems["bomb.md"] or "an anchor" in problems["bomb.md"]
     assert "pipe.docx" in str(content.batch.problems[0].error)
+
+
+def test_path_that_is_no_file_of_settings_is_described(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert "pipe" in describe_non_file(pipe)
+    assert "device" in describe_non_file(Path("/dev/zero"))
+    assert "folder" in describe_non_file(tmp_path)
+    assert describe_non_file(tmp_path / "missing") == "there is no such file"

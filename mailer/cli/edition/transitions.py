@@ -274,7 +274,7 @@ def retry_deliveries(
     ] = False,
     every: Annotated[
         bool,
-        typer.Option("--all", help="Also retry deliveries whose refusals speak of the recipients."),
+        typer.Option("--all", help="Also retry addresses that do not exist or are closed."),
     ] = False,
     *,
     by: ByOption = "",
@@ -283,8 +283,9 @@ def retry_deliveries(
 ) -> None:
     """Queue failed deliveries again. `mailer send` or the worker sends them.
 
-    Deliveries whose refusals speak of the recipients, such as a mailbox that does not exist, stay
-    failed unless --all is given.
+    A mailbox that was full is tried again, and so is any refusal that speaks of your office.
+    Addresses that do not exist or are closed stay failed unless --all is given: many refusals of
+    that kind cost your office its reputation.
 
     Example: mailer edition retry 3 --failed"""
     from mailer.delivery.retries import retry_failed
@@ -292,7 +293,7 @@ def retry_deliveries(
     if not failed:
         raise UsageError(
             "say which deliveries to retry: give --failed",
-            hint="for deliveries in doubt, use `mailer delivery in-doubt resend`",
+            hint=f"for deliveries in doubt, use `mailer delivery in-doubt resend {number}`",
         )
     out = Output(json)
     actor = resolve_actor(by)
@@ -304,7 +305,7 @@ def retry_deliveries(
         )
         if result.left:
             message += (
-                f"\n{result.left} left, since their refusals speak of the recipients: "
+                f"\n{result.left} left, since their addresses do not exist or are closed: "
                 "--all retries them too"
             )
         out.print_record({"edition": number, "queued": result.queued, "left": result.left}, message)

@@ -26,7 +26,8 @@ def check_target(store: Store, target: Path, *, replaces: bool) -> None:
 def check_source(source: Path) -> None:
     """Check that a backup can be read from a file. Raises InputError."""
     if not source.is_file():
-        raise InputError("there is no such file", where=str(source), field="file")
+        problem = "this is not a regular file" if source.exists() else "there is no such file"
+        raise InputError(problem, where=str(source), field="file")
 
 
 @contextmanager

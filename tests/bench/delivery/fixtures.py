@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -68,19 +68,35 @@ class Office:
 
 
 def load_settings(
-    folder: Path, database: Path, environ: Mapping[str, str] = SETTINGS
+    folder: Path, database: Path | str, environ: Mapping[str, str] = SETTINGS
 ) -> config.Settings:
-    return config.load_settings(
-        folder / config.CONFIG_FILE, f"sqlite:///{database}", environ=environ
-    )
+    """Load an office's settings with a database, which is a SQLite file or a URL."""
+    url = database if isinstance(database, str) else f"sqlite:///{database}"
+    return config.load_settings(folder / config.CONFIG_FILE, url, environ=environ)
 
 
 def build_office(folder: Path, reader_count: int, *, planned: bool = True) -> Office:
     """Build an office in `folder` whose edition is approved and, if `planned`, started."""
     folder.mkdir()
-    measure_program([sys.executable, "-m", "mailer", "init"], cwd=folder, env=SETTINGS)
     database = folder / "subscribers.db"
     office = Office(folder, database, reader_count)
+    size, smallest, largest = fill_office(folder, database, reader_count, planned=planned)
+    if any(folder.glob("subscribers.db-wal")):
+        sys.exit("the database is still open: a copy of its file would miss the data in its log")
+    return replace(office, size=size, smallest=smallest, largest=largest)
+
+
+def fill_office(
+    folder: Path, database: Path | str, reader_count: int, *, planned: bool = True
+) -> tuple[int, int, int]:
+    """Fill a new database. Returns the mean, the smallest and the largest size of a message, or
+    zeros if the edition is not planned."""
+    url = database if isinstance(database, str) else f"sqlite:///{database}"
+    measure_program(
+        [sys.executable, "-m", "mailer", "init"],
+        cwd=folder,
+        env=SETTINGS | {"MAILER_DATABASE_URL": url},
+    )
     with open_mailer(load_settings(folder, database)) as mailer:
         with mailer.store.begin() as tx:
             _add_content(tx, reader_count)
@@ -100,11 +116,8 @@ def build_office(folder: Path, reader_count: int, *, planned: bool = True) -> Of
                     len(templates[delivery.language].build_message(to_recipient(delivery), NOW))
                     for delivery in tx.outbox.list_deliveries(edition, limit=_SAMPLE)
                 ]
-            mean = round(sum(sizes) / len(sizes))
-            office = Office(folder, database, reader_count, mean, min(sizes), max(sizes))
-    if any(folder.glob("subscribers.db-wal")):
-        sys.exit("the database is still open: a copy of its file would miss the data in its log")
-    return office
+            return round(sum(sizes) / len(sizes)), min(sizes), max(sizes)
+    return 0, 0, 0
 
 
 def _add_content(tx: SqlTransaction, reader_count: int) -> None:

@@ -10,12 +10,13 @@ from tests.bench.delivery.chunk_sink import run_chunk_sink
 from tests.bench.delivery.delay import open_delay_proxy
 from tests.bench.delivery.figures import BenchRun
 from tests.bench.delivery.fixtures import EDITION, SETTINGS, Office
+from tests.bench.delivery.postgresql_office import PostgresqlOffice, count_sent
 from tests.bench.delivery.programs import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.sink import run_sink
 
 
 def send_edition(
-    office: Office,
+    office: Office | PostgresqlOffice,
     *,
     connections: int,
     window: int,
@@ -59,7 +60,10 @@ def send_edition(
         json.loads(measured_run.out)["run"]["sent"], "mailer send, by its own report,"
     )
     bench_run.check_count(
-        offices.count_states(database).get("sent", 0), "mailer send, by its database,"
+        offices.count_states(database).get("sent", 0)
+        if isinstance(database, Path)
+        else count_sent(database),
+        "mailer send, by its database,",
     )
     return bench_run
 
@@ -74,5 +78,5 @@ def build_relay_settings(port: int, connections: int, window: int) -> dict[str, 
     }
 
 
-def format_database_url(database: Path) -> str:
-    return f"sqlite:///{database}"
+def format_database_url(database: Path | str) -> str:
+    return database if isinstance(database, str) else f"sqlite:///{database}"

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from mailer import editions
 from mailer.app import Mailer
 from mailer.config import DeliverySection, Settings
-from mailer.errors import HistoryWentBack
+from mailer.errors import ConcurrencyError, ConfigError, HistoryWentBack
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
@@ -26,7 +26,12 @@ from mailer.recovery import accept_database
 from mailer.store import Store
 from tests.actors import STAFF
 from tests.conftest import KEY
-from tests.database_cluster import ClusterServer, LinkProxy, make_cluster_folder
+from tests.database_cluster import (
+    ClusterServer,
+    LinkProxy,
+    find_free_port,
+    make_cluster_folder,
+)
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import deliver_edition, get_edition_state
@@ -34,9 +39,11 @@ from tests.integration.delivery.trouble_office import (
     CONNECTIONS,
     WINDOW,
     TroubleOffice,
+    is_healthy,
     make_primary,
     wait_until,
 )
+from tests.integration.delivery.worker_processes import MailerProcess
 from tests.integration.factories import read_delivery_states
 
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
@@ -250,3 +257,95 @@ def test_plan_lost_in_failover_is_made_again_and_paused(
         states = Counter(read_delivery_states(troubled.store, edition).values())
         assert states[DeliveryState.SENT] == len(relay.accepted) < COUNT
         resume_and_finish(troubled, edition)
+
+
+# ---- whole processes --------------------------------------------------------------------------
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("trial", range(2))
+@pytest.mark.parametrize("command", ["send", "worker"])
+def test_process_pauses_after_failover_to_standby_behind(
+    office: Settings, relay: Relay, command: str, trial: int
+) -> None:
+    with make_pair(is_synchronous=False) as pair, make_office(office, relay, pair) as troubled:
+        edition = troubled.begin_edition(COUNT)
+        process = troubled.send() if command == "send" else troubled.start("worker")
+        troubled.wait_for_messages(COUNT // 8)
+        pair.stream.silence_links(and_new=True)
+        troubled.wait_for_messages(COUNT // 2)
+        pair.fail_over(troubled)
+        if command == "worker":
+            wait_until(lambda: is_paused(troubled, edition), 60)
+            process.send_signal(signal.SIGTERM)
+        result = process.wait(60)
+        assert result.code == (5 if command == "send" else 0), result.output
+        assert "history went back" in result.output
+        assert "internal error" not in result.output
+        assert is_paused(troubled, edition)
+        states = Counter(read_delivery_states(troubled.store, edition).values())
+        assert states[DeliveryState.SENT] == len(relay.accepted) < COUNT
+        resume_and_finish(troubled, edition)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("trial", range(2))
+def test_pages_go_on_after_failover_to_standby_behind(
+    office: Settings, relay: Relay, trial: int
+) -> None:
+    with make_pair(is_synchronous=False) as pair, make_office(office, relay, pair) as troubled:
+        pair.wait_for_standby()
+        port = find_free_port()
+        server = troubled.start("serve", "--port", str(port))
+        wait_until(lambda: is_healthy(port))
+        pair.stream.silence_links(and_new=True)
+        troubled.begin_edition(1)
+        pair.fail_over(troubled, promotes_after=1.0)
+        wait_until(lambda: is_healthy(port), 60)
+        assert_ends(server, 15, {0, -signal.SIGTERM})
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("trial", range(2))
+@pytest.mark.parametrize("command", ["send", "worker", "serve"])
+def test_signal_during_failover_ends_process(
+    office: Settings, relay: Relay, command: str, trial: int
+) -> None:
+    """The primary is dead, and the standby is read-only until it is promoted."""
+    with make_pair(is_synchronous=True) as pair, make_office(office, relay, pair) as troubled:
+        troubled.begin_edition(COUNT)
+        if command == "serve":
+            port = find_free_port()
+            process = troubled.start("serve", "--port", str(port))
+            wait_until(lambda: is_healthy(port))
+        else:
+            process = troubled.send() if command == "send" else troubled.start("worker")
+            troubled.wait_for_messages(COUNT // 5)
+        troubled.primary.stop(signal.SIGKILL)
+        troubled.proxy.target_port = pair.standby.port
+        troubled.proxy.reset_links()
+        time.sleep(1.0)
+        assert_ends(process, 60)
+        pair.standby.promote()
+        troubled.follow(pair.standby)
+        assert troubled.send().wait(90).code == 0
+        troubled.check_nothing_lost()
+
+
+def is_paused(office: TroubleOffice, edition: Edition) -> bool:
+    """Check that the edition is paused; False also while the database can't be read."""
+    try:
+        return get_edition_state(office.store, edition) is EditionState.PAUSED
+    except (ConfigError, ConcurrencyError):
+        return False
+
+
+def assert_ends(process: MailerProcess, seconds: float, codes: set[int] | None = None) -> None:
+    """Ask a process to stop, and check that it does in time."""
+    started_at = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    result = process.wait(seconds + 15)
+    assert time.monotonic() - started_at < seconds, result.output
+    assert "internal error" not in result.output
+    assert "Traceback" not in result.output
+    assert codes is None or result.code in codes, result.output

@@ -3,7 +3,6 @@
 The run waits and goes on, loses nothing, and sends nothing twice that was not in doubt."""
 
 import contextlib
-import http.client
 import signal
 import subprocess
 import time
@@ -18,7 +17,13 @@ import pytest
 from mailer.config import Settings
 from tests.database_cluster import ClusterServer, find_free_port, make_cluster_folder
 from tests.fake_relay import Relay
-from tests.integration.delivery.trouble_office import TroubleOffice, make_primary, wait_until
+from tests.integration.delivery.trouble_office import (
+    TroubleOffice,
+    ask_health,
+    is_healthy,
+    make_primary,
+    wait_until,
+)
 
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 
@@ -315,25 +320,6 @@ def test_silence_is_told_within_ten_seconds(trouble_office: TroubleOffice, trial
 
 
 # ---- pages ------------------------------------------------------------------------------------
-
-
-def ask_health(port: int) -> tuple[int, str, float]:
-    """Return (status, body, seconds)."""
-    started_at = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request("GET", "/healthz")
-        response = connection.getresponse()
-        return response.status, response.read().decode(), time.monotonic() - started_at
-    finally:
-        connection.close()
-
-
-def is_healthy(port: int) -> bool:
-    try:
-        return ask_health(port)[0] == 200
-    except OSError:
-        return False
 
 
 def test_health_check_answers_while_database_is_silent(trouble_office: TroubleOffice) -> None:

@@ -9,7 +9,7 @@ from mailer import outbox
 from mailer.app import Mailer
 from mailer.delivery.reply_report import explain_replies, list_next_steps
 from mailer.delivery.retries import RetryResult, retry_failed
-from mailer.model.deliveries import DeliveryReport
+from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from tests.actors import STAFF
@@ -200,7 +200,7 @@ def test_message_over_size_limit_pauses_its_edition_only(mailer: Mailer, relay: 
     _, report = deliver_edition(mailer, edition)
     assert report.edition.state is EditionState.PAUSED
     assert "(SIZE)" in report.edition.reason
-    assert "make the edition smaller" in report.edition.reason
+    assert "cancel the edition and send a smaller one" in report.edition.reason
     assert "sender.address" not in report.edition.reason
     assert has_no_attempts(mailer.store, edition)
 
@@ -214,10 +214,11 @@ def test_552_to_mail_pauses_edition_as_too_large(mailer: Mailer, relay: Relay) -
     assert has_no_attempts(mailer.store, edition)
 
 
-def test_retry_leaves_refused_recipients_unless_all(mailer: Mailer, relay: Relay) -> None:
+def test_retry_leaves_dead_addresses_unless_all(mailer: Mailer, relay: Relay) -> None:
     readers = make_readers(20)
     replies_by_reader = dict.fromkeys(readers[:2], "550 5.1.1 no such mailbox")
     replies_by_reader |= dict.fromkeys(readers[2:4], "550 5.7.1 not today")
+    replies_by_reader[readers[4]] = "550 5.2.2 no room for more"
     relay.answer_always(
         Step.RCPT, lambda envelope: replies_by_reader.get(envelope.recipient, "250 2.1.5 ok")
     )
@@ -226,13 +227,27 @@ def test_retry_leaves_refused_recipients_unless_all(mailer: Mailer, relay: Relay
     with mailer.store.begin() as tx:
         current_edition = factories.reload_edition(tx, edition)
         replies = [reply for _, reply in tx.outbox.list_failed_replies(edition.id)]
-        assert len(replies) == 4
+        assert len(replies) == 5
         result = retry_failed(tx, STAFF, current_edition, mailer.clock())
-        assert result == RetryResult(queued=2, left=2)
+        assert result == RetryResult(queued=3, left=2), "the full mailbox is tried again"
         (event,) = [e for e in tx.editions.list_events(edition) if e.event_type == "retry"]
-        assert event.detail.endswith("2 left whose refusals speak of the recipients")
+        assert event.detail.endswith("2 left whose addresses do not exist or are closed")
         current_edition = factories.reload_edition(tx, edition)
         result = retry_failed(
             tx, STAFF, current_edition, mailer.clock(), includes_refused_recipients=True
         )
         assert result == RetryResult(queued=2)
+
+
+def test_refused_smtputf8_fails_one_reader_and_stops_no_relay(mailer: Mailer, relay: Relay) -> None:
+    relay.offer_extensions("SMTPUTF8")
+    relay.answer_always(
+        Step.MAIL,
+        lambda envelope: "555 5.5.4 no" if "SMTPUTF8" in envelope.mail else "250 2.1.0 ok",
+    )
+    edition = begin_edition(mailer, "jörg@d.example", *make_readers(5))
+    _, report = deliver_edition(mailer, edition)
+    assert report.edition.state is EditionState.SENT
+    assert len(relay.accepted) == 5
+    (replies,) = [reply for reply in explain_replies(report) if reply.state is DeliveryState.FAILED]
+    assert "SMTPUTF8" in replies.meaning

@@ -2,6 +2,7 @@
 
 No message is lost, and none is sent twice unless it was in doubt."""
 
+import http.client
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -125,3 +126,22 @@ def make_primary(folder: Path, **settings: object) -> ClusterServer:
     primary.create_data()
     primary.start(**settings)
     return primary
+
+
+def ask_health(port: int) -> tuple[int, str, float]:
+    """Return (status, body, seconds)."""
+    started_at = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", "/healthz")
+        response = connection.getresponse()
+        return response.status, response.read().decode(), time.monotonic() - started_at
+    finally:
+        connection.close()
+
+
+def is_healthy(port: int) -> bool:
+    try:
+        return ask_health(port)[0] == 200
+    except OSError:
+        return False

@@ -1,5 +1,7 @@
 """Backups are whole, private and verified; a restored one is marked."""
 
+import os
+import signal
 import sqlite3
 import stat
 import threading
@@ -8,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from mailer.cli.signals import exit_on_termination
 from mailer.errors import ConfigError, DatabaseUnrecognised, InputError, Refused
 from mailer.store import Store
 from mailer.store.backup import restore_backup, write_backup
+from mailer.store.backup.files import create_whole_file
 from tests.actors import STAFF
 from tests.conftest import KEY
 from tests.integration import factories
@@ -139,3 +143,23 @@ def test_missing_postgresql_tools_are_named(
         write_backup(store, recovery_office.folder / "backup", factories.NOW)
     store.close()
     assert list(recovery_office.folder.iterdir()) == []
+
+
+@only_sqlite
+def test_terminated_backup_leaves_no_file(recovery_office: RecoveryOffice) -> None:
+    def write_half() -> None:
+        with exit_on_termination(), create_whole_file(recovery_office.folder / "backup") as file:
+            file.write_bytes(b"half")
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(SystemExit):
+        write_half()
+    assert list(recovery_office.folder.iterdir()) == []
+
+
+@only_sqlite
+def test_restore_from_a_pipe_names_its_kind(recovery_office: RecoveryOffice) -> None:
+    pipe = recovery_office.folder / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="this is not a regular file"):
+        recovery_office.restore(pipe)

@@ -109,9 +109,13 @@ def test_every_exit_is_open_without_embargo(
 def test_every_exit_opens_when_embargo_ends_and_none_before(desk: PressScenario) -> None:
     """Each exit is tried again and again: an answer before the end has nothing of the story, an
     answer to a request after the end has all of it."""
-    ends = datetime.now(UTC) + timedelta(seconds=1.5)
-    desk.save_embargo(make_terms(get_current_minute() - HOUR), until=ends)
     names = [name for name in EXITS if name != "the gate"]
+    started_at = datetime.now(UTC)
+    for name in names:
+        EXITS[name](desk)
+    round_time = datetime.now(UTC) - started_at  # long on a busy machine
+    ends = datetime.now(UTC) + max(timedelta(seconds=1.5), 3 * round_time)
+    desk.save_embargo(make_terms(get_current_minute() - HOUR), until=ends)
     early, late = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     while datetime.now(UTC) < ends + timedelta(seconds=0.3):
         for name in names:

@@ -7,6 +7,7 @@ from mailer.delivery.refusal_tracker import (
     MAX_SENDER_REFUSALS,
     MIN_ALIKE,
     MIN_ALIKE_AFTER_ACCEPTANCES,
+    MIN_ALIKE_BY_CODE,
     SHARE_WINDOW,
     RefusalTracker,
 )
@@ -98,6 +99,19 @@ def test_unjudged_share_of_half_pauses_edition() -> None:
         tracker.accepted_count += 1
         tracker.note_refusal(make_claim(number), UNJUDGED)
     assert tracker.pause is not None
+
+
+def test_unjudged_refusals_with_the_same_codes_pause_whatever_their_words() -> None:
+    replies = [
+        judge_reply(Phase.RCPT, 550, f"5.7.1 no {'abcdefghijklmnop'[number]}way")
+        for number in range(16)
+    ]
+    tracker = RefusalTracker()
+    assert refuse(tracker, *replies) == MIN_ALIKE_BY_CODE
+    assert tracker.pause is not None
+    assert set(map(get_signature, replies[:MIN_ALIKE_BY_CODE])) < {*tracker.pause.signatures}
+    resumed = RefusalTracker(tracker.pause.signatures)
+    assert refuse(resumed, *replies) is None
 
 
 def test_streak_is_longer_after_many_acceptances() -> None:
