@@ -4,7 +4,8 @@ SQLite gives its write lock to the process that asks first after it was released
 others have waited. A ledger that writes one transaction after another asks at once, and a web page
 that looks every few milliseconds rarely meets a gap. Therefore each writer locks the file
 ``DATABASE-queue`` before it asks SQLite, and unlocks the file as soon as it has SQLite's lock. A
-writer that comes back must wait until the first of the queue has had its transaction.
+writer that comes back must wait until the first of the queue has had its transaction. If several
+wait behind the first, chance decides which of them is next.
 
 The queue only orders writers; SQLite's own lock protects the data. If the file can't be locked,
 writers go on without the queue. The kernel unlocks the file of a process that dies. If the process
