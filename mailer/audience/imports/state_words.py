@@ -6,6 +6,7 @@ Capitals, accents and signs do not count: ``columns.normalise_header`` folds the
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailer.audience.imports.columns import normalise_header
 from mailer.model.imports import RowState
@@ -141,6 +142,13 @@ def is_unmistakable(value: str) -> bool:
     return len(value) <= LONGEST_WORD and normalise_header(value) in UNMISTAKABLE_WORDS
 
 
+@lru_cache(maxsize=4096)
+def find_unmistakable_words(value: str) -> tuple[str, ...]:
+    """Return the unmistakable words of a field with several values. Results are cached, since most
+    lines have the topics and tags of other lines."""
+    return tuple(word.strip() for word in re.split("[;,|]", value) if is_unmistakable(word))
+
+
 def find_name_of_list(name: str) -> str:
     """Return the word in the name of a file or sheet that says that its people are not mailed, or
     an empty string."""
@@ -151,6 +159,13 @@ def find_name_of_list(name: str) -> str:
             if normalise_header(phrase) in NAMES_OF_LISTS:
                 return phrase
     return ""
+
+
+def is_complaint(reason: str) -> bool:
+    """Check whether a reason for leaving says that the person reported a mail as spam, as
+    Mailchimp's SPAM and "abuse complaint" do."""
+    word = normalise_header(reason)
+    return STATE_WORDS.get(word) == COMPLAINED or "abuse" in word or "spamcomplaint" in word
 
 
 def is_nothing(value: str) -> bool:
