@@ -10,6 +10,7 @@ Layers import downwards only (``pyproject.toml``, import-linter). From the botto
     lines.py       which characters a line of text may contain
     plain_data.py  records as plain data for JSON
     regular_files.py  files that are read within bounds
+    thread_switching.py  the time for which a thread keeps the interpreter lock
     config/        frozen settings: the only reader of config/ and of the environment
     tokens.py      signed links, each bound to one purpose
     languages.py   language tags, their direction and names

@@ -236,8 +236,7 @@ def unsubscribe_person(
         raise NotFound(f"{subscriber.address} is not on the list {mailing_list.slug!r}")
     if membership.state is MembershipState.UNSUBSCRIBED:
         return membership
-    unsubscribed = replace(membership, state=MembershipState.UNSUBSCRIBED, left_at=now)
-    tx.subscribers.set_membership(subscriber, mailing_list, unsubscribed)
+    tx.subscribers.end_membership(subscriber, mailing_list, now)
     log_consent_action(
         tx,
         actor,
@@ -247,7 +246,7 @@ def unsubscribe_person(
         source=source,
         mailing_list=mailing_list.slug,
     )
-    return unsubscribed
+    return replace(membership, state=MembershipState.UNSUBSCRIBED, left_at=now)
 
 
 def edit_subscriber(

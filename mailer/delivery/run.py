@@ -23,6 +23,7 @@ from mailer.delivery.smtp_connection import ConnectionRunner
 from mailer.delivery.throttle import DomainThrottles
 from mailer.errors import RelayError
 from mailer.model.transaction import Database
+from mailer.thread_switching import shorten_switch_interval
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two reports of progress."""
@@ -98,8 +99,21 @@ class DeliveryRun:
         long, and HistoryWentBack if it has lost what it had confirmed: the editions are paused."""
         ledger_thread = threading.Thread(target=self._ledger.run, name="ledger", daemon=True)
         connection_thread = threading.Thread(target=self._run_connections, name="wire", daemon=True)
-        ledger_thread.start()
-        connection_thread.start()
+        with shorten_switch_interval():
+            ledger_thread.start()
+            connection_thread.start()
+            self._follow_ledger(stop, on_progress, ledger_thread, connection_thread)
+        return self.progress
+
+    def _follow_ledger(
+        self,
+        stop: threading.Event,
+        on_progress: Callable[[DeliveryProgress], None],
+        ledger_thread: threading.Thread,
+        connection_thread: threading.Thread,
+    ) -> None:
+        """Follow the run until both threads have ended. Raises the ledger's error, or RelayError if
+        no relay can be used."""
         fatal_error: RelayError | None = None
         try:
             while not self._ledger.finished.wait(PROGRESS_INTERVAL):
@@ -123,7 +137,6 @@ class DeliveryRun:
             raise self._ledger.error
         if fatal_error:
             raise fatal_error
-        return self.progress
 
     def _run_connections(self) -> None:
         """Run all connections, in a thread of their own."""

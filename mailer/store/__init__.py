@@ -2,6 +2,7 @@
 
     transaction.py          the transaction, with the store of each noun
     engine.py               the engine and its transactions
+    write_queue.py          the queue of processes that want to write to SQLite
     schema_revision.py      the revision of the schema: read, checked and upgraded
     schema/                 the tables
     migrations/             Alembic's migrations, starting from an empty database

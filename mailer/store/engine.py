@@ -32,13 +32,18 @@ from sqlalchemy.exc import (
 from mailer.errors import ConcurrencyError, ConfigError, DatabaseUnavailable
 from mailer.store.database_link import POOL_SECONDS, LinkGuard, build_connect_options
 from mailer.store.sqlstates import Trouble, judge_error
+from mailer.store.write_queue import QUEUE_SUFFIX, WriteQueue
 
 BUSY_TIMEOUT_MS = 30_000
 """Maximum milliseconds for which a transaction waits for SQLite's write lock. Under load a writer
 was seen to wait for more than five seconds."""
 
-LOCK_RETRY_DELAY = (0.0005, 0.003)
-"""The shortest and the longest wait between two attempts to get the write lock, in seconds."""
+LOCK_RETRY_DELAYS = ((0.0003, 0.001), (0.0005, 0.003))
+"""The shortest and the longest wait between two attempts to get the write lock, in seconds: while
+the lock was asked for less than :data:`SHORT_WAIT_SECONDS` ago, and later."""
+
+SHORT_WAIT_SECONDS = 0.1
+"""Seconds in which most transactions end."""
 
 _HINTS = {
     Trouble.READ_ONLY: "it is a standby, or was made read-only: make it writable, or name the "
@@ -82,8 +87,9 @@ def build_engine(url: str, lease: float = 60.0) -> tuple[Engine, LinkGuard]:
     if backend == "sqlite":
         event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _configure_sqlite)
+        queue = WriteQueue(parsed_url.database)
         event.listen(
-            engine, "begin", lambda connection: _begin_sqlite(connection, guard.stop_event)
+            engine, "begin", lambda connection: _begin_sqlite(connection, queue, guard.stop_event)
         )
     return engine, guard
 
@@ -104,7 +110,7 @@ def make_file_private(file: Path) -> None:
     with suppress(OSError):  # opening the database raises the error, with its own words
         if not file.exists():
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        for suffix in ("", "-wal", "-shm", "-journal"):
+        for suffix in ("", "-wal", "-shm", "-journal", QUEUE_SUFFIX):
             path = file.with_name(file.name + suffix)
             with suppress(FileNotFoundError):
                 mode = stat.S_IMODE(path.stat().st_mode)
@@ -119,7 +125,7 @@ def list_open_files(url: URL) -> list[str]:
     if url.get_backend_name() != "sqlite" or not url.database:
         return []
     file = Path(url.database)
-    paths = [file.with_name(file.name + suffix) for suffix in ("", "-wal", "-shm")]
+    paths = [file.with_name(file.name + suffix) for suffix in ("", "-wal", "-shm", QUEUE_SUFFIX)]
     return [str(path) for path in paths if path.exists() and path.stat().st_mode & 0o007]
 
 
@@ -155,8 +161,9 @@ def set_wal(engine: Engine) -> None:
         driver_connection.execute("PRAGMA journal_mode = WAL")
 
 
-def _begin_sqlite(connection: Connection, stop_event: threading.Event) -> None:
-    """Begin a transaction. A writer tries to get the write lock every few milliseconds.
+def _begin_sqlite(connection: Connection, queue: WriteQueue, stop_event: threading.Event) -> None:
+    """Begin a transaction. A writer waits for its turn in the queue, and then tries to get the
+    write lock every few milliseconds.
 
     SQLite's own busy handler is not used, since it sleeps longer each time, up to 100 ms. With that
     handler, while a worker sent at full speed and took the lock again and again, one in a hundred
@@ -165,21 +172,27 @@ def _begin_sqlite(connection: Connection, stop_event: threading.Event) -> None:
         connection.exec_driver_sql("BEGIN")
         return
     driver_connection: Any = connection.connection.driver_connection
-    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    try:
-        driver_connection.execute("PRAGMA busy_timeout = 0")
-        while time.monotonic() < deadline and not stop_event.is_set():
-            try:
-                driver_connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                    break
-                time.sleep(random.uniform(*LOCK_RETRY_DELAY))  # noqa: S311  (spreads processes)
-            else:
-                return
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises SQLite's own error
-    finally:
-        driver_connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    started_at = time.monotonic()
+    with queue.open_place() as place:
+        try:
+            driver_connection.execute("PRAGMA busy_timeout = 0")
+            while (
+                waited_seconds := time.monotonic() - started_at
+            ) < BUSY_TIMEOUT_MS / 1000 and not stop_event.is_set():
+                if place.may_ask(waited_seconds):
+                    try:
+                        driver_connection.execute("BEGIN IMMEDIATE")
+                    except sqlite3.OperationalError as error:
+                        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                            break
+                    else:
+                        place.note_start()
+                        return
+                delays = LOCK_RETRY_DELAYS[waited_seconds >= SHORT_WAIT_SECONDS]
+                time.sleep(random.uniform(*delays))  # noqa: S311  (spreads processes)
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises SQLite's own error
+        finally:
+            driver_connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
 @contextmanager

@@ -4,10 +4,11 @@
 
 It runs a real ``mailer serve``, over loopback, on SQLite. First it measures each page alone: median
 and 99th percentile of ``N`` requests, each with another reader's link. Then it makes ``RATE``
-requests a second of mixed traffic for ``SECONDS``, while ``mailer send`` sends to all subscribers
-at full speed: it prints the same figures under that load, the answers other than 200, and the
-rates of sending. ``SUBSCRIBERS``, ``N``, ``RATE`` and ``SECONDS`` come from the environment. No
-time is asserted; other work on the machine affects every figure.
+requests a second of mixed traffic for ``SECONDS``, first without a send, then while ``mailer send``
+sends to all subscribers at full speed: it prints the same figures under both loads, the answers
+other than 200, the rates of sending, and the ratios, which mean more than the times themselves.
+``SUBSCRIBERS``, ``N``, ``RATE`` and ``SECONDS`` come from the environment. No time is asserted;
+other work on the machine affects every figure.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mailer.app import open_mailer
@@ -40,6 +41,8 @@ N = int(os.environ.get("N", "500"))
 RATE = float(os.environ.get("RATE", "200"))
 SECONDS = float(os.environ.get("SECONDS", "30"))
 PATIENCE = 30.0
+WRITING_KINDS = ("one-click", "sign-up", "preferences")
+WARM_UP_REQUESTS = 5
 NO_RATE_LIMITS = {"MAILER_SIGNUP_PER_CLIENT": "0", "MAILER_SIGNUP_PER_DOMAIN": "0"}
 """Settings without rate limits, because all requests come from one address."""
 
@@ -98,10 +101,16 @@ def run_sender(office: Office, database: Path, sink_process: Sink) -> Iterator[N
         yield
 
 
-def _format_row(kind: str, seconds: list[float]) -> list[str]:
+def _compute_percentiles(seconds: list[float]) -> list[float]:
+    """Return the median and the 99th percentile in milliseconds."""
     ordered = sorted(seconds)
-    ms = [1000 * ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in (0.5, 0.99)]
-    return [kind, str(len(ordered)), *(f"{value:.1f}" for value in ms)]
+    return [
+        1000 * ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in (0.5, 0.99)
+    ]
+
+
+def _format_row(kind: str, seconds: list[float]) -> list[str]:
+    return [kind, str(len(seconds)), *(f"{ms:.1f}" for ms in _compute_percentiles(seconds))]
 
 
 def _print_tally(tally: AnswerTally) -> None:
@@ -114,6 +123,29 @@ def _print_tally(tally: AnswerTally) -> None:
     )
     print(format_table(["page", "answers", "median ms", "99 % ms"], rows))
     print(f"errors: {json.dumps(tally.errors) if tally.errors else 'none'}\n")
+
+
+def _print_ratios(tally_alone: AnswerTally, tally_beside: AnswerTally) -> None:
+    """Print how many times as long the answers to writes take beside a send."""
+    rows = []
+    for kind in WRITING_KINDS:
+        alone = _compute_percentiles(tally_alone.seconds[kind])
+        beside = _compute_percentiles(tally_beside.seconds[kind])
+        rows.append(
+            [kind, *(f"{slow / fast:.1f}" for slow, fast in zip(beside, alone, strict=True))]
+        )
+    print(format_table(["beside a send : without", "median", "99 %"], rows) + "\n")
+
+
+def _warm_up(port: int, pages: PageRequests) -> None:
+    """Request each page a few times, since a new server builds its SQL with the first requests."""
+    requests = [make() for make in pages.kinds.values() for _ in range(WARM_UP_REQUESTS)]
+    asyncio.run(client.request_one_by_one(port, requests))
+
+
+def _request_mixed(port: int, pages: PageRequests) -> AnswerTally:
+    requests = [*pages.generate_mixed_traffic(round(RATE * SECONDS))]
+    return asyncio.run(client.request_at_rate(port, requests, RATE, PATIENCE))
 
 
 def _measure_rate(sink_process: Sink, seconds: float) -> float:
@@ -148,8 +180,14 @@ def main() -> None:
         with run_server(office, database) as port:
             print(f"each page alone, {N} requests, one after another")
             requests = [make() for make in pages.kinds.values() for _ in range(N)]
-            asyncio.run(client.request_one_by_one(port, [make() for make in pages.kinds.values()]))
+            _warm_up(port, pages)
             _print_tally(asyncio.run(client.request_one_by_one(port, requests)))
+        database = office.copy_database()
+        with run_server(office, database) as port:
+            print(f"{RATE:.0f} requests a second for {SECONDS:.0f} s without a send")
+            _warm_up(port, pages)
+            tally_alone = _request_mixed(port, pages)
+            _print_tally(tally_alone)
         if find_program("smtp-sink") is None:
             print("smtp-sink not found (Debian's package `postfix`): skipping pages during a send")
             return
@@ -157,23 +195,23 @@ def main() -> None:
         with (
             run_sink(office.folder) as sink_process,
             run_server(office, database) as port,
-            run_sender(office, database, sink_process),
+            ExitStack() as stack,
         ):
+            _warm_up(port, pages)
+            stack.enter_context(run_sender(office, database, sink_process))
             rate_alone = _measure_rate(sink_process, 5.0)
             messages_before, start = sink_process.messages, time.monotonic()
-            tally = asyncio.run(
-                client.request_at_rate(
-                    port, [*pages.generate_mixed_traffic(round(RATE * SECONDS))], RATE, PATIENCE
-                )
-            )
+            tally_beside = _request_mixed(port, pages)
             duration = time.monotonic() - start
             rate_beside = (sink_process.messages - messages_before) / duration
             print(
                 f"{RATE:.0f} requests a second for {duration:.0f} s while an edition is being sent"
             )
-            _print_tally(tally)
+            _print_tally(tally_beside)
+            _print_ratios(tally_alone, tally_beside)
             print(
-                f"mailer send: {rate_alone:,.0f} messages/s alone, {rate_beside:,.0f} beside pages"
+                f"mailer send: {rate_alone:,.0f} messages/s alone, {rate_beside:,.0f} beside pages "
+                f"({rate_beside / rate_alone:.2f} of its pace)"
             )
 
 

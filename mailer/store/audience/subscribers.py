@@ -7,7 +7,13 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, bindparam, delete, insert, select, update
 
 from mailer.model.lists import MailingList
-from mailer.model.subscribers import ListedSubscriber, Membership, Person, Subscriber
+from mailer.model.subscribers import (
+    ListedSubscriber,
+    Membership,
+    MembershipState,
+    Person,
+    Subscriber,
+)
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.lists import SqlListStore
@@ -53,6 +59,9 @@ _LOCKED_MEMBERSHIPS = _MEMBERSHIPS.with_for_update(of=schema.membership)
 _SET_MEMBERSHIP = update(schema.membership).where(
     schema.membership.c.list_id == bindparam("of_list"),
     schema.membership.c.subscriber_id == bindparam("number"),
+)
+_END_MEMBERSHIP = _SET_MEMBERSHIP.values(
+    state=MembershipState.UNSUBSCRIBED.value, left_at=bindparam("left_at")
 )
 
 
@@ -188,6 +197,15 @@ class SubscriberQueries(PersonalDataQueries):
                     list_id=mailing_list.id, subscriber_id=subscriber.id, **values
                 )
             )
+
+    def end_membership(
+        self, subscriber: Subscriber, mailing_list: MailingList, now: datetime
+    ) -> None:
+        """Mark a membership as unsubscribed, and leave its choices as they are."""
+        self._db.execute(
+            _END_MEMBERSHIP,
+            {"of_list": mailing_list.id, "number": subscriber.id, "left_at": now},
+        )
 
     def find_suppression_reason(self, address: str) -> str | None:
         return self._db.scalar(

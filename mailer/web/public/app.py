@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from starlette.exceptions import HTTPException
 from mailer.app import Mailer
 from mailer.errors import ConcurrencyError, ConfigError
 from mailer.log import Log
+from mailer.thread_switching import shorten_switch_interval
 from mailer.web.public import error_pages
 from mailer.web.public.connections import (
     BoundedHttpProtocol,
@@ -40,10 +40,6 @@ time (60 s by default in nginx). Otherwise a proxy would sometimes send a reques
 that is just being closed."""
 GRACE_SECONDS = 10
 """Seconds in which requests that have begun must end when the server is asked to stop."""
-SWITCH_INTERVAL = 0.0005
-"""Seconds for which a thread keeps the interpreter lock while other threads wait. Every SQL
-statement releases the lock. With Python's default of 5 ms, a transaction of ten statements would
-hold its database lock for 50 ms while another page is being rendered."""
 
 
 def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
@@ -117,10 +113,10 @@ def serve_public_pages(mailer: Mailer, host: str, port: int, log: Log) -> None:
     """Serve the pages until SIGINT or SIGTERM. Requests that have arrived are still answered.
 
     Raises MailerError if the server cannot listen at `host` and `port`."""
-    sys.setswitchinterval(SWITCH_INTERVAL)
     limits = ConnectionLimits()
     limits = replace(limits, max_connections=raise_open_files_limit(limits.max_connections))
     with (
+        shorten_switch_interval(),
         open_listening_socket(host, port) as listening_socket,
         contextlib.suppress(KeyboardInterrupt),
     ):

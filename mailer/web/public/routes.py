@@ -2,7 +2,8 @@
 
 `ROUTES` lists all addresses. The application is built from it, and tests use it to request every
 page. A handler for GET gets the request and the parts of the path. A handler for POST also gets the
-form and a transaction, which is committed before the answer is sent::
+form and a transaction, which is committed before the answer is sent. It may return an
+AnswerAfterCommit instead of a response::
 
     def show_pause(request: Request, token: str) -> Response
     def submit_pause(request: Request, form: SubmittedForm, tx: Transaction, token: str) -> Response
@@ -16,9 +17,11 @@ from functools import wraps
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from mailer.errors import DatabaseUnavailable
 from mailer.web.public import archive, confirm, health, home, signup, static_files, unsubscribe
+from mailer.web.public.batched_writes import AnswerAfterCommit
 from mailer.web.public.forms import FORM_TYPE, SubmittedForm
 from mailer.web.public.preferences import (
     address,
@@ -44,7 +47,7 @@ class Route:
 
     method: Literal["GET", "POST"]
     path: str
-    handler: Callable[..., Response | Awaitable[Response]]
+    handler: Callable[..., Response | AnswerAfterCommit | Awaitable[Response]]
     fields: tuple[str, ...] = ()
     media_types: tuple[str, ...] = (FORM_TYPE,)
     cache: str = ""
@@ -132,9 +135,7 @@ def add_routes(app: FastAPI, routes: Iterable[Route]) -> None:
         )
 
 
-def _repeat_after_lost_link(
-    handler: Callable[..., Response | Awaitable[Response]],
-) -> Callable[..., Any]:
+def _repeat_after_lost_link(handler: Callable[..., Any]) -> Callable[..., Any]:
     """Return a handler that answers like `handler`, which only reads, and is run once more if the
     link to the database was lost."""
     if inspect.iscoroutinefunction(handler):
@@ -159,9 +160,12 @@ def _make_form_endpoint(
 
     async def answer_form(request: Request) -> Response:
         form = SubmittedForm(await request.body())
-        return await get_site(request).writer.run_in_transaction(
+        answer: Response | AnswerAfterCommit = await get_site(request).writer.run_in_transaction(
             lambda tx: handler(request, form, tx, **request.path_params), may_repeat=may_repeat
         )
+        if isinstance(answer, AnswerAfterCommit):
+            return await run_in_threadpool(_repeat_after_lost_link(answer.make_answer))
+        return answer
 
     return answer_form
 

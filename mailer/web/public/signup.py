@@ -17,6 +17,7 @@ from mailer.errors import InputError, NotFound, TooManyRequests
 from mailer.model.lists import Frequency, MailingList, Topic
 from mailer.model.signup import SignUpWishes
 from mailer.store import SqlTransaction
+from mailer.web.public.batched_writes import AnswerAfterCommit
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.middleware import build_page_policy, get_client_host
 from mailer.web.public.page_languages import LANGUAGES
@@ -77,7 +78,9 @@ def show_embedded_sign_up(request: Request, list_slug: str) -> Response:
     return _render_blank_form(request, list_slug, is_framed=True)
 
 
-def submit_sign_up(request: Request, form: SubmittedForm, tx: SqlTransaction) -> Response:
+def submit_sign_up(
+    request: Request, form: SubmittedForm, tx: SqlTransaction
+) -> Response | AnswerAfterCommit:
     site = get_site(request)
     language = site.choose_language(request, form.get_value("language"))
     wishes = SignUpWishes(
@@ -113,7 +116,7 @@ def submit_sign_up(request: Request, form: SubmittedForm, tx: SqlTransaction) ->
             chosen_topics=form.get_values("topic"),
             chosen_frequency=form.get_value("frequency"),
         )
-    return _render_sent_page(request, language, form)
+    return AnswerAfterCommit(lambda: _render_sent_page(request, language, form))
 
 
 def _render_blank_form(request: Request, list_slug: str, *, is_framed: bool = False) -> Response:

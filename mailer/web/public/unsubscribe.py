@@ -6,6 +6,9 @@ that no parser accepts. The request needs no cookie, is not redirected, and can 
 answer to a one-click POST is one line of text. A person gets a page that says how to undo it.
 """
 
+from contextlib import suppress
+from functools import cached_property
+
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 
@@ -13,11 +16,11 @@ from mailer import addresses
 from mailer.actor import SUBSCRIBER
 from mailer.audience import links, preferences, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink
-from mailer.errors import InputError, Refused, TokenError
+from mailer.errors import InputError, NotFound, Refused, TokenError
 from mailer.model.lists import Frequency, MailingList
 from mailer.model.subscribers import Membership, MembershipState, Subscriber
 from mailer.store import SqlTransaction
-from mailer.web.public.batched_writes import UndoWrite
+from mailer.web.public.batched_writes import AnswerAfterCommit, UndoWrite
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.public_site import get_site
 
@@ -46,11 +49,13 @@ class _UnsubscribeTarget:
             ),
             None,
         )
-        self.membership: Membership | None = None
-        if self.subscriber and self.mailing_list:
-            self.membership = subscribers.find_membership(
-                tx, self.subscriber, self.mailing_list.slug
-            )
+        self._tx = tx
+
+    @cached_property
+    def membership(self) -> Membership | None:
+        if self.subscriber is None or self.mailing_list is None:
+            return None
+        return subscribers.find_membership(self._tx, self.subscriber, self.mailing_list.slug)
 
     @property
     def is_member(self) -> bool:
@@ -61,40 +66,46 @@ class _UnsubscribeTarget:
 
 
 def show_unsubscribe(request: Request, token: str) -> Response:
+    return _show_unsubscribe(request, token)
+
+
+def _show_unsubscribe(request: Request, token: str, *, is_resubscribed: bool = False) -> Response:
     site = get_site(request)
     link = _read_link(request, token)
     if link is None:
         return site.refuse_link(request)
     with site.mailer.store.read() as tx:
-        return _render_unsubscribe(request, token, _UnsubscribeTarget(tx, link))
+        target = _UnsubscribeTarget(tx, link)
+        return _render_unsubscribe(request, token, target, is_resubscribed=is_resubscribed)
 
 
 def submit_unsubscribe(
     request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
-) -> Response:
+) -> Response | AnswerAfterCommit:
     site = get_site(request)
     is_by_person = BY_PERSON_FIELD in form
     link = _read_link(request, token)
     if link is None:
         return site.refuse_link(request)
     target = _UnsubscribeTarget(tx, link)
-    if target.subscriber and target.mailing_list and target.is_member:
-        subscribers.unsubscribe_person(
-            tx,
-            SUBSCRIBER,
-            target.subscriber,
-            target.mailing_list,
-            site.mailer.clock(),
-            source=PAGE_SOURCE if is_by_person else ONE_CLICK_SOURCE,
-        )
+    if target.subscriber and target.mailing_list:
+        with suppress(NotFound):  # the person was never on the list
+            subscribers.unsubscribe_person(
+                tx,
+                SUBSCRIBER,
+                target.subscriber,
+                target.mailing_list,
+                site.mailer.clock(),
+                source=PAGE_SOURCE if is_by_person else ONE_CLICK_SOURCE,
+            )
     if is_by_person:
-        return _render_unsubscribe(request, token, _UnsubscribeTarget(tx, link))
+        return AnswerAfterCommit(lambda: show_unsubscribe(request, token))
     return PlainTextResponse("unsubscribed\n")
 
 
 def submit_resubscribe(
     request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
-) -> Response:
+) -> Response | AnswerAfterCommit:
     """Undo an unsubscription, or choose fewer mails instead."""
     site = get_site(request)
     link = _read_link(request, token)
@@ -122,7 +133,7 @@ def submit_resubscribe(
             )
     except (Refused, InputError) as error:
         raise UndoWrite(lambda _: site.refuse_link(request)) from error
-    return _render_unsubscribe(request, token, _UnsubscribeTarget(tx, link), is_resubscribed=True)
+    return AnswerAfterCommit(lambda: _show_unsubscribe(request, token, is_resubscribed=True))
 
 
 def _read_link(request: Request, token: str) -> MemberLink | None:

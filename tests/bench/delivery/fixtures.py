@@ -81,7 +81,7 @@ def build_office(folder: Path, reader_count: int, *, planned: bool = True) -> Of
     database = folder / "subscribers.db"
     office = Office(folder, database, reader_count)
     size, smallest, largest = fill_office(folder, database, reader_count, planned=planned)
-    if any(folder.glob("subscribers.db-*")):
+    if any(folder.glob("subscribers.db-wal")):
         sys.exit("the database is still open: a copy of its file would miss the data in its log")
     return replace(office, size=size, smallest=smallest, largest=largest)
 

@@ -27,7 +27,8 @@ def test_new_database_and_its_log_are_private(tmp_path: Path, umask: int) -> Non
     store.upgrade_schema()
     with store.begin():
         modes = read_modes(tmp_path)
-    assert set(modes) == {"subscribers.db", "subscribers.db-wal", "subscribers.db-shm"}
+    names = {f"subscribers.db{suffix}" for suffix in ("", "-wal", "-shm", "-queue")}
+    assert set(modes) == names
     assert set(modes.values()) == {0o600}, umask
     assert store.open_files == []
     store.close()

@@ -18,7 +18,7 @@ from mailer.model.lists import Frequency, MailingList
 from mailer.model.subscribers import Membership
 from mailer.store import SqlTransaction
 from mailer.web.public import time_zone_picker
-from mailer.web.public.batched_writes import UndoWrite
+from mailer.web.public.batched_writes import AnswerAfterCommit, UndoWrite
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.page_languages import LANGUAGES
 from mailer.web.public.preferences.reader import (
@@ -55,17 +55,21 @@ class _ListChoice:
 
 
 def show_preferences(request: Request, token: str) -> Response:
+    return _show_preferences(request, token)
+
+
+def _show_preferences(request: Request, token: str, *, outcome: str = "") -> Response:
     site = get_site(request)
     with site.mailer.store.read() as tx:
         reader = find_reader(request, tx, token)
         if reader is None:
             return site.refuse_link(request)
-        return _render_preferences(request, tx, token, reader)
+        return _render_preferences(request, tx, token, reader, outcome=outcome)
 
 
 def submit_preferences(
     request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
-) -> Response:
+) -> Response | AnswerAfterCommit:
     site = get_site(request)
     reader = find_reader(request, tx, token)
     if reader is None:
@@ -90,9 +94,7 @@ def submit_preferences(
             )
 
         raise UndoWrite(render_again) from error
-    changed_reader = find_reader(request, tx, token)
-    assert changed_reader is not None
-    return _render_preferences(request, tx, token, changed_reader, outcome="saved")
+    return AnswerAfterCommit(lambda: _show_preferences(request, token, outcome="saved"))
 
 
 def _render_preferences(

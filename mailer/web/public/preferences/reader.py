@@ -92,16 +92,6 @@ def show_reader_page(request: Request, token: str, template: str, **context: Any
     return render_reader_page(request, token, reader, template, **context)
 
 
-def render_changed_page(
-    request: Request, tx: SqlTransaction, token: str, template: str, **context: Any
-) -> Response:
-    """Render one of the pages with the changes that the transaction has made."""
-    reader = find_reader(request, tx, token)
-    if reader is None:
-        return get_site(request).refuse_link(request)
-    return render_reader_page(request, token, reader, template, **context)
-
-
 def render_reader_page(
     request: Request, token: str, reader: PreferencesReader, template: str, **context: Any
 ) -> Response:

@@ -5,11 +5,11 @@ from fastapi import Request, Response
 from mailer.actor import SUBSCRIBER
 from mailer.audience import own_preferences
 from mailer.store import SqlTransaction
+from mailer.web.public.batched_writes import AnswerAfterCommit
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.preferences.reader import (
     PREFERENCES_SOURCE,
     find_reader,
-    render_changed_page,
     show_reader_page,
 )
 from mailer.web.public.public_site import get_site
@@ -21,7 +21,7 @@ def show_unsubscribe_all(request: Request, token: str) -> Response:
 
 def submit_unsubscribe_all(
     request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
-) -> Response:
+) -> Response | AnswerAfterCommit:
     site = get_site(request)
     reader = find_reader(request, tx, token)
     if reader is None:
@@ -29,4 +29,4 @@ def submit_unsubscribe_all(
     own_preferences.unsubscribe_from_all(
         tx, SUBSCRIBER, reader.subscriber, site.mailer.clock(), source=PREFERENCES_SOURCE
     )
-    return render_changed_page(request, tx, token, "unsubscribe-all.html")
+    return AnswerAfterCommit(lambda: show_unsubscribe_all(request, token))

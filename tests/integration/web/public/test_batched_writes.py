@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from mailer.audience import lists
 from mailer.errors import ConfigError, InputError
 from mailer.store import SqlTransaction, Store
+from mailer.web.public import batched_writes
 from mailer.web.public.batched_writes import PageWriter, UndoWrite
 from tests.actors import STAFF
 from tests.integration.factories import NOW
@@ -79,11 +81,12 @@ def test_page_writer_answers_after_the_commit(store: Store) -> None:
     assert topics_at_answer == [{"one"}]
 
 
-def test_page_writer_batches_writes_that_wait_for_the_lock(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Only SQLite has one writer at a time."""
-    if store.engine.dialect.name != "sqlite":
+def run_behind_lock(
+    store: Store, monkeypatch: pytest.MonkeyPatch, jobs: Sequence[Callable[[SqlTransaction], Any]]
+) -> tuple[list[Any], int]:
+    """Run all jobs at once, while another transaction holds the lock for a moment. Returns the
+    answers and the number of transactions."""
+    if store.engine.dialect.name != "sqlite":  # only SQLite has one writer at a time
         pytest.skip("each page has its own transaction on PostgreSQL")
     transactions: list[int] = []
     begin = store.begin
@@ -104,10 +107,43 @@ def test_page_writer_batches_writes_that_wait_for_the_lock(
     lock_holder.start()
     lock_held.wait(10)
     threading.Timer(0.3, release.set).start()
-    slugs = [f"t{number}" for number in range(8)]
-    assert run_at_once(store, [make_topic_write(slug) for slug in slugs]) == slugs
+    answers = run_at_once(store, jobs)
     lock_holder.join()
-    assert len(transactions) < len(slugs)
+    return answers, len(transactions)
+
+
+def make_slow_write(seconds: float) -> Callable[[SqlTransaction], None]:
+    return lambda _: time.sleep(seconds)
+
+
+def test_page_writer_batches_writes_that_wait_for_the_lock(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slugs = [f"t{number}" for number in range(8)]
+    answers, transaction_count = run_behind_lock(
+        store, monkeypatch, [make_topic_write(slug) for slug in slugs]
+    )
+    assert answers == slugs
+    assert transaction_count < len(slugs)
+
+
+def test_slow_writes_that_wait_share_a_transaction(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a loaded server would fall behind: the fewer writes each transaction takes, the
+    more of them wait for the next one."""
+    monkeypatch.setattr(batched_writes, "MAX_LOCK_TIME", 30.0)
+    seconds = batched_writes.MAX_JOIN_TIME
+    _, transaction_count = run_behind_lock(store, monkeypatch, [make_slow_write(seconds)] * 10)
+    assert transaction_count <= 2
+
+
+def test_slow_writes_let_other_processes_have_the_lock(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = batched_writes.MAX_LOCK_TIME
+    _, transaction_count = run_behind_lock(store, monkeypatch, [make_slow_write(seconds)] * 4)
+    assert transaction_count == 4
 
 
 def test_page_writer_reports_a_lost_database_to_every_write(store: Store) -> None:

@@ -1,9 +1,15 @@
 """Writes beside an open transaction: the second one waits, and then reads the current state."""
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import pytest
+from fastapi import Response
 
 from mailer.audience import preferences, subscribers
 from mailer.audience.signup import confirmations
@@ -11,6 +17,7 @@ from mailer.model.imports import ImportRow
 from mailer.model.signup import ConfirmationState
 from mailer.model.subscribers import MembershipState, Person
 from mailer.store import SqlTransaction, Store
+from mailer.web.public.public_site import PublicSite
 from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
@@ -161,3 +168,39 @@ def test_edition_name_with_a_nul_is_not_found(
     pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
     assert pages.get_page("/archive/news/%00").status == 404
+
+
+@pytest.mark.parametrize("form", ["sign-up", "preferences", "pause", "leave", "person", "undo"])
+def test_answer_to_a_form_is_rendered_without_the_write_lock(
+    pages: AsgiClient,
+    seeded_office: SeededOffice,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+) -> None:
+    """Another process, such as a ledger, can write while the answer is being rendered."""
+    if seeded_office.store.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has many writers at a time")
+    person = seeded_office.add_person(ANA)
+    preferences_path = seeded_office.build_preferences_path(person)
+    unsubscribe_path = seeded_office.build_unsubscribe_path(person)
+    path, fields = {
+        "sign-up": ("/subscribe", {"email": "cai@example.org", "list": "news"}),
+        "preferences": (preferences_path, {"list": "news", "topic news": "health"}),
+        "pause": (f"{preferences_path}/pause", {"weeks": "4"}),
+        "leave": (f"{preferences_path}/leave", {}),
+        "person": (unsubscribe_path, {"person": "1"}),
+        "undo": (f"{unsubscribe_path}/undo", {"frequency": ""}),
+    }[form]
+    rendered_templates = []
+    render_page = PublicSite.render_page
+
+    def write_beside_rendering(site: PublicSite, *args: Any, **context: Any) -> Response:
+        database = seeded_office.store.engine.url.database
+        with closing(sqlite3.connect(database or "", timeout=0)) as connection:
+            connection.execute("BEGIN IMMEDIATE")  # fails at once if the lock is taken
+        rendered_templates.append(args[1])
+        return render_page(site, *args, **context)
+
+    monkeypatch.setattr(PublicSite, "render_page", write_beside_rendering)
+    assert pages.send_form(path, fields).status == 200
+    assert len(rendered_templates) == 1
