@@ -130,8 +130,10 @@ class Relay(_Section):
 
     `timeout` is the time to wait for a reply, `dot_timeout` for the reply to the final dot (600 by
     RFC 5321 §4.5.3.2.6), both in seconds. `window` is the number of messages that a connection may
-    have past the gate at once; after a crash, at most connections × window are in doubt. A
-    `per_connection` or `rate` (messages a second) of 0 means no limit. `weight` is this relay's
+    have past the gate at once; after a crash, at most connections × window are in doubt. To a
+    relay that does not offer PIPELINING, more than `connections` connections are opened, up to
+    `max_connections`, as long as that raises the rate. A `per_connection` or `rate` (messages a
+    second) of 0 means no limit. `weight` is this relay's
     share of the messages, relative to the weights of the others. A relay without a weight takes as
     many as it can; a relay with weight 0 stands by until no other relay works. Without
     `pipelining`, each command waits for the reply to the command before: some relays offer
@@ -151,6 +153,7 @@ class Relay(_Section):
     dot_timeout: Annotated[float, Field(gt=0)] = 600.0
     connections: Annotated[int, Field(ge=1, le=256)] = 8
     window: Annotated[int, Field(ge=1, le=100)] = 10
+    max_connections: Annotated[int, Field(ge=0, le=256)] = 0
     per_connection: Annotated[int, Field(ge=0)] = 1000
     rate: Annotated[float, Field(ge=0)] = 0.0
     weight: Annotated[int, Field(ge=0, le=1000)] | None = None

@@ -13,6 +13,7 @@ to disk.
     thread_queue.py        passes messages between connections and the ledger
     dispatch_scheduler.py  chooses the next message and its connection
     throttle.py            rates and connection limits, for relays and recipient domains
+    connection_growth.py   how many connections help, to a relay without PIPELINING
     relay_health.py        decides whether a relay works, rests or is tried again
     outcomes.py            turns replies into settlements; progress figures
     takeover.py            reclaims the deliveries of dead workers

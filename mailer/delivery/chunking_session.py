@@ -11,13 +11,17 @@ from mailer.delivery.replies import WITHHELD_REPLY, Reply, Verdict
 REPORT_DELAY = 0.05
 """Maximum time in seconds for which outcomes wait for others, to be reported together."""
 
+FLIGHT_GROWTH = 3
+"""The number of further messages that may be in flight after each message that the relay accepts.
+A window of 20 is in flight after the second round trip."""
+
 
 class ChunkingSession(DeliverySession):
     """Writes each granted message at once, without waiting for the replies to others.
 
     The ledger grants a connection at most its window of messages, so no more are ever in flight.
-    The first message goes alone, and each message that the relay accepts allows one more in flight.
-    So a relay that breaks CHUNKING, or refuses everything from this office, meets few messages."""
+    The first message goes alone, and each message that the relay accepts allows some more. So a
+    relay that breaks CHUNKING, or refuses everything from this office, meets few messages."""
 
     def _prepare(self) -> None:
         self._pipeline = self._connection.open_pipeline()
@@ -54,7 +58,7 @@ class ChunkingSession(DeliverySession):
             and self._accepts_more
             and not self._pipeline.has_failed
             and not self._pipeline.is_closing
-            and not (self._stop_event.is_set() or self._health.is_standing_by)
+            and not self._must_stop
         )
 
     # ---- writing --------------------------------------------------------------------------------
@@ -126,7 +130,7 @@ class ChunkingSession(DeliverySession):
         """Note a message's reply, and decide whether more may be written."""
         self._count_reply(message.claim, reply)
         if reply.verdict is Verdict.ACCEPTED:
-            self._flight_limit += 1
+            self._flight_limit += FLIGHT_GROWTH
             self._health.has_chunked = True
         if reply.needs_close or is_connection_broken(reply):
             self._is_open = False

@@ -35,6 +35,7 @@ class DeliverySession(ABC):
         clock: Callable[[], datetime],
         stop_event: threading.Event,
         permit: ConnectionPermit,
+        number: int,
     ) -> None:
         self._loop = loop
         self._ledger = ledger
@@ -45,6 +46,7 @@ class DeliverySession(ABC):
         self._clock = clock
         self._stop_event = stop_event
         self._permit = permit
+        self._number = number
         self._slot: ConnectionSlot = ledger.mailbox.open_slot(
             self._relay.name, self._relay.window, self._relay.per_connection
         )
@@ -75,6 +77,15 @@ class DeliverySession(ABC):
     async def _send_messages(self) -> None:
         """Send messages until there is no more work, the connection can't be used again, or the run
         stops."""
+
+    @property
+    def _must_stop(self) -> bool:
+        """True if the run stops, the relay stands by, or too many connections are open."""
+        return (
+            self._stop_event.is_set()
+            or self._health.is_standing_by
+            or not self._health.may_use(self._number)
+        )
 
     # ---- pending messages -----------------------------------------------------------------------
 

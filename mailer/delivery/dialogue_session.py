@@ -15,10 +15,7 @@ class DialogueSession(DeliverySession):
     _prepared_mail: tuple[GatedMessage, OutgoingMail] | None = None
 
     async def _send_messages(self) -> None:
-        while (
-            not (self._stop_event.is_set() or self._health.is_standing_by)
-            and await self._await_message()
-        ):
+        while not self._must_stop and await self._await_message():
             if not await self._deliver_message(self._pending_messages.popleft()):
                 break
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailer.config import Relay
+from mailer.delivery.connection_growth import ConnectionGrowth
 from mailer.delivery.event_loop import EventLoop, WakeEvent
 from mailer.delivery.refusal_codes import RefusalSubject
 from mailer.delivery.refusals import judge_refusal
@@ -66,6 +67,9 @@ class RelayHealth:
         self._full_until = 0.0
         self._in_standby = relay.weight == 0
         self._was_reached = False
+        self.growth = ConnectionGrowth(relay.connections, relay.max_connections)
+        self.offers_pipelining = True
+        """False if the last connection was to a relay that does not offer PIPELINING."""
         self.has_worked = False
         self.error: RelayError | None = None
         self.tls_context: ssl.SSLContext | None = None
@@ -105,13 +109,13 @@ class RelayHealth:
         return self._failure_count > 1
 
     async def wait_for_permit(
-        self, loop: EventLoop, stop_event: threading.Event
+        self, loop: EventLoop, stop_event: threading.Event, number: int = 0
     ) -> ConnectionPermit | None:
-        """Wait until a connection may be opened. Returns None if the run is over."""
+        """Wait until connection `number` may be opened. Returns None if the run is over."""
         while not stop_event.is_set():
             trigger_count = self._change_event.trigger_count
             with self._lock:
-                wait = self._calculate_wait()
+                wait = self._calculate_wait() if self.may_use(number) else 0.5
                 if wait <= 0:
                     self._is_probing = self.is_resting
                     return ConnectionPermit(self._incident)
@@ -119,6 +123,21 @@ class RelayHealth:
                 self._change_event, trigger_count, time.monotonic() + min(wait, 0.5)
             )
         return None
+
+    def may_use(self, number: int) -> bool:
+        """Check whether connection `number`, counted from 0, is within the number of connections
+        that may be open now."""
+        return number < self.growth.limit
+
+    def review_growth(self, accepted_count: int) -> None:
+        """Open more connections if the relay does not offer PIPELINING and more have helped so
+        far."""
+        with self._lock:
+            if not self.offers_pipelining and not self._failure_count:
+                earlier_limit = self.growth.limit
+                self.growth.review_rate(self._clock(), accepted_count, self._open_count)
+                if self.growth.limit != earlier_limit:
+                    self._change_event.trigger_event()
 
     def _calculate_wait(self) -> float:
         if self._in_standby:
@@ -188,6 +207,8 @@ class RelayHealth:
                 and not error.is_permanent
             )
             if is_full:
+                if self.growth.limit > self.relay.connections:
+                    self.growth.note_refused_connection(self._open_count)
                 now = self._clock()
                 if now >= self._full_until:  # the first of the connections tried together
                     doubled_pause = max(2 * self._full_pause, FULL_PAUSE)

@@ -62,7 +62,7 @@ class DeliveryRun:
                 self._loop, self._ledger, health, options, clock, self._stop_event, number
             )
             for health in self._relay_healths
-            for number in range(health.relay.connections)
+            for number in range(max(health.relay.connections, health.relay.max_connections))
         ]
 
     @property
@@ -104,6 +104,7 @@ class DeliveryRun:
         try:
             while not self._ledger.finished.wait(PROGRESS_INTERVAL):
                 on_progress(self.progress)
+                self._review_growth()
                 if stop.is_set():
                     self._ledger.patience.limit_by_stop()
                 if stop.is_set() or fatal_error:
@@ -133,6 +134,11 @@ class DeliveryRun:
         except BaseException as error:
             self._ledger.fail_run(error)
             self._ledger.end_without_waiting()
+
+    def _review_growth(self) -> None:
+        accepted_counts = self._ledger.active_editions.progress.relays
+        for health in self._relay_healths:
+            health.review_growth(accepted_counts.get(health.relay.name, 0))
 
     def _drain_connections(self) -> None:
         if not self._stop_event.is_set():

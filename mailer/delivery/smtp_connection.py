@@ -36,6 +36,7 @@ class ConnectionRunner:
         self._options = options
         self._clock = clock
         self._stop_event = stop_event
+        self._number = number
         self._name = f"{health.relay.name} {number}"
         self._connection: RelayConnection | None = None
 
@@ -43,7 +44,9 @@ class ConnectionRunner:
         """Open connections and use them until there is no more work, or the run stops."""
         try:
             while (
-                permit := await self._health.wait_for_permit(self._loop, self._stop_event)
+                permit := await self._health.wait_for_permit(
+                    self._loop, self._stop_event, self._number
+                )
             ) is not None:
                 if not await self._ledger.demand.wait_for_demand(self._loop):
                     return
@@ -71,6 +74,7 @@ class ConnectionRunner:
         if connection is None:
             return
         self._health.note_opened()
+        self._health.offers_pipelining = connection.supports_pipelining
         connection.move_to_loop(self._loop)
         self._connection = connection
         try:
@@ -85,6 +89,7 @@ class ConnectionRunner:
                 self._clock,
                 self._stop_event,
                 permit,
+                self._number,
             )
             await session.run()
         finally:

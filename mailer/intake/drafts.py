@@ -27,7 +27,7 @@ from mailer.articles import (
     make_slug,
 )
 from mailer.errors import InputError, MailerError
-from mailer.intake.normalise import normalise_html, to_plain_text
+from mailer.intake.normalise import clean_html, normalise_cleaned, to_plain_text
 from mailer.intake.omissions import Omission, OmissionReport, shorten_text
 from mailer.lines import CONTROL_CHARACTERS
 from mailer.model.articles import ArticleKind, Content, Image
@@ -106,7 +106,10 @@ class DraftDefaults:
 @dataclass(frozen=True, slots=True)
 class SourceArticle:
     """One article in the form in which the source gives it. `title`, `summary` and `body` are HTML
-    that is not sanitised yet. Relative addresses are resolved against `base`."""
+    that is not sanitised yet. Relative addresses are resolved against `base`.
+
+    If the title is empty and `heading_is_title` is set, the first heading of the body replaces it.
+    `fallback_title` is plain text, for an article without either."""
 
     origin: str
     title: str = ""
@@ -121,6 +124,8 @@ class SourceArticle:
     authors: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     picture: Image | None = None
+    heading_is_title: bool = False
+    fallback_title: str = ""
 
 
 def build_draft(
@@ -134,9 +139,13 @@ def build_draft(
     `report` collects omissions. Raises InputError, which names the article's origin, for an article
     without text, with too much text, or with invalid content."""
     language = _normalise_language(article.language, defaults.language, report)
-    title = to_one_line(article.title)
     try:
-        normalised = normalise_html(article.body, base=article.base, language=language, title=title)
+        cleaned = clean_html(article.body, base=article.base, language=language)
+        title = to_one_line(article.title)
+        if not title:
+            heading = cleaned.heading if article.heading_is_title else ""
+            title = to_one_line(escape(heading or article.fallback_title, quote=False))
+        normalised = normalise_cleaned(cleaned, title)
     except InputError as error:
         raise _add_error_origin(article.origin, error) from error
     report.add_omissions(normalised.dropped)
@@ -153,7 +162,7 @@ def build_draft(
     if len(title) > TITLE_LENGTH:
         report.add_omission("end of a long title", title[TITLE_LENGTH:])
         title = shorten_text(title, TITLE_LENGTH)
-    summary = shorten_text(to_one_line(article.summary), SUMMARY_LENGTH)
+    summary = shorten_text(to_beginning(article.summary, SUMMARY_LENGTH), SUMMARY_LENGTH)
     address = _validate_address(article.address)
     if article.address.strip() and not address:
         report.add_omission("article's address, which is not a web address", article.address)
@@ -245,6 +254,22 @@ def to_one_line(html: str) -> str:
             break
         text = to_plain_text(text if _PHRASE.search(unescape(text)) else escape(unescape(text)))
     return " ".join(CONTROL_CHARACTERS.sub(" ", text).split())
+
+
+_HTML_PER_CHARACTER = 8
+"""The HTML that is first read for each character of a text's beginning. Long links need more."""
+
+
+def to_beginning(html: str, length: int) -> str:
+    """Return the text of `html` as :func:`to_one_line` does, or only its beginning if that has more
+    than `length` characters. The rest of a long text is not parsed."""
+    end = html.find("<", length * _HTML_PER_CHARACTER)
+    # A table's text may stand in another order than its HTML.
+    if end > 0 and "<table" not in html[:end].lower():
+        line = to_one_line(html[:end])
+        if len(line) > length:
+            return line
+    return to_one_line(html)
 
 
 def _normalise_language(language: str, default_language: str, report: OmissionReport) -> str:

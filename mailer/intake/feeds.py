@@ -28,6 +28,7 @@ from mailer.intake.drafts import (
     SourceArticle,
     build_draft,
     separate_slugs,
+    to_beginning,
     to_one_line,
 )
 from mailer.intake.extra import import_package
@@ -91,7 +92,7 @@ def read_feed(
 
 
 def _shorten(html: str) -> str:
-    return to_one_line(html)[:200]
+    return to_beginning(html, 200)[:200]
 
 
 def find_feed_addresses(page: str, base: str) -> list[str]:
@@ -187,12 +188,13 @@ def _build_source_article(
     title = _convert_to_html(entry.get("title_detail"))
     site = _join_address(address, str(feed.get("link", ""))) or address
     link = _find_link(entry, site)
+    headline = to_one_line(title)
     key = str(entry.get("id") or link or "")
     if not key:
         beginning = "" if title else _shorten(body)
-        key = f"{to_one_line(title)} {published or ''} {beginning}".strip()
+        key = f"{headline} {published or ''} {beginning}".strip()
     return SourceArticle(
-        origin=f"{origin}, {to_one_line(title) or link or key}",
+        origin=f"{origin}, {headline or link or key}",
         title=title,
         body=body,
         summary=summary,

@@ -10,17 +10,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block.table import escapedSplit
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_core.text_join import text_join
 from markdown_it.token import Token
 
 from mailer.errors import InputError
 from mailer.intake.html_checks import find_html_problems
 from mailer.intake.link_checks import describe_link_problem, describe_picture_problem
 from mailer.intake.markdown_dialects import ATTRIBUTES, find_foreign_markup
-from mailer.intake.markup import to_html
+from mailer.intake.markup import join_rendered_blocks, render_tokens
 from mailer.intake.normalise.tree import check_nesting
 
 LONGEST = 300_000
@@ -61,8 +63,8 @@ def read_markdown(markdown: str, where: str, first_line: int = 1) -> str:
     `where` is the file or field, and `first_line` the line of that file in which the text begins.
     Raises InputError for the first problem. The error also names the lines of the other
     problems."""
-    problems = find_markdown_problems(markdown)
-    if problems:
+    checked = _parse_markdown(markdown)
+    if problems := checked.problems:
         first, *others = problems
         message = first.message
         if lines := sorted({problem.line + first_line - 1 for problem in others}):
@@ -74,15 +76,27 @@ def read_markdown(markdown: str, where: str, first_line: int = 1) -> str:
             hint=first.hint,
             field="body",
         )
-    return to_html(markdown)
+    return join_rendered_blocks(render_tokens(checked.tokens, checked.environment))
+
+
+class _CheckedMarkdown(NamedTuple):
+    problems: list[MarkdownProblem]
+    tokens: list[Token]
+    environment: dict[str, Any]
 
 
 def find_markdown_problems(markdown: str) -> list[MarkdownProblem]:
     """Return everything in the text that would be lost, or go out as literal markup, by line."""
-    if problem := _find_size_problem(markdown):
-        return [problem]
+    return _parse_markdown(markdown).problems
+
+
+def _parse_markdown(markdown: str) -> _CheckedMarkdown:
+    """Parse and check Markdown. If it has no problems, its tokens can be rendered."""
     environment: dict[str, Any] = {}
-    tokens = _create_parser().parse(markdown, environment)
+    if problem := _find_size_problem(markdown):
+        return _CheckedMarkdown([problem], [], environment)
+    parser = _create_parser()
+    tokens = parser.parse(markdown, environment)
     lines = markdown.split("\n")
     problems = [
         *_find_block_problems(tokens, lines),
@@ -90,7 +104,9 @@ def find_markdown_problems(markdown: str) -> list[MarkdownProblem]:
         *(MarkdownProblem(*problem) for problem in find_html_problems(tokens)),
         *_find_unused_definitions(tokens, environment),
     ]
-    return sorted(set(problems))
+    if not problems:
+        text_join(StateCore(markdown, parser, environment, tokens))
+    return _CheckedMarkdown(sorted(set(problems)), tokens, environment)
 
 
 @lru_cache(maxsize=1)

@@ -6,11 +6,13 @@ that would be lost here.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 ELEMENTS = {
     "a", "abbr", "b", "blockquote", "br", "cite", "code", "del", "em", "h2", "h3", "h4", "hr", "i",
@@ -62,17 +64,48 @@ _HEADINGS = {"h1": "h2", "h5": "h4", "h6": "h4"}
 _HEADING_TAG = re.compile(r"(</?)(h[156])(?=[\s/>])", re.IGNORECASE)
 
 
+class RenderedBlock(NamedTuple):
+    """A top-level block of Markdown: the number of its first line, from 0, and its HTML, which is
+    not sanitised yet."""
+
+    first_line: int
+    html: str
+
+
 def to_html(markdown: str) -> str:
     """Return sanitised HTML of Markdown (CommonMark with tables).
 
     Headings of level 1 become level 2, as the mail's own headline has level 1; those of level 5 and
     6 become level 4."""
-    parser = _create_markdown_parser()
+    return join_rendered_blocks(render_markdown_blocks(markdown))
+
+
+def render_markdown_blocks(markdown: str) -> list[RenderedBlock]:
+    """Render Markdown once, and return its top-level blocks in order."""
     environment: dict[str, Any] = {}
-    tokens = parser.parse(markdown, environment)
-    for token in tokens:
+    return render_tokens(_create_markdown_parser().parse(markdown, environment), environment)
+
+
+def render_tokens(tokens: Sequence[Token], environment: dict[str, Any]) -> list[RenderedBlock]:
+    """Render what a parser made of Markdown, with the references in `environment`."""
+    parser = _create_markdown_parser()
+    rendered_blocks: list[RenderedBlock] = []
+    start = 0
+    for index, token in enumerate(tokens):
         token.tag = _HEADINGS.get(token.tag, token.tag)
-    html = parser.renderer.render(tokens, parser.options, environment)
+        if token.level or token.nesting > 0:
+            continue
+        block_tokens = tokens[start : index + 1]
+        first_line = block_tokens[0].map[0] if block_tokens[0].map else 0
+        html = parser.renderer.render(block_tokens, parser.options, environment)
+        rendered_blocks.append(RenderedBlock(first_line, html))
+        start = index + 1
+    return rendered_blocks
+
+
+def join_rendered_blocks(rendered_blocks: Iterable[RenderedBlock]) -> str:
+    """Return the blocks as sanitised HTML."""
+    html = "".join(rendered_block.html for rendered_block in rendered_blocks)
     return sanitise_html(_CELL_STYLE.sub(r'<\1 align="\2">', html))
 
 

@@ -11,7 +11,13 @@ from urllib.parse import urljoin
 
 from mailer.errors import InputError, MailerError
 from mailer.intake.characters import decode_text
-from mailer.intake.drafts import Draft, DraftDefaults, SourceArticle, build_draft
+from mailer.intake.drafts import (
+    Draft,
+    DraftDefaults,
+    SourceArticle,
+    build_draft,
+    to_beginning,
+)
 from mailer.intake.extra import import_package
 from mailer.intake.normalise import to_plain_text
 from mailer.intake.normalise.clean import count_elements, get_host
@@ -57,7 +63,8 @@ def read_page(
     if extracted is not None and region is not None and _is_run_together(extracted, region):
         body = render_region(region)
     # A page with only links is a table of contents.
-    if len(to_plain_text(re.sub(r"<a\b.*?</a>", "", body, flags=re.DOTALL))) < SHORTEST:
+    unlinked_body = re.sub(r"<a\b.*?</a>", "", body, flags=re.DOTALL)
+    if len(to_beginning(unlinked_body, SHORTEST)) < SHORTEST:
         raise InputError(
             "no article was found on the page",
             where=address,

@@ -21,7 +21,7 @@ from mailer.intake.clipboard import convert_plain_text, is_html, read_clipboard
 from mailer.intake.dates import parse_date
 from mailer.intake.drafts import Draft, DraftDefaults, EmbeddedPicture, SourceArticle, build_draft
 from mailer.intake.extra import import_package
-from mailer.intake.normalise import find_title, to_plain_text
+from mailer.intake.normalise import to_plain_text
 from mailer.intake.omissions import OmissionReport
 from mailer.intake.word_parts import restore_html, rewrite_package
 from mailer.intake.word_parts.names import W, get_text
@@ -84,7 +84,6 @@ def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
     html = _convert_to_html(package, name, report, pictures)
     title, html = _take_styled_text(html, "title")
     subtitle, html = _take_styled_text(html, "subtitle")
-    title = title or find_title(html) or properties.get("title", "")
     article = SourceArticle(
         origin=name,
         title=escape(title, quote=False),
@@ -95,6 +94,8 @@ def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
         language=properties.get("language", ""),
         authors=(properties.get("creator", ""),),
         categories=tuple(re.split(r"[,;]", properties.get("keywords", ""))),
+        heading_is_title=True,
+        fallback_title=properties.get("title", ""),
     )
     return build_draft(article, defaults, report, tuple(pictures))
 
@@ -133,7 +134,11 @@ def from_html(
     if encoding_problem:
         report.add_omission("doubtful characters", encoding_problem)
     article = SourceArticle(
-        origin=origin, title=escape(title or find_title(text), quote=False), body=text, base=base
+        origin=origin,
+        title=escape(title, quote=False),
+        body=text,
+        base=base,
+        heading_is_title=True,
     )
     return build_draft(article, defaults, report)
 

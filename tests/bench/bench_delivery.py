@@ -11,6 +11,8 @@ plain       the same against rendering, building and sending message by message
 cpu         CPU seconds a message of all of them
 latency     messages/s to a relay 50 ms away, against smtplib on as many connections
 chunking    messages/s to a relay that offers CHUNKING, 0, 10, 50 and 150 ms away
+growth      messages/s to a relay 50 ms away without PIPELINING, connections growing by
+            themselves, against 32 of smtplib
 postgresql  messages/s with PostgreSQL against SQLite, the server's CPU and log a message,
             against three bare UPDATEs of the same rows
 memory      the peak memory of ``mailer send`` at 20,000 and 500,000 recipients (minutes)

@@ -1,13 +1,15 @@
 """``make bench-import``: import 100,000 subscribers from CSV, change all of them, and plan an
 edition for them. The argument, or SUBSCRIBERS, sets another number, such as 1000000.
 
-It runs the command line, each step in its own process, and prints whole-process figures: wall and
+The import is compared with ``plain_import.py``, which fills the same tables without checking. It
+runs the command line, each step in its own process, and prints whole-process figures: wall and
 CPU seconds, and the largest resident memory.
 """
 
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,7 +36,13 @@ def write_people(file: Path, count: int) -> None:
 
 
 def run_command(folder: Path, *arguments: str) -> tuple[str, float, float, float]:
-    """Run a command. Returns (stdout, wall seconds, CPU seconds, the largest memory in MB)."""
+    """Run a command of the mailer. Returns (stdout, wall seconds, CPU seconds, the largest memory
+    in MB)."""
+    return run_python(folder, "-m", "mailer", *arguments)
+
+
+def run_python(folder: Path, *arguments: str) -> tuple[str, float, float, float]:
+    """Run Python. Returns (stdout, wall seconds, CPU seconds, the largest memory in MB)."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     probe = (
@@ -44,7 +52,7 @@ def run_command(folder: Path, *arguments: str) -> tuple[str, float, float, float
         "sys.exit(code)"
     )
     completed = subprocess.run(
-        [sys.executable, "-c", probe, sys.executable, "-m", "mailer", *arguments],
+        [sys.executable, "-c", probe, sys.executable, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -53,9 +61,21 @@ def run_command(folder: Path, *arguments: str) -> tuple[str, float, float, float
     wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if completed.returncode:
-        sys.exit(f"mailer {' '.join(arguments)} failed:\n{completed.stderr}")
+        sys.exit(f"python {' '.join(arguments)} failed:\n{completed.stderr}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return completed.stdout, wall, cpu, int(completed.stderr.split()[-1]) / 1024
+
+
+def import_plainly(folder: Path, count: int) -> tuple[float, float]:
+    """Import the people into a copy of the database with ``csv`` and ``executemany``, and print the
+    figures. Returns (wall seconds, CPU seconds)."""
+    for path in folder.glob("subscribers.db*"):
+        shutil.copy(path, folder / path.name.replace("subscribers", "plain"))
+    script = Path(__file__).with_name("plain_import.py")
+    out, wall, cpu, memory = run_python(folder, str(script), "plain.db", "people.csv")
+    assert int(out) == count
+    print(f"plain   {count} added in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
+    return wall, cpu
 
 
 def main(count: int) -> None:
@@ -78,9 +98,11 @@ def main(count: int) -> None:
 
         write_people(folder / "people.csv", count)
         import_command = ("subscriber", "import", "people.csv", "--list", "news", *consent_options)
+        plain_wall, plain_cpu = import_plainly(folder, count)
         out, wall, cpu, memory = run_command(folder, *import_command)
         added_count = json.loads(out)["added"]
         print(f"import  {added_count} added in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
+        print(f"        {wall / plain_wall:.1f} × plain, {cpu / plain_cpu:.1f} × its CPU")
 
         out, wall, cpu, memory = run_command(folder, *import_command)
         unchanged_count = json.loads(out)["unchanged"]

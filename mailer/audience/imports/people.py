@@ -1,11 +1,12 @@
 """The import of people onto a list, a batch in a transaction."""
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from mailer.actor import Actor
+from mailer.audience.imports.number_map import NumberMap
 from mailer.errors import InputError
 from mailer.model.imports import ImportRow, OmittedValue, RowOutcome, RowResult
 from mailer.model.lists import MailingList
@@ -24,7 +25,7 @@ def import_people(
     *,
     source: str,
     basis: LawfulBasis | None,
-    first_lines: MutableMapping[int, int] | None = None,
+    first_lines: NumberMap | None = None,
 ) -> list[RowResult]:
     """Import rows as ``decisions.py`` decides for each of them, and return their results in order.
 
@@ -60,9 +61,9 @@ def _omit_future_dates(row: ImportRow, now: datetime) -> ImportRow:
     return row
 
 
-def _note_duplicate(result: RowResult, first_lines: MutableMapping[int, int]) -> RowResult:
+def _note_duplicate(result: RowResult, first_lines: NumberMap) -> RowResult:
     """Say in the reason of a result that an earlier line has the same address."""
-    first_line = first_lines.setdefault(hash(result.address), result.line)
+    first_line = first_lines.add_number(hash(result.address), result.line)
     if first_line == result.line or result.outcome is RowOutcome.REFUSED:
         return result
     note = f"line {first_line} has the same address"

@@ -56,12 +56,17 @@ def split_values(value: str) -> list[str]:
     """Split a field at semicolons, commas and bars. A value in double quotes may contain these
     separators, as in Mailchimp's tags and in the result of :func:`join_values`."""
     if '"' not in value:
-        return [part.strip() for part in re.split(r"[;,|]", value) if part.strip()]
+        return list(_split_at_separators(value))
     parts = (
         quoted.replace('""', '"') if quoted else bare.strip()
         for quoted, bare in _PART.findall(value)
     )
     return [part for part in parts if part]
+
+
+@lru_cache(maxsize=4096)
+def _split_at_separators(value: str) -> tuple[str, ...]:
+    return tuple(part for part in map(str.strip, re.split("[;,|]", value)) if part)
 
 
 def join_values(values: Sequence[str]) -> str:

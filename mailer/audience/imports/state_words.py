@@ -6,6 +6,7 @@ Capitals, accents and signs do not count: ``columns.normalise_header`` folds the
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailer.audience.imports.columns import normalise_header
 from mailer.model.imports import RowState
@@ -139,6 +140,13 @@ NAMED_STATES = {
 def is_unmistakable(value: str) -> bool:
     """Check whether a value is a word that speaks of mails whatever its column is called."""
     return len(value) <= LONGEST_WORD and normalise_header(value) in UNMISTAKABLE_WORDS
+
+
+@lru_cache(maxsize=4096)
+def find_unmistakable_words(value: str) -> tuple[str, ...]:
+    """Return the unmistakable words of a field with several values. Results are cached, since most
+    lines have the topics and tags of other lines."""
+    return tuple(word.strip() for word in re.split("[;,|]", value) if is_unmistakable(word))
 
 
 def find_name_of_list(name: str) -> str:

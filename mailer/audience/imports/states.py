@@ -4,7 +4,6 @@ If a column seems to state this and is not understood, the file is refused, so t
 back a person who left. ``state_words.py`` has the words.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -186,9 +185,8 @@ class StateReader:
             if index >= len(fields) or not (value := fields[index].strip()):
                 continue
             if index in self._text_indexes:
-                for word in re.split(r"[;,|]", value):
-                    if state_words.is_unmistakable(word):
-                        seen.add_value(word.strip(), line)
+                for word in state_words.find_unmistakable_words(value):
+                    seen.add_value(word, line)
             elif seen.has_room(value) or index in self._columns:
                 seen.add_value(value, line)
             elif self._is_understood(index, value):

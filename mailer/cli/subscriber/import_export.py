@@ -9,6 +9,7 @@ import typer
 
 from mailer.audience import lists
 from mailer.audience.consent import check_basis
+from mailer.audience.imports.number_map import NumberMap
 from mailer.audience.imports.people import import_people
 from mailer.audience.imports.topic_names import index_topics
 from mailer.cli.bulk import (
@@ -115,7 +116,7 @@ def import_subscribers(
         mailer = stack.enter_context(open_mailer(load_settings()))
         begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
         open_table = create_export_opener(from_, choices)
-        first_lines: dict[int, int] = {}
+        first_lines = NumberMap()
         for batch in table.read_file(file, open_table):
             with begin_transaction() as tx:
                 results = import_people(

@@ -21,7 +21,7 @@ from mailer.intake.normalise.clean import (
     may_hold_heading,
 )
 from mailer.intake.normalise.markdown import render_markdown
-from mailer.intake.normalise.tree import parse_html
+from mailer.intake.normalise.tree import Node, parse_html
 from mailer.intake.omissions import Omission, OmissionReport
 
 LONGEST_HTML = 5_000_000
@@ -31,7 +31,15 @@ LONGEST_TEXT = 300_000
 MOST_BLOCKS = 5_000
 """Maximum number of blocks in an article (paragraphs, items, cells and so on)."""
 
-__all__ = ["NormalisedHtml", "find_title", "normalise_html", "parse_blocks", "to_plain_text"]
+__all__ = [
+    "CleanedHtml",
+    "NormalisedHtml",
+    "clean_html",
+    "normalise_cleaned",
+    "normalise_html",
+    "parse_blocks",
+    "to_plain_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +53,50 @@ class NormalisedHtml:
     dropped: tuple[Omission, ...]
 
 
-def normalise_html(
-    html: str, *, base: str = "", language: str = "", title: str = ""
-) -> NormalisedHtml:
-    """Normalise the HTML of a page or fragment.
+@dataclass(frozen=True, slots=True)
+class CleanedHtml:
+    """A tree with only the text of an article; `heading` is its first heading, or ""."""
+
+    tree: Node
+    heading: str
+    report: OmissionReport
+
+
+def clean_html(html: str, *, base: str = "", language: str = "") -> CleanedHtml:
+    """Parse and clean the HTML of a page or fragment, once for everything that is read from it.
 
     Relative addresses are resolved against `base`. Without a base, links with such addresses become
-    text and are reported. A first heading that repeats the `title` is removed. Text that is not
-    HTML becomes one paragraph.
-
-    The meaning is preserved: ``parse_blocks(result.html)`` equals the blocks of the cleaned input.
-
-    Raises InputError for HTML that is longer than any article."""
+    text and are reported. Raises InputError for HTML that is longer than any article."""
     if len(html) > LONGEST_HTML:
         raise _create_length_error()
     report = OmissionReport()
     count_elements(html, report)
-    cleaned = TreeCleaner(report, base, language).clean_tree(parse_html(html))
-    content_blocks = build_blocks(lower_headings(cleaned, title))
+    tree = TreeCleaner(report, base, language).clean_tree(parse_html(html))
+    node = find_first_heading(tree) if may_hold_heading(html) else None
+    return CleanedHtml(tree, " ".join(node.get_text().split()) if node else "", report)
+
+
+def normalise_html(
+    html: str, *, base: str = "", language: str = "", title: str = ""
+) -> NormalisedHtml:
+    """Clean and normalise HTML, as :func:`clean_html` and :func:`normalise_cleaned` do."""
+    return normalise_cleaned(clean_html(html, base=base, language=language), title)
+
+
+def normalise_cleaned(cleaned: CleanedHtml, title: str = "") -> NormalisedHtml:
+    """Normalise cleaned HTML, whose tree is changed.
+
+    A first heading that repeats the `title` is removed. Text that is not HTML becomes one
+    paragraph. The meaning is preserved: ``parse_blocks(result.html)`` equals the blocks of the
+    cleaned HTML.
+
+    Raises InputError for a text that is longer than any article."""
+    content_blocks = build_blocks(lower_headings(cleaned.tree, title))
     text = extract_text(content_blocks)
     if sum(map(_count_blocks, content_blocks)) > MOST_BLOCKS or len(text) > LONGEST_TEXT:
         raise _create_length_error()
     markdown, rendered_html = render_markdown(content_blocks)
-    return NormalisedHtml(markdown, rendered_html, text, report.list_omissions())
+    return NormalisedHtml(markdown, rendered_html, text, cleaned.report.list_omissions())
 
 
 def _count_blocks(block: Block) -> int:
@@ -90,11 +119,3 @@ def parse_blocks(html: str) -> tuple[Block, ...]:
 def to_plain_text(html: str) -> str:
     """Return the text of `html` as one line."""
     return extract_text(build_blocks(parse_html(html)))
-
-
-def find_title(html: str) -> str:
-    """Return the first heading of the text as its title, or ""."""
-    if not may_hold_heading(html):
-        return ""
-    node = find_first_heading(TreeCleaner(OmissionReport(), "", "").clean_tree(parse_html(html)))
-    return " ".join(node.get_text().split()) if node else ""

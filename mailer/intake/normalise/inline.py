@@ -17,6 +17,12 @@ _INVISIBLE = re.compile(
 )
 _SPACES = re.compile(r"(\s+)")
 _JOINERS = "\u200c\u200d"
+_IRREGULAR = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\xa0\u00ad\u034f\u1680\u2000-\u200d\u2028\u2029\u202f\u205f\u2060"
+    "\u3000\ufeff\ufffe\uffff]"
+)
+"""Matches invisible characters, joiners, and spaces that are not ASCII. Most text has none, and its
+spaces can be normalised without looking at each word."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -81,12 +87,22 @@ def _normalise_spaces(run: Iterable[Leaf]) -> list[Leaf]:
         if space and normalised and normalised[-1].kind != "br":
             normalised.append(Leaf("text", space, normalised[-1].marks & marks))
 
-    for leaf in map(_drop_link_underline, run):
+    for leaf in run:
+        if leaf.marks:
+            leaf = _drop_link_underline(leaf)
         if leaf.kind != "text":
             if leaf.kind != "br":
                 add_space(leaf.marks)
             normalised.append(leaf)
             space = ""
+            continue
+        if not _IRREGULAR.search(leaf.text):
+            if leaf.text[:1].isspace():
+                space = " "
+            if text := " ".join(leaf.text.split()):
+                add_space(leaf.marks)
+                normalised.append(Leaf("text", text, leaf.marks))
+                space = " " if leaf.text[-1].isspace() else ""
             continue
         text = ""
         for word in _SPACES.split(strip_invisible(leaf.text)):
@@ -113,6 +129,9 @@ def _drop_link_underline(leaf: Leaf) -> Leaf:
 
 def _merge_leaves(leaves: list[Leaf]) -> Iterator[Leaf]:
     """Merge adjacent stretches with the same marks. Line breaks get the marks of both sides."""
+    if len(leaves) == 1:
+        yield leaves[0]
+        return
     settled_leaves = [
         replace(leaf, marks=leaves[index - 1].marks & leaves[index + 1].marks)
         if leaf.kind == "br"

@@ -1,15 +1,17 @@
 """Write blocks as Markdown that people can edit, and that reads back as the same blocks.
 
 Formatting that Markdown lacks (a subscript, a cell over two columns) is written as HTML. The result
-is checked: the text is read back, and if its blocks differ, each block is read back by itself, and
-a block that differs is written as HTML.
+is checked: the text is read back, and each block that differs is written as HTML.
 """
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import chain
+from typing import NamedTuple
 
-from mailer.intake.markup import to_html
+from mailer.intake.markup import RenderedBlock, join_rendered_blocks, render_markdown_blocks
 from mailer.intake.normalise.blocks import Block, build_blocks
 from mailer.intake.normalise.html import render_block, render_start_tag
 from mailer.intake.normalise.inline import Leaf, Mark, group_by_mark
@@ -26,23 +28,57 @@ class _Unwritable(Exception):
     """Markdown can't express the block."""
 
 
-def write_markdown(article_blocks: Iterable[Block]) -> str:
-    """Write the blocks as Markdown.
+class _Part(NamedTuple):
+    """A top-level block and its text, or a separator between two lists."""
 
-    ``build_blocks(parse_html(to_html(write_markdown(blocks)))) == blocks`` always holds."""
-    return render_markdown(article_blocks)[0]
+    text: str
+    block: Block | None = None
 
 
 def render_markdown(article_blocks: Iterable[Block]) -> tuple[str, str]:
-    """Return (markdown, html): the blocks as Markdown, and the HTML of this Markdown."""
+    """Return (markdown, html): the blocks as Markdown, and the HTML of this Markdown.
+
+    ``build_blocks(parse_html(html)) == blocks`` and ``to_html(markdown) == html`` always hold. The
+    Markdown parser reads the text once: HTML that replaces a block passes through the parser
+    unchanged, so the parser need not read it."""
     article_blocks = tuple(article_blocks)
-    html = ""
-    for write_block in (_write_block, _write_checked_block, render_block):
-        text = _join_blocks(article_blocks, [write_block(block) for block in article_blocks])
-        html = to_html(text)
-        if _build_from_html(html) == article_blocks:
-            break
-    return text, html
+    parts = _separate_lists(article_blocks, map(_write_block, article_blocks))
+    markdown = _join_parts(parts)
+    rendered_blocks = render_markdown_blocks(markdown)
+    html = join_rendered_blocks(rendered_blocks)
+    if _build_from_html(html) == article_blocks:
+        return markdown, html
+    sections = _group_by_part(parts, rendered_blocks)
+    for index, part in enumerate(parts):
+        if part.block and _build_from_html(join_rendered_blocks(sections[index])) != (part.block,):
+            parts[index], sections[index] = _write_as_html(part)
+    html = join_rendered_blocks(chain.from_iterable(sections))
+    if _build_from_html(html) != article_blocks:
+        for index, part in enumerate(parts):
+            parts[index], sections[index] = _write_as_html(part)
+        html = join_rendered_blocks(chain.from_iterable(sections))
+    return _join_parts(parts), html
+
+
+def _group_by_part(
+    parts: Iterable[_Part], rendered_blocks: Iterable[RenderedBlock]
+) -> list[list[RenderedBlock]]:
+    """Return for each part what the Markdown parser made of its lines."""
+    first_lines: list[int] = []
+    line = 0
+    for part in parts:
+        first_lines.append(line)
+        line += part.text.count("\n") + 2
+    sections: list[list[RenderedBlock]] = [[] for _ in first_lines]
+    for rendered_block in rendered_blocks:
+        sections[bisect_right(first_lines, rendered_block.first_line) - 1].append(rendered_block)
+    return sections
+
+
+def _write_as_html(part: _Part) -> tuple[_Part, list[RenderedBlock]]:
+    """Return the part with its block written as HTML, and what the Markdown parser makes of it."""
+    html = render_block(part.block) if part.block else part.text
+    return part._replace(text=html), [RenderedBlock(0, f"{html}\n")]
 
 
 def _write_block(block: Block) -> str:
@@ -52,25 +88,24 @@ def _write_block(block: Block) -> str:
         return render_block(block)
 
 
-def _write_checked_block(block: Block) -> str:
-    """Write a block as Markdown that reads back as the same block, or as HTML."""
-    text = _write_block(block)
-    return text if _build_from_html(to_html(text)) == (block,) else render_block(block)
-
-
 def _build_from_html(html: str) -> tuple[Block, ...]:
     return build_blocks(parse_html(html))
 
 
-def _join_blocks(joined_blocks: tuple[Block, ...], texts: list[str]) -> str:
-    parts: list[str] = []
+def _separate_lists(separated_blocks: Iterable[Block], texts: Iterable[str]) -> list[_Part]:
+    """Return the blocks' texts as parts, with a separator between two lists of the same kind."""
+    parts: list[_Part] = []
     last_kind = ""
-    for block, text in zip(joined_blocks, texts, strict=True):
+    for block, text in zip(separated_blocks, texts, strict=True):
         if block.kind == last_kind and last_kind in _LISTS:
-            parts.append(_LIST_SEPARATOR)
-        parts.append(text)
+            parts.append(_Part(_LIST_SEPARATOR))
+        parts.append(_Part(text, block))
         last_kind = block.kind
-    return "\n\n".join(parts)
+    return parts
+
+
+def _join_parts(parts: Iterable[_Part]) -> str:
+    return "\n\n".join(part.text for part in parts)
 
 
 def _format_block(block: Block) -> str:
@@ -96,7 +131,7 @@ def _format_block(block: Block) -> str:
 
 
 def _format_blocks(nested_blocks: tuple[Block, ...]) -> str:
-    return _join_blocks(nested_blocks, [_format_block(block) for block in nested_blocks])
+    return _join_parts(_separate_lists(nested_blocks, map(_format_block, nested_blocks)))
 
 
 def _find_longest_run(sign: str, text: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, exists, insert, select, update
+from sqlalchemy import bindparam, exists, select, update
 
 from mailer.actor import Actor
 from mailer.audience import suppressions
@@ -20,10 +20,18 @@ from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.consents import ConsentQueries
 from mailer.store.audience.subscriber_store import SqlSubscriberStore
-from mailer.store.audience.subscribers import build_person_columns
+from mailer.store.audience.subscribers import PERSON_COLUMNS, build_person_columns
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.base import SqlStore
+from mailer.store.prepared_statements import PreparedInsert, encode_moment
 from mailer.tokens import hash_address
+
+# Prepared, as an import runs them for each of its rows.
+_INSERT_SUBSCRIBERS = PreparedInsert(schema.subscriber, *PERSON_COLUMNS, "source", "created_at")
+_INSERT_TAGS = PreparedInsert(schema.subscriber_tag, "subscriber_id", "tag")
+_INSERT_MEMBERSHIPS = PreparedInsert(
+    schema.membership, "list_id", "subscriber_id", *memberships.COLUMNS
+)
 
 
 class _ImportOrigin(NamedTuple):
@@ -98,18 +106,15 @@ class SqlImportRowStore(SqlStore):
         """Insert the new people. Returns their ids by address."""
         if not new_people:
             return {}
-        self._db.execute(
-            insert(schema.subscriber),
+        addresses = [person.address for person in new_people]
+        created_at = encode_moment(self._db, origin.now)
+        _INSERT_SUBSCRIBERS.run(
+            self._db,
             [
-                {
-                    **build_person_columns(person, self._key),
-                    "source": origin.source,
-                    "created_at": origin.now,
-                }
+                (*build_person_columns(person, self._key).values(), origin.source, created_at)
                 for person in new_people
             ],
         )
-        addresses = [person.address for person in new_people]
         statement = select(schema.subscriber.c.address, schema.subscriber.c.id)
         return dict(
             self._db.execute(statement.where(schema.subscriber.c.address.in_(addresses))).all()
@@ -123,7 +128,7 @@ class SqlImportRowStore(SqlStore):
     ) -> None:
         """Update people's fields, and add their new tags."""
         people: list[dict[str, Any]] = []
-        tags: list[dict[str, Any]] = []
+        tags: list[tuple[int, str]] = []
         for decision in decisions:
             if decision.person is None:
                 continue
@@ -137,13 +142,12 @@ class SqlImportRowStore(SqlStore):
                 known_person.person.tags if known_person else ()
             )
             subscriber_id = subscriber_ids[decision.person.address]
-            tags += [{"subscriber_id": subscriber_id, "tag": tag} for tag in sorted(new_tags)]
+            tags += [(subscriber_id, tag) for tag in sorted(new_tags)]
         if people:
             self._db.execute(
                 update(schema.subscriber).where(schema.subscriber.c.id == bindparam("b_id")), people
             )
-        if tags:
-            self._db.execute(insert(schema.subscriber_tag), tags)
+        _INSERT_TAGS.run(self._db, tags)
 
     def _write_memberships(
         self,
@@ -157,7 +161,8 @@ class SqlImportRowStore(SqlStore):
         topic_sets.prepare_ids(
             decision.membership.topics for decision in decisions if decision.membership
         )
-        joining: list[dict[str, Any]] = []
+        joining: list[tuple[Any, ...]] = []
+        encoded_moments: dict[datetime | None, Any] = {None: None}
         changing: list[dict[str, Any]] = []
         entries: list[ConsentEntry] = []
         for decision in decisions:
@@ -170,9 +175,12 @@ class SqlImportRowStore(SqlStore):
             if known_person and known_person.membership:
                 changing.append({"b_subscriber": subscriber_id, **values})
             else:
-                joining.append(
-                    {"list_id": origin.list.id, "subscriber_id": subscriber_id, **values}
-                )
+                for column in memberships.MOMENT_COLUMNS:
+                    moment = values[column]
+                    if moment not in encoded_moments:
+                        encoded_moments[moment] = encode_moment(self._db, moment)
+                    values[column] = encoded_moments[moment]
+                joining.append((origin.list.id, subscriber_id, *values.values()))
             entries.append(
                 ConsentEntry(
                     at=origin.now,
@@ -186,8 +194,7 @@ class SqlImportRowStore(SqlStore):
                     actor_key=origin.actor.key,
                 )
             )
-        if joining:
-            self._db.execute(insert(schema.membership), joining)
+        _INSERT_MEMBERSHIPS.run(self._db, joining)
         if changing:
             self._db.execute(
                 update(schema.membership).where(

@@ -39,16 +39,24 @@ def build_membership(
     )
 
 
+COLUMNS = (
+    "state", "topic_set_id", "language", "frequency", "paused_until", "joined_at", "left_at",
+)  # fmt: skip
+"""The columns of a membership, without its list and its subscriber."""
+
+MOMENT_COLUMNS = ("paused_until", "joined_at", "left_at")
+
+
 def build_membership_columns(
     membership: Membership, topic_sets: SqlTopicSetStore
 ) -> dict[str, Any]:
-    """Build the columns of a membership."""
+    """Build the columns of a membership, in the order of :data:`COLUMNS`."""
     return {
         "state": membership.state.value,
         "topic_set_id": topic_sets.find_or_create_id(membership.topics),
         "language": membership.language,
-        "joined_at": membership.joined_at,
-        "left_at": membership.left_at,
         "frequency": membership.frequency.value,
         "paused_until": membership.paused_until,
+        "joined_at": membership.joined_at,
+        "left_at": membership.left_at,
     }

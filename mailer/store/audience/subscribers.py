@@ -240,8 +240,11 @@ class SubscriberQueries(PersonalDataQueries):
         ], rows[-1].id
 
 
+PERSON_COLUMNS = ("address", "address_key", "name", "language", "country", "time_zone")
+
+
 def build_person_columns(person: Person, key: bytes) -> dict[str, Any]:
-    """Build the columns of a person."""
+    """Build the columns of a person, in the order of :data:`PERSON_COLUMNS`."""
     return {
         "address": person.address,
         "address_key": hash_address(key, person.address),

@@ -1,12 +1,14 @@
 """Parts of the bench: relays that are far away, with CHUNKING and without."""
 
-from tests.bench.delivery import prebuilt
+from tests.bench.delivery import mailer_send, prebuilt
 from tests.bench.delivery.bench_base import BenchBase, divide_pairs, print_note, print_title
 from tests.bench.delivery.figures import BenchRun, Goal, format_line, measure_ratio
 
 EACH_WAY = 0.025
 DISTANCES = (0.0, 0.005, 0.025, 0.075)
 """Seconds each way: no distance, a near relay, another country, another continent."""
+
+MAX_CONNECTIONS = 256
 
 
 class DistanceParts(BenchBase):
@@ -38,6 +40,46 @@ class DistanceParts(BenchBase):
         self.goals.append(
             Goal(
                 "messages/s at 50 ms, mailer send to smtplib",
+                measure_ratio(our_rates, their_rates),
+                4,
+                4,
+            )
+        )
+
+    def measure_growth(self) -> None:
+        """Compare connections that grow by themselves with 32 of smtplib, without PIPELINING."""
+        scale = self.scale
+        office = self._get_office(scale.n)
+        smtplib_count = max(scale.latency_n // 4, 1)
+        our_runs: list[BenchRun] = []
+        their_runs: list[BenchRun] = []
+        for round_number in range(scale.runs):
+            print_note(f"growth, round {round_number + 1} of {scale.runs}")
+            our_runs.append(
+                mailer_send.send_edition(
+                    office,
+                    connections=32,
+                    window=4,
+                    each_way=EACH_WAY,
+                    max_connections=MAX_CONNECTIONS,
+                )
+            )
+            their_runs.append(
+                prebuilt.run_prebuilt(
+                    office, count=smtplib_count, connections=32, each_way=EACH_WAY
+                )
+            )
+        print_title(
+            f"A relay {EACH_WAY * 2000:.0f} ms away without PIPELINING, {scale.n:,} messages, "
+            f"32 to {MAX_CONNECTIONS} connections"
+        )
+        our_rates, their_rates = [run.rate for run in our_runs], [run.rate for run in their_runs]
+        print(format_line("mailer send, connections grow", our_rates))
+        print(format_line("smtplib, 32 connections", their_rates))
+        print(format_line("ratio", divide_pairs(our_rates, their_rates), "", 2))
+        self.goals.append(
+            Goal(
+                "messages/s at 50 ms without PIPELINING, to smtplib",
                 measure_ratio(our_rates, their_rates),
                 4,
                 4,

@@ -22,17 +22,21 @@ def send_edition(
     window: int,
     each_way: float = 0.0,
     chunking: bool = False,
+    max_connections: int = 0,
     tick: Callable[[int], None] = lambda _: None,
 ) -> BenchRun:
     """Send the office's edition from a copy of its database to a new sink, `each_way` seconds away,
-    which offers CHUNKING if `chunking`.
+    which offers CHUNKING if `chunking`. With `max_connections`, the sink does not offer PIPELINING,
+    and the number of connections grows up to it.
 
     Every ten seconds `tick` is called with the number of messages in the sink."""
     database = office.copy_database()
     timing_file = office.folder / "note.json"
     with ExitStack() as stack:
         server = stack.enter_context(
-            run_chunk_sink(office.folder) if chunking else run_sink(office.folder)
+            run_chunk_sink(office.folder)
+            if chunking
+            else run_sink(office.folder, pipelining=not max_connections)
         )
         port = server.port
         if each_way:
@@ -42,6 +46,7 @@ def send_edition(
             cwd=office.folder,
             env=SETTINGS
             | build_relay_settings(port, connections, window)
+            | {"MAILER_RELAY_MAX_CONNECTIONS": str(max_connections)}
             | {"MAILER_DATABASE_URL": format_database_url(database)},
             tick=lambda: tick(server.messages),
         )

@@ -36,6 +36,7 @@ class Bench(DistanceParts, PostgresqlParts):
             "cpu": self.measure_cpu,
             "latency": self.measure_latency,
             "chunking": self.measure_chunking,
+            "growth": self.measure_growth,
             "postgresql": self.measure_postgresql,
             "memory": self.measure_memory,
             "plan": self.measure_plan,

@@ -26,7 +26,7 @@ BARE_TRANSITIONS = (
 
 @dataclass(frozen=True, slots=True)
 class ServerCost:
-    """What the server spent: CPU seconds, and bytes of its log."""
+    """The cost of a run for the server: CPU seconds, and bytes of its log."""
 
     cpu: float
     wal_size: int

@@ -40,18 +40,26 @@ class Sink:
 
 
 @contextmanager
-def run_sink(folder: Path) -> Iterator[Sink]:
-    """Run a new sink. It offers PIPELINING, which is its default."""
+def run_sink(folder: Path, *, pipelining: bool = True) -> Iterator[Sink]:
+    """Run a new sink, which offers PIPELINING unless told."""
     program = find_program("smtp-sink")
     assert program is not None
     port = find_free_port()
     # If started by root, it requires another user to run as.
-    user_options = ["-u", "nobody"] if os.geteuid() == 0 else []
+    options = ["-c"] + (["-u", "nobody"] if os.geteuid() == 0 else [])
+    options += [] if pipelining else ["-p"]
     counters = folder / "sink.txt"
     with (
         counters.open("wb") as out,
         run_program(
-            [program, "-c", *user_options, "-m", _MOST_CONNECTIONS, f"{LOOPBACK}:{port}", _BACKLOG],
+            [
+                program,
+                *options,
+                "-m",
+                _MOST_CONNECTIONS,
+                f"{LOOPBACK}:{port}",
+                _BACKLOG,
+            ],
             cwd=folder,
             env=build_environment(),
             stdout=out,

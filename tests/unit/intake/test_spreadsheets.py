@@ -57,7 +57,83 @@ def test_other_archive_is_refused(tmp_path: Path) -> None:
         read_people(path)
 
 
-def test_huge_spreadsheet_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreadsheets, "LARGEST_CONTENT", 100)
-    with pytest.raises(InputError, match="too large"):
-        read_people(write_xlsx(tmp_path / "a.xlsx", {"People": PEOPLE}))
+@pytest.mark.parametrize(
+    ("limit", "value", "reason"),
+    [
+        ("LARGEST_FILE", 100, "the file has more than 0 MB"),
+        ("LARGEST_CONTENT", 100, "its content has more than 0 MB unpacked"),
+        ("MOST_ROWS", 3, "a sheet has more than 3 rows"),
+        ("MOST_CELLS", 9, "a sheet has more than 9 cells"),
+    ],
+)
+@pytest.mark.parametrize("write", [write_xlsx, write_ods])
+def test_huge_spreadsheet_is_refused_with_advice_to_use_csv(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write: object,
+    limit: str,
+    value: int,
+    reason: str,
+) -> None:
+    assert callable(write)
+    path = write(tmp_path / "a.bin", {"People": PEOPLE})
+    monkeypatch.setattr(spreadsheets, limit, value)
+    with pytest.raises(InputError, match=f"too large: {reason}; save it as CSV"):
+        read_people(path)
+
+
+def test_spreadsheet_at_its_limits_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", {"People": PEOPLE})
+    monkeypatch.setattr(spreadsheets, "MOST_ROWS", 4)
+    monkeypatch.setattr(spreadsheets, "MOST_CELLS", 12)
+    monkeypatch.setattr(spreadsheets, "_CHUNK", 7)
+    (row,), _, _ = read_people(path)
+    assert row.person.address == "ana@example.org"
+
+
+def test_rows_are_counted_before_the_sheet_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", {"People": PEOPLE})
+    monkeypatch.setattr(spreadsheets, "MOST_ROWS", 3)
+    monkeypatch.setattr(spreadsheets, "_choose_sheet", lambda *_: pytest.fail("read"))
+    with pytest.raises(InputError, match="more than 3 rows"):
+        read_people(path)
+
+
+def test_cells_far_apart_are_refused(tmp_path: Path) -> None:
+    """The reader would fill the space between the two cells: 17 thousand million cells."""
+    path = write_xlsx(tmp_path / "a.xlsx", {"People": [["email"], ["ana@example.org"]]})
+    far_path = tmp_path / "far.xlsx"
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(far_path, "w") as far_archive:
+        for name in archive.namelist():
+            content = archive.read(name).replace(b'"A2"', b'"XFD1048576"')
+            far_archive.writestr(name, content)
+    with pytest.raises(InputError, match="more than 5,000,000 cells; save it as CSV"):
+        read_people(far_path)
+
+
+def test_content_larger_than_stated_is_refused(tmp_path: Path) -> None:
+    """A file may state a smaller size of its content than unpacking gives."""
+    path = write_xlsx(tmp_path / "a.xlsx", {"People": [["email"], *[["a@example.org"]] * 5000]})
+    with zipfile.ZipFile(path) as archive:
+        size = archive.getinfo("xl/worksheets/sheet1.xml").file_size
+    data = path.read_bytes()
+    stated = size.to_bytes(4, "little")
+    assert data.count(stated) == 2
+    path.write_bytes(data.replace(stated, (100).to_bytes(4, "little")))
+    with pytest.raises(InputError, match="damaged"):
+        read_people(path)
+
+
+def test_password_of_archive_is_told(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", {"People": PEOPLE})
+    data = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        position = data.find(signature)
+        while position >= 0:
+            data[position + offset] |= 1
+            position = data.find(signature, position + 4)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="protected by a password"):
+        read_people(path)
