@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Float,
     Integer,
     String,
@@ -131,10 +132,10 @@ _claim_update = update(schema.delivery).values(
 )
 _claim_columns = [schema.delivery.c[name] for name in Claim._fields]
 
-# PostgreSQL finds the locked rows again by their place in the table. An array is computed once. A
-# subquery of IN may run once for each row, each time skipping the rows locked before, so that a
-# claim would exceed its limit.
-_place = literal_column("delivery.ctid")
+# PostgreSQL finds the locked rows again by their place in the table (`ctid`), which can't change
+# while they are locked. An array is computed once. A subquery of IN may run once for each row, each
+# time skipping the rows locked before, so that a claim would exceed its limit.
+_place: ColumnElement[Any] = literal_column("delivery.ctid")
 CLAIM = PreparedStatement(
     _claim_update.where(
         _place == func.any(func.array(_due_deliveries.with_only_columns(_place).scalar_subquery()))
