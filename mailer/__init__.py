@@ -13,6 +13,7 @@ Layers import downwards only (``pyproject.toml``, import-linter). From the botto
     config/        frozen settings: the only reader of config/ and of the environment
     tokens.py      signed links, each bound to one purpose
     languages.py   language tags, their direction and names
+    counts.py      numbers with their nouns
     words.py       words in the form that a search compares
     zones.py       time zones by their IANA names
     log.py         structured lines on stderr

@@ -111,18 +111,20 @@ def declare_embargo(
     embargo already is unchanged.
 
     Raises Refused if the story's embargo has other terms, since only :func:`set_embargo` moves an
-    embargo."""
+    embargo. If the embargo once had the terms of the file, the file is old, and the error does not
+    suggest to move the embargo back."""
     tx.lock_releases()
     existing = tx.embargoes.find_embargo(slug)
     if existing is None:
         return set_embargo(tx, actor, slug, terms, now)[0]
     if existing.terms != terms and existing.terms.moment != terms.moment:
+        is_stale = _had_terms(tx, slug, terms)
         ended = "" if existing.is_active(now) else ", which has ended"
         raise Refused(
             f"{slug} is embargoed until {existing.terms}{ended}, and not until {terms}",
             field="embargo",
             hint=f"write embargo: {existing.terms.wall:%Y-%m-%d %H:%M} {existing.terms.zone}, or "
-            "leave it out",
+            "leave it out" + (": the embargo was moved since" if is_stale else ""),
             next_steps=[
                 NextStep(
                     "set_embargo",
@@ -131,10 +133,20 @@ def declare_embargo(
                     zone=terms.zone,
                 )
             ]
-            if existing.is_active(now) and terms.moment > now
+            if existing.is_active(now) and terms.moment > now and not is_stale
             else [],
         )
     return existing
+
+
+def _had_terms(tx: Transaction, slug: str, terms: EmbargoTerms) -> bool:
+    """Check whether a story's embargo once had these terms, so that a file with them is old."""
+    beginnings = (f"until {terms}", f"from {terms} to ")
+    return any(
+        event.detail.startswith(beginnings)
+        for event in tx.embargoes.list_events(slug, MAX_LOG_LINES)
+        if event.event_type in {EmbargoEventType.SET, EmbargoEventType.MOVED}
+    )
 
 
 def set_embargo(

@@ -61,13 +61,41 @@ def get_format_locale(tag: str) -> "Locale":
 
 @lru_cache(maxsize=1024)
 def normalise_tag(tag: str) -> str:
-    """Return the canonical spelling of a tag: ``EN-gb`` becomes ``en-GB``. Raises InputError."""
+    """Return the canonical spelling of a tag: ``EN-gb`` becomes ``en-GB``. Raises InputError.
+
+    Babel leaves out scripts and variants that CLDR does not describe; they are kept, except the
+    script in which the language is usually written: ``ku-Arab``, but ``en`` for ``en-Latn``."""
     tag = tag.strip()
     if not _TAG.fullmatch(tag):
         raise InputError(
             f"{tag!r} is not a language tag", hint="use a BCP 47 tag such as en, fr, ar or pt-BR"
         )
-    return str(get_locale(tag)).replace("_", "-")
+    locale = get_locale(tag)
+    language, *subtags = str(locale).split("_")
+    if not locale.script and (script := _find_script(tag)):
+        subtags = [script, *subtags] if script != _find_usual_script(language) else subtags
+    if not locale.variant:
+        subtags += map(str.lower, _find_variants(tag))
+    return "-".join([language, *subtags])
+
+
+def _find_script(tag: str) -> str:
+    """Return the script that a tag names, such as ``Arab``, or an empty string."""
+    subtags = tag.replace("_", "-").split("-")[1:]
+    return next((part.title() for part in subtags if len(part) == 4 and part.isalpha()), "")
+
+
+def _find_usual_script(language: str) -> str:
+    """Return the script in which most texts of a language are written, or an empty string."""
+    from babel.core import get_global
+
+    return _find_script(get_global("likely_subtags").get(language, ""))
+
+
+def _find_variants(tag: str) -> list[str]:
+    """Return the variants that a tag names, such as ``valencia`` (RFC 5646 §2.2.5)."""
+    subtags = tag.replace("_", "-").split("-")[1:]
+    return [part for part in subtags if len(part) > 4 or (len(part) == 4 and part[0].isdigit())]
 
 
 _RTL_SCRIPTS = frozenset({"Adlm", "Arab", "Aran", "Hebr", "Mand", "Nkoo", "Rohg", "Syrc", "Thaa"})
@@ -80,9 +108,8 @@ def get_direction(tag: str) -> str:
     Mongolian script gets ``ltr``: in CLDR it runs from top to bottom, which HTML's ``dir`` cannot
     express."""
     # The Unicode data lacks some languages in some scripts, such as ku-Arab.
-    scripts = [part.title() for part in tag.split("-")[1:] if len(part) == 4 and part.isalpha()]
-    if scripts:
-        return "rtl" if scripts[0] in _RTL_SCRIPTS else "ltr"
+    if script := _find_script(tag):
+        return "rtl" if script in _RTL_SCRIPTS else "ltr"
     return "rtl" if get_locale(tag).text_direction == "rtl" else "ltr"
 
 

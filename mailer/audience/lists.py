@@ -48,6 +48,19 @@ def check_translations(texts: Mapping[str, str], field: str) -> dict[str, str]:
     }
 
 
+def merge_translations(
+    translations: Mapping[str, str], changes: Mapping[str, str]
+) -> dict[str, str]:
+    """Return texts by language with the changed ones. An empty text removes the translation.
+    Raises InputError for an invalid language tag."""
+    merged = dict(translations)
+    for tag, text in changes.items():
+        merged.pop(normal_tag := languages.normalise_tag(tag), None)
+        if text.strip():
+            merged[normal_tag] = text
+    return merged
+
+
 def add_topic(
     tx: Transaction, actor: Actor, slug: str, names: Mapping[str, str], now: datetime
 ) -> Topic:

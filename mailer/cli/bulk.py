@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from mailer.audience.imports.columns import ImportColumn
 from mailer.cli.output import Output, error_console
+from mailer.counts import count_noun
 from mailer.errors import InputError, PartlyDone
-from mailer.model.imports import RowOutcome, RowResult
+from mailer.model.imports import OmittedValue, RowOutcome, RowResult
 
 if TYPE_CHECKING:
     from mailer.app import Mailer
@@ -96,11 +98,14 @@ class RowTally:
         self.counts = dict.fromkeys(outcomes, 0)
         self.row_count = 0
         self.passed_over: Counter[str] = Counter()
+        self.unknown_topics: Counter[str] = Counter()
         self._listed_results: list[RowResult] = []
         self._notable_count = 0
         self._notes: list[str] = []
         self._omitted: list[dict[str, Any]] = []
         self._omitted_count = 0
+        self._omitted_line = 0
+        self._omitted_in_line: set[OmittedValue] = set()
         self._writer = _open_report(stack, report) if report else None
 
     def add_results(
@@ -138,10 +143,12 @@ class RowTally:
                 self.passed_over[name] += count
 
     def _add_omitted_values(self, row_result: RowResult) -> None:
+        if self._omitted_line != row_result.line:
+            self._omitted_line, self._omitted_in_line = row_result.line, set()
         for value in row_result.omitted:
-            self._omitted_count += 1
-            if len(self._omitted) < MAX_STORED:
-                self._omitted.append({"line": row_result.line, **asdict(value)})
+            if value not in self._omitted_in_line:  # a line with two addresses is two rows
+                self._omitted_in_line.add(value)
+                self._count_omitted_value(row_result.line, value)
             if self._writer:
                 self._writer.writerow(
                     [
@@ -153,6 +160,16 @@ class RowTally:
                         value.value,
                     ]
                 )
+
+    def _count_omitted_value(self, line: int, value: OmittedValue) -> None:
+        self._omitted_count += 1
+        if len(self._omitted) < MAX_STORED:
+            self._omitted.append({"line": line, **asdict(value)})
+        is_topic = value.column == ImportColumn.TOPICS
+        if is_topic and (
+            value.value in self.unknown_topics or len(self.unknown_topics) < MAX_STORED
+        ):
+            self.unknown_topics[value.value] += 1
 
     def print_summary(self, out: Output, file: Path, *, dry_run: bool) -> None:
         """Print the outcomes. Raises PartlyDone if rows were refused."""
@@ -173,7 +190,9 @@ class RowTally:
             )
         if self._notable_count > MAX_LISTED:
             hidden_count = self._notable_count - MAX_LISTED
-            out.print_note(f"… and {hidden_count} more lines; --report FILE lists all of them")
+            out.print_note(
+                f"… and {count_noun(hidden_count, 'more line')}; --report FILE lists all of them"
+            )
         for omitted in self._omitted[:MAX_LISTED]:
             out.print_note(
                 f"line {omitted['line']}: left out: {omitted['column']} {omitted['value']!r}: "
@@ -181,17 +200,18 @@ class RowTally:
             )
         if self._omitted_count > MAX_LISTED:
             hidden_count = self._omitted_count - MAX_LISTED
-            out.print_note(f"… and {hidden_count} more values; --report FILE lists all of them")
+            out.print_note(
+                f"… and {count_noun(hidden_count, 'more value')}; --report FILE lists all of them"
+            )
         for name, count in self.passed_over.most_common(MAX_LISTED):
-            out.print_note(f"ignored: {name}" + (f" ({count} rows)" if count else ""))
+            out.print_note(f"ignored: {name}" + (f" ({count_noun(count, 'row')})" if count else ""))
         if self.counts[RowOutcome.REFUSED]:
             raise PartlyDone(
-                "1 row was refused"
-                if self.counts[RowOutcome.REFUSED] == 1
-                else f"{self.counts[RowOutcome.REFUSED]} rows were refused",
+                count_noun(self.counts[RowOutcome.REFUSED], "row was refused", "rows were refused"),
                 where=str(file),
                 hint=("nothing was written" if dry_run else "the others were imported")
-                + "; fix these and import the file again",
+                + ("; fix it" if self.counts[RowOutcome.REFUSED] == 1 else "; fix them")
+                + " and import the file again",
             )
 
 
@@ -237,4 +257,4 @@ def _describe_row(address: str, reason: str) -> str:
     enough."""
     if address and address in reason:
         return reason.removeprefix("address: ")
-    return f"{address} {reason}".strip()
+    return f"{address}: {reason}" if address and reason else address or reason

@@ -1,5 +1,6 @@
 """``mailer catch``: a relay that stores messages and delivers none."""
 
+import shlex
 import signal
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 
 from mailer.cli.demo import build_missing_error
 from mailer.cli.output import Output
+from mailer.counts import count_noun
 
 
 def catch_mail(
@@ -35,5 +37,6 @@ def catch_mail(
             signal.signal(signal_number, lambda *_: stop.set())
         stop.wait()
     out.print_note(
-        f"{catcher.count} messages stored in {folder}/; see `mailer inbox --folder {folder}`"
+        f"{count_noun(catcher.count, 'message')} stored in {folder}/; see `mailer inbox --folder "
+        f"{shlex.quote(str(folder))}`"
     )

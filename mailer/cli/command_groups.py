@@ -32,13 +32,21 @@ class CommandEntry(NamedTuple):
     help: str
 
 
+def fold_spelling(token: str) -> str:
+    """Return an option's name, or a value of an option with fixed values, in the spelling by which
+    the parser compares them: ``op_ed``, ``Op-Ed`` and ``op ed`` are one."""
+    return re.sub(r"[\s_-]+", "-", token.strip().lower())
+
+
 class ExampleCommand(TyperCommand):
-    """A command whose example is not re-wrapped in help, so that it can be copied."""
+    """A command whose example is not re-wrapped in help, so that it can be copied. It accepts the
+    values of its options in the spellings that article files and CSV files accept."""
 
     def __init__(self, name: str | None, **attributes: Any) -> None:
         # Click doesn't wrap a paragraph that begins with a line of \b.
         attributes["help"] = _EXAMPLE.sub("\b\nExample:", attributes.get("help") or "")
         super().__init__(name, **attributes)
+        self.context_settings = {"token_normalize_func": fold_spelling, **self.context_settings}
 
 
 class PanelGroup(TyperGroup):

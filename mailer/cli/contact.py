@@ -21,7 +21,10 @@ from mailer.cli.table_options import (
     SheetOption,
     StatusOption,
     TableFileArgument,
+    TopicNamesOption,
     build_choices,
+    parse_topic_names,
+    print_unknown_topics,
 )
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import UsageError
@@ -151,6 +154,7 @@ def import_contacts(
     ignore: IgnoreOption = None,
     status: StatusOption = None,
     dates: DatesOption = None,
+    topic: TopicNamesOption = None,
     sheet: SheetOption = "",
     encoding: EncodingOption = "",
     report: Annotated[
@@ -184,7 +188,8 @@ def import_contacts(
         mailer = stack.enter_context(open_mailer(load_settings()))
         with mailer.store.read() as tx:
             contacts.get_private_list(tx, list_slug)
-            topics = index_topics(tx.lists.list_topics())
+            own_names = parse_topic_names(tx, topic)
+            topics = index_topics(tx.lists.list_topics(), own_names)
         choices = build_choices(mapping, ignore, status, dates, sheet, encoding, topics, state)
         contact_file = stack.enter_context(open_contacts(file, choices))
         tally = RowTally(stack, report)
@@ -216,6 +221,7 @@ def import_contacts(
                 import_pending()
         import_pending()
     print_basis_note(out, lawful_basis)
+    print_unknown_topics(tally, out, "add them with `mailer topic add`")
     tally.print_summary(out, file, dry_run=dry_run)
 
 

@@ -1,5 +1,6 @@
 """``mailer demo``: a made-up office that sends real mail, but only on this machine."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from mailer.cli.options import JsonOption
 from mailer.cli.output import Output
+from mailer.counts import count_noun
 from mailer.errors import ConfigError
 
 DEMO_FOLDER = Path("var/demo")
@@ -58,17 +60,25 @@ def show_demo(
         mails = ", ".join(f"{count} {tag}" for tag, count in report.by_language.items())
         left_out = ", ".join(f"{count} {reason}" for reason, count in report.excluded.items())
         out.print_text(
-            f"{report.edition.name}: {report.total} mails ({mails}); left out: {left_out}"
+            f"{report.edition.name}: {count_noun(report.total, 'mail')} ({mails}); left out: "
+            f"{left_out}"
         )
     out.print_text("next occurrences of the digest, as of the day of the demo:")
     print_occurrences(result.calendar, result.policy, out, "none")
-    out.print_text(f"each mail is a file in {folder / 'mail'}/; read them with `mailer inbox`")
-    out.print_text(
-        f"the office is in {folder}/: mailer --config {folder}/config/mailer.toml edition list"
-    )
+    inbox_command, list_command = build_next_commands(folder)
+    out.print_text(f"each mail is a file in {folder / 'mail'}/; read them with `{inbox_command}`")
+    out.print_text(f"the office is in {folder}/: {list_command}")
     out.print_text(
         f"delivered {result.delivered}, skipped {result.skipped}, failed {result.failed}"
     )
+
+
+def build_next_commands(folder: Path) -> tuple[str, str]:
+    """Build the commands that show the mails and the editions of a demo in `folder`."""
+    mail = folder / "mail"
+    options = "" if folder == DEMO_FOLDER else f" --folder {shlex.quote(str(mail))}"
+    config_file = shlex.quote(str(folder / "config" / "mailer.toml"))
+    return f"mailer inbox{options}", f"mailer --config {config_file} edition list"
 
 
 def build_missing_error(error: ImportError) -> ConfigError:

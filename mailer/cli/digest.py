@@ -1,5 +1,6 @@
 """``mailer digest``: standing orders for editions."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -12,11 +13,13 @@ from mailer.cli.options import (
     DigestSlug,
     DryRunOption,
     JsonOption,
+    parse_changes,
     parse_pairs,
     resolve_actor,
 )
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
+from mailer.digests.calendar import PlannedOccurrence
 from mailer.errors import UsageError
 from mailer.model.articles import ArticleKind
 from mailer.model.digests import (
@@ -29,6 +32,7 @@ from mailer.model.digests import (
     WhenLate,
 )
 from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
+from mailer.model.editions import Edition
 from mailer.model.lists import Frequency
 from mailer.plain_data import to_plain_data
 from mailer.schedules import durations
@@ -37,6 +41,9 @@ app = CommandGroup(help="Digests: standing orders for editions.")
 
 _REPLACES = "; repeatable; replaces the earlier ones."
 """The end of the help of an option that `edit` replaces as a whole."""
+
+_MERGES = "; empty: remove it; repeatable."
+"""The end of the help of an option that `edit` changes for one language."""
 
 NAME_HELP = "The name that readers see."
 SEGMENT_HELP = "Only members in this segment; empty: the whole list."
@@ -134,8 +141,8 @@ def add_digest(
                     send_time=send_time,
                     grace=durations.parse_duration(grace, "--grace"),
                     reminders=_parse_durations(remind or []),
-                    approvers=tuple(approver or ()),
-                    watchers=tuple(watcher or ()),
+                    approvers=tuple(filter(None, approver or ())),
+                    watchers=tuple(filter(None, watcher or ())),
                 ),
             ),
             mailer.clock(),
@@ -145,7 +152,8 @@ def add_digest(
 
 
 def _parse_durations(texts: list[str]) -> tuple[timedelta, ...]:
-    return tuple(durations.parse_duration(text, "--remind") for text in texts)
+    """Parse reminders. An empty text is none. Raises InputError."""
+    return tuple(durations.parse_duration(text, "--remind") for text in texts if text.strip())
 
 
 @app.command("list")
@@ -223,10 +231,10 @@ def edit_digest(
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
     subject: Annotated[str | None, typer.Option(help=SUBJECT_HELP)] = None,
     name_in: Annotated[
-        list[str] | None, typer.Option(help=f"LANGUAGE=the name in that language{_REPLACES}")
+        list[str] | None, typer.Option(help=f"LANGUAGE=the name in that language{_MERGES}")
     ] = None,
     subject_in: Annotated[
-        list[str] | None, typer.Option(help=f"LANGUAGE=the subject in that language{_REPLACES}")
+        list[str] | None, typer.Option(help=f"LANGUAGE=the subject in that language{_MERGES}")
     ] = None,
     language: Annotated[str | None, typer.Option(help=LANGUAGE_HELP)] = None,
     fewest: Annotated[int | None, typer.Option(help=FEWEST_HELP)] = None,
@@ -264,8 +272,8 @@ def edit_digest(
         "most": most,
         "when_empty": when_empty,
         "topics": () if all_topics else tuple(topic) if topic else None,
-        "names": None if name_in is None else parse_pairs(name_in, "--name-in"),
-        "subjects": None if subject_in is None else parse_pairs(subject_in, "--subject-in"),
+        "names": parse_changes(name_in, "--name-in"),
+        "subjects": parse_changes(subject_in, "--subject-in"),
         "kinds": tuple(kind) if kind else None,
         "frequency": frequency,
         "archive": archive,
@@ -273,7 +281,7 @@ def edit_digest(
         "when_late": when_late,
         "send_time": send_time,
         "grace": None if grace is None else durations.parse_duration(grace, "--grace"),
-        "reminders": None if remind is None else _parse_durations(list(filter(None, remind))),
+        "reminders": None if remind is None else _parse_durations(remind),
         "approvers": None if approver is None else tuple(filter(None, approver)),
         "watchers": None if watcher is None else tuple(filter(None, watcher)),
     }
@@ -300,13 +308,16 @@ def assemble_edition(
 ) -> None:
     """Make an edition of the stories that this digest has not run yet.
 
-    If there are too few stories, the edition is recorded as skipped or on hold, with the reason.
+    The edition gets all stories that are ready, up to the digest's maximum, also those that a
+    run-up on the calendar would spread over several editions. If there are too few stories, the
+    edition is recorded as skipped or on hold, with the reason.
 
     Example: mailer digest assemble weekly"""
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
-        edition, choice = digests.assemble_edition(tx, actor, slug, mailer.clock())
+        now = mailer.clock()
+        edition, choice = digests.assemble_edition(tx, actor, slug, now)
         warnings: tuple[str, ...] = ()
         if edition.stories and not choice.too_few:
             edition, composition = editions.compose_edition(tx, actor, edition, mailer.renderer)
@@ -321,5 +332,21 @@ def assemble_edition(
         _print_other_kinds(choice, out)
         for warning in warnings:
             out.print_note(f"note: {warning}")
+        if edition.stories:
+            calendar = mailer.build_calendar(tx, digests.get_digest(tx, slug))
+            _print_next_occurrence(calendar.list_upcoming(now, 1), edition, choice, out)
         if edition.content_hash:
             out.print_note(f"next: mailer edition preview {edition.id}, then approve and send it")
+
+
+def _print_next_occurrence(
+    upcoming: Sequence[PlannedOccurrence], edition: Edition, choice: StoryChoice, out: Output
+) -> None:
+    """Say that the stories of an edition are taken from the calendar's next one."""
+    for planned in upcoming:
+        when = f"{planned.occurrence.clock_time:%a %d %b %Y %H:%M}"
+        waiting = f"the {len(choice.waiting)} that wait and " if choice.waiting else ""
+        out.print_note(
+            f"note: the calendar's next edition, of {when}, gets only {waiting}new stories; to "
+            f"leave it these stories, use `mailer edition cancel {edition.id}`"
+        )

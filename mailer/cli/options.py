@@ -53,16 +53,27 @@ DigestSlug = Annotated[str, typer.Argument(help="The digest's slug.")]
 
 
 def parse_pairs(
-    option_texts: list[str] | None, option: str, check: Callable[[str], str] = str
+    option_texts: list[str] | None,
+    option: str,
+    check: Callable[[str], str] = str,
+    *,
+    allow_empty: bool = False,
 ) -> dict[str, str]:
-    """Parse ``KEY=VALUE`` options into a dictionary. Raises InputError."""
+    """Parse ``KEY=VALUE`` options into a dictionary. Raises InputError, also for an empty value
+    unless `allow_empty`."""
     values: dict[str, str] = {}
     for option_text in option_texts or []:
         key, sign, value = option_text.partition("=")
-        if not sign or not key.strip() or not value.strip():
+        if not sign or not key.strip() or not (value.strip() or allow_empty):
             raise InputError(f"{option_text!r} is not KEY=VALUE", where=option)
         values[check(key.strip())] = value.strip()
     return values
+
+
+def parse_changes(option_texts: list[str] | None, option: str) -> dict[str, str] | None:
+    """Parse ``LANGUAGE=TEXT`` options that change translations; an empty text removes that of its
+    language. Return None if the option was not given. Raises InputError."""
+    return None if option_texts is None else parse_pairs(option_texts, option, allow_empty=True)
 
 
 def parse_local_time(text: str, option: str) -> datetime:

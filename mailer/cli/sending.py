@@ -19,6 +19,7 @@ from mailer.cli.options import ByOption, DryRunOption, JsonOption, check_numbers
 from mailer.cli.output import Output, error_console
 from mailer.cli.signals import stop_on_signal
 from mailer.cli.transactions import load_settings, open_for_writing
+from mailer.counts import count_noun
 from mailer.errors import NextStep, PartlyDone, Refused, RelayError, UsageError
 from mailer.model.deliveries import UNFINISHED_STATES, DeliveryPlan, DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
@@ -358,7 +359,8 @@ def _raise_for_outcome(reports: list[DeliveryReport]) -> None:
             if report.states[DeliveryState.IN_DOUBT]:
                 hints.append(f"`mailer delivery in-doubt list {edition_id}` lists those in doubt")
         raise PartlyDone(
-            f"{queued_count} deliveries are still queued, {failed_count} failed, "
+            f"{count_noun(queued_count, 'delivery is', 'deliveries are')} still queued, "
+            f"{failed_count} failed, "
             f"{in_doubt_count} in doubt",
             hint="; ".join(hints),
         )

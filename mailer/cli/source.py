@@ -10,6 +10,7 @@ from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
+from mailer.counts import count_noun
 from mailer.errors import InputError, PartlyDone, UsageError
 from mailer.model.articles import ArticleKind
 from mailer.model.sources import OnImport, SourceKind, SourceSettings
@@ -55,7 +56,9 @@ def add_source(
     """Add a source, which `mailer worker` polls.
 
     The source's articles become drafts, which staff queue with `mailer article queue`. With
-    --queue, the articles are queued at once. Only addresses on the public internet are fetched.
+    --queue, the articles are queued at once. Only addresses on the public internet are fetched, on
+    the ports 80, 443, 8080 and 8443. A server inside the office's network can write its articles
+    into a --folder.
 
     Example: mailer source add our-site --wordpress https://www.example.org/ --every 15m"""
     options = [
@@ -212,6 +215,8 @@ def poll_source(
         )
         for omission in sources.describe_omissions(omissions):
             out.print_note(f"  {omission}")
+        for gap in poll_result.gaps.get((article.slug, article.language), ()):
+            out.print_note(f"  {gap}")
     for queued_article in poll_result.changed_after_queueing:
         out.print_note(
             f"changed at the source, but already queued here, so not updated: {queued_article}"
@@ -220,7 +225,7 @@ def poll_source(
         out.print_note(f"refused: {problem}")
     if poll_result.problems:
         raise PartlyDone(
-            f"{len(poll_result.problems)} entries were refused",
+            count_noun(len(poll_result.problems), "entry was refused", "entries were refused"),
             where=name,
             hint=("nothing was written" if dry_run else "the others were imported")
             + "; a refused entry is tried again when it changes at the source",

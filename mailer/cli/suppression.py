@@ -12,7 +12,7 @@ from mailer.audience import suppressions
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output, error_console
-from mailer.cli.table_options import EncodingOption, SheetOption
+from mailer.cli.table_options import DatesOption, EncodingOption, SheetOption
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import UsageError
 from mailer.model.suppressions import SuppressionReason
@@ -66,6 +66,7 @@ def import_suppressions(
     report: Annotated[
         Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
     ] = None,
+    dates: DatesOption = None,
     sheet: SheetOption = "",
     encoding: EncodingOption = "",
     *,
@@ -76,7 +77,8 @@ def import_suppressions(
     """Stop all mail to the addresses in a file.
 
     An address that is suppressed already keeps its reason. A reason or date that can't be read is
-    left out and listed. Lines without a valid address are refused and listed (exit code 4).
+    left out and listed; the day of the import takes the place of the date. Lines without a valid
+    address are refused and listed (exit code 4).
 
     Example: mailer suppression import bounced.csv --reason bounce"""
     from mailer.app import open_mailer
@@ -100,7 +102,11 @@ def import_suppressions(
         begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
         import_source = source.strip() or f"import of {file.name}"
         for batch in files.read_suppressions(
-            file, reason, mailer.clock(), choices=FileChoices(encoding, sheet)
+            file,
+            reason,
+            mailer.clock(),
+            choices=FileChoices(encoding, sheet),
+            date_order=dates,
         ):
             with begin_transaction() as tx:
                 results = decisions.suppress_rows(

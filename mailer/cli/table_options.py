@@ -5,15 +5,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mailer.audience import lists
 from mailer.audience.imports.columns import ImportColumn
 from mailer.audience.imports.dates import DateOrder
 from mailer.audience.imports.state_words import NAMED_STATES
 from mailer.audience.imports.topic_names import TopicNames
 from mailer.cli.options import parse_pairs
+from mailer.counts import count_noun
 from mailer.model.imports import RowState
 
 if TYPE_CHECKING:
+    from mailer.cli.bulk import RowTally
+    from mailer.cli.output import Output
     from mailer.intake.row_format import ImportChoices
+    from mailer.store import SqlTransaction
 
 TableFileArgument = Annotated[
     Path, typer.Argument(help="A CSV file with a header, or a spreadsheet (.xlsx, .ods).")
@@ -44,12 +49,27 @@ DatesOption = Annotated[
         "--dates", help="In dates such as 01/02/2026, the day (dmy) or the month (mdy) comes first."
     ),
 ]
+TopicNamesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--topic",
+        help="NAME=TOPIC: the file's word NAME means the topic TOPIC, a slug; repeatable.",
+    ),
+]
 SheetOption = Annotated[
     str, typer.Option("--sheet", help="The sheet to read; default: the first that is not empty.")
 ]
 EncodingOption = Annotated[
     str, typer.Option("--encoding", help="The file's encoding; default: recognised from the file.")
 ]
+
+
+def parse_topic_names(tx: "SqlTransaction", options: list[str] | None) -> dict[str, str]:
+    """Parse ``NAME=TOPIC`` options into slugs by name. Raises InputError, and NotFound for an
+    unknown topic."""
+    slugs = parse_pairs(options, "--topic")
+    lists.get_topics(tx, sorted(set(slugs.values())))
+    return slugs
 
 
 def build_choices(
@@ -75,4 +95,20 @@ def build_choices(
         date_order=dates,
         state_words=parse_pairs(status, "--status"),
         file=FileChoices(encoding, sheet),
+    )
+
+
+def print_unknown_topics(
+    tally: "RowTally", out: "Output", remedy: str = "add them with --create-topics"
+) -> None:
+    """Say what to do about words in the column of topics that no topic is called."""
+    if not tally.unknown_topics:
+        return
+    names = ", ".join(
+        f"{name!r} ({count_noun(count, 'row')})"
+        for name, count in tally.unknown_topics.most_common(10)
+    )
+    out.print_note(
+        f"unknown topics: {names}; {remedy}, or say what a name means with --topic NAME=TOPIC, and "
+        "import the file again"
     )

@@ -238,7 +238,8 @@ class SignUp(_Section):
 
 
 class RetentionSection(_Section):
-    """The time for which each kind of data is stored; 0 means forever.
+    """The time for which each kind of data is stored; 0, except for `unconfirmed_days`, means
+    forever.
 
     `unconfirmed_days`: unconfirmed sign-ups, and the lifetime of their links. `deliveries_months`:
     names and addresses in deliveries, counted from the end of their edition. `left_months`: people

@@ -14,7 +14,7 @@ from mailer.schedules.durations import format_duration
 from mailer.schedules.holidays import Blackout, FreeDays, OnFreeDay
 from mailer.schedules.observances import Observance
 from mailer.schedules.occurrences import Timing
-from mailer.schedules.rules import ObservanceRule
+from mailer.schedules.rules import ObservanceRule, RecurringRule
 
 MAX_CUTOFF = timedelta(days=14)
 
@@ -41,11 +41,17 @@ def add_schedule(
             f"there is no observance {rule.observance!r}",
             next_steps=[NextStep("list_observances")],
         )
-    if any(schedule.settings == settings for schedule in tx.schedules.list_schedules()):
-        raise InputError(
-            f"digest {settings.digest_slug} has this schedule already",
-            next_steps=[NextStep("list_schedules")],
-        )
+    for schedule in tx.schedules.list_schedules():
+        if _has_same_times(schedule.settings, settings):
+            raise InputError(
+                f"digest {settings.digest_slug} has this rule at this time already: schedule "
+                f"{schedule.id}",
+                hint="to replace the schedule, remove it first",
+                next_steps=[
+                    NextStep("remove_schedule", schedule=schedule.id),
+                    NextStep("list_schedules"),
+                ],
+            )
     free_days = FreeDays(settings.region)
     if not expansion.find_upcoming(settings.timing, now, 1, observances, free_days):
         raise InputError(
@@ -53,6 +59,23 @@ def add_schedule(
             hint="give a future time, or see when the observance ends",
         )
     return tx.schedules.add_schedule(settings, now)
+
+
+def _has_same_times(first: NewSchedule, second: NewSchedule) -> bool:
+    """Check that two schedules of a digest name the same times, from the day on which both have
+    begun. Weeks and months that are counted in twos begin with the first day of a schedule."""
+    rules = first.timing.rule, second.timing.rule
+    if all(isinstance(rule, RecurringRule) and "INTERVAL" not in rule.rrule for rule in rules):
+        has_same_rule = rule_syntax.format_rule(rules[0]) == rule_syntax.format_rule(rules[1])
+    else:
+        has_same_rule = rules[0] == rules[1]
+    return (
+        has_same_rule
+        and first.digest_slug == second.digest_slug
+        and first.region == second.region
+        and first.timing.on_free_day == second.timing.on_free_day
+        and (first.timing.at, first.timing.zone) == (second.timing.at, second.timing.zone)
+    )
 
 
 def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:

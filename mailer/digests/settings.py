@@ -7,7 +7,8 @@ from typing import Any
 
 from mailer import addresses, languages
 from mailer.actor import Actor
-from mailer.audience.lists import check_line, check_slug, check_translations
+from mailer.audience.lists import check_line, check_slug, check_translations, merge_translations
+from mailer.counts import count_noun
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.articles import ArticleKind
 from mailer.model.digests import Digest, DigestPolicy, DigestSettings
@@ -116,8 +117,9 @@ def edit_digest(
     *,
     templates: Collection[str] = (),
 ) -> Digest:
-    """Change fields of a digest's settings or policy, given by name. Existing editions keep their
-    content, but follow the new policy. `templates` are the names of the office's templates."""
+    """Change fields of a digest's settings or policy, given by name. Translations of languages that
+    are not given stay; an empty translation is removed. Existing editions keep their content, but
+    follow the new policy. `templates` are the names of the office's templates."""
     digest = get_digest(tx, slug)
     if "template" in changes:
         _check_template(changes["template"], templates)
@@ -126,6 +128,9 @@ def edit_digest(
         digest.settings.policy, **{k: v for k, v in changes.items() if k in policy_fields}
     )
     settings_changes = {key: value for key, value in changes.items() if key not in policy_fields}
+    for field in settings_changes.keys() & {"names", "subjects"}:
+        translations = getattr(digest.settings, field)
+        settings_changes[field] = merge_translations(translations, settings_changes[field])
     settings = check_settings(replace(digest.settings, **settings_changes, policy=policy))
     if settings == digest.settings:
         return digest
@@ -150,8 +155,8 @@ def _check_frequency_served(tx: Transaction, digest: Digest, settings: DigestSet
         return
     if count := tx.digests.count_members_by_frequency(old_settings.list, old_settings.frequency):
         raise Refused(
-            f"{count} members of the list {old_settings.list!r} chose {old_settings.frequency} "
-            "mails, which no other digest sends",
+            f"{count_noun(count, 'member')} of the list {old_settings.list!r} chose "
+            f"{old_settings.frequency} mails, which no other digest sends",
             field="frequency",
             hint="add another such digest first, or give these members every edition",
             next_steps=[

@@ -4,10 +4,12 @@ Instead of choosing the stories of "the last seven days", a digest keeps a ledge
 each story that the digest has run. So late articles are in the next edition, and no story runs
 twice. The choice is a pure function of records and `now`."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from mailer.actor import Actor
+from mailer.counts import count_noun
 from mailer.digests.settings import get_digest
 from mailer.model.articles import ArticleState, Story
 from mailer.model.digests import DigestSettings, StoryChoice, WhenEmpty
@@ -89,6 +91,9 @@ def assemble_edition(
         editions_left,
     )
     state = EditionState.DRAFT
+    if choice.too_few and (unsent_counts := tx.digests.count_unsent_stories(digest)):
+        reason = f"{choice.too_few}; {_describe_unsent_stories(unsent_counts)}"
+        choice = replace(choice, too_few=reason)
     if choice.too_few:
         put_on_hold = digest.settings.when_empty is WhenEmpty.PUT_ON_HOLD
         state = EditionState.ON_HOLD if put_on_hold else EditionState.SKIPPED
@@ -117,3 +122,11 @@ def assemble_edition(
     if state is not EditionState.SKIPPED:
         tx.digests.reserve_stories(digest, edition, slugs)
     return edition, choice
+
+
+def _describe_unsent_stories(counts: Mapping[int, int]) -> str:
+    """Say which unsent editions have stories of the digest, by the editions' numbers."""
+    return ", ".join(
+        f"edition {edition_id}, which is not sent yet, has {count_noun(count, 'story', 'stories')}"
+        for edition_id, count in counts.items()
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from mailer import languages
 from mailer.actor import Actor
-from mailer.audience.lists import check_line, check_translations
+from mailer.audience.lists import check_line, check_translations, merge_translations
 from mailer.editions.transitions import change_state, check_transition
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.edition_states import BEGUN_STATES, OPEN_STATES, EditionState
@@ -86,13 +86,19 @@ def edit_edition(
 ) -> Edition:
     """Change an edition's name, subject, opening, segment, priority or rule for deliveries in
     doubt. Only this rule can also change while the edition is being sent or is paused, since no
-    mail states the rule."""
+    mail states the rule. Translations of other languages than the given ones stay; an empty
+    translation is removed."""
     if changes.keys() == {"in_doubt"} and edition.state in BEGUN_STATES:
         policy = changes["in_doubt"]
         tx.editions.add_event(edition, EDITED_EVENT, f"in doubt: {policy}", now, actor)
         return tx.editions.set_in_doubt_policy(edition, policy)
     edition = _revert_to_draft(tx, actor, edition, f"{', '.join(sorted(changes))} edited", now)
-    changed = replace(edition, **changes)
+    translations = {
+        field: merge_translations(getattr(edition, field), changes[field])
+        for field in ("names", "subjects", "opening")
+        if field in changes
+    }
+    changed = replace(edition, **{**changes, **translations})
     return tx.editions.update_edition(
         edition,
         replace(
@@ -101,9 +107,6 @@ def edit_edition(
             subject=check_line(changed.subject, "subject", required=False),
             names=check_translations(changed.names, "names"),
             subjects=check_translations(changed.subjects, "subjects"),
-            opening={
-                languages.normalise_tag(tag): text for tag, text in changed.opening.items() if text
-            },
         ),
     )
 

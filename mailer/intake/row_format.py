@@ -22,6 +22,7 @@ from mailer.audience.imports.topic_names import TopicNames
 from mailer.errors import InputError, NextStep
 from mailer.intake.csv_reader import CsvLine, CsvTable, FileChoices, unescape_formula
 from mailer.model.imports import ImportRow, OmittedValue, RowResult, RowState
+from mailer.model.suppressions import SuppressionReason
 
 _DATE_COLUMNS = frozenset({ImportColumn.JOINED, ImportColumn.LEFT, ImportColumn.PAUSED_UNTIL})
 _RANKS: Mapping[str, int] = {
@@ -170,7 +171,10 @@ class RowFormat:
         """Put the strictest state that a line states into `values`, unless `values` has a state
         that is as strict.
 
-        Raises RowSkipped if that state means that the person is not to be imported."""
+        A reason for a suppression is such a statement, too. Raises RowSkipped if that state means
+        that the person is not to be imported."""
+        if values.get(ImportColumn.REASON, "").lower() in set(SuppressionReason):
+            values[ImportColumn.STATE] = RowState.SUPPRESSED
         person_state = self._states.read_state(fields)
         own_rank = _RANKS.get(values.get(ImportColumn.STATE, ""), -1)
         if person_state is None or own_rank >= person_state.state.rank:

@@ -14,7 +14,7 @@ from typing import IO, TextIO
 from mailer import addresses
 from mailer.audience.imports.address_cells import split_addresses
 from mailer.audience.imports.columns import ALIASES, ImportColumn, normalise_header
-from mailer.audience.imports.dates import parse_date
+from mailer.audience.imports.dates import DateOrder, DateOrderFinder, parse_date
 from mailer.audience.imports.rows import describe_row_error
 from mailer.audience.imports.state_words import STATE_WORDS, is_nothing
 from mailer.audience.lists import check_line
@@ -23,6 +23,7 @@ from mailer.intake.csv_reader import (
     CsvLine,
     FileChoices,
     escape_formula,
+    name_file_in_errors,
     open_for_reading,
     read_table_or_lines,
     unescape_formula,
@@ -67,13 +68,15 @@ def read_suppressions(
     now: datetime,
     batch_size: int = BATCH,
     choices: FileChoices | None = None,
+    date_order: DateOrder | None = None,
 ) -> Iterator[SuppressionBatch]:
     """Yield the file's suppressions, `batch_size` lines at a time.
 
-    `reason` and `now` are used if a line has no reason or no date. An invalid line is refused.
-    Raises InputError for a file that can't be read or a header that can't be used."""
+    `reason` and `now` are used if a line has no reason or no date. `date_order` is the order of day
+    and month that staff stated. An invalid line is refused. Raises InputError for a file that can't
+    be read, a header that can't be used, or dates that may be read in two ways."""
     with open_for_reading(path) as raw:
-        yield from _read_batches(path, raw, reason, now, batch_size, choices)
+        yield from _read_batches(path, raw, reason, now, batch_size, choices, date_order)
 
 
 def _read_batches(
@@ -83,6 +86,7 @@ def _read_batches(
     now: datetime,
     batch_size: int,
     choices: FileChoices | None = None,
+    date_order: DateOrder | None = None,
 ) -> Iterator[SuppressionBatch]:
     csv_table = read_table_or_lines(path, raw, choices)
     notes = csv_table.notes
@@ -103,6 +107,15 @@ def _read_batches(
             where=f"{path}, line 1",
             hint="name a column 'address', or write one address a line",
         )
+    if "since" in columns:
+        index = columns["since"]
+        finder = DateOrderFinder()
+        for line in csv_table.lines:
+            if index < len(line.fields) and (value := line.fields[index].strip()):
+                finder.survey_value(unescape_formula(value), header[index], line.number)
+        with name_file_in_errors(path):
+            date_order, note = finder.decide_order(date_order, can_ignore=False)
+        notes = (*notes, note) if note else notes
     rows: list[tuple[int, Suppression]] = []
     refused: list[RowResult] = []
     omitted_by_line: dict[int, tuple[OmittedValue, ...]] = {}
@@ -113,7 +126,7 @@ def _read_batches(
             if index < len(line.fields)
         }
         try:
-            for suppression, omitted in _build_suppressions(line, fields, reason, now):
+            for suppression, omitted in _build_suppressions(line, fields, reason, now, date_order):
                 rows.append((line.number, suppression))
                 omitted_by_line |= {line.number: omitted} if omitted else {}
         except InputError as error:
@@ -132,7 +145,11 @@ def _read_batches(
 
 
 def _build_suppressions(
-    line: CsvLine, fields: Mapping[str, str], reason: SuppressionReason, now: datetime
+    line: CsvLine,
+    fields: Mapping[str, str],
+    reason: SuppressionReason,
+    now: datetime,
+    date_order: DateOrder | None,
 ) -> list[tuple[Suppression, tuple[OmittedValue, ...]]]:
     """Build the suppressions of a line. A reason, detail or date that can't be read is left out,
     since the address must not be mailed whatever the reason is. Raises InputError for an invalid
@@ -152,9 +169,15 @@ def _build_suppressions(
         omitted.append(OmittedValue("detail", detail, error.message))
         detail = ""
     since_text = fields.get("since", "")
-    since = parse_date(since_text, None)
+    since = None if is_nothing(since_text) else parse_date(since_text, date_order)
     if since is None and not is_nothing(since_text):
-        omitted.append(OmittedValue("since", since_text, f"{since_text!r} is not a date"))
+        problem = (
+            "may have the day or the month first: the file has both"
+            if parse_date(since_text, DateOrder.DAY_FIRST)
+            else "is not a date"
+        )
+        message = f"{since_text!r} {problem}; the day of the import is recorded"
+        omitted.append(OmittedValue("since", since_text, message))
     return [
         (
             Suppression(

@@ -22,7 +22,7 @@ from mailer.intake.csv_reader import (
 from mailer.intake.row_format import ImportChoices, RowFormat, create_plain_format
 from mailer.model.imports import ImportRow, RowOutcome, RowResult
 from mailer.model.lists import Frequency
-from mailer.model.subscribers import Membership, Subscriber
+from mailer.model.subscribers import ListedSubscriber
 
 BATCH = 1000
 
@@ -107,24 +107,26 @@ def _read_batches(
 
 EXPORT_HEADER = (
     "address", "name", "language", "country", "time_zone", "tags", "topics", "joined", "state",
-    "left", "list_language", "frequency", "paused_until",
+    "left", "list_language", "frequency", "paused_until", "suppression_reason",
 )  # fmt: skip
 
 
 def write_subscribers(
-    people: Iterable[tuple[Subscriber, Membership | None]],
+    people: Iterable[ListedSubscriber],
     out: TextIO,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Write people as CSV that :func:`read_table_file` reads back, and return their number.
 
-    Addresses, names and tags that a spreadsheet would run as formulas get an apostrophe before
-    them. `on_progress` is called with the number of people written, every thousand."""
+    A suppressed address has the state suppressed and its reason, so that no program that reads the
+    file mails it. Addresses, names and tags that a spreadsheet would run as formulas get an
+    apostrophe before them. `on_progress` is called with the number of people written, every
+    thousand."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)
     count = 0
-    for count, (subscriber, membership) in enumerate(people, 1):
-        person = subscriber.person
+    for count, record in enumerate(people, 1):
+        person = record.subscriber.person
         writer.writerow(
             [
                 escape_formula(person.address),
@@ -133,7 +135,8 @@ def write_subscribers(
                 person.country,
                 person.time_zone,
                 escape_formula(join_values(person.tags)),
-                *(_format_membership(membership) if membership else [""] * 7),
+                *_format_membership(record),
+                record.suppressed,
             ]
         )
         if count % 1000 == 0:
@@ -141,11 +144,14 @@ def write_subscribers(
     return count
 
 
-def _format_membership(membership: Membership) -> list[str]:
+def _format_membership(record: ListedSubscriber) -> list[str]:
+    membership = record.membership
+    if membership is None:
+        return ["", "", record.state, "", "", "", ""]
     return [
         ";".join(membership.topics),
         membership.joined_at.isoformat(),
-        membership.state.value,
+        record.state,
         membership.left_at.isoformat() if membership.left_at else "",
         membership.language,
         membership.frequency.value if membership.frequency is not Frequency.EVERY else "",

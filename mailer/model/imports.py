@@ -44,7 +44,9 @@ class OmittedValue:
 class ImportRow:
     """A person on one line of a table. A field that the row leaves out does not change the stored
     data: `topics`, `joined_at`, `frequency` and `paused_until` are then None, and `language`, which
-    is the language on the list, is empty. `omitted` are values that could not be read."""
+    is the language on the list, is empty. `omitted` are values that could not be read, and
+    `unknown_topics` the names of topics among them. `first_line` is an earlier line of the file
+    with the same address, and `stated_earlier` the fields that such lines fill."""
 
     line: int
     person: Person
@@ -58,6 +60,9 @@ class ImportRow:
     reason: SuppressionReason = SuppressionReason.MANUAL
     evidence: str = ""
     omitted: tuple[OmittedValue, ...] = ()
+    unknown_topics: tuple[str, ...] = ()
+    first_line: int = 0
+    stated_earlier: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,24 @@ class Membership:
     paused_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ListedSubscriber:
+    """A subscriber as lists and exports show them. `membership` is that of the list in question,
+    `suppressed` the reason why the address must not be mailed, or empty."""
+
+    subscriber: Subscriber
+    membership: Membership | None = None
+    suppressed: str = ""
+
+    @property
+    def state(self) -> str:
+        """The state as readers of a list or file should see it: a suppressed address gets no mail,
+        whatever its membership says."""
+        if self.suppressed:
+            return "suppressed"
+        return self.membership.state.value if self.membership else ""
+
+
 class LawfulBasis(StrEnum):
     """Lawful bases for processing, in the order of GDPR Article 6(1)(a) to (f), and `unknown` if no
     basis was stated."""

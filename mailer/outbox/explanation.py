@@ -53,6 +53,8 @@ def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
     if status.membership is MembershipState.PENDING:
         return f"{prefix} they have not yet confirmed that they want the list {edition.list!r}."
     if status.membership is MembershipState.UNSUBSCRIBED:
+        if status.left_at is None:
+            return f"{prefix} they left the list {edition.list!r} on an unknown day."
         return f"{prefix} they left the list {edition.list!r} on {_format_moment(status.left_at)}."
     if status.suppressed:
         return (

@@ -21,10 +21,10 @@ from mailer.sources.decisions import (
     compute_fingerprint,
     decide_import,
 )
+from mailer.sources.entry_reports import describe_gaps, describe_omissions
 from mailer.sources.importing import (
     ImportResult,
     apply_import,
-    describe_omissions,
     import_draft,
     poll_source,
     save_file,
@@ -50,6 +50,7 @@ __all__ = [
     "apply_import",
     "compute_fingerprint",
     "decide_import",
+    "describe_gaps",
     "describe_omissions",
     "get_source",
     "import_draft",

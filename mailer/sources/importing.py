@@ -17,7 +17,14 @@ from mailer.errors import (
     Refused,
 )
 from mailer.model.articles import Article, ArticleOutcome, ArticleQuery, ArticleState, Content
-from mailer.model.sources import Reader, ReadOmission, Source, SourceEntry, SourceReading
+from mailer.model.sources import (
+    Reader,
+    ReadOmission,
+    Source,
+    SourceEntry,
+    SourceItem,
+    SourceReading,
+)
 from mailer.model.transaction import Database, Transaction
 from mailer.releases.article_import import import_article
 from mailer.sources.decisions import (
@@ -26,6 +33,7 @@ from mailer.sources.decisions import (
     StoredEntry,
     decide_import,
 )
+from mailer.sources.entry_reports import describe_gaps
 from mailer.sources.settings import (
     record_failure,
     record_file_result,
@@ -40,7 +48,8 @@ class ImportResult:
     `changed_after_queueing` names articles that stay as staff left them although their entry has
     changed.
     `has_internal_errors`: a bug prevented the import of some entries, so all entries are fetched
-    again next time. `long_files` are the paths of files that are still to be read."""
+    again next time. `long_files` are the paths of files that are still to be read. `gaps` say which
+    fields an imported article's entry did not state, by slug and language."""
 
     imported: list[tuple[ArticleOutcome, Article, Sequence[ReadOmission]]] = field(
         default_factory=list
@@ -50,6 +59,7 @@ class ImportResult:
     problems: list[str] = field(default_factory=list)
     has_internal_errors: bool = False
     long_files: tuple[str, ...] = ()
+    gaps: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def add_result(self, result: "ImportResult") -> None:
         """Add the result of another part of the source."""
@@ -57,6 +67,7 @@ class ImportResult:
         self.unchanged += result.unchanged
         self.changed_after_queueing += result.changed_after_queueing
         self.problems += result.problems
+        self.gaps |= result.gaps
         self.has_internal_errors |= result.has_internal_errors
 
     def __str__(self) -> str:
@@ -255,6 +266,9 @@ def load_entry(tx: Transaction, source: Source, entry: SourceEntry) -> StoredEnt
         tx.sources.find_item_by_fingerprint(source, entry.fingerprint) if item is None else None
     )
     known_item = item or same_item
+    if known_item is None:
+        known_item = _find_same_article(tx, entry, content)
+        same_item = known_item
     article = tx.articles.find_article(known_item.slug, known_item.language) if known_item else None
     return StoredEntry(
         item,
@@ -263,6 +277,24 @@ def load_entry(tx: Transaction, source: Source, entry: SourceEntry) -> StoredEnt
         is_own_revision=article is None or _is_own_revision(tx, source, article),
         free_slug="" if known_item else _find_free_slug(tx, content),
     )
+
+
+def _find_same_article(tx: Transaction, entry: SourceEntry, content: Content) -> SourceItem | None:
+    """Return the item of an entry that staff have added already, such as a Word file, with the same
+    content. Return None if there is no such article."""
+    article = tx.articles.find_article(content.slug, content.language)
+    if article is None or not _has_same_content(article, content, dated=entry.dated):
+        return None
+    return SourceItem(entry.key, entry.fingerprint, article.slug, article.language)
+
+
+def _has_same_content(article: Article, content: Content, *, dated: bool) -> bool:
+    """Check whether an article has this content. If the content is not `dated`, its date is that of
+    reading, and does not count."""
+    checked = articles.check_content(content)
+    if not dated:
+        checked = replace(checked, published=article.published)
+    return checked.compute_fingerprint() == article.content.compute_fingerprint()
 
 
 def _is_own_revision(tx: Transaction, source: Source, article: Article) -> bool:
@@ -318,6 +350,8 @@ def apply_import(
             result.unchanged += 1
         else:
             result.imported.append((outcome, article, entry.omissions))
+            gaps = describe_gaps(entry) if entry.file is None else []
+            result.gaps[article.slug, article.language] = gaps
 
 
 def _import_content(
@@ -348,6 +382,8 @@ def import_draft(
     if content is None:
         raise InputError(entry.problem)
     existing = tx.articles.find_article(content.slug, content.language)
+    if existing is not None and _has_same_content(existing, content, dated=entry.dated):
+        return existing, ArticleOutcome.UNCHANGED
     is_same_story = existing is not None and existing.canonical_url == content.canonical_url
     if existing is not None and not (
         is_same_story and (queue or existing.state is ArticleState.DRAFT)
@@ -355,13 +391,3 @@ def import_draft(
         content = replace(content, slug=_find_free_slug(tx, content))
     state = ArticleState.QUEUED if queue else ArticleState.DRAFT
     return _import_content(tx, actor, entry, content, state, now)
-
-
-def describe_omissions(omissions: Sequence[ReadOmission]) -> list[str]:
-    """Describe the parts of an entry that were left out, one line for each kind."""
-    return [
-        f"left out: {omission.kind}"
-        + (f" (× {omission.times})" if omission.times > 1 else "")
-        + (f": {omission.example}" if omission.example else "")
-        for omission in omissions
-    ]

@@ -18,7 +18,7 @@ MAX_INTERVAL = timedelta(days=7)
 MAX_BACK_OFF = timedelta(days=1)
 """The longest wait after a failure."""
 
-_FILE_SEPARATOR = "; long file "
+_FILE_SEPARATOR = "; read by itself: "
 
 
 def add_source(tx: Transaction, actor: Actor, settings: SourceSettings, now: datetime) -> Source:
@@ -127,7 +127,7 @@ def record_file_result(
     updated_source = replace(
         source,
         last_result=replace_control(
-            f"{earlier_result}{_FILE_SEPARATOR}{PurePath(path).name}: {result}"
+            f"{earlier_result}{_FILE_SEPARATOR}{PurePath(path).name}, {result}"
         ),
     )
     tx.sources.save_source(updated_source)

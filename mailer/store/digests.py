@@ -18,7 +18,7 @@ from mailer.model.digests import (
     WhenEmpty,
     WhenLate,
 )
-from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
+from mailer.model.edition_states import OPEN_STATES, ArchiveVisibility, SendTimeBasis
 from mailer.model.editions import Edition, NewEdition
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import MembershipState
@@ -131,6 +131,21 @@ class SqlDigestStore(SqlStore):
                     for slug in slugs
                 ],
             )
+
+    def count_unsent_stories(self, digest: Digest) -> dict[int, int]:
+        """Return the number of the digest's stories in each of its unsent editions, by the
+        edition's number."""
+        statement = (
+            select(schema.digest_story.c.edition_id, func.count())
+            .join(schema.edition, schema.edition.c.id == schema.digest_story.c.edition_id)
+            .where(
+                schema.digest_story.c.digest_id == digest.id,
+                schema.edition.c.state.in_([state.value for state in OPEN_STATES]),
+            )
+            .group_by(schema.digest_story.c.edition_id)
+            .order_by(schema.digest_story.c.edition_id)
+        )
+        return dict(self._db.execute(statement).all())
 
     def create_edition(self, new: NewEdition, now: datetime, actor: Actor) -> Edition:
         return EditionQueries(self._db, self._key).create_edition(new, now, actor)

@@ -99,7 +99,13 @@ class SqlRetentionStore(SqlStore):
             .where(
                 schema.subscriber.c.id.in_(
                     select(schema.membership.c.subscriber_id).where(
-                        schema.membership.c.left_at < before
+                        or_(
+                            schema.membership.c.left_at < before,
+                            # An import may not say when they left: its day is that of joining.
+                            schema.membership.c.left_at.is_(None)
+                            & (schema.membership.c.state == MembershipState.UNSUBSCRIBED.value)
+                            & (schema.membership.c.joined_at < before),
+                        )
                     )
                 ),
                 ~still_member,

@@ -2,6 +2,7 @@
 output of a failed command to the reader, so the exit codes are 0 and 75 alone."""
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.cli.subscriber import mail_pipe
 from tests.acceptance.conftest import Shell
 
-HAS_SYSLOG = any(path.exists() for path in mail_pipe.SYSLOG_SOCKETS)
+HAS_SYSLOG = mail_pipe.has_system_log()
 
 
 @pytest.fixture
@@ -135,3 +136,16 @@ def test_piped_unsubscribe_mail_waits_for_older_schema(office: Shell, tmp_path: 
     sqlite3.connect(tmp_path / "empty.db").close()
     options = ("--database", str(tmp_path / "empty.db"))
     assert_deferred(pipe_message(office, "unsubscribe 1.1.1.x", "", "", *options))
+
+
+def test_folder_of_journals_is_not_the_system_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mail_pipe, "SYSLOG_SOCKETS", (tmp_path,))
+    mail_pipe._log_line("unsubscribe mail", list="news")
+    assert "unsubscribe mail" in capsys.readouterr().err
+    path = tmp_path / "log"
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as system_log:
+        system_log.bind(str(path))
+        monkeypatch.setattr(mail_pipe, "SYSLOG_SOCKETS", (tmp_path / "none", path))
+        assert mail_pipe.has_system_log()

@@ -212,7 +212,7 @@ def test_listmonk_and_mailman_imports_note_what_files_lack(office: Shell) -> Non
     result = office(*words, *CONSENT_OPTIONS)
     assert "added 1" in result.out
     assert "disabled in listmonk" in result.err
-    assert "ignored: attributes.city (1 rows)" in result.err
+    assert "ignored: attributes.city (1 row)" in result.err
     assert "--state unsubscribed" in result.err
     office.write_file(
         "members.txt", 'Cy Quay <cy@example.org>\n"Di, E." <di@example.org>\nnonsense\n'

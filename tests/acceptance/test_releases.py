@@ -101,7 +101,8 @@ def test_contact_import_reports_unknown_columns_and_duplicates(office: Shell) ->
 
 def test_source_inside_the_network_is_refused_at_once(office: Shell) -> None:
     for address in ("http://127.0.0.1/feed", "http://10.0.0.1/", "https://example.org:25/feed"):
-        office("source", "add", "inner", "--feed", address, code=1)
+        error = office("source", "add", "inner", "--feed", address, code=1).err
+        assert "or put the articles into a folder that is a source" in error
     assert office("source", "list", "--json").json == []
 
 
@@ -268,6 +269,15 @@ def test_only_embargo_set_moves_an_embargo(office: Shell) -> None:
     log = office("embargo", "log", "open-day", "--json").json
     assert [one["event_type"] for one in log] == ["set", "moved", "lifted"]
     assert "ended" in office("embargo", "lift", "open-day", code=5).err
+
+
+def test_file_with_an_earlier_embargo_is_not_advised_to_move_it_back(office: Shell) -> None:
+    office.write_file("open-day.md", format_release(embargo=IN_A_WEEK))
+    office("article", "add", "open-day.md")
+    office("embargo", "set", "open-day", IN_A_WEEK, "--zone", "Africa/Nairobi")
+    message = office("article", "add", "open-day.md", code=1).err
+    assert "or leave it out: the embargo was moved since" in message
+    assert "mailer embargo set" not in message
 
 
 @pytest.mark.parametrize(

@@ -43,3 +43,57 @@ def test_invalid_schedules_are_explained(mailer: Shell) -> None:
     ):
         assert message in mailer("schedule", "add", *words, code=1).err
     assert mailer("schedule", "list", "--json").json == []
+
+
+def test_same_rule_at_the_same_time_is_added_once(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    mailer("digest", "add", "weekly", "--list", "news")
+    rule = ("schedule", "add", "weekly", "weekly on Thu", "--zone", "Europe/London")
+    mailer(*rule, "--start", "2026-01-01")
+    for options in ((), ("--cutoff", "2h"), ("--start", "2027-01-01")):
+        error = mailer(*rule, *options, code=1).err
+        assert "digest weekly has this rule at this time already: schedule 1" in error
+        assert "mailer schedule remove 1" in error
+    mailer(*rule, "--at", "17:00")
+    fortnight = ("schedule", "add", "weekly", "FREQ=WEEKLY;INTERVAL=2", "--zone", "Europe/London")
+    mailer(*fortnight, "--start", "2026-01-01")
+    mailer(*fortnight, "--start", "2026-01-08")
+    assert len(mailer("schedule", "list", "--json").json) == 4
+
+
+def test_edition_that_takes_the_stories_of_the_calendar_says_so(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    mailer("digest", "add", "weekly", "--list", "news")
+    mailer("schedule", "add", "weekly", "daily", "--zone", "Europe/London")
+    mailer.write_file("a.md", "---\ntitle: A day\nslug: a-day\nlanguage: en\n---\n\nIt is a day.\n")
+    mailer("article", "add", "a.md")
+    assembled = mailer("digest", "assemble", "weekly").err
+    assert "note: the calendar's next edition, of " in assembled
+    assert "use `mailer edition cancel 1`" in assembled
+    second = mailer("digest", "assemble", "weekly", "--json").json["edition"]
+    assert second["reason"].endswith("; edition 1, which is not sent yet, has 1 story")
+
+
+def test_values_of_options_are_read_in_each_spelling(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    kinds = [
+        word for kind in ("op-ed", "press release", "Photo_Story") for word in ("--kind", kind)
+    ]
+    mailer("digest", "add", "weekly", "--list", "news", *kinds)
+    digest = mailer("digest", "show", "weekly", "--json").json["digest"]["settings"]
+    assert digest["kinds"] == ["press_release", "op_ed", "photo_story"]
+    assert mailer("edition", "list", "--state", "in-review", "--json").json == []
+    assert "'op-ed'" in mailer("article", "list", "--kind", "opera", code=2).err
+
+
+def test_translations_of_a_digest_are_changed_one_by_one(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    names = ("--name-in", "fr=La semaine", "--name-in", "es=La semana", "--remind", "")
+    mailer("digest", "add", "weekly", "--list", "news", *names)
+    mailer("digest", "edit", "weekly", "--name-in", "ar=أسبوع", "--name-in", "es=")
+    digest = mailer("digest", "show", "weekly", "--json").json["digest"]["settings"]
+    assert digest["names"] == {"fr": "La semaine", "ar": "أسبوع"}
+    assert digest["policy"]["reminders"] == []
+    mailer("digest", "edit", "weekly", "--name-in", "FR=Cette semaine")
+    digest = mailer("digest", "show", "weekly", "--json").json["digest"]["settings"]
+    assert digest["names"] == {"fr": "Cette semaine", "ar": "أسبوع"}

@@ -25,7 +25,18 @@ def test_tag_normalisation_is_idempotent_for_cldr(tag: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "normal"),
-    [("EN-gb", "en-GB"), ("pt_br", "pt-BR"), ("FR", "fr"), ("zh-hans-cn", "zh-Hans-CN")],
+    [
+        ("EN-gb", "en-GB"),
+        ("pt_br", "pt-BR"),
+        ("FR", "fr"),
+        ("zh-hans-cn", "zh-Hans-CN"),
+        ("ku-arab", "ku-Arab"),
+        ("KU_Arab_tr", "ku-Arab-TR"),
+        ("en-Latn", "en"),
+        ("ar-latn", "ar-Latn"),
+        ("ca-valencia", "ca-valencia"),
+        ("de-1996", "de-1996"),
+    ],
 )
 def test_language_tag_is_normalised(written: str, normal: str) -> None:
     assert languages.normalise_tag(written) == normal

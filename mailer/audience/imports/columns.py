@@ -107,6 +107,7 @@ ALIASES = _index_headers(
         "fechadesuscripcion "
         "dataadesao датаподписки تاريخالاشتراك 订阅时间 订阅日期",
         ImportColumn.LIST_LANGUAGE: "listlanguage",
+        ImportColumn.REASON: "suppressionreason",
         ImportColumn.FREQUENCY: "frequency",
         ImportColumn.PAUSED_UNTIL: "pauseduntil",
         ImportColumn.STATE: "state status subscriptionstatus subscriberstatus emailstatus "

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from mailer.actor import Actor
 from mailer.audience import contacts
+from mailer.audience.imports.decisions import describe_unknown_topics
 from mailer.audience.imports.people import import_people
 from mailer.errors import InputError, Refused
 from mailer.model.contacts import ContactProfile
@@ -87,6 +88,9 @@ def _import_row(
             memberships_before = (
                 tx.subscribers.list_memberships(known_subscriber) if known_subscriber else ()
             )
+            is_member = any(entry.list == mailing_list.slug for entry in memberships_before)
+            if row.unknown_topics and not is_member:
+                raise Refused(describe_unknown_topics(row))
             contact, changed = contacts.add_contact(
                 tx,
                 actor,

@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 
 from mailer import languages
+from mailer.counts import count_noun
 from mailer.errors import InputError, NextStep
 
 MONTH_LANGUAGES = ("en", "fr", "es", "ar", "ru", "zh", "de", "pt", "it")
@@ -189,8 +190,11 @@ class DateOrderFinder:
         elif first != second:
             self._examples.setdefault(order, (value, line))
 
-    def decide_order(self, stated: DateOrder | None) -> tuple[DateOrder | None, str]:
-        """Return the order, and a note that says how it was found.
+    def decide_order(
+        self, stated: DateOrder | None, *, can_ignore: bool = True
+    ) -> tuple[DateOrder | None, str]:
+        """Return the order, and a note that says how it was found. `can_ignore`: the person who
+        imports the file can ignore a column.
 
         The order is None if the file has dates in both orders, or no date that needs an order.
         Raises InputError if some dates may be read in two ways and no other date decides."""
@@ -210,13 +214,13 @@ class DateOrderFinder:
         value, line, head = self._undecided
         raise InputError(
             f"{value!r} in the column {head!r} may have the day or the month first, and no other "
-            f"date of the file decides it ({self._undecided_count} dates)",
+            f"date of the file decides it ({count_noun(self._undecided_count, 'date')})",
             where=f"line {line}",
             value=value,
             hint="say which comes first",
             next_steps=[
                 NextStep("state_date_order", order=DateOrder.DAY_FIRST.value),
                 NextStep("state_date_order", order=DateOrder.MONTH_FIRST.value),
-                NextStep("ignore_column", header=head),
+                *([NextStep("ignore_column", header=head)] if can_ignore else []),
             ],
         )

@@ -2,17 +2,20 @@
 
 A row never brings back a person who unsubscribed or must not be mailed. A person who unsubscribed
 elsewhere is unsubscribed here too, unless they joined here afterwards. If an import stated no
-dates, the date of that import does not count as the date of joining.
+dates, the date of that import does not count as the date of joining. A person who named topics, all
+of them unknown, does not become a member, since a member without a topic gets all stories. If two
+lines of a file have the same address, both lines' topics count, and otherwise the first value.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from mailer.actor import Actor
 from mailer.audience import suppressions
 from mailer.audience.subscribers import describe_membership, merge_persons
-from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
+from mailer.model.imports import ImportRow, OmittedValue, RowOutcome, RowResult, RowState
 from mailer.model.lists import Frequency, MailingList
 from mailer.model.subscribers import ConsentAction, Membership, MembershipState, Person
 from mailer.model.suppressions import Suppression
@@ -62,10 +65,19 @@ def decide_row(
     if row.state is RowState.UNSUBSCRIBED:
         return _decide_unsubscribe(row, known_person, membership, mailing_list, now)
     if membership and membership.state is MembershipState.UNSUBSCRIBED:
-        return _skip_row(row, f"left the list on {membership.left_at:%Y-%m-%d}")
+        day = f"on {membership.left_at:%Y-%m-%d}" if membership.left_at else "on an unknown day"
+        return _skip_row(row, f"left the list {day}")
     if membership and membership.state is MembershipState.PENDING:
         return _skip_row(row, "has not confirmed yet")
+    if membership is None and row.unknown_topics:
+        return _skip_row(row, describe_unknown_topics(row))
     return _decide_join(row, known_person, membership, mailing_list, now)
+
+
+def describe_unknown_topics(row: ImportRow) -> str:
+    """Return why a person of whose topics none exists does not become a member."""
+    names = ", ".join(map(repr, row.unknown_topics))
+    return f"no topic is called {names}, and without a topic this person would get all stories"
 
 
 def suppress_rows(
@@ -106,6 +118,8 @@ def _decide_join(
     mailing_list: MailingList,
     now: datetime,
 ) -> ImportDecision:
+    if known_person and row.first_line:
+        row = _keep_earlier_values(row, known_person)
     person = merge_persons(known_person.person, row.person) if known_person else row.person
     frequency, reason = _choose_frequency(row, mailing_list), ""
     if row.frequency and not frequency:
@@ -116,7 +130,7 @@ def _decide_join(
         state=MembershipState.ACTIVE,
         topics=row.topics if row.topics is not None else membership.topics if membership else (),
         language=row.language or (membership.language if membership else ""),
-        joined_at=membership.joined_at if membership else row.joined_at or now,
+        joined_at=_choose_joining(row, known_person, now),
         frequency=frequency or (membership.frequency if membership else Frequency.EVERY),
         paused_until=paused_until or (membership.paused_until if membership else None),
     )
@@ -138,6 +152,59 @@ def _decide_join(
     )
 
 
+def _keep_earlier_values(row: ImportRow, known_person: KnownPerson) -> ImportRow:
+    """Return a row without the values that earlier lines of the file state otherwise, which are
+    named as left out, and with the topics of all lines."""
+    person, membership = known_person.person, known_person.membership
+    omitted = list(row.omitted)
+
+    def keep(field: str, value: Any, kept_value: Any) -> Any:
+        if field not in row.stated_earlier or not value:
+            return value
+        if value != kept_value:
+            stays = f"line {row.first_line} has the same address, and {_spell(kept_value)!r} stays"
+            omitted.append(OmittedValue(field, _spell(value), stays))
+        return None
+
+    kept_person = replace(
+        row.person,
+        name=keep("name", row.person.name, person.name) or "",
+        language=keep("language", row.person.language, person.language) or "",
+        country=keep("country", row.person.country, person.country) or "",
+        time_zone=keep("time_zone", row.person.time_zone, person.time_zone) or "",
+    )
+    if membership is None:
+        return replace(row, person=kept_person, omitted=tuple(omitted))
+    topics = row.topics
+    if topics and "topics" in row.stated_earlier:
+        topics = tuple(sorted({*topics, *membership.topics})) if membership.topics else None
+    return replace(
+        row,
+        person=kept_person,
+        topics=topics,
+        joined_at=keep("joined", row.joined_at, membership.joined_at),
+        language=keep("list_language", row.language, membership.language) or "",
+        frequency=keep("frequency", row.frequency, membership.frequency),
+        paused_until=keep("paused_until", row.paused_until, membership.paused_until),
+        omitted=tuple(omitted),
+    )
+
+
+def _spell(value: datetime | str) -> str:
+    return f"{value:%Y-%m-%d}" if isinstance(value, datetime) else str(value)
+
+
+def _choose_joining(row: ImportRow, known_person: KnownPerson | None, now: datetime) -> datetime:
+    """Return the moment of joining: the stored one, unless only the day of an import is stored and
+    the row has an earlier one."""
+    membership = known_person.membership if known_person else None
+    if known_person is None or membership is None:
+        return row.joined_at or now
+    if known_person.undated and row.joined_at and row.joined_at < membership.joined_at:
+        return row.joined_at
+    return membership.joined_at
+
+
 def _decide_unsubscribe(
     row: ImportRow,
     known_person: KnownPerson | None,
@@ -151,8 +218,8 @@ def _decide_unsubscribe(
     if membership and row.left_at and membership.joined_at > row.left_at and not is_undated:
         join_detail = f"joined here on {membership.joined_at:%Y-%m-%d}"
         return _skip_row(row, f"left on {row.left_at:%Y-%m-%d}, and {join_detail}")
-    left_at = row.left_at or now
     if membership:
+        left_at = row.left_at or now  # the person got mails until this import
         joined_at = min(membership.joined_at, left_at)
         new_membership = replace(
             membership, state=MembershipState.UNSUBSCRIBED, joined_at=joined_at, left_at=left_at
@@ -163,8 +230,8 @@ def _decide_unsubscribe(
             state=MembershipState.UNSUBSCRIBED,
             topics=row.topics or (),
             language=row.language,
-            joined_at=min(row.joined_at or left_at, left_at),
-            left_at=left_at,
+            joined_at=min(row.joined_at or row.left_at or now, row.left_at or now),
+            left_at=row.left_at,
             frequency=_choose_frequency(row, mailing_list) or Frequency.EVERY,
         )
     left_detail = f"on {row.left_at:%Y-%m-%d}" if row.left_at else ""

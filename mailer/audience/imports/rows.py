@@ -46,6 +46,13 @@ class RowRules:
     date_order: DateOrder | None = None
 
 
+_EFFECTS = {
+    ImportColumn.JOINED: "; a new member counts as joined on the day of the import",
+    ImportColumn.LEFT: "; the day of leaving is unknown",
+    ImportColumn.PAUSED_UNTIL: "; the mails are not paused",
+}
+"""The effects of leaving out a date, by its column."""
+
 _HAN = re.compile("[\u3400-\u9fff]+")
 """Chinese writing, in which the family name stands first, without a space."""
 
@@ -166,6 +173,7 @@ def _complete_row(row: ImportRow, cell: AddressInCell, name: str) -> ImportRow:
         reason=row.reason,
         evidence=row.evidence,
         omitted=omitted,
+        unknown_topics=row.unknown_topics,
     )
 
 
@@ -187,12 +195,15 @@ def _parse_fields(
         try:
             return parse(value)
         except InputError as error:
-            omitted.append(OmittedValue(column, value, error.message))
+            reason = error.message + _EFFECTS.get(column, "")
+            omitted.append(OmittedValue(column, value, reason))
             return empty
 
     def parse_moment(column: ImportColumn) -> datetime | None:
         return parse_optional(column, lambda value: _parse_moment(value, rules.date_order), None)
 
+    topics = _parse_topics(fields.get(ImportColumn.TOPICS, ""), rules.topics, omitted)
+    unknown_topics = () if topics else tuple(value.value for value in omitted)
     return ImportRow(
         line=line,
         person=Person(
@@ -205,7 +216,7 @@ def _parse_fields(
                 split_values(fields.get(ImportColumn.TAGS, "")) if tags is None else tags, omitted
             ),
         ),
-        topics=_parse_topics(fields.get(ImportColumn.TOPICS, ""), rules.topics, omitted),
+        topics=topics,
         joined_at=parse_moment(ImportColumn.JOINED),
         language=parse_optional(ImportColumn.LIST_LANGUAGE, languages.find_language, ""),
         frequency=parse_optional(
@@ -225,7 +236,13 @@ def _parse_fields(
             "",
         ),
         omitted=tuple(omitted),
+        unknown_topics=unknown_topics,
     )
+
+
+def describe_missing_date(column: ImportColumn) -> str:
+    """Return what it means for a person that a date is left out, to follow the reason."""
+    return _EFFECTS.get(column, "")
 
 
 def _parse_name(
@@ -251,15 +268,15 @@ def _parse_topics(
     if not value:
         return None
     if slug := topics.find_slug(value):
-        return (slug,)
+        return (slug,)  # a name may contain a separator
     slugs: set[str] = set()
     unknown: list[str] = []
     for part in split_values(value):
-        if slug := topics.find_slug(part):
+        if slug := topics.find_slug(part) or topics.create_slug(part):
             slugs.add(slug)
         else:
             unknown.append(part)
-    effect = "" if slugs else "; the row has no other topic, so nothing is chosen for this person"
+    effect = "" if slugs else "; the row names no other topic"
     omitted += [
         OmittedValue(ImportColumn.TOPICS, part, f"there is no topic {part!r}{effect}")
         for part in unknown

@@ -161,6 +161,13 @@ def find_name_of_list(name: str) -> str:
     return ""
 
 
+def is_complaint(reason: str) -> bool:
+    """Check whether a reason for leaving says that the person reported a mail as spam, as
+    Mailchimp's SPAM and "abuse complaint" do."""
+    word = normalise_header(reason)
+    return STATE_WORDS.get(word) == COMPLAINED or "abuse" in word or "spamcomplaint" in word
+
+
 def is_nothing(value: str) -> bool:
     """Check whether a value says nothing: empty, a dash, NULL, MySQL's date of zeros, or the first
     date of a program's calendar (Unix, Excel, SQL Server and .NET)."""

@@ -11,6 +11,7 @@ from mailer.audience.imports import state_headers, state_words
 from mailer.audience.imports.columns import STATE_COLUMNS, ImportColumn, normalise_header
 from mailer.audience.imports.dates import is_plausible_date
 from mailer.audience.imports.state_words import NAMED_STATES, StatedState
+from mailer.counts import count_noun
 from mailer.errors import InputError, NextStep
 
 MAX_VALUES = 60
@@ -88,7 +89,8 @@ class _SeenValues:
     def describe_values(self, values: Iterable[str]) -> str:
         listed = list(values)
         parts = [
-            f"{value[:40]!r} ({self.counts[value]} rows, first on line {self.first_lines[value]})"
+            f"{value[:40]!r} ({count_noun(self.counts[value], 'row')}, first on line "
+            f"{self.first_lines[value]})"
             for value in listed[:SHOWN_VALUES]
         ]
         if len(listed) > SHOWN_VALUES or self.others:
@@ -321,7 +323,8 @@ class StateReader:
         """Return the state that a value of a column stands for, or None if it is unknown."""
         head = normalise_header(self._header[index])
         if column in _SIGNS and head.endswith(_REASONS):
-            return _SIGNS[column]
+            is_complaint = column is ImportColumn.OPTED_OUT and state_words.is_complaint(value)
+            return state_words.COMPLAINED if is_complaint else _SIGNS[column]
         word = normalise_header(value)
         if column is ImportColumn.STATE or (word in self._words and word not in state_words.YES):
             return self._read_word(word, value, is_coded=index in self._coded)

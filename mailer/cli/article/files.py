@@ -114,9 +114,10 @@ def add_articles(
             if len(results) == 1
             else f"{refused_count} of {len(results)} files were refused"
         )
+        hint = "fix it and add it again" if refused_count == 1 else "fix them and add them again"
         if refused_count == len(results):
-            raise InputError(message, hint="fix them and add them again")
-        raise PartlyDone(message, hint="the others were added; fix these and add them again")
+            raise InputError(message, hint=hint)
+        raise PartlyDone(message, hint=f"the others were added; {hint}")
 
 
 def _add_word_file(
@@ -131,6 +132,8 @@ def _add_word_file(
     article, outcome = sources.import_draft(tx, actor, entry, mailer.clock())
     for omission in sources.describe_omissions(entry.omissions):
         out.print_note(f"{path}: {omission}")
+    for gap in sources.describe_gaps(entry):
+        out.print_note(f"{path}: {gap}")
     if article.state is ArticleState.DRAFT:
         out.print_note(f"{path}: check it, then: mailer article queue {article.slug}")
     return _to_result(path, outcome, article)

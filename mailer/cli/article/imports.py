@@ -92,5 +92,7 @@ def _add_draft(draft: "Draft", out: Output, actor: Actor, *, dry_run: bool) -> N
         )
         for omission in sources.describe_omissions(entry.omissions):
             out.print_note(omission)
+        for gap in sources.describe_gaps(entry):
+            out.print_note(gap)
         if article.state is ArticleState.DRAFT:
             out.print_note(f"check it, then: mailer article queue {article.slug}")

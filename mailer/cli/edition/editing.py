@@ -12,6 +12,7 @@ from mailer.cli.options import (
     DryRunOption,
     EditionNumber,
     JsonOption,
+    parse_changes,
     parse_pairs,
     resolve_actor,
 )
@@ -110,10 +111,12 @@ def edit_edition(
         typer.Option(help="The subject, which may have variables; empty: the template's own."),
     ] = None,
     name_in: Annotated[
-        list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
+        list[str] | None,
+        typer.Option(help="LANGUAGE=the name in that language; empty: remove it; repeatable."),
     ] = None,
     subject_in: Annotated[
-        list[str] | None, typer.Option(help="LANGUAGE=the subject in that language; repeatable.")
+        list[str] | None,
+        typer.Option(help="LANGUAGE=the subject in that language; empty: remove it; repeatable."),
     ] = None,
     segment: Annotated[
         str | None, typer.Option(help="Only members in this segment; empty: the whole list.")
@@ -121,7 +124,8 @@ def edit_edition(
     opening: Annotated[
         list[str] | None,
         typer.Option(
-            help="LANGUAGE=TEXT, the opening: one to three sentences in Markdown; repeatable."
+            help="LANGUAGE=TEXT, the opening: one to three sentences in Markdown; empty: remove "
+            "it; repeatable."
         ),
     ] = None,
     in_doubt: Annotated[
@@ -143,30 +147,25 @@ def edit_edition(
 
     Example: mailer edition edit 3 --opening "en=Good morning. Three stories today."
     """
+    from mailer.intake.markdown_checks import read_markdown
+
     options: dict[str, Any] = {
         "name": name,
         "subject": subject,
         "segment": segment,
         "in_doubt": in_doubt,
         "priority": priority,
+        "opening": parse_changes(opening, "--opening"),
+        "names": parse_changes(name_in, "--name-in"),
+        "subjects": parse_changes(subject_in, "--subject-in"),
     }
-    from mailer.intake.markdown_checks import read_markdown
-
     changes = {key: value for key, value in options.items() if value is not None}
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
-        if opening is not None:
-            texts = parse_pairs(opening, "--opening")
-            for tag, text in texts.items():
-                read_markdown(text, f"--opening {tag}")  # refuses what mails can't show
-            changes["opening"] = {**current_edition.opening, **texts}
-        if name_in is not None:
-            changes["names"] = {**current_edition.names, **parse_pairs(name_in, "--name-in")}
-        if subject_in is not None:
-            subjects = parse_pairs(subject_in, "--subject-in")
-            changes["subjects"] = {**current_edition.subjects, **subjects}
+        for tag, text in changes.get("opening", {}).items():
+            read_markdown(text, f"--opening {tag}")  # refuses what mails can't show
         if not changes:
             raise UsageError("no change was given", hint="see `mailer edition edit --help`")
         edition = editions.edit_edition(tx, actor, current_edition, changes, mailer.clock())

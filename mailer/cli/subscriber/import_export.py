@@ -9,8 +9,7 @@ import typer
 
 from mailer.audience import lists
 from mailer.audience.consent import check_basis
-from mailer.audience.imports.number_map import NumberMap
-from mailer.audience.imports.people import import_people
+from mailer.audience.imports.people import EarlierLines, import_people
 from mailer.audience.imports.topic_names import index_topics
 from mailer.cli.bulk import (
     RowTally,
@@ -30,7 +29,10 @@ from mailer.cli.table_options import (
     SheetOption,
     StatusOption,
     TableFileArgument,
+    TopicNamesOption,
     build_choices,
+    parse_topic_names,
+    print_unknown_topics,
 )
 from mailer.cli.transactions import load_settings, open_for_reading
 from mailer.errors import UsageError
@@ -65,6 +67,10 @@ def import_subscribers(
     ignore: IgnoreOption = None,
     status: StatusOption = None,
     dates: DatesOption = None,
+    topic: TopicNamesOption = None,
+    create_topics: Annotated[
+        bool, typer.Option("--create-topics", help="Add topics that do not exist yet.")
+    ] = False,
     sheet: SheetOption = "",
     encoding: EncodingOption = "",
     report: Annotated[
@@ -85,6 +91,10 @@ def import_subscribers(
     line (exit code 4); other values that can't be read are left out and listed. The state of the
     people in a Mailchimp file follows from the name of the file: subscribed_, unsubscribed_,
     cleaned_.
+
+    If two lines have the same address, the topics of both lines count, and of each other field the
+    first value. A new person is left out if no topic of the row exists: say with --topic which
+    topic a name means, or add the topics with --create-topics.
 
     Example: mailer subscriber import people.csv --list news --source "fair in May" \
 --basis consent --map "E-Mail 1=address"
@@ -109,14 +119,15 @@ def import_subscribers(
     with ExitStack() as stack:
         with open_for_reading() as (_, tx):
             mailing_list = lists.get_list(tx, list_slug)
-            topics = index_topics(tx.lists.list_topics())
+            own_names = parse_topic_names(tx, topic)
+            topics = index_topics(tx.lists.list_topics(), own_names, may_create=create_topics)
         choices = build_choices(mapping, ignore, status, dates, sheet, encoding, topics, state)
         tally = RowTally(stack, report)
         progress_bar = stack.enter_context(open_progress_bar(get_file_size(file), "importing"))
         mailer = stack.enter_context(open_mailer(load_settings()))
         begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
         open_table = create_export_opener(from_, choices)
-        first_lines = NumberMap()
+        earlier_lines = EarlierLines()
         for batch in table.read_file(file, open_table):
             with begin_transaction() as tx:
                 results = import_people(
@@ -127,7 +138,11 @@ def import_subscribers(
                     mailer.clock(),
                     source=source,
                     basis=lawful_basis,
-                    first_lines=first_lines,
+                    earlier_lines=earlier_lines,
+                    new_topics={
+                        slug: {mailer.settings.defaults.language: name}
+                        for slug, name in topics.created.items()
+                    },
                 )
             tally.add_results([*batch.refused, *results], batch.passed_over, batch.notes)
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} rows")
@@ -136,6 +151,7 @@ def import_subscribers(
             "listmonk does not say in this file who left the list: export those people too, and "
             "import them with --state unsubscribed"
         )
+    print_unknown_topics(tally, out)
     tally.print_summary(out, file, dry_run=dry_run)
 
 
@@ -150,6 +166,8 @@ def export_subscribers(
     ] = "",
 ) -> None:
     """Export people as CSV that `mailer subscriber import` reads.
+
+    A suppressed address has the state suppressed, and the reason.
 
     Example: mailer subscriber export news.csv --list news"""
     with open_for_reading() as (_, tx):

@@ -128,13 +128,18 @@ def _read_pipe() -> bytes:
     return message
 
 
+def has_system_log() -> bool:
+    """Check that the system has a log. On Linux, ``/var/run/log`` may be a folder of journals."""
+    return any(path.is_socket() for path in SYSLOG_SOCKETS)
+
+
 def _log_line(event: str, *, only_syslog: bool = False, **facts: Any) -> None:
     """Write a line to the system's log, or to stderr if there is none, unless `only_syslog`."""
-    has_syslog = any(path.exists() for path in SYSLOG_SOCKETS)
-    if only_syslog and not has_syslog:
-        return
-    stream = io.StringIO() if has_syslog else sys.stderr
+    stream = io.StringIO()
     create_logger(stream).info(event, **facts)
-    if isinstance(stream, io.StringIO):
+    line = stream.getvalue().rstrip()
+    if has_system_log():
         syslog.openlog("mailer", syslog.LOG_PID, syslog.LOG_MAIL)
-        syslog.syslog(syslog.LOG_INFO, stream.getvalue().rstrip())
+        syslog.syslog(syslog.LOG_INFO, line)
+    elif not only_syslog:
+        sys.stderr.write(f"{line}\n")

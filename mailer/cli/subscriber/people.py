@@ -14,7 +14,13 @@ from mailer.cli.output import Output
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
-from mailer.model.subscribers import Evidence, LawfulBasis, Membership, Person
+from mailer.model.subscribers import (
+    Evidence,
+    LawfulBasis,
+    ListedSubscriber,
+    Membership,
+    Person,
+)
 
 
 @app.command("add", rich_help_panel=ONE_PERSON)
@@ -81,27 +87,28 @@ def list_subscribers(
 ) -> None:
     """List subscribers, oldest first.
 
+    A suppressed address has the state suppressed, since it gets no mail.
+
     Example: mailer subscriber list --list news"""
     with open_for_reading() as (_, tx):
         mailing_list = lists.get_list(tx, list_slug) if list_slug else None
-        records = []
-        for pair in tx.subscribers.iterate_subscribers(mailing_list):
-            records.append({"subscriber": pair[0], "membership": pair[1]})
+        records: list[ListedSubscriber] = []
+        for record in tx.subscribers.iterate_subscribers(mailing_list):
+            records.append(record)
             if len(records) == limit:
                 break
         Output(json).print_table(
             records,
             {"address": "", "name": "", "language": "", "country": "", "state": "", "topics": ""},
-            [_format_row(record["subscriber"], record["membership"]) for record in records],
+            [_format_row(record) for record in records],
             empty="no subscriber yet: mailer subscriber import FILE --list news",
         )
 
 
-def _format_row(subscriber: Any, membership: Any) -> tuple[Any, ...]:
-    person = subscriber.person
-    state = membership.state if membership else ""
+def _format_row(record: ListedSubscriber) -> tuple[Any, ...]:
+    person, membership = record.subscriber.person, record.membership
     topics = (membership.topics or "all") if membership else ""
-    return person.address, person.name, person.language, person.country, state, topics
+    return person.address, person.name, person.language, person.country, record.state, topics
 
 
 def print_memberships(out: Output, memberships: Sequence[Membership]) -> None:

@@ -33,17 +33,22 @@ class ExportOrigin(StrEnum):
     MAILMAN = "mailman"
 
 
-_SIGNATURES = {
-    ExportOrigin.LISTMONK: frozenset({"uuid", "email", "attributes", "status"}),
-    ExportOrigin.MAILCHIMP: frozenset({"leid", "euid", "lastchanged"}),
-}
-"""Columns that no other program writes together."""
+_SIGNATURES = (
+    (ExportOrigin.LISTMONK, frozenset({"uuid", "email", "attributes", "status"})),
+    (ExportOrigin.MAILCHIMP, frozenset({"leid", "euid"})),
+    (ExportOrigin.MAILCHIMP, frozenset({"memberrating", "optintime"})),
+    (ExportOrigin.MAILCHIMP, frozenset({"cleantime", "cleancampaigntitle"})),
+    (ExportOrigin.MAILCHIMP, frozenset({"unsubtime", "unsubcampaigntitle"})),
+    (ExportOrigin.MAILCHIMP, frozenset({"unsubtime", "unsubreason"})),
+)
+"""Columns that no other program writes together. Mailchimp's files of different states have
+different columns, and staff may have removed some."""
 
 
 def recognise_origin(header: list[str]) -> ExportOrigin | None:
     """Return the program that wrote a file with this header, if its columns leave no doubt."""
     heads = set(map(normalise_header, header))
-    return next((origin for origin, heads_of in _SIGNATURES.items() if heads_of <= heads), None)
+    return next((origin for origin, signature in _SIGNATURES if signature <= heads), None)
 
 
 def create_export_opener(origin: ExportOrigin | None, choices: ImportChoices) -> FileOpener:

@@ -11,7 +11,8 @@ class ExportFormat(RowFormat):
     """The base of the formats of other programs' exports.
 
     `own_heads` are columns that only this program writes, and that the subclass reads.
-    `ignored_heads` are columns that mean something only to this program, so they are not imported.
+    `ignored_heads` are columns that mean something only to this program, so they are not imported;
+    they are reported like other columns that are ignored.
     Both are given in the spelling of ``normalise_header``."""
 
     def __init__(
@@ -27,6 +28,15 @@ class ExportFormat(RowFormat):
         other_aliases = {head: column for head, column in aliases.items() if head not in own_heads}
         columns = map_columns(header, choices.mapping, other_aliases, {})
         super().__init__(header, choices, columns, own_heads | ignored_heads)
+        self.passed_over.update(
+            {
+                head: 0
+                for index, head in enumerate(header)
+                if normalise_header(head) in ignored_heads - own_heads
+                and index not in columns
+                and head not in choices.mapping
+            }
+        )
         self.own_columns = {
             normalise_header(head): index
             for index, head in enumerate(header)

@@ -7,6 +7,7 @@ Column names are in the account's language, except for those in capitals.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mailer.audience.imports import state_words
 from mailer.audience.imports.columns import (
     ALIASES,
     ImportColumn,
@@ -44,7 +45,7 @@ class MailchimpFormat(ExportFormat):
             (
                 state
                 for prefix, state in _STATE_BY_FILE_PREFIX.items()
-                if file_name.startswith(prefix)
+                if file_name.lower().startswith(prefix)
             ),
             None,
         )
@@ -118,18 +119,21 @@ class MailchimpFormat(ExportFormat):
             self.get_value(line, "cleantime"),
         )
         state = _STATE_BY_STATUS[status] if status else self.rules.default_state
-        if cleaned_at:
+        left_because = self.get_value(line, "unsubreason")
+        is_complaint = state_words.is_complaint(left_because)
+        if cleaned_at or is_complaint:
             state = RowState.SUPPRESSED
         elif unsubscribed_at and state is RowState.ACTIVE:
             state = RowState.UNSUBSCRIBED
         if state is RowState.PENDING:
             raise RowSkipped("never subscribed, according to Mailchimp")
         values[ImportColumn.STATE] = state
-        if state is RowState.SUPPRESSED:
+        if is_complaint:
+            values[ImportColumn.REASON] = SuppressionReason.COMPLAINT
+            values[ImportColumn.EVIDENCE] = f"{left_because} {unsubscribed_at}".strip()
+        elif state is RowState.SUPPRESSED:
             values[ImportColumn.REASON] = SuppressionReason.BOUNCE
             values[ImportColumn.EVIDENCE] = f"cleaned by Mailchimp {cleaned_at}".strip()
         elif state is RowState.UNSUBSCRIBED:
             values[ImportColumn.LEFT] = unsubscribed_at
-            values[ImportColumn.EVIDENCE] = self.get_value(
-                line, "unsubreasonother"
-            ) or self.get_value(line, "unsubreason")
+            values[ImportColumn.EVIDENCE] = self.get_value(line, "unsubreasonother") or left_because

@@ -84,7 +84,9 @@ class FetchGuard:
         if port not in self.ports:
             raise FetchError(
                 f"port {port} is not a port of web sites",
-                hint="use " + " or ".join(map(str, sorted(self.ports))),
+                hint="use "
+                + " or ".join(map(str, sorted(self.ports)))
+                + ", or put the articles into a folder that is a source",
                 is_permanent=True,
             )
 
@@ -94,7 +96,8 @@ class FetchGuard:
             # about the network.
             raise FetchError(
                 "the address leads into a network that is not public",
-                hint="use an address that anyone may open",
+                hint="use an address that anyone may open, or put the articles into a folder that "
+                "is a source",
                 is_permanent=True,
             )
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, bindparam, delete, insert, select, update
 
 from mailer.model.lists import MailingList
-from mailer.model.subscribers import Membership, Person, Subscriber
+from mailer.model.subscribers import ListedSubscriber, Membership, Person, Subscriber
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.lists import SqlListStore
@@ -198,7 +198,7 @@ class SubscriberQueries(PersonalDataQueries):
 
     def iterate_subscribers(
         self, mailing_list: MailingList | None = None
-    ) -> Iterator[tuple[Subscriber, Membership | None]]:
+    ) -> Iterator[ListedSubscriber]:
         """Iterate over all subscribers, or over a list's subscribers with their memberships, in the
         order of ids. Batches keep memory use independent of the audience's size."""
         last_id = 0
@@ -210,9 +210,13 @@ class SubscriberQueries(PersonalDataQueries):
 
     def _fetch_batch(
         self, mailing_list: MailingList | None, last_id: int
-    ) -> tuple[list[tuple[Subscriber, Membership | None]], int]:
+    ) -> tuple[list[ListedSubscriber], int]:
         statement = (
-            select(schema.subscriber)
+            select(schema.subscriber, schema.suppression.c.reason.label("suppressed"))
+            .outerjoin(
+                schema.suppression,
+                schema.suppression.c.address_key == schema.subscriber.c.address_key,
+            )
             .where(schema.subscriber.c.id > last_id)
             .order_by(schema.subscriber.c.id)
         )
@@ -230,12 +234,19 @@ class SubscriberQueries(PersonalDataQueries):
         tags = self._fetch_tags([row.id for row in rows])
         people = [_build_subscriber(row, tags.get(row.id, ())) for row in rows]
         if mailing_list is None:
-            return [(person, None) for person in people], rows[-1].id
+            return [
+                ListedSubscriber(person, None, row.suppressed or "")
+                for person, row in zip(people, rows, strict=True)
+            ], rows[-1].id
         topics = SqlTopicSetStore(self._db).find_slugs(
             row.topic_set_id for row in rows if row.topic_set_id
         )
         return [
-            (person, memberships.build_membership(row, mailing_list.slug, topics))
+            ListedSubscriber(
+                person,
+                memberships.build_membership(row, mailing_list.slug, topics),
+                row.suppressed or "",
+            )
             for person, row in zip(people, rows, strict=True)
         ], rows[-1].id
 

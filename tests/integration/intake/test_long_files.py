@@ -93,7 +93,7 @@ def test_long_file_is_imported_after_other_sources(mailer: Mailer, folder: Path)
         time.sleep(0.1)
         poller.poll_due_sources(threading.Event())
     assert len(map_articles(mailer)) == 2
-    assert get_source(mailer).last_result.endswith("; long file a-report.docx: 1 added")
+    assert get_source(mailer).last_result.endswith("; read by itself: a-report.docx, 1 added")
 
 
 def test_poll_that_waits_imports_long_files_too(mailer: Mailer, folder: Path) -> None:

@@ -11,7 +11,8 @@ from mailer import articles, sources
 from mailer.app import Mailer
 from mailer.intake import sources as sources_module
 from mailer.intake.drafts import DraftDefaults
-from mailer.intake.source_reader import build_entry
+from mailer.intake.source_reader import SourceReader, build_entry
+from mailer.intake.sources import load_word_file
 from mailer.log import create_logger
 from mailer.model.articles import ArticleKind, ArticleOutcome, ArticleState
 from mailer.model.sources import OnImport, SourceKind
@@ -31,6 +32,7 @@ from tests.integration.intake.factories import (
 )
 from tests.integration.intake.site import LoopbackSite, build_answer, build_redirect
 from tests.unit.intake.factories import PNG, create_blank_document
+from tests.unit.intake.word_files import build_word_file, make_paragraph
 
 
 def test_source_entries_become_drafts_once(mailer: Mailer, site: LoopbackSite) -> None:
@@ -237,3 +239,31 @@ def test_source_impossible_date_is_left_out(mailer: Mailer, site: LoopbackSite) 
         "impossible date",
         "impossible date",
     ]
+
+
+def test_word_file_that_staff_added_is_no_second_story(mailer: Mailer, tmp_path: Path) -> None:
+    file = tmp_path / "report.docx"
+    file.write_bytes(build_word_file(make_paragraph("Annual report") + make_paragraph("Words.")))
+    os.utime(file, (1, 1))
+    reader = SourceReader(mailer.settings)
+    with mailer.store.begin() as tx:
+        entry = build_entry(load_word_file(file, reader.make_defaults((), mailer.clock())))
+        assert sources.describe_gaps(entry) == [
+            f"no date was found: it counts as published {mailer.clock():%Y-%m-%d}",
+            "it has no topic: readers of every topic get it",
+        ]
+        article, _ = sources.import_draft(tx, AMINA, entry, mailer.clock())
+        articles.queue_articles(tx, AMINA, article.slug, None, mailer.clock())
+        again, outcome = sources.import_draft(tx, AMINA, entry, mailer.clock())
+        assert (again.slug, outcome) == (article.slug, ArticleOutcome.UNCHANGED)
+    source = add_source(mailer, str(tmp_path), kind=SourceKind.FOLDER)
+    for _ in range(2):
+        result = sources.poll_source(mailer.store, STAFF, source, reader, mailer.clock)
+        assert result is not None
+        assert (result.imported, result.unchanged, result.problems) == ([], 1, [])
+    assert set(map_articles(mailer)) == {article.slug}
+    file.write_bytes(build_word_file(make_paragraph("Annual report") + make_paragraph("Other.")))
+    os.utime(file, (1, 1))
+    result = sources.poll_source(mailer.store, STAFF, source, reader, mailer.clock)
+    assert result is not None
+    assert result.changed_after_queueing == [f"{article.slug} (en)"]

@@ -1,6 +1,7 @@
 """Press pages, the kit and the feed show the text that was approved, and say what they show."""
 
 import io
+import re
 import zipfile
 from datetime import timedelta
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 from lxml import html as lxml_html
 
-from mailer import articles, releases
+from mailer import articles, editions, releases
 from mailer.intake.markup import to_html
 from mailer.model.articles import ArticleKind
+from mailer.model.edition_states import EditionRole
+from mailer.model.editions import NewEdition
 from mailer.model.press_release import Quote, Release
 from tests.actors import AMINA, STAFF
 from tests.integration import factories
@@ -80,3 +83,42 @@ def test_press_kit_and_feed_have_the_dateline_outside_a_quotation(desk: PressSce
     assert "> We lit them.\n\nDAKAR – Said she." in text
     feed = desk.pages.get_page("/press/atom.xml").text
     assert "&lt;strong&gt;DAKAR –&lt;/strong&gt; Said she." in feed
+
+
+@pytest.mark.parametrize(("language", "comma"), [("ar", "، "), ("zh", "，"), ("fr", ", ")])
+def test_role_follows_the_comma_of_the_release_language(
+    desk: PressScenario, language: str, comma: str
+) -> None:
+    quote = Quote("Mots.", "Mara Vell", "Rolle")
+    with desk.mailer.store.begin() as tx:
+        factories.add_story(
+            tx,
+            "wells",
+            language=language,
+            kind=ArticleKind.PRESS_RELEASE,
+            canonical_url="",
+            release=Release(quotes=(quote,)),
+        )
+        new = NewEdition(
+            "Wells",
+            "press",
+            language=language,
+            stories=("wells",),
+            template="press-release",
+            role=EditionRole.RELEASE,
+        )
+        now = desk.mailer.clock()
+        edition = editions.create_edition(tx, STAFF, new, now)
+        renderer = desk.mailer.renderer
+        edition, _ = editions.compose_edition(tx, STAFF, edition, renderer)
+        (mail,) = [body for body in tx.editions.list_bodies(edition) if body.language == language]
+        edition = editions.approve_edition(tx, AMINA, edition, renderer, now)
+        edition, _ = editions.start_edition(tx, STAFF, edition, renderer, now)
+    assert f"Mara Vell{comma}Rolle" in mail.html
+    assert f"— Mara Vell{comma}Rolle" in mail.text
+    page = desk.pages.get_page(f"/press/wells?lang={language}")
+    (speaker,) = lxml_html.document_fromstring(page.text).xpath("//blockquote/p[2]")
+    assert f"Mara Vell{comma}Rolle" in re.sub("[\u2066-\u2069]", "", speaker.text_content())
+    archive = zipfile.ZipFile(io.BytesIO(desk.pages.get_page("/press/wells/kit.zip").body))
+    texts = [archive.read(name).decode() for name in archive.namelist() if name.endswith(".txt")]
+    assert any(f"— Mara Vell{comma}Rolle" in text for text in texts)

@@ -220,7 +220,9 @@ def test_edition_fields_can_be_edited(mailer: Mailer, approved_edition: Edition)
             {"en": "Dear all"},
         )
         assert (edition.segment, edition.in_doubt) == ("gb", InDoubtPolicy.KEEP_IN_DOUBT)
-        cleared = editions.edit_edition(tx, STAFF, edition, {"segment": "", "opening": {}}, NOW)
+        cleared = editions.edit_edition(
+            tx, STAFF, edition, {"segment": "", "opening": {"en": ""}}, NOW
+        )
         assert (cleared.segment, cleared.opening) == ("", {})
 
 

@@ -20,6 +20,7 @@ class FakeDigestStore:
         self.stories = list(stories)
         self.member_counts: dict[tuple[str, Frequency], int] = {}
         self.embargoes: dict[str, datetime] = {}
+        self.unsent_counts: dict[int, int] = {}
         self.reserved: list[tuple[int, tuple[str, ...]]] = []
 
     def list_digests(self) -> list[Digest]:
@@ -45,6 +46,9 @@ class FakeDigestStore:
 
     def reserve_stories(self, digest: Digest, edition: Edition, slugs: Sequence[str]) -> None:
         self.reserved.append((edition.id, tuple(slugs)))
+
+    def count_unsent_stories(self, digest: Digest) -> dict[int, int]:
+        return self.unsent_counts
 
     def create_edition(self, new: NewEdition, now: datetime, actor: Actor) -> Edition:
         fields = {name: getattr(new, name) for name in NewEdition.__dataclass_fields__}

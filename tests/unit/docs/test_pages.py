@@ -1,5 +1,6 @@
 """The documentation agrees with the code, and its links lead somewhere."""
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,26 @@ def test_index_leads_to_every_page() -> None:
             (page.parent / target).resolve() for target in targets if target.endswith(".md")
         ]
     assert [page for page in DOCS.rglob("*.md") if page.resolve() not in reachable] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_first_words_of_pages_are_not_indented_like_code(page: Path) -> None:
+    text = re.sub(r"^<!--.*-->\n", "", page.read_text("utf-8"))
+    title, first_block, *_ = re.split(r"\n{2,}", text.lstrip())
+    assert title.startswith("# ")
+    assert re.match(r" {4}mailer |\S", first_block), first_block
+
+
+def test_lists_of_the_readme_are_added_before_they_are_used() -> None:
+    added: set[str] = set()
+    for line in find_command_lines(ROOT / "README.md"):
+        words = split_words(line.text)
+        if line.complete and words[:2] == ["list", "add"]:
+            added.add(words[2])
+        for option, value in itertools.pairwise(words):
+            if line.complete and option in {"--list", "--to"}:
+                assert value in added, line.text
+    assert added >= {"news", "press"}
 
 
 def test_pages_hold_many_commands() -> None:

@@ -26,7 +26,7 @@ class ReadExport:
     """The rows, refusals and unknown columns of a file."""
 
     def __init__(
-        self, file: Path, origin: ExportOrigin, state: RowState | None, **mapping: str
+        self, file: Path, origin: ExportOrigin | None, state: RowState | None, **mapping: str
     ) -> None:
         batches = list(
             table.read_file(
@@ -109,7 +109,7 @@ def test_listmonk_statuses_become_states(folder: Path) -> None:
             "status: 'archived' is not a status of listmonk",
         ),
     ]
-    assert export.passed_over == {}
+    assert export.passed_over == {"uuid": 0, "updated_at": 0}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_listmonk_attributes_become_fields(folder: Path) -> None:
         Person("b@example.org", "Ana Quay", tags=("a, b", "vip")),
         Person("c@example.org", "Ana Quay", country="GB", time_zone="Asia/Tokyo"),
     ]
-    assert export.passed_over == {"attributes.city": 2}
+    assert export.passed_over == {"uuid": 0, "updated_at": 0, "attributes.city": 2}
     not_json, not_object = (reason for *_, reason in export.refusals)
     assert not_json.startswith("attributes: not JSON: ")
     assert not_object == "attributes: not a JSON object"
@@ -234,7 +234,7 @@ def test_mailchimp_subscribers_have_names_tags_and_evidence(folder: Path) -> Non
     )
     assert (second.joined_at, second.evidence) == (None, "")
     assert export.states == [S.ACTIVE, S.ACTIVE]
-    assert export.passed_over == {"Company": 0}
+    assert export.passed_over["Company"] == 0
 
 
 def test_mailchimp_unsubscribed_and_cleaned_files(folder: Path) -> None:
@@ -254,6 +254,37 @@ def test_mailchimp_unsubscribed_and_cleaned_files(folder: Path) -> None:
         "cleaned by Mailchimp 2023-01-02 03:04:05",
         "cleaned by Mailchimp",
     ]
+
+
+@pytest.mark.parametrize("reason", ["SPAM", "abuse", "Spam complaint", "ABUSE_COMPLAINT"])
+def test_mailchimp_complaint_is_a_suppression(folder: Path, reason: str) -> None:
+    person = ANA | {"UNSUB_TIME": "2022-01-02 03:04:05", "UNSUB_REASON": reason}
+    (row,) = read_mailchimp(folder / "unsubscribed_x.csv", UNSUBSCRIBED, person).rows
+    assert (row.state, row.reason) == (S.SUPPRESSED, SuppressionReason.COMPLAINT)
+    assert row.evidence == f"{reason} 2022-01-02 03:04:05"
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "state"),
+    [
+        ("Cleaned_members_export.csv", CLEANED, S.SUPPRESSED),
+        ("cleaned_x.csv", ["Email Address", "CLEAN_TIME", "CLEAN_CAMPAIGN_TITLE"], S.SUPPRESSED),
+        ("cleaned_x.csv", ["Email Address", "MEMBER_RATING", "OPTIN_TIME"], S.SUPPRESSED),
+        ("unsubscribed_x.csv", ["Email Address", "UNSUB_TIME", "UNSUB_REASON"], S.UNSUBSCRIBED),
+    ],
+)
+def test_mailchimp_file_of_each_state_is_recognised(
+    folder: Path, name: str, header: list[str], state: RowState
+) -> None:
+    file = write_csv(folder / name, header, [ANA.get(head, "") for head in header])
+    export = ReadExport(file, None, None)
+    assert export.states == [state]
+
+
+def test_export_lists_the_columns_that_it_ignores(folder: Path) -> None:
+    export = read_mailchimp(folder / "subscribed_x.csv", SUBSCRIBED, ANA)
+    assert {"MEMBER_RATING", "LATITUDE", "LEID", "Company"} <= set(export.passed_over)
+    assert not {"OPTIN_TIME", "TAGS", "Email Address", "CC"} & set(export.passed_over)
 
 
 def test_mailchimp_nonsubscribed_are_skipped(folder: Path) -> None:
@@ -341,4 +372,4 @@ def test_mailman_table_delivery_status(folder: Path) -> None:
         "delivery is disabled in Mailman (by user)",
         "status: 'bymagic' is not a delivery status of Mailman",
     ]
-    assert export.passed_over == {"Shoe": 0}
+    assert export.passed_over == {"Shoe": 0, "Delivery Mode": 0}

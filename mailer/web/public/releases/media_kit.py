@@ -75,10 +75,13 @@ def _render_release_text(release: ReleasePage, page: PageTranslation, settings: 
         )
     )
     for quote in page.quotes:
-        role = f", {quote.role}" if quote.role else ""
+        speaker = quote.speaker
+        if quote.role:
+            names = {"name": quote.speaker, "role": quote.role}
+            speaker = translate("%(name)s, %(role)s") % names
         quotation = translate("“%(text)s”") % {"text": quote.text}
         quotation = bidi.isolate_numbers(quotation, direction)
-        parts.append(f"{text_part.wrap_text(quotation, _TEXT_WIDTH)}\n— {quote.speaker}{role}")
+        parts.append(f"{text_part.wrap_text(quotation, _TEXT_WIDTH)}\n— {speaker}")
     parts.append(translate("ENDS"))
     if page.notes:
         notes = prose.prepare_prose(page.notes, direction=direction)

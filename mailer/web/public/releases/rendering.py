@@ -49,6 +49,9 @@ def build_release_context(
             for correction in reversed(release.corrections)
         ],
         "quote_pattern": _get_quote_pattern(request, page),
+        "role_pattern": load_mail_gettext(
+            request, languages.choose_language(page.language, LANGUAGES, "en")
+        )("%(name)s, %(role)s"),
         "asset_kinds": {asset_kind.value: translate(asset_kind.value) for asset_kind in AssetKind},
     }
 

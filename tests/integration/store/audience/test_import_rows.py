@@ -7,8 +7,7 @@ import pytest
 from mailer import addresses
 from mailer.audience import subscribers
 from mailer.audience.imports.columns import ImportColumn, assign_fields
-from mailer.audience.imports.number_map import NumberMap
-from mailer.audience.imports.people import import_people
+from mailer.audience.imports.people import EarlierLines, import_people
 from mailer.audience.imports.rows import RowRules, parse_row
 from mailer.errors import InputError, Refused
 from mailer.model.imports import ImportRow, RowOutcome, RowResult, RowState
@@ -330,10 +329,13 @@ def test_duplicate_and_future_dates_are_reported(seeded_store: Store) -> None:
             NOW,
             source="a file",
             basis=LawfulBasis.CONSENT,
-            first_lines=NumberMap(),
+            earlier_lines=EarlierLines(),
         )
     assert results[1].reason == "line 4 has the same address"
     assert [(omitted.column, omitted.reason) for omitted in results[1].omitted] == [
-        ("joined", "the date lies in the future")
+        (
+            "joined",
+            "the date lies in the future; a new member counts as joined on the day of the import",
+        )
     ]
     assert get_membership(seeded_store, ANA).joined_at == NOW

@@ -149,13 +149,14 @@ def test_subscribers_are_read_once_in_batches(seeded_store: Store) -> None:
         all_subscribers = list(tx.subscribers.iterate_subscribers())
         readers = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
     assert (
-        len({subscriber.address for subscriber, _ in all_subscribers})
+        len({record.subscriber.address for record in all_subscribers})
         == len(all_subscribers)
         == count + 1
     )
-    assert all(membership is None for _, membership in all_subscribers)
+    assert all(record.membership is None for record in all_subscribers)
     assert len(readers) == count
-    for subscriber, membership in readers:
+    for record in readers:
+        subscriber, membership = record.subscriber, record.membership
         number = int(subscriber.address[1:].partition("@")[0])
         assert subscriber.person.tags == (f"t{number % 3}",)
         assert membership is not None
@@ -190,8 +191,8 @@ def test_exported_subscribers_can_be_imported(seeded_store: Store, tmp_path: Pat
         file = tmp_path / "people.csv"
         with file.open("w", encoding="utf-8") as out:
             assert table.write_subscribers(before, out) == 4
-        for subscriber, _ in before:
-            erasure.erase_person(tx, STAFF, subscriber.address, NOW, may_return=True)
+        for record in before:
+            erasure.erase_person(tx, STAFF, record.subscriber.address, NOW, may_return=True)
         (batch,) = table.read_table_file(
             file, ImportChoices(topics=index_topics(tx.lists.list_topics()))
         )
@@ -206,8 +207,8 @@ def test_exported_subscribers_can_be_imported(seeded_store: Store, tmp_path: Pat
             "left",
         ]
         after = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
-    assert [(subscriber.person, membership) for subscriber, membership in after] == [
-        (subscriber.person, membership) for subscriber, membership in before
+    assert [(record.subscriber.person, record.membership) for record in after] == [
+        (record.subscriber.person, record.membership) for record in before
     ]
 
 

@@ -101,7 +101,7 @@ def test_suppressed_state_has_its_reason(word: str, reason: SuppressionReason) -
         ("Status", ["gold", "subscribed", "gold"], "'gold' (2 rows, first on line 2)"),
         ("Abostand-Status", ["x1"], "the column 'Abostand-Status' looks as if"),
         ("Unsubscribe flag", ["1"], "the column 'Unsubscribe flag' looks as if"),
-        ("Erlaubnis zum Marketing", ["E-Mail"], "'E-Mail' (1 rows, first on line 2)"),
+        ("Erlaubnis zum Marketing", ["E-Mail"], "'E-Mail' (1 row, first on line 2)"),
         ("Bounce count", ["3"], "the column 'Bounce count'"),
         ("Subscribed", ["perhaps"], "looks like 'opted_in'"),
         ("Remark", ["unsubscribed", "tall"], "the column 'Remark' looks as if"),
