@@ -86,9 +86,9 @@ class QueueQueries(DoubtQueries, GateBlockQueries, RefusedQueries):
         suppressed before the statement gets no message."""
         if not delivery_ids:
             return set()
-        encoded_ids = encode_numbers(self._db, delivery_ids)
         if self._db.dialect.name == "postgresql":
             return self.check_gate_again(worker_id, delivery_ids)
+        encoded_ids = encode_numbers(self._db, delivery_ids)
         statements.OPEN_GATE.run(self._db, {"ids": encoded_ids, "by": worker_id})
         ((passed_json,),) = statements.PASSED.fetch_rows(
             self._db, {"ids": encoded_ids, "by": worker_id}
@@ -98,15 +98,12 @@ class QueueQueries(DoubtQueries, GateBlockQueries, RefusedQueries):
     def check_gate_again(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
         """Check messages at the gate as :meth:`gate_deliveries` does, including messages that have
         passed the gate already. Returns the ids of those that may still be sent."""
-        encoded_ids = encode_numbers(self._db, delivery_ids)
-        if self._db.dialect.name == "postgresql":
-            statements.LOCK_MEMBERS.fetch_rows(self._db, {"ids": encoded_ids})
-        return {
-            number
-            for (number,) in statements.GATE.fetch_rows(
-                self._db, {"ids": encoded_ids, "by": worker_id}
-            )
-        }
+        is_postgresql = self._db.dialect.name == "postgresql"
+        statement = statements.GATE if is_postgresql else statements.GATE_AGAIN
+        rows = statement.fetch_rows(
+            self._db, {"ids": encode_numbers(self._db, delivery_ids), "by": worker_id}
+        )
+        return {number for (number,) in rows}
 
     def settle_refused_deliveries(
         self, worker_id: int, delivery_ids: Sequence[int], states: Mapping[int, EditionState]

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Float,
     Integer,
     String,
@@ -17,8 +18,10 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    not_,
     or_,
     select,
+    true,
     update,
 )
 
@@ -80,6 +83,10 @@ _edition_kind = (
     .correlate(schema.delivery)
     .scalar_subquery()
 )
+_is_not_suppressed = and_(
+    _suppression.is_(None),
+    schema.delivery.c.address.not_like(f"{schema.ERASED}%"),  # an erased address is not tried again
+)
 may_be_delivered = and_(
     or_(
         and_(
@@ -89,8 +96,7 @@ may_be_delivered = and_(
         ),
         _edition_kind.in_(_TO_ANYONE),
     ),
-    _suppression.is_(None),
-    schema.delivery.c.address.not_like(f"{schema.ERASED}%"),  # an erased address is not tried again
+    _is_not_suppressed,
 )
 
 queued = schema.is_in_state(DeliveryState.QUEUED.value)
@@ -128,13 +134,14 @@ _claim_update = update(schema.delivery).values(
 )
 _claim_columns = [schema.delivery.c[name] for name in Claim._fields]
 
-# PostgreSQL. A CTE runs once. A subquery of IN may run once for each row, each time skipping the
-# rows locked before, so that a claim would exceed its limit.
-_due_cte = _due_deliveries.cte("due")
+# PostgreSQL finds the locked rows again by their place in the table (`ctid`), which can't change
+# while they are locked. An array is computed once. A subquery of IN may run once for each row, each
+# time skipping the rows locked before, so that a claim would exceed its limit.
+_place: ColumnElement[Any] = literal_column("delivery.ctid")
 CLAIM = PreparedStatement(
-    _claim_update.where(schema.delivery.c.id.in_(select(_due_cte.c.id)), queued).returning(
-        *_claim_columns
-    )
+    _claim_update.where(
+        _place == func.any(func.array(_due_deliveries.with_only_columns(_place).scalar_subquery()))
+    ).returning(*_claim_columns)
 )
 
 # SQLite, which has one writer at a time: three statements of one row each, since its driver
@@ -158,33 +165,72 @@ _gate_update = (
     )
     .values(state=DeliveryState.ON_WIRE.value)
 )
-GATE = PreparedStatement(_gate_update.where(in_flight).returning(schema.delivery.c.id))
 
-# SQLite, for claimed deliveries that have not passed: two statements for any number of rows.
+# SQLite: two statements of one row each for claimed deliveries, one for those that have passed.
 OPEN_GATE = PreparedStatement(_gate_update.where(claimed))
 PASSED = PreparedStatement(
     select(func.json_group_array(schema.delivery.c.id)).where(
         among(schema.delivery.c.id, "ids"), schema.delivery.c.worker_id == _worker_id, on_wire
     )
 )
+GATE_AGAIN = PreparedStatement(_gate_update.where(in_flight).returning(schema.delivery.c.id))
 
-LOCK_MEMBERS = PreparedStatement(
-    select(literal(1))
-    .select_from(schema.delivery)
-    .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)
-    .join(
-        schema.membership,
-        and_(
-            schema.membership.c.list_id == schema.edition.c.list_id,
-            schema.membership.c.subscriber_id == schema.delivery.c.subscriber_id,
-        ),
+# PostgreSQL, where the gate looks at each row once. FOR SHARE locks a member's rows until the
+# commit, and checks the conditions again if another transaction has changed the rows since the
+# statement began.
+#
+# The index on deliveries in flight would list the versions of all that the worker has sent. This
+# condition does not fit that index, so that only the primary key is left.
+_is_in_flight_of_worker = case((in_flight, schema.delivery.c.worker_id)) == _worker_id
+_candidates = (
+    select(
+        schema.delivery.c.id,
+        schema.delivery.c.subscriber_id,
+        schema.delivery.c.address_key,
+        schema.edition.c.list_id,
+        schema.edition.c.kind.in_(_TO_ANYONE).label("goes_to_anyone"),
     )
-    .join(schema.subscriber, schema.subscriber.c.id == schema.membership.c.subscriber_id)
-    # In a service mail `subscriber_id` may be the id of another kind of record.
-    .where(among(schema.delivery.c.id, "ids"), schema.edition.c.kind.not_in(_TO_ANYONE))
-    .order_by(schema.membership.c.subscriber_id, schema.membership.c.list_id)
-    .with_for_update(read=True, of=(schema.membership, schema.subscriber))
+    .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)
+    .where(
+        among(schema.delivery.c.id, "ids"),
+        _is_in_flight_of_worker,
+        schema.edition.c.state == EditionState.SENDING.value,
+        _is_not_suppressed,
+    )
+    .order_by(schema.delivery.c.subscriber_id, schema.edition.c.list_id)
+    .subquery("candidate")
 )
+_locked_member = (
+    select(schema.membership.c.subscriber_id)
+    .join(schema.subscriber, schema.subscriber.c.id == schema.membership.c.subscriber_id)
+    .where(
+        # In a service mail `subscriber_id` may be the id of another kind of record.
+        not_(_candidates.c.goes_to_anyone),
+        schema.membership.c.list_id == _candidates.c.list_id,
+        schema.membership.c.subscriber_id == _candidates.c.subscriber_id,
+        schema.membership.c.state == MembershipState.ACTIVE.value,
+        func.coalesce(schema.membership.c.paused_until <= schema.database_now(), True),
+        # Written so that it fits no index: the subscriber is found by number, which is cheaper.
+        schema.subscriber.c.address_key.is_not_distinct_from(_candidates.c.address_key),
+    )
+    .with_for_update(read=True, of=(schema.membership, schema.subscriber))
+    .lateral("member")
+)
+_passed = (
+    select(_candidates.c.id)
+    .outerjoin(_locked_member, true())
+    .where(or_(_candidates.c.goes_to_anyone, _locked_member.c.subscriber_id.is_not(None)))
+)
+GATE = PreparedStatement(
+    update(schema.delivery)
+    .where(
+        schema.delivery.c.id == func.any(func.array(_passed.scalar_subquery())),
+        _is_in_flight_of_worker,
+    )
+    .values(state=DeliveryState.ON_WIRE.value)
+    .returning(schema.delivery.c.id)
+)
+
 STATES = PreparedStatement(
     select(schema.edition.c.id, schema.edition.c.state)
     .where(among(schema.edition.c.id, "ids"))

@@ -6,7 +6,7 @@ The server is the tests' own, with ``fsync`` and ``full_page_writes`` on, as an 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
@@ -32,7 +32,7 @@ class ServerCost:
     wal_size: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PostgresqlOffice:
     """An office whose database is the template of each run's database."""
 
@@ -40,6 +40,8 @@ class PostgresqlOffice:
     server: Postgresql
     reader_count: int
     size: int
+    meter: "ServerMeter" = field(init=False)
+    """Measures from the moment at which the last copy was ready."""
 
     def copy_database(self) -> str:
         """Make a new copy of the database. It has no identity, so that it may send."""
@@ -50,6 +52,7 @@ class PostgresqlOffice:
         )
         url = self.server.make_url("run")
         run_sql(url, "DELETE FROM database_identity", "VACUUM ANALYZE", "CHECKPOINT")
+        self.meter = ServerMeter(self.server)
         return url
 
 
@@ -129,7 +132,6 @@ def run_bare_updates(office: PostgresqlOffice, batch_size: int) -> ServerCost:
     """Make the three transitions of every delivery by bare UPDATEs, each batch in a commit."""
     url = office.copy_database()
     engine = create_engine(url)
-    meter = ServerMeter(office.server)
     try:
         with engine.connect() as connection:
             ids = list(connection.scalars(text("SELECT id FROM delivery ORDER BY id")))
@@ -141,4 +143,4 @@ def run_bare_updates(office: PostgresqlOffice, batch_size: int) -> ServerCost:
                     connection.commit()
     finally:
         engine.dispose()
-    return meter.measure_cost()
+    return office.meter.measure_cost()

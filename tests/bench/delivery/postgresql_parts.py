@@ -4,7 +4,6 @@ from tests.bench.delivery.bench_base import BenchBase, divide_pairs, print_note,
 from tests.bench.delivery.figures import BenchRun, Goal, format_line, measure_ratio
 from tests.bench.delivery.postgresql_office import (
     ServerCost,
-    ServerMeter,
     open_postgresql_office,
     run_bare_updates,
 )
@@ -29,9 +28,8 @@ class PostgresqlParts(BenchBase):
             for round_number in range(scale.runs):
                 print_note(f"postgresql, round {round_number + 1} of {scale.runs}")
                 sqlite_runs.append(self._send_with_mailer(sqlite_office))
-                meter = ServerMeter(office.server)
                 runs.append(self._send_with_mailer(office))
-                costs.append(meter.measure_cost())
+                costs.append(office.meter.measure_cost())
                 bare_costs.append(run_bare_updates(office, BARE_BATCH))
         print_title(
             f"PostgreSQL on this machine, {scale.n:,} messages, {scale.connections} connections, "
