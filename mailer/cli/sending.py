@@ -58,7 +58,7 @@ def send_editions(
     all_: Annotated[
         bool,
         typer.Option(
-            "--all", help="Send all editions that have started, and any that start in the meantime."
+            "--all", help="Send all editions whose sending has begun, or begins during this run."
         ),
     ] = False,
     now: Annotated[

@@ -184,8 +184,9 @@ def contain_lost_history(
     and settle the messages that relays are known to have accepted. Returns the number of deliveries
     settled.
 
-    Every mailing that is being sent is paused, and every one whose time has come is put on hold.
-    `edition_ids` are the editions, of every kind, that this run is delivering or has stopped."""
+    Every mailing that is being sent is paused. Every other mailing that is due, or due within
+    :data:`DUE_MARGIN`, is put on hold. `edition_ids` are the ids of the editions that this
+    run is delivering or has stopped: mailings, notices, service mails and welcomes."""
     settled_count = 0
     for edition_id in edition_ids:
         if tx.editions.find_edition(edition_id) is not None:

@@ -371,7 +371,7 @@ class Ledger:
         return not is_claimed
 
     def _mark_if_sent(self, active_edition: ActiveEdition) -> None:
-        """Mark an edition as sent if it is finished while other editions continue."""
+        """Mark an edition as sent if it is finished, without waiting for the end of the run."""
         if not active_edition.completion_checked:
             with self._skip_on_outage(), self._store.begin() as tx:
                 active_edition.completion_checked = True

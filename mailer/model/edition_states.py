@@ -158,5 +158,6 @@ class Priority(StrEnum):
 
     @property
     def weight(self) -> int:
-        """Number of messages that are sent for each message of an edition with low priority."""
+        """The number of this edition's messages that are sent in the time in which an edition with
+        low priority sends one."""
         return {"urgent": 64, "normal": 8, "low": 1}[self.value]

@@ -1,5 +1,5 @@
-"""The articles and editions of a release's story, and the texts about it, for the verbs of
-releases."""
+"""The articles and editions of a release's story, and the texts that staff give in each language,
+such as the explanation of a correction. The other modules of this package use it."""
 
 import hashlib
 import json

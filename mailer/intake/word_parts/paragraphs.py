@@ -92,8 +92,8 @@ def _is_drop_cap(paragraph: Any) -> bool:
 def _choose_style(paragraph: Any, styles: StyleSheet) -> str:
     """Return the name of the style that says what the paragraph is, or "".
 
-    A style that Word does not define counts as the style that it is based on, or as a heading if it
-    has a level in the outline."""
+    A style of the document's own, which is not one of Word's, counts as the style of Word on which
+    it is based, or as a heading if it has a level in the outline."""
     for _, name, style in styles.list_paragraph_styles(paragraph):
         if _MAPPED_STYLE.fullmatch(name):
             return name

@@ -42,8 +42,9 @@ class BulkQueries(ConsentQueries):
     ) -> list[BulkMember]:
         """Return the given subscribers (a few thousand at most) who are on the list.
 
-        A transaction that may write locks the members until it ends. The request of a member who
-        unsubscribes in the meantime waits for the lock, and takes effect afterwards."""
+        In a transaction that may write, the members' rows stay locked until its end. The request of
+        a member who unsubscribes in the meantime waits for the lock, and takes effect
+        afterwards."""
         statement = (
             select(
                 schema.subscriber.c.id, schema.subscriber.c.address, *memberships.MEMBERSHIP_COLUMNS
