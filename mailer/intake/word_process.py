@@ -21,6 +21,7 @@ from typing import IO
 import mailer
 from mailer.errors import ConfigError, InputError, MailerError
 from mailer.intake.drafts import Draft, DraftDefaults
+from mailer.intake.extra import require_package
 from mailer.intake.sources import is_long_file, load_word_file
 
 MAX_CPU_SECONDS = 20
@@ -39,9 +40,10 @@ _POLL_SECONDS = 0.02
 
 class WordFileReading:
     """A Word file that is being read in another process. `stop` must be called unless `find_draft`
-    has returned a draft or raised an error."""
+    has returned a draft or raised an error. Raises ConfigError if packages are missing."""
 
     def __init__(self, path: Path, defaults: DraftDefaults) -> None:
+        require_package("mammoth")
         self.path = path
         self._started = time.monotonic()
         self._answer: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by _close)

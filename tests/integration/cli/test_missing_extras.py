@@ -61,7 +61,9 @@ def test_pasted_text_is_imported_without_extra(office: Path) -> None:
 def test_missing_extra_is_named_with_its_command(office: Path, command: str) -> None:
     from docx import Document
 
-    Document().save(str(office / "report.docx"))
+    document = Document()
+    document.add_paragraph("The report of the year.")
+    document.save(str(office / "report.docx"))
     outcome = run_without_packages(office, *command.split())
     assert "pip install 'pressmail[intake]'" in outcome.stderr
     assert "internal error" not in outcome.stderr

@@ -214,7 +214,7 @@ def test_status_lists_due_waiting_sending_and_failed(harness: WorkerHarness) -> 
     harness.run_tick(NINE)
     (sending,) = load_status().sending
     assert (sending.remaining, sending.report.total) == (2, 2)
-    harness.relay.answer_always(Step.RCPT, "550 5.1.1 no such user", to="amal@example.org")
+    harness.relay.answer_always(Step.RCPT, "550 5.7.1 not today", to="amal@example.org")
     harness.deliver_editions()
     (failed,) = load_status().failed
     assert failed.edition.id == harness.get_edition().id

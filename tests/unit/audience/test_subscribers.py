@@ -78,6 +78,14 @@ class FakeSubscriberStore:
     ) -> None:
         self.memberships[subscriber.id, mailing_list.slug] = membership
 
+    def end_membership(
+        self, subscriber: Subscriber, mailing_list: MailingList, now: datetime
+    ) -> None:
+        membership = self.memberships[subscriber.id, mailing_list.slug]
+        self.memberships[subscriber.id, mailing_list.slug] = replace(
+            membership, state=M.UNSUBSCRIBED, left_at=now, paused_until=None
+        )
+
     def find_suppression_reason(self, address: str) -> str | None:
         return self.suppressed.get(address.partition("@")[0])
 

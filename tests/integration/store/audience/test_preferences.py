@@ -95,7 +95,7 @@ def test_digest_frequency_with_members_cannot_change(seeded_store: Store) -> Non
         factories.add_subscriber(tx, ANA)
         change_membership(tx, {"frequency": Frequency.WEEKLY})
         every = {"frequency": Frequency.EVERY}
-        with pytest.raises(Refused, match="1 members of the list 'news' chose weekly mails"):
+        with pytest.raises(Refused, match="1 member of the list 'news' chose weekly mails"):
             digests.edit_digest(tx, STAFF, "weekly", every, NOW)
         with pytest.raises(Refused, match="chose weekly"):
             digests.edit_digest(tx, STAFF, "weekly", {"list": "press"}, NOW)
