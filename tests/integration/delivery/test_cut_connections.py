@@ -152,6 +152,8 @@ def test_run_with_cut_connections_repeats_only_doubts(
     """Every other connection breaks, each at another byte; each carries two messages."""
     monkeypatch.setattr(relay_health, "FIRST_PAUSE", 0.0)
     if chunking:
+        if "PIPELINING" not in relay.offers:
+            pytest.skip("CHUNKING is used only with PIPELINING")
         relay.offer_extensions("CHUNKING")
     readers = make_addresses(500)
     edition = begin_edition(mailer, *readers)
