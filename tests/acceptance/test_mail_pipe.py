@@ -109,6 +109,7 @@ def assert_deferred(result: subprocess.CompletedProcess[str]) -> None:
     assert "locked" not in result.stderr
 
 
+@pytest.mark.proof  # SQLite's lock is waited for 30 seconds
 def test_piped_unsubscribe_mail_waits_for_busy_database(office: Shell) -> None:
     token = make_token(office)
     with lock_database(office):

@@ -84,7 +84,7 @@ def test_editions_made_twice_without_lease_and_rows_are_reported(
     assert result.verdict.made_twice > 0
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("backend", ["postgresql"])
 def test_frozen_ticking_worker_is_replaced_and_resumes(empty_database: str, tmp_path: Path) -> None:
     result = run_pair_trial(

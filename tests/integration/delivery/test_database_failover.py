@@ -146,6 +146,7 @@ def run_synchronous_trial(
         return result.output
 
 
+@pytest.mark.proof
 def test_send_survives_late_promotion(office: Settings, relay: Relay) -> None:
     """The standby is read-only until then: SQLSTATE 25006."""
     output = run_synchronous_trial(office, relay, "send", 2.0)
