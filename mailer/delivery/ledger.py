@@ -36,6 +36,7 @@ from mailer.delivery.thread_queue import ConnectionDemand, Mailbox
 from mailer.errors import ConcurrencyError, ConfigError, DatabaseUnrecognised, HistoryWentBack
 from mailer.model.edition_states import EditionState
 from mailer.model.transaction import Database, Transaction
+from mailer.thread_switching import shorten_switch_interval
 
 CLAIMED_ELSEWHERE = "another worker has claimed deliveries of this edition"
 
@@ -251,7 +252,7 @@ class Ledger:
         while True:
             self.patience.begin_wait()
             try:
-                with self._store.begin() as tx:
+                with shorten_switch_interval(), self._store.begin() as tx:
                     write_batch(
                         tx,
                         batch,

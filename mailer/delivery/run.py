@@ -23,7 +23,6 @@ from mailer.delivery.smtp_connection import ConnectionRunner
 from mailer.delivery.throttle import DomainThrottles
 from mailer.errors import RelayError
 from mailer.model.transaction import Database
-from mailer.thread_switching import shorten_switch_interval
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two reports of progress."""
@@ -99,10 +98,9 @@ class DeliveryRun:
         long, and HistoryWentBack if it has lost what it had confirmed: the editions are paused."""
         ledger_thread = threading.Thread(target=self._ledger.run, name="ledger", daemon=True)
         connection_thread = threading.Thread(target=self._run_connections, name="wire", daemon=True)
-        with shorten_switch_interval():
-            ledger_thread.start()
-            connection_thread.start()
-            self._follow_ledger(stop, on_progress, ledger_thread, connection_thread)
+        ledger_thread.start()
+        connection_thread.start()
+        self._follow_ledger(stop, on_progress, ledger_thread, connection_thread)
         return self.progress
 
     def _follow_ledger(
