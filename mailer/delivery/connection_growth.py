@@ -20,6 +20,7 @@ class ConnectionGrowth:
 
     def __init__(self, least: int, most: int) -> None:
         self.limit = least
+        self._least = least
         self._most = max(least, most)
         self._earlier_limit = least
         self._earlier_rate = 0.0
@@ -48,6 +49,7 @@ class ConnectionGrowth:
             self._began_at = None
 
     def note_refused_connection(self, open_count: int) -> None:
-        """Stop at the connections that are open: the relay refuses a further one."""
-        self.limit = max(open_count, 1)
+        """Stop at the connections that are open, but not below `least`: the relay refuses a further
+        one."""
+        self.limit = max(open_count, self._least)
         self._is_settled = True

@@ -32,7 +32,7 @@ LONGEST_FULL_PAUSE = 60.0
 """The longest pause in seconds before an additional connection is tried again, if a working relay
 has refused it."""
 
-MAX_DOUBTS = 4
+MAX_UNANSWERED_LINKS = 4
 """Maximum number of connections in a row that may be lost between their first message and its
 reply. Such a relay may accept messages without replying, so each further try would leave one more
 message in doubt."""
@@ -247,10 +247,11 @@ class RelayHealth:
         with self._lock:
             if reply.verdict is Verdict.IN_DOUBT and not answered_count:
                 self._doubt_count += 1
-            never_answers = self._doubt_count >= MAX_DOUBTS
+            never_answers = self._doubt_count >= MAX_UNANSWERED_LINKS
         if never_answers:
             error = RelayError(
-                f"the relay drops the link after each message, {MAX_DOUBTS} times in a row",
+                f"the relay drops the link after each message, {MAX_UNANSWERED_LINKS} times in a"
+                " row",
                 where=self.relay.where,
                 hint="read the relay's own log before you send again",
                 is_permanent=True,

@@ -61,10 +61,12 @@ class Conversation:
             pipeline.queue_mail(mail)
         self._run_coroutine(pipeline.write_queued())
         replies: list[Reply] = []
+        deadline = time.monotonic() + 30
         while pipeline.in_flight_count:
             if (reply := pipeline.take_reply()) is not None:
                 replies.append(reply)
             elif not pipeline.receive_available():
+                assert time.monotonic() < deadline, "the relay did not reply"
                 time.sleep(0.0005)
         return replies
 

@@ -10,7 +10,7 @@ from mailer.app import Mailer
 from mailer.delivery import relay_health
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState
-from tests.fake_relay import CLOSE, SILENCE, Envelope, Relay, Step, reply_then_close
+from tests.fake_relay import CLOSE, SILENCE, Relay, Step, reply_then_close
 from tests.integration.delivery.delivery_runs import deliver_edition, with_relay
 from tests.integration.factories import begin_edition, make_addresses, read_delivery_states
 
@@ -67,15 +67,9 @@ def _remove_date(message: bytes) -> bytes:
 
 def test_chunking_has_window_in_flight(mailer: Mailer, relay: Relay) -> None:
     """Once messages have been accepted, others are written before the reply to the last."""
-    heads_ahead: list[int] = []
-
-    def count_ahead(_: Envelope) -> str:
-        heads_ahead.append(len(relay.commands))
-        return "250 2.0.0 queued"
-
-    relay.answer_always(Step.BDAT, count_ahead)
     deliver_over_one_connection(mailer)
-    assert "RSET" in relay.commands, "a message was written before the reply to the one before"
+    # RSET precedes a message that was written before the reply to the message before it.
+    assert relay.commands.count("RSET") >= len(READERS) // 2
 
 
 @pytest.mark.parametrize(

@@ -246,7 +246,7 @@ def test_relay_without_final_reply_is_stopped_after_few_doubts(
         mailer.deliver_editions([edition], threading.Event())
     assert caught.value.is_permanent
     states = [delivery.state for delivery in read_deliveries(store, edition).values()]
-    assert states.count(DeliveryState.IN_DOUBT) == relay_health.MAX_DOUBTS
+    assert states.count(DeliveryState.IN_DOUBT) == relay_health.MAX_UNANSWERED_LINKS
 
 
 # ---- against the table in replies.py ----------------------------------------------------------

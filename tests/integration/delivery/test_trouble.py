@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from mailer.app import Mailer
 from mailer.delivery.refusal_tracker import MIN_ALIKE
-from mailer.delivery.relay_health import MAX_DOUBTS
+from mailer.delivery.relay_health import MAX_UNANSWERED_LINKS
 from mailer.errors import RelayError
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState
@@ -122,8 +122,8 @@ def test_relay_closing_after_each_message_pauses_edition(mailer: Mailer, relay: 
         deliver_edition(with_single_connection(mailer), edition)
     assert get_edition_state(mailer.store, edition) is EditionState.PAUSED
     states = list(read_delivery_states(mailer.store, edition).values())
-    assert states.count(DeliveryState.IN_DOUBT) == MAX_DOUBTS
-    assert states.count(DeliveryState.QUEUED) == len(READERS) - MAX_DOUBTS
+    assert states.count(DeliveryState.IN_DOUBT) == MAX_UNANSWERED_LINKS
+    assert states.count(DeliveryState.QUEUED) == len(READERS) - MAX_UNANSWERED_LINKS
 
 
 # ---- relays that can't be used ----------------------------------------------------------------

@@ -40,6 +40,12 @@ def test_refused_connection_ends_growth() -> None:
     assert set(simulate_relay(growth, 1000)) == {12}
 
 
+def test_refused_connection_leaves_the_configured_number() -> None:
+    growth = ConnectionGrowth(8, 256)
+    growth.note_refused_connection(5)
+    assert growth.limit == 8
+
+
 def test_rate_is_not_judged_while_connections_are_opened() -> None:
     growth = ConnectionGrowth(8, 256)
     for second in range(60):

@@ -12,7 +12,7 @@ from mailer.delivery.relay_health import (
     FIRST_PAUSE,
     FULL_PAUSE,
     LONGEST_PAUSE,
-    MAX_DOUBTS,
+    MAX_UNANSWERED_LINKS,
     PATIENT_FAILURES,
     ConnectionPermit,
     RelayHealth,
@@ -288,16 +288,16 @@ def test_broken_connection_error_names_reply(
 def test_repeated_doubts_make_error_permanent() -> None:
     """Each further try would leave one more message in doubt."""
     health = ClockedHealth()
-    for number in range(1, MAX_DOUBTS + 1):
+    for number in range(1, MAX_UNANSWERED_LINKS + 1):
         health.note_break(health.take_permit_after_pause(), DOUBT, answered_count=0)
         assert health.error is not None
-        assert health.error.is_permanent == (number == MAX_DOUBTS)
+        assert health.error.is_permanent == (number == MAX_UNANSWERED_LINKS)
     assert "drops the link after each message" in str(health.error)
 
 
 def test_answered_message_resets_doubts() -> None:
     health = ClockedHealth()
-    for _ in range(3 * MAX_DOUBTS):
+    for _ in range(3 * MAX_UNANSWERED_LINKS):
         health.note_answer(health.take_permit_after_pause())
         health.note_break(health.take_permit(), DOUBT, answered_count=1)
         assert health.error is not None
