@@ -32,6 +32,9 @@ _SEARCH_AHEAD = timedelta(days=400)
 
 _MINUTE = timedelta(minutes=1)
 
+OVERDUE_AFTER = timedelta(minutes=1)
+"""The time after which an occurrence that could have been assembled counts as overdue."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedOccurrence:
@@ -170,6 +173,16 @@ class DigestCalendar:
         ]
         grace = self.digest.settings.policy.grace
         return [self._decide_step(planned, missed, now, grace) for planned in waiting]
+
+    def list_overdue(self, now: datetime) -> list[PlannedOccurrence]:
+        """Return the occurrences that a worker should have assembled or put on hold by now: at
+        least :data:`OVERDUE_AFTER` has passed since both the cut-off and the planning."""
+        return [
+            step.planned
+            for step in self.list_due_steps(now)
+            if step.action is not OccurrenceAction.SKIP
+            and now - max(step.planned.cutoff_at, step.planned.sendable_since) >= OVERDUE_AFTER
+        ]
 
     @staticmethod
     def _decide_step(

@@ -11,7 +11,7 @@ from mailer.delivery.process_identity import is_dead
 from mailer.delivery.refusal_codes import RefusalSubject
 from mailer.delivery.refusals import judge_recorded_reply
 from mailer.delivery.reply_report import count_open_failures
-from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
+from mailer.digests.calendar import PlannedOccurrence
 from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
@@ -22,9 +22,6 @@ from mailer.store import SqlTransaction
 
 FAILURES_SHOWN_FOR = timedelta(days=7)
 """Time for which failures are shown."""
-
-OVERDUE_AFTER = timedelta(minutes=1)
-"""Time after the cut-off after which an occurrence without an edition counts as overdue."""
 
 MIN_REFUSED_SERVICE_MAILS = 5
 """Number of mails about sign-ups, refused for our reasons with none accepted since, from which on a
@@ -61,8 +58,8 @@ class SendingEdition:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """The state of an office. `due` has each digest's next occurrence; `overdue` has occurrences
-    whose cut-off has passed and which no worker has handled.
+    """The state of an office. `due` has each digest's next occurrence that is not overdue;
+    `overdue` has the occurrences that a worker should have handled by now.
 
     `waiting` editions are in review. `stranded` editions are approved, or are drafts again after
     they were submitted for approval, and have no send time, so only a person can send them.
@@ -152,14 +149,15 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
     due: list[PlannedOccurrence] = []
     overdue: list[PlannedOccurrence] = []
     for calendar in mailer.build_calendars(tx):
-        missed_occurrences = [
-            step.planned
-            for step in calendar.list_due_steps(now)
-            if step.action is not OccurrenceAction.SKIP
-        ]
-        overdue += [one for one in missed_occurrences if now - one.cutoff_at >= OVERDUE_AFTER]
+        overdue_occurrences = calendar.list_overdue(now)
+        overdue += overdue_occurrences
+        overdue_keys = {one.key for one in overdue_occurrences}
         upcoming = [one for one in calendar.list_upcoming(now, 8) if not one.occurrence.skipped]
-        due += [one for one in upcoming if one.saved is None or not one.saved.edition_id][:1]
+        due += [
+            one
+            for one in upcoming
+            if one.key not in overdue_keys and (one.saved is None or not one.saved.edition_id)
+        ][:1]
     sending_editions = tx.editions.list_recent_editions([EditionState.SENDING], MAX_EDITIONS)
     sent_editions = tx.editions.list_recent_editions([EditionState.SENT], MAX_EDITIONS)
     recent_editions = [

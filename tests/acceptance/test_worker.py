@@ -69,7 +69,8 @@ def office(mailer: Shell, relay: Relay) -> Shell:
     mailer.write_file("a.md", format_article("First"))
     mailer("article", "add", "a.md", "--by", "Ana")
     mailer("digest", "add", "daily", "--list", "news", "--name", "The day", "--approval", "other")
-    mailer("schedule", "add", "daily", "daily", "--zone", "UTC")
+    # Not before tomorrow: today's occurrence would be assembled at once between 08:00 and 09:00.
+    mailer("schedule", "add", "daily", "daily", "--zone", "UTC", "--start", TOMORROW)
     return mailer
 
 

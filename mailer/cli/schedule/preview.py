@@ -12,7 +12,7 @@ from mailer.cli.output import Output
 from mailer.cli.schedule.group import RULES, app
 from mailer.cli.transactions import open_for_reading
 from mailer.digests import run_ups
-from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
+from mailer.digests.calendar import PlannedOccurrence
 from mailer.model.digests import (
     ApprovalRule,
     DigestPolicy,
@@ -40,12 +40,9 @@ def preview_schedule(
         calendar, now = mailer.build_calendar(tx, stored_digest), mailer.clock()
         occurrences = calendar.list_upcoming(now, count)
         out = Output(json)
-        for step in calendar.list_due_steps(now):
-            if step.action is not OccurrenceAction.SKIP:
-                local_time = f"{step.planned.occurrence.clock_time:%a %d %b %Y %H:%M}"
-                out.print_note(
-                    f"overdue: {local_time}; `mailer status` shows whether a worker runs"
-                )
+        for planned in calendar.list_overdue(now):
+            local_time = f"{planned.occurrence.clock_time:%a %d %b %Y %H:%M}"
+            out.print_note(f"overdue: {local_time}; `mailer status` shows whether a worker runs")
         choices = run_ups.plan_choices(tx, calendar, occurrences, now)
         print_occurrences(
             occurrences,

@@ -223,6 +223,18 @@ def test_status_lists_due_waiting_sending_and_failed(harness: WorkerHarness) -> 
     assert load_status().failed == ()
 
 
+def test_status_lists_an_overdue_occurrence_once(harness: WorkerHarness) -> None:
+    harness.now = NINE - 2 * HOUR
+    harness.add_digest()
+    harness.add_schedule("daily")
+    for minutes, overdue, due in ((0, [], [NINE]), (1, [NINE], [NINE + timedelta(days=1)])):
+        harness.now = NINE - HOUR + timedelta(minutes=minutes)
+        with harness.mailer.store.read() as tx:
+            worker_status = read_status(harness.mailer, tx)
+        assert [one.starts_at for one in worker_status.overdue] == overdue
+        assert [one.starts_at for one in worker_status.due] == due
+
+
 def test_status_lists_held_occurrences(harness: WorkerHarness) -> None:
     harness.add_digest(grace=timedelta())
     harness.add_schedule("2027-03-02")

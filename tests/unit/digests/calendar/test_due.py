@@ -80,6 +80,34 @@ def test_decided_occurrence_is_not_due_again(
     )
 
 
+@pytest.mark.parametrize(
+    ("created_at", "now", "overdue"),
+    [
+        ("2026-12-01 09:00", "2026-12-18 08:00:59", False),
+        ("2026-12-01 09:00", "2026-12-18 08:01", True),
+        ("2026-12-18 08:30", "2026-12-18 08:30:59", False),
+        ("2026-12-18 08:30", "2026-12-18 08:31", True),
+    ],
+    ids=["at its cut-off", "after it", "just planned", "planned a minute ago"],
+)
+def test_occurrence_is_overdue_a_minute_after_it_could_be_assembled(
+    created_at: str, now: str, overdue: bool
+) -> None:
+    schedule = make_schedule("2026-12-18", created_at=parse_utc(created_at))
+    calendar, moment = make_calendar(schedule), parse_utc(now)
+    assert list_actions(list_due_steps(calendar, moment)) == [("18 Dec 09:00", "assemble")]
+    assert [planned.key for planned in calendar.list_overdue(moment)] == (
+        [(parse_wall_time("2026-12-18 09:00"), LONDON)] if overdue else []
+    )
+
+
+def test_skipped_occurrence_is_never_overdue() -> None:
+    calendar = make_calendar(
+        make_schedule("2026-12-18"), rows=[make_saved_occurrence("2026-12-18 09:00", SKIPPED)]
+    )
+    assert calendar.list_overdue(parse_utc("2026-12-18 10:00")) == []
+
+
 def test_occurrence_before_schedule_creation_is_not_due() -> None:
     made = parse_utc("2026-11-20 09:00")
     calendar = make_calendar(make_schedule("daily", created_at=made))
