@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,52 +24,21 @@ from tests.bench.delivery import fixtures as offices
 from tests.bench.delivery import mailer_send
 from tests.bench.delivery.bench_run import build_series
 from tests.bench.delivery.fixtures import EDITION, SETTINGS, Office
-from tests.bench.delivery.programs import build_environment, find_free_port, run_program
+from tests.bench.delivery.programs import build_environment, run_program
 from tests.bench.delivery.sink import Sink, run_sink
 from tests.bench.delivery.stories import TOPICS
 from tests.bench.goals import GOALS
 from tests.bench.results import Comparison, Series
 from tests.bench.web import client
-from tests.bench.web.client import AnswerTally, BenchRequest
+from tests.bench.web.client import AnswerTally
 from tests.bench.web.pages import PageRequests
+from tests.bench.web.server import run_server
 
 PATIENCE = 30.0
 """Seconds that an answer may take."""
 
 WRITING_KINDS = ("one-click", "sign-up", "preferences")
 WARM_UP_REQUESTS = 5
-NO_RATE_LIMITS = {"MAILER_SIGNUP_PER_CLIENT": "0", "MAILER_SIGNUP_PER_DOMAIN": "0"}
-"""Settings without rate limits, because all requests come from one address."""
-
-
-@contextmanager
-def run_server(office: Office, database: Path | str) -> Iterator[int]:
-    """Run `mailer serve` on a copy of the database, and yield its port."""
-    port = find_free_port()
-    env = (
-        SETTINGS
-        | NO_RATE_LIMITS
-        | {"MAILER_DATABASE_URL": mailer_send.format_database_url(database)}
-    )
-    command = [sys.executable, "-m", "mailer", "serve", "--port", str(port)]
-    with (
-        (office.folder / "serve.log").open("wb") as log,
-        run_program(command, cwd=office.folder, env=build_environment(env), stdout=log, stderr=log),
-    ):
-        _wait_for_server(port)
-        yield port
-
-
-def _wait_for_server(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            asyncio.run(client.request_one_by_one(port, [BenchRequest("", "GET", "/healthz")]))
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    sys.exit("mailer serve does not answer")
 
 
 @contextmanager
@@ -169,20 +138,20 @@ def compute_percentile(seconds: list[float], share: float) -> float:
 
 
 def _measure_alone(bench: Bench, office: Office, pages: PageRequests) -> AnswerTally:
-    with run_server(office, office.copy_database()) as port:
+    with _serve_copy(office) as port:
         _warm_up(port, pages)
         requests = [make() for make in pages.kinds.values() for _ in range(bench.scale.page_n)]
         return _check_answers(asyncio.run(client.request_one_by_one(port, requests)))
 
 
 def _measure_mixed(bench: Bench, office: Office, pages: PageRequests) -> MixedRun:
-    with run_server(office, office.copy_database()) as port:
+    with _serve_copy(office) as port:
         _warm_up(port, pages)
         alone = _request_mixed(bench, port, pages)
     database = office.copy_database()
     with (
         run_sink(office.folder) as sink_process,
-        run_server(office, database) as port,
+        run_server(office.folder, mailer_send.format_database_url(database)) as port,
         ExitStack() as stack,
     ):
         _warm_up(port, pages)
@@ -194,6 +163,12 @@ def _measure_mixed(bench: Bench, office: Office, pages: PageRequests) -> MixedRu
         if sink_process.messages >= office.reader_count:
             sys.exit("the send ended before the requests did: set SUBSCRIBERS to more")
     return MixedRun(alone, beside, rate_alone, rate)
+
+
+def _serve_copy(office: Office) -> AbstractContextManager[int]:
+    """Run the server on a new copy of the office's database."""
+    database_url = mailer_send.format_database_url(office.copy_database())
+    return run_server(office.folder, database_url)
 
 
 def _warm_up(port: int, pages: PageRequests) -> None:

@@ -33,8 +33,8 @@ SMALL_SCALE = {
     "SUBSCRIBERS": "4000",
     "PAGE_N": "2",
     "PAGE_RUNS": "1",
-    "RATE": "30",
-    "PAGE_SECONDS": "1",
+    "RATE": "60",
+    "PAGE_SECONDS": "2",
     "IDLE_SECONDS": "1",
 }
 
