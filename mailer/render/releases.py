@@ -85,7 +85,7 @@ def build_embargo_view(
     ends_at = terms.moment
     zones_by_place = {place_names.get(place, place): zone for place, zone in places.items()}
     if terms.zone not in zones_by_place.values():
-        zones_by_place = {_name_place(terms.zone, language): terms.zone, **zones_by_place}
+        zones_by_place = {name_place(terms.zone, language): terms.zone, **zones_by_place}
     times = []
     for place, zone in zones_by_place.items():
         moment = ends_at.astimezone(ZoneInfo(zone))
@@ -93,7 +93,8 @@ def build_embargo_view(
     return EmbargoView(tuple(times))
 
 
-def _name_place(zone: str, language: str) -> str:
+def name_place(zone: str, language: str) -> str:
+    """Return the name of a zone's city in `language`, or the zone's own name if it has none."""
     if "/" not in zone:
         return zone
     locale = languages.get_locale(language)
