@@ -20,15 +20,20 @@ MAX_PICTURES = 3
 BRIEF_LENGTH = 140
 """Number of characters of the text below the headline of a secondary story: two lines of a mail's
 column."""
-MIN_SENTENCE_SHARE = 0.5
+MIN_SENTENCE_SHARE = 0.4
 """The smallest share of :data:`BRIEF_LENGTH` that whole sentences fill if no further sentence is
 begun."""
+MIN_CLAUSE_SHARE = 0.55
+"""The smallest share that a sentence fills which is cut off at the end of a clause."""
 
 SHORT_TITLE_WORDS = 5
 """Number of words of a title in a list of contents."""
 MIN_SHORT_TITLE_WORDS = 3
 _CJK_LETTERS_PER_WORD = 3
+_LONGEST_PARTICLE = 3
+"""Letters of the longest words, such as *of* and *the*, that do not end a shortened title."""
 _SENTENCE_ENDS = (". ", "! ", "? ", "… ", "؟ ", "。", "！", "？")
+_CLAUSE_ENDS = (", ", "; ", ": ", " – ", " — ", "، ", "؛ ", "，", "；", "：")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,26 +121,31 @@ def _find_caption(element: HtmlElement) -> str:
     while block.tag != "p" and block.getparent() is not None:
         block = block.getparent()
     for paragraph in (block, block.getnext()):
-        if paragraph is not None and prose.is_caption(paragraph):
-            return " ".join(paragraph.text_content().split())
+        text = "" if paragraph is None else " ".join(paragraph.text_content().split())
+        if text and prose.is_caption(paragraph):
+            return text
     return ""
 
 
 def shorten_teaser(teaser: str, language: str) -> str:
-    """Return the teaser in about two lines: whole sentences if they fill most of the space,
-    otherwise a part that ends with an ellipsis."""
+    """Return the teaser in about two lines: whole sentences if they fill a fair part of the space,
+    otherwise a part that ends with an ellipsis, at best after a clause."""
     limit = BRIEF_LENGTH // 2 if _is_wide(language) else BRIEF_LENGTH
     text = " ".join(text_breaks.join_cjk_lines(teaser).split())
     if len(text) <= limit:
         return text
-    ends = [
-        position + len(sign.rstrip())
-        for sign in _SENTENCE_ENDS
-        if (position := text.rfind(sign, 0, limit)) > 0
-    ]
-    if ends and max(ends) >= limit * MIN_SENTENCE_SHARE:
-        return text[: max(ends)]
+    sentence_end = _find_last_end(text, _SENTENCE_ENDS, limit)
+    if sentence_end >= limit * MIN_SENTENCE_SHARE:
+        return text[:sentence_end]
+    clause_end = _find_last_end(text, _CLAUSE_ENDS, limit)
+    if clause_end >= limit * MIN_CLAUSE_SHARE:
+        limit = clause_end
     return text_breaks.shorten_text(text, limit)
+
+
+def _find_last_end(text: str, signs: tuple[str, ...], limit: int) -> int:
+    """Return the position after the last of these signs before `limit`, or 0."""
+    return max(text.rfind(sign, 0, limit) + len(sign.rstrip()) for sign in signs)
 
 
 def shorten_title(title: str, language: str) -> str:
@@ -145,12 +155,17 @@ def shorten_title(title: str, language: str) -> str:
         return text_breaks.shorten_text(title, SHORT_TITLE_WORDS * _CJK_LETTERS_PER_WORD)
     parts = [part.strip() for part in title.split(": ", 1)]
     for part in (title, *parts):
-        if (MIN_SHORT_TITLE_WORDS if part != title else 1) <= len(
-            part.split()
-        ) <= SHORT_TITLE_WORDS:
+        if (
+            (MIN_SHORT_TITLE_WORDS if part != title else 1)
+            <= len(part.split())
+            <= SHORT_TITLE_WORDS
+        ):
             return part[:1].upper() + part[1:]
     words = (parts[-1] if len(parts[0].split()) < MIN_SHORT_TITLE_WORDS else title).split()
-    text = " ".join(words[:SHORT_TITLE_WORDS]).rstrip(" ,;:–—،؛")
+    words = words[:SHORT_TITLE_WORDS]
+    while len(words) > MIN_SHORT_TITLE_WORDS and len(words[-1]) <= _LONGEST_PARTICLE:
+        words.pop()
+    text = " ".join(words).rstrip(" ,;:–—،؛")
     return text[:1].upper() + text[1:] + text_breaks.ELLIPSIS
 
 

@@ -6,9 +6,9 @@ name                      is
 ========================= ======================================================================
 organisation              name, postal_lines, website, logo_url, logo_alt, accent, accent_dark,
                           on_accent, band, band_dark, social (name, url)
-edition                   name, number, date, list_name, language, dir, opening (HTML), opening_text,
-                          opening_language, opening_dir; role (plain, advance, release,
-                          correction, kill); changed and why (of a correction or kill)
+edition                   name, number, date, list_name, language, dir, opening (HTML),
+                          opening_text, opening_language, opening_dir; role (plain, advance,
+                          release, correction, kill); changed and why (of a correction or kill)
 stories                   in the order in which readers see them; the first is the lead
 sections                  name, slug, bits, stories: by topic, in the same order
 recipient                 name, address: personal fields
@@ -21,9 +21,10 @@ lead_title                the title of each reader's own first story (in a subje
 ========================= ======================================================================
 
 A story has: bits, number (its position for each reader), slug, title, short_title, summary,
-standfirst (the summary, or nothing if the text begins with it), teaser, brief, html, prose (html as mails show it, with
-its dateline), url, kind, kind_name, topic, language, dir, foreign (its language is not the mail's),
-image (url, alt, credit) or None, byline, dateline, published, release (subhead, quotes, notes,
+standfirst (the summary, or nothing if the text begins with it), teaser, brief (the teaser in about
+two lines), html, prose (html as mails show it, with its dateline), url, kind, kind_name, topic,
+language, dir, foreign (its language is not the mail's), image (url, alt, credit, caption) or None,
+byline, dateline, published, release (subhead, quotes, notes,
 contacts, assets, about: see ``releases.py``), event and pictures (see ``story_parts.py``), and
 embargo (its times) if the mail states one, otherwise None.
 """
@@ -256,9 +257,7 @@ def build_story_view(
         summary=bidi.isolate_numbers(article.summary, direction),
         standfirst=bidi.isolate_numbers(standfirst, direction),
         teaser=bidi.isolate_numbers(teaser, direction),
-        brief=bidi.isolate_numbers(
-            story_parts.shorten_teaser(teaser, article.language), direction
-        ),
+        brief=bidi.isolate_numbers(story_parts.shorten_teaser(teaser, article.language), direction),
         html=Markup(article.html),  # noqa: S704  (sanitised when it came in)
         prose=Markup(  # noqa: S704  (sanitised when it came in)
             prose.prepare_prose(article.html, direction=direction, run_in=run_in)
