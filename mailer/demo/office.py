@@ -58,8 +58,7 @@ TOPICS = {
 LISTS = {
     "news": (
         "News from the Harbour Office",
-        "What we do with people who arrive, and with the towns that welcome them. Every Thursday, "
-        "and on each weekday before International Migrants Day.",
+        "What we do with people who arrive, and with the towns that welcome them. On Thursdays.",
     ),
     "press": (
         "Harbour Office press list",

@@ -33,6 +33,8 @@ _CJK_LETTERS_PER_WORD = 3
 _LONGEST_PARTICLE = 3
 """Letters of the longest words, such as *of* and *the*, that do not end a shortened title."""
 _SENTENCE_ENDS = (". ", "! ", "? ", "… ", "؟ ", "。", "！", "？")
+_TRAILING = " ,;:–—،؛，；："
+"""Characters that look wrong before an ellipsis."""
 _CLAUSE_ENDS = (", ", "; ", ": ", " – ", " — ", "، ", "؛ ", "，", "；", "：")
 
 
@@ -139,7 +141,7 @@ def shorten_teaser(teaser: str, language: str) -> str:
         return text[:sentence_end]
     clause_end = _find_last_end(text, _CLAUSE_ENDS, limit)
     if clause_end >= limit * MIN_CLAUSE_SHARE:
-        limit = clause_end
+        return text[:clause_end].rstrip(_TRAILING) + text_breaks.ELLIPSIS
     return text_breaks.shorten_text(text, limit)
 
 
@@ -165,7 +167,7 @@ def shorten_title(title: str, language: str) -> str:
     words = words[:SHORT_TITLE_WORDS]
     while len(words) > MIN_SHORT_TITLE_WORDS and len(words[-1]) <= _LONGEST_PARTICLE:
         words.pop()
-    text = " ".join(words).rstrip(" ,;:–—،؛")
+    text = " ".join(words).rstrip(_TRAILING)
     return text[:1].upper() + text[1:] + text_breaks.ELLIPSIS
 
 

@@ -24,6 +24,7 @@ from mailer.model.articles import (
     Image,
     Story,
 )
+from mailer.model.event_details import EventDetails
 from mailer.model.press_release import Release
 from tests.actors import STAFF
 from tests.fakes import make_transaction
@@ -166,6 +167,7 @@ def test_article_fingerprint_depends_on_every_field(name: str) -> None:
         "image": Image("https://example.org/b.jpg", "A boat"),
         "lead": True,
         "release": Release(subhead="and more"),
+        "event": EventDetails("2026-12-18", "UTC"),
     }
     content = make_content()
     assert (
