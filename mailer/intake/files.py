@@ -260,10 +260,10 @@ def _build_content(
         release=release,
     )
     try:
-        event = read_event_details(
-            *(convert_field(key, fields.parse_line, "") for key in ("starts", "ends", "place")),
-            str(zone),
+        starts, ends, place = (
+            convert_field(key, fields.parse_line, "") for key in ("starts", "ends", "place")
         )
+        event = read_event_details(starts, ends, place, str(zone))
         return check_content(replace(content, event=event)), files
     except InputError as error:
         hint = error.hint

@@ -386,12 +386,11 @@ def test_invalid_article_edit_changes_nothing() -> None:
 
 
 def test_missing_article_raises_not_found() -> None:
+    tx = make_transaction(articles=FakeArticleStore())
     with pytest.raises(NotFound, match="there is no article storm in fr"):
-        articles.get_article(make_transaction(articles=FakeArticleStore()), "storm", "fr")
+        articles.get_article(tx, "storm", "fr")
     with pytest.raises(NotFound, match="there is no article storm") as caught:
-        articles.withdraw_articles(
-            make_transaction(articles=FakeArticleStore()), STAFF, "storm", None, NOW
-        )
+        articles.withdraw_articles(tx, STAFF, "storm", None, NOW)
     assert caught.value.next_steps == (NextStep("list_articles"),)
 
 

@@ -1,5 +1,6 @@
 """The parts of a story that depend on its kind, and the short forms of titles and teasers."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -136,13 +137,11 @@ def test_one_whole_day_has_no_end() -> None:
     ("details", "dtstart", "dtend"),
     [
         (make_event(ends="2026-12-18T18:30"), "20261218T153000Z", "20261218T183000Z"),
-        (make_event(starts="2026-07-01T15:30"), "20260701T143000Z", None),
+        (make_event(starts="2026-07-01T15:30"), "20260701T143000Z", ""),
         (make_event(starts="2026-12-18", ends="2026-12-19"), "20261218", "20261220"),
     ],
 )
-def test_calendar_file_can_be_read_back(
-    details: EventDetails, dtstart: str, dtend: str | None
-) -> None:
+def test_calendar_file_can_be_read_back(details: EventDetails, dtstart: str, dtend: str) -> None:
     content = build_calendar_file(
         EventDetails(details.starts, details.zone, details.ends, "Old Hall, Quay; left door"),
         slug="boats",
@@ -152,8 +151,10 @@ def test_calendar_file_can_be_read_back(
         changed_at=datetime(2026, 12, 1, 9, tzinfo=UTC),
     )
     (event,) = Calendar.from_ical(content).walk("VEVENT")
-    assert event["dtstart"].to_ical().decode() == dtstart
-    assert (event["dtend"].to_ical().decode() if "dtend" in event else None) == dtend
+    lines = content.decode().replace("\r\n ", "").split("\r\n")
+    times = dict(re.split("[;:]", line, maxsplit=1) for line in lines if line.startswith("DT"))
+    assert times["DTSTART"].removeprefix("VALUE=DATE:") == dtstart
+    assert times.get("DTEND", "").removeprefix("VALUE=DATE:") == dtend
     assert (str(event["location"]), str(event["uid"])) == (
         "Old Hall, Quay; left door",
         "boats@mail.example.org",
