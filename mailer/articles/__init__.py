@@ -2,6 +2,7 @@
 
     editing.py        add, edit, queue, withdraw and restore articles
     checks.py         what the fields of an article may hold
+    event_details.py  when and where an event takes place
     press_release.py  what the fields of a press release may hold
     boilerplates.py   an organisation's text about itself, one for each language
 
@@ -32,6 +33,7 @@ from mailer.articles.editing import (
     restore_articles,
     withdraw_articles,
 )
+from mailer.articles.event_details import read_event_details
 
 __all__ = [
     "EARLIEST",
@@ -50,6 +52,7 @@ __all__ = [
     "is_svg",
     "make_slug",
     "queue_articles",
+    "read_event_details",
     "restore_articles",
     "withdraw_articles",
 ]

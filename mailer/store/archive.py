@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, sele
 
 from mailer import embargoes, message
 from mailer.model.archive import ARCHIVED_STATES, ArchivedVersion, ArchiveEntry, StoryCorrection
+from mailer.model.articles import Image
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionRole
 from mailer.model.editions import EditionBody, SendDay
 from mailer.model.lists import Visibility
@@ -198,6 +199,7 @@ class ArchiveQueries(SqlStore):
             columns.stories,
             columns.titles,
             columns.summary,
+            columns.picture,
         )
         statement = base_statement.where(columns.edition_id.in_(edition_ids)).order_by(
             columns.language
@@ -209,6 +211,7 @@ class ArchiveQueries(SqlStore):
                 message.render_heading(body, send_days[row.edition_id]),
                 row.summary,
                 tuple(row.titles),
+                Image(**row.picture) if row.picture else None,
             )
             versions.setdefault(row.edition_id, []).append(version)
         return versions

@@ -39,6 +39,7 @@ article = Table(
     build_required_column("dateline", Text),
     build_required_column("lead", Boolean),
     Column("release", JSON(none_as_null=True)),
+    Column("event", JSON(none_as_null=True)),
     build_required_column("created_at", Utc),
     build_required_column("updated_at", Utc),
     UniqueConstraint("slug", "language"),

@@ -73,6 +73,7 @@ edition = Table(
     build_required_column("template", String(60)),
     build_required_column("subject", Text),
     build_required_column("language", String(35)),
+    build_required_column("number", Integer, server_default=text("0")),
     build_required_column("opening", JSON),
     build_required_column("names", JSON, server_default="{}"),
     build_required_column("subjects", JSON, server_default="{}"),
@@ -100,7 +101,8 @@ edition = Table(
     Column("planned_at", Utc),
     Column("finished_at", Utc),
     Column("cleared_at", Utc),
-    comment="wall, zone: when send_at is, by the clock; cleared_at: "
+    comment="number: its place among its digest's editions, or 0; "
+    "wall, zone: when send_at is, by the clock; cleared_at: "
     "when addresses were taken out of its deliveries; embargo_until: what its mails state; "
     "pause_signatures: the refusals alike that delivery paused it for",
 )
@@ -139,7 +141,8 @@ edition_body = Table(
     Column("page", JSON(none_as_null=True)),
     build_required_column("titles", JSON, server_default="[]"),
     build_required_column("summary", Text, server_default=""),
-    comment="titles, summary: for lists of editions; attachments: files, by their hashes; "
+    Column("picture", JSON(none_as_null=True)),
+    comment="titles, summary, picture: for lists of editions; attachments: files, by their hashes; "
     "page: a release's press page",
 )
 

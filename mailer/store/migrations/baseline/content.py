@@ -26,6 +26,7 @@ def create_content_tables() -> None:
         require_column("dateline", sa.Text()),
         require_column("lead", sa.Boolean()),
         sa.Column("release", JSON_OR_NULL),
+        sa.Column("event", JSON_OR_NULL),
         require_column("created_at", MOMENT),
         require_column("updated_at", MOMENT),
         sa.PrimaryKeyConstraint("id", name="pk_article"),

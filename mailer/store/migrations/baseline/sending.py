@@ -81,6 +81,7 @@ def create_sending_tables() -> None:
         require_column("template", sa.String(length=60)),
         require_column("subject", sa.Text()),
         require_column("language", sa.String(length=35)),
+        require_column("number", sa.Integer(), server_default=sa.text("0")),
         require_column("opening", sa.JSON()),
         require_column("names", sa.JSON(), server_default="{}"),
         require_column("subjects", sa.JSON(), server_default="{}"),
@@ -117,7 +118,8 @@ def create_sending_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_edition"),
         sa.UniqueConstraint("uid", name="uq_edition_uid"),
-        comment="wall, zone: when send_at is, by the clock; cleared_at: when addresses were taken "
+        comment="number: its place among its digest's editions, or 0; "
+        "wall, zone: when send_at is, by the clock; cleared_at: when addresses were taken "
         "out of its deliveries; embargo_until: what its mails state; "
         "pause_signatures: the refusals alike that delivery paused it for",
     )
@@ -248,6 +250,7 @@ def create_sending_tables() -> None:
         sa.Column("page", JSON_OR_NULL),
         require_column("titles", sa.JSON(), server_default="[]"),
         require_column("summary", sa.Text(), server_default=""),
+        sa.Column("picture", JSON_OR_NULL),
         sa.ForeignKeyConstraint(
             ["edition_id"],
             ["edition.id"],
@@ -255,8 +258,8 @@ def create_sending_tables() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("edition_id", "language", name="pk_edition_body"),
-        comment="titles, summary: for lists of editions; attachments: files, by their hashes; "
-        "page: a release's press page",
+        comment="titles, summary, picture: for lists of editions; attachments: files, by their "
+        "hashes; page: a release's press page",
     )
     op.create_table(
         "edition_event",
