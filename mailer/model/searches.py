@@ -1,9 +1,13 @@
 """Searches: what an index can find, and the pages of results."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from mailer.model.subscribers import ListedSubscriber
+if TYPE_CHECKING:  # every command checks the database, and few commands list people
+    from mailer.model.subscribers import ListedSubscriber
 
 
 class SearchMethod(StrEnum):

@@ -44,9 +44,9 @@ def import_people(database_path: str, file: str) -> int:
             numbers = range(count + 1, count + 1 + len(rows))
             database.execute("INSERT INTO search_state VALUES ('bulk', 0)")
             database.executemany(
-                "INSERT INTO subscriber VALUES (?, ?, ?, ?, ?, ?, '', 'a fair', ?, ?)",
+                "INSERT INTO subscriber VALUES (?, ?, ?, ?, ?, ?, '', ?, 'a fair', ?)",
                 [
-                    (number, row[0], key, row[1], row[2], row[3], MOMENT, _build_search_text(row))
+                    (number, row[0], key, row[1], row[2], row[3], _build_search_text(row), MOMENT)
                     for number, row, key in zip(numbers, rows, keys, strict=True)
                 ],
             )
