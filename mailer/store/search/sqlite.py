@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Column, Connection, Select, column, func, select, table, text
-from sqlalchemy.exc import DatabaseError
 
 MERGED_PAGES = 500
 """Number of pages of an index that one step merges."""
@@ -66,7 +65,6 @@ _REBUILD = "INSERT INTO {table}_search ({table}_search) VALUES ('rebuild')"
 _MERGE = "INSERT INTO {table}_search ({table}_search, rank) VALUES ('merge', :pages)"
 _ADD_AFTER = "INSERT INTO {table}_search (rowid, {column}) "
 _ADD_AFTER += "SELECT id, {column} FROM {table} WHERE id > :last_id"
-_PROBE = "SELECT rowid FROM {table}_search WHERE {table}_search MATCH '\"   \"' LIMIT 1"
 
 _HAS_OBJECT = text("SELECT count(*) FROM sqlite_master WHERE name = :name")
 _HAS_MODULE = text("SELECT count(*) FROM pragma_module_list WHERE name = 'fts5'")
@@ -98,7 +96,7 @@ def prepare_indexes(db: Connection, searched_columns: Sequence[Column[Any]]) -> 
     existing: dict[str, str] = {row.name: row.sql for row in rows}
     for searched_column in searched_columns:
         objects = _list_objects(searched_column)
-        if can_index and objects.items() <= existing.items() and _is_readable(db, searched_column):
+        if can_index and objects.items() <= existing.items():
             continue
         index, *triggers = objects
         for trigger in triggers:
@@ -127,15 +125,6 @@ def _fill_in(template: str, searched_column: Column[Any]) -> str:
 
 def _run(db: Connection, template: str, searched_column: Column[Any], **parameters: int) -> None:
     db.execute(text(_fill_in(template, searched_column)), parameters)
-
-
-def _is_readable(db: Connection, searched_column: Column[Any]) -> bool:
-    """Check that this SQLite can read the index, as the format of FTS5 has versions."""
-    try:
-        _run(db, _PROBE, searched_column)
-    except DatabaseError:
-        return False
-    return True
 
 
 @contextmanager
