@@ -135,14 +135,16 @@ def pad_words(folded: str) -> str:
     counts as a word."""
     if not folded.isascii():
         folded = _CHARACTER_WORDS.sub(r" \g<0> ", folded)
-    words = folded.split()
-    return "  " + "  ".join(words) if words else ""
+    return "  ".join(["", *folded.split()])
 
 
 def build_line_text(*lines: str) -> str:
     """Return the text that a search for parts of some lines, such as a name and an address, looks
     in: the folded and padded words of all lines."""
-    return pad_words(" ".join(map(fold_line, lines)))
+    text = " ".join(lines)
+    if text.isascii() and text.isprintable():  # in a fifth of the time, for imports
+        return "  ".join(["", *text.lower().split()])
+    return pad_words(fold_line(text))
 
 
 def build_needle(word: str, *, at_beginning: bool = False) -> str:

@@ -59,7 +59,7 @@ class ClusterServer:
 
     def __init__(self, folder: Path, programs: Path | None = None) -> None:
         own_programs, self._user = find_programs()
-        self._programs = programs or own_programs
+        self.programs = programs or own_programs
         self.folder = folder
         self.port = find_free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -88,7 +88,7 @@ class ClusterServer:
 
     def run_program(self, program: str, *arguments: object) -> str:
         result = subprocess.run(
-            [self._programs / program, *map(str, arguments)],
+            [self.programs / program, *map(str, arguments)],
             user=self._user,
             env=_ENVIRONMENT,
             cwd="/",
@@ -112,7 +112,7 @@ class ClusterServer:
         arguments = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self.folder, *arguments],
+                [self.programs / "postgres", "-D", self.folder, *arguments],
                 user=self._user,
                 env=_ENVIRONMENT,
                 cwd="/",

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Select, column, func, select, table, text
 
-MERGED_PAGES = 500
+MERGED_PAGES = 250
 """Number of pages of an index that one step merges."""
 
 _CREATE_STATE = (
