@@ -42,8 +42,7 @@ class RetainedData(StrEnum):
     CONSENT = "consent"
     """Entries of the log of consent about erased people."""
     SEARCH = "search"
-    """What the index of searches still holds of deleted people, for whatever reason they were
-    deleted."""
+    """Parts of deleted people's names and addresses that the index of searches still holds."""
 
 
 @dataclass(frozen=True, slots=True)

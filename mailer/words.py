@@ -64,8 +64,8 @@ _CHARACTER_WORDS = re.compile(
 """Characters that count as words of their own."""
 
 _INDEXED_PART = re.compile(r"[^\W_]{3}|[\W_][^\W_]|[^\W_]{2}[\W_]")
-"""What a needle must contain, so that PostgreSQL's ``pg_trgm`` makes a trigram of it: it takes
-letters and digits only, and knows of a word's beginning if another character stands before it."""
+"""The part of a needle of which PostgreSQL's ``pg_trgm`` makes a trigram: it takes letters and
+digits only, and knows where a word begins or ends if another character stands there."""
 
 
 class _Folding(dict[int, str | int]):

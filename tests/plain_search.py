@@ -1,4 +1,4 @@
-"""What a search finds, in plain Python: tests compare the databases with it."""
+"""The rules of a search in plain Python, with which tests compare the databases."""
 
 import unicodedata
 from collections.abc import Sequence

@@ -27,8 +27,8 @@ app = CommandGroup(help="The database, its schema and its backups.")
 
 @app.command("status")
 def show_revision(json: JsonOption = False) -> None:
-    """Show where the database is, the revision of its schema, and whether mails may be sent from
-    it.
+    """Show where the database is, the revision of its schema, whether mails may be sent from it,
+    and what a search for people finds.
 
     Example: mailer database status"""
     from mailer.store import Store
@@ -87,7 +87,9 @@ def upgrade_database(
     dry_run: DryRunOption = False,
 ) -> None:
     """Upgrade the schema to this program's version, in one transaction. Back up the database first.
-    The indexes of searches are made if they are missing, also for a schema that is up to date.
+
+    The indexes of searches are made if they are missing, also if the schema is up to date: for
+    instance, after an administrator has created PostgreSQL's extension pg_trgm.
 
     A database that does not exist is refused, since its path may be misspelt; `mailer init` creates
     one.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # every command checks the database, and few commands list pe
 
 
 class SearchMethod(StrEnum):
-    """What a search among a million people can find without reading all of them."""
+    """The words that a search among a million people finds without reading all of them."""
 
     PARTS = "parts"
     """Any part of a word, by an index of trigrams: all sequences of three characters."""

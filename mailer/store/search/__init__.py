@@ -5,8 +5,9 @@
     postgresql.py  GIN indexes, of trigrams if the server has pg_trgm
     conditions.py  the conditions of a statement that searches
 
-The searched columns hold texts that ``mailer/words.py`` folded and padded. The indexes are no part
-of the schema's revision, since they depend on what the database's software can do; every upgrade
-and every restoration brings them up to date. The condition that decides whether a row matches reads
-the column itself; an index only says which rows need not be read.
+The searched columns hold texts that ``mailer/words.py`` folded and padded. A condition on the
+column itself decides whether a row matches; an index only says which rows need not be read.
+
+The indexes do not belong to the schema's revision, since they depend on what the database's
+software can do. Every upgrade and every restoration brings them up to date.
 """
