@@ -27,6 +27,7 @@ from mailer.articles.checks import (
 from mailer.articles.editing import (
     add_article,
     edit_article,
+    find_articles,
     get_article,
     group_stories,
     queue_articles,
@@ -47,6 +48,7 @@ __all__ = [
     "check_text",
     "check_web_address",
     "edit_article",
+    "find_articles",
     "get_article",
     "group_stories",
     "is_svg",

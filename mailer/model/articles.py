@@ -137,13 +137,15 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class ArticleQuery:
-    """A query for articles. Every field that is set must match."""
+    """A query for articles. Every field that is set must match. `search_words` are folded words of
+    title and slug (``words.parse_line_query``)."""
 
     state: ArticleState | None = None
     kind: ArticleKind | None = None
     language: str = ""
     topic: str = ""
     slugs: tuple[str, ...] = ()
+    search_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact,
 from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.editions import revert
+from mailer.store.search.conditions import build_conditions
 from mailer.store.slug_lookup import get_inserted_id
+from mailer.words import build_line_text, build_needle
 
 
 class ArticleQueries(SqlStore):
@@ -42,6 +44,11 @@ class ArticleQueries(SqlStore):
             statement = statement.where(schema.article.c.language == query.language)
         if query.slugs:
             statement = statement.where(schema.article.c.slug.in_(query.slugs))
+        if query.search_words:
+            needles = [build_needle(word) for word in query.search_words]
+            statement = statement.where(
+                *build_conditions(self._db, schema.article.c.search_text, needles)
+            )
         if query.topic:
             statement = statement.where(
                 schema.article.c.id.in_(
@@ -222,6 +229,7 @@ def _build_columns(content: Content) -> dict[str, Any]:
         "lead": content.lead,
         "release": asdict(content.release) if content.release else None,
         "event": asdict(content.event) if content.event else None,
+        "search_text": build_line_text(content.title, content.slug),
     }
 
 

@@ -24,6 +24,7 @@ from mailer.store.audience.subscribers import PERSON_COLUMNS, build_person_colum
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.base import SqlStore
 from mailer.store.prepared_statements import PreparedInsert, encode_moment
+from mailer.store.search.sqlite import index_in_bulk
 from mailer.tokens import hash_address
 
 # Prepared, as an import runs them for each of its rows.
@@ -108,13 +109,14 @@ class SqlImportRowStore(SqlStore):
             return {}
         addresses = [person.address for person in new_people]
         created_at = encode_moment(self._db, origin.now)
-        _INSERT_SUBSCRIBERS.run(
-            self._db,
-            [
-                (*build_person_columns(person, self._key).values(), origin.source, created_at)
-                for person in new_people
-            ],
-        )
+        with index_in_bulk(self._db, schema.subscriber.c.search_text):
+            _INSERT_SUBSCRIBERS.run(
+                self._db,
+                [
+                    (*build_person_columns(person, self._key).values(), origin.source, created_at)
+                    for person in new_people
+                ],
+            )
         statement = select(schema.subscriber.c.address, schema.subscriber.c.id)
         return dict(
             self._db.execute(statement.where(schema.subscriber.c.address.in_(addresses))).all()

@@ -10,6 +10,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -149,16 +150,18 @@ edition_body = Table(
 edition_words = Table(
     "edition_words",
     metadata,
-    Column("edition_id", Id, primary_key=True),
-    Column("language", String(35), primary_key=True),
+    build_id_column(),
+    build_required_column("edition_id", Id),
+    build_required_column("language", String(35)),
     build_required_column("words", Text),
+    UniqueConstraint("edition_id", "language"),
     ForeignKeyConstraint(
         ["edition_id", "language"],
         ["edition_body.edition_id", "edition_body.language"],
         name="fk_edition_words_edition_body",
         ondelete="CASCADE",
     ),
-    comment="the words that the archive's search reads; it reads the whole table",
+    comment="words: the distinct words of a body, folded for the archive's search",
 )
 
 approval = Table(

@@ -310,6 +310,7 @@ def create_sending_tables() -> None:
     )
     op.create_table(
         "edition_words",
+        require_column("id", ID),
         require_column("edition_id", ID),
         require_column("language", sa.String(length=35)),
         require_column("words", sa.Text()),
@@ -319,6 +320,7 @@ def create_sending_tables() -> None:
             name="fk_edition_words_edition_body",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("edition_id", "language", name="pk_edition_words"),
-        comment="the words that the archive's search reads; it reads the whole table",
+        sa.PrimaryKeyConstraint("id", name="pk_edition_words"),
+        sa.UniqueConstraint("edition_id", "language", name="uq_edition_words_edition_id_language"),
+        comment="words: the distinct words of a body, folded for the archive's search",
     )
