@@ -82,7 +82,9 @@ class ChunkingSession(DeliverySession):
         if not self._is_recent(message):
             await self._pipeline.write_queued()  # what waits to be written must not become stale
         self._was_withdrawn = False
-        if not await self._may_send(message):
+        if not self._is_allowed(message) or not (
+            self._is_recent(message) or await self._check_gate_again(message)
+        ):
             if not self._was_withdrawn:
                 self._add_outcome(message, WITHHELD_REPLY)
                 self._is_open = False  # the edition, the worker or the run is about to stop

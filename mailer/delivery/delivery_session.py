@@ -133,11 +133,9 @@ class DeliverySession(ABC):
 
     # ---- one message ----------------------------------------------------------------------------
 
-    async def _may_send(self, message: GatedMessage) -> bool:
-        """Check that the message may be sent, immediately before it is written."""
-        if not self._ledger.is_current(message) or self._stop_event.is_set():
-            return False
-        return self._is_recent(message) or await self._check_gate_again(message)
+    def _is_allowed(self, message: GatedMessage) -> bool:
+        """Check, immediately before the message is written, that it is not withheld."""
+        return self._ledger.is_current(message) and not self._stop_event.is_set()
 
     def _is_recent(self, message: GatedMessage) -> bool:
         """Check that the message passed the gate so recently that it need not pass it again."""

@@ -5,7 +5,13 @@ import time
 from mailer.delivery.delivery_session import DeliverySession
 from mailer.delivery.outcomes import GatedMessage, MessageOutcome
 from mailer.delivery.outgoing_mail import OutgoingMail
-from mailer.delivery.replies import WITHHELD_REPLY, Phase, create_lost_reply
+from mailer.delivery.replies import (
+    WITHHELD_REPLY,
+    Phase,
+    Reply,
+    Verdict,
+    create_lost_reply,
+)
 
 
 class DialogueSession(DeliverySession):
@@ -15,7 +21,7 @@ class DialogueSession(DeliverySession):
     _prepared_mail: tuple[GatedMessage, OutgoingMail] | None = None
 
     async def _send_messages(self) -> None:
-        while not self._must_stop and await self._await_message():
+        while not self._must_stop and (self._pending_messages or await self._await_message()):
             if not await self._deliver_message(self._pending_messages.popleft()):
                 break
 
@@ -48,13 +54,23 @@ class DialogueSession(DeliverySession):
             self._connection.stop_pipelining()
         reply = _STOPPED_REPLY
         try:
-            reply = await self._connection.deliver_mail(
-                mail, lambda: self._may_send(message), self._prepare_following_mail
-            )
+            reply = await self._send_mail(message, mail)
         finally:
             if not self._was_withdrawn:
                 self._outcomes.append(MessageOutcome(message, reply))
         return self._review_reply(message.claim, reply)
+
+    async def _send_mail(self, message: GatedMessage, mail: OutgoingMail) -> Reply:
+        connection = self._connection
+        reply = connection.take_envelope_reply(mail) or await connection.send_envelope(mail)
+        if reply.verdict is not Verdict.ACCEPTED:
+            return reply
+        # The last check, when the relay waits for the message.
+        if self._is_allowed(message) and (
+            self._is_recent(message) or await self._check_gate_again(message)
+        ):
+            return await connection.send_message(mail, self._prepare_following_mail)
+        return connection.withhold_message()
 
     def _take_mail(self, message: GatedMessage) -> OutgoingMail:
         """Return the message and its envelope, which may have been prepared already."""

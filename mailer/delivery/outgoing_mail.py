@@ -36,12 +36,15 @@ class EnvelopeFormat:
     def refuse_unsupported(self, mail: OutgoingMail) -> Reply | None:
         """Return a refusal of a message that the relay won't accept according to its reply to EHLO,
         or None."""
+        is_small_enough = not 0 < self._max_size < mail.size
+        if is_small_enough and _PLAIN_ADDRESS.fullmatch(mail.recipient):  # nearly every message
+            return None
         if _INVALID_ADDRESS.search(mail.recipient):
             return Reply(Phase.RCPT, 553, "5.1.3 the address is invalid", Verdict.REFUSED)
         if _is_international(mail.recipient) and not self._supports_utf8:
             refusal_text = "5.6.7 the relay accepts no internationalised addresses (SMTPUTF8)"
             return Reply(Phase.RCPT, 550, refusal_text, Verdict.REFUSED)
-        if 0 < self._max_size < mail.size:
+        if not is_small_enough:
             refusal_text = (
                 f"5.3.4 the message has {mail.size} bytes, the relay's limit is {self._max_size}"
                 " (SIZE)"
@@ -61,6 +64,7 @@ class EnvelopeFormat:
         return f"RCPT TO:<{addresses.to_wire_form(mail.recipient)}>\r\n"
 
 
+_PLAIN_ADDRESS = re.compile(r"[!-;=?-~]+")
 _INVALID_ADDRESS = re.compile(r"[\r\n\0<>]")
 
 
