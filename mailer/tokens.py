@@ -79,7 +79,7 @@ class Signer:
 
     def sign_body(self, body: bytes) -> bytes:
         """Return a token for fields that are already joined by dots. `body` is ASCII."""
-        return b"%b.%b" % (body, self.compute_signature(body))
+        return body + b"." + self.compute_signature(body)
 
 
 @lru_cache(maxsize=64)

@@ -125,7 +125,12 @@ class EventLoop:
         clock). Its result must be awaited at once.
 
         Returns False if nothing came in time."""
-        self._set_deadline(self._listen_on(sock, selectors.EVENT_READ), deadline)
+        task = self._running_task
+        if task.registered_socket is sock and task.selector_events == selectors.EVENT_READ:
+            task.is_listening = True  # nearly always
+        else:
+            self._listen_on(sock, selectors.EVENT_READ)
+        self._set_deadline(task, deadline)
         return _SUSPEND
 
     def wait_writable(

@@ -207,9 +207,7 @@ class RelayConnection:
         """Format the commands of an envelope that is sent ahead."""
         if self._needs_reset:
             return b"".join([command for _, command in self._build_commands(mail)])
-        mail_command = self._envelope_format.format_mail_command(mail)
-        rcpt_command = self._envelope_format.format_rcpt_command(mail)
-        return f"{mail_command}{rcpt_command}DATA\r\n".encode()
+        return self._envelope_format.format_envelope(mail)
 
     async def _exchange_envelope(self, mail: OutgoingMail) -> Reply:
         """Send MAIL, RCPT and DATA, until the relay refuses one of them."""

@@ -94,8 +94,7 @@ class SmtpSocket(smtplib.SMTP):
     async def read_reply(self, seconds: float) -> tuple[int, bytes]:
         """Read a reply, as :meth:`getreply` does. Raises TimeoutError if the reply is not complete
         within `seconds`."""
-        reply = self.take_reply()
-        if reply is not None:
+        if self.read_ahead and (reply := self.take_reply()) is not None:
             return reply
         deadline = time.monotonic() + seconds
         sock, loop = self._require_socket(), self._require_loop()
@@ -112,8 +111,7 @@ class SmtpSocket(smtplib.SMTP):
                 must_wait = True
             else:
                 must_wait = not self.is_encrypted
-                reply = self.take_reply()
-                if reply is not None:
+                if (reply := self.take_reply()) is not None:
                     return reply
 
     def receive_available(self) -> bool:
@@ -143,11 +141,14 @@ class SmtpSocket(smtplib.SMTP):
     def write_at_once(self, pieces: Sequence[bytes]) -> bool:
         """Write as much as the system accepts without waiting. Returns True if that was all; the
         caller passes the same pieces to :meth:`write_rest` otherwise."""
-        self.unsent_size = sum(map(len, pieces))
+        self.unsent_size = size = sum(map(len, pieces))
         sock = self._require_socket()
-        if self.unsent_size and not self.is_encrypted and len(pieces) < MAX_PIECES:
-            with suppress(BlockingIOError):
-                self.unsent_size -= sock.sendmsg(pieces)
+        if not size or self.is_encrypted or len(pieces) >= MAX_PIECES:
+            return not size
+        try:
+            self.unsent_size = size - sock.sendmsg(pieces)
+        except BlockingIOError:
+            return False
         return not self.unsent_size
 
     async def write_rest(self, pieces: Sequence[bytes], *, keep_received: bool = False) -> None:
