@@ -6,7 +6,7 @@ from collections import deque
 
 from mailer.delivery.delivery_session import DeliverySession, is_connection_broken
 from mailer.delivery.outcomes import GatedMessage, MessageOutcome
-from mailer.delivery.replies import WITHHELD_REPLY, Reply, Verdict
+from mailer.delivery.replies import ACCEPTED, WITHHELD_REPLY, Reply
 
 REPORT_DELAY = 0.05
 """Maximum time in seconds for which outcomes wait for others, to be reported together."""
@@ -131,7 +131,7 @@ class ChunkingSession(DeliverySession):
     def _note_reply(self, message: GatedMessage, reply: Reply) -> None:
         """Note a message's reply, and decide whether more may be written."""
         self._count_reply(message.claim, reply)
-        if reply.verdict is Verdict.ACCEPTED:
+        if reply.verdict is ACCEPTED:
             self._flight_limit += FLIGHT_GROWTH
             self._health.has_chunked = True
         if reply.needs_close or is_connection_broken(reply):

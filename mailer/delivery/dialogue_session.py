@@ -6,9 +6,9 @@ from mailer.delivery.delivery_session import DeliverySession
 from mailer.delivery.outcomes import GatedMessage, MessageOutcome
 from mailer.delivery.outgoing_mail import OutgoingMail
 from mailer.delivery.replies import (
+    ACCEPTED,
     WITHHELD_REPLY,
     Phase,
-    Verdict,
     create_lost_reply,
 )
 
@@ -52,7 +52,7 @@ class DialogueSession(DeliverySession):
             envelope_reply = connection.take_envelope_reply(mail)
             if envelope_reply is None:
                 envelope_reply = await connection.send_envelope(mail)
-            if envelope_reply.verdict is not Verdict.ACCEPTED:
+            if envelope_reply.verdict is not ACCEPTED:
                 reply = envelope_reply
             elif self._is_allowed(message) and (  # the relay waits for the message now
                 self._is_recent(message) or await self._check_gate_again(message)

@@ -28,6 +28,7 @@ from mailer.delivery.relay_errors import (
     require_accepted,
 )
 from mailer.delivery.replies import (
+    ACCEPTED,
     WITHHELD_REPLY,
     Phase,
     Reply,
@@ -311,7 +312,7 @@ class RelayConnection:
     def _breaks_pipelining(self, reply: Reply, *, is_later: bool = False) -> bool:
         """Check whether a relay that offers PIPELINING objects to commands that it read ahead, or
         has lost one of them, so that the next one is out of order."""
-        if not self.supports_pipelining or reply.verdict is Verdict.ACCEPTED:
+        if not self.supports_pipelining or reply.verdict is ACCEPTED:
             return False
         if reply.verdict is Verdict.LOST and reply.code // 100 in (2, 3):
             return True  # the reply to another command
