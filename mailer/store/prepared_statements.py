@@ -8,8 +8,8 @@ only numbers and text, not moments. The driver's errors are not wrapped;
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -29,8 +29,6 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
-
-from mailer.store.schema.base import Utc
 
 
 class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
@@ -147,6 +145,18 @@ class PreparedStatement:
         cursor.close()
         return count
 
+    def run_many(self, db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run the statement with the parameters of each row."""
+        if not rows:
+            return
+        sql, parameter_order, fixed_values = self._compile_for(db)
+        parameters: list[Any] = [{**fixed_values, **row} for row in rows]
+        if parameter_order:
+            parameters = [tuple([row[name] for name in parameter_order]) for row in parameters]
+        cursor = db.connection.cursor()
+        cursor.executemany(sql, parameters)
+        cursor.close()
+
     def _execute_statement(self, db: Connection, values: Mapping[str, Any]) -> Any:
         sql, parameter_order, fixed_values = self._compile_for(db)
         all_values = {**fixed_values, **values}
@@ -202,7 +212,26 @@ class PreparedInsert:
         return sql
 
 
-def encode_moment(db: Connection, moment: datetime) -> Any:
-    """Encode an aware moment for the database's driver."""
-    processor = Utc().dialect_impl(db.dialect).bind_processor(db.dialect)
-    return processor(moment) if processor else moment
+def encode_moment(db: Connection, moment: datetime | None) -> Any:
+    """Encode an aware moment for the database's driver, as the type :class:`Utc` does."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise ValueError(f"a moment must be aware: {moment!r}")
+    moment = moment.astimezone(UTC)
+    if db.dialect.name != "sqlite":
+        return moment
+    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def create_moment_decoder(db: Connection) -> Callable[[Any], datetime]:
+    """Return a function that decodes a moment of the database's driver."""
+    return _decode_text if db.dialect.name == "sqlite" else _decode_moment
+
+
+def _decode_text(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _decode_moment(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
