@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     BindParameter,
     Boolean,
     Column,
@@ -32,14 +31,14 @@ from sqlalchemy.types import TypeEngine
 
 
 class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
-    """The condition that `column` is one of the numbers in the parameter `name`. The statement is
-    the same whatever the count of numbers. :func:`encode_numbers` makes the value of the
-    parameter."""
+    """The condition that `column` is one of the values in the parameter `name`. The statement is
+    the same whatever the count of values. :func:`encode_numbers` or :func:`encode_texts` makes the
+    value of the parameter."""
 
     type = Boolean()
     inherit_cache = False
 
-    def __init__(self, column: Column[int], name: str) -> None:
+    def __init__(self, column: Column[Any], name: str) -> None:
         self.column = column
         self.name = name
 
@@ -51,14 +50,16 @@ class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
 
 @compiles(among, "sqlite")
 def _compile_among_sqlite(element: among, compiler: Any, **options: Any) -> str:
-    parameter = compiler.process(BindParameter(element.name, type_=BigInteger()), **options)
+    parameter = compiler.process(BindParameter(element.name, type_=Text()), **options)
     subquery = f"SELECT value FROM json_each({parameter})"  # noqa: S608  (bound is a parameter)
     return f"{compiler.process(element.column, **options)} IN ({subquery})"
 
 
 @compiles(among, "postgresql")
 def _compile_among_postgresql(element: among, compiler: Any, **options: Any) -> str:
-    parameter = compiler.process(BindParameter(element.name, type_=ARRAY(BigInteger())), **options)
+    parameter = compiler.process(
+        BindParameter(element.name, type_=ARRAY(element.column.type)), **options
+    )
     return f"{compiler.process(element.column, **options)} = ANY({parameter})"
 
 
@@ -121,6 +122,12 @@ def encode_numbers(db: Connection, values: Iterable[int]) -> Any:
     """Encode numbers for :class:`among`."""
     number_list = list(values)
     return json.dumps(number_list) if db.dialect.name == "sqlite" else number_list
+
+
+def encode_texts(db: Connection, values: Iterable[str]) -> Any:
+    """Encode texts for :class:`among`."""
+    texts = list(values)
+    return json.dumps(texts) if db.dialect.name == "sqlite" else texts
 
 
 class PreparedStatement:

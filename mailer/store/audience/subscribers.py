@@ -22,8 +22,7 @@ from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.slug_lookup import get_inserted_id
 from mailer.tokens import hash_address
 
-READ_BATCH = 2000
-"""The number of subscribers that are read at once."""
+EXPORT_BATCH = 2000
 
 # Statements that every public page runs are built once, since building takes SQLAlchemy two thirds
 # of such a statement's time.
@@ -247,7 +246,7 @@ class SubscriberQueries(PersonalDataQueries):
                     schema.membership.c.list_id == mailing_list.id,
                 ),
             ).add_columns(*memberships.MEMBERSHIP_COLUMNS)
-        rows = self._db.execute(statement.limit(READ_BATCH)).all()
+        rows = self._db.execute(statement.limit(EXPORT_BATCH)).all()
         if not rows:
             return [], last_id
         tags = self._fetch_tags([row.id for row in rows])
