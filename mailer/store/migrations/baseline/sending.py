@@ -5,6 +5,8 @@ from alembic import op
 
 from mailer.store.migrations.baseline.columns import ID, JSON_OR_NULL, MOMENT, require_column
 
+UNDELIVERED = "state = 'failed' OR state = 'expired' OR state = 'suppressed' OR state = 'cancelled'"
+
 
 def create_sending_tables() -> None:
     op.create_table(
@@ -205,8 +207,8 @@ def create_sending_tables() -> None:
         "ix_delivery_undelivered",
         "delivery",
         ["edition_id", "state"],
-        sqlite_where=sa.text("state IN ('failed', 'expired', 'suppressed', 'cancelled')"),
-        postgresql_where=sa.text("state IN ('failed', 'expired', 'suppressed', 'cancelled')"),
+        sqlite_where=sa.text(UNDELIVERED),
+        postgresql_where=sa.text(UNDELIVERED),
     )
     op.create_table(
         "delivery_count",
