@@ -99,7 +99,7 @@ def format_mailbox_header(name: str, display_name: str, address: str) -> bytes:
 # ---- bodies -----------------------------------------------------------------------------------
 
 SOFT_BREAK = b"=\r\n"
-"""A line break that is no part of the text (RFC 2045 §6.7 rule 5)."""
+"""A line break that does not belong to the text (RFC 2045 §6.7 rule 5)."""
 
 MAX_PLAIN_SEGMENT = 74
 """Maximum length of a segment that is encoded on one line with its soft break."""
