@@ -26,6 +26,8 @@ breaks (RFC 2045 §6.7 rule 5).
     slots.py             marks and slots, written and read back
     headers.py           header fields and encodings
     message_template.py  the messages of one body
+    message_variant.py   the messages of recipients with the same stories
+    personal_values.py   names, addresses and links, encoded
     attachments.py       the files that are sent with them
     send_day.py          the day of sending, filled in when it is certain
     page.py              the same body as a web page, without personal values
@@ -39,8 +41,9 @@ from mailer.message.headers import (
     format_mailbox_header,
     format_unstructured_header,
 )
-from mailer.message.message_template import CACHED_MASKS, MessageProfile, MessageTemplate, Recipient
+from mailer.message.message_template import CACHED_MASKS, MessageProfile, MessageTemplate
 from mailer.message.page import render_heading, render_page, render_plain_text
+from mailer.message.personal_values import Recipient
 from mailer.message.send_day import build_day_argument, fill_send_day
 from mailer.message.slots import (
     MIN_STORIES_FOR_CONTENTS,

@@ -12,7 +12,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     literal_column,
+    or_,
     text,
 )
 
@@ -64,20 +66,36 @@ delivery = Table(
 )
 
 
+delivery_count = Table(
+    "delivery_count",
+    metadata,
+    build_reference_column("edition", primary_key=True, on_delete="CASCADE"),
+    Column("language", String(35), primary_key=True),
+    build_required_column("deliveries", BigInteger),
+    comment="the number of an edition's deliveries in each language, kept as they are added",
+)
+
+
 ERASED = "erased:"
 """The prefix of an erased address in a delivery. Its keyed hash follows."""
+
+
+UNDELIVERED = ("failed", "expired", "suppressed", "cancelled")
+"""The states, other than sent, of deliveries that are finished."""
 
 
 def is_in_state(*states: str) -> ColumnElement[bool]:
     """Return the condition that a delivery is in one of `states`. The states are literals in the
     statement, since a database uses a partial index only if the statement visibly contains the
-    index's condition (SQLite, "Partial Indexes" §2.2)."""
+    index's condition (SQLite, "Partial Indexes" §2.2).
+
+    More than two states are compared one by one: SQLite would search an IN of so many in a
+    temporary table, twice for each update of a delivery's state, which took 1 µs an update with
+    four states."""
     state_literals = [literal_column(f"'{state}'", String(12)) for state in states]
-    return (
-        delivery.c.state == state_literals[0]
-        if len(state_literals) == 1
-        else delivery.c.state.in_(state_literals)
-    )
+    if len(state_literals) == 2:
+        return delivery.c.state.in_(state_literals)
+    return or_(*(delivery.c.state == state_literal for state_literal in state_literals))
 
 
 def _create_partial_index(name: str, *columns: Column[Any], states: tuple[str, ...]) -> Index:
@@ -90,7 +108,27 @@ _create_partial_index(
     delivery.c.edition_id,
     delivery.c.next_attempt_at,
     delivery.c.id,
+    delivery.c.state,  # so that SQLite counts and claims without looking at the rows
     states=("queued",),
 )
 _create_partial_index("ix_delivery_in_flight", delivery.c.worker_id, states=("claimed", "on_wire"))
 _create_partial_index("ix_delivery_in_doubt", delivery.c.edition_id, states=("in_doubt",))
+_create_partial_index(
+    "ix_delivery_undelivered",
+    delivery.c.edition_id,
+    delivery.c.state,
+    states=UNDELIVERED,
+)
+
+has_unaccepted_reply = and_(
+    delivery.c.reply != literal_column("''", Text()),
+    delivery.c.state != literal_column("'sent'", String(12)),
+)
+"""The condition that a delivery has a reply and was not accepted: the condition of an index."""
+
+Index(
+    "ix_delivery_unaccepted_reply",
+    delivery.c.edition_id,
+    sqlite_where=has_unaccepted_reply,
+    postgresql_where=has_unaccepted_reply,
+)
