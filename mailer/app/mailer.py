@@ -95,11 +95,11 @@ class Mailer:
 
     @property
     def staff_addresses(self) -> StaffAddresses:
-        """The addresses of staff in the settings, for digests that name none."""
+        """The addresses of staff in the settings."""
         from mailer.notices import StaffAddresses
 
         notices = self.settings.notices
-        return StaffAddresses(notices.approvers, notices.watchers)
+        return StaffAddresses(notices.approvers, notices.watchers, self.settings.staff.addresses)
 
     @property
     def retention_periods(self) -> RetentionPeriods:

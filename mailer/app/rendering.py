@@ -9,14 +9,16 @@ if TYPE_CHECKING:
 
     from mailer.audience.signup.service_mails import ServiceMail
     from mailer.config import Settings
+    from mailer.model.deliveries import EditionReader
     from mailer.model.editions import Edition, EditionBody, Manuscript
     from mailer.model.rendering import Composition
     from mailer.notices import Notice
 
 
 class SettingsRenderer:
-    """Composes editions with an office's settings; implements ``model.rendering.Renderer`` and
-    ``audience.signup.service_mails.ServiceMailComposer``."""
+    """Composes editions with an office's settings; implements ``model.rendering.Renderer``,
+    ``audience.signup.service_mails.ServiceMailComposer`` and
+    ``notices.test_mails.ReaderMailRenderer``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -38,6 +40,14 @@ class SettingsRenderer:
         from mailer.render import compose_service_mail
 
         return compose_service_mail(service_mail, self._settings)
+
+    def mark_test_mail(
+        self, body: EditionBody, edition: Edition, reader: EditionReader
+    ) -> EditionBody:
+        """Mark a mail as a test mail for a reader. Raises ComposeError."""
+        from mailer.render import mark_test_mail
+
+        return mark_test_mail(body, edition, reader, self._settings)
 
 
 class SettingsNoticeComposer:

@@ -125,7 +125,7 @@ def deliver_editions(
 
     with (
         open_mailer(load_settings()) as mailer,
-        stop_on_signal(_announce_stopping, partial(_interrupt_run, mailer.store)) as stop,
+        stop_on_signal(announce_stopping, partial(interrupt_run, mailer.store)) as stop,
         _show_progress(style, out) as on_progress,
     ):
         try:
@@ -371,11 +371,12 @@ def _raise_for_outcome(reports: list[DeliveryReport]) -> None:
         )
 
 
-def _announce_stopping() -> None:
+def announce_stopping() -> None:
+    """Say that the run stops after the messages on the wire."""
     error_console.print("stopping after the messages on the wire; a second signal stops at once")
 
 
-def _interrupt_run(store: "Store", _number: int) -> None:
+def interrupt_run(store: "Store", _number: int) -> None:
     """End the run at once. After a few seconds, end every wait for the database, too."""
     deadline = threading.Timer(ABORT_SECONDS, store.stop_waiting)
     deadline.daemon = True

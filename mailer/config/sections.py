@@ -191,6 +191,14 @@ class NoticesSection(_Section):
     watchers: tuple[MailAddress, ...] = ()
 
 
+class StaffSection(_Section):
+    """`addresses`: members of staff who may get test mails, beside approvers and watchers.
+    `tests_per_hour`: the largest number of test mails within an hour."""
+
+    addresses: tuple[MailAddress, ...] = ()
+    tests_per_hour: Annotated[int, Field(ge=0, le=1000)] = 30
+
+
 class Press(_Section):
     """`times`: places with their zones; the end of an embargo is stated in the local time of each.
     `contact_name`, `contact_role`, `contact_phone`, `contact_email`: the press contact for releases

@@ -31,6 +31,7 @@ from mailer.config.sections import (
     Secret,
     SenderSection,
     SignUp,
+    StaffSection,
     Throttle,
     Tls,
     Web,
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     throttle: dict[str, Throttle] = {}
     worker: WorkerSection = WorkerSection()
     notices: NoticesSection = NoticesSection()
+    staff: StaffSection = StaffSection()
     press: Press = Press()
     web: Web = Web()
     signup: SignUp = SignUp()

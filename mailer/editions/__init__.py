@@ -6,10 +6,11 @@
     policy.py            the rules that a digest sets for its editions
     reviews.py           from a draft with a send time to its approval; reminders, lateness
     send_times.py        setting and clearing a send time, reopening, visibility in the archive
+    previews.py          doing something to see its effect, and rolling it back
     embargo_checks.py    checks that no embargo or kill forbids sending
     sending.py           starting an edition, and marking it as sent
     due_actions.py       the actions of the clock on an edition with a send time; grace
-    service_editions.py  rolling editions of service mails, which resume by themselves
+    service_editions.py  service mails and test mails, whose editions resume by themselves
     transitions.py       changes of state: pause, resume, cancel …
 
 An approval covers a hash over the mails and their audience. Any later change to the edition or to
@@ -54,6 +55,7 @@ from mailer.editions.reviews import (
     return_late_edition,
 )
 from mailer.editions.send_times import (
+    find_send_day,
     make_appointment,
     refresh_appointment,
     reopen_edition,
@@ -96,6 +98,7 @@ __all__ = [
     "find_due_action",
     "find_embargoed_stories",
     "find_review_step",
+    "find_send_day",
     "find_warnings",
     "get_edition",
     "get_policy",

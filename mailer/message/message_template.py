@@ -2,7 +2,6 @@
 
 import html
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -20,11 +19,10 @@ from mailer.message.headers import (
     format_mailbox_header,
     format_unstructured_header,
 )
+from mailer.message.message_profile import MessageProfile, Recipient
 from mailer.message.send_day import fill_send_day
 from mailer.message.slots import Piece, Slot, choose_pieces, split_body
-from mailer.model.edition_states import EditionKind
-from mailer.model.editions import Edition, EditionBody, SendDay
-from mailer.tokens import LinkKeys
+from mailer.model.editions import EditionBody
 
 CACHED_MASKS = 512
 """The number of story masks whose joined static parts a template caches."""
@@ -32,81 +30,6 @@ CACHED_MASKS = 512
 MAX_TOKEN_LENGTH = 3 * 20 + 22
 """Maximum length of a token: three numbers of 64 bits, each followed by a dot, and the
 signature."""
-
-
-class Recipient(NamedTuple):
-    """The recipient of a message, with the personal fields of a delivery row.
-
-    `stories` is the story mask. In a service mail that asks for confirmation, `subscriber_id` is
-    the id of the request to confirm."""
-
-    delivery_id: int
-    subscriber_id: int
-    address: str
-    name: str
-    stories: int
-
-
-@dataclass(frozen=True, slots=True)
-class MessageProfile:
-    """The values that all messages of an edition share: the sender, the list, the link targets.
-
-    Without a `list_slug`, the messages belong to no list. Such messages state that a program wrote
-    them (``Auto-Submitted``, RFC 3834 §5) and have no list fields, except that a welcome mail
-    offers to unsubscribe.
-
-    `keys` signs links, and `list_id` is the id of the list's record. If `unsubscribe_address` is
-    set, a list's messages offer that address too. If `send_day` is None, the day of sending is the
-    day on which the edition started. All values have been checked before, so nothing here raises an
-    error."""
-
-    sender_name: str
-    sender_address: str
-    reply_to: str
-    list_slug: str
-    list_name: str
-    list_id: int
-    base_url: str
-    keys: LinkKeys
-    edition: Edition
-    unsubscribe_address: str = ""
-    send_day: SendDay | None = None
-
-    def create_unsubscribe_url(self, recipient: Recipient) -> str:
-        return self._sign_url("u", "unsubscribe", self._format_token_fields(recipient))
-
-    def create_preferences_url(self, recipient: Recipient) -> str:
-        return self._sign_url("p", "preferences", self._format_token_fields(recipient))
-
-    def create_action_url(self, recipient: Recipient) -> str:
-        return self._sign_url("c", LinkPurpose.CONFIRM, str(recipient.subscriber_id))
-
-    def create_view_url(self, stories: int, language: str) -> str:
-        """Create the link to the public page of an edition."""
-        return self._sign_url("v", "view", f"{self.edition.id}.{language}.{stories:x}")
-
-    def create_private_url(self, recipient: Recipient) -> str:
-        """Create the link to a reader's own page of an advance copy."""
-        return self._sign_url("e", LinkPurpose.ADVANCE, self._format_token_fields(recipient))
-
-    @property
-    def is_private(self) -> bool:
-        """True if the edition is an advance copy, composed while its story was embargoed. Each
-        reader can open an advance copy as a page of their own."""
-        return self.edition.embargo_until is not None
-
-    @property
-    def offers_one_click_unsubscribe(self) -> bool:
-        """True if the messages state the link by which a mail provider unsubscribes a reader
-        (RFC 8058)."""
-        return bool(self.list_slug) or self.edition.kind is EditionKind.WELCOME
-
-    def _format_token_fields(self, recipient: Recipient) -> str:
-        return f"{recipient.subscriber_id}.{self.list_id}.{self.edition.id}"
-
-    def _sign_url(self, page: str, purpose: str, body: str) -> str:
-        token = tokens.get_signer(tokens.get_signing_key(self.keys), purpose).sign_body(body)
-        return f"{self.base_url.rstrip('/')}/{page}/{token}"
 
 
 class _SlotPositions(NamedTuple):
@@ -170,7 +93,8 @@ class MessageTemplate:
         site = self.profile.base_url.rstrip("/")
 
         def bind_link(page: str, purpose: LinkPurpose) -> tuple[str, Callable[[str], str]]:
-            return f"{site}/{page}/", tokens.get_signer(key, purpose).sign_body
+            path, purpose = self.profile.choose_link_target(page, purpose)
+            return f"{site}/{path}/", tokens.get_signer(key, purpose).sign_body
 
         self._unsubscribe_link = bind_link("u", LinkPurpose.UNSUBSCRIBE)
         self._preferences_link = bind_link("p", LinkPurpose.PREFERENCES)
@@ -376,7 +300,7 @@ def _build_unsubscribe_field(profile: MessageProfile) -> str:
     # "%.0s" consumes a value and prints nothing, so every field takes the same two values.
     if not profile.offers_one_click_unsubscribe:
         return "%.0s%.0s"
-    if profile.unsubscribe_address:
+    if profile.offers_unsubscribe_address:
         mailto = unsubscribe_mail.build_mailto(profile.unsubscribe_address).replace("%", "%%")
         field = f"List-Unsubscribe: <%s>, <{mailto}%s>\r\n"
         token = "0" * MAX_TOKEN_LENGTH

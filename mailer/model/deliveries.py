@@ -176,6 +176,21 @@ class RecipientStatus:
     exclusion: Exclusion | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EditionReader:
+    """The reader of a mail that is made before it is sent, in a preview or a test mail. `language`
+    is the language of the body, and `stories` are the bits of the stories that the reader gets. A
+    reader without an address gets every story. `delivery_id` is 0 if the reader has no delivery
+    yet."""
+
+    language: str
+    stories: int
+    subscriber_id: int = 0
+    address: str = ""
+    name: str = ""
+    delivery_id: int = 0
+
+
 class Claim(NamedTuple):
     """A claimed delivery, with all the data that a connection needs. `attempt` includes this
     attempt. `requeued_for` is the signature of the refusals because of which the delivery was

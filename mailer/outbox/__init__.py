@@ -28,9 +28,11 @@ accepted is never sent again.
 
     verbs.py        retry, resend, assume sent, make due at once
     explanation.py  explains why an address got an edition or did not get it
+    readers.py      the reader of a preview or a test mail
 """
 
 from mailer.outbox.explanation import explain_outcome
+from mailer.outbox.readers import EXAMPLE_ADDRESS, find_reader
 from mailer.outbox.verbs import (
     DoubtChoice,
     choose_in_doubt,
@@ -42,9 +44,11 @@ from mailer.outbox.verbs import (
 )
 
 __all__ = [
+    "EXAMPLE_ADDRESS",
     "DoubtChoice",
     "choose_in_doubt",
     "explain_outcome",
+    "find_reader",
     "get_retry_delay",
     "make_deliveries_due",
     "resolve_in_doubt_as_sent",

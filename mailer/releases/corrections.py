@@ -6,6 +6,7 @@ from datetime import datetime
 
 from mailer import editions, embargoes, languages
 from mailer.actor import Actor
+from mailer.editions.previews import discard_changes
 from mailer.errors import NextStep, Refused
 from mailer.model.articles import Article
 from mailer.model.deliveries import DeliveryPlan
@@ -25,7 +26,6 @@ from mailer.releases.flow import find_last_change
 from mailer.releases.stories import (
     check_fingerprint,
     compute_fingerprint,
-    discard_changes,
     find_begun_editions,
     find_queued_articles,
     normalise_texts,

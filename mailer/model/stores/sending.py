@@ -173,7 +173,9 @@ class EditionStore(Protocol):
 class OutboxStore(Protocol):
     """Deliveries, and the workers that claim them."""
 
-    def get_recipient_status(self, edition: Edition, address: str) -> RecipientStatus: ...
+    def get_recipient_status(
+        self, edition: Edition, address: str, language: str = ""
+    ) -> RecipientStatus: ...
     def plan_deliveries(self, edition: Edition, now: datetime) -> DeliveryPlan: ...
     def extend_plan(self, edition: Edition) -> int: ...
     def has_late_recipients(self, edition: Edition) -> bool: ...
@@ -239,7 +241,7 @@ class OutboxStore(Protocol):
 
 
 class NoticeStore(Protocol):
-    """Notices to staff in the outbox."""
+    """Mails to staff in the outbox: notices and test mails."""
 
     def queue_notice(
         self,
@@ -251,6 +253,19 @@ class NoticeStore(Protocol):
         *,
         uid: str,
     ) -> Edition: ...
+    def queue_test_mail(
+        self,
+        body: EditionBody,
+        tested_edition: Edition,
+        addresses: Sequence[str],
+        now: datetime,
+        actor: Actor,
+        *,
+        uid: str,
+        reader_id: int,
+    ) -> Edition: ...
+    def lock_test_mails(self) -> None: ...
+    def count_test_mails(self, since: datetime) -> int: ...
 
 
 class ServiceMailStore(Protocol):
