@@ -303,7 +303,6 @@ class Mailer:
                 addresses.to_ascii_domain(domain): limits
                 for domain, limits in settings.throttle.items()
             },
-            envelope_sender=settings.sender.envelope_sender,
             lease=settings.delivery.lease,
             patience=settings.delivery.patience,
         )

@@ -7,6 +7,7 @@ from mailer import editions, outbox
 from mailer.config import Settings
 from mailer.errors import Refused
 from mailer.message import AttachedFile, MessageProfile, MessageTemplate, Recipient
+from mailer.message.senders import choose_identity
 from mailer.model.edition_states import EditionKind
 from mailer.model.editions import Edition, EditionBody
 from mailer.model.lists import MailingList
@@ -37,11 +38,10 @@ def build_sender_profile(
 ) -> MessageProfile:
     """Return the data from the settings and the list that each message of an edition carries."""
     return MessageProfile(
-        sender_name=settings.sender.name,
-        sender_address=settings.sender.address,
-        reply_to=settings.sender.reply_to,
+        sender=edition.sender_identity or choose_identity(settings, edition.kind),
         list_slug=mailing_list.slug if edition.kind in _LIST_KINDS else "",
         list_name=mailing_list.name,
+        list_domain=settings.list_domain,
         list_id=mailing_list.id,
         base_url=settings.web.base_url,
         keys=keys,

@@ -23,10 +23,18 @@ class SettingsRenderer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
+    def describe_sender(self, sender: str) -> str:
+        """Return the parts of every mail that come from the settings, with the sender of this
+        name."""
+        return self._settings.describe_sender(sender)
+
     @property
     def sender_details(self) -> str:
-        """The parts of every mail that come from the settings."""
-        return self._settings.sender_details
+        """The parts of every service mail that come from the settings."""
+        from mailer.message.senders import SERVICE_SENDER
+
+        name = SERVICE_SENDER if SERVICE_SENDER in self._settings.senders else ""
+        return self._settings.describe_sender(name)
 
     def compose_edition(self, manuscript: Manuscript) -> Composition:
         """Compose an edition in every language it needs. Raises ComposeError."""

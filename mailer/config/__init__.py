@@ -5,10 +5,12 @@ section + ``_`` + name), ``config/mailer.toml``, or the default here, in this or
 Relative paths start at *home*: the folder that holds ``config/``.
 """
 
+from mailer.config.loading import load_settings
 from mailer.config.sections import (
     DatabaseSection,
     DefaultsSection,
     DeliverySection,
+    NamedSender,
     NoticesSection,
     Organisation,
     Paths,
@@ -29,7 +31,6 @@ from mailer.config.settings import (
     Settings,
     find_shipped_folder,
     generate_key,
-    load_settings,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "DatabaseSection",
     "DefaultsSection",
     "DeliverySection",
+    "NamedSender",
     "NoticesSection",
     "Organisation",
     "Paths",

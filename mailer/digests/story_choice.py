@@ -115,6 +115,7 @@ def assemble_edition(
             appointment=appointment,
             frequency=digest.settings.frequency,
             archive=digest.settings.archive,
+            sender=digest.settings.sender,
         ),
         now,
         actor,

@@ -3,6 +3,7 @@
     editing.py           making an edition and changing it
     composing.py         records to frozen bodies
     approval.py          approvals, each bound to a hash
+    senders.py           the sender of an edition
     policy.py            the rules that a digest sets for its editions
     reviews.py           from a draft with a send time to its approval; reminders, lateness
     send_times.py        setting and clearing a send time, reopening, visibility in the archive
@@ -62,6 +63,7 @@ from mailer.editions.send_times import (
     set_archive_visibility,
     set_send_time,
 )
+from mailer.editions.senders import choose_sender_name
 from mailer.editions.sending import mark_sent_if_finished, start_edition
 from mailer.editions.service_editions import list_resumable_editions, resume_service_mails
 from mailer.editions.transitions import (
@@ -90,6 +92,7 @@ __all__ = [
     "check_may_send",
     "check_not_killed",
     "check_transition",
+    "choose_sender_name",
     "compose_edition",
     "compute_content_hash",
     "create_edition",

@@ -27,6 +27,7 @@ breaks (RFC 2045 §6.7 rule 5).
     headers.py           header fields and encodings
     message_profile.py   the sender, the list and the links that all messages of an edition share
     message_template.py  the messages of one body
+    senders.py           the settings -> the sender identity of an edition
     reader_values.py     one reader's values, filled in before sending, for test mails
     attachments.py       the files that are sent with them
     send_day.py          the day of sending, filled in when it is certain

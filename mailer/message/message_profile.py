@@ -7,6 +7,7 @@ from mailer import tokens
 from mailer.audience.links import LinkPurpose
 from mailer.model.edition_states import EditionKind
 from mailer.model.editions import Edition, SendDay
+from mailer.model.senders import SenderIdentity
 from mailer.tokens import LinkKeys
 
 TEST_PAGES = "t"
@@ -34,16 +35,16 @@ class MessageProfile:
     them (``Auto-Submitted``, RFC 3834 §5) and have no list fields, except that a welcome mail
     offers to unsubscribe.
 
-    `keys` signs links, and `list_id` is the id of the list's record. If `unsubscribe_address` is
-    set, a list's messages offer that address too. If `send_day` is None, the day of sending is the
-    day on which the edition started. All values have been checked before, so nothing here raises an
-    error."""
+    `list_domain` is the domain of the list's identifier (RFC 2919), which does not depend on the
+    sender. `keys` signs links, and `list_id` is the id of the list's record. If
+    `unsubscribe_address` is set, a list's messages offer that address too. If `send_day` is None,
+    the day of sending is the day on which the edition started. All values have been checked before,
+    so nothing here raises an error."""
 
-    sender_name: str
-    sender_address: str
-    reply_to: str
+    sender: SenderIdentity
     list_slug: str
     list_name: str
+    list_domain: str
     list_id: int
     base_url: str
     keys: LinkKeys

@@ -72,15 +72,16 @@ class MessageTemplate:
         self._boundary = b"=_" + body.marker.encode()
         self._mixed_boundary = b"=_mixed_" + body.marker.encode()
         self._files = encode_attachments(files, self._mixed_boundary)
-        self._domain = addresses.extract_wire_domain(profile.sender_address)
+        self.envelope_sender = profile.sender.envelope_sender
+        self._domain = addresses.extract_wire_domain(profile.sender.address)
         self.get_variant = lru_cache(maxsize=CACHED_MASKS)(self._build_variant)
         self._bind_signing_key(tokens.get_signing_key(profile.keys))
         self._token_fields = f".{profile.list_id}.{profile.edition.id}"
         self._from_fields = format_mailbox_header(
-            "From", profile.sender_name, profile.sender_address
+            "From", profile.sender.name, profile.sender.address
         )
-        if profile.reply_to:
-            self._from_fields += format_mailbox_header("Reply-To", "", profile.reply_to)
+        if profile.sender.reply_to:
+            self._from_fields += format_mailbox_header("Reply-To", "", profile.sender.reply_to)
         uid = profile.edition.uid.replace("%", "%%")
         domain = self._domain.replace("%", "%%")
         self._per_recipient_fields = f"Message-ID: <{uid}.%d@{domain}>\r\n"
@@ -127,7 +128,8 @@ class MessageTemplate:
                 if profile.offers_one_click_unsubscribe
                 else (_AUTO_SUBMITTED_FIELD,)
             )
-        list_id_value = f"{profile.list_slug}.{self._domain}".encode()
+        list_domain = addresses.to_ascii_domain(profile.list_domain)
+        list_id_value = f"{profile.list_slug}.{list_domain}".encode()
         return (
             format_angled_header("List-Id", profile.list_name, list_id_value),
             one_click,

@@ -21,6 +21,7 @@ from mailer.model.edition_states import (
 from mailer.model.embargoes import Embargo
 from mailer.model.lists import Frequency, MailingList, Topic
 from mailer.model.segments import Filter
+from mailer.model.senders import SenderIdentity
 from mailer.schedules import local_time
 
 MAX_STORIES = 62
@@ -86,7 +87,8 @@ class ChangeNote:
 class NewEdition:
     """The settings of an edition to create. `stories` are slugs in order. `subject` may hold
     variables; if it is empty, the subject in the folder of `template` is used. The edition goes to
-    members who chose `frequency`."""
+    members who chose `frequency`. `sender` names a sender in the settings; if it is empty, the
+    edition is sent by its list's sender."""
 
     name: str
     list: str
@@ -108,6 +110,7 @@ class NewEdition:
     change: ChangeNote | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     subjects: Mapping[str, str] = field(default_factory=dict)
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,9 @@ class Approval:
 @dataclass(frozen=True, slots=True)
 class Edition:
     """One edition. `names` and `subjects` are translations of its name and subject, by language.
-    `reason` says why it was skipped, put on hold, paused or returned to draft.
+    `reason` says why it was skipped, put on hold, paused or returned to draft. `sender` names the
+    sender that was chosen for it; `sender_identity` is the one that is frozen with its bodies, or
+    None if it has none of its own.
     `opening` is the editor's text by language, in Markdown. `asked_at` is when approval was last
     requested; `last_notified_state` and `last_notified_hash` are the state and the content that
     staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
@@ -165,6 +170,8 @@ class Edition:
     pause_signatures: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     subjects: Mapping[str, str] = field(default_factory=dict)
+    sender: str = ""
+    sender_identity: SenderIdentity | None = None
 
     def get_send_day(self, now: datetime) -> SendDay:
         """Return the day on which the edition is or was sent."""

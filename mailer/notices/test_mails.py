@@ -86,6 +86,7 @@ def queue_test_mail(
         actor,
         uid=secrets.token_hex(8),
         reader_id=reader.subscriber_id,
+        sender=composed.sender_identity,
     )
     tx.editions.add_event(
         edition, TEST_EVENT, f"{body.language}: {', '.join(recipients)}", now, actor

@@ -214,6 +214,7 @@ def copy_edition(edition: Edition, slug: str) -> NewEdition:
         list=edition.list,
         template="press-release",
         language=edition.language,
+        sender=edition.sender,
         stories=(slug,),
         priority=Priority.URGENT,
         archive=ArchiveVisibility.PUBLIC
@@ -225,7 +226,7 @@ def copy_edition(edition: Edition, slug: str) -> NewEdition:
 def _begin_edition(
     tx: Transaction, actor: Actor, new_edition: NewEdition, renderer: Renderer, now: datetime
 ) -> tuple[Edition, DeliveryPlan, tuple[str, ...]]:
-    edition = editions.create_edition(tx, actor, new_edition, now)
+    edition = editions.create_edition(tx, actor, new_edition, now, senders=(new_edition.sender,))
     edition, composition = editions.compose_edition(tx, actor, edition, renderer)
     edition = editions.approve_edition(tx, actor, edition, renderer, now)
     edition, plan = editions.start_edition(tx, actor, edition, renderer, now)

@@ -25,7 +25,7 @@ postal_address = "1 Harbour Street, London E1 1AA"
 [sender]
 name = "Example Office"
 address = "news@example.org"
-envelope_from = "bounces@example.org"
+return_path = "bounces@example.org"
 
 [relay]
 host = "127.0.0.1"

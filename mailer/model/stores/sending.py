@@ -45,6 +45,7 @@ from mailer.model.schedules import (
     Schedule,
 )
 from mailer.model.segments import Filter
+from mailer.model.senders import SenderIdentity
 from mailer.model.service_mails import Addressee, ServiceEditionKey
 from mailer.schedules.holidays import Blackout
 
@@ -143,6 +144,7 @@ class EditionStore(Protocol):
         story_order: Sequence[str],
         content_hash: str,
         embargo_until: datetime | None = None,
+        sender: SenderIdentity | None = None,
     ) -> Edition: ...
     def save_approval(self, edition: Edition, approval: Approval) -> Edition: ...
     def set_send_time(self, edition: Edition, appointment: SendAppointment | None) -> Edition: ...
@@ -263,6 +265,7 @@ class NoticeStore(Protocol):
         *,
         uid: str,
         reader_id: int,
+        sender: SenderIdentity | None,
     ) -> Edition: ...
     def lock_test_mails(self) -> None: ...
     def count_test_mails(self, since: datetime) -> int: ...

@@ -23,6 +23,7 @@ from mailer.model.editions import (
     SendAppointment,
 )
 from mailer.model.lists import Frequency
+from mailer.model.senders import SenderIdentity
 from mailer.store import schema
 from mailer.store.editions.contents import EditionContentQueries
 
@@ -206,6 +207,8 @@ class EditionFinder(EditionContentQueries):
             embargo_until=row.embargo_until,
             change=ChangeNote(**row.change) if row.change else None,
             pause_signatures=tuple(row.pause_signatures),
+            sender=row.sender,
+            sender_identity=SenderIdentity(**row.sender_identity) if row.sender_identity else None,
         )
 
 

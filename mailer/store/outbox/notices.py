@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from mailer.actor import Actor
 from mailer.model.edition_states import EditionKind
 from mailer.model.editions import Edition, EditionBody
+from mailer.model.senders import SenderIdentity
 from mailer.store import schema
 from mailer.store.locks import lock_test_mails
 from mailer.store.outbox.direct_mail import DirectMailQueries
@@ -51,9 +52,11 @@ class SqlNoticeStore(DirectMailQueries):
         *,
         uid: str,
         reader_id: int,
+        sender: SenderIdentity | None,
     ) -> Edition:
         """Queue a test mail of an edition to these addresses, due at once and before all other
-        mail. `reader_id` is the id of the subscriber whose values are in the body, or 0."""
+        mail. `reader_id` is the id of the subscriber whose values are in the body, or 0. `sender`
+        is the identity that sends the edition."""
         return self._queue_direct_mail(
             EditionKind.TEST,
             body,
@@ -63,6 +66,7 @@ class SqlNoticeStore(DirectMailQueries):
             actor,
             uid=uid,
             name=f"test of edition {tested_edition.id}: {tested_edition.name}",
+            sender=sender,
         )
 
     def _queue_direct_mail(
@@ -76,6 +80,7 @@ class SqlNoticeStore(DirectMailQueries):
         *,
         uid: str,
         name: str,
+        sender: SenderIdentity | None = None,
     ) -> Edition:
         edition = self.open_direct_edition(
             kind,
@@ -86,6 +91,7 @@ class SqlNoticeStore(DirectMailQueries):
             name=name,
             list_slug=list_slug,
             template=kind.value,
+            sender=sender,
         )
         self.add_direct_deliveries(
             edition, body, [(address, reference, "") for address, reference in recipients]
