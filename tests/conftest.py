@@ -297,12 +297,33 @@ def check_state_changes(store: Store) -> None:
         assert OccurrenceState(became) in next_states, (was, became)
 
 
+def check_delivery_counts(store: Store) -> None:
+    """Check that the stored counts, and the reports of the last editions, agree with the rows of
+    the deliveries."""
+    with store.read() as tx:
+        count_rows = "SELECT edition_id, {0}, count(*) FROM delivery GROUP BY edition_id, {0}"
+        by_language, by_state = (
+            {(edition_id, key): count for edition_id, key, count in tx.connection.execute(query)}
+            for query in (text(count_rows.format("language")), text(count_rows.format("state")))
+        )
+        stored = tx.connection.execute(text("SELECT * FROM delivery_count"))
+        assert {(row.edition_id, row.language): row.deliveries for row in stored} == by_language
+        for edition_id in sorted({edition_id for edition_id, _ in by_state})[-5:]:
+            edition = tx.editions.find_edition(edition_id)
+            assert edition is not None
+            states = tx.outbox.build_report(edition).states
+            assert {state.value: count for state, count in states.items() if count} == {
+                state: count for (one, state), count in by_state.items() if one == edition_id
+            }
+
+
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
     store = Store(database_url, KEY)
     try:
         yield store
         check_state_changes(store)
+        check_delivery_counts(store)
     finally:
         store.close()
 

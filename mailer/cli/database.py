@@ -29,6 +29,7 @@ def show_revision(json: JsonOption = False) -> None:
     it.
 
     Example: mailer database status"""
+    from mailer.config.open_secrets import list_open_secrets
     from mailer.store import Store
     from mailer.store.schema import REVISIONS
 
@@ -41,7 +42,7 @@ def show_revision(json: JsonOption = False) -> None:
         "wanted": REVISIONS[-1],
         "marker": str(settings.state_folder),
         "refusal": "",
-        "open_files": store.open_files,
+        "open_files": [*store.open_files, *list_open_secrets(settings)],
         "events": [],
     }
     lines = [f"{store.display_url}: revision {revision or 'none'}, this program's {REVISIONS[-1]}"]
@@ -59,7 +60,7 @@ def show_revision(json: JsonOption = False) -> None:
             f"{event.at:%Y-%m-%d %H:%M} UTC  {event.event_type}  {event.actor}  {event.detail}"
             for event in data["events"][-10:]
         ]
-    lines += [f"other users can read {file}: chmod 600 {file}" for file in store.open_files]
+    lines += [f"other users can read {file}: chmod 600 {file}" for file in data["open_files"]]
     Output(json).print_record(data, "\n".join(lines))
     store.close()
 

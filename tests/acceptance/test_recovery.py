@@ -127,6 +127,16 @@ def test_rotated_key_is_listed_without_secrets(office: Shell) -> None:
     office("secret", "rotate", "--keep", "0", code=1)
 
 
+def test_secret_that_others_can_read_is_named(office: Shell) -> None:
+    key_file = office.folder / "config/secret.key"
+    assert office("database", "status", "--json").json["open_files"] == []
+    key_file.chmod(0o640)
+    assert office("database", "status", "--json").json["open_files"] == []
+    key_file.chmod(0o644)
+    assert office("database", "status", "--json").json["open_files"] == [str(key_file)]
+    assert f"other users can read {key_file}: chmod 600" in office("database", "status").out
+
+
 def test_backup_to_closed_stdout_is_refused(office: Shell) -> None:
     result = subprocess.run(
         ["sh", "-c", f"{sys.executable} -m mailer database backup - >&-"],

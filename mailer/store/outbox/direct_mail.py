@@ -13,6 +13,7 @@ from mailer.model.senders import SenderIdentity
 from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.editions.records import EditionQueries
+from mailer.store.outbox.counts import add_delivery_counts
 from mailer.tokens import hash_address
 
 
@@ -64,6 +65,8 @@ class DirectMailQueries(SqlStore):
     ) -> None:
         """Queue a delivery, due at once, for each recipient: (address, reference, name). The
         reference is the id in the mail's link."""
+        recipient_list = list(recipients)
+        add_delivery_counts(self._db, edition.id, {body.language: len(recipient_list)})
         self._db.execute(
             insert(schema.delivery).values(
                 edition_id=edition.id,
@@ -80,6 +83,6 @@ class DirectMailQueries(SqlStore):
                     "subscriber_id": reference,
                     "name": name,
                 }
-                for address, reference, name in recipients
+                for address, reference, name in recipient_list
             ],
         )

@@ -43,6 +43,7 @@ from mailer.store.audience.segments import build_condition, is_paused, mailed_la
 from mailer.store.audience.time_zones import list_subscriber_time_zones
 from mailer.store.base import SqlStore
 from mailer.store.editions.records import EditionQueries
+from mailer.store.outbox import counts
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions, select_late_recipients
 
@@ -346,12 +347,19 @@ class PlanQueries(SqlStore):
             "next_attempt_at",
             "updated_at",
         )
-        result = self._db.execute(
+        last_id = self._db.scalar(select(func.max(schema.delivery.c.id))) or 0
+        added_count = self._db.execute(
             insert(schema.delivery).from_select(columns, recipients),
             # Without this option, SQLAlchemy 2.1 returns -1 for an INSERT on PostgreSQL.
             execution_options={"preserve_rowcount": True},
-        )
-        return result.rowcount
+        ).rowcount
+        bodies = self._db.scalars(select(_language_mask.c.body).distinct()).all()
+        if len(bodies) == 1:
+            counts.add_delivery_counts(self._db, edition.id, {bodies[0]: added_count})
+        elif added_count:
+            by_language = counts.count_by_language(self._db, edition.id, last_id)
+            counts.add_delivery_counts(self._db, edition.id, by_language)
+        return added_count
 
 
 def _matches_frequency(edition: Edition) -> ColumnElement[bool]:

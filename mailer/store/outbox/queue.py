@@ -38,6 +38,7 @@ from mailer.store.outbox.refused import RefusedQueries
 from mailer.store.outbox.statements import (
     claimed,
     in_flight,
+    is_in_flight_of,
     may_be_delivered,
     may_be_resent,
     queued,
@@ -266,21 +267,16 @@ class QueueQueries(DoubtQueries, GateBlockQueries, RefusedQueries):
         )
         for edition_id, in_doubt_rule in self._db.execute(sending_editions).all():
             in_edition = schema.delivery.c.edition_id == edition_id
-
-            def has_delivery(
-                *conditions: ColumnElement[bool], in_edition: ColumnElement[bool] = in_edition
-            ) -> bool:
-                statement = select(literal(1)).where(in_edition, *conditions).limit(1)
-                return self._db.scalar(statement) is not None
-
             is_due = schema.delivery.c.next_attempt_at <= schema.database_now()
-            if has_delivery(queued, is_due) or has_delivery(in_flight):
+            if self._has_delivery(in_edition, queued, is_due) or self._has_delivery(
+                is_in_flight_of(edition_id)
+            ):
                 return True
-            is_waiting = has_delivery(queued)
+            is_waiting = self._has_delivery(in_edition, queued)
             if in_doubt_rule == InDoubtPolicy.RESEND.value:
-                if has_delivery(may_be_resent, is_due):
+                if self._has_delivery(in_edition, may_be_resent, is_due):
                     return True
-                is_waiting = is_waiting or has_delivery(may_be_resent)
+                is_waiting = is_waiting or self._has_delivery(in_edition, may_be_resent)
             if not is_waiting:
                 return True
         return False
@@ -327,11 +323,7 @@ class QueueQueries(DoubtQueries, GateBlockQueries, RefusedQueries):
         """Check whether another worker has deliveries of these editions in flight."""
         match = self._db.scalar(
             select(literal(1))
-            .where(
-                schema.delivery.c.edition_id.in_(edition_ids),
-                in_flight,
-                schema.delivery.c.worker_id != worker_id,
-            )
+            .where(is_in_flight_of(*edition_ids), schema.delivery.c.worker_id != worker_id)
             .limit(1)
         )
         return match is not None
@@ -339,19 +331,15 @@ class QueueQueries(DoubtQueries, GateBlockQueries, RefusedQueries):
     def has_unfinished_deliveries(self, edition: Edition) -> bool:
         """Check whether some of the edition's deliveries are unfinished. Deliveries in doubt count
         as unfinished if they are to be sent again."""
-        conditions = [queued, in_flight]
-        if self.has_resend_rule(edition):
-            conditions.append(may_be_resent)
-        return any(self._has_delivery(edition, which) for which in conditions)
-
-    def _has_delivery(self, edition: Edition, condition: ColumnElement[bool]) -> bool:
-        statement = select(func.count()).select_from(
-            select(literal(1))
-            .where(schema.delivery.c.edition_id == edition.id, condition)
-            .limit(1)
-            .subquery()
+        in_edition = schema.delivery.c.edition_id == edition.id
+        return (
+            self._has_delivery(in_edition, queued)
+            or self._has_delivery(is_in_flight_of(edition.id))
+            or (self.has_resend_rule(edition) and self._has_delivery(in_edition, may_be_resent))
         )
-        return bool(self._db.scalar(statement))
+
+    def _has_delivery(self, *conditions: ColumnElement[bool]) -> bool:
+        return self._db.scalar(select(literal(1)).where(*conditions).limit(1)) is not None
 
 
 def _filter_by_state(states: Mapping[int, EditionState], state: EditionState) -> list[int]:

@@ -9,7 +9,7 @@ from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import PER_RECIPIENT_KINDS
 from mailer.store import schema
 from mailer.store.base import SqlStore
-from mailer.store.outbox.statements import in_flight, queued, released_values
+from mailer.store.outbox.statements import is_in_flight_of, queued, released_values
 
 _failed = schema.is_in_state(DeliveryState.FAILED.value)
 
@@ -51,20 +51,21 @@ class RefusedQueries(SqlStore):
     def has_only_refused_left(self, edition_id: int, signatures: Sequence[str]) -> bool:
         """Check that an edition has unfinished deliveries, and that all of them were deferred after
         a refusal with one of these signatures."""
+        in_edition = schema.delivery.c.edition_id == edition_id
         was_put_off = and_(
             schema.delivery.c.signature.in_(signatures),
             schema.delivery.c.requeued_for != schema.delivery.c.signature,
         )
         return (
-            not self._has_any(edition_id, in_flight)
-            and not self._has_any(edition_id, and_(queued, not_(was_put_off)))
-            and self._has_any(edition_id, and_(queued, was_put_off))
+            not self._has_any(is_in_flight_of(edition_id))
+            and not self._has_any(in_edition, queued, not_(was_put_off))
+            and self._has_any(in_edition, queued, was_put_off)
         )
 
     def has_other_domain(self, edition_id: int, domain: str) -> bool:
         """Check whether an edition has a delivery to a domain other than `domain`."""
         return self._has_any(
-            edition_id,
+            schema.delivery.c.edition_id == edition_id,
             func.lower(schema.delivery.c.address).not_like(
                 f"%@{domain.replace('%', '/%').replace('_', '/_')}", escape="/"
             ),
@@ -72,7 +73,10 @@ class RefusedQueries(SqlStore):
 
     def has_deliveries_in(self, edition_id: int, *states: DeliveryState) -> bool:
         """Check whether an edition has a delivery in one of these states."""
-        return self._has_any(edition_id, schema.is_in_state(*(state.value for state in states)))
+        return self._has_any(
+            schema.delivery.c.edition_id == edition_id,
+            schema.is_in_state(*(state.value for state in states)),
+        )
 
     def list_service_replies(self, limit: int) -> list[tuple[DeliveryState, str]]:
         """Return the states and replies of the service mails that were tried last, the latest
@@ -92,8 +96,5 @@ class RefusedQueries(SqlStore):
         )
         return [(DeliveryState(state), reply) for state, reply in rows]
 
-    def _has_any(self, edition_id: int, condition: ColumnElement[bool]) -> bool:
-        statement = (
-            select(literal(1)).where(schema.delivery.c.edition_id == edition_id, condition).limit(1)
-        )
-        return self._db.scalar(statement) is not None
+    def _has_any(self, *conditions: ColumnElement[bool]) -> bool:
+        return self._db.scalar(select(literal(1)).where(*conditions).limit(1)) is not None

@@ -3,7 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, and_, case, func, not_, select
+from sqlalchemy import (
+    Row,
+    String,
+    and_,
+    case,
+    func,
+    literal,
+    not_,
+    select,
+    union_all,
+)
 
 from mailer import languages
 from mailer.errors import ComposeError
@@ -22,12 +32,22 @@ from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
 from mailer.store.editions.records import EditionQueries
 from mailer.store.outbox.doubts import DoubtQueries
-from mailer.store.outbox.statements import may_be_delivered
+from mailer.store.outbox.statements import (
+    in_doubt,
+    in_flight,
+    is_in_flight_of,
+    may_be_delivered,
+    on_wire,
+    queued,
+)
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions
 from mailer.tokens import hash_address
 
-_is_failed = schema.is_in_state(DeliveryState.FAILED.value, DeliveryState.EXPIRED.value)
+_is_failed = and_(
+    schema.is_in_state(DeliveryState.FAILED.value, DeliveryState.EXPIRED.value),
+    schema.is_in_state(*schema.UNDELIVERED),  # the condition of the index
+)
 
 
 class ReportQueries(DoubtQueries):
@@ -36,18 +56,7 @@ class ReportQueries(DoubtQueries):
     def build_report(self, edition: Edition) -> DeliveryReport:
         """Return the counts of an edition's deliveries."""
 
-        def count_by_column(
-            column: Column[Any], *conditions: ColumnElement[bool]
-        ) -> dict[str, int]:
-            rows = self._db.execute(
-                select(column, func.count())
-                .where(schema.delivery.c.edition_id == edition.id, *conditions)
-                .group_by(column)
-                .order_by(func.count().desc())
-            )
-            return dict(rows.all())
-
-        states = count_by_column(schema.delivery.c.state)
+        by_language, states = self._count_deliveries(edition)
         undecided, next_resend_at = (
             self.count_undecided(edition) if states.get(DeliveryState.IN_DOUBT) else (0, None)
         )
@@ -58,13 +67,51 @@ class ReportQueries(DoubtQueries):
         )
         return DeliveryReport(
             edition=edition,
-            states={state: states.get(state.value, 0) for state in DeliveryState},
+            states=states,
             excluded={Exclusion(reason): count for reason, count in excluded},
-            by_language=count_by_column(schema.delivery.c.language),
+            by_language=by_language,
             replies=self._group_replies(edition),
             undecided=undecided,
             next_resend_at=next_resend_at,
         )
+
+    def _count_deliveries(
+        self, edition: Edition
+    ) -> tuple[dict[str, int], dict[DeliveryState, int]]:
+        """Count an edition's deliveries by language, and by state.
+
+        Those that were sent are nearly all, so that they are what the others leave of the total:
+        the others are counted in small indexes. One statement counts them, since a worker may
+        change a delivery between two statements."""
+        in_edition = schema.delivery.c.edition_id == edition.id
+        total = func.count()
+        rows = self._db.execute(
+            union_all(
+                select(
+                    literal(None, String()).label("state"),
+                    schema.delivery_count.c.language,
+                    schema.delivery_count.c.deliveries,
+                ).where(schema.delivery_count.c.edition_id == edition.id),
+                *(
+                    select(literal(state.value), literal(""), total).where(in_edition, condition)
+                    for state, condition in (
+                        (DeliveryState.QUEUED, queued),
+                        (DeliveryState.IN_DOUBT, in_doubt),
+                    )
+                ),
+                select(schema.delivery.c.state, literal(""), total)
+                .where(is_in_flight_of(edition.id))
+                .group_by(schema.delivery.c.state),
+                select(schema.delivery.c.state, literal(""), total)
+                .where(in_edition, schema.is_in_state(*schema.UNDELIVERED))
+                .group_by(schema.delivery.c.state),
+            )
+        ).all()
+        by_language = {language: int(count) for state, language, count in rows if state is None}
+        states = dict.fromkeys(DeliveryState, 0)
+        states |= {DeliveryState(state): count for state, _, count in rows if state is not None}
+        states[DeliveryState.SENT] = sum(by_language.values()) - sum(states.values())
+        return dict(sorted(by_language.items(), key=lambda item: -item[1])), states
 
     def list_failed_replies(self, edition_id: int) -> list[tuple[int, str]]:
         """Return (delivery id, reply) of an edition's failed and expired deliveries."""
@@ -100,11 +147,7 @@ class ReportQueries(DoubtQueries):
                 func.count(),
                 func.count(case((and_(_is_failed, not_(may_be_delivered)), 1))),
             )
-            .where(
-                schema.delivery.c.edition_id == edition.id,
-                schema.delivery.c.reply != "",
-                schema.delivery.c.state != DeliveryState.SENT.value,
-            )
+            .where(schema.delivery.c.edition_id == edition.id, schema.has_unaccepted_reply)
             .group_by(schema.delivery.c.state, signature)
             .order_by(func.count().desc(), signature)
         )
@@ -145,10 +188,8 @@ class ReportQueries(DoubtQueries):
         """Count the messages that each worker has on the wire, for one edition or for all
         (None)."""
         statement = select(schema.delivery.c.worker_id, func.count()).where(
-            schema.is_in_state(DeliveryState.ON_WIRE.value)
+            on_wire, in_flight if edition is None else is_in_flight_of(edition.id)
         )
-        if edition is not None:
-            statement = statement.where(schema.delivery.c.edition_id == edition.id)
         return dict(self._db.execute(statement.group_by(schema.delivery.c.worker_id)).all())
 
     def find_list_id(self, edition: Edition) -> int:

@@ -106,6 +106,14 @@ in_doubt = schema.is_in_state(DeliveryState.IN_DOUBT.value)
 may_be_resent = and_(in_doubt, schema.delivery.c.doubts < MAX_DOUBTS)
 in_flight = schema.is_in_state(*(state.value for state in IN_FLIGHT_STATES))
 
+
+def is_in_flight_of(*edition_ids: int) -> ColumnElement[bool]:
+    """Return the condition that a delivery of one of these editions is in flight. It fits only the
+    small index on deliveries in flight: SQLite would rather look through all deliveries of the
+    editions."""
+    return and_(in_flight, (schema.delivery.c.edition_id + 0).in_(edition_ids))
+
+
 released_values: dict[str, Any] = {"worker_id": None, "updated_at": _now}
 requeued_values: dict[str, Any] = {
     **released_values,

@@ -42,7 +42,15 @@ from mailer.store.schema.editions import (
     exclusion,
 )
 from mailer.store.schema.embargoes import embargo, embargo_event
-from mailer.store.schema.outbox import ERASED, delivery, is_in_state, worker
+from mailer.store.schema.outbox import (
+    ERASED,
+    UNDELIVERED,
+    delivery,
+    delivery_count,
+    has_unaccepted_reply,
+    is_in_state,
+    worker,
+)
 from mailer.store.schema.press import boilerplate, contact, contact_beat, file, kill
 from mailer.store.schema.recovery import database_event, database_identity, signing_key
 from mailer.store.schema.sources import source, source_item
@@ -56,6 +64,7 @@ UNRELEASED_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 __all__ = [
     "ERASED",
     "REVISIONS",
+    "UNDELIVERED",
     "UNRELEASED_REVISIONS",
     "Utc",
     "allowance",
@@ -73,6 +82,7 @@ __all__ = [
     "database_identity",
     "database_now",
     "delivery",
+    "delivery_count",
     "digest",
     "digest_story",
     "digest_topic",
@@ -85,6 +95,7 @@ __all__ = [
     "embargo_event",
     "exclusion",
     "file",
+    "has_unaccepted_reply",
     "is_in_state",
     "kill",
     "lease",

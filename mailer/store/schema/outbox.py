@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     literal_column,
     text,
 )
@@ -64,8 +65,22 @@ delivery = Table(
 )
 
 
+delivery_count = Table(
+    "delivery_count",
+    metadata,
+    build_reference_column("edition", primary_key=True, on_delete="CASCADE"),
+    Column("language", String(35), primary_key=True),
+    build_required_column("deliveries", BigInteger),
+    comment="the number of an edition's deliveries in each language, kept as they are added",
+)
+
+
 ERASED = "erased:"
 """The prefix of an erased address in a delivery. Its keyed hash follows."""
+
+
+UNDELIVERED = ("failed", "expired", "suppressed", "cancelled")
+"""The states, other than sent, of deliveries that are finished."""
 
 
 def is_in_state(*states: str) -> ColumnElement[bool]:
@@ -90,7 +105,27 @@ _create_partial_index(
     delivery.c.edition_id,
     delivery.c.next_attempt_at,
     delivery.c.id,
+    delivery.c.state,  # so that SQLite counts and claims without looking at the rows
     states=("queued",),
 )
 _create_partial_index("ix_delivery_in_flight", delivery.c.worker_id, states=("claimed", "on_wire"))
 _create_partial_index("ix_delivery_in_doubt", delivery.c.edition_id, states=("in_doubt",))
+_create_partial_index(
+    "ix_delivery_undelivered",
+    delivery.c.edition_id,
+    delivery.c.state,
+    states=UNDELIVERED,
+)
+
+has_unaccepted_reply = and_(
+    delivery.c.reply != literal_column("''", Text()),
+    delivery.c.state != literal_column("'sent'", String(12)),
+)
+"""The condition that a delivery has a reply and was not accepted: the condition of an index."""
+
+Index(
+    "ix_delivery_unaccepted_reply",
+    delivery.c.edition_id,
+    sqlite_where=has_unaccepted_reply,
+    postgresql_where=has_unaccepted_reply,
+)

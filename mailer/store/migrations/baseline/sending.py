@@ -192,9 +192,37 @@ def create_sending_tables() -> None:
     op.create_index(
         "ix_delivery_queued",
         "delivery",
-        ["edition_id", "next_attempt_at", "id"],
+        ["edition_id", "next_attempt_at", "id", "state"],
         sqlite_where=sa.text("state = 'queued'"),
         postgresql_where=sa.text("state = 'queued'"),
+    )
+    op.create_index(
+        "ix_delivery_unaccepted_reply",
+        "delivery",
+        ["edition_id"],
+        sqlite_where=sa.text("reply != '' AND state != 'sent'"),
+        postgresql_where=sa.text("reply != '' AND state != 'sent'"),
+    )
+    op.create_index(
+        "ix_delivery_undelivered",
+        "delivery",
+        ["edition_id", "state"],
+        sqlite_where=sa.text("state IN ('failed', 'expired', 'suppressed', 'cancelled')"),
+        postgresql_where=sa.text("state IN ('failed', 'expired', 'suppressed', 'cancelled')"),
+    )
+    op.create_table(
+        "delivery_count",
+        require_column("edition_id", ID),
+        require_column("language", sa.String(length=35)),
+        require_column("deliveries", sa.BigInteger()),
+        sa.ForeignKeyConstraint(
+            ["edition_id"],
+            ["edition.id"],
+            name="fk_delivery_count_edition_id_edition",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("edition_id", "language", name="pk_delivery_count"),
+        comment="the number of an edition's deliveries in each language, kept as they are added",
     )
     op.create_table(
         "digest_story",

@@ -28,7 +28,7 @@ from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.store import Store
 from mailer.store.schema import edition as edition_table
 from tests.actors import STAFF
-from tests.conftest import KEY, check_state_changes
+from tests.conftest import KEY, check_delivery_counts, check_state_changes
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.store.outbox.worker_machine import WorkerMachine, index_sets, readers
@@ -131,6 +131,10 @@ class QueueMachine(WorkerMachine):
     @invariant()
     def no_delivery_is_lost(self) -> None:
         assert list(self.read_rows()) == self.ids
+
+    @invariant()
+    def report_counts_every_delivery(self) -> None:
+        check_delivery_counts(self.store)
 
     @invariant()
     def in_flight_deliveries_belong_to_live_workers(self) -> None:
