@@ -91,6 +91,8 @@ def send_editions(
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         mailer.guard.check_database()
         mailer.check_relays()
+        if safe_mode := tx.outbox.find_safe_mode():
+            out.print_note(f"safe mode is on: {safe_mode.words}")
         started_editions = _start_editions(mailer, tx, actor, numbers or [], out, dry_run=dry_run)
         if all_:
             started_editions += tx.editions.list_recent_editions(
@@ -280,6 +282,7 @@ def _describe_progress(progress: "DeliveryProgress") -> str:
         (progress.deferred, "deferred"),
         (progress.failed, "failed"),
         (progress.in_doubt, "in doubt"),
+        (progress.diverted, "diverted"),
     ):
         if count:
             parts.append(f"{count:,} {word}")
@@ -310,7 +313,9 @@ def _print_run(
             print_report(report, out)
         out.print_text(
             f"this run: sent {progress.sent}, deferred {progress.deferred}, "
-            f"failed {progress.failed}, in doubt {progress.in_doubt}, in {progress.seconds:.1f} s"
+            f"failed {progress.failed}, in doubt {progress.in_doubt}, "
+            + (f"diverted {progress.diverted}, " if progress.diverted else "")
+            + f"in {progress.seconds:.1f} s"
         )
         sent_before = sum(report.states[DeliveryState.SENT] for report in reports) - progress.sent
         if sent_before > 0:

@@ -85,6 +85,14 @@ def _check_sender_name(value: str) -> str:
     return value
 
 
+def _check_safe_recipient(value: str) -> str:
+    local, at, domain = value.rpartition("@")
+    is_whole = bool(local) or not at
+    if not is_whole or "." not in domain or not value.isprintable() or " " in value:
+        raise ValueError("must be a mail address or a domain: me@example.org, or example.org")
+    return value
+
+
 def _check_ehlo_name(value: str) -> str:
     """Check a domain or an address literal (RFC 5321 §4.1.1.1, §4.1.2, §4.1.3)."""
     labels = value.split(".")
@@ -118,6 +126,7 @@ OneLine = Annotated[str, AfterValidator(_check_single_line)]
 RequiredLine = Annotated[OneLine, AfterValidator(_check_not_empty)]
 RequiredMailAddress = Annotated[MailAddress, AfterValidator(_check_not_empty)]
 SenderName = Annotated[str, AfterValidator(_check_sender_name)]
+SafeRecipient = Annotated[str, AfterValidator(_check_safe_recipient)]
 EhloName = Annotated[str, AfterValidator(_check_ehlo_name)]
 Colour = Annotated[str, AfterValidator(_check_colour)]
 LanguageTag = Annotated[str, AfterValidator(_check_language)]
@@ -246,6 +255,13 @@ class StaffSection(_Section):
 
     addresses: tuple[MailAddress, ...] = ()
     tests_per_hour: Annotated[int, Field(ge=0, le=1000)] = 30
+
+
+class SafeSection(_Section):
+    """Safe mode: only the `recipients`, addresses or domains, ever get mail. The section turns it
+    on."""
+
+    recipients: tuple[SafeRecipient, ...] = ()
 
 
 class Press(_Section):

@@ -20,6 +20,7 @@ from mailer.config.sections import (
     Press,
     Relay,
     RetentionSection,
+    SafeSection,
     Secret,
     SenderName,
     SenderSection,
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     worker: WorkerSection = WorkerSection()
     notices: NoticesSection = NoticesSection()
     staff: StaffSection = StaffSection()
+    safe: SafeSection = SafeSection()
     press: Press = Press()
     web: Web = Web()
     signup: SignUp = SignUp()
@@ -128,7 +130,7 @@ class Settings(BaseSettings):
     @property
     def list_domain(self) -> str:
         """The domain in each List-Id (RFC 2919 §3): that of the default sender, so that a list's
-        identifier stays the same whoever sends."""
+        identifier stays the same with any sender."""
         return self.sender.address.rpartition("@")[2]
 
     @property
@@ -276,6 +278,15 @@ class Settings(BaseSettings):
                     f"{relay.name}: a password must not travel unencrypted; set tls to starttls "
                     "or implicit"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _require_safe_recipients(self) -> Self:
+        if "safe" in self.model_fields_set and not self.safe.recipients:
+            raise ValueError(
+                "safe.recipients: name an address or a domain, or remove [safe] to turn safe mode "
+                "off"
+            )
         return self
 
     @model_validator(mode="after")

@@ -20,6 +20,8 @@ expired     deferred for five days                 ``edition retry``     as it i
 suppressed  the address must not be mailed, or     nothing               as it is
             left the list after the plan
 cancelled   the edition was cancelled              nothing               as it is
+diverted    safe mode let it go to no one: it was  ``edition retry``     as it is
+            not sent
 =========== ====================================== ===================== ===========================
 
 A worker that was wrongly declared dead may still report that a relay accepted a message. This
@@ -39,6 +41,7 @@ from mailer.outbox.verbs import (
     get_retry_delay,
     make_deliveries_due,
     resolve_in_doubt_as_sent,
+    retry_diverted_deliveries,
     retry_failed_deliveries,
     send_in_doubt_again,
 )
@@ -52,6 +55,7 @@ __all__ = [
     "get_retry_delay",
     "make_deliveries_due",
     "resolve_in_doubt_as_sent",
+    "retry_diverted_deliveries",
     "retry_failed_deliveries",
     "send_in_doubt_again",
 ]

@@ -32,6 +32,7 @@ from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
 from mailer.store.editions.records import EditionQueries
 from mailer.store.outbox.doubts import DoubtQueries
+from mailer.store.outbox.safe_mode import SafeModeQueries
 from mailer.store.outbox.statements import (
     in_doubt,
     in_flight,
@@ -50,7 +51,7 @@ _is_failed = and_(
 )
 
 
-class ReportQueries(DoubtQueries):
+class ReportQueries(DoubtQueries, SafeModeQueries):
     """The part of ``OutboxStore`` for reports and explanations."""
 
     def build_report(self, edition: Edition) -> DeliveryReport:

@@ -74,12 +74,14 @@ def test_subject_survives_encoding(subject: str) -> None:
 
 
 @given(generate_texts(), generate_texts(4))
+@example("", "\N{ZERO WIDTH SPACE}")
 def test_personal_subject_survives_encoding(before: str, name: str) -> None:
     assume(MARKER not in before)
     subject = before + message.create_slot(MARKER, Slot.NAME, "colleague")
     raw, parsed = build_message(make_body(subject=subject), recipient=RECIPIENT._replace(name=name))
     assert_well_formed(raw, parsed)
-    assert parsed["Subject"] == clean_header_text(before + (clean_header_text(name) or "colleague"))
+    expected_name = clean_header_text(name) if holds_visible(name) else "colleague"
+    assert parsed["Subject"] == clean_header_text(before + expected_name)
 
 
 @given(generate_texts())

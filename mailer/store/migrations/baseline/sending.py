@@ -207,8 +207,12 @@ def create_sending_tables() -> None:
         "ix_delivery_undelivered",
         "delivery",
         ["edition_id", "state"],
-        sqlite_where=sa.text("state IN ('failed', 'expired', 'suppressed', 'cancelled')"),
-        postgresql_where=sa.text("state IN ('failed', 'expired', 'suppressed', 'cancelled')"),
+        sqlite_where=sa.text(
+            "state IN ('failed', 'expired', 'suppressed', 'cancelled', 'diverted')"
+        ),
+        postgresql_where=sa.text(
+            "state IN ('failed', 'expired', 'suppressed', 'cancelled', 'diverted')"
+        ),
     )
     op.create_table(
         "delivery_count",
