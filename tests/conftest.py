@@ -352,7 +352,7 @@ def make_office_settings(home: Path) -> Settings:
             name="Example Office",
             address="news@example.org",
             reply_to="press@example.org",
-            envelope_from="bounces@example.org",
+            return_path="bounces@example.org",
         ),
         relay=RelaySettings(host="127.0.0.1", port=1, tls=Tls.NONE, timeout=5.0),
         delivery=DeliverySection(patience=0),

@@ -16,8 +16,12 @@ def make_transaction(**stores: Any) -> Transaction:
 class FrozenRenderer:
     """A renderer whose every composition is what the edition has frozen already."""
 
-    def __init__(self, sender_details: str = "") -> None:
-        self.sender_details = sender_details
+    def __init__(self, sender_details: str = "", **senders: str) -> None:
+        """`sender_details` are those of the default sender, `senders` those of others by name."""
+        self._sender_details = {"": sender_details, **senders}
+
+    def describe_sender(self, sender: str) -> str:
+        return self._sender_details.get(sender, "")
 
     def compose_edition(self, manuscript: Manuscript) -> Composition:
         edition = manuscript.edition

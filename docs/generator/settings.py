@@ -52,7 +52,8 @@ def _describe_section(
     assert issubclass(model, BaseModel)
     if name == "relays":
         return f"## [relays.NAME]\n\n{headings.get_meaning(name)}"
-    heading = {"throttle": '[throttle."DOMAIN"]'}.get(name, f"[{name}]")
+    headings_by_name = {"throttle": '[throttle."DOMAIN"]', "senders": "[senders.NAME]"}
+    heading = headings_by_name.get(name, f"[{name}]")
     rows = list(_list_rows(name, model, meanings, show_variable=not is_family))
     header = ("name", "value", "default", "meaning")
     return f"## {heading}\n\n{headings.get_meaning(name)}\n\n{format_table(header, rows)}"
@@ -107,6 +108,8 @@ def _name_annotation(annotation: Any) -> str:
 
 
 def _format_default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
     default = field.default
     if isinstance(default, SecretStr):
         return "none"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mailer.errors import DatabaseUnrecognised, HistoryWentBack
+from mailer.errors import ConfigError, DatabaseUnrecognised, HistoryWentBack, InputError
 from mailer.store import Store
 
 if TYPE_CHECKING:  # most commands need only a part of these: each method imports what it uses
@@ -51,6 +51,7 @@ class Mailer:
         self.settings = settings
         self.store = store
         self.clock = clock
+        store.safe_recipients = _normalise_recipients(settings.safe.recipients)
         self._observances: tuple[object, Mapping[str, Observance]] = (None, {})
         self._guard: RecognitionGuard | None = None
         self._link_keys: LinkKeySource | None = None
@@ -95,11 +96,11 @@ class Mailer:
 
     @property
     def staff_addresses(self) -> StaffAddresses:
-        """The addresses of staff in the settings, for digests that name none."""
+        """The addresses of staff in the settings."""
         from mailer.notices import StaffAddresses
 
         notices = self.settings.notices
-        return StaffAddresses(notices.approvers, notices.watchers)
+        return StaffAddresses(notices.approvers, notices.watchers, self.settings.staff.addresses)
 
     @property
     def retention_periods(self) -> RetentionPeriods:
@@ -303,13 +304,32 @@ class Mailer:
                 addresses.to_ascii_domain(domain): limits
                 for domain, limits in settings.throttle.items()
             },
-            envelope_sender=settings.sender.envelope_sender,
             lease=settings.delivery.lease,
             patience=settings.delivery.patience,
         )
 
     def close(self) -> None:
         self.store.close()
+
+
+def _normalise_recipients(recipients: Sequence[str]) -> tuple[str, ...]:
+    """Return the recipients of safe mode in their canonical spelling, domains with an @ before
+    them. Raises ConfigError."""
+    if not recipients:
+        return ()
+    from mailer import addresses
+
+    try:
+        return tuple(
+            addresses.normalise_address(recipient)
+            if "@" in recipient
+            else "@" + addresses.normalise_address(f"a@{recipient}").rpartition("@")[2]
+            for recipient in recipients
+        )
+    except InputError as error:
+        raise ConfigError(
+            error.message, where="safe.recipients", hint="give addresses or domains"
+        ) from error
 
 
 @contextmanager

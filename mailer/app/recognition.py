@@ -56,6 +56,14 @@ class RecognitionGuard:
         recognition, _, _ = self._judge_now()
         return recognition is Recognition.NO_MARKER and self._is_shared
 
+    def is_original(self) -> bool:
+        """Check whether this host has begun to send from this very database, as its own."""
+        recognition, identity, _ = self._judge_now()
+        if recognition is not Recognition.RECOGNISED or identity is None:
+            return False
+        with self._store.read() as tx:
+            return not recovery.is_clone(tx) and tx.recovery.has_begun_editions()
+
     def _judge_now(self) -> tuple[Recognition, DatabaseIdentity | None, str]:
         """Judge the database in a transaction of its own, since the markers must be read before the
         transaction begins. While a process delivers, the marker moves with each of its commits, and

@@ -9,22 +9,32 @@ if TYPE_CHECKING:
 
     from mailer.audience.signup.service_mails import ServiceMail
     from mailer.config import Settings
+    from mailer.model.deliveries import EditionReader
     from mailer.model.editions import Edition, EditionBody, Manuscript
     from mailer.model.rendering import Composition
     from mailer.notices import Notice
 
 
 class SettingsRenderer:
-    """Composes editions with an office's settings; implements ``model.rendering.Renderer`` and
-    ``audience.signup.service_mails.ServiceMailComposer``."""
+    """Composes editions with an office's settings; implements ``model.rendering.Renderer``,
+    ``audience.signup.service_mails.ServiceMailComposer`` and
+    ``notices.test_mails.ReaderMailRenderer``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
+    def describe_sender(self, sender: str) -> str:
+        """Return the parts of every mail that come from the settings, with the sender of this
+        name."""
+        return self._settings.describe_sender(sender)
+
     @property
     def sender_details(self) -> str:
-        """The parts of every mail that come from the settings."""
-        return self._settings.sender_details
+        """The parts of every service mail that come from the settings."""
+        from mailer.message.senders import SERVICE_SENDER
+
+        name = SERVICE_SENDER if SERVICE_SENDER in self._settings.senders else ""
+        return self._settings.describe_sender(name)
 
     def compose_edition(self, manuscript: Manuscript) -> Composition:
         """Compose an edition in every language it needs. Raises ComposeError."""
@@ -38,6 +48,14 @@ class SettingsRenderer:
         from mailer.render import compose_service_mail
 
         return compose_service_mail(service_mail, self._settings)
+
+    def mark_test_mail(
+        self, body: EditionBody, edition: Edition, reader: EditionReader
+    ) -> EditionBody:
+        """Mark a mail as a test mail for a reader. Raises ComposeError."""
+        from mailer.render import mark_test_mail
+
+        return mark_test_mail(body, edition, reader, self._settings)
 
 
 class SettingsNoticeComposer:

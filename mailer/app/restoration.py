@@ -37,5 +37,5 @@ def check_no_worker_runs(store: Store, lease_seconds: float) -> None:
         raise Refused(
             f"a worker or `mailer send` is running with this database ({where})",
             where=store.display_url,
-            hint="stop it and `mailer serve` first; --anyway restores in any case",
+            hint="stop it and `mailer serve` first; --anyway goes on in any case",
         )

@@ -67,7 +67,7 @@ def erase_person(
     may_return: bool = False,
 ) -> bool:
     """Erase a person: the subscriber, their open requests, and all their addresses, including
-    earlier ones, in the log of consent, in suppressions and in deliveries.
+    earlier ones, in the log of consent, in suppressions, in deliveries and in test mails.
 
     A keyed hash of each address stays, which sign-up, import and the gate check. With `may_return`,
     the hashes are not suppressed, so that the person can sign up again. An address that now belongs
@@ -91,6 +91,7 @@ def erase_person(
     if subscriber is not None:
         # Nothing proves that these addresses belong to the subscriber.
         tx.subscribers.erase_address_requests(subscriber)
+        tx.subscribers.erase_test_mails(subscriber)
         tx.subscribers.remove_subscriber(subscriber)
     if not may_return:
         for own_address in own_addresses:

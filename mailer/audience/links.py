@@ -24,6 +24,8 @@ class LinkPurpose(StrEnum):
     VIEW = "view"
     CONFIRM = "confirm"
     ADVANCE = "advance"
+    TEST = "test"
+    """A link of a test mail, whatever page the link has in the mails of readers."""
 
 
 @dataclass(frozen=True, slots=True)

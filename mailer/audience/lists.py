@@ -1,7 +1,7 @@
 """Mailing lists, and the topics that articles are about and subscribers choose."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -59,6 +59,22 @@ def merge_translations(
         if text.strip():
             merged[normal_tag] = text
     return merged
+
+
+def check_sender(name: str, senders: Collection[str]) -> str:
+    """Return the name of a sender, if it is empty (the default) or one of the `senders` of the
+    settings. Raises InputError."""
+    if name and name not in senders:
+        known_names = ", ".join(sorted(senders))
+        raise InputError(
+            f"there is no sender {name!r} in the settings",
+            field="sender",
+            value=name,
+            hint=f"use {known_names}, or add a section [senders.{name}]"
+            if known_names
+            else f"add a section [senders.{name}]",
+        )
+    return name
 
 
 def add_topic(
@@ -135,8 +151,11 @@ def add_list(
     visibility: Visibility = Visibility.PUBLIC,
     time_zone: str = "",
     welcome: bool = False,
+    sender: str = "",
+    senders: Collection[str] = (),
 ) -> MailingList:
-    """Add a list. Raises InputError if there is a list with that slug."""
+    """Add a list. `senders` are the names of senders in the settings. Raises InputError if there is
+    a list with that slug, or no such sender."""
     check_slug(slug, "list")
     if any(mailing_list.slug == slug for mailing_list in tx.lists.list_mailing_lists()):
         raise InputError(
@@ -153,12 +172,24 @@ def add_list(
         now,
         _check_time_zone(time_zone),
         welcome=welcome,
+        sender=check_sender(sender, senders),
     )
 
 
-def edit_list(tx: Transaction, actor: Actor, slug: str, changes: Mapping[str, Any]) -> MailingList:
-    """Change a list's name, description, language, time zone, visibility or welcome."""
+def edit_list(
+    tx: Transaction,
+    actor: Actor,
+    slug: str,
+    changes: Mapping[str, Any],
+    *,
+    senders: Collection[str] = (),
+) -> MailingList:
+    """Change a list's name, description, language, time zone, visibility, welcome or sender.
+    `senders` are the names of senders in the settings. Raises InputError if there is no such
+    sender."""
     mailing_list = get_list(tx, slug)
+    if "sender" in changes:
+        check_sender(changes["sender"], senders)
     changed = replace(mailing_list, **changes)
     return tx.lists.edit_list(
         replace(

@@ -44,6 +44,7 @@ def show_revision(json: JsonOption = False) -> None:
         "wanted": REVISIONS[-1],
         "marker": str(settings.state_folder),
         "refusal": "",
+        "safe_mode": None,
         "open_files": [*store.open_files, *list_open_secrets(settings)],
         "events": [],
     }
@@ -56,10 +57,13 @@ def show_revision(json: JsonOption = False) -> None:
         with store.read() as tx:
             data["events"] = tx.recovery.list_events()
             data["search"] = search_index = tx.subscribers.describe_search_index()
-        lines += [
-            f"nothing is sent from it: {data['refusal']}" if data["refusal"] else "it may send",
-            _describe_search(search_index),
-        ]
+            data["safe_mode"] = safe_mode = tx.outbox.find_safe_mode()
+        lines.append(
+            f"nothing is sent from it: {data['refusal']}" if data["refusal"] else "it may send"
+        )
+        if safe_mode:
+            lines.append(f"safe mode is on: {safe_mode.words}")
+        lines.append(_describe_search(search_index))
         lines += [
             f"{event.at:%Y-%m-%d %H:%M} UTC  {event.event_type}  {event.actor}  {event.detail}"
             for event in data["events"][-10:]
@@ -263,16 +267,21 @@ def accept_restored(
     would get every mail twice.
 
     Example: mailer database restored"""
-    from mailer.model.recovery import IS_COPY
-    from mailer.recovery import accept_database
+    from mailer.model.recovery import Recognition
+    from mailer.recovery import accept_database, is_clone
 
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         refusal = mailer.guard.find_refusal()
-        if refusal and refusal.recognition in IS_COPY and not anyway:
+        original_sends = ""
+        if is_clone(tx):
+            original_sends = "it is a clone"
+        elif refusal and refusal.recognition is Recognition.COPIED:
+            original_sends = refusal.reason
+        if original_sends and not anyway:
             raise Refused(
-                f"this is not the office's own database: {refusal.reason}",
+                f"this is not the office's own database: {original_sends}",
                 where=mailer.store.display_url,
                 hint="send from the original. If the original is lost or no longer sends, use "
                 "--anyway",
@@ -337,17 +346,38 @@ def _describe_report(report: "RecoveryReport") -> str:
 
 @app.command("clone")
 def declare_clone(
-    *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Do this even if the office sends from this database."),
+    ] = False,
+    *,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
-    """Declare that this database is a copy, for trying things out. Nothing is sent from it.
+    """Declare that this database is a copy, for trying things out. From then on it is in safe mode:
+    only the recipients in `[safe]` of its settings get mail, or no one if there are none.
 
     Example: mailer database clone"""
     from mailer import recovery
+    from mailer.app.restoration import check_no_worker_runs
 
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        if not anyway:
+            if mailer.guard.is_original():
+                raise Refused(
+                    "this host has sent from this database: it is the office's own",
+                    where=mailer.store.display_url,
+                    hint="make a copy and declare that one; --anyway does it in any case",
+                )
+            if mailer.guard.may_join():
+                check_no_worker_runs(mailer.store, mailer.settings.delivery.lease)
         identity = recovery.declare_clone(tx, actor, mailer.clock())
+        safe_mode = tx.outbox.find_safe_mode()
+        assert safe_mode is not None
         out.print_record(
-            {"identity": identity}, "this database is a clone: nothing is sent from it"
+            {"identity": identity, "safe_recipients": safe_mode.recipients},
+            f"safe mode is on: {safe_mode.words}",
         )

@@ -54,6 +54,7 @@ FEWEST_HELP = "Minimum number of stories; with fewer, the edition counts as empt
 MOST_HELP = "Maximum number of stories; the rest wait for the next edition."
 WHEN_EMPTY_HELP = "Skip an empty edition, or put it on hold for a person."
 FREQUENCY_HELP = "Only members who chose this frequency get the editions."
+SENDER_HELP = "The sender of its editions: [senders.NAME]; empty: the list's sender."
 ARCHIVE_HELP = "Show the editions in the list's archive, or keep them private."
 APPROVAL_HELP = "Required approval: none, by any person, or by a person who is not an author."
 WHEN_LATE_HELP = "If approval does not come in time: wait for it, or return the edition to draft."
@@ -95,6 +96,7 @@ def add_digest(
     archive: Annotated[
         ArchiveVisibility, typer.Option(help=ARCHIVE_HELP)
     ] = ArchiveVisibility.PUBLIC,
+    sender: Annotated[str, typer.Option(help=SENDER_HELP)] = "",
     approval: Annotated[ApprovalRule, typer.Option(help=APPROVAL_HELP)] = ApprovalRule.ANYONE,
     when_late: Annotated[WhenLate, typer.Option(help=WHEN_LATE_HELP)] = WhenLate.WAIT,
     remind: Annotated[list[str] | None, typer.Option(help=f"{REMIND_HELP}; repeatable.")] = None,
@@ -135,6 +137,7 @@ def add_digest(
                 when_empty=when_empty,
                 frequency=frequency,
                 archive=archive,
+                sender=sender,
                 policy=DigestPolicy(
                     approval=approval,
                     when_late=when_late,
@@ -147,6 +150,7 @@ def add_digest(
             ),
             mailer.clock(),
             templates=mailer.settings.template_names,
+            senders=mailer.settings.senders,
         )
         out.print_record(digest, f"digest {slug}: {digest.settings.name}, to {list_slug!r}")
 
@@ -242,6 +246,7 @@ def edit_digest(
     when_empty: Annotated[WhenEmpty | None, typer.Option(help=WHEN_EMPTY_HELP)] = None,
     frequency: Annotated[Frequency | None, typer.Option(help=FREQUENCY_HELP)] = None,
     archive: Annotated[ArchiveVisibility | None, typer.Option(help=ARCHIVE_HELP)] = None,
+    sender: Annotated[str | None, typer.Option(help=SENDER_HELP)] = None,
     approval: Annotated[ApprovalRule | None, typer.Option(help=APPROVAL_HELP)] = None,
     when_late: Annotated[WhenLate | None, typer.Option(help=WHEN_LATE_HELP)] = None,
     remind: Annotated[
@@ -277,6 +282,7 @@ def edit_digest(
         "kinds": tuple(kind) if kind else None,
         "frequency": frequency,
         "archive": archive,
+        "sender": sender,
         "approval": approval,
         "when_late": when_late,
         "send_time": send_time,
@@ -298,6 +304,7 @@ def edit_digest(
             changes,
             mailer.clock(),
             templates=mailer.settings.template_names,
+            senders=mailer.settings.senders,
         )
         out.print_record(digest, f"digest {slug} changed")
 

@@ -49,6 +49,9 @@ def add_list(
     welcome: Annotated[
         bool, typer.Option("--welcome", help="Send new members a welcome mail.")
     ] = False,
+    sender: Annotated[
+        str, typer.Option(help="The sender of its editions: [senders.NAME]; default: [sender].")
+    ] = "",
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -72,6 +75,8 @@ def add_list(
             visibility=visibility,
             time_zone=time_zone,
             welcome=welcome,
+            sender=sender,
+            senders=mailer.settings.senders,
         )
         out.print_record(mailing_list, f"list {mailing_list.slug}: {mailing_list.name}")
 
@@ -139,6 +144,10 @@ def edit_list(
         bool | None,
         typer.Option("--welcome/--no-welcome", help="Send new members a welcome mail."),
     ] = None,
+    sender: Annotated[
+        str | None,
+        typer.Option(help="The sender of its editions: [senders.NAME]; empty: [sender]."),
+    ] = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -156,14 +165,15 @@ def edit_list(
         "visibility": visibility,
         "time_zone": time_zone,
         "welcome": welcome,
+        "sender": sender,
     }
     _check_name(name or "")
     changes = {key: value for key, value in options.items() if value is not None}
     if not changes:
         raise UsageError("no change was given", hint="see `mailer list edit --help`")
     actor = resolve_actor(by)
-    with open_for_writing(actor, dry_run, out) as (_, tx):
-        mailing_list = lists.edit_list(tx, actor, slug, changes)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        mailing_list = lists.edit_list(tx, actor, slug, changes, senders=mailer.settings.senders)
         out.print_record(mailing_list, f"list {mailing_list.slug}: {mailing_list.name}")
 
 

@@ -88,6 +88,7 @@ COMMANDS_BY_ACTION = {
     "request_approval": "mailer edition submit {edition}",
     "resend_in_doubt": "mailer delivery in-doubt resend {edition}",
     "resume_edition": "mailer edition resume {edition}",
+    "retry_diverted_deliveries": "mailer edition retry {edition} --diverted",
     "retry_failed_deliveries": "mailer edition retry {edition} --failed",
     "schedule_edition": "mailer edition schedule {edition} --at {time} --zone {zone}",
     "send_edition": "mailer send {edition}",

@@ -91,6 +91,8 @@ def send_editions(
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         mailer.guard.check_database()
         mailer.check_relays()
+        if safe_mode := tx.outbox.find_safe_mode():
+            out.print_note(f"safe mode is on: {safe_mode.words}")
         started_editions = _start_editions(mailer, tx, actor, numbers or [], out, dry_run=dry_run)
         if all_:
             started_editions += tx.editions.list_recent_editions(
@@ -125,7 +127,7 @@ def deliver_editions(
 
     with (
         open_mailer(load_settings()) as mailer,
-        stop_on_signal(_announce_stopping, partial(_interrupt_run, mailer.store)) as stop,
+        stop_on_signal(announce_stopping, partial(interrupt_run, mailer.store)) as stop,
         _show_progress(style, out) as on_progress,
     ):
         try:
@@ -280,6 +282,7 @@ def _describe_progress(progress: "DeliveryProgress") -> str:
         (progress.deferred, "deferred"),
         (progress.failed, "failed"),
         (progress.in_doubt, "in doubt"),
+        (progress.diverted, "diverted"),
     ):
         if count:
             parts.append(f"{count:,} {word}")
@@ -310,7 +313,9 @@ def _print_run(
             print_report(report, out)
         out.print_text(
             f"this run: sent {progress.sent}, deferred {progress.deferred}, "
-            f"failed {progress.failed}, in doubt {progress.in_doubt}, in {progress.seconds:.1f} s"
+            f"failed {progress.failed}, in doubt {progress.in_doubt}, "
+            + (f"diverted {progress.diverted}, " if progress.diverted else "")
+            + f"in {progress.seconds:.1f} s"
         )
         sent_before = sum(report.states[DeliveryState.SENT] for report in reports) - progress.sent
         if sent_before > 0:
@@ -371,11 +376,12 @@ def _raise_for_outcome(reports: list[DeliveryReport]) -> None:
         )
 
 
-def _announce_stopping() -> None:
+def announce_stopping() -> None:
+    """Say that the run stops after the messages on the wire."""
     error_console.print("stopping after the messages on the wire; a second signal stops at once")
 
 
-def _interrupt_run(store: "Store", _number: int) -> None:
+def interrupt_run(store: "Store", _number: int) -> None:
     """End the run at once. After a few seconds, end every wait for the database, too."""
     deadline = threading.Timer(ABORT_SECONDS, store.stop_waiting)
     deadline.daemon = True

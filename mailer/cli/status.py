@@ -58,6 +58,7 @@ def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, A
         )
     fields: dict[str, Any] = to_plain_data(
         {
+            "safe_mode": worker_status.safe_mode,
             "worker": worker_status.worker,
             "scheduled": worker_status.scheduled,
             "waiting": worker_status.waiting,
@@ -101,6 +102,8 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
     from mailer.worker.status import describe_counts, describe_stop
 
     last_beat = worker_status.worker.last_beat
+    if worker_status.safe_mode:
+        out.print_text(f"safe mode is on: {worker_status.safe_mode.words}")
     last_seen_text = f", last seen {format_moment(last_beat)}" if last_beat else ""
     if worker_status.refusal:
         out.print_text("worker: none sends from this database")

@@ -5,18 +5,22 @@ section + ``_`` + name), ``config/mailer.toml``, or the default here, in this or
 Relative paths start at *home*: the folder that holds ``config/``.
 """
 
+from mailer.config.loading import load_settings
 from mailer.config.sections import (
     DatabaseSection,
     DefaultsSection,
     DeliverySection,
+    NamedSender,
     NoticesSection,
     Organisation,
     Paths,
     Relay,
     RetentionSection,
+    SafeSection,
     Secret,
     SenderSection,
     SignUp,
+    StaffSection,
     Throttle,
     Tls,
     Web,
@@ -28,7 +32,6 @@ from mailer.config.settings import (
     Settings,
     find_shipped_folder,
     generate_key,
-    load_settings,
 )
 
 __all__ = [
@@ -37,15 +40,18 @@ __all__ = [
     "DatabaseSection",
     "DefaultsSection",
     "DeliverySection",
+    "NamedSender",
     "NoticesSection",
     "Organisation",
     "Paths",
     "Relay",
     "RetentionSection",
+    "SafeSection",
     "Secret",
     "SenderSection",
     "Settings",
     "SignUp",
+    "StaffSection",
     "Throttle",
     "Tls",
     "Web",

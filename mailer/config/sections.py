@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -79,10 +79,55 @@ def _check_proxy(value: str) -> str:
     return value
 
 
+def _check_sender_name(value: str) -> str:
+    if not re.fullmatch("[a-z0-9]+(?:-[a-z0-9]+)*", value) or len(value) > 60:
+        raise ValueError("must be up to 60 small letters, digits and single hyphens")
+    return value
+
+
+def _check_safe_recipient(value: str) -> str:
+    local, at, domain = value.rpartition("@")
+    is_whole = bool(local) or not at
+    if not is_whole or "." not in domain or not value.isprintable() or " " in value:
+        raise ValueError("must be a mail address or a domain: me@example.org, or example.org")
+    return value
+
+
+def _check_ehlo_name(value: str) -> str:
+    """Check a domain or an address literal (RFC 5321 §4.1.1.1, §4.1.2, §4.1.3)."""
+    labels = value.split(".")
+    is_domain = (
+        len(value) <= 255
+        and all(re.fullmatch("(?!-)[A-Za-z0-9-]{1,63}(?<!-)", label) for label in labels)
+        and not labels[-1].isdigit()  # an address without brackets
+    )
+    if value and not is_domain and not _is_address_literal(value):
+        raise ValueError(
+            "must be a domain such as mail.example.org (with its xn-- form), or an address "
+            "literal such as [192.0.2.1] or [IPv6:2001:db8::1]"
+        )
+    return value
+
+
+def _is_address_literal(value: str) -> bool:
+    match = re.fullmatch(r"\[(IPv6:)?([0-9A-Fa-f:.]+)\]", value)
+    if match is None:
+        return False
+    try:
+        address = ip_address(match[2])
+    except ValueError:
+        return False
+    return address.version == (6 if match[1] else 4)
+
+
 WebAddress = Annotated[str, AfterValidator(_check_web_address)]
 MailAddress = Annotated[str, AfterValidator(_check_mail_address)]
 OneLine = Annotated[str, AfterValidator(_check_single_line)]
 RequiredLine = Annotated[OneLine, AfterValidator(_check_not_empty)]
+RequiredMailAddress = Annotated[MailAddress, AfterValidator(_check_not_empty)]
+SenderName = Annotated[str, AfterValidator(_check_sender_name)]
+SafeRecipient = Annotated[str, AfterValidator(_check_safe_recipient)]
+EhloName = Annotated[str, AfterValidator(_check_ehlo_name)]
 Colour = Annotated[str, AfterValidator(_check_colour)]
 LanguageTag = Annotated[str, AfterValidator(_check_language)]
 ProxyAddress = Annotated[str, AfterValidator(_check_proxy)]
@@ -102,17 +147,27 @@ class Organisation(_Section):
     social: dict[OneLine, WebAddress] = {}
 
 
-class SenderSection(_Section):
-    name: RequiredLine = "Example Office"
-    address: MailAddress = "news@example.org"
+class NamedSender(_Section):
+    """A sender identity that lists, digests and editions can choose. An empty `reply_to` or
+    `return_path` means its own `address`: nothing is copied from the default sender."""
+
+    name: RequiredLine
+    address: RequiredMailAddress
     reply_to: MailAddress = ""
-    envelope_from: MailAddress = ""
-    unsubscribe_address: MailAddress = ""
+    return_path: MailAddress = ""
 
     @property
     def envelope_sender(self) -> str:
         """The envelope sender (RFC 5321 §3.3), to which undeliverable mail is returned."""
-        return self.envelope_from or self.address
+        return self.return_path or self.address
+
+
+class SenderSection(NamedSender):
+    """The default sender, and the address to which readers can write to unsubscribe."""
+
+    name: RequiredLine = "Example Office"
+    address: RequiredMailAddress = "news@example.org"
+    unsubscribe_address: MailAddress = ""
 
 
 class DefaultsSection(_Section):
@@ -129,6 +184,8 @@ class Tls(StrEnum):
 class Relay(_Section):
     """An SMTP server that delivers our mail.
 
+    `ehlo` is the name with which we greet it (RFC 5321 §4.1.1.1); without one, it is this machine's
+    name, or its address if it has no name.
     `timeout` is the time to wait for a reply, `dot_timeout` for the reply to the final dot (600 by
     RFC 5321 §4.5.3.2.6), both in seconds. `window` is the number of messages that a connection may
     have past the gate at once; after a crash, at most connections × window are in doubt. To a
@@ -144,6 +201,7 @@ class Relay(_Section):
 
     name: OneLine = "relay"
     host: OneLine = "localhost"
+    ehlo: EhloName = ""
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     tls: Tls = Tls.STARTTLS
     ca_file: Path | None = None
@@ -190,6 +248,21 @@ class NoticesSection(_Section):
 
     approvers: tuple[MailAddress, ...] = ()
     watchers: tuple[MailAddress, ...] = ()
+
+
+class StaffSection(_Section):
+    """`addresses`: members of staff who may get test mails, beside approvers and watchers.
+    `tests_per_hour`: the largest number of test mails within an hour."""
+
+    addresses: tuple[MailAddress, ...] = ()
+    tests_per_hour: Annotated[int, Field(ge=0, le=1000)] = 30
+
+
+class SafeSection(_Section):
+    """Safe mode: only the `recipients`, addresses or domains, ever get mail. The section turns it
+    on."""
+
+    recipients: tuple[SafeRecipient, ...] = ()
 
 
 class Press(_Section):

@@ -1,51 +1,41 @@
-"""All settings together, and the code that loads them."""
+"""All settings together. ``loading.py`` makes them."""
 
 import os
-import re
 import secrets
-import tomllib
-from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import ValidationError, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from mailer.config.environment import EnvironmentSource, find_variable
 from mailer.config.sections import (
     DatabaseSection,
     DefaultsSection,
     DeliverySection,
+    NamedSender,
     NoticesSection,
     Organisation,
     Paths,
     Press,
     Relay,
     RetentionSection,
+    SafeSection,
     Secret,
+    SenderName,
     SenderSection,
     SignUp,
+    StaffSection,
     Throttle,
     Tls,
     Web,
     WorkerSection,
 )
-from mailer.config.wording import describe_detail
+from mailer.config.toml_files import read_tables
 from mailer.errors import ConfigError, NextStep
-from mailer.regular_files import describe_non_file, read_regular_file
+from mailer.regular_files import read_regular_file
 
 MAX_SECRET_BYTES = 10_000
-MAX_CONFIG_BYTES = 1_000_000
-
-_LONG_KEY = re.compile(r"""(?<![\w."'-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){20,}""")
-"""Matches a key of more than 20 parts. tomllib takes quadratic time for such a key, and nests its
-tables as deep as the key has parts."""
 
 CONFIG_FILE = Path("config/mailer.toml")
 OBSERVANCES_FILE = Path("config/observances.toml")
@@ -68,6 +58,7 @@ class Settings(BaseSettings):
     config_file: Path | None = None
     organisation: Organisation = Organisation()
     sender: SenderSection = SenderSection()
+    senders: dict[SenderName, NamedSender] = {}
     defaults: DefaultsSection = DefaultsSection()
     relay: Relay = Relay()
     relays: dict[str, Relay] = {}
@@ -75,6 +66,8 @@ class Settings(BaseSettings):
     throttle: dict[str, Throttle] = {}
     worker: WorkerSection = WorkerSection()
     notices: NoticesSection = NoticesSection()
+    staff: StaffSection = StaffSection()
+    safe: SafeSection = SafeSection()
     press: Press = Press()
     web: Web = Web()
     signup: SignUp = SignUp()
@@ -107,13 +100,38 @@ class Settings(BaseSettings):
         others = (relay.model_copy(update={"name": name}) for name, relay in self.relays.items())
         return (self.relay, *others)
 
+    def find_sender(self, name: str) -> NamedSender | None:
+        """Return the sender of ``[senders.NAME]``, or the default one if `name` is empty. Returns
+        None if there is no such sender."""
+        return self.senders.get(name) if name else self.sender
+
+    def choose_sender(self, name: str) -> NamedSender:
+        """Return the sender of ``[senders.NAME]`` if there is one, otherwise the default one."""
+        return self.senders.get(name, self.sender)
+
+    def describe_sender(self, name: str) -> str:
+        """Return the settings that appear outside the body in every mail of the sender with this
+        name, or of the default one for an empty name. An approval covers them. Returns an empty
+        string if there is no such sender."""
+        sender = self.find_sender(name)
+        if sender is None:
+            return ""
+        lines = [
+            sender.name,
+            sender.address,
+            sender.reply_to,
+            sender.return_path,
+            self.web.base_url,
+            self.sender.unsubscribe_address,
+            self.list_domain,
+        ]
+        return "\n".join(lines)
+
     @property
-    def sender_details(self) -> str:
-        """The settings that appear in every mail outside its body. An approval covers them."""
-        sender = self.sender
-        details = f"{sender.name}\n{sender.address}\n{sender.reply_to}\n{self.web.base_url}"
-        # Included only if set, so that approvals from before this setting existed stay valid.
-        return f"{details}\n{sender.unsubscribe_address}" if sender.unsubscribe_address else details
+    def list_domain(self) -> str:
+        """The domain in each List-Id (RFC 2919 §3): that of the default sender, so that a list's
+        identifier stays the same with any sender."""
+        return self.sender.address.rpartition("@")[2]
 
     @property
     def template_path(self) -> tuple[Path, ...]:
@@ -164,7 +182,7 @@ class Settings(BaseSettings):
         Raises ConfigError for a file that can't be read."""
         tables: dict[str, tuple[dict[str, Any], Path]] = {}
         for file in self._observance_files:
-            tables.update({slug: (table, file) for slug, table in _read_tables(file).items()})
+            tables.update({slug: (table, file) for slug, table in read_tables(file).items()})
         return tables
 
     @property
@@ -263,6 +281,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _require_safe_recipients(self) -> Self:
+        if "safe" in self.model_fields_set and not self.safe.recipients:
+            raise ValueError(
+                "safe.recipients: name an address or a domain, or remove [safe] to turn safe mode "
+                "off"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _require_working_relay(self) -> Self:
         if "relay" in self.relays:
             raise ValueError("relays.relay: the name belongs to [relay]; choose another")
@@ -281,116 +308,6 @@ def _is_loopback(host: str) -> bool:
 def find_shipped_folder(name: str) -> Path:
     """Return a folder that is shipped with the mailer: ``templates`` or ``config``."""
     return Path(str(resources.files("mailer") / "shipped" / name)).resolve()
-
-
-def load_settings(
-    config: Path | None = None,
-    database: str | None = None,
-    *,
-    environ: Mapping[str, str] | None = None,
-) -> Settings:
-    """Load the settings from the file `config`, or ``MAILER_CONFIG``, or ``config/mailer.toml`` in
-    the current folder.
-
-    Without a file, the settings come from defaults and the environment. Raises ConfigError, which
-    names the file and the setting."""
-    variables: Mapping[str, str] = os.environ if environ is None else environ
-    requested_file = config or (
-        Path(variables["MAILER_CONFIG"]) if variables.get("MAILER_CONFIG") else None
-    )
-    file = requested_file or CONFIG_FILE
-    values: dict[str, Any] = {}
-    if file.is_file():
-        values = _read_toml(file)
-    elif requested_file or file.exists():
-        raise ConfigError(
-            describe_non_file(file),
-            where=str(file),
-            hint=f"name its {CONFIG_FILE.name}" if file.is_dir() else "check its path",
-        )
-    home = file.resolve().parent
-    values["home"] = home.parent if home.name == "config" else home
-    values["config_file"] = file if file.is_file() else None
-    if database and "://" not in database:
-        database = f"sqlite:///{Path(database).absolute()}"
-    overrides: dict[str, Any] = {"database": {"url": database}} if database else {}
-
-    class _Loaded(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            env = EnvironmentSource(settings_cls, variables)
-            return init_settings, env, InitSettingsSource(settings_cls, values)
-
-    try:
-        loaded = _Loaded(**overrides)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        variable = find_variable(variables, first["loc"])
-        raise ConfigError(
-            describe_detail(first),
-            where=f"the environment, {variable}"
-            if variable
-            else ", ".join(str(part) for part in (file, name) if part),
-            hint="correct it there",
-        ) from error
-    return Settings.model_construct(**{n: getattr(loaded, n) for n in Settings.model_fields})
-
-
-def _find_long_key(text: str) -> int:
-    """Return the line of the first key with too many parts, or 0."""
-    match = _LONG_KEY.search(text)
-    return text.count("\n", 0, match.start()) + 1 if match else 0
-
-
-def _read_tables(file: Path) -> dict[str, dict[str, Any]]:
-    """Read a TOML file that holds only tables. Raises ConfigError."""
-    try:
-        text = read_regular_file(file, MAX_CONFIG_BYTES).decode()
-        if line := _find_long_key(text):
-            raise ConfigError("the key has too many parts", where=f"{file}, line {line}")
-        values = tomllib.loads(text)
-    except RecursionError as error:
-        raise ConfigError("its lists or tables nest too deep", where=str(file)) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"this is not TOML: {error}", where=str(file)) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"it can't be read ({error})", where=str(file)) from error
-    for section, value in values.items():
-        if not isinstance(value, dict):
-            raise ConfigError(
-                "it is in no section",
-                where=f"{file}, {section}",
-                hint="write a [section] above it, as in the shipped file",
-            )
-    return values
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    values = _read_tables(file)
-    relays = [values.get("relay", {}), *values.get("relays", {}).values()]
-    passwords = any(isinstance(relay, dict) and "password" in relay for relay in relays)
-    if passwords or "key" in values.get("secret", {}):
-        raise ConfigError(
-            "secrets do not belong in this file",
-            where=str(file),
-            hint="set MAILER_RELAY_PASSWORD or relay.password_file, and secret.key_file",
-        )
-    unknown = set(values) - set(Settings.model_fields) | set(values) & {"home", "config_file"}
-    if unknown:
-        raise ConfigError(
-            f"there is no section [{min(unknown)}]",
-            where=str(file),
-            hint="see the shipped file for the sections",
-        )
-    return values
 
 
 def generate_key() -> str:

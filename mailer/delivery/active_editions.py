@@ -136,7 +136,8 @@ class ActiveEditions:
                 return
         progress.left = max(progress.left - 1, 0)
 
-    def count_turned_away(self, count: int) -> None:
-        """Count messages that the gate refused permanently."""
-        self.progress.turned_away += count
-        self.progress.left = max(self.progress.left - count, 0)
+    def count_turned_away(self, refused_count: int, diverted_count: int) -> None:
+        """Count messages that the gate refused permanently, and those that safe mode diverted."""
+        self.progress.turned_away += refused_count
+        self.progress.diverted += diverted_count
+        self.progress.left = max(self.progress.left - refused_count - diverted_count, 0)

@@ -31,7 +31,6 @@ class DeliverySession(ABC):
         ledger: Ledger,
         health: RelayHealth,
         connection: RelayConnection,
-        envelope_sender: str,
         clock: Callable[[], datetime],
         stop_event: threading.Event,
         permit: ConnectionPermit,
@@ -42,7 +41,6 @@ class DeliverySession(ABC):
         self._health = health
         self._relay = health.relay
         self._connection = connection
-        self._envelope_sender = envelope_sender
         self._clock = clock
         self._stop_event = stop_event
         self._permit = permit
@@ -183,10 +181,11 @@ class DeliverySession(ABC):
         recipient = Recipient(
             claim.id, claim.subscriber_id, claim.address, claim.name, claim.stories
         )
-        pieces = active_edition.templates[claim.language].build_pieces(recipient, self._clock())
+        template = active_edition.templates[claim.language]
+        pieces = template.build_pieces(recipient, self._clock())
         address = claim.address
         return OutgoingMail(
-            self._envelope_sender, address, pieces, sum(map(len, pieces)), address.isascii()
+            template.envelope_sender, address, pieces, sum(map(len, pieces)), address.isascii()
         )
 
     def _refuse_unbuildable(self, message: GatedMessage, error: ValueError) -> None:

@@ -295,7 +295,7 @@ class Ledger:
             if not may_send:
                 self.active_editions.remove_in_flight(slot, message.claim)
             slot.put_grant(SendGrant([], message, may_send))
-        self.active_editions.count_turned_away(batch.refused_count)
+        self.active_editions.count_turned_away(batch.refused_count, batch.diverted_count)
         self.active_editions.note_requeued(batch.requeued_count)
         self.active_editions.progress.paused.update(batch.pause_reasons)
         for edition_id, limit in batch.claim_requests:

@@ -90,8 +90,9 @@ class LedgerBatch:
     claims go back to the queue for how many seconds. `stopped_editions` are the stopped editions
     with a message that is settled in this batch. `heartbeat` is None, and `is_fenced` True, if
     another worker has declared this one dead. `requeued_count` counts failed deliveries that were
-    queued again; `pause_reasons` holds the reasons of the editions that were paused in this
-    batch."""
+    queued again; `refused_count` and `diverted_count` those that the gate refused permanently, the
+    second because of safe mode; `pause_reasons` holds the reasons of the editions that were paused
+    in this batch."""
 
     settlements: list[Settlement]
     picks: list[tuple[ConnectionSlot, PickedMessage]]
@@ -102,6 +103,7 @@ class LedgerBatch:
     heartbeat: int | None = None
     passed_ids: set[int] = field(default_factory=set)
     refused_count: int = 0
+    diverted_count: int = 0
     edition_states: dict[int, EditionState] = field(default_factory=dict)
     claims_by_edition: dict[int, list[Claim]] = field(default_factory=dict)
     requeued_count: int = 0
@@ -133,7 +135,8 @@ def write_batch(
     If the batch is run again, `waiting_claim_ids` are the ids of all claims that this process
     knows. The earlier attempt may have claimed other deliveries, which are returned to the
     queue."""
-    batch.claims_by_edition, batch.passed_ids, batch.refused_count = {}, set(), 0
+    batch.claims_by_edition, batch.passed_ids = {}, set()
+    batch.refused_count = batch.diverted_count = 0
     batch.requeued_count, batch.pause_reasons = 0, {}
     batch.heartbeat = tx.outbox.update_heartbeat(worker_id)
     history.check_heartbeat(tx, batch.heartbeat)
@@ -224,7 +227,7 @@ def _gate_messages(
     """Gate the next messages, and gate waiting messages again.
 
     A message is refused and settled if its recipient has unsubscribed, paused mail or been
-    suppressed, or if its edition was paused or cancelled."""
+    suppressed, if its edition was paused or cancelled, or if safe mode diverts it."""
     new_ids = [pick.claim.id for _, pick in batch.picks if pick.claim.id not in barred_ids]
     recheck_ids = [
         message.claim.id for _, message in batch.rechecks if message.claim.id not in barred_ids
@@ -240,9 +243,9 @@ def _gate_messages(
         for delivery_id in (*new_ids, *recheck_ids)
         if delivery_id not in batch.passed_ids
     ]:
-        batch.refused_count += tx.outbox.settle_refused_deliveries(
-            worker_id, refused_ids, batch.edition_states
-        )
+        refusals = tx.outbox.settle_refused_deliveries(worker_id, refused_ids, batch.edition_states)
+        batch.refused_count += refusals.turned_away
+        batch.diverted_count += refusals.diverted
 
 
 def _stop_if_requested(

@@ -10,14 +10,12 @@ from mailer.delivery.smtp import RelayCredentials
 class DeliveryOptions:
     """The relays, the credentials for them, and the limits of recipient domains.
 
-    The keys of `credentials` are names of relays, those of `throttles` recipient domains.
-    `envelope_sender` is the address in MAIL FROM (RFC 5321 §3.3). `lease` and `patience` are in
-    seconds: a worker whose heartbeat has not changed for `lease` counts as dead, and a run waits
-    for relays that fail for `patience`."""
+    The keys of `credentials` are names of relays, those of `throttles` recipient domains. `lease`
+    and `patience` are in seconds: a worker whose heartbeat has not changed for `lease` counts as
+    dead, and a run waits for relays that fail for `patience`."""
 
     relays: tuple[Relay, ...]
     credentials: dict[str, RelayCredentials]
     throttles: dict[str, Throttle]
-    envelope_sender: str
     lease: float
     patience: float

@@ -49,7 +49,8 @@ class MessageOutcome(NamedTuple):
 class DeliveryProgress:
     """The progress of a run, counted in deliveries.
 
-    `turned_away` counts deliveries suppressed or cancelled at the gate. `waiting` names the reason
+    `turned_away` counts deliveries suppressed or cancelled at the gate, `diverted` those that safe
+    mode diverted there. `waiting` names the reason
     if the run waits. `rate` is messages a second over the last :data:`RATE_WINDOW` seconds. `left`
     is the number of deliveries still to be tried, and `seconds_left` the time for them at this rate
     (None if unknown). `relays` counts the messages that each relay accepted; `troubles` says why a
@@ -60,6 +61,7 @@ class DeliveryProgress:
     deferred: int = 0
     failed: int = 0
     turned_away: int = 0
+    diverted: int = 0
     in_doubt: int = 0
     left: int = 0
     rate: float = 0.0
@@ -72,7 +74,14 @@ class DeliveryProgress:
 
     @property
     def done(self) -> int:
-        return self.sent + self.deferred + self.failed + self.turned_away + self.in_doubt
+        return (
+            self.sent
+            + self.deferred
+            + self.failed
+            + self.turned_away
+            + self.diverted
+            + self.in_doubt
+        )
 
     @property
     def seconds_left(self) -> float | None:

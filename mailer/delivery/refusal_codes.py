@@ -73,13 +73,12 @@ ADDRESS_RECYCLED = RefusalMeaning(
 SENDER_ADDRESS = RefusalMeaning(
     _S,
     "the sender's address or its domain is not accepted",
-    "check that sender.address and sender.envelope_from exist, and that their domain has MX"
-    " records",
+    "check that the sender's address and return_path exist, and that their domain has MX records",
 )
 SEND_AS_DENIED = RefusalMeaning(
     _S,
     "the relay's account may not send as this sender",
-    "give the account the right to send as sender.address, or change sender.address",
+    "give the account the right to send as the sender's address, or change that address",
 )
 LIMIT_REACHED = RefusalMeaning(
     _S,

@@ -135,6 +135,14 @@ def list_advice(report: DeliveryReport) -> Iterator[ReportAdvice]:
                 NextStep("suppress_address"),
             ),
         )
+    if count := report.states.get(DeliveryState.DIVERTED, 0):
+        yield ReportAdvice(
+            f"{count} diverted, since safe mode was on; to send them after all",
+            (
+                NextStep("retry_diverted_deliveries", edition=edition_id),
+                NextStep("send_edition", edition=edition_id),
+            ),
+        )
     if count := sum(one.settled for one in failed):
         yield ReportAdvice(
             f"{count} failed, settled: their addresses are suppressed, have left the list or "

@@ -89,7 +89,9 @@ class RelayConnection:
         phase = Phase.CONNECT
         where = relay.where
         context = context or create_tls_context(relay)
-        smtp_socket = SmtpSocket(relay.timeout, context if relay.tls is Tls.IMPLICIT else None)
+        smtp_socket = SmtpSocket(
+            relay.timeout, context if relay.tls is Tls.IMPLICIT else None, relay.ehlo
+        )
         try:
             code, reply_text = smtp_socket.connect(relay.host, relay.port)
             require_accepted(judge_reply(phase, code, clean_reply_text(reply_text)), where)

@@ -85,7 +85,6 @@ class ConnectionRunner:
                 self._ledger,
                 self._health,
                 connection,
-                self._options.envelope_sender,
                 self._clock,
                 self._stop_event,
                 permit,

@@ -33,16 +33,20 @@ MAX_PIECES = 1000
 class SmtpSocket(smtplib.SMTP):
     """A connection, over TLS from the first byte if `implicit_tls` is given.
 
-    `read_ahead` has received bytes that do not belong to a reply yet. `unsent_size` is the number
-    of bytes of the last write that the system has not accepted."""
+    `ehlo_name` is the name in EHLO. `read_ahead` has received bytes that do not belong to a reply
+    yet. `unsent_size` is the number of bytes of the last write that the system has not
+    accepted."""
 
-    def __init__(self, timeout: float, implicit_tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, timeout: float, implicit_tls: ssl.SSLContext | None = None, ehlo_name: str = ""
+    ) -> None:
         self._implicit_tls = implicit_tls
         self.read_ahead = b""
         self.unsent_size = 0
         self.is_encrypted = False
         self._loop: EventLoop | None = None
-        super().__init__(timeout=timeout)
+        # Without a name, smtplib looks up this machine's, which may take seconds without DNS.
+        super().__init__(timeout=timeout, local_hostname=ehlo_name or None)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         plain_socket = socket.create_connection((host, port), timeout)

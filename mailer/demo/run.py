@@ -68,7 +68,11 @@ class DemoResult:
         return excluded_count + sum(
             report.states[state]
             for report in self.reports
-            for state in (DeliveryState.SUPPRESSED, DeliveryState.CANCELLED)
+            for state in (
+                DeliveryState.SUPPRESSED,
+                DeliveryState.CANCELLED,
+                DeliveryState.DIVERTED,
+            )
         )
 
     @property

@@ -7,7 +7,13 @@ from typing import Any
 
 from mailer import addresses, languages
 from mailer.actor import Actor
-from mailer.audience.lists import check_line, check_slug, check_translations, merge_translations
+from mailer.audience.lists import (
+    check_line,
+    check_sender,
+    check_slug,
+    check_translations,
+    merge_translations,
+)
 from mailer.counts import count_noun
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.articles import ArticleKind
@@ -94,11 +100,14 @@ def add_digest(
     now: datetime,
     *,
     templates: Collection[str] = (),
+    senders: Collection[str] = (),
 ) -> Digest:
-    """Add a digest. `templates` are the names of the office's templates. Raises InputError if there
-    is a digest with that slug, or no such template."""
+    """Add a digest. `templates` and `senders` are the names of the office's templates, and of the
+    senders in the settings. Raises InputError if there is a digest with that slug, no such template
+    or no such sender."""
     settings = check_settings(settings)
     _check_template(settings.template, templates)
+    check_sender(settings.sender, senders)
     if any(digest.settings.slug == settings.slug for digest in tx.digests.list_digests()):
         raise InputError(
             f"there is a digest {settings.slug!r} already",
@@ -116,11 +125,15 @@ def edit_digest(
     now: datetime,
     *,
     templates: Collection[str] = (),
+    senders: Collection[str] = (),
 ) -> Digest:
     """Change fields of a digest's settings or policy, given by name. Translations of languages that
     are not given stay; an empty translation is removed. Existing editions keep their content, but
-    follow the new policy. `templates` are the names of the office's templates."""
+    follow the new policy. `templates` and `senders` are the names of the office's templates, and of
+    the senders in the settings."""
     digest = get_digest(tx, slug)
+    if "sender" in changes:
+        check_sender(changes["sender"], senders)
     if "template" in changes:
         _check_template(changes["template"], templates)
     policy_fields = {field.name for field in fields(DigestPolicy)}

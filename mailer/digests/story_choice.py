@@ -117,6 +117,7 @@ def assemble_edition(
             frequency=digest.settings.frequency,
             archive=digest.settings.archive,
             number=0 if state is EditionState.SKIPPED else tx.digests.find_last_number(digest) + 1,
+            sender=digest.settings.sender,
         ),
         now,
         actor,

@@ -3,13 +3,15 @@
     editing.py           making an edition and changing it
     composing.py         records to frozen bodies
     approval.py          approvals, each bound to a hash
+    senders.py           the sender of an edition
     policy.py            the rules that a digest sets for its editions
     reviews.py           from a draft with a send time to its approval; reminders, lateness
     send_times.py        setting and clearing a send time, reopening, visibility in the archive
+    previews.py          doing something to see its effect, and rolling it back
     embargo_checks.py    checks that no embargo or kill forbids sending
     sending.py           starting an edition, and marking it as sent
     due_actions.py       the actions of the clock on an edition with a send time; grace
-    service_editions.py  rolling editions of service mails, which resume by themselves
+    service_editions.py  service mails and test mails, whose editions resume by themselves
     transitions.py       changes of state: pause, resume, cancel …
 
 An approval covers a hash over the mails and their audience. Any later change to the edition or to
@@ -54,12 +56,14 @@ from mailer.editions.reviews import (
     return_late_edition,
 )
 from mailer.editions.send_times import (
+    find_send_day,
     make_appointment,
     refresh_appointment,
     reopen_edition,
     set_archive_visibility,
     set_send_time,
 )
+from mailer.editions.senders import choose_sender_name
 from mailer.editions.sending import mark_sent_if_finished, start_edition
 from mailer.editions.service_editions import list_resumable_editions, resume_service_mails
 from mailer.editions.transitions import (
@@ -88,6 +92,7 @@ __all__ = [
     "check_may_send",
     "check_not_killed",
     "check_transition",
+    "choose_sender_name",
     "compose_edition",
     "compute_content_hash",
     "create_edition",
@@ -96,6 +101,7 @@ __all__ = [
     "find_due_action",
     "find_embargoed_stories",
     "find_review_step",
+    "find_send_day",
     "find_warnings",
     "get_edition",
     "get_policy",

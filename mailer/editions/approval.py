@@ -10,6 +10,7 @@ from mailer.audience.lists import check_line
 from mailer.audience.segments import format_filter
 from mailer.editions.composing import compose_edition
 from mailer.editions.policy import get_policy
+from mailer.editions.senders import choose_sender_name
 from mailer.editions.transitions import change_state, check_transition
 from mailer.errors import ApprovalVoid, BadTransition, NextStep, Refused
 from mailer.model.digests import ApprovalRule
@@ -102,8 +103,9 @@ def approve_edition(
     return change_state(tx, actor, approved, next_state, now, reason=comment)
 
 
-def check_approval(tx: Transaction, edition: Edition, sender_details: str) -> None:
-    """Raise ApprovalVoid unless the frozen bodies are the ones that were approved."""
+def check_approval(tx: Transaction, edition: Edition, renderer: Renderer) -> None:
+    """Raise ApprovalVoid unless the frozen bodies are the ones that were approved, and the settings
+    of their sender are still the same."""
     approval = edition.approval
     if approval is None:
         raise ApprovalVoid(
@@ -111,11 +113,12 @@ def check_approval(tx: Transaction, edition: Edition, sender_details: str) -> No
             next_steps=[NextStep("approve_edition", edition=edition.id)],
         )
     # The manuscript is not loaded: that would read the languages of up to a million members.
+    mailing_list = tx.editions.load_mailing_list(edition)
     current_hash = compute_content_hash(
         edition,
-        tx.editions.load_mailing_list(edition),
+        mailing_list,
         tx.editions.load_segment_filter(edition),
-        sender_details,
+        renderer.describe_sender(choose_sender_name(edition, mailing_list)),
         tx.editions.list_bodies(edition),
     )
     if current_hash != approval.content_hash:

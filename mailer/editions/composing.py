@@ -33,5 +33,6 @@ def compose_edition(
             composition.order,
             composition.content_hash,
             composition.embargo_until,
+            composition.sender,
         )
     return edition, composition

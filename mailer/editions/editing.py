@@ -1,13 +1,18 @@
 """Making an edition, and changing it while it is open."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from mailer import languages
 from mailer.actor import Actor
-from mailer.audience.lists import check_line, check_translations, merge_translations
+from mailer.audience.lists import (
+    check_line,
+    check_sender,
+    check_translations,
+    merge_translations,
+)
 from mailer.editions.transitions import change_state, check_transition
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.edition_states import BEGUN_STATES, OPEN_STATES, EditionState
@@ -26,8 +31,17 @@ def get_edition(tx: Transaction, edition_id: int) -> Edition:
     return edition
 
 
-def create_edition(tx: Transaction, actor: Actor, new: NewEdition, now: datetime) -> Edition:
-    """Make an edition that belongs to no digest, such as a press release."""
+def create_edition(
+    tx: Transaction,
+    actor: Actor,
+    new: NewEdition,
+    now: datetime,
+    *,
+    senders: Collection[str] = (),
+) -> Edition:
+    """Make an edition that belongs to no digest, such as a press release. `senders` are the names
+    of senders in the settings. Raises InputError if a value is invalid or not one of them."""
+    check_sender(new.sender, senders)
     _check_stories(tx, new.stories)
     checked = replace(
         new,
@@ -82,16 +96,24 @@ def move_stories_first(edition: Edition, slugs: Sequence[str]) -> tuple[str, ...
 
 
 def edit_edition(
-    tx: Transaction, actor: Actor, edition: Edition, changes: Mapping[str, Any], now: datetime
+    tx: Transaction,
+    actor: Actor,
+    edition: Edition,
+    changes: Mapping[str, Any],
+    now: datetime,
+    *,
+    senders: Collection[str] = (),
 ) -> Edition:
-    """Change an edition's name, subject, opening, segment, priority or rule for deliveries in
-    doubt. Only this rule can also change while the edition is being sent or is paused, since no
+    """Change an edition's name, subject, opening, segment, sender, priority or rule for deliveries
+    in doubt. Only this rule can also change while the edition is being sent or is paused, since no
     mail states the rule. Translations of other languages than the given ones stay; an empty
-    translation is removed."""
+    translation is removed. `senders` are the names of senders in the settings."""
     if changes.keys() == {"in_doubt"} and edition.state in BEGUN_STATES:
         policy = changes["in_doubt"]
         tx.editions.add_event(edition, EDITED_EVENT, f"in doubt: {policy}", now, actor)
         return tx.editions.set_in_doubt_policy(edition, policy)
+    if "sender" in changes:
+        check_sender(changes["sender"], senders)
     edition = _revert_to_draft(tx, actor, edition, f"{', '.join(sorted(changes))} edited", now)
     translations = {
         field: merge_translations(getattr(edition, field), changes[field])

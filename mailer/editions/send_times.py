@@ -1,4 +1,4 @@
-"""The send time of an edition, and its visibility in the archive."""
+"""The send time of an edition, the day that its mails print, and its visibility in the archive."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from mailer.model.edition_states import (
     EditionState,
     SendTimeBasis,
 )
-from mailer.model.editions import Edition, SendAppointment
+from mailer.model.editions import Edition, SendAppointment, SendDay
 from mailer.model.transaction import Transaction
 from mailer.schedules import local_time
 
@@ -106,3 +106,20 @@ def set_archive_visibility(
     edition = tx.editions.set_archive_visibility(edition, visibility)
     tx.editions.add_event(edition, ARCHIVE_EVENT, visibility.value, now, actor)
     return edition
+
+
+def find_send_day(tx: Transaction, edition: Edition, now: datetime) -> SendDay:
+    """Return the day that an edition's mails print: that of its appointment or of `now`, and once
+    it has started, the day on which sending began or was last resumed. That day is on disk, so all
+    workers print the same."""
+    if edition.planned_at is None:
+        return edition.get_send_day(now)
+    begun_at = max(
+        (
+            event.at
+            for event in tx.editions.list_events(edition)
+            if event.event_type == EditionState.SENDING.value
+        ),
+        default=edition.planned_at,
+    )
+    return SendDay(edition.appointment, begun_at, begun_at)

@@ -29,7 +29,7 @@ def start_edition(
     _check_startable(tx, edition)
     check_transition(edition, EditionState.SENDING)
     check_may_send(tx, edition, now)
-    check_approval(tx, edition, renderer.sender_details)
+    check_approval(tx, edition, renderer)
     plan = tx.outbox.plan_deliveries(edition, now)
     return change_state(tx, actor, edition, EditionState.SENDING, now), plan
 

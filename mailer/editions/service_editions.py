@@ -1,11 +1,11 @@
-"""Rolling editions of service mails, which staff do not see: delivery may pause them, and they
-resume by themselves."""
+"""Rolling editions of service mails, and test mails, which staff do not see: delivery may pause
+them, and they resume by themselves."""
 
 from datetime import datetime, timedelta
 
 from mailer.actor import DELIVERY, Actor
 from mailer.editions.transitions import resume_edition
-from mailer.model.edition_states import PER_RECIPIENT_KINDS, EditionState
+from mailer.model.edition_states import RESUMED_KINDS, EditionState
 from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
 
@@ -18,22 +18,22 @@ MAX_EDITIONS = 500
 
 
 def list_resumable_editions(tx: Transaction, now: datetime) -> list[Edition]:
-    """Return the editions of service mails that are to be resumed now."""
+    """Return the editions of service mails and test mails that are to be resumed now."""
     paused_editions = tx.editions.list_recent_editions(
         [EditionState.PAUSED], MAX_EDITIONS, notices=True
     )
     return [
         edition
         for edition in paused_editions
-        if edition.kind in PER_RECIPIENT_KINDS and _may_resume(tx, edition, now)
+        if edition.kind in RESUMED_KINDS and _may_resume(tx, edition, now)
     ]
 
 
 def resume_service_mails(
     tx: Transaction, actor: Actor, edition: Edition, now: datetime
 ) -> Edition | None:
-    """Resume an edition of service mails that delivery has paused. Returns None if it is not to be
-    resumed now."""
+    """Resume an edition of service mails or a test mail that delivery has paused. Returns None if
+    it is not to be resumed now."""
     if edition.state is not EditionState.PAUSED or not _may_resume(tx, edition, now):
         return None
     return resume_edition(tx, actor, edition, now)

@@ -25,9 +25,12 @@ breaks (RFC 2045 §6.7 rule 5).
 
     slots.py             marks and slots, written and read back
     headers.py           header fields and encodings
+    message_profile.py   the sender, the list and the links that all messages of an edition share
     message_template.py  the messages of one body
     message_variant.py   the messages of recipients with the same stories
     personal_values.py   names, addresses and links, encoded
+    senders.py           the settings -> the sender identity of an edition
+    reader_values.py     one reader's values, filled in before sending, for test mails
     attachments.py       the files that are sent with them
     send_day.py          the day of sending, filled in when it is certain
     page.py              the same body as a web page, without personal values
@@ -41,9 +44,11 @@ from mailer.message.headers import (
     format_mailbox_header,
     format_unstructured_header,
 )
-from mailer.message.message_template import CACHED_MASKS, MessageProfile, MessageTemplate
+from mailer.message.message_profile import TEST_PAGES, MessageProfile
+from mailer.message.message_template import CACHED_MASKS, MessageTemplate
 from mailer.message.page import render_heading, render_page, render_plain_text
 from mailer.message.personal_values import Recipient
+from mailer.message.reader_values import fill_reader_values
 from mailer.message.send_day import build_day_argument, fill_send_day
 from mailer.message.slots import (
     MIN_STORIES_FOR_CONTENTS,
@@ -65,6 +70,7 @@ __all__ = [
     "CACHED_MASKS",
     "MIN_STORIES_FOR_CONTENTS",
     "READING_PLACE_BITS",
+    "TEST_PAGES",
     "AttachedFile",
     "MarkCondition",
     "MessageProfile",
@@ -80,6 +86,7 @@ __all__ = [
     "create_slot",
     "encode_quoted_printable",
     "extract_visible_text",
+    "fill_reader_values",
     "fill_send_day",
     "fill_slots",
     "find_printed_slots",

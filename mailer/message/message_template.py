@@ -2,14 +2,12 @@
 
 import html
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 
 from mailer import addresses, tokens
 from mailer.audience import unsubscribe_mail
-from mailer.audience.links import LinkPurpose
 from mailer.message.attachments import AttachedFile, encode_attachments
 from mailer.message.headers import (
     clean_header_text,
@@ -19,6 +17,7 @@ from mailer.message.headers import (
     format_mailbox_header,
     format_unstructured_header,
 )
+from mailer.message.message_profile import MessageProfile
 from mailer.message.message_variant import (
     HeaderValue,
     MessageVariant,
@@ -33,9 +32,7 @@ from mailer.message.personal_values import (
 )
 from mailer.message.send_day import fill_send_day
 from mailer.message.slots import Piece, Slot, choose_pieces, split_body
-from mailer.model.edition_states import EditionKind
-from mailer.model.editions import Edition, EditionBody, SendDay
-from mailer.tokens import LinkKeys
+from mailer.model.editions import EditionBody
 
 CACHED_MASKS = 512
 """The number of story masks whose joined static parts a template caches."""
@@ -43,69 +40,6 @@ CACHED_MASKS = 512
 MAX_TOKEN_LENGTH = 3 * 20 + 22
 """Maximum length of a token: three numbers of 64 bits, each followed by a dot, and the
 signature."""
-
-
-@dataclass(frozen=True, slots=True)
-class MessageProfile:
-    """The values that all messages of an edition share: the sender, the list, the link targets.
-
-    Without a `list_slug`, the messages belong to no list. Such messages state that a program wrote
-    them (``Auto-Submitted``, RFC 3834 §5) and have no list fields, except that a welcome mail
-    offers to unsubscribe.
-
-    `keys` signs links, and `list_id` is the id of the list's record. If `unsubscribe_address` is
-    set, a list's messages offer that address too. If `send_day` is None, the day of sending is the
-    day on which the edition started. All values have been checked before, so nothing here raises an
-    error."""
-
-    sender_name: str
-    sender_address: str
-    reply_to: str
-    list_slug: str
-    list_name: str
-    list_id: int
-    base_url: str
-    keys: LinkKeys
-    edition: Edition
-    unsubscribe_address: str = ""
-    send_day: SendDay | None = None
-
-    def create_unsubscribe_url(self, recipient: Recipient) -> str:
-        return self._sign_url("u", "unsubscribe", self._format_token_fields(recipient))
-
-    def create_preferences_url(self, recipient: Recipient) -> str:
-        return self._sign_url("p", "preferences", self._format_token_fields(recipient))
-
-    def create_action_url(self, recipient: Recipient) -> str:
-        return self._sign_url("c", LinkPurpose.CONFIRM, str(recipient.subscriber_id))
-
-    def create_view_url(self, stories: int, language: str) -> str:
-        """Create the link to the public page of an edition."""
-        return self._sign_url("v", "view", f"{self.edition.id}.{language}.{stories:x}")
-
-    def create_private_url(self, recipient: Recipient) -> str:
-        """Create the link to a reader's own page of an advance copy."""
-        return self._sign_url("e", LinkPurpose.ADVANCE, self._format_token_fields(recipient))
-
-    @property
-    def is_private(self) -> bool:
-        """True if the edition is an advance copy, composed while its story was embargoed. Each
-        reader can open an advance copy as a page of their own."""
-        return self.edition.embargo_until is not None
-
-    @property
-    def offers_one_click_unsubscribe(self) -> bool:
-        """True if the messages state the link by which a mail provider unsubscribes a reader
-        (RFC 8058)."""
-        return bool(self.list_slug) or self.edition.kind is EditionKind.WELCOME
-
-    def _format_token_fields(self, recipient: Recipient) -> str:
-        return f"{recipient.subscriber_id}.{self.list_id}.{self.edition.id}"
-
-    def _sign_url(self, page: str, purpose: str, body: str) -> str:
-        signer = tokens.get_signer(tokens.get_signing_key(self.keys), purpose)
-        token = signer.sign_body(body.encode()).decode()
-        return f"{self.base_url.rstrip('/')}/{page}/{token}"
 
 
 class MessageTemplate:
@@ -128,22 +62,25 @@ class MessageTemplate:
         self._boundary = b"=_" + body.marker.encode()
         self._mixed_boundary = b"=_mixed_" + body.marker.encode()
         self._files = encode_attachments(files, self._mixed_boundary)
-        self._domain = addresses.extract_wire_domain(profile.sender_address)
+        self.envelope_sender = profile.sender.envelope_sender
+        self._domain = addresses.extract_wire_domain(profile.sender.address)
         self.get_variant = lru_cache(maxsize=CACHED_MASKS)(self._build_variant)
         self._bind_signing_key(tokens.get_signing_key(profile.keys))
         self._token_fields = f".{profile.list_id}.{profile.edition.id}".encode()
         self._from_fields = format_mailbox_header(
-            "From", profile.sender_name, profile.sender_address
+            "From", profile.sender.name, profile.sender.address
         )
-        if profile.reply_to:
-            self._from_fields += format_mailbox_header("Reply-To", "", profile.reply_to)
+        if profile.sender.reply_to:
+            self._from_fields += format_mailbox_header("Reply-To", "", profile.sender.reply_to)
         self._common_header = self._build_common_header()
 
     def _bind_signing_key(self, key: bytes) -> None:
         """Sign the links of all further messages with this key. The links that all messages of a
         variant share are signed again."""
         self._links = {
-            slot: Link.bind_key(key, self.profile.base_url, page, purpose)
+            slot: Link.bind_key(
+                key, self.profile.base_url, *self.profile.choose_link_target(page, purpose)
+            )
             for slot, (page, purpose) in LINK_PAGES.items()
         }
         self._unsubscribe_site, self._sign_unsubscribe = self._links[Slot.UNSUBSCRIBE]
@@ -189,7 +126,8 @@ class MessageTemplate:
                 if profile.offers_one_click_unsubscribe
                 else (_AUTO_SUBMITTED_FIELD,)
             )
-        list_id_value = f"{profile.list_slug}.{self._domain}".encode()
+        list_domain = addresses.to_ascii_domain(profile.list_domain)
+        list_id_value = f"{profile.list_slug}.{list_domain}".encode()
         return (
             format_angled_header("List-Id", profile.list_name, list_id_value),
             one_click,
@@ -335,7 +273,7 @@ def _build_unsubscribe_field(profile: MessageProfile) -> list[SharedOrIndex]:
     if not profile.offers_one_click_unsubscribe:
         return []
     start, end = b"List-Unsubscribe: <", b">\r\n"
-    if profile.unsubscribe_address:
+    if profile.offers_unsubscribe_address:
         middle = f">, <{unsubscribe_mail.build_mailto(profile.unsubscribe_address)}".encode()
         site_size = len(f"{profile.base_url.rstrip('/')}/u/")
         if len(start + middle + end) + site_size + 2 * MAX_TOKEN_LENGTH <= 1000:

@@ -21,6 +21,7 @@ class DeliveryState(StrEnum):
     EXPIRED = "expired"
     SUPPRESSED = "suppressed"
     CANCELLED = "cancelled"
+    DIVERTED = "diverted"
 
 
 _S = DeliveryState
@@ -28,10 +29,19 @@ _S = DeliveryState
 DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     _S.QUEUED: frozenset({_S.CLAIMED, _S.SUPPRESSED, _S.CANCELLED, _S.SENT, _S.IN_DOUBT}),
     _S.CLAIMED: frozenset(
-        {_S.QUEUED, _S.ON_WIRE, _S.SUPPRESSED, _S.CANCELLED, _S.SENT, _S.IN_DOUBT}
+        {_S.QUEUED, _S.ON_WIRE, _S.SUPPRESSED, _S.CANCELLED, _S.DIVERTED, _S.SENT, _S.IN_DOUBT}
     ),
     _S.ON_WIRE: frozenset(
-        {_S.SENT, _S.FAILED, _S.QUEUED, _S.IN_DOUBT, _S.EXPIRED, _S.SUPPRESSED, _S.CANCELLED}
+        {
+            _S.SENT,
+            _S.FAILED,
+            _S.QUEUED,
+            _S.IN_DOUBT,
+            _S.EXPIRED,
+            _S.SUPPRESSED,
+            _S.CANCELLED,
+            _S.DIVERTED,
+        }
     ),
     _S.IN_DOUBT: frozenset({_S.QUEUED, _S.SENT}),
     _S.SENT: frozenset(),
@@ -39,10 +49,15 @@ DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     _S.EXPIRED: frozenset({_S.QUEUED, _S.SENT}),
     _S.SUPPRESSED: frozenset({_S.SENT}),
     _S.CANCELLED: frozenset({_S.SENT}),
+    _S.DIVERTED: frozenset({_S.QUEUED, _S.SENT}),
 }
 
 UNFINISHED_STATES = (_S.QUEUED, _S.CLAIMED, _S.ON_WIRE)
 """As long as a delivery is in one of these states, its edition is not finished."""
+
+UNDELIVERED_STATES = (_S.FAILED, _S.EXPIRED, _S.SUPPRESSED, _S.CANCELLED, _S.DIVERTED)
+"""States, other than sent, of deliveries that are finished. An index has them, and reports count
+them in it."""
 
 IN_FLIGHT_STATES = (_S.CLAIMED, _S.ON_WIRE)
 """States in which a delivery belongs to one worker."""
@@ -56,6 +71,9 @@ requested."""
 
 UNTRUSTED_REPLY = "no longer trusted with embargoes"
 """The reply of an advance copy's delivery to a contact who lost trust after planning."""
+
+DIVERTED_REPLY = "safe mode: it was not sent"
+"""The reply of a delivery that the gate diverts."""
 
 RETRY_DELAYS = (
     timedelta(minutes=5),
@@ -176,6 +194,21 @@ class RecipientStatus:
     exclusion: Exclusion | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EditionReader:
+    """The reader of a mail that is made before it is sent, in a preview or a test mail. `language`
+    is the language of the body, and `stories` are the bits of the stories that the reader gets. A
+    reader without an address gets every story. `delivery_id` is 0 if the reader has no delivery
+    yet."""
+
+    language: str
+    stories: int
+    subscriber_id: int = 0
+    address: str = ""
+    name: str = ""
+    delivery_id: int = 0
+
+
 class Claim(NamedTuple):
     """A claimed delivery, with all the data that a connection needs. `attempt` includes this
     attempt. `requeued_for` is the signature of the refusals because of which the delivery was
@@ -206,6 +239,14 @@ class Settlement(NamedTuple):
     retry_after: float = 0.0
     counts_as_attempt: bool = True
     signature: str = ""
+
+
+class GateRefusals(NamedTuple):
+    """The numbers of messages that the gate refused permanently: those `turned_away`, since their
+    deliveries are suppressed or cancelled, and those `diverted` because of safe mode."""
+
+    turned_away: int
+    diverted: int
 
 
 class EmbargoBlock(NamedTuple):

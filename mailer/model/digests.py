@@ -62,7 +62,8 @@ class DigestSettings:
     story must be of its `kinds`. `names` and `subjects` are translations, by language. An edition
     with fewer than `fewest` stories is empty; stories beyond `most` wait for the next edition. The
     digest is sent to the members of the list who chose its `frequency`: a weekly digest serves
-    those who asked for one mail a week."""
+    those who asked for one mail a week. `sender` names the sender of its editions; if it is empty,
+    the list's sender is used."""
 
     slug: str
     name: str
@@ -80,6 +81,7 @@ class DigestSettings:
     when_empty: WhenEmpty = WhenEmpty.SKIP
     frequency: Frequency = Frequency.EVERY
     archive: ArchiveVisibility = ArchiveVisibility.PUBLIC
+    sender: str = ""
     policy: DigestPolicy = DigestPolicy()
 
 

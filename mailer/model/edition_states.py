@@ -86,16 +86,22 @@ REVERTIBLE_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED)
 class EditionKind(StrEnum):
     """The kind of an edition. A mailing goes to a list. A notice goes to staff, at addresses in the
     settings. A service mail goes to the address in a request. A welcome goes to a new member, like
-    a service mail, but only as long as the person is a member."""
+    a service mail, but only as long as the person is a member. A test mail is a mailing as one
+    reader would get it, and goes to staff."""
 
     MAILING = "mailing"
     NOTICE = "notice"
     SERVICE = "service"
     WELCOME = "welcome"
+    TEST = "test"
 
 
-KINDS_TO_ANYONE = (EditionKind.NOTICE, EditionKind.SERVICE)
+KINDS_TO_ANYONE = (EditionKind.NOTICE, EditionKind.SERVICE, EditionKind.TEST)
 """Kinds that pass the gate even if the recipient is on no list."""
+
+RESUMED_KINDS = (EditionKind.SERVICE, EditionKind.WELCOME, EditionKind.TEST)
+"""Kinds of editions that staff do not see. If delivery has paused them, they are resumed after a
+while."""
 
 PER_RECIPIENT_KINDS = (EditionKind.SERVICE, EditionKind.WELCOME)
 """Kinds of rolling editions, to which mails are added one by one as long as their text is the

@@ -21,6 +21,7 @@ from mailer.model.edition_states import (
 from mailer.model.embargoes import Embargo
 from mailer.model.lists import Frequency, MailingList, Topic
 from mailer.model.segments import Filter
+from mailer.model.senders import SenderIdentity
 from mailer.schedules import local_time
 
 MAX_STORIES = 62
@@ -87,7 +88,8 @@ class NewEdition:
     """The settings of an edition to create. `stories` are slugs in order. `subject` may hold
     variables; if it is empty, the subject in the folder of `template` is used. The edition goes to
     members who chose `frequency`. `number` is its place among the editions of its digest; readers
-    see it."""
+    see it. `sender` names a sender in the settings; if it is empty, the edition is sent by its
+    list's sender."""
 
     name: str
     list: str
@@ -110,6 +112,7 @@ class NewEdition:
     names: Mapping[str, str] = field(default_factory=dict)
     subjects: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,9 @@ class Approval:
 class Edition:
     """One edition. `number` is its place among the editions of its digest, as readers see it, or 0
     if it belongs to none. `names` and `subjects` are translations of its name and subject, by
-    language. `reason` says why it was skipped, put on hold, paused or returned to draft.
+    language. `reason` says why it was skipped, put on hold, paused or returned to draft. `sender`
+    names the sender that was chosen for it; `sender_identity` is the one that is frozen with its
+    bodies, or None if it has none of its own.
     `opening` is the editor's text by language, in Markdown. `asked_at` is when approval was last
     requested; `last_notified_state` and `last_notified_hash` are the state and the content that
     staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
@@ -169,6 +174,8 @@ class Edition:
     names: Mapping[str, str] = field(default_factory=dict)
     subjects: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
+    sender: str = ""
+    sender_identity: SenderIdentity | None = None
 
     def get_send_day(self, now: datetime) -> SendDay:
         """Return the day on which the edition is or was sent."""

@@ -10,7 +10,7 @@ from mailer.errors import NextStep
 class DatabaseState(StrEnum):
     """The state of a database, as the database has it. ``restored``: it was restored from a
     backup, or its history went back, and a person has not decided yet. ``clone``: a person said
-    that it is a copy, from which nothing is sent."""
+    that it is a copy, which is always in safe mode."""
 
     ACTIVE = "active"
     RESTORED = "restored"
@@ -57,7 +57,6 @@ class Recognition(StrEnum):
     NEW = "new"
     """No process has ever delivered from the database."""
     RESTORED = "restored"
-    CLONE = "clone"
     OLDER = "older"
     """This host has delivered from a later state of the database."""
     COPIED = "copied"
@@ -70,16 +69,10 @@ class Recognition(StrEnum):
         return self in {Recognition.RECOGNISED, Recognition.NEW}
 
 
-IS_COPY = frozenset({Recognition.CLONE, Recognition.COPIED})
-"""Outcomes that say that the original sends: the database may become the office's own only if a
-person says that it no longer does."""
-
-
 @dataclass(frozen=True, slots=True)
 class DatabaseRefusal:
     """The refusal to send from a database: the reason and the advice in words, and the next steps.
-    A clone and a copy are not to be made the office's own by mistake, so they have no step that
-    does so."""
+    A copy is not to be made the office's own by mistake, so it has no step that does so."""
 
     recognition: Recognition
     reason: str

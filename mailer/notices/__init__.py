@@ -1,10 +1,12 @@
-"""Notices: the mails that tell staff about an edition and what they should do.
+"""Mails to staff: notices, which tell them about an edition and what they should do, and test
+mails.
 
 records.py     the record of a notice, and the commands that it suggests
 due.py         which notice is due for an edition, and when
 recipients.py  the recipients of a notice
 building.py    an edition -> the record of its notice
 notifying.py   put notices into the outbox, and record what staff were notified of
+test_mails.py  put the mail of an edition as one reader would get it into the outbox
 
 This package has no mail texts: `mailer/render` composes notices.
 """
@@ -25,6 +27,7 @@ from mailer.notices.records import (
     NoticeKind,
     suggest_commands,
 )
+from mailer.notices.test_mails import QueuedTest, queue_test_mail
 
 __all__ = [
     "FIGURE_WORDS",
@@ -33,12 +36,14 @@ __all__ = [
     "NoticeComposer",
     "NoticeKind",
     "NoticeResult",
+    "QueuedTest",
     "StaffAddresses",
     "choose_addresses",
     "is_notice_due",
     "list_editions_to_notify",
     "notify_of_occurrence",
     "notify_staff",
+    "queue_test_mail",
     "remind_approvers",
     "suggest_commands",
 ]

@@ -18,10 +18,12 @@ _KINDS_ENDING_REVIEW = {
 
 @dataclass(frozen=True, slots=True)
 class StaffAddresses:
-    """The addresses of staff in the settings, for digests that name none."""
+    """The addresses of staff in the settings: approvers and watchers for digests that name none,
+    and other members of staff, who may get test mails."""
 
     approvers: tuple[str, ...] = ()
     watchers: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def choose_addresses(

@@ -34,7 +34,16 @@ class NoticeKind(StrEnum):
     CANCELLED = "cancelled"
 
 
-FIGURE_WORDS = ("sent", "queued", "failed", "in doubt", "expired", "suppressed", "cancelled")
+FIGURE_WORDS = (
+    "sent",
+    "queued",
+    "failed",
+    "in doubt",
+    "expired",
+    "suppressed",
+    "cancelled",
+    "diverted",
+)
 """The figures that have words in every language; other figures are shown untranslated."""
 
 HASH_LENGTH = 12

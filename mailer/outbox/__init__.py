@@ -20,6 +20,8 @@ expired     deferred for five days                 ``edition retry``     as it i
 suppressed  the address must not be mailed, or     nothing               as it is
             left the list after the plan
 cancelled   the edition was cancelled              nothing               as it is
+diverted    safe mode let it go to no one: it was  ``edition retry``     as it is
+            not sent
 =========== ====================================== ===================== ===========================
 
 A worker that was wrongly declared dead may still report that a relay accepted a message. This
@@ -28,26 +30,32 @@ accepted is never sent again.
 
     verbs.py        retry, resend, assume sent, make due at once
     explanation.py  explains why an address got an edition or did not get it
+    readers.py      the reader of a preview or a test mail
 """
 
 from mailer.outbox.explanation import explain_outcome
+from mailer.outbox.readers import EXAMPLE_ADDRESS, find_reader
 from mailer.outbox.verbs import (
     DoubtChoice,
     choose_in_doubt,
     get_retry_delay,
     make_deliveries_due,
     resolve_in_doubt_as_sent,
+    retry_diverted_deliveries,
     retry_failed_deliveries,
     send_in_doubt_again,
 )
 
 __all__ = [
+    "EXAMPLE_ADDRESS",
     "DoubtChoice",
     "choose_in_doubt",
     "explain_outcome",
+    "find_reader",
     "get_retry_delay",
     "make_deliveries_due",
     "resolve_in_doubt_as_sent",
+    "retry_diverted_deliveries",
     "retry_failed_deliveries",
     "send_in_doubt_again",
 ]

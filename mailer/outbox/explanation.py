@@ -27,7 +27,13 @@ def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
     address = addresses.normalise_address(address)
     status = tx.outbox.get_recipient_status(edition, address)
     edition_label = f"edition {edition.id} ({edition.name})"
+    safe_mode = tx.outbox.find_safe_mode()
+    safe_note = ""
+    if safe_mode and not safe_mode.is_recipient(address):
+        safe_note = f", and will not get it in safe mode ({safe_mode.words})"
     if status.delivery:
+        if safe_note and status.delivery.state in UNFINISHED_STATES:
+            return f"{address} has not got {edition_label} yet{safe_note}."
         if edition.state is EditionState.PAUSED and status.delivery.state in UNFINISHED_STATES:
             pause_note = f" ({edition.reason})" if edition.reason else ""
             return f"{address} has not got {edition_label} yet: it is paused{pause_note}."
@@ -86,6 +92,8 @@ def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
             f"{_format_moment(edition.planned_at)}, "
             "though they would be today."
         )
+    if safe_note:
+        return f"{address} has not got {edition_label}, which is not sent yet{safe_note}."
     return (
         f"{address} will get {edition_label} when it is sent, with "
         f"{_format_stories(status.story_titles)}."
@@ -144,6 +152,11 @@ def _describe_delivery(
             return (
                 f"{address} did not get {edition_label}: it was cancelled on "
                 f"{updated_on}{cancel_note}, before their turn."
+            )
+        case DeliveryState.DIVERTED:
+            return (
+                f"{address} did not get {edition_label}: safe mode was on when it would have been "
+                f"sent ({updated_on})."
             )
         case DeliveryState.EXPIRED:
             return (

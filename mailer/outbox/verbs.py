@@ -1,4 +1,4 @@
-"""Verbs of staff for deliveries that are deferred, failed, expired or are in doubt."""
+"""Verbs of staff for deliveries that are deferred, failed, expired, diverted or are in doubt."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +42,14 @@ def retry_failed_deliveries(
     return _queue_again(
         tx, actor, edition, (DeliveryState.FAILED, DeliveryState.EXPIRED), now, left_ids
     )
+
+
+def retry_diverted_deliveries(
+    tx: Transaction, actor: Actor, edition: Edition, now: datetime
+) -> int:
+    """Queue an edition's diverted deliveries again, and return their number. While safe mode is on,
+    the gate diverts again those to anyone else than its recipients."""
+    return _queue_again(tx, actor, edition, (DeliveryState.DIVERTED,), now)
 
 
 def choose_in_doubt(

@@ -10,6 +10,7 @@ from mailer.recovery.decisions import (
     create_identity,
     declare_clone,
     increment_generation,
+    is_clone,
     record_backup,
     suspend_deliveries,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "declare_clone",
     "describe_refusal",
     "increment_generation",
+    "is_clone",
     "judge_database",
     "record_backup",
     "suspend_deliveries",

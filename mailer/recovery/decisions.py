@@ -31,6 +31,9 @@ RESTORED_REASON = "the database was restored: its unsent deliveries are in doubt
 HOLD_REASON = "the database was restored: it may have been sent after the backup"
 
 
+CLONE_EVENT = "clone"
+ACCEPTED_EVENT = "accepted"
+
 FOLLOW_UP_PERIOD = EXPIRE_AFTER + timedelta(days=1)
 """The time for which missing recipients are added automatically to a correction that has
 started."""
@@ -71,11 +74,27 @@ def record_backup(tx: Transaction, actor: Actor, file: str, now: datetime) -> No
 
 
 def declare_clone(tx: Transaction, actor: Actor, now: datetime) -> str:
-    """Declare a database a copy that sends nothing, and return its new identity."""
+    """Declare a database a copy, which is always in safe mode, and return its new identity. The
+    workers in it are the original's, so their claims are released."""
+    tx.recovery.lock_identity()
+    for worker in tx.outbox.list_workers():
+        tx.outbox.remove_worker(worker.id)
+    leases.clear_lease(tx, actor)
     identity = secrets.token_hex(16)
-    tx.recovery.save_identity(identity, 1, DatabaseState.CLONE, f"a clone, by {actor.name}", now)
-    tx.recovery.add_event("clone", "declared a clone", now, actor)
+    tx.recovery.save_identity(identity, 0, DatabaseState.CLONE, f"a clone, by {actor.name}", now)
+    tx.recovery.add_event(CLONE_EVENT, "declared a clone", now, actor)
     return identity
+
+
+def is_clone(tx: Transaction) -> bool:
+    """Check whether a person has declared this database a clone, or a database from whose backup
+    it was restored, and has not accepted it as the office's own since."""
+    decisions = [
+        event.event_type
+        for event in tx.recovery.list_events()
+        if event.event_type in {CLONE_EVENT, ACCEPTED_EVENT}
+    ]
+    return decisions[-1:] == [CLONE_EVENT]
 
 
 def accept_database(
@@ -100,7 +119,7 @@ def accept_database(
         f"{len(report.editions_on_hold)} editions and {report.occurrences_on_hold} occurrences on "
         f"hold, {report.sign_ups} sign-ups without a mail"
     )
-    tx.recovery.add_event("accepted", detail, now, actor)
+    tx.recovery.add_event(ACCEPTED_EVENT, detail, now, actor)
     return report
 
 

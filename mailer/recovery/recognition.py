@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 
 from mailer.errors import DatabaseUnrecognised, NextStep
 from mailer.model.recovery import (
-    IS_COPY,
     DatabaseIdentity,
     DatabaseRefusal,
     DatabaseState,
@@ -40,8 +39,6 @@ def judge_database(
         return Recognition.OLDER if is_older else Recognition.NEW
     if identity.state is DatabaseState.RESTORED:
         return Recognition.RESTORED
-    if identity.state is DatabaseState.CLONE:
-        return Recognition.CLONE
     if marker is None:
         has_sent = identity.generation > 0 and tx.recovery.has_begun_editions()
         return Recognition.NO_MARKER if has_sent else Recognition.RECOGNISED
@@ -82,7 +79,6 @@ def _has_gone_back(heartbeats: Mapping[int, int], marker: Marker) -> bool:
 
 _REASONS = {
     Recognition.RESTORED: "it was restored from a backup",
-    Recognition.CLONE: "it is a clone, and a clone sends nothing",
     Recognition.OLDER: "this host has sent from a later state of it",
     Recognition.COPIED: "this host sends from the database of which it is a copy",
     Recognition.NO_MARKER: "mails were sent from it, but not from this host",
@@ -100,9 +96,9 @@ def describe_refusal(
         reason = identity.reason
     hint = "look which of its mails were sent since"
     steps: tuple[NextStep, ...] = (NextStep("accept_database"), NextStep("declare_clone"))
-    if recognition in IS_COPY:
+    if recognition is Recognition.COPIED:
         hint = "send from the original"
-        steps = (NextStep("declare_clone"),) if recognition is Recognition.COPIED else ()
+        steps = (NextStep("declare_clone"),)
     return DatabaseRefusal(recognition, reason, hint, steps)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from mailer import editions, embargoes, languages
 from mailer.actor import Actor
+from mailer.editions.previews import discard_changes
 from mailer.errors import NextStep, Refused
 from mailer.model.articles import Article
 from mailer.model.deliveries import DeliveryPlan
@@ -25,7 +26,6 @@ from mailer.releases.flow import find_last_change
 from mailer.releases.stories import (
     check_fingerprint,
     compute_fingerprint,
-    discard_changes,
     find_begun_editions,
     find_queued_articles,
     normalise_texts,
@@ -214,6 +214,7 @@ def copy_edition(edition: Edition, slug: str) -> NewEdition:
         list=edition.list,
         template="press-release",
         language=edition.language,
+        sender=edition.sender,
         stories=(slug,),
         priority=Priority.URGENT,
         archive=ArchiveVisibility.PUBLIC
@@ -225,7 +226,7 @@ def copy_edition(edition: Edition, slug: str) -> NewEdition:
 def _begin_edition(
     tx: Transaction, actor: Actor, new_edition: NewEdition, renderer: Renderer, now: datetime
 ) -> tuple[Edition, DeliveryPlan, tuple[str, ...]]:
-    edition = editions.create_edition(tx, actor, new_edition, now)
+    edition = editions.create_edition(tx, actor, new_edition, now, senders=(new_edition.sender,))
     edition, composition = editions.compose_edition(tx, actor, edition, renderer)
     edition = editions.approve_edition(tx, actor, edition, renderer, now)
     edition, plan = editions.start_edition(tx, actor, edition, renderer, now)

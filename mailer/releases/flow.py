@@ -7,6 +7,7 @@ from datetime import datetime
 
 from mailer import editions
 from mailer.actor import Actor
+from mailer.editions.previews import discard_changes
 from mailer.errors import InputError, NextStep, Refused
 from mailer.model.articles import Article, ArticleKind
 from mailer.model.deliveries import DeliveryPlan
@@ -25,7 +26,6 @@ from mailer.model.transaction import Transaction
 from mailer.releases.stories import (
     check_fingerprint,
     compute_fingerprint,
-    discard_changes,
     find_queued_articles,
     get_queued_articles,
 )

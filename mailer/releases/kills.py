@@ -6,6 +6,7 @@ from datetime import datetime
 
 from mailer import editions, embargoes
 from mailer.actor import Actor
+from mailer.editions.previews import discard_changes
 from mailer.errors import NextStep, Refused
 from mailer.model.articles import Article, ArticleQuery, ArticleState
 from mailer.model.deliveries import DeliveryPlan
@@ -20,7 +21,6 @@ from mailer.releases.stories import (
     check_fingerprint,
     check_story_not_killed,
     compute_fingerprint,
-    discard_changes,
     find_begun_editions,
     find_queued_articles,
     normalise_texts,

@@ -4,7 +4,6 @@ such as the explanation of a correction. The other modules of this package use i
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -78,21 +77,6 @@ def check_fingerprint(previewed: str, current: str) -> None:
             "its text or its recipients have changed since you looked at it",
             hint="look at it again",
         )
-
-
-class _DiscardWork(Exception):
-    """Ends a part of a transaction whose changes are rolled back."""
-
-
-@contextmanager
-def discard_changes(tx: Transaction) -> Iterator[None]:
-    """Run a part of the transaction, then roll it back, so that a preview changes nothing."""
-    try:
-        with tx.open_savepoint():
-            yield
-            raise _DiscardWork
-    except _DiscardWork:
-        pass
 
 
 def normalise_texts(

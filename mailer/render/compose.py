@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from mailer import bidi, languages, message
 from mailer.config import Settings
-from mailer.editions import compute_content_hash
+from mailer.editions import choose_sender_name, compute_content_hash
 from mailer.errors import ComposeError, NextStep
+from mailer.message.senders import find_identity
 from mailer.model.articles import Article, Story
 from mailer.model.edition_states import EMBARGO_STATING_ROLES, ArchiveVisibility, EditionRole
 from mailer.model.editions import Attachment, EditionBody, Manuscript
@@ -60,6 +61,8 @@ def compose_edition(
     sanitised HTML. Raises ComposeError if the manuscript or the settings cannot become a mail."""
     edition = manuscript.edition
     checks.check_organisation(settings)
+    sender_name = choose_sender_name(edition, manuscript.list)
+    sender = find_identity(settings, sender_name)
     if not manuscript.stories:
         raise ComposeError(
             f"edition {edition.id} has no story",
@@ -123,7 +126,11 @@ def compose_edition(
         bodies=tuple(bodies),
         order=tuple(story.slug for story in order),
         content_hash=compute_content_hash(
-            edition, manuscript.list, manuscript.filter, settings.sender_details, bodies
+            edition,
+            manuscript.list,
+            manuscript.filter,
+            settings.describe_sender(sender_name),
+            bodies,
         ),
         warnings=tuple(warnings),
         embargo_until=max(
@@ -131,6 +138,7 @@ def compose_edition(
         )
         if edition.role in EMBARGO_STATING_ROLES
         else None,
+        sender=sender,
     )
 
 

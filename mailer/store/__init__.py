@@ -49,6 +49,9 @@ class Store:
         self.engine: Engine
         self.engine, self._guard = _engine.build_engine(url, lease)
         self.key = key
+        self.safe_recipients: tuple[str, ...] = ()
+        """The only recipients of mail in safe mode: addresses, and domains that begin with an @.
+        If there are none, the settings leave safe mode off."""
 
     def stop_waiting(self) -> None:
         """End every wait for the database at once, and let no new wait begin: transactions that
@@ -60,14 +63,14 @@ class Store:
         """Open a transaction that may write. It commits at the end of the block, and rolls back on
         an error."""
         with _engine.begin_transaction(self.engine) as connection:
-            yield SqlTransaction(connection, self.key)
+            yield SqlTransaction(connection, self.key, self.safe_recipients)
 
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
         """Open a transaction that only reads. It does not wait for writers, and writers do not wait
         for it."""
         with _engine.begin_transaction(self.engine, reading=True) as connection:
-            yield SqlTransaction(connection, self.key)
+            yield SqlTransaction(connection, self.key, self.safe_recipients)
 
     def translate_error(self, error: Exception) -> Exception:
         """Return the program's own error for an error of the database that was caught within a

@@ -180,6 +180,7 @@ class SqlDigestStore(SqlStore):
             "when_empty": settings.when_empty.value,
             "frequency": settings.frequency.value,
             "archive": settings.archive.value,
+            "sender": settings.sender,
             "approval": settings.policy.approval.value,
             "when_late": settings.policy.when_late.value,
             "send_time": settings.policy.send_time.value,
@@ -224,6 +225,7 @@ def _build_digest(row: Row[Any], topics: Sequence[str], stories_run: int) -> Dig
         when_empty=WhenEmpty(row.when_empty),
         frequency=Frequency(row.frequency),
         archive=ArchiveVisibility(row.archive),
+        sender=row.sender,
         policy=DigestPolicy(
             approval=ApprovalRule(row.approval),
             when_late=WhenLate(row.when_late),

@@ -1,13 +1,15 @@
-"""The lock for changes by staff to stories, embargoes, releases and sources.
+"""The lock for changes by staff to stories, embargoes, releases and sources, and the lock of test
+mails.
 
 SQLite has one writer at a time. On PostgreSQL, two transactions could read the same records and
 make contradictory decisions: one would move an embargo that the other is lifting, or confirm a kill
-that the other is withdrawing.
+that the other is withdrawing, or both would send the last test mail of an hour.
 """
 
 from sqlalchemy import Connection, func, select
 
 _RELEASES_LOCK = 0x6D61696C  # "mail" in ASCII; the number is arbitrary, but unique to this lock
+_TEST_MAILS_LOCK = 0x74657374  # "test"
 
 
 def lock_releases(connection: Connection) -> None:
@@ -15,3 +17,9 @@ def lock_releases(connection: Connection) -> None:
     include the changes by the previous holder (PostgreSQL manual, 13.3.5, advisory locks)."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_RELEASES_LOCK)))
+
+
+def lock_test_mails(connection: Connection) -> None:
+    """Take the lock of test mails, and hold it until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_TEST_MAILS_LOCK)))

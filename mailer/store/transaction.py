@@ -37,10 +37,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SqlTransaction:
-    """A transaction of the database. `key` is the key for the hashes of addresses."""
+    """A transaction of the database. `key` is the key for the hashes of addresses;
+    `safe_recipients`: see ``Store``."""
 
     connection: Connection
     key: bytes
+    safe_recipients: tuple[str, ...] = ()
 
     @property
     def articles(self) -> SqlArticleStore:
@@ -152,7 +154,7 @@ class SqlTransaction:
     def outbox(self) -> SqlOutboxStore:
         from mailer.store.outbox.outbox_store import SqlOutboxStore
 
-        return SqlOutboxStore(self.connection, self.key)
+        return SqlOutboxStore(self.connection, self.key, self.safe_recipients)
 
     @property
     def recovery(self) -> SqlRecoveryStore:

@@ -79,6 +79,7 @@ class Worker:
         self._crash: BaseException | None = None
         self._history = HistoryWatch()
         self._last_errors: dict[str, str] = {}
+        self._has_looked_for_safe_mode = False
         self._refusal_text = ""
 
     def run(self, stop: threading.Event) -> None:
@@ -168,6 +169,7 @@ class Worker:
             self._log_refusal(error)
             return
         self._log_recognition()
+        self._warn_of_safe_mode()
         self._scheduler.run_tick()
 
     def _log_refusal(self, error: DatabaseUnrecognised) -> None:
@@ -180,6 +182,16 @@ class Worker:
         if self._refusal_text:
             self._refusal_text = ""
             self._log.info("database recognised")
+
+    def _warn_of_safe_mode(self) -> None:
+        """Log once, before the first tick, that safe mode is on."""
+        if self._has_looked_for_safe_mode:
+            return
+        self._has_looked_for_safe_mode = True
+        with self._mailer.store.read() as tx:
+            safe_mode = tx.outbox.find_safe_mode()
+        if safe_mode:
+            self._log.warning("safe mode is on", why=safe_mode.words)
 
     def _release_lease(self) -> None:
         self._run_guarded("giving up the lease", self._scheduler.release_lease)
@@ -280,6 +292,7 @@ class Worker:
                 deferred=progress_total.deferred,
                 failed=progress_total.failed,
                 turned_away=progress_total.turned_away,
+                diverted=progress_total.diverted,
                 in_doubt=progress_total.in_doubt,
                 seconds=round(progress_total.seconds, 2),
             )

@@ -17,6 +17,7 @@ from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.model.recovery import DatabaseRefusal
 from mailer.model.releases import Kill
+from mailer.model.safe_mode import SafeMode
 from mailer.model.schedules import SavedOccurrence
 from mailer.store import SqlTransaction
 
@@ -70,7 +71,7 @@ class WorkerStatus:
     replies to the last mails about sign-ups, the latest first, if at least
     :data:`MIN_REFUSED_SERVICE_MAILS` were refused for reasons that speak of this office and none
     was accepted since. `refusal` says why nothing is sent from this database; it is None if mails
-    may be sent."""
+    may be sent. `safe_mode` is None if safe mode is off."""
 
     worker: SchedulerHealth
     now: datetime
@@ -88,6 +89,7 @@ class WorkerStatus:
     doubts: Mapping[int, int] = field(default_factory=dict)
     service_mails_in_doubt: int = 0
     refusal: DatabaseRefusal | None = None
+    safe_mode: SafeMode | None = None
 
     @property
     def problems(self) -> Iterator[str]:
@@ -194,6 +196,7 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
         refused_service_mails=_list_refused_service_mails(tx),
         kill_requests=tuple(tx.releases.list_kill_requests()),
         refusal=refusal,
+        safe_mode=tx.outbox.find_safe_mode(),
     )
 
 

@@ -57,17 +57,53 @@ def test_restored_backup_mails_no_one_until_a_person_decides(office: Shell, rela
     assert sorted(relay.accepted) == sorted(READERS * 2)
 
 
-def test_clone_sends_nothing(office: Shell, relay: Relay) -> None:
-    office("database", "clone")
-    refused = office("send", "1", code=5).err
-    assert "a clone sends nothing" in refused
-    status = office("status").out
-    assert "send from the original" in status
-    for text in (refused, status):
-        assert "database restored" not in text
+def test_clone_sends_only_to_recipients_of_safe_mode(office: Shell, relay: Relay) -> None:
+    env = make_relay_env(relay.port)
+    clone = office("database", "clone").out
+    assert clone == "safe mode is on: this database is a clone, and no one gets mail\n"
+    assert "safe mode is on: this database is a clone" in office("database", "status").out
+    assert office("status").out.startswith("safe mode is on: this database is a clone")
+    explanation = office("explain", "1", READERS[1]).out
+    assert "will not get it in safe mode (this database is a clone" in explanation
+    env["MAILER_SAFE_RECIPIENTS"] = READERS[0]
+    sent = office("send", "1", env=env)
+    assert f"a clone, and mail goes only to {READERS[0]}" in sent.err
+    assert "diverted 1" in sent.out
+    assert relay.accepted == [READERS[0]]
+    assert "safe mode was on" in office("explain", "1", READERS[1]).out
+    assert office("edition", "retry", "1", "--failed").out == "0 queued again\n"
     assert "send from the original" in office("database", "restored", code=5).err
-    assert relay.accepted == []
     office("database", "restored", "--anyway")
+    assert office("edition", "retry", "1", "--diverted", "--json").json["queued"] == 1
+    office("send", "1", env=make_relay_env(relay.port))
+    assert sorted(relay.accepted) == sorted(READERS)
+
+
+def test_database_of_the_office_is_not_declared_a_clone_by_mistake(
+    office: Shell, relay: Relay
+) -> None:
+    office("send", "1", env=make_relay_env(relay.port))
+    refused = office("database", "clone", code=5).err
+    assert "it is the office's own" in refused
+    assert "--anyway" in refused
+    assert office("status", "--json").json["safe_mode"] is None
+    office("database", "clone", "--anyway")
+    assert office("status", "--json").json["safe_mode"] == {"recipients": [], "is_clone": True}
+
+
+def test_safe_mode_of_the_settings_is_shown_and_kept(office: Shell, relay: Relay) -> None:
+    file = office.folder / "config/mailer.toml"
+    file.write_text(file.read_text("utf-8") + '\n[safe]\nrecipients = ["eli@example.org"]\n')
+    env = make_relay_env(relay.port)
+    assert "[safe] is set, and mail goes only to eli@example.org" in office("status").out
+    run = office("send", "1", "--json", env=env).json
+    assert (run["run"]["sent"], run["run"]["diverted"]) == (1, 1)
+    assert run["reports"][0]["states"]["diverted"] == 1
+    assert relay.accepted == ["eli@example.org"]
+    report = office("edition", "report", "1").out
+    assert "mailer edition retry 1 --diverted" in report
+    refused = office("edition", "retry", "1", "--failed", "--diverted", code=2).err
+    assert "give --failed, --all or --diverted" in refused
 
 
 def test_restore_beside_a_worker_is_refused(office: Shell, relay: Relay) -> None:

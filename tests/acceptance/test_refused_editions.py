@@ -129,7 +129,7 @@ def test_deferred_reply_has_a_meaning_and_a_fitting_command(office: Shell, relay
     ("reply", "hint"),
     [
         ("450 4.3.0 try later", "this is temporary"),
-        ("550 5.7.1 unknown sender", "sender.address"),
+        ("550 5.7.1 unknown sender", "the sender's address"),
         ("550 5.1.90 enough for today", "wait until the limit"),
     ],
 )
@@ -140,7 +140,7 @@ def test_reply_to_mail_gives_fitting_hint(
     message = join_lines(office("send", "1", code=1).err)
     assert hint in message
     if reply.startswith("450"):
-        assert "sender.address" not in message
+        assert "the sender's address" not in message
 
 
 def test_opening_that_mails_cannot_show_is_refused(office: Shell) -> None:

@@ -31,6 +31,7 @@ def main() -> int:
         max_linger=arguments.linger / 1000,
         sabotage=arguments.sabotage,
         chunking=arguments.chunking,
+        safe_mode=arguments.safe_mode,
     )
     _print_progress(f"{arguments.database}, seed {trial.seed}")
     with _open_folder(arguments.keep) as folder, _open_database(arguments.database, folder) as url:
@@ -64,6 +65,9 @@ def _parse_arguments() -> argparse.Namespace:
         "--linger", type=float, default=2.0, help="most milliseconds before the relay's 250"
     )
     parser.add_argument("--chunking", action="store_true", help="let the relay offer CHUNKING")
+    parser.add_argument(
+        "--safe-mode", action="store_true", help="let safe mode divert every second message"
+    )
     parser.add_argument("--sabotage", choices=sorted(SABOTAGE), default="")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     parser.add_argument(

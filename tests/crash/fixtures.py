@@ -15,6 +15,7 @@ from tests.integration import factories
 from tests.postgresql import run_sql
 
 EDITION = 1
+SAFE_DOMAIN = "example.org"
 BATCH = 2000
 
 _CONFIG = """\
@@ -25,7 +26,7 @@ postal_address = "1 Harbour Street, London E1 1AA"
 [sender]
 name = "Example Office"
 address = "news@example.org"
-envelope_from = "bounces@example.org"
+return_path = "bounces@example.org"
 
 [relay]
 host = "127.0.0.1"
@@ -92,4 +93,5 @@ def _fill_database(mailer: Mailer, recipients: int) -> None:
 
 
 def format_address(number: int) -> str:
-    return f"reader{number:06}@example.org"
+    """Return the address of a reader; every second one is at the domain of safe mode."""
+    return f"reader{number:06}@{'' if number % 2 else 'other.'}{SAFE_DOMAIN}"

@@ -32,7 +32,8 @@ class Trial:
 
     `max_linger` is the longest time, in seconds, between the relay's record of a message and its
     answer; `sabotage` is a fault of :mod:`tests.crash.worker`. With `chunking`, the relay offers
-    CHUNKING, so that a whole window is on the wire at once."""
+    CHUNKING, so that a whole window is on the wire at once. In `safe_mode`, every second recipient
+    must get no message."""
 
     kills: int = 30
     recipients: int = 20_000
@@ -43,6 +44,12 @@ class Trial:
     max_linger: float = 0.002
     sabotage: str = ""
     chunking: bool = False
+    safe_mode: bool = False
+
+    @property
+    def expected_count(self) -> int:
+        """The number of recipients who should get a message."""
+        return self.recipients // 2 if self.safe_mode else self.recipients
 
     @property
     def max_in_doubt(self) -> int:
@@ -99,6 +106,8 @@ def run_trial(
         environment = fixtures.build_environment(
             folder, database_url, recorder.port, trial.connections, trial.window
         )
+        if trial.safe_mode:
+            environment["MAILER_SAFE_RECIPIENTS"] = fixtures.SAFE_DOMAIN
         fixtures.create_database(folder, database_url, trial.recipients, environment)
         database = TrialDatabase(database_url, folder)
         trial_run = _TrialRun(trial, folder, environment, recorder, database, report_progress)
@@ -106,11 +115,18 @@ def run_trial(
         trial_run.wait_until_finished()
         recorder.wait_until_quiet()
     rows, edition_state = database.read_final()
+    addresses = set(map(fixtures.format_address, range(trial.recipients)))
+    diverted = set()
+    if trial.safe_mode:
+        diverted = {
+            address for address in addresses if not address.endswith(f"@{fixtures.SAFE_DOMAIN}")
+        }
     verdict = judge_trial(
-        map(fixtures.format_address, range(trial.recipients)),
+        addresses - diverted,
         rows,
         read_record(record),
         trial_run.witness,
+        diverted,
     )
     faults = list(trial_run.faults)
     doubt_count = trial_run.witness.in_doubt
@@ -179,7 +195,7 @@ class _TrialRun:
         while remaining_kills := self.trial.kills - len(self.snapshots):
             if self.edition_state == "sent" or self.faults:
                 break
-            remaining_messages = self.trial.recipients - len(self.witness.sent_at)
+            remaining_messages = self.trial.expected_count - len(self.witness.sent_at)
             moment = moments.choose_moment(
                 random_source,
                 remaining_messages,

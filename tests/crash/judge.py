@@ -10,14 +10,14 @@ were doubts.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.crash.recorder import AcceptedMessage
 from tests.crash.trial_database import FinalDelivery, MovedDelivery
 
-FINAL_STATES = frozenset({"sent", "failed", "expired", "suppressed", "cancelled"})
+FINAL_STATES = frozenset({"sent", "failed", "expired", "suppressed", "cancelled", "diverted"})
 DOUBTFUL_STATES = frozenset({"on_wire", "in_doubt"})
 MAX_EXAMPLES = 5
 
@@ -84,7 +84,7 @@ class Verdict:
     resent: int
     duplicates: int
     misaddressed: int
-    """Messages that were made for another recipient."""
+    """Messages that were made for another recipient, or for one that safe mode lets get none."""
     examples: tuple[str, ...]
 
 
@@ -93,8 +93,10 @@ def judge_trial(
     rows: Sequence[FinalDelivery],
     record: Iterable[AcceptedMessage],
     witness: Witness,
+    diverted: Collection[str] = (),
 ) -> Verdict:
-    """Judge a trial. `expected` are the addresses that should each have got one message."""
+    """Judge a trial. `expected` are the addresses that should each have got one message, and
+    `diverted` those that safe mode should have kept from getting one."""
     ids = {row.address: row.id for row in rows}
     accepted_times: dict[str, list[float]] = defaultdict(list)
     misaddressed = []
@@ -103,7 +105,13 @@ def judge_trial(
         delivery_match = _DELIVERY.search(acceptance.message_id)
         if delivery_match is None or int(delivery_match[1]) != ids.get(acceptance.recipient):
             misaddressed.append(f"astray: {acceptance.recipient} was given {acceptance.message_id}")
-    lost = _find_lost(expected, rows, accepted_times)
+        elif acceptance.recipient in diverted:
+            misaddressed.append(f"not diverted: {acceptance.recipient}")
+    lost = _find_lost(expected, rows, accepted_times) + [
+        f"lost: {row.address}, row {row.state}"
+        for row in rows
+        if row.address in diverted and row.state != "diverted"
+    ]
     resent = []
     for address, accepted in accepted_times.items():
         sent_at, doubts_at = witness.get_sightings(ids.get(address))

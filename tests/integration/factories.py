@@ -182,11 +182,11 @@ def approve_without_composing(mailer: Mailer, tx: SqlTransaction, edition: Editi
         edition,
         tx.editions.load_mailing_list(edition),
         tx.editions.load_segment_filter(edition),
-        mailer.settings.sender_details,
+        mailer.settings.describe_sender(""),
         [body],
     )
     edition = tx.editions.freeze_edition(edition, [body], edition.stories, content_hash)
-    renderer = FrozenRenderer(mailer.settings.sender_details)
+    renderer = FrozenRenderer(mailer.settings.describe_sender(""))
     return editions.approve_edition(tx, AMINA, edition, renderer, NOW)
 
 

@@ -37,6 +37,17 @@ def test_worker_killed_at_any_moment_loses_and_resends_nothing(
 
 
 @pytest.mark.slow
+def test_worker_killed_in_safe_mode_diverts_every_second_recipient(
+    empty_database: str, tmp_path: Path
+) -> None:
+    trial = Trial(kills=6, recipients=1200, connections=4, window=5, seed=12, safe_mode=True)
+    result = run_trial(trial, tmp_path / "office", empty_database)
+    assert result.is_guarantee_kept, (*result.faults, *result.examples)
+    assert result.duplicates <= result.in_doubt <= result.max_in_doubt
+    assert result.kills >= 4
+
+
+@pytest.mark.slow
 def test_mail_sent_twice_without_gate_is_reported(tmp_path: Path) -> None:
     trial = Trial(
         kills=4,

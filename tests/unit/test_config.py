@@ -117,15 +117,6 @@ def test_shipped_config_file_is_valid() -> None:
         assert getattr(settings, section) == getattr(defaults, section)
 
 
-def test_approval_covers_unsubscribe_address(home: Path) -> None:
-    """Without one it covers what it did before there was such a setting."""
-    settings = load(home)
-    details = f"{settings.sender.name}\n{settings.sender.address}\n\n{settings.web.base_url}"
-    assert settings.sender_details == details
-    settings_with_address = load(home, '[sender]\nunsubscribe_address = "leave@example.org"')
-    assert settings_with_address.sender_details == f"{details}\nleave@example.org"
-
-
 def test_settings_are_frozen(home: Path) -> None:
     settings = load(home)
     with pytest.raises(ValidationError):
@@ -386,9 +377,3 @@ def test_own_templates_come_before_shipped(home: Path) -> None:
     assert load(home).template_path == (home / "templates", shipped)
     (home / "own").mkdir()
     assert load(home, '[paths]\ntemplates = "own"\n').template_path == (home / "own", shipped)
-
-
-def test_envelope_sender_defaults_to_sender(home: Path) -> None:
-    assert load(home).sender.envelope_sender == "news@example.org"
-    bounce = load(home, MAILER_SENDER_ENVELOPE_FROM="bounces@example.org").sender.envelope_sender
-    assert bounce == "bounces@example.org"

@@ -33,7 +33,7 @@ class ServiceMailComposer(Protocol):
 
     @property
     def sender_details(self) -> str:
-        """The parts of every mail that come from the settings."""
+        """The parts of every service mail that come from the settings."""
 
     def compose_service_mail(self, service_mail: ServiceMail) -> EditionBody:
         """Compose a service mail. Raises ComposeError."""

@@ -3,6 +3,7 @@
 group.py        the group of commands, and its panels
 editing.py      new, edit, arrange, reorder
 showing.py      list, show, preview
+testing.py      test
 reports.py      report
 transitions.py  submit, approve, schedule, unschedule, reopen, pause, resume, cancel, retry
 archive.py      publish, unpublish
@@ -10,9 +11,10 @@ archive.py      publish, unpublish
 
 from mailer.cli.edition import editing  # isort: skip  (help lists commands in this order)
 from mailer.cli.edition import showing  # isort: skip
+from mailer.cli.edition import testing  # isort: skip
 from mailer.cli.edition import reports  # isort: skip
 from mailer.cli.edition import transitions  # isort: skip
 from mailer.cli.edition import archive
 from mailer.cli.edition.group import app
 
-__all__ = ["app", "archive", "editing", "reports", "showing", "transitions"]
+__all__ = ["app", "archive", "editing", "reports", "showing", "testing", "transitions"]

@@ -59,6 +59,9 @@ def create_edition(
         ArchiveVisibility,
         typer.Option(help="Show the edition in the list's archive, or keep it private."),
     ] = ArchiveVisibility.PUBLIC,
+    sender: Annotated[
+        str, typer.Option(help="The sender: [senders.NAME]; default: the list's sender.")
+    ] = "",
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -86,8 +89,10 @@ def create_edition(
                 stories=tuple(story),
                 priority=priority,
                 archive=archive,
+                sender=sender,
             ),
             mailer.clock(),
+            senders=mailer.settings.senders,
         )
         edition = _compose_edition(mailer, tx, actor, edition, out)
         out.print_record(edition, f"edition {edition.id} ({edition.state}): {', '.join(story)}")
@@ -136,6 +141,9 @@ def edit_edition(
         Priority | None,
         typer.Option(help="Priority among the editions being sent."),
     ] = None,
+    sender: Annotated[
+        str | None, typer.Option(help="The sender: [senders.NAME]; empty: the list's sender.")
+    ] = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -155,6 +163,7 @@ def edit_edition(
         "segment": segment,
         "in_doubt": in_doubt,
         "priority": priority,
+        "sender": sender,
         "opening": parse_changes(opening, "--opening"),
         "names": parse_changes(name_in, "--name-in"),
         "subjects": parse_changes(subject_in, "--subject-in"),
@@ -168,7 +177,14 @@ def edit_edition(
             read_markdown(text, f"--opening {tag}")  # refuses what mails can't show
         if not changes:
             raise UsageError("no change was given", hint="see `mailer edition edit --help`")
-        edition = editions.edit_edition(tx, actor, current_edition, changes, mailer.clock())
+        edition = editions.edit_edition(
+            tx,
+            actor,
+            current_edition,
+            changes,
+            mailer.clock(),
+            senders=mailer.settings.senders,
+        )
         if edition.state in BEGUN_STATES:
             out.print_record(edition, f"edition {number}: in doubt: {edition.in_doubt}")
             return

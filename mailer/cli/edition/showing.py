@@ -123,7 +123,9 @@ def preview_edition(
             help="Show this subscriber's mail; default: a mail without a recipient.",
         ),
     ] = "",
-    language: Annotated[str, typer.Option(help="The language of a mail without a recipient.")] = "",
+    language: Annotated[
+        str, typer.Option(help="The mail's language; default: the reader's, or the edition's.")
+    ] = "",
     form: Annotated[
         PreviewFormat, typer.Option(help="The HTML part, the text part, or the whole message.")
     ] = PreviewFormat.TEXT,

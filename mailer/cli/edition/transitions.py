@@ -286,12 +286,16 @@ def retry_deliveries(
             "--all", help="Like --failed, and also retry addresses that do not exist or are closed."
         ),
     ] = False,
+    diverted: Annotated[
+        bool,
+        typer.Option("--diverted", help="Retry the deliveries that safe mode diverted."),
+    ] = False,
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue failed deliveries again. `mailer send` or the worker sends them.
+    """Queue failed or diverted deliveries again. `mailer send` or the worker sends them.
 
     A mailbox that was full is tried again, and so is any refusal that speaks of your office.
     Addresses that do not exist or are closed stay failed unless --all is given: many refusals of
@@ -299,18 +303,23 @@ def retry_deliveries(
     pause mail stay failed in any case.
 
     Example: mailer edition retry 3 --failed"""
-    from mailer.delivery.retries import retry_failed
+    from mailer.delivery.retries import RetryResult, retry_failed
+    from mailer.outbox import retry_diverted_deliveries
 
-    if not (failed or every):
+    if diverted is (failed or every):
         raise UsageError(
-            "say which deliveries to retry: give --failed, or --all",
+            "say which deliveries to retry: give --failed, --all or --diverted",
             hint=f"for deliveries in doubt, use `mailer delivery in-doubt resend {number}`",
         )
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         edition = editions.get_edition(tx, number)
-        result = retry_failed(tx, actor, edition, mailer.clock(), includes_refused_recipients=every)
+        now = mailer.clock()
+        if diverted:
+            result = RetryResult(retry_diverted_deliveries(tx, actor, edition, now))
+        else:
+            result = retry_failed(tx, actor, edition, now, includes_refused_recipients=every)
         message = f"{result.queued} queued again" + (
             f": mailer send {number}" if result.queued else ""
         )

@@ -15,6 +15,7 @@ from mailer.model.deliveries import (
     DeliveryState,
     DeliveryWorker,
     EmbargoBlock,
+    GateRefusals,
     RecipientStatus,
     Settlement,
 )
@@ -37,6 +38,7 @@ from mailer.model.editions import (
     SendAppointment,
 )
 from mailer.model.lists import Frequency, MailingList
+from mailer.model.safe_mode import SafeMode
 from mailer.model.schedules import (
     NewSchedule,
     OccurrenceState,
@@ -45,6 +47,7 @@ from mailer.model.schedules import (
     Schedule,
 )
 from mailer.model.segments import Filter
+from mailer.model.senders import SenderIdentity
 from mailer.model.service_mails import Addressee, ServiceEditionKey
 from mailer.schedules.holidays import Blackout
 
@@ -144,6 +147,7 @@ class EditionStore(Protocol):
         story_order: Sequence[str],
         content_hash: str,
         embargo_until: datetime | None = None,
+        sender: SenderIdentity | None = None,
     ) -> Edition: ...
     def save_approval(self, edition: Edition, approval: Approval) -> Edition: ...
     def set_send_time(self, edition: Edition, appointment: SendAppointment | None) -> Edition: ...
@@ -174,7 +178,9 @@ class EditionStore(Protocol):
 class OutboxStore(Protocol):
     """Deliveries, and the workers that claim them."""
 
-    def get_recipient_status(self, edition: Edition, address: str) -> RecipientStatus: ...
+    def get_recipient_status(
+        self, edition: Edition, address: str, language: str = ""
+    ) -> RecipientStatus: ...
     def plan_deliveries(self, edition: Edition, now: datetime) -> DeliveryPlan: ...
     def extend_plan(self, edition: Edition) -> int: ...
     def has_late_recipients(self, edition: Edition) -> bool: ...
@@ -182,6 +188,7 @@ class OutboxStore(Protocol):
     def find_settled_failures(self, edition_id: int) -> set[int]: ...
     def list_failed_replies(self, edition_id: int) -> list[tuple[int, str]]: ...
     def register_worker(self, name: str, now: datetime) -> int: ...
+    def find_safe_mode(self) -> SafeMode | None: ...
     def update_heartbeat(self, worker_id: int) -> int | None: ...
     def find_worker(self, worker_id: int) -> DeliveryWorker | None: ...
     def forget_worker(self, worker_id: int) -> None: ...
@@ -204,7 +211,7 @@ class OutboxStore(Protocol):
     def check_gate_again(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]: ...
     def settle_refused_deliveries(
         self, worker_id: int, delivery_ids: Sequence[int], states: Mapping[int, EditionState]
-    ) -> int: ...
+    ) -> GateRefusals: ...
     def settle_deliveries(self, settlements: Sequence[Settlement]) -> None: ...
     def return_claims(
         self, edition_id: int, worker_id: int, keep_ids: Sequence[int] = ()
@@ -240,7 +247,7 @@ class OutboxStore(Protocol):
 
 
 class NoticeStore(Protocol):
-    """Notices to staff in the outbox."""
+    """Mails to staff in the outbox: notices and test mails."""
 
     def queue_notice(
         self,
@@ -252,6 +259,20 @@ class NoticeStore(Protocol):
         *,
         uid: str,
     ) -> Edition: ...
+    def queue_test_mail(
+        self,
+        body: EditionBody,
+        tested_edition: Edition,
+        addresses: Sequence[str],
+        now: datetime,
+        actor: Actor,
+        *,
+        uid: str,
+        reader_id: int,
+        sender: SenderIdentity | None,
+    ) -> Edition: ...
+    def lock_test_mails(self) -> None: ...
+    def count_test_mails(self, since: datetime) -> int: ...
 
 
 class ServiceMailStore(Protocol):

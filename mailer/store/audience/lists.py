@@ -110,6 +110,7 @@ class SqlListStore(SqlStore):
         time_zone: str = "",
         *,
         welcome: bool = False,
+        sender: str = "",
     ) -> MailingList:
         result = self._db.execute(
             insert(schema.mailing_list).values(
@@ -120,6 +121,7 @@ class SqlListStore(SqlStore):
                 visibility=visibility.value,
                 time_zone=time_zone,
                 welcome=welcome,
+                sender=sender,
                 created_at=now,
             )
         )
@@ -133,6 +135,7 @@ class SqlListStore(SqlStore):
             now,
             time_zone=time_zone,
             welcome=welcome,
+            sender=sender,
         )
 
     def edit_list(self, mailing_list: MailingList) -> MailingList:
@@ -146,6 +149,7 @@ class SqlListStore(SqlStore):
                 visibility=mailing_list.visibility.value,
                 time_zone=mailing_list.time_zone,
                 welcome=mailing_list.welcome,
+                sender=mailing_list.sender,
             )
         )
         return mailing_list
@@ -189,6 +193,7 @@ def _build_list(row: Row[Any], members: int, served: set[str]) -> MailingList:
         row.created_at,
         time_zone=row.time_zone,
         welcome=row.welcome,
+        sender=row.sender,
         frequencies=tuple(
             frequency
             for frequency in Frequency

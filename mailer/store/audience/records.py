@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from mailer import addresses
+from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionKind
 from mailer.model.signup import Confirmation, ServiceMailKind
 from mailer.model.subscribers import MailedEdition, Subscriber
@@ -206,6 +207,37 @@ class PersonalDataQueries(ConsentQueries):
             update(schema.delivery)
             .where(schema.delivery.c.id.in_(delivery_ids))
             .values(**erased_values)
+        )
+
+    def erase_test_mails(self, subscriber: Subscriber) -> None:
+        """Erase the bodies of test mails that show the mail of this person, since they hold the
+        person's name and address. Those that are not sent yet are cancelled."""
+        test_editions = (
+            select(schema.edition.c.id)
+            .join(schema.delivery, schema.delivery.c.edition_id == schema.edition.c.id)
+            .where(
+                schema.edition.c.kind == EditionKind.TEST.value,
+                or_(
+                    schema.delivery.c.subscriber_id == subscriber.id,
+                    schema.delivery.c.subscriber_id.in_(_select_merged_ids(subscriber)),
+                ),
+            )
+        )
+        edition_ids = list(self._db.scalars(test_editions.distinct()))
+        self._db.execute(
+            update(schema.delivery)
+            .where(
+                schema.delivery.c.edition_id.in_(edition_ids),
+                schema.is_in_state(DeliveryState.QUEUED.value, DeliveryState.CLAIMED.value),
+            )
+            .values(
+                state=DeliveryState.CANCELLED.value,
+                worker_id=None,
+                updated_at=schema.database_now(),
+            )
+        )
+        self._db.execute(
+            delete(schema.edition_body).where(schema.edition_body.c.edition_id.in_(edition_ids))
         )
 
     def suppress_address_hash(self, address: str, now: datetime) -> None:

@@ -23,6 +23,7 @@ from mailer.model.editions import (
     SendAppointment,
 )
 from mailer.model.lists import Frequency
+from mailer.model.senders import SenderIdentity
 from mailer.store import schema
 from mailer.store.editions.contents import EditionContentQueries
 
@@ -207,6 +208,8 @@ class EditionFinder(EditionContentQueries):
             change=ChangeNote(**row.change) if row.change else None,
             pause_signatures=tuple(row.pause_signatures),
             number=row.number,
+            sender=row.sender,
+            sender_identity=SenderIdentity(**row.sender_identity) if row.sender_identity else None,
         )
 
 

@@ -24,6 +24,7 @@ from mailer.model.editions import (
     NewEdition,
     SendAppointment,
 )
+from mailer.model.senders import SenderIdentity
 from mailer.store import schema
 from mailer.store.editions import revert
 from mailer.store.editions.finding import EditionFinder
@@ -62,6 +63,7 @@ class EditionQueries(EditionFinder):
                 archive=new.archive.value,
                 role=new.role.value,
                 change=asdict(new.change) if new.change else None,
+                sender=new.sender,
                 content_hash="",
                 kind=new.kind.value,
                 created_at=now,
@@ -89,6 +91,7 @@ class EditionQueries(EditionFinder):
                 in_doubt=changed.in_doubt.value,
                 priority=changed.priority.value,
                 archive=changed.archive.value,
+                sender=changed.sender,
                 segment_id=find_id(self._db, schema.segment, changed.segment, "segment")
                 if changed.segment
                 else None,
@@ -151,9 +154,11 @@ class EditionQueries(EditionFinder):
         story_order: Sequence[str],
         content_hash: str,
         embargo_until: datetime | None = None,
+        sender: SenderIdentity | None = None,
     ) -> Edition:
         """Save the composed bodies, and give each story its bit by its place in `story_order`.
-        `embargo_until` is the end of the embargo that the bodies state."""
+        `embargo_until` is the end of the embargo that the bodies state, `sender` the identity that
+        sends them."""
         self._db.execute(
             delete(schema.edition_body).where(schema.edition_body.c.edition_id == edition.id)
         )
@@ -196,7 +201,12 @@ class EditionQueries(EditionFinder):
                 .where(in_edition, schema.edition_story.c.slug == slug)
                 .values(bit=bit)
             )
-        self._update_columns(edition, content_hash=content_hash, embargo_until=embargo_until)
+        self._update_columns(
+            edition,
+            content_hash=content_hash,
+            embargo_until=embargo_until,
+            sender_identity=asdict(sender) if sender else None,
+        )
         return self._reload_edition(edition.id)
 
     def save_approval(self, edition: Edition, approval: Approval) -> Edition:

@@ -1,8 +1,10 @@
 """The outbox: planning an edition's deliveries, and moving them through their states.
 
     plan.py           the plan of deliveries: one INSERT … SELECT
-    queue.py          claim, gate, settle: the changes of state that the ledger makes
+    queue.py          claim, settle, queue again: the changes of state that the ledger makes
+    gate.py           the last check before a message is written to a connection
     statements.py     the SQL statements for these changes
+    safe_mode.py      safe mode, in which only some recipients get mail
     embargo_gate.py   messages that the gate stops because of embargoes and kills
     workers.py        the workers that deliver, and taking over from dead workers
     refused.py        deliveries that were refused because of us, not their recipients

@@ -9,6 +9,7 @@ from mailer.actor import Actor
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody, NewEdition
+from mailer.model.senders import SenderIdentity
 from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.editions.records import EditionQueries
@@ -30,8 +31,10 @@ class DirectMailQueries(SqlStore):
         name: str,
         list_slug: str,
         template: str,
+        sender: SenderIdentity | None = None,
     ) -> Edition:
-        """Create an edition with one body, which is sent at once and before all other mail."""
+        """Create an edition with one body, which is sent at once and before all other mail, by
+        `sender` or the sender that the settings have for this kind."""
         editions = EditionQueries(self._db, self._key)
         new_edition = editions.create_edition(
             NewEdition(
@@ -47,7 +50,7 @@ class DirectMailQueries(SqlStore):
             now,
             actor,
         )
-        editions.freeze_edition(new_edition, [body], (), body.compute_hash())
+        editions.freeze_edition(new_edition, [body], (), body.compute_hash(), sender=sender)
         self._db.execute(
             update(schema.edition)
             .where(schema.edition.c.id == new_edition.id)

@@ -136,7 +136,7 @@ class DoubtQueries(SqlStore):
             .where(
                 in_doubt,
                 schema.delivery.c.updated_at > since,
-                schema.edition.c.kind != EditionKind.MAILING.value,
+                schema.edition.c.kind.not_in([EditionKind.MAILING.value, EditionKind.TEST.value]),
                 or_(
                     schema.delivery.c.doubts >= MAX_DOUBTS,
                     schema.edition.c.in_doubt != InDoubtPolicy.RESEND.value,

@@ -7,4 +7,5 @@ from mailer.store.outbox.workers import WorkerQueries
 
 
 class SqlOutboxStore(PlanQueries, QueueQueries, ReportQueries, WorkerQueries):
-    """Deliveries, their plan and reports, and the workers that claim them."""
+    """Deliveries, their plan and reports, and the workers that claim them. Its arguments are those
+    of ``SafeModeQueries``."""

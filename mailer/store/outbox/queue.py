@@ -1,5 +1,5 @@
-"""Claim, gate, settle, take over: the changes of a delivery's state, as ``DELIVERY_TRANSITIONS``
-allows them.
+"""Claim, settle, queue again: the changes of a delivery's state, as ``DELIVERY_TRANSITIONS`` allows
+them. The gate is in ``gate.py``, taking over from dead workers in ``workers.py``.
 
 The ledger puts several of these into one transaction, always in this order: the worker's heartbeat
 (``workers.py``), :meth:`QueueQueries.lock_edition_states`, settlements, the gate, claims.
@@ -11,7 +11,7 @@ it confirmed, and the message would still be sent. SQLite has one writer at a ti
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import (
@@ -19,7 +19,6 @@ from sqlalchemy import (
     and_,
     func,
     literal,
-    not_,
     or_,
     select,
     text,
@@ -33,13 +32,11 @@ from mailer.model.editions import Edition
 from mailer.store import schema
 from mailer.store.outbox import statements
 from mailer.store.outbox.doubts import DoubtQueries
-from mailer.store.outbox.embargo_gate import GateBlockQueries
+from mailer.store.outbox.gate import GateQueries
 from mailer.store.outbox.refused import RefusedQueries
 from mailer.store.outbox.statements import (
     claimed,
-    in_flight,
     is_in_flight_of,
-    may_be_delivered,
     may_be_resent,
     queued,
     released_values,
@@ -48,7 +45,7 @@ from mailer.store.outbox.statements import (
 from mailer.store.prepared_statements import encode_numbers, encode_rows
 
 
-class QueueQueries(DoubtQueries, GateBlockQueries, RefusedQueries):
+class QueueQueries(DoubtQueries, GateQueries, RefusedQueries):
     """The changes of state that the ledger makes to deliveries."""
 
     # ---- a ledger batch -------------------------------------------------------------------------
@@ -77,66 +74,6 @@ class QueueQueries(DoubtQueries, GateBlockQueries, RefusedQueries):
         statements.CLAIM_DUE.run(self._db, {"ids": ids, "by": worker_id})
         ((claimed_json,),) = statements.CLAIMED.fetch_rows(self._db, {"ids": ids})
         return sorted(map(Claim._make, json.loads(claimed_json)))
-
-    def gate_deliveries(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
-        """Check claimed messages at the gate, just before they are sent, and return the ids of
-        those that pass. The others are not sent; :meth:`settle_refused_deliveries` settles them.
-
-        One statement checks the worker, the edition's state, the membership and the suppression, so
-        that every earlier commit is seen: a person who has unsubscribed or whose address was
-        suppressed before the statement gets no message."""
-        if not delivery_ids:
-            return set()
-        if self._db.dialect.name == "postgresql":
-            return self.check_gate_again(worker_id, delivery_ids)
-        encoded_ids = encode_numbers(self._db, delivery_ids)
-        statements.OPEN_GATE.run(self._db, {"ids": encoded_ids, "by": worker_id})
-        ((passed_json,),) = statements.PASSED.fetch_rows(
-            self._db, {"ids": encoded_ids, "by": worker_id}
-        )
-        return set(json.loads(passed_json))
-
-    def check_gate_again(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
-        """Check messages at the gate as :meth:`gate_deliveries` does, including messages that have
-        passed the gate already. Returns the ids of those that may still be sent."""
-        is_postgresql = self._db.dialect.name == "postgresql"
-        statement = statements.GATE if is_postgresql else statements.GATE_AGAIN
-        rows = statement.fetch_rows(
-            self._db, {"ids": encode_numbers(self._db, delivery_ids), "by": worker_id}
-        )
-        return {number for (number,) in rows}
-
-    def settle_refused_deliveries(
-        self, worker_id: int, delivery_ids: Sequence[int], states: Mapping[int, EditionState]
-    ) -> int:
-        """Settle messages that the gate refused, and return how many of them will not be sent.
-        Messages of a paused edition go back to the queue, and those of a cancelled edition are
-        cancelled. In other cases, the delivery becomes suppressed, because the address is
-        suppressed or has left the list."""
-        claimed_by_worker = and_(
-            schema.delivery.c.id.in_(delivery_ids),
-            schema.delivery.c.worker_id == worker_id,
-            in_flight,
-        )
-        settled_count = self._db.execute(
-            update(schema.delivery)
-            .where(
-                claimed_by_worker,
-                schema.delivery.c.edition_id.in_(_filter_by_state(states, EditionState.CANCELLED)),
-            )
-            .values({**requeued_values, "state": DeliveryState.CANCELLED.value})
-        ).rowcount
-        settled_count += self._db.execute(
-            update(schema.delivery)
-            .where(
-                claimed_by_worker,
-                schema.delivery.c.edition_id.in_(_filter_by_state(states, EditionState.SENDING)),
-                not_(may_be_delivered),
-            )
-            .values({**requeued_values, "state": DeliveryState.SUPPRESSED.value})
-        ).rowcount
-        self._db.execute(update(schema.delivery).where(claimed_by_worker).values(requeued_values))
-        return settled_count
 
     def settle_deliveries(self, settlements: Sequence[Settlement]) -> None:
         """Write the outcomes of messages. If the worker has lost a delivery in the meantime, only
@@ -340,7 +277,3 @@ class QueueQueries(DoubtQueries, GateBlockQueries, RefusedQueries):
 
     def _has_delivery(self, *conditions: ColumnElement[bool]) -> bool:
         return self._db.scalar(select(literal(1)).where(*conditions).limit(1)) is not None
-
-
-def _filter_by_state(states: Mapping[int, EditionState], state: EditionState) -> list[int]:
-    return [edition_id for edition_id, edition_state in states.items() if edition_state is state]

@@ -32,6 +32,7 @@ from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
 from mailer.store.editions.records import EditionQueries
 from mailer.store.outbox.doubts import DoubtQueries
+from mailer.store.outbox.safe_mode import SafeModeQueries
 from mailer.store.outbox.statements import (
     in_doubt,
     in_flight,
@@ -50,7 +51,7 @@ _is_failed = and_(
 )
 
 
-class ReportQueries(DoubtQueries):
+class ReportQueries(DoubtQueries, SafeModeQueries):
     """The part of ``OutboxStore`` for reports and explanations."""
 
     def build_report(self, edition: Edition) -> DeliveryReport:
@@ -200,8 +201,11 @@ class ReportQueries(DoubtQueries):
         assert list_id is not None
         return int(list_id)
 
-    def get_recipient_status(self, edition: Edition, address: str) -> RecipientStatus:
-        """Return the facts stored about an address, to explain its outcome in this edition."""
+    def get_recipient_status(
+        self, edition: Edition, address: str, language: str = ""
+    ) -> RecipientStatus:
+        """Return the facts stored about an address, to explain its outcome in this edition. If
+        `language` is given, the stories of someone without a delivery are those of its body."""
         row = self._db.execute(
             select(schema.delivery).where(
                 schema.delivery.c.edition_id == edition.id, schema.delivery.c.address == address
@@ -245,9 +249,8 @@ class ReportQueries(DoubtQueries):
                 build_condition(tree),
             )
         )
-        stories = self._compute_story_mask(
-            edition, membership_row.topic_set_id, membership_row.mailed
-        )
+        reading_language = language or membership_row.mailed
+        stories = self._compute_story_mask(edition, membership_row.topic_set_id, reading_language)
         bodies = [
             body.language for body in EditionQueries(self._db, self._key).list_bodies(edition)
         ]
@@ -270,10 +273,10 @@ class ReportQueries(DoubtQueries):
             ),
             in_segment=bool(in_segment),
             stories=stories,
-            language=languages.choose_language(membership_row.mailed, bodies, edition.language)
+            language=languages.choose_language(reading_language, bodies, edition.language)
             if bodies
             else "",
-            story_titles=self._list_story_titles(edition, stories, membership_row.mailed),
+            story_titles=self._list_story_titles(edition, stories, reading_language),
             exclusion=next(
                 (
                     why

@@ -3,7 +3,7 @@
 Statements with names in capitals run thousands of times a minute, so they are prepared.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -30,6 +30,7 @@ from mailer.model.deliveries import IN_FLIGHT_STATES, MAX_DOUBTS, Claim, Deliver
 from mailer.model.edition_states import KINDS_TO_ANYONE, EditionState
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
+from mailer.store.outbox.safe_mode import is_no_clone, is_safe_recipient
 from mailer.store.prepared_statements import PreparedStatement, among, build_json_columns
 
 # Scalar subqueries by primary key are used because for EXISTS with a join, PostgreSQL without
@@ -163,80 +164,103 @@ CLAIMED = PreparedStatement(
     )
 )
 
-_gate_update = (
-    update(schema.delivery)
-    .where(
-        among(schema.delivery.c.id, "ids"),
-        schema.delivery.c.worker_id == _worker_id,
-        _edition_state == EditionState.SENDING.value,
-        may_be_delivered,
-    )
-    .values(state=DeliveryState.ON_WIRE.value)
-)
 
-# SQLite: two statements of one row each for claimed deliveries, one for those that have passed.
-OPEN_GATE = PreparedStatement(_gate_update.where(claimed))
+class GateStatements(NamedTuple):
+    """The statements of the gate. On SQLite, `open_gate` and PASSED are two statements of one row
+    each for claimed deliveries, and `check_again` is one for deliveries that have passed. On
+    PostgreSQL, `lock_and_pass` looks at each row once, in both cases."""
+
+    open_gate: PreparedStatement
+    check_again: PreparedStatement
+    lock_and_pass: PreparedStatement
+
+
+# The index on deliveries in flight would list the versions of all that the worker has sent. This
+# condition does not fit that index, so that only the primary key is left.
+_is_in_flight_of_worker = case((in_flight, schema.delivery.c.worker_id)) == _worker_id
+
+
+def _build_gate(may_pass_safely: ColumnElement[bool]) -> GateStatements:
+    """Build the statements of the gate with the condition of safe mode."""
+    gate_update = (
+        update(schema.delivery)
+        .where(
+            among(schema.delivery.c.id, "ids"),
+            schema.delivery.c.worker_id == _worker_id,
+            _edition_state == EditionState.SENDING.value,
+            may_be_delivered,
+            may_pass_safely,
+        )
+        .values(state=DeliveryState.ON_WIRE.value)
+    )
+    return GateStatements(
+        PreparedStatement(gate_update.where(claimed)),
+        PreparedStatement(gate_update.where(in_flight).returning(schema.delivery.c.id)),
+        _build_locking_gate(may_pass_safely),
+    )
+
+
+def _build_locking_gate(may_pass_safely: ColumnElement[bool]) -> PreparedStatement:
+    """Build the gate of PostgreSQL. FOR SHARE locks a member's rows until the commit, and checks
+    the conditions again if another transaction has changed the rows since the statement began."""
+    candidates = (
+        select(
+            schema.delivery.c.id,
+            schema.delivery.c.subscriber_id,
+            schema.delivery.c.address_key,
+            schema.edition.c.list_id,
+            schema.edition.c.kind.in_(_TO_ANYONE).label("goes_to_anyone"),
+        )
+        .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)
+        .where(
+            among(schema.delivery.c.id, "ids"),
+            _is_in_flight_of_worker,
+            schema.edition.c.state == EditionState.SENDING.value,
+            _is_not_suppressed,
+            may_pass_safely,
+        )
+        .order_by(schema.delivery.c.subscriber_id, schema.edition.c.list_id)
+        .subquery("candidate")
+    )
+    locked_member = (
+        select(schema.membership.c.subscriber_id)
+        .join(schema.subscriber, schema.subscriber.c.id == schema.membership.c.subscriber_id)
+        .where(
+            # In a service mail `subscriber_id` may be the id of another kind of record.
+            not_(candidates.c.goes_to_anyone),
+            schema.membership.c.list_id == candidates.c.list_id,
+            schema.membership.c.subscriber_id == candidates.c.subscriber_id,
+            schema.membership.c.state == MembershipState.ACTIVE.value,
+            func.coalesce(schema.membership.c.paused_until <= schema.database_now(), True),
+            # Written so that it fits no index: the subscriber is found by number, which is cheaper.
+            schema.subscriber.c.address_key.is_not_distinct_from(candidates.c.address_key),
+        )
+        .with_for_update(read=True, of=(schema.membership, schema.subscriber))
+        .lateral("member")
+    )
+    passed = (
+        select(candidates.c.id)
+        .outerjoin(locked_member, true())
+        .where(or_(candidates.c.goes_to_anyone, locked_member.c.subscriber_id.is_not(None)))
+    )
+    return PreparedStatement(
+        update(schema.delivery)
+        .where(
+            schema.delivery.c.id == func.any(func.array(passed.scalar_subquery())),
+            _is_in_flight_of_worker,
+        )
+        .values(state=DeliveryState.ON_WIRE.value)
+        .returning(schema.delivery.c.id)
+    )
+
+
+GATE = _build_gate(is_no_clone)
+SAFE_GATE = _build_gate(is_safe_recipient)
+"""The gate if the settings name the recipients of safe mode, in the parameter ``safe``."""
 PASSED = PreparedStatement(
     select(func.json_group_array(schema.delivery.c.id)).where(
         among(schema.delivery.c.id, "ids"), schema.delivery.c.worker_id == _worker_id, on_wire
     )
-)
-GATE_AGAIN = PreparedStatement(_gate_update.where(in_flight).returning(schema.delivery.c.id))
-
-# PostgreSQL, where the gate looks at each row once. FOR SHARE locks a member's rows until the
-# commit, and checks the conditions again if another transaction has changed the rows since the
-# statement began.
-#
-# The index on deliveries in flight would list the versions of all that the worker has sent. This
-# condition does not fit that index, so that only the primary key is left.
-_is_in_flight_of_worker = case((in_flight, schema.delivery.c.worker_id)) == _worker_id
-_candidates = (
-    select(
-        schema.delivery.c.id,
-        schema.delivery.c.subscriber_id,
-        schema.delivery.c.address_key,
-        schema.edition.c.list_id,
-        schema.edition.c.kind.in_(_TO_ANYONE).label("goes_to_anyone"),
-    )
-    .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)
-    .where(
-        among(schema.delivery.c.id, "ids"),
-        _is_in_flight_of_worker,
-        schema.edition.c.state == EditionState.SENDING.value,
-        _is_not_suppressed,
-    )
-    .order_by(schema.delivery.c.subscriber_id, schema.edition.c.list_id)
-    .subquery("candidate")
-)
-_locked_member = (
-    select(schema.membership.c.subscriber_id)
-    .join(schema.subscriber, schema.subscriber.c.id == schema.membership.c.subscriber_id)
-    .where(
-        # In a service mail `subscriber_id` may be the id of another kind of record.
-        not_(_candidates.c.goes_to_anyone),
-        schema.membership.c.list_id == _candidates.c.list_id,
-        schema.membership.c.subscriber_id == _candidates.c.subscriber_id,
-        schema.membership.c.state == MembershipState.ACTIVE.value,
-        func.coalesce(schema.membership.c.paused_until <= schema.database_now(), True),
-        # Written so that it fits no index: the subscriber is found by number, which is cheaper.
-        schema.subscriber.c.address_key.is_not_distinct_from(_candidates.c.address_key),
-    )
-    .with_for_update(read=True, of=(schema.membership, schema.subscriber))
-    .lateral("member")
-)
-_passed = (
-    select(_candidates.c.id)
-    .outerjoin(_locked_member, true())
-    .where(or_(_candidates.c.goes_to_anyone, _locked_member.c.subscriber_id.is_not(None)))
-)
-GATE = PreparedStatement(
-    update(schema.delivery)
-    .where(
-        schema.delivery.c.id == func.any(func.array(_passed.scalar_subquery())),
-        _is_in_flight_of_worker,
-    )
-    .values(state=DeliveryState.ON_WIRE.value)
-    .returning(schema.delivery.c.id)
 )
 
 STATES = PreparedStatement(

@@ -61,8 +61,10 @@ mailing_list = Table(
     build_required_column("visibility", String(20)),
     build_required_column("time_zone", String(64), server_default=""),
     build_required_column("welcome", Boolean, server_default=false()),
+    build_required_column("sender", String(60), server_default=""),
     build_required_column("created_at", Utc),
-    comment="time_zone: of members who gave none; empty: the office's",
+    comment="time_zone: of members who gave none; empty: the office's; sender: a sender of the "
+    "settings; empty: the default one",
 )
 
 subscriber = Table(

@@ -49,6 +49,7 @@ digest = Table(
     build_required_column("watchers", JSON, server_default="[]"),
     build_required_column("frequency", String(10), server_default="every"),
     build_required_column("archive", String(10), server_default="public"),
+    build_required_column("sender", String(60), server_default=""),
     build_required_column("created_at", Utc),
     build_required_column("updated_at", Utc),
     comment="reminders: minutes before it is sent; approvers, watchers: mail addresses",
@@ -98,6 +99,8 @@ edition = Table(
     Column("embargo_until", Utc),
     build_required_column("pause_signatures", JSON, server_default="[]"),
     Column("change", JSON(none_as_null=True)),
+    build_required_column("sender", String(60), server_default=""),
+    Column("sender_identity", JSON(none_as_null=True)),
     build_required_column("created_at", Utc),
     Column("planned_at", Utc),
     Column("finished_at", Utc),
@@ -105,7 +108,8 @@ edition = Table(
     comment="number: its place among its digest's editions, or 0; "
     "wall, zone: when send_at is, by the clock; cleared_at: "
     "when addresses were taken out of its deliveries; embargo_until: what its mails state; "
-    "pause_signatures: the refusals alike that delivery paused it for",
+    "pause_signatures: the refusals alike that delivery paused it for; sender: chosen for it, of "
+    "the settings; sender_identity: frozen with its bodies",
 )
 
 edition_story = Table(

@@ -18,6 +18,7 @@ from sqlalchemy import (
     text,
 )
 
+from mailer.model.deliveries import UNDELIVERED_STATES
 from mailer.store.schema.base import (
     Utc,
     build_id_column,
@@ -80,7 +81,7 @@ ERASED = "erased:"
 """The prefix of an erased address in a delivery. Its keyed hash follows."""
 
 
-UNDELIVERED = ("failed", "expired", "suppressed", "cancelled")
+UNDELIVERED = tuple(state.value for state in UNDELIVERED_STATES)
 """The states, other than sent, of deliveries that are finished."""
 
 

@@ -20,7 +20,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from mailer.errors import DatabaseUnavailable
-from mailer.web.public import archive, confirm, health, home, signup, static_files, unsubscribe
+from mailer.web.public import (
+    archive,
+    confirm,
+    health,
+    home,
+    signup,
+    static_files,
+    test_links,
+    unsubscribe,
+)
 from mailer.web.public.batched_writes import AnswerAfterCommit
 from mailer.web.public.forms import FORM_TYPE, SubmittedForm
 from mailer.web.public.preferences import (
@@ -88,6 +97,18 @@ ROUTES = (
     Route("GET", "/p/{token}/erase", personal_data.show_erasure),
     Route("POST", "/p/{token}/erase", personal_data.submit_erasure, ("sure",)),
     Route("GET", "/p/{token}/about-me.json", personal_data.download_personal_data),
+    # Test mails
+    Route("GET", "/t/u/{token}", test_links.show_unsubscribe_test),
+    Route(
+        "POST",
+        "/t/u/{token}",
+        test_links.submit_unsubscribe_test,
+        (unsubscribe.ONE_CLICK_FIELD,),
+        media_types=(FORM_TYPE, "multipart/form-data"),
+        may_repeat=True,
+    ),
+    Route("GET", "/t/p/{token}", test_links.show_preferences_test),
+    Route("GET", "/t/v/{token}", test_links.show_view_test),
     # The archive
     Route("GET", "/v/{token}", archive.show_mail, cache="archive"),
     Route("GET", "/archive", archive.show_archive, cache="archive"),

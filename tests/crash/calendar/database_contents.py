@@ -14,7 +14,9 @@ from tests.postgresql import run_sql
 
 FINAL_EDITION_STATES = frozenset({"sent", "skipped", "expired", "held", "cancelled"})
 """Final states of editions."""
-FINAL_DELIVERY_STATES = frozenset({"sent", "failed", "expired", "suppressed", "cancelled"})
+FINAL_DELIVERY_STATES = frozenset(
+    {"sent", "failed", "expired", "suppressed", "cancelled", "diverted"}
+)
 """Final states of deliveries."""
 
 _STORY = re.compile(r"example\.org/en/(t\d+-\d+)\b")

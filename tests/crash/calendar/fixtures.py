@@ -51,7 +51,7 @@ postal_address = "1 Harbour Street, London E1 1AA"
 [sender]
 name = "Example Office"
 address = "news@example.org"
-envelope_from = "bounces@example.org"
+return_path = "bounces@example.org"
 
 [defaults]
 time_zone = "{zone}"

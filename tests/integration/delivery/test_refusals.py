@@ -202,7 +202,7 @@ def test_message_over_size_limit_pauses_its_edition_only(mailer: Mailer, relay: 
     assert report.edition.state is EditionState.PAUSED
     assert "(SIZE)" in report.edition.reason
     assert "cancel the edition and send a smaller one" in report.edition.reason
-    assert "sender.address" not in report.edition.reason
+    assert "the sender's address" not in report.edition.reason
     assert has_no_attempts(mailer.store, edition)
 
 

@@ -190,12 +190,55 @@ def test_suspended_database_sends_nothing_until_accepted(recovery_office: Recove
         ]
 
 
-def test_clone_sends_nothing(recovery_office: RecoveryOffice) -> None:
+@only_sqlite
+def test_clone_delivers_in_safe_mode(recovery_office: RecoveryOffice, tmp_path: Path) -> None:
     mailer = recovery_office.open_mailer()
-    begin_edition(mailer, 1)
+    edition = begin_edition(mailer, 3)
+    mailer.guard.confirm_database()
+    copy = tmp_path / "copy.db"
+    recovery_office.copy_file(copy)
+    clone = recovery_office.open_mailer(f"sqlite:///{copy}")
+    with clone.store.begin() as tx:
+        assert not clone.guard.is_original()
+        recovery.declare_clone(tx, STAFF, factories.NOW)
+    assert find_trouble(clone) == ""
+    assert deliver_due(clone) == 0
+    states = factories.read_delivery_states(clone.store, edition)
+    assert set(states.values()) == {DeliveryState.DIVERTED}
+    assert deliver_due(recovery_office.open_mailer(f"sqlite:///{copy}")) == 0
+    assert find_trouble(clone) == "", "a clone has a marker of its own"
+    assert not clone.guard.is_original()
+    assert deliver_due(mailer) == 3, "the original is not disturbed"
+    assert mailer.guard.is_original()
+
+
+@only_sqlite
+def test_copy_of_a_clone_is_not_recognised(recovery_office: RecoveryOffice, tmp_path: Path) -> None:
+    mailer = recovery_office.open_mailer()
+    begin_edition(mailer, 2)
     with mailer.store.begin() as tx:
         recovery.declare_clone(tx, STAFF, factories.NOW)
-    expect_refusal(mailer, "clone")
+    deliver_due(mailer)
+    copy = tmp_path / "copy.db"
+    recovery_office.copy_file(copy)
+    expect_refusal(recovery_office.open_mailer(f"sqlite:///{copy}"), "copied")
+
+
+def test_clone_stays_one_until_it_is_accepted(recovery_office: RecoveryOffice) -> None:
+    mailer = recovery_office.open_mailer()
+    with mailer.store.begin() as tx:
+        assert not recovery.is_clone(tx)
+        recovery.declare_clone(tx, STAFF, factories.NOW)
+        assert recovery.is_clone(tx)
+    backup = recovery_office.back_up(mailer)
+    mailer.close()
+    restored = recovery_office.restore(backup)
+    expect_refusal(restored, "restored")
+    with restored.store.begin() as tx:
+        assert recovery.is_clone(tx), "it was restored from the backup of a clone"
+        recovery.accept_database(tx, STAFF, [], factories.NOW)
+        assert not recovery.is_clone(tx)
+        assert tx.outbox.find_safe_mode() is None
 
 
 def test_unwritable_marker_folder_is_named(
@@ -223,7 +266,7 @@ def test_status_beside_a_delivering_process_raises_no_false_alarm(
 
 
 @only_sqlite
-def test_status_of_a_copy_and_of_a_clone_advises_the_original(
+def test_status_of_a_copy_advises_the_original_or_a_clone(
     recovery_office: RecoveryOffice, tmp_path: Path
 ) -> None:
     mailer = recovery_office.open_mailer()
@@ -244,5 +287,9 @@ def test_status_of_a_copy_and_of_a_clone_advises_the_original(
         assert not status.worker.alive, "the worker is the original's"
         assert not any("worker" in problem for problem in status.problems)
         recovery.declare_clone(tx, STAFF, copied.clock())
-    error = expect_refusal(copied, "clone")
-    assert error.next_steps == ()
+    with copied.store.read() as tx:
+        status = read_status(copied, tx)
+    assert status.refusal is None
+    assert status.safe_mode is not None
+    assert status.safe_mode.words == "this database is a clone, and no one gets mail"
+    assert not status.worker.alive

@@ -59,6 +59,7 @@ class FakeListStore:
         time_zone: str = "",
         *,
         welcome: bool = False,
+        sender: str = "",
     ) -> MailingList:
         made = MailingList(
             1,
@@ -70,6 +71,7 @@ class FakeListStore:
             now,
             time_zone=time_zone,
             welcome=welcome,
+            sender=sender,
         )
         self.saved_lists.append(made)
         return made
@@ -203,3 +205,20 @@ def test_list_is_added_once_and_edited() -> None:
         lists.edit_list(make_transaction(lists=list_store), STAFF, "press", {"name": ""})
     with pytest.raises(NotFound, match="there is no list 'news'"):
         lists.get_list(make_transaction(lists=list_store), "news")
+
+
+def test_list_takes_only_a_sender_of_the_settings() -> None:
+    tx = make_transaction(lists=FakeListStore())
+    for senders, hint in (
+        ((), "add a section"),
+        (("office", "staff"), "use office, staff, or add"),
+    ):
+        with pytest.raises(InputError, match="there is no sender 'press'") as caught:
+            lists.add_list(tx, STAFF, "press", "Press", NOW, sender="press", senders=senders)
+        assert caught.value.hint.startswith(hint)
+        assert caught.value.field == "sender"
+    made = lists.add_list(tx, STAFF, "press", "Press", NOW, sender="press", senders={"press"})
+    assert made.sender == "press"
+    with pytest.raises(InputError, match="there is no sender 'office'"):
+        lists.edit_list(tx, STAFF, "press", {"sender": "office"}, senders={"press"})
+    assert lists.edit_list(tx, STAFF, "press", {"sender": ""}).sender == ""

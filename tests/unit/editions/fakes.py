@@ -21,6 +21,7 @@ from mailer.model.editions import (
 )
 from mailer.model.lists import MailingList
 from mailer.model.segments import All, Filter
+from mailer.model.senders import SenderIdentity
 from mailer.model.transaction import Transaction
 from tests.fakes import make_transaction
 from tests.unit.samples import DAY, NOW, make_edition, make_mailing_list
@@ -43,6 +44,7 @@ class FakeEditionStore:
         self.saved_edition = edition
         self.segment_filter = tree or All(())
         self.frozen_bodies = [EDITION_BODY]
+        self.mailing_list = make_mailing_list()
         self.released: list[str] = []
         self.reserved: list[str] = []
         self.recorded_events: list[EditionEvent] = []
@@ -89,7 +91,7 @@ class FakeEditionStore:
         return Manuscript(edition, (), (), make_mailing_list(), self.segment_filter, ("en",))
 
     def load_mailing_list(self, edition: Edition) -> MailingList:
-        return make_mailing_list()
+        return self.mailing_list
 
     def load_segment_filter(self, edition: Edition) -> Filter:
         return self.segment_filter
@@ -109,6 +111,7 @@ class FakeEditionStore:
         story_order: Sequence[str],
         content_hash: str,
         embargo_until: datetime | None = None,
+        sender: SenderIdentity | None = None,
     ) -> Edition:
         self.frozen_bodies = list(bodies)
         self.saved_edition = replace(
@@ -116,6 +119,7 @@ class FakeEditionStore:
             stories=tuple(story_order),
             content_hash=content_hash,
             embargo_until=embargo_until,
+            sender_identity=sender,
         )
         return self.saved_edition
 

@@ -22,7 +22,7 @@ from tests.unit.editions.fakes import (
     make_edition_transaction,
     make_frozen_store,
 )
-from tests.unit.samples import NOW, make_edition
+from tests.unit.samples import NOW, make_edition, make_mailing_list
 
 RENDERER = FrozenRenderer(SENDER)
 
@@ -129,7 +129,7 @@ def test_approval_holds_while_nothing_changes() -> None:
         RENDERER,
         NOW,
     )
-    editions.check_approval(make_edition_transaction(editions=press), approved, SENDER)
+    editions.check_approval(make_edition_transaction(editions=press), approved, RENDERER)
 
 
 @pytest.mark.parametrize("part", ["subject", "text", "html", "language", "marker", "stories"])
@@ -145,7 +145,7 @@ def test_change_to_frozen_body_voids_approval(part: str) -> None:
     other: Any = 3 if part == "stories" else "other"
     press.frozen_bodies = [replace(EDITION_BODY, **{part: other})]
     with pytest.raises(ApprovalVoid, match="edition 7 was approved as"):
-        editions.check_approval(make_edition_transaction(editions=press), approved, SENDER)
+        editions.check_approval(make_edition_transaction(editions=press), approved, RENDERER)
 
 
 def test_change_of_audience_or_sender_voids_approval() -> None:
@@ -159,11 +159,27 @@ def test_change_of_audience_or_sender_voids_approval() -> None:
     )
     with pytest.raises(ApprovalVoid):
         editions.check_approval(
-            make_edition_transaction(editions=press), approved, "other@example.org"
+            make_edition_transaction(editions=press), approved, FrozenRenderer("other@example.org")
         )
     press.segment_filter = parse_filter("country = GB")
     with pytest.raises(ApprovalVoid):
-        editions.check_approval(make_edition_transaction(editions=press), approved, SENDER)
+        editions.check_approval(make_edition_transaction(editions=press), approved, RENDERER)
+
+
+def test_change_of_the_lists_sender_voids_approval() -> None:
+    press = make_frozen_store()
+    approved = editions.approve_edition(
+        make_edition_transaction(editions=press),
+        create_local_actor("ana"),
+        press.saved_edition,
+        RENDERER,
+        NOW,
+    )
+    by_sender = FrozenRenderer(SENDER, press="press@example.org")
+    editions.check_approval(make_edition_transaction(editions=press), approved, by_sender)
+    press.mailing_list = make_mailing_list(sender="press")
+    with pytest.raises(ApprovalVoid):
+        editions.check_approval(make_edition_transaction(editions=press), approved, by_sender)
 
 
 def test_approval_does_not_pass_to_another_edition() -> None:
@@ -183,5 +199,5 @@ def test_unapproved_edition_may_not_start() -> None:
     press = make_frozen_store()
     with pytest.raises(ApprovalVoid, match="is draft, not approved"):
         editions.check_approval(
-            make_edition_transaction(editions=press), press.saved_edition, SENDER
+            make_edition_transaction(editions=press), press.saved_edition, RENDERER
         )

@@ -10,6 +10,7 @@ from typing import Any
 from mailer import message
 from mailer.message import MessageProfile, MessageTemplate, Recipient
 from mailer.model.editions import EditionBody
+from mailer.model.senders import SenderIdentity
 from tests.unit.samples import NOW, make_edition
 
 KEY = bytes(range(32))
@@ -18,11 +19,10 @@ RECIPIENT = Recipient(
     delivery_id=90, subscriber_id=41, address="ana@example.org", name="", stories=1
 )
 PROFILE = MessageProfile(
-    sender_name="Example Office",
-    sender_address="news@example.org",
-    reply_to="",
+    sender=SenderIdentity("Example Office", "news@example.org"),
     list_slug="news",
     list_name="News of the week",
+    list_domain="example.org",
     list_id=3,
     base_url="https://mail.example.org",
     keys=KEY,

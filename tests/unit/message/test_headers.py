@@ -51,7 +51,9 @@ def test_display_name_survives_and_adds_no_header(name: str) -> None:
 @given(generate_texts())
 @example("\0")
 def test_sender_and_list_name_survive_encoding(name: str) -> None:
-    raw, parsed = build_message(profile=replace(PROFILE, sender_name=name, list_name=name))
+    raw, parsed = build_message(
+        profile=replace(PROFILE, sender=replace(PROFILE.sender, name=name), list_name=name)
+    )
     assert_well_formed(raw, parsed)
     assert find_field(raw, "List-Id").split()[-1] == b"<news.example.org>"
     assert [mailbox.addr_spec for mailbox in parsed["From"].addresses] == ["news@example.org"]
@@ -94,7 +96,11 @@ def test_clean_header_text_is_idempotent(value: str) -> None:
 def test_international_domains_are_sent_as_a_labels() -> None:
     raw, _ = build_message(
         recipient=RECIPIENT._replace(address="ana@bücher.example", name="Ana"),
-        profile=replace(PROFILE, sender_address="news@büro.example"),
+        profile=replace(
+            PROFILE,
+            sender=replace(PROFILE.sender, address="news@büro.example"),
+            list_domain="büro.example",
+        ),
     )
     assert raw.isascii()
     assert find_field(raw, "To") == b"Ana <ana@xn--bcher-kva.example>\r\n"

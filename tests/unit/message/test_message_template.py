@@ -106,7 +106,9 @@ def test_notice_offers_no_unsubscribe_address() -> None:
 
 
 def test_list_message_has_every_bulk_mail_header() -> None:
-    raw, parsed = build_message(profile=replace(PROFILE, reply_to="press@example.org"))
+    raw, parsed = build_message(
+        profile=replace(PROFILE, sender=replace(PROFILE.sender, reply_to="press@example.org"))
+    )
     assert_well_formed(raw, parsed)
     assert find_field(raw, "List-Unsubscribe-Post") == b"List-Unsubscribe=One-Click\r\n"
     assert find_field(raw, "List-Id") == b"News of the week <news.example.org>\r\n"

@@ -17,10 +17,12 @@ def create_audience_tables() -> None:
         require_column("visibility", sa.String(length=20)),
         require_column("time_zone", sa.String(length=64), server_default=""),
         require_column("welcome", sa.Boolean(), server_default=sa.false()),
+        require_column("sender", sa.String(length=60), server_default=""),
         require_column("created_at", MOMENT),
         sa.PrimaryKeyConstraint("id", name="pk_mailing_list"),
         sa.UniqueConstraint("slug", name="uq_mailing_list_slug"),
-        comment="time_zone: of members who gave none; empty: the office's",
+        comment="time_zone: of members who gave none; empty: the office's; sender: a sender of the "
+        "settings; empty: the default one",
     )
     op.create_table(
         "segment",

@@ -5,7 +5,10 @@ from alembic import op
 
 from mailer.store.migrations.baseline.columns import ID, JSON_OR_NULL, MOMENT, require_column
 
-UNDELIVERED = "state = 'failed' OR state = 'expired' OR state = 'suppressed' OR state = 'cancelled'"
+UNDELIVERED = (
+    "state = 'failed' OR state = 'expired' OR state = 'suppressed' OR state = 'cancelled' "
+    "OR state = 'diverted'"
+)
 
 
 def create_sending_tables() -> None:
@@ -46,6 +49,7 @@ def create_sending_tables() -> None:
         require_column("watchers", sa.JSON(), server_default="[]"),
         require_column("frequency", sa.String(length=10), server_default="every"),
         require_column("archive", sa.String(length=10), server_default="public"),
+        require_column("sender", sa.String(length=60), server_default=""),
         require_column("created_at", MOMENT),
         require_column("updated_at", MOMENT),
         sa.ForeignKeyConstraint(
@@ -107,6 +111,8 @@ def create_sending_tables() -> None:
         sa.Column("embargo_until", MOMENT),
         require_column("pause_signatures", sa.JSON(), server_default="[]"),
         sa.Column("change", JSON_OR_NULL),
+        require_column("sender", sa.String(length=60), server_default=""),
+        sa.Column("sender_identity", JSON_OR_NULL),
         require_column("created_at", MOMENT),
         sa.Column("planned_at", MOMENT),
         sa.Column("finished_at", MOMENT),
@@ -123,7 +129,8 @@ def create_sending_tables() -> None:
         comment="number: its place among its digest's editions, or 0; "
         "wall, zone: when send_at is, by the clock; cleared_at: when addresses were taken "
         "out of its deliveries; embargo_until: what its mails state; "
-        "pause_signatures: the refusals alike that delivery paused it for",
+        "pause_signatures: the refusals alike that delivery paused it for; sender: chosen for it, "
+        "of the settings; sender_identity: frozen with its bodies",
     )
     op.create_index("ix_edition_digest_id", "edition", ["digest_id"])
     op.create_index("ix_edition_state", "edition", ["state"])

@@ -74,7 +74,7 @@ def test_move_moves_edition_and_keeps_approval(
         assert moved.approval == edition.approval
         assert moved.state is (EditionState.SCHEDULED if approved else EditionState.DRAFT)
         if approved:
-            editions.check_approval(tx, moved, mailer.settings.sender_details)
+            editions.check_approval(tx, moved, mailer.renderer)
         assert tx.editions.list_events(moved)[-1].actor == "Amina"
         assert list_waiting_slugs(tx) == []
         assert "24 Nov" not in list_due_actions(tx, NOW + 6 * DAY)

@@ -351,6 +351,10 @@ def test_late_acceptance_is_settled_in_every_state(
             with store.begin() as tx:
                 factories.suppress_address(tx, claim.address)
             settle_refused_deliveries(store, other_worker_id, claims)
+        case DeliveryState.DIVERTED:
+            claims = claim_deliveries(store, edition, other_worker_id)
+            store.safe_recipients = ("elsewhere@example.net",)
+            settle_refused_deliveries(store, other_worker_id, claims)
         case DeliveryState.ON_WIRE | DeliveryState.FAILED | DeliveryState.EXPIRED:
             claim_and_gate(store, edition, other_worker_id)
             settle_deliveries(store, Settlement(claim.id, other_worker_id, state, "no"))

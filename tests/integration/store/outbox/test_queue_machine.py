@@ -73,6 +73,18 @@ class QueueMachine(WorkerMachine):
         with self.store.begin() as tx:
             tx.outbox.make_deliveries_due(self.edition)
 
+    @precondition(lambda self: self.edition.state is not EditionState.CANCELLED)
+    @rule()
+    def retry_diverted(self) -> None:
+        with self.store.begin() as tx:
+            outbox.retry_diverted_deliveries(tx, STAFF, self.edition, NOW)
+            self.edition = factories.reload_edition(tx, self.edition)
+
+    @rule(safe_readers=st.sets(readers))
+    def set_safe_mode(self, safe_readers: set[str]) -> None:
+        """Turn safe mode on for some readers, or off."""
+        self.store.safe_recipients = tuple(safe_readers)
+
     # ---- people and the edition -----------------------------------------------------------------
 
     @rule(reader=readers)

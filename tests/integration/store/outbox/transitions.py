@@ -37,8 +37,10 @@ def settle_refused_deliveries(store: Store, worker_id: int, claims: Sequence[Cla
         edition_states = tx.outbox.lock_edition_states(
             sorted({claim.edition_id for claim in claims})
         )
-        return tx.outbox.settle_refused_deliveries(
-            worker_id, [claim.id for claim in claims], edition_states
+        return sum(
+            tx.outbox.settle_refused_deliveries(
+                worker_id, [claim.id for claim in claims], edition_states
+            )
         )
 
 

@@ -25,6 +25,8 @@ from tests.integration.factories import DAY, make_addresses
 
 READERS = make_addresses(4)
 
+QUEUED = DeliveryState.QUEUED
+
 roles = st.sampled_from(["one", "two"])
 readers = st.sampled_from(READERS)
 index_sets = st.sets(st.integers(0, len(READERS) - 1), min_size=1)
@@ -72,6 +74,11 @@ class WorkerMachine(RuleBasedStateMachine):
 
     def choose_ids(self, chosen_indexes: set[int]) -> list[int]:
         return [self.ids[index] for index in sorted(chosen_indexes)]
+
+    def is_diverted(self, delivery_id: int) -> bool:
+        """Check whether safe mode is on and does not let this delivery pass."""
+        safe_addresses = self.store.safe_recipients
+        return bool(safe_addresses) and self.addresses[delivery_id] not in safe_addresses
 
     def read_rows(self) -> dict[int, Any]:
         with self.store.read() as tx:
@@ -177,6 +184,7 @@ class WorkerMachine(RuleBasedStateMachine):
             )
             assert rows_after[delivery_id].state == DeliveryState.ON_WIRE
             assert self.addresses[delivery_id] not in self.blocked_addresses
+            assert not self.is_diverted(delivery_id)
             self.sent_out.add((worker_id, delivery_id))
         assert not passed_ids or self.edition.state is EditionState.SENDING
 
@@ -192,7 +200,7 @@ class WorkerMachine(RuleBasedStateMachine):
                 for delivery_id in self.choose_ids(chosen_indexes)
                 if delivery_id not in passed_ids
             ]
-            settled_count = tx.outbox.settle_refused_deliveries(worker_id, refused_ids, states)
+            refusals = tx.outbox.settle_refused_deliveries(worker_id, refused_ids, states)
         self.check_passed(worker_id, passed_ids, rows_before)
         self.sent_out -= {
             (worker_id, delivery_id)
@@ -206,12 +214,16 @@ class WorkerMachine(RuleBasedStateMachine):
             if rows_after[delivery_id].state != rows_before[delivery_id].state
         ]
         assert all(rows_before[delivery_id].worker_id == worker_id for delivery_id in changed_ids)
-        assert settled_count == sum(
-            rows_after[delivery_id].state != DeliveryState.QUEUED for delivery_id in changed_ids
-        )
+        new_states = [rows_after[delivery_id].state for delivery_id in changed_ids]
+        diverted_count = new_states.count(DeliveryState.DIVERTED)
+        turned_away_count = len(new_states) - diverted_count - new_states.count(QUEUED)
+        assert refusals == (turned_away_count, diverted_count)
         for delivery_id in changed_ids:
             if rows_after[delivery_id].state == DeliveryState.SUPPRESSED:
                 assert self.addresses[delivery_id] in self.blocked_addresses
+            if rows_after[delivery_id].state == DeliveryState.DIVERTED:
+                assert self.addresses[delivery_id] not in self.blocked_addresses
+                assert self.is_diverted(delivery_id)
 
     @rule(role=roles, chosen_indexes=index_sets, outcome=outcomes, counts_as_attempt=st.booleans())
     def settle_deliveries(
