@@ -81,11 +81,18 @@ def make_kind_profile(kind: EditionKind) -> MessageProfile:
 ADVANCE_EDITION = replace(PROFILE.edition, embargo_until=NOW + DAY, uid="5f%d")
 PROFILES = {
     "addresses": replace(
-        PROFILE, reply_to="press@example.org", unsubscribe_address="leave@example.org"
+        PROFILE,
+        sender=replace(PROFILE.sender, reply_to="press@example.org"),
+        unsubscribe_address="leave@example.org",
     ),
     "long link": replace(PROFILE, base_url="https://mail.example.org/" + "office/" * 8),
     "awkward link": replace(PROFILE, base_url="http://mail.example.org/?a=%41&b="),
-    "dotted link": replace(PROFILE, base_url=".example.org", sender_address="news@büro.example"),
+    "dotted link": replace(
+        PROFILE,
+        base_url=".example.org",
+        sender=replace(PROFILE.sender, address="news@büro.example"),
+        list_domain="xn--bro-hoa.example",
+    ),
     "service mail": make_kind_profile(EditionKind.SERVICE),
     "welcome": make_kind_profile(EditionKind.WELCOME),
     "advance copy": replace(PROFILE, edition=ADVANCE_EDITION),
