@@ -128,7 +128,11 @@ Field = tuple[str, str, str]
 
 FIELDS: tuple[Field, ...] = (
     *[
-        ("POST", re.sub(r"^/(\w)/\{token\}", r"{\1}", route.path), name.replace("LIST", "news"))
+        (
+            "POST",
+            re.sub(r"^(/t)?/(\w)/\{token\}", r"\1{\2}", route.path),
+            name.replace("LIST", "news"),
+        )
         for route in ROUTES
         for name in route.fields
     ],
