@@ -11,7 +11,7 @@ COMPILE = $(VENV)/.uv/bin/uv pip compile pyproject.toml --quiet --universal --py
 	--no-emit-index-url --no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo inbox pages unit test check proofs crash format bench bench-import bench-web docs pictures lock clean
+.PHONY: help demo inbox pages unit test check proofs crash format bench docs pictures lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|' 2>/dev/null \
@@ -57,14 +57,8 @@ format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev  ## Measure delivery against Postfix's smtp-source (takes minutes, needs Debian's postfix)
-	$(BIN)/python -m tests.bench.bench_delivery
-
-bench-import: $(VENV)/.dev  ## Measure importing 100,000 subscribers and planning an edition for them
-	$(BIN)/python tests/bench/bench_import.py
-
-bench-web: $(VENV)/.dev  ## Measure the public pages with 1,000,000 subscribers, alone and during a send (takes minutes)
-	$(BIN)/python -m tests.bench.bench_web
+bench: $(VENV)/.dev  ## Measure everything beside other programs, in 15 minutes; PARTS='tls idle', FULL=1, JSON=FILE
+	$(BIN)/python -m tests.bench $(PARTS) $(if $(FULL),--full) $(if $(JSON),--json $(JSON))
 
 docs: $(VENV)/.dev  ## Write the reference pages that follow from the code (docs/reference/)
 	$(BIN)/python docs/generate.py

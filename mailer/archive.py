@@ -56,15 +56,19 @@ def get_list(tx: Transaction, slug: str) -> MailingList:
 def search_editions(
     tx: Transaction, mailing_list: MailingList, query: str, limit: int, offset: int = 0
 ) -> Sequence[ArchiveEntry]:
-    """Return a list's editions that contain every word of `query`, at least as part of a word, the
-    newest first. A `query` without words returns all editions."""
+    """Return a list's editions that contain every word of `query`, the newest first. A word of at
+    least three characters may be part of a word, a shorter one only its beginning. A `query`
+    without words returns all editions."""
+    search_words = words.split_query(query, MAX_SEARCH_WORDS)
     return tx.editions.find_entries(
-        mailing_list.slug, words.split_query(query, MAX_SEARCH_WORDS), limit, offset
+        mailing_list.slug, [words.build_needle(word) for word in search_words], limit, offset
     )
 
 
 def build_search_text(body: EditionBody) -> str:
     """Return the text that a search looks in: the public subject and body."""
-    return words.join_distinct_words(
-        f"{message.render_heading(body)}\n{message.render_plain_text(body)}"
+    return words.pad_words(
+        words.join_distinct_words(
+            f"{message.render_heading(body)}\n{message.render_plain_text(body)}"
+        )
     )

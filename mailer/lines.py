@@ -28,6 +28,8 @@ _INVISIBLE = re.compile(
 """Invisible letters and marks that are not format characters (Unicode:
 Default_Ignorable_Code_Point; and the filler of Khitan script)."""
 
+_VISIBLE_ASCII = re.compile("[!-~]")
+
 _LOOK_ALIKES = str.maketrans("асԁеһіјοорԛѕυѵνԝху", "acdehijoopqsuvvwxy")
 """Small Cyrillic and Greek letters that look like Latin ones."""
 
@@ -39,7 +41,7 @@ def holds_visible(text: str) -> bool:
     """Check that `text` has a character that readers see: not only spaces, format characters and
     fillers such as U+200B, U+FEFF, U+2060, U+00AD, U+3164 and U+2800."""
     if text.isascii():
-        return bool(text.strip())
+        return _VISIBLE_ASCII.search(text) is not None
     return any(
         unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"}
         and character != "\u2800"

@@ -41,6 +41,8 @@ class RetainedData(StrEnum):
     """People who are no longer on any list."""
     CONSENT = "consent"
     """Entries of the log of consent about erased people."""
+    SEARCH = "search"
+    """Parts of deleted people's names and addresses that the index of searches still holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def find_limit(periods: RetentionPeriods, kind: RetainedData, now: datetime) -> 
         case RetainedData.CONSENT:
             years = periods.consent_years
             return now - relativedelta(years=years) if years else None
+        case RetainedData.SEARCH:
+            return now
 
 
 def list_expired_data(
@@ -110,6 +114,8 @@ def _has_expired_data(tx: Transaction, kind: RetainedData, before: datetime) -> 
             return bool(tx.retention.list_lapsed_addresses(before, 1))
         case RetainedData.CONSENT:
             return tx.retention.has_erased_entries(before)
+        case RetainedData.SEARCH:
+            return tx.retention.has_deleted_search_terms()
 
 
 def delete_expired_data(
@@ -135,6 +141,9 @@ def delete_expired_data(
             count = _erase_people(tx, actor, before, now)
         case RetainedData.CONSENT:
             count = tx.retention.delete_erased_entries(before, ROWS_PER_TRANSACTION)
+        case RetainedData.SEARCH:
+            count = 1  # a step, as an index does not count its terms
+            erasure.clear_search_index(tx, actor)
     return count, position
 
 

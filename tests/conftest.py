@@ -7,7 +7,6 @@ the test ends, the changes are compared with the transition tables of the nouns.
 import gc
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from itertools import count
@@ -37,6 +36,7 @@ from mailer.model.deliveries import DELIVERY_TRANSITIONS, DeliveryState
 from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
 from mailer.model.schedules import OCCURRENCE_TRANSITIONS, OccurrenceState
 from mailer.store import Store, schema
+from tests.certificate import create_certificate
 from tests.fake_relay import Relay
 from tests.postgresql import Postgresql, run_server, run_sql
 
@@ -379,13 +379,4 @@ def mailer(office: Settings, store: Store, relay: Relay) -> Mailer:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A self-signed certificate for 127.0.0.1, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate_file = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-keyout", key, "-out", certificate_file, "-days", "2", "-subj", "/CN=127.0.0.1",
-         "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    return certificate_file, key
+    return create_certificate(tmp_path_factory.mktemp("tls"))

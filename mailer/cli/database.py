@@ -14,10 +14,12 @@ from mailer.cli.output import Output
 from mailer.cli.signals import exit_on_termination
 from mailer.cli.transactions import load_settings, open_for_writing
 from mailer.errors import ConfigError, DatabaseUnrecognised, NextStep, Refused, UsageError
+from mailer.model.searches import SearchMethod
 
 if TYPE_CHECKING:
     from mailer.app import Mailer
     from mailer.model.recovery import RecoveryReport
+    from mailer.model.searches import SearchIndexStatus
     from mailer.store.backup import BackupSummary
 
 app = CommandGroup(help="The database, its schema and its backups.")
@@ -25,8 +27,8 @@ app = CommandGroup(help="The database, its schema and its backups.")
 
 @app.command("status")
 def show_revision(json: JsonOption = False) -> None:
-    """Show where the database is, the revision of its schema, and whether mails may be sent from
-    it.
+    """Show where the database is, the revision of its schema, whether mails may be sent from it,
+    and what a search for people finds.
 
     Example: mailer database status"""
     from mailer.config.open_secrets import list_open_secrets
@@ -54,12 +56,14 @@ def show_revision(json: JsonOption = False) -> None:
             data["refusal"] = refusal.reason
         with store.read() as tx:
             data["events"] = tx.recovery.list_events()
+            data["search"] = search_index = tx.subscribers.describe_search_index()
             data["safe_mode"] = safe_mode = tx.outbox.find_safe_mode()
         lines.append(
             f"nothing is sent from it: {data['refusal']}" if data["refusal"] else "it may send"
         )
         if safe_mode:
             lines.append(f"safe mode is on: {safe_mode.words}")
+        lines.append(_describe_search(search_index))
         lines += [
             f"{event.at:%Y-%m-%d %H:%M} UTC  {event.event_type}  {event.actor}  {event.detail}"
             for event in data["events"][-10:]
@@ -67,6 +71,15 @@ def show_revision(json: JsonOption = False) -> None:
     lines += [f"other users can read {file}: chmod 600 {file}" for file in data["open_files"]]
     Output(json).print_record(data, "\n".join(lines))
     store.close()
+
+
+def _describe_search(search_index: "SearchIndexStatus") -> str:
+    if search_index.method is SearchMethod.PARTS:
+        return "a search for people finds parts of names and addresses"
+    return (
+        f"a search for people finds only beginnings: {search_index.reason}; once that has changed: "
+        "mailer database upgrade"
+    )
 
 
 @app.command("upgrade")
@@ -79,6 +92,9 @@ def upgrade_database(
     dry_run: DryRunOption = False,
 ) -> None:
     """Upgrade the schema to this program's version, in one transaction. Back up the database first.
+
+    The indexes of searches are made if they are missing, also if the schema is up to date: for
+    instance, after an administrator has created PostgreSQL's extension pg_trgm.
 
     A database that does not exist is refused, since its path may be misspelt; `mailer init` creates
     one.

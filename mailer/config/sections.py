@@ -167,6 +167,7 @@ class Organisation(_Section):
     accent: Colour = "#0b5394"
     logo_url: WebAddress = ""
     logo_alt: OneLine = ""
+    social: dict[OneLine, WebAddress] = {}
 
 
 class NamedSender(_Section):

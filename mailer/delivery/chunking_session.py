@@ -6,7 +6,7 @@ from collections import deque
 
 from mailer.delivery.delivery_session import DeliverySession, is_connection_broken
 from mailer.delivery.outcomes import GatedMessage, MessageOutcome
-from mailer.delivery.replies import WITHHELD_REPLY, Reply, Verdict
+from mailer.delivery.replies import ACCEPTED, WITHHELD_REPLY, Reply
 
 REPORT_DELAY = 0.05
 """Maximum time in seconds for which outcomes wait for others, to be reported together."""
@@ -82,7 +82,9 @@ class ChunkingSession(DeliverySession):
         if not self._is_recent(message):
             await self._pipeline.write_queued()  # what waits to be written must not become stale
         self._was_withdrawn = False
-        if not await self._may_send(message):
+        if not self._is_allowed(message) or not (
+            self._is_recent(message) or await self._check_gate_again(message)
+        ):
             if not self._was_withdrawn:
                 self._add_outcome(message, WITHHELD_REPLY)
                 self._is_open = False  # the edition, the worker or the run is about to stop
@@ -129,7 +131,7 @@ class ChunkingSession(DeliverySession):
     def _note_reply(self, message: GatedMessage, reply: Reply) -> None:
         """Note a message's reply, and decide whether more may be written."""
         self._count_reply(message.claim, reply)
-        if reply.verdict is Verdict.ACCEPTED:
+        if reply.verdict is ACCEPTED:
             self._flight_limit += FLIGHT_GROWTH
             self._health.has_chunked = True
         if reply.needs_close or is_connection_broken(reply):

@@ -13,7 +13,7 @@ from mailer.delivery.ledger_transaction import ConnectionSlot, SendGrant
 from mailer.delivery.outcomes import GatedMessage, MessageOutcome
 from mailer.delivery.outgoing_mail import OutgoingMail
 from mailer.delivery.relay_health import ConnectionPermit, RelayHealth
-from mailer.delivery.replies import WITHHELD_REPLY, Phase, Reply, Verdict
+from mailer.delivery.replies import ACCEPTED, WITHHELD_REPLY, Phase, Reply, Verdict
 from mailer.delivery.smtp import RelayConnection
 from mailer.message import Recipient
 from mailer.model.deliveries import Claim
@@ -131,11 +131,9 @@ class DeliverySession(ABC):
 
     # ---- one message ----------------------------------------------------------------------------
 
-    async def _may_send(self, message: GatedMessage) -> bool:
-        """Check that the message may be sent, immediately before it is written."""
-        if not self._ledger.is_current(message) or self._stop_event.is_set():
-            return False
-        return self._is_recent(message) or await self._check_gate_again(message)
+    def _is_allowed(self, message: GatedMessage) -> bool:
+        """Check, immediately before the message is written, that it is not withheld."""
+        return self._ledger.is_current(message) and not self._stop_event.is_set()
 
     def _is_recent(self, message: GatedMessage) -> bool:
         """Check that the message passed the gate so recently that it need not pass it again."""
@@ -149,21 +147,24 @@ class DeliverySession(ABC):
         if self._connection.pipelining_break is not None:
             self._health.stop_pipelining(self._connection.pipelining_break)
             return False
+        if reply.verdict is ACCEPTED and not reply.needs_close:
+            return self._accepts_more
         if is_connection_broken(reply):
             self._health.note_break(self._permit, reply, self._answered_count)
             return False
-        if reply.needs_close or reply.verdict is Verdict.WITHHELD:
-            return False
-        return self._accepts_more
+        return (
+            not reply.needs_close and reply.verdict is not Verdict.WITHHELD and (self._accepts_more)
+        )
 
     def _count_reply(self, claim: Claim, reply: Reply) -> None:
+        is_accepted = reply.verdict is ACCEPTED
         active_edition = self._ledger.active_editions.find_active_edition(claim)
         if active_edition is not None:
-            if reply.verdict is Verdict.ACCEPTED:
+            if is_accepted:
                 active_edition.refusals.accepted_count += 1
             elif reply.verdict is Verdict.REFUSED:
                 active_edition.refusals.note_refusal(claim, reply)
-        if reply.is_answer and reply.code != 421:
+        if is_accepted or (reply.is_answer and reply.code != 421):
             self._answered_count += 1
             self._health.note_answer(self._permit)
 

@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -120,22 +120,27 @@ class EventLoop:
 
     # ---- for coroutines -------------------------------------------------------------------------
 
-    async def wait_readable(self, sock: socket.socket, deadline: float) -> bool:
+    def wait_readable(self, sock: socket.socket, deadline: float) -> Awaitable[bool]:
         """Wait until `sock` has data to read, at most until `deadline` (seconds of the monotonic
-        clock).
+        clock). Its result must be awaited at once.
 
         Returns False if nothing came in time."""
-        self._set_deadline(self._listen_on(sock, selectors.EVENT_READ), deadline)
-        return await _SUSPEND
+        task = self._running_task
+        if task.registered_socket is sock and task.selector_events == selectors.EVENT_READ:
+            task.is_listening = True  # nearly always
+        else:
+            self._listen_on(sock, selectors.EVENT_READ)
+        self._set_deadline(task, deadline)
+        return _SUSPEND
 
-    async def wait_writable(
+    def wait_writable(
         self, sock: socket.socket, deadline: float, *, or_readable: bool = False
-    ) -> bool:
+    ) -> Awaitable[bool]:
         """Wait until `sock` accepts data (or has data to read, with `or_readable`), as
         :meth:`wait_readable` does."""
         events = selectors.EVENT_WRITE | (selectors.EVENT_READ if or_readable else 0)
         self._set_deadline(self._listen_on(sock, events), deadline)
-        return await _SUSPEND
+        return _SUSPEND
 
     async def wait_for_event(
         self,
@@ -239,7 +244,8 @@ class EventLoop:
 
     def _set_deadline(self, task: _LoopTask, deadline: float) -> None:
         task.deadline = deadline
-        self._next_deadline = min(self._next_deadline, deadline)
+        if deadline < self._next_deadline:
+            self._next_deadline = deadline
 
     def _listen_on(self, sock: socket.socket, events: int) -> _LoopTask:
         task = self._running_task

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from mailer import editions
 from mailer.actor import DELIVERY
 from mailer.delivery.outcomes import MessageOutcome
-from mailer.delivery.replies import Reply, Verdict
+from mailer.delivery.replies import ACCEPTED, Reply
 from mailer.errors import HistoryWentBack, MailerError
 from mailer.model.deliveries import DeliveryState, Settlement
 from mailer.model.edition_states import EditionKind, EditionState
@@ -148,7 +148,7 @@ class HistoryWatch:
     def note_accepted(self, outcomes: Iterable[MessageOutcome]) -> None:
         """Remember the messages among `outcomes` that a relay accepted."""
         for message, reply in outcomes:
-            if reply.verdict is Verdict.ACCEPTED:
+            if reply.verdict is ACCEPTED:
                 fingerprint = hash((message.claim.edition_id, message.claim.address))
                 self._accepted.append(fingerprint)
                 self._replies.append((fingerprint, reply))

@@ -36,12 +36,15 @@ class EnvelopeFormat:
     def refuse_unsupported(self, mail: OutgoingMail) -> Reply | None:
         """Return a refusal of a message that the relay won't accept according to its reply to EHLO,
         or None."""
+        is_small_enough = not 0 < self._max_size < mail.size
+        if is_small_enough and _PLAIN_ADDRESS.fullmatch(mail.recipient):  # nearly every message
+            return None
         if _INVALID_ADDRESS.search(mail.recipient):
             return Reply(Phase.RCPT, 553, "5.1.3 the address is invalid", Verdict.REFUSED)
         if _is_international(mail.recipient) and not self._supports_utf8:
             refusal_text = "5.6.7 the relay accepts no internationalised addresses (SMTPUTF8)"
             return Reply(Phase.RCPT, 550, refusal_text, Verdict.REFUSED)
-        if 0 < self._max_size < mail.size:
+        if not is_small_enough:
             refusal_text = (
                 f"5.3.4 the message has {mail.size} bytes, the relay's limit is {self._max_size}"
                 " (SIZE)"
@@ -49,18 +52,27 @@ class EnvelopeFormat:
             return Reply(Phase.MAIL, 552, refusal_text, Verdict.REFUSED)
         return None
 
+    def format_envelope(self, mail: OutgoingMail) -> bytes:
+        """Format MAIL, RCPT and DATA, which a relay that offers PIPELINING gets at once."""
+        return (
+            f"{self.format_mail_command(mail)}{self.format_rcpt_command(mail)}DATA\r\n"
+        ).encode()
+
     def format_mail_command(self, mail: OutgoingMail) -> str:
         options = f" SIZE={mail.size}" if self._supports_size else ""
-        if _is_international(mail.recipient):
-            options += " SMTPUTF8"
-        if self._supports_8bit and not mail.is_ascii:
-            options += " BODY=8BITMIME"  # RFC 6152
+        if not (mail.is_ascii and mail.recipient.isascii()):
+            options += self._format_8bit_options(mail)
         return f"MAIL FROM:<{addresses.to_wire_form(mail.envelope_sender)}>{options}\r\n"
+
+    def _format_8bit_options(self, mail: OutgoingMail) -> str:
+        options = " SMTPUTF8" if _is_international(mail.recipient) else ""
+        return f"{options} BODY=8BITMIME" if self._supports_8bit else options  # RFC 6152
 
     def format_rcpt_command(self, mail: OutgoingMail) -> str:
         return f"RCPT TO:<{addresses.to_wire_form(mail.recipient)}>\r\n"
 
 
+_PLAIN_ADDRESS = re.compile(r"[!-;=?-~]+")
 _INVALID_ADDRESS = re.compile(r"[\r\n\0<>]")
 
 

@@ -13,7 +13,7 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from mailer.delivery.relay_errors import (
     require_accepted,
 )
 from mailer.delivery.replies import (
+    ACCEPTED,
     WITHHELD_REPLY,
     Phase,
     Reply,
@@ -58,6 +59,7 @@ class RelayConnection:
     def __init__(self, smtp_socket: SmtpSocket, relay: Relay) -> None:
         self._smtp_socket = smtp_socket
         self._relay = relay
+        self._message_timeout = max(relay.dot_timeout, relay.timeout)
         self._announced_mail: OutgoingMail | None = None
         self._needs_reset = False
         """True if a mail transaction was begun and not ended, so that RSET must precede the next
@@ -147,31 +149,43 @@ class RelayConnection:
         sock: socket.socket | None = self._smtp_socket.sock
         return sock
 
-    async def deliver_mail(
-        self,
-        mail: OutgoingMail,
-        may_send: Callable[[], Awaitable[bool]],
-        get_following: Callable[[], OutgoingMail | None] = lambda: None,
-    ) -> Reply:
-        """Send one message, and return the judged reply. Never raises for a relay's behaviour.
+    # A message takes two steps: its envelope, and the message itself. No step raises an error for a
+    # relay's behaviour. If ``reply.needs_close``, the connection can't be used again.
 
-        `may_send` is called last, when the relay waits for the message. If it returns False, the
-        message is withheld and the connection can't be used again. `get_following` returns the
-        message whose envelope is sent right after this message's final dot; the next call must be
-        for that message. If ``reply.needs_close``, this connection can't be used again."""
+    async def send_envelope(self, mail: OutgoingMail) -> Reply:
+        """Send MAIL, RCPT and DATA, and return the judged reply. If the relay accepts them, it
+        waits for :meth:`send_message`, or for :meth:`withhold_message`.
+
+        If the envelope of a following message was sent ahead, the next call must be for that
+        message."""
+        if (early_reply := self.take_envelope_reply(mail)) is not None:
+            return early_reply
         if (
             self._announced_mail is not mail
             and (refusal := self.refuse_unsupported(mail)) is not None
         ):
             return refusal
-        reply = await self._send_envelope(mail)
-        if reply.verdict is not Verdict.ACCEPTED:
-            return reply
+        reply = await self._exchange_envelope(mail)
+        self._owes_message = reply.verdict is Verdict.ACCEPTED
+        return reply
+
+    def take_envelope_reply(self, mail: OutgoingMail) -> Reply | None:
+        """Return the reply to an envelope that was sent ahead, if the relay has already accepted
+        it. Otherwise :meth:`send_envelope` must be called."""
+        if self._announced_mail is not mail:
+            return None
+        replies = _ENVELOPE_ACCEPTED.match(self._smtp_socket.read_ahead)
+        if replies is None:
+            return None
+        self._smtp_socket.read_ahead = self._smtp_socket.read_ahead[replies.end() :]
+        self._announced_mail = None
         self._owes_message = True
-        if not await may_send():
-            self._smtp_socket.close()
-            return WITHHELD_REPLY
-        return await self._send_message(mail, get_following() if self.supports_pipelining else None)
+        return _ENVELOPE_REPLY
+
+    def withhold_message(self) -> Reply:
+        """Withhold the message for which the relay waits, and close the connection."""
+        self._smtp_socket.close()
+        return WITHHELD_REPLY
 
     def stop_pipelining(self) -> None:
         """Send step by step from now on, or after the message whose envelope was announced."""
@@ -180,18 +194,25 @@ class RelayConnection:
 
     # ---- the envelope ---------------------------------------------------------------------------
 
-    def _build_commands(self, mail: OutgoingMail) -> list[tuple[Phase, str]]:
+    def _build_commands(self, mail: OutgoingMail) -> list[tuple[Phase, bytes]]:
+        """Build the commands of an envelope, each with its phase."""
         commands = [
-            (Phase.MAIL, self._envelope_format.format_mail_command(mail)),
-            (Phase.RCPT, self._envelope_format.format_rcpt_command(mail)),
-            (Phase.DATA, "DATA\r\n"),
+            (Phase.MAIL, self._envelope_format.format_mail_command(mail).encode()),
+            (Phase.RCPT, self._envelope_format.format_rcpt_command(mail).encode()),
+            (Phase.DATA, b"DATA\r\n"),
         ]
         if self._needs_reset:
             self._needs_reset = False
-            commands.insert(0, (Phase.QUIT, "RSET\r\n"))
+            commands.insert(0, (Phase.QUIT, b"RSET\r\n"))
         return commands
 
-    async def _send_envelope(self, mail: OutgoingMail) -> Reply:
+    def _format_commands(self, mail: OutgoingMail) -> bytes:
+        """Format the commands of an envelope that is sent ahead."""
+        if self._needs_reset:
+            return b"".join([command for _, command in self._build_commands(mail)])
+        return self._envelope_format.format_envelope(mail)
+
+    async def _exchange_envelope(self, mail: OutgoingMail) -> Reply:
         """Send MAIL, RCPT and DATA, until the relay refuses one of them."""
         announced_mail, self._announced_mail = self._announced_mail, None
         phase = Phase.MAIL
@@ -201,17 +222,12 @@ class RelayConnection:
             if announced_mail is not None and announced_mail is not mail:
                 self._smtp_socket.close()
                 return create_lost_reply(phase, "another message was announced")
-            if announced_mail is not None and (
-                accepted := _ENVELOPE_ACCEPTED.match(self._smtp_socket.read_ahead)
-            ):
-                self._smtp_socket.read_ahead = self._smtp_socket.read_ahead[accepted.end() :]
-                return _ENVELOPE_REPLY
             commands = [] if announced_mail else self._build_commands(mail)
             if self.supports_pipelining:
-                await self._smtp_socket.write([_join_commands(commands)])
+                await self._smtp_socket.write([b"".join([command for _, command in commands])])
             for phase, command in commands or _ANNOUNCED_COMMANDS:
                 if not self.supports_pipelining:
-                    await self._smtp_socket.write([command.encode()])
+                    await self._smtp_socket.write([command])
                 code, reply_text = await self._smtp_socket.read_reply(self._relay.timeout)
                 if phase is Phase.QUIT:  # to RSET
                     continue
@@ -252,26 +268,32 @@ class RelayConnection:
 
     # ---- the message ----------------------------------------------------------------------------
 
-    async def _send_message(self, mail: OutgoingMail, following: OutgoingMail | None) -> Reply:
+    async def send_message(
+        self, mail: OutgoingMail, get_following: Callable[[], OutgoingMail | None] = lambda: None
+    ) -> Reply:
+        """Send the message whose envelope the relay has accepted, and return the judged reply.
+
+        If the relay offers PIPELINING, `get_following` returns the message whose envelope is sent
+        right after this message's final dot; the next call must be for that message."""
+        following = get_following() if self.supports_pipelining else None
         following_commands = b""
         if following is not None and self.refuse_unsupported(following) is None:
-            following_commands = _join_commands(self._build_commands(following))
+            following_commands = self._format_commands(following)
         final_bytes = b".\r\n" + following_commands
+        smtp_socket = self._smtp_socket
         message_written = False
         try:
-            if self._smtp_socket.is_encrypted:
+            if smtp_socket.is_encrypted:
                 # How much of a TLS record was sent is unknown, so the dot goes into a separate
                 # record.
-                await self._smtp_socket.write(mail.pieces)
+                await smtp_socket.write(mail.pieces)
                 message_written = True
-                await self._smtp_socket.write([final_bytes])
-            else:
-                await self._smtp_socket.write([*mail.pieces, final_bytes])
+                await smtp_socket.write([final_bytes])
+            elif not smtp_socket.write_at_once(pieces := [*mail.pieces, final_bytes]):
+                await smtp_socket.write_rest(pieces)
             if following_commands:
                 self._announced_mail = following
-            code, reply_text = await self._smtp_socket.read_reply(
-                max(self._relay.dot_timeout, self._relay.timeout)
-            )
+            code, reply_text = await smtp_socket.read_reply(self._message_timeout)
             self._owes_message = False
             reply = judge_reply(Phase.DOT, code, clean_reply_text(reply_text))
             if following_commands and self._breaks_pipelining(reply):
@@ -280,8 +302,8 @@ class RelayConnection:
         except (OSError, smtplib.SMTPException, ValueError) as error:
             was_complete = (
                 message_written
-                if self._smtp_socket.is_encrypted
-                else self._smtp_socket.unsent_size <= len(following_commands)
+                if smtp_socket.is_encrypted
+                else smtp_socket.unsent_size <= len(following_commands)
             )
             return create_lost_reply(
                 Phase.DOT if was_complete else Phase.MESSAGE, describe_error(error)
@@ -292,7 +314,7 @@ class RelayConnection:
     def _breaks_pipelining(self, reply: Reply, *, is_later: bool = False) -> bool:
         """Check whether a relay that offers PIPELINING objects to commands that it read ahead, or
         has lost one of them, so that the next one is out of order."""
-        if not self.supports_pipelining:
+        if not self.supports_pipelining or reply.verdict is ACCEPTED:
             return False
         if reply.verdict is Verdict.LOST and reply.code // 100 in (2, 3):
             return True  # the reply to another command
@@ -346,14 +368,10 @@ class RelayConnection:
 
 _PIPELINING_WORDS = re.compile(r"synchroni[sz]|pipelin", re.IGNORECASE)
 _LATER_PHASES = frozenset({Phase.RCPT, Phase.DATA})
-_ANNOUNCED_COMMANDS = [(phase, "") for phase in (Phase.MAIL, Phase.RCPT, Phase.DATA)]
+_ANNOUNCED_COMMANDS = [(phase, b"") for phase in (Phase.MAIL, Phase.RCPT, Phase.DATA)]
 _ENVELOPE_ACCEPTED = re.compile(rb"250 [^\n]*\n250 [^\n]*\n354 [^\n]*\n")
 _EXPECTED_CODES = {Phase.MAIL: 250, Phase.RCPT: 250, Phase.DATA: 354}
 _ENVELOPE_REPLY = Reply(Phase.DATA, 354, "", Verdict.ACCEPTED)
-
-
-def _join_commands(commands: list[tuple[Phase, str]]) -> bytes:
-    return "".join([command for _, command in commands]).encode()
 
 
 def _mark_closed(reply: Reply) -> Reply:

@@ -98,28 +98,25 @@ class SmtpSocket(smtplib.SMTP):
     async def read_reply(self, seconds: float) -> tuple[int, bytes]:
         """Read a reply, as :meth:`getreply` does. Raises TimeoutError if the reply is not complete
         within `seconds`."""
-        reply = self.take_reply()
-        if reply is not None:
+        if self.read_ahead and (reply := self.take_reply()) is not None:
             return reply
         deadline = time.monotonic() + seconds
-        sock = self._require_socket()
+        sock, loop = self._require_socket(), self._require_loop()
+        must_wait = not self.is_encrypted  # TLS may have buffered some bytes already
         while True:
-            await self._receive(sock, deadline)
-            reply = self.take_reply()
-            if reply is not None:
-                return reply
-
-    async def _receive(self, sock: socket.socket, deadline: float) -> None:
-        """Wait for some bytes, and append them to `read_ahead`."""
-        if not self.is_encrypted:  # TLS may have buffered some bytes already
-            await self._wait_readable(deadline)
-        while True:
+            if must_wait and not await loop.wait_readable(sock, deadline):
+                raise TimeoutError("timed out")
             try:
-                return self._append_received(sock.recv(READ_SIZE))
+                self._append_received(sock.recv(READ_SIZE))
             except ssl.SSLWantWriteError:
+                must_wait = False
                 await self._wait_writable(deadline)
             except (BlockingIOError, ssl.SSLWantReadError):
-                await self._wait_readable(deadline)
+                must_wait = True
+            else:
+                must_wait = not self.is_encrypted
+                if (reply := self.take_reply()) is not None:
+                    return reply
 
     def receive_available(self) -> bool:
         """Append to `read_ahead` what has come, without waiting. Returns False if nothing has come.
@@ -142,39 +139,50 @@ class SmtpSocket(smtplib.SMTP):
         With `keep_received`, bytes that come while the relay does not accept more are appended to
         `read_ahead`; otherwise they wait. Afterwards, and also after an error, `unsent_size` is the
         number of bytes that the system has not accepted."""
-        self.unsent_size = sum(map(len, pieces))
+        if not self.write_at_once(pieces):
+            await self.write_rest(pieces, keep_received=keep_received)
+
+    def write_at_once(self, pieces: Sequence[bytes]) -> bool:
+        """Write as much as the system accepts without waiting. Returns True if that was all; the
+        caller passes the same pieces to :meth:`write_rest` otherwise."""
+        self.unsent_size = size = sum(map(len, pieces))
         sock = self._require_socket()
-        is_vectored = not self.is_encrypted and len(pieces) < MAX_PIECES
-        remaining_bytes = memoryview(b"" if is_vectored else b"".join(pieces))
+        if not size or self.is_encrypted or len(pieces) >= MAX_PIECES:
+            return not size
+        try:
+            self.unsent_size = size - sock.sendmsg(pieces)
+        except BlockingIOError:
+            return False
+        return not self.unsent_size
+
+    async def write_rest(self, pieces: Sequence[bytes], *, keep_received: bool = False) -> None:
+        """Write the last `unsent_size` bytes of the pieces, as :meth:`write` does."""
+        sock = self._require_socket()
+        content = memoryview(b"".join(pieces))
         while self.unsent_size:
             deadline = time.monotonic() + self.timeout
             try:
-                if is_vectored:
-                    self.unsent_size -= sock.sendmsg(pieces)
-                else:
-                    self.unsent_size -= sock.send(
-                        remaining_bytes[len(remaining_bytes) - self.unsent_size :]
-                    )
+                self.unsent_size -= sock.send(content[len(content) - self.unsent_size :])
             except (BlockingIOError, ssl.SSLWantWriteError):
                 await self._wait_writable(deadline, or_readable=keep_received)
                 if keep_received:
                     self.receive_available()
             except ssl.SSLWantReadError:
                 await self._wait_readable(deadline)
-            if is_vectored and self.unsent_size:
-                is_vectored, remaining_bytes = False, memoryview(b"".join(pieces))
 
     async def _wait_readable(self, deadline: float) -> None:
-        assert self._loop is not None, "it was moved to a loop"
-        if not await self._loop.wait_readable(self._require_socket(), deadline):
+        if not await self._require_loop().wait_readable(self._require_socket(), deadline):
             raise TimeoutError("timed out")
 
     async def _wait_writable(self, deadline: float, *, or_readable: bool = False) -> None:
-        assert self._loop is not None, "it was moved to a loop"
-        if not await self._loop.wait_writable(
+        if not await self._require_loop().wait_writable(
             self._require_socket(), deadline, or_readable=or_readable
         ):
             raise TimeoutError("timed out")
+
+    def _require_loop(self) -> EventLoop:
+        assert self._loop is not None, "it was moved to a loop"
+        return self._loop
 
     # ---- both -----------------------------------------------------------------------------------
 

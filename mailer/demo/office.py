@@ -55,6 +55,18 @@ TOPICS = {
     },
 }
 
+LISTS = {
+    "news": (
+        "News from the Harbour Office",
+        "What we do with people who arrive, and with the towns that welcome them. On Thursdays.",
+    ),
+    "press": (
+        "Harbour Office press list",
+        "For journalists: releases, statements and invitations, as they appear.",
+    ),
+}
+"""The lists, with their names and descriptions."""
+
 DIGEST_TOPICS = ("migrants-day", "resettlement", "integration", "diaspora")
 
 DIGEST_NAMES = {

@@ -215,8 +215,8 @@ def _fill_database(mailer: Mailer, tx: SqlTransaction) -> None:
         slug: lists.add_topic(tx, STAFF, slug, names, now) for slug, names in office.TOPICS.items()
     }
     mailing_lists = {
-        "news": lists.add_list(tx, STAFF, "news", "News from the Harbour Office", now),
-        "press": lists.add_list(tx, STAFF, "press", "Harbour Office press list", now),
+        slug: lists.add_list(tx, STAFF, slug, name, now, description=description)
+        for slug, (name, description) in office.LISTS.items()
     }
     for reader in office.generate_readers():
         subscriber, _ = subscribers.subscribe_person(

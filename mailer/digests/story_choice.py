@@ -79,8 +79,9 @@ def assemble_edition(
     edition. The stories are spread over `editions_left` editions, including this one.
 
     If there are too few stories, the edition is skipped or put on hold, and saved with the reason.
-    A skipped edition reserves no stories; any other edition reserves its stories until it is
-    cancelled unsent."""
+    A skipped edition reserves no stories and has no number; any other edition reserves its stories
+    until it is cancelled unsent, and has the next number of its digest. The next edition takes over
+    the number of the last one if that was cancelled unsent."""
     digest = get_digest(tx, slug)
     embargoed_slugs = tx.digests.find_embargoed_slugs(appointment.moment if appointment else now)
     choice = choose_stories(
@@ -115,6 +116,7 @@ def assemble_edition(
             appointment=appointment,
             frequency=digest.settings.frequency,
             archive=digest.settings.archive,
+            number=0 if state is EditionState.SKIPPED else tx.digests.find_last_number(digest) + 1,
             sender=digest.settings.sender,
         ),
         now,

@@ -196,6 +196,9 @@ def escape_formula(value: str) -> str:
     """Return `value`, with an apostrophe before it if a spreadsheet would run it as a formula.
 
     :func:`unescape_formula` removes the apostrophe again."""
+    first = value[:1]
+    if first.isalnum() or not value:  # nearly every value
+        return value
     return f"'{value}" if value.lstrip("'").startswith(_FORMULA) else value
 
 

@@ -3,21 +3,22 @@
 Front matter is YAML between two lines of ``---``, with every value as it is written
 (``front_matter.py``). The title is required. Optional keys: kind, slug,
 language, published, topics, summary, image (a web address, or url, alt and credit), canonical_url,
-byline, dateline, lead; for a press release also subhead, quotes, notes, contacts, assets and about
-(``releases.py``); and embargo, which holds for the story in all languages. An unknown key is an
-error, since it is most likely misspelt.
+byline, dateline, lead; for an event starts, ends and place; for a press release also subhead,
+quotes, notes, contacts, assets and about (``releases.py``), of which a statement and an op-ed may
+have quotes, and a report assets; and embargo, which holds for the story in all languages. An
+unknown key is an error, since it is most likely misspelt.
 """
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from mailer import languages
-from mailer.articles import check_content, make_slug
+from mailer.articles import check_content, make_slug, read_event_details
 from mailer.embargoes import read_terms
 from mailer.errors import InputError, MailerError
 from mailer.intake import fields, releases
@@ -33,13 +34,14 @@ LARGEST = 2_000_000
 
 KEYS = (
     "title", "kind", "slug", "language", "published", "topics", "summary", "image",
-    "canonical_url", "byline", "dateline", "lead", *releases.KEYS, "embargo",
+    "canonical_url", "byline", "dateline", "lead", "starts", "ends", "place",
+    *releases.KEYS, "embargo",
 )  # fmt: skip
 SUFFIXES = (".md", ".markdown")
 
 _COMMENT_KEYS = frozenset({
     "kind", "slug", "language", "published", "topics", "url", "canonical_url", "lead", "about",
-    "attach", "file", "embargo", "email",
+    "attach", "file", "embargo", "email", "starts", "ends",
 })  # fmt: skip
 """Keys whose values never contain a space and "#", so that " #" after such a value begins a
 comment."""
@@ -258,7 +260,11 @@ def _build_content(
         release=release,
     )
     try:
-        return check_content(content), files
+        starts, ends, place = (
+            convert_field(key, fields.parse_line, "") for key in ("starts", "ends", "place")
+        )
+        event = read_event_details(starts, ends, place, str(zone))
+        return check_content(replace(content, event=event)), files
     except InputError as error:
         hint = error.hint
         if error.field == "slug" and not values.get("slug"):

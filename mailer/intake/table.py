@@ -7,6 +7,7 @@ are read by ``exports``.
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -21,8 +22,7 @@ from mailer.intake.csv_reader import (
 )
 from mailer.intake.row_format import ImportChoices, RowFormat, create_plain_format
 from mailer.model.imports import ImportRow, RowOutcome, RowResult
-from mailer.model.lists import Frequency
-from mailer.model.subscribers import ListedSubscriber
+from mailer.model.subscribers import ExportedSubscriber
 
 BATCH = 1000
 
@@ -112,7 +112,7 @@ EXPORT_HEADER = (
 
 
 def write_subscribers(
-    people: Iterable[ListedSubscriber],
+    people: Iterable[ExportedSubscriber],
     out: TextIO,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
@@ -125,35 +125,34 @@ def write_subscribers(
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)
     count = 0
-    for count, record in enumerate(people, 1):
-        person = record.subscriber.person
-        writer.writerow(
-            [
-                escape_formula(person.address),
-                escape_formula(person.name),
-                person.language,
-                person.country,
-                person.time_zone,
-                escape_formula(join_values(person.tags)),
-                *_format_membership(record),
-                record.suppressed,
-            ]
-        )
-        if count % 1000 == 0:
+    rows = map(_format_row, people)
+    while batch := list(islice(rows, BATCH)):
+        writer.writerows(batch)
+        count += len(batch)
+        if len(batch) == BATCH:
             on_progress(count)
     return count
 
 
-def _format_membership(record: ListedSubscriber) -> list[str]:
-    membership = record.membership
-    if membership is None:
-        return ["", "", record.state, "", "", "", ""]
-    return [
-        ";".join(membership.topics),
-        membership.joined_at.isoformat(),
-        record.state,
-        membership.left_at.isoformat() if membership.left_at else "",
-        membership.language,
-        membership.frequency.value if membership.frequency is not Frequency.EVERY else "",
-        membership.paused_until.isoformat() if membership.paused_until else "",
-    ]
+def _format_row(person: ExportedSubscriber) -> tuple[str, ...]:
+    """Format a person as a line of the columns of :data:`EXPORT_HEADER`."""
+    (
+        address, name, language, country, time_zone, tags, topics, joined_at, state, left_at,
+        list_language, frequency, paused_until, suppressed,
+    ) = person  # fmt: skip
+    return (
+        escape_formula(address),
+        escape_formula(name),
+        language,
+        country,
+        time_zone,
+        escape_formula(join_values(tags)) if tags else "",
+        ";".join(topics) if topics else "",
+        joined_at,
+        "suppressed" if suppressed else state,
+        left_at,
+        list_language,
+        frequency if frequency != "every" else "",
+        paused_until,
+        suppressed or "",
+    )

@@ -27,6 +27,8 @@ breaks (RFC 2045 §6.7 rule 5).
     headers.py           header fields and encodings
     message_profile.py   the sender, the list and the links that all messages of an edition share
     message_template.py  the messages of one body
+    message_variant.py   the messages of recipients with the same stories
+    personal_values.py   names, addresses and links, encoded
     senders.py           the settings -> the sender identity of an edition
     reader_values.py     one reader's values, filled in before sending, for test mails
     attachments.py       the files that are sent with them
@@ -42,9 +44,10 @@ from mailer.message.headers import (
     format_mailbox_header,
     format_unstructured_header,
 )
-from mailer.message.message_profile import TEST_PAGES, MessageProfile, Recipient
+from mailer.message.message_profile import TEST_PAGES, MessageProfile
 from mailer.message.message_template import CACHED_MASKS, MessageTemplate
 from mailer.message.page import render_heading, render_page, render_plain_text
+from mailer.message.personal_values import Recipient
 from mailer.message.reader_values import fill_reader_values
 from mailer.message.send_day import build_day_argument, fill_send_day
 from mailer.message.slots import (

@@ -30,9 +30,12 @@ def clean_name(name: str) -> str:
 def _encode_words(value: str, first_length: int) -> list[bytes]:
     """Encode `value` as RFC 2047 words of at most 75 characters (the first: at most
     `first_length`). Words are cut between characters, never within one."""
+    max_bytes = max((min(first_length, 75) - 12) // 4 * 3, 6)
+    chunk = value.encode()
+    if len(chunk) <= max_bytes:  # nearly every name
+        return [b"=?utf-8?b?%b?=" % binascii.b2a_base64(chunk, newline=False)]
     words: list[bytes] = []
     chunk = b""
-    max_bytes = max((min(first_length, 75) - 12) // 4 * 3, 6)
     for character in value:
         encoded = character.encode()
         if len(chunk) + len(encoded) > max_bytes:
@@ -64,8 +67,11 @@ def format_unstructured_header(name: str, value: str) -> bytes:
 def format_angled_header(name: str, phrase: str, spec: bytes) -> bytes:
     """Format a header field of a phrase and `spec` in angle brackets (RFC 5322 §3.4, RFC 2919 §3),
     with CRLF. Depending on its characters, the phrase is unquoted, quoted or encoded."""
+    return _format_angled_header(name, clean_header_text(phrase), spec)
+
+
+def _format_angled_header(name: str, phrase: str, spec: bytes) -> bytes:
     head = f"{name}: ".encode("ascii")
-    phrase = clean_header_text(phrase)
     if not phrase:
         return head + b"<" + spec + b">\r\n"
     if phrase.isascii() and "=?" not in phrase and len(phrase) <= 60:
@@ -85,12 +91,23 @@ def format_mailbox_header(name: str, display_name: str, address: str) -> bytes:
     if len(wire_address) < 40 and _SHORT_WORDS.fullmatch(display_name):
         phrase = display_name if "." not in display_name else f'"{display_name}"'
         return f"{name}: {phrase} <{wire_address}>\r\n".encode()
-    if not clean_name(display_name):
+    if not (phrase := clean_name(display_name)):
         return f"{name}: {wire_address}\r\n".encode()
-    return format_angled_header(name, display_name, wire_address.encode())
+    return _format_angled_header(name, phrase, wire_address.encode())
 
 
 # ---- bodies -----------------------------------------------------------------------------------
+
+SOFT_BREAK = b"=\r\n"
+"""A line break that does not belong to the text (RFC 2045 §6.7 rule 5)."""
+
+MAX_PLAIN_SEGMENT = 74
+"""Maximum length of a segment that is encoded on one line with its soft break."""
+
+
+def is_plain_segment(text: str) -> bool:
+    """Check that the encoding of `text` as a segment is `text` itself and a soft break."""
+    return _PLAIN_SEGMENT.fullmatch(text) is not None
 
 
 def encode_quoted_printable(text: str) -> bytes:
@@ -101,7 +118,7 @@ def encode_quoted_printable(text: str) -> bytes:
     no dot stuffing (RFC 5321 §4.5.2). No line begins with ``From ``, which programs that store
     mails in mbox files would change to ``>From`` (RFC 4155, RFC 2049 §3)."""
     if _PLAIN_SEGMENT.fullmatch(text):
-        return text.encode() + b"=\r\n"
+        return text.encode() + SOFT_BREAK
     if not text:
         return b""
     data = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")

@@ -1,10 +1,10 @@
 """The values that all messages of an edition share, and the links in them."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from mailer import tokens
 from mailer.audience.links import LinkPurpose
+from mailer.message.personal_values import Recipient
 from mailer.model.edition_states import EditionKind
 from mailer.model.editions import Edition, SendDay
 from mailer.model.senders import SenderIdentity
@@ -12,19 +12,6 @@ from mailer.tokens import LinkKeys
 
 TEST_PAGES = "t"
 """The beginning of the paths to which all personal links of a test mail lead."""
-
-
-class Recipient(NamedTuple):
-    """The recipient of a message, with the personal fields of a delivery row.
-
-    `stories` is the story mask. In a service mail that asks for confirmation, `subscriber_id` is
-    the id of the request to confirm."""
-
-    delivery_id: int
-    subscriber_id: int
-    address: str
-    name: str
-    stories: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +92,6 @@ class MessageProfile:
 
     def _sign_url(self, page: str, purpose: LinkPurpose, body: str) -> str:
         path, purpose = self.choose_link_target(page, purpose)
-        token = tokens.get_signer(tokens.get_signing_key(self.keys), purpose).sign_body(body)
+        signer = tokens.get_signer(tokens.get_signing_key(self.keys), purpose)
+        token = signer.sign_body(body.encode()).decode()
         return f"{self.base_url.rstrip('/')}/{path}/{token}"

@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import NamedTuple
 
 from mailer import addresses, tokens
 from mailer.audience import unsubscribe_mail
-from mailer.audience.links import LinkPurpose
 from mailer.message.attachments import AttachedFile, encode_attachments
 from mailer.message.headers import (
     clean_header_text,
@@ -19,7 +17,19 @@ from mailer.message.headers import (
     format_mailbox_header,
     format_unstructured_header,
 )
-from mailer.message.message_profile import MessageProfile, Recipient
+from mailer.message.message_profile import MessageProfile
+from mailer.message.message_variant import (
+    HeaderValue,
+    MessageVariant,
+    SharedOrIndex,
+)
+from mailer.message.personal_values import (
+    LINK_PAGES,
+    Link,
+    Recipient,
+    SlotValue,
+    create_encoder,
+)
 from mailer.message.send_day import fill_send_day
 from mailer.message.slots import Piece, Slot, choose_pieces, split_body
 from mailer.model.editions import EditionBody
@@ -30,26 +40,6 @@ CACHED_MASKS = 512
 MAX_TOKEN_LENGTH = 3 * 20 + 22
 """Maximum length of a token: three numbers of 64 bits, each followed by a dot, and the
 signature."""
-
-
-class _SlotPositions(NamedTuple):
-    """A slot, and the indexes of the pieces that it fills for each recipient."""
-
-    slot: Slot
-    argument: str
-    is_html: bool
-    positions: tuple[int, ...]
-
-
-class _MaskVariant(NamedTuple):
-    """The part of the message, from the Subject on, that recipients with the same stories share.
-
-    `pieces` are in order, with empty strings at `slot_positions`. `subject` is empty if it is
-    personal."""
-
-    subject: bytes
-    pieces: list[bytes]
-    slot_positions: tuple[_SlotPositions, ...]
 
 
 class MessageTemplate:
@@ -76,33 +66,41 @@ class MessageTemplate:
         self._domain = addresses.extract_wire_domain(profile.sender.address)
         self.get_variant = lru_cache(maxsize=CACHED_MASKS)(self._build_variant)
         self._bind_signing_key(tokens.get_signing_key(profile.keys))
-        self._token_fields = f".{profile.list_id}.{profile.edition.id}"
+        self._token_fields = f".{profile.list_id}.{profile.edition.id}".encode()
         self._from_fields = format_mailbox_header(
             "From", profile.sender.name, profile.sender.address
         )
         if profile.sender.reply_to:
             self._from_fields += format_mailbox_header("Reply-To", "", profile.sender.reply_to)
-        uid = profile.edition.uid.replace("%", "%%")
-        domain = self._domain.replace("%", "%%")
-        self._per_recipient_fields = f"Message-ID: <{uid}.%d@{domain}>\r\n"
-        self._per_recipient_fields += _build_unsubscribe_field(profile)
         self._common_header = self._build_common_header()
 
     def _bind_signing_key(self, key: bytes) -> None:
         """Sign the links of all further messages with this key. The links that all messages of a
         variant share are signed again."""
-        site = self.profile.base_url.rstrip("/")
-
-        def bind_link(page: str, purpose: LinkPurpose) -> tuple[str, Callable[[str], str]]:
-            path, purpose = self.profile.choose_link_target(page, purpose)
-            return f"{site}/{path}/", tokens.get_signer(key, purpose).sign_body
-
-        self._unsubscribe_link = bind_link("u", LinkPurpose.UNSUBSCRIBE)
-        self._preferences_link = bind_link("p", LinkPurpose.PREFERENCES)
-        self._action_link = bind_link("c", LinkPurpose.CONFIRM)
-        self._advance_link = bind_link("e", LinkPurpose.ADVANCE)
+        self._links = {
+            slot: Link.bind_key(
+                key, self.profile.base_url, *self.profile.choose_link_target(page, purpose)
+            )
+            for slot, (page, purpose) in LINK_PAGES.items()
+        }
+        self._unsubscribe_site, self._sign_unsubscribe = self._links[Slot.UNSUBSCRIBE]
         self.get_variant.cache_clear()
         self._signing_key = key
+
+    def _build_header_parts(self, stories: int) -> list[SharedOrIndex]:
+        """Build the header, up to the fields that all messages share."""
+        uid = self.profile.edition.uid.encode()
+        subject = self._build_subject_field(stories)
+        return [
+            self._from_fields,
+            HeaderValue.TO,
+            subject or HeaderValue.SUBJECT,
+            HeaderValue.DATE,
+            b"Message-ID: <" + uid + b".",
+            HeaderValue.DELIVERY_ID,
+            b"@" + self._domain.encode() + b">\r\n",
+            *_build_unsubscribe_field(self.profile),
+        ]
 
     def _build_common_header(self) -> bytes:
         lines = [
@@ -136,9 +134,9 @@ class MessageTemplate:
             b"Precedence: bulk\r\n",
         )
 
-    def _build_variant(self, stories: int) -> _MaskVariant:
-        pieces: list[bytes] = []
-        positions_by_slot: dict[tuple[Slot, str, bool], list[int]] = {}
+    def _build_variant(self, stories: int) -> MessageVariant:
+        parts = self._build_header_parts(stories)
+        slots: list[SlotValue] = []
         fixed_bytes = bytearray(self._common_header)
 
         def add_part(subtype: bytes, body_pieces: tuple[Piece, ...], is_html: bool) -> None:
@@ -154,11 +152,11 @@ class MessageTemplate:
                 elif isinstance(content, Slot):
                     fixed_bytes += encode_quoted_printable(text)
                     text = ""
-                    pieces.append(bytes(fixed_bytes))
                     # a link is the same in both parts
-                    slot_key = content, argument, is_html and content not in _LINK_SLOTS
-                    positions_by_slot.setdefault(slot_key, []).append(len(pieces))
-                    pieces.append(b"")
+                    slot = SlotValue(content, argument, is_html and content not in LINK_PAGES)
+                    if slot not in slots:
+                        slots.append(slot)
+                    parts.extend([bytes(fixed_bytes), len(HeaderValue) + slots.index(slot)])
                     fixed_bytes = bytearray()
                 else:
                     text += content
@@ -167,14 +165,9 @@ class MessageTemplate:
         add_part(b"plain", self._text, False)
         add_part(b"html", self._html, True)
         fixed_bytes += b"\r\n--" + self._boundary + b"--\r\n"
-        pieces.append(bytes(fixed_bytes))
-        if self._files:  # a separate piece, which all variants share
-            pieces.append(self._files)
-        slot_positions = tuple(
-            _SlotPositions(*slot_key, tuple(positions))
-            for slot_key, positions in positions_by_slot.items()
-        )
-        return _MaskVariant(self._build_subject_field(stories), pieces, slot_positions)
+        # All variants share the files.
+        encoders = [create_encoder(slot, self._links) for slot in slots]
+        return MessageVariant([*parts, bytes(fixed_bytes), self._files], encoders)
 
     def _build_subject_field(self, stories: int) -> bytes:
         chosen_pieces = tuple(choose_pieces(self._subject, stories))
@@ -244,71 +237,48 @@ class MessageTemplate:
         return b"".join(self.build_pieces(recipient, now))
 
     def build_pieces(self, recipient: Recipient, now: datetime) -> list[bytes]:
-        """Build the message in pieces, most of which are shared with other messages. As long as
-        they are not joined, a message needs little memory."""
+        """Build the message in a few pieces. The longest ones are shared with other messages. As
+        long as they are not joined, a message needs little memory."""
         if (signing_key := tokens.get_signing_key(self.profile.keys)) is not self._signing_key:
             self._bind_signing_key(signing_key)
-        subject, pieces, slot_positions = self.get_variant(recipient.stories)
-        token_fields = f"{recipient.subscriber_id}{self._token_fields}"
-        site, sign_token = self._unsubscribe_link
-        token = sign_token(token_fields)
-        unsubscribe_url = site + token
-        message_pieces = pieces.copy()
-        for slot, argument, is_html, positions in slot_positions:
-            if slot is Slot.UNSUBSCRIBE:
-                filled = unsubscribe_url
-            elif slot is Slot.PREFERENCES:
-                site, sign_token = self._preferences_link
-                filled = site + sign_token(token_fields)
-            elif slot is Slot.VIEW:
-                site, sign_token = self._advance_link
-                filled = site + sign_token(token_fields)
-            elif slot is Slot.ACTION:
-                site, sign_token = self._action_link
-                filled = site + sign_token(str(recipient.subscriber_id))
-            else:
-                filled = recipient.address
-                if slot is Slot.NAME:
-                    filled = clean_name(recipient.name) or argument
-                if is_html:
-                    filled = html.escape(filled)
-            encoded = encode_quoted_printable(filled)
-            for position in positions:
-                message_pieces[position] = encoded
-        per_recipient_fields = self._per_recipient_fields % (
-            recipient.delivery_id,
+        delivery_id, subscriber_id, address, name, stories = recipient
+        variant = self.get_variant(stories)
+        token_fields = b"%d%b" % (subscriber_id, self._token_fields)
+        token = self._sign_unsubscribe(token_fields)
+        unsubscribe_url = self._unsubscribe_site + token
+        values = [
+            format_mailbox_header("To", name, address),
+            b"",
+            _format_date_field(int(now.timestamp())),
+            b"%d" % delivery_id,
             unsubscribe_url,
             token,
-        )
-        message_pieces[0] = b"".join(
-            (
-                self._from_fields,
-                format_mailbox_header("To", recipient.name, recipient.address),
-                subject or format_unstructured_header("Subject", self.render_subject(recipient)),
-                _format_date_field(int(now.timestamp())),
-                per_recipient_fields.encode(),
-                message_pieces[0],
-            )
-        )
-        return message_pieces
+        ]
+        if variant.has_personal_subject:
+            subject = format_unstructured_header("Subject", self.render_subject(recipient))
+            values[HeaderValue.SUBJECT] = subject
+        values += [
+            encode_value(recipient, token_fields, unsubscribe_url)
+            for encode_value in variant.encoders
+        ]
+        return variant.fill_values(values)
 
 
-def _build_unsubscribe_field(profile: MessageProfile) -> str:
-    """Build the List-Unsubscribe field (RFC 2369 §3.2), to be filled with the link and its token.
+def _build_unsubscribe_field(profile: MessageProfile) -> list[SharedOrIndex]:
+    """Build the List-Unsubscribe field (RFC 2369 §3.2) around the link and its token.
 
     The link comes first, since the leftmost URI is preferred (§2), then the address. The field is
     not folded, because Gmail did not show the link of a folded one. The address is left out if the
     line would be longer than 998 characters (RFC 5322 §2.1.1)."""
-    # "%.0s" consumes a value and prints nothing, so every field takes the same two values.
     if not profile.offers_one_click_unsubscribe:
-        return "%.0s%.0s"
+        return []
+    start, end = b"List-Unsubscribe: <", b">\r\n"
     if profile.offers_unsubscribe_address:
-        mailto = unsubscribe_mail.build_mailto(profile.unsubscribe_address).replace("%", "%%")
-        field = f"List-Unsubscribe: <%s>, <{mailto}%s>\r\n"
-        token = "0" * MAX_TOKEN_LENGTH
-        if len(field % (f"{profile.base_url.rstrip('/')}/u/{token}", token)) <= 1000:
-            return field
-    return "List-Unsubscribe: <%s>\r\n%.0s"
+        middle = f">, <{unsubscribe_mail.build_mailto(profile.unsubscribe_address)}".encode()
+        site_size = len(f"{profile.base_url.rstrip('/')}/u/")
+        if len(start + middle + end) + site_size + 2 * MAX_TOKEN_LENGTH <= 1000:
+            return [start, HeaderValue.UNSUBSCRIBE_URL, middle, HeaderValue.TOKEN, end]
+    return [start, HeaderValue.UNSUBSCRIBE_URL, end]
 
 
 def _format_multipart_header(kind: bytes, boundary: bytes) -> bytes:
@@ -317,7 +287,6 @@ def _format_multipart_header(kind: bytes, boundary: bytes) -> bytes:
 
 _AUTO_SUBMITTED_FIELD = b"Auto-Submitted: auto-generated\r\n"
 _ONE_CLICK_FIELD = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-_LINK_SLOTS = frozenset({Slot.UNSUBSCRIBE, Slot.PREFERENCES, Slot.ACTION, Slot.VIEW})
 
 
 @lru_cache(maxsize=8)

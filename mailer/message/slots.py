@@ -9,17 +9,22 @@ from enum import StrEnum
 
 from mailer.lines import holds_visible
 
-MIN_STORIES_FOR_CONTENTS = 6
-"""The minimum number of stories with which a person gets a table of contents."""
+MIN_STORIES_FOR_CONTENTS = 7
+"""The minimum number of stories with which a person gets a list of contents."""
 
 
 class MarkCondition(StrEnum):
     """The condition of a mark. It concerns a recipient's stories, or the place of reading (MAIL,
-    WEB); in the second case, the mark's bits are always :data:`READING_PLACE_BITS`."""
+    WEB); in the second case, the mark's bits are always :data:`READING_PLACE_BITS`.
+
+    SINGLE and SEVERAL count: one of the mark's stories is among those after the recipient's first,
+    or two or more are."""
 
     ANY = "any"
     FIRST = "first"
     REST = "rest"
+    SINGLE = "single"
+    SEVERAL = "several"
     CONTENTS = "contents"
     MAIL = "mail"
     WEB = "web"
@@ -131,14 +136,27 @@ def split_body(text: str, marker: str) -> Iterator[Piece]:
 
 
 def _compute_masks(stories: int, *, is_web: bool) -> dict[MarkCondition, int]:
+    other_stories = stories & (stories - 1) if stories else 0
     return {
         MarkCondition.ANY: stories,
         MarkCondition.FIRST: stories & -stories,
-        MarkCondition.REST: stories & (stories - 1) if stories else 0,
+        MarkCondition.REST: other_stories,
+        MarkCondition.SINGLE: other_stories,
+        MarkCondition.SEVERAL: other_stories,
         MarkCondition.CONTENTS: stories if stories.bit_count() >= MIN_STORIES_FOR_CONTENTS else 0,
         MarkCondition.MAIL: 0 if is_web else READING_PLACE_BITS,
         MarkCondition.WEB: READING_PLACE_BITS if is_web else 0,
     }
+
+
+def _holds(condition: MarkCondition, chosen_stories: int) -> bool:
+    """Check a mark's condition. `chosen_stories` are those of its stories that its mask lets
+    through."""
+    if condition is MarkCondition.SINGLE:
+        return chosen_stories.bit_count() == 1
+    if condition is MarkCondition.SEVERAL:
+        return chosen_stories.bit_count() > 1
+    return chosen_stories != 0
 
 
 def choose_pieces(
@@ -148,7 +166,7 @@ def choose_pieces(
     of stories are filled in."""
     masks = _compute_masks(stories, is_web=is_web)
     for conditions, content, argument in pieces:
-        if all(masks[condition] & bits for condition, bits in conditions):
+        if all(_holds(condition, masks[condition] & bits) for condition, bits in conditions):
             if content is Slot.NUMBER:
                 preceding_stories = stories & ((1 << int(argument) + 1) - 1)
                 yield str(preceding_stories.bit_count()), ""

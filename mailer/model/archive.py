@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailer import languages
+from mailer.model.articles import Image
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import SendDay
 
@@ -15,12 +16,14 @@ ARCHIVED_STATES = (EditionState.SENDING, EditionState.SENT)
 @dataclass(frozen=True, slots=True)
 class ArchivedVersion:
     """The data that a list of editions shows about an edition in one language. `subject` is the
-    subject for a reader who gets all stories; `titles` are the titles of the stories."""
+    subject for a reader who gets all stories; `titles` are the titles of the stories, and `picture`
+    is that of the first."""
 
     language: str
     subject: str
     summary: str
     titles: tuple[str, ...]
+    picture: Image | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from mailer import languages
+from mailer.model.event_details import EventDetails
 from mailer.model.press_release import Release
 
 
@@ -21,6 +22,7 @@ class ArticleKind(StrEnum):
     OP_ED = "op_ed"
     PHOTO_STORY = "photo_story"
     CAMPAIGN = "campaign"
+    REPORT = "report"
 
 
 class ArticleState(StrEnum):
@@ -53,7 +55,9 @@ class Image:
 class Content:
     """The content of an article. `body` is Markdown, `html` its sanitised rendering. `topics` are
     slugs; the first one is the article's section. `published` is an aware datetime. `lead` asks
-    digests to put the story first. `release` has the further fields of a press release."""
+    digests to put the story first. `release` has the further fields of a press release; a statement
+    and an op-ed may have its quotes, a report its assets. `event` says when and where an event
+    takes place."""
 
     slug: str
     language: str
@@ -70,12 +74,14 @@ class Content:
     dateline: str = ""
     lead: bool = False
     release: Release | None = None
+    event: EventDetails | None = None
 
     def compute_fingerprint(self) -> str:
         """Return the SHA-256 of all fields: equal content has an equal fingerprint."""
         values = {f.name: getattr(self, f.name) for f in fields(Content)}
         values["image"] = asdict(self.image) if self.image else None
         values["release"] = asdict(self.release) if self.release else None
+        values["event"] = asdict(self.event) if self.event else None
         values["published"] = self.published.astimezone(UTC).isoformat()
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
@@ -131,13 +137,15 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class ArticleQuery:
-    """A query for articles. Every field that is set must match."""
+    """A query for articles. Every field that is set must match. `search_words` are folded words of
+    title and slug (``words.parse_line_query``)."""
 
     state: ArticleState | None = None
     kind: ArticleKind | None = None
     language: str = ""
     topic: str = ""
     slugs: tuple[str, ...] = ()
+    search_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

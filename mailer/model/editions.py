@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from mailer import zones
-from mailer.model.articles import Boilerplate, Story
+from mailer.model.articles import Boilerplate, Image, Story
 from mailer.model.edition_states import (
     ArchiveVisibility,
     EditionKind,
@@ -87,8 +87,9 @@ class ChangeNote:
 class NewEdition:
     """The settings of an edition to create. `stories` are slugs in order. `subject` may hold
     variables; if it is empty, the subject in the folder of `template` is used. The edition goes to
-    members who chose `frequency`. `sender` names a sender in the settings; if it is empty, the
-    edition is sent by its list's sender."""
+    members who chose `frequency`. `number` is its place among the editions of its digest; readers
+    see it. `sender` names a sender in the settings; if it is empty, the edition is sent by its
+    list's sender."""
 
     name: str
     list: str
@@ -110,6 +111,7 @@ class NewEdition:
     change: ChangeNote | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     subjects: Mapping[str, str] = field(default_factory=dict)
+    number: int = 0
     sender: str = ""
 
 
@@ -127,10 +129,11 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One edition. `names` and `subjects` are translations of its name and subject, by language.
-    `reason` says why it was skipped, put on hold, paused or returned to draft. `sender` names the
-    sender that was chosen for it; `sender_identity` is the one that is frozen with its bodies, or
-    None if it has none of its own.
+    """One edition. `number` is its place among the editions of its digest, as readers see it, or 0
+    if it belongs to none. `names` and `subjects` are translations of its name and subject, by
+    language. `reason` says why it was skipped, put on hold, paused or returned to draft. `sender`
+    names the sender that was chosen for it; `sender_identity` is the one that is frozen with its
+    bodies, or None if it has none of its own.
     `opening` is the editor's text by language, in Markdown. `asked_at` is when approval was last
     requested; `last_notified_state` and `last_notified_hash` are the state and the content that
     staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
@@ -170,6 +173,7 @@ class Edition:
     pause_signatures: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     subjects: Mapping[str, str] = field(default_factory=dict)
+    number: int = 0
     sender: str = ""
     sender_identity: SenderIdentity | None = None
 
@@ -193,8 +197,9 @@ class EditionBody:
     """An edition's frozen body in one language, with slots (see ``mailer/message``).
 
     Each slot begins with `marker`, which does not occur in any text that people wrote. `stories`
-    are the bits of the stories in this body. The `titles` of its stories and the `summary` are for
-    lists of editions: they repeat parts of the body, and no approval covers them. `page` is a
+    are the bits of the stories in this body. The `titles` of its stories, the `summary` and the
+    `picture` of its first story are for lists of editions: they repeat parts of the body, and no
+    approval covers them. `page` is a
     release's press page, as returned by ``PageTranslation.to_dict``."""
 
     language: str
@@ -205,6 +210,7 @@ class EditionBody:
     stories: int
     titles: tuple[str, ...] = ()
     summary: str = ""
+    picture: Image | None = None
     attachments: tuple[Attachment, ...] = ()
     page: Mapping[str, Any] | None = None
 

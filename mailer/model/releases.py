@@ -7,6 +7,7 @@ from typing import Any
 
 from mailer import languages
 from mailer.model.articles import Image
+from mailer.model.event_details import EventDetails
 from mailer.model.press_release import Asset, PressContact, Quote
 
 
@@ -40,6 +41,7 @@ class PageTranslation:
     about: tuple[About, ...]
     assets: tuple[Asset, ...]
     canonical_url: str
+    event: EventDetails | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the translation as a dictionary for JSON."""

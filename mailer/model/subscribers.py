@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from mailer.model.lists import Frequency
 
@@ -80,6 +81,27 @@ class ListedSubscriber:
         if self.suppressed:
             return "suppressed"
         return self.membership.state.value if self.membership else ""
+
+
+class ExportedSubscriber(NamedTuple):
+    """A subscriber as an export writes them. Moments are in ISO 8601, in UTC; a field is empty if
+    it is unknown, or if the export is not one of a list. `state` and `frequency` are those of the
+    membership, `suppressed` is the reason why the address must not be mailed."""
+
+    address: str
+    name: str
+    language: str
+    country: str
+    time_zone: str
+    tags: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    joined_at: str = ""
+    state: str = ""
+    left_at: str = ""
+    list_language: str = ""
+    frequency: str = ""
+    paused_until: str = ""
+    suppressed: str | None = None
 
 
 class LawfulBasis(StrEnum):

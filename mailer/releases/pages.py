@@ -19,6 +19,7 @@ from typing import Any
 
 from mailer.errors import NextStep, NotFound
 from mailer.model.articles import ArticleQuery, ArticleState, Content, Image
+from mailer.model.event_details import EventDetails
 from mailer.model.lists import Topic
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote
 from mailer.model.releases import About, PageTranslation, ReleasePage
@@ -27,13 +28,14 @@ from mailer.model.transaction import Transaction
 
 def from_dict(values: Mapping[str, Any]) -> PageTranslation:
     """Rebuild a page from the result of :meth:`PageTranslation.to_dict`."""
-    image = values["image"]
+    image, event = values["image"], values["event"]
     return PageTranslation(
         **dict(values)
         | {
             "published": datetime.fromisoformat(values["published"]),
             "topics": tuple(values["topics"]),
             "image": Image(**image) if image else None,
+            "event": EventDetails(**event) if event else None,
             "quotes": tuple(Quote(**item) for item in values["quotes"]),
             "contacts": tuple(PressContact(**item) for item in values["contacts"]),
             "about": tuple(About(**item) for item in values["about"]),
@@ -76,6 +78,7 @@ def build_translation(
         about=tuple(about),
         assets=release.assets if release else (),
         canonical_url=article.canonical_url,
+        event=article.event,
     )
 
 
@@ -107,7 +110,7 @@ def _was_changed(page: PageTranslation, article: Content) -> bool:
         getattr(page, name) != getattr(current_page, name)
         for name in (
             "kind", "title", "subhead", "summary", "html", "quotes", "notes", "assets", "image",
-            "byline", "dateline",
+            "byline", "dateline", "event",
         )
     )  # fmt: skip
 

@@ -7,6 +7,9 @@ LIGHT_BACKGROUND = "#ffffff"
 DARK_BACKGROUND = "#1c1f24"
 """The background of a mail in dark mode."""
 
+MAX_BAND_PERCENT = 10
+"""The largest share of a colour in a band that it tints, in per cent."""
+
 
 def _split_channels(colour: str) -> tuple[float, float, float]:
     red, green, blue = (int(colour[offset : offset + 2], 16) / 255 for offset in (1, 3, 5))
@@ -31,6 +34,23 @@ def compute_contrast(colour: str, other_colour: str) -> float:
 def is_readable(colour: str) -> bool:
     """Check that text of this colour is readable on white."""
     return compute_contrast(colour, LIGHT_BACKGROUND) >= MIN_CONTRAST
+
+
+def mix_colours(colour: str, background: str, share: float) -> str:
+    """Return `colour` laid over `background` with this share, from 0 to 1."""
+    return "#" + "".join(
+        f"{round((channel * share + other * (1 - share)) * 255):02x}"
+        for channel, other in zip(_split_channels(colour), _split_channels(background), strict=True)
+    )
+
+
+def find_band(colour: str, background: str) -> str:
+    """Return the tint of `background` for a band on which text of `colour` is readable."""
+    for percent in range(MAX_BAND_PERCENT, 0, -1):
+        band = mix_colours(colour, background, percent / 100)
+        if compute_contrast(colour, band) >= MIN_CONTRAST:
+            return band
+    return background
 
 
 def find_lighter_tint(

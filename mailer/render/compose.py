@@ -17,14 +17,22 @@ from mailer.editions import choose_sender_name, compute_content_hash
 from mailer.errors import ComposeError, NextStep
 from mailer.message.senders import find_identity
 from mailer.model.articles import Article, Story
-from mailer.model.edition_states import EMBARGO_STATING_ROLES, EditionRole
+from mailer.model.edition_states import EMBARGO_STATING_ROLES, ArchiveVisibility, EditionRole
 from mailer.model.editions import Attachment, EditionBody, Manuscript
-from mailer.model.lists import Topic
+from mailer.model.lists import Topic, Visibility
 from mailer.model.press_release import Carriage
 from mailer.model.releases import About
 from mailer.model.rendering import Composition
 from mailer.releases import pages
-from mailer.render import checks, localisation, prose, text_part, translations, views
+from mailer.render import (
+    checks,
+    localisation,
+    prose,
+    story_parts,
+    text_part,
+    translations,
+    views,
+)
 from mailer.render.environment import (
     ConditionalParts,
     PersonalField,
@@ -164,6 +172,9 @@ def _compose_body(
             release=build_release_view(
                 article, manuscript.boilerplates, settings, language, edition.language
             ),
+            event=story_parts.build_event_view(
+                article, settings, language, is_public=_has_public_page(manuscript)
+            ),
             embargo=_build_embargo_view(manuscript, story, settings, language, gettext),
             run_in=prose.build_run_in(article.dateline, gettext),
         )
@@ -189,6 +200,7 @@ def _compose_body(
             name=bidi.isolate_numbers(localisation.choose_name(edition, language), "auto")
             if edition.role is EditionRole.PLAIN
             else stories[0].title,
+            number=edition.number,
             date=PersonalField(
                 marker,
                 message.Slot.DAY,
@@ -241,10 +253,19 @@ def _compose_body(
         titles=tuple(story.title for story in stories),
         summary=_fill_neutral_fields(text_part.extract_first_paragraph(opening_html), marker)
         or stories[0].teaser,
+        picture=chosen_stories[0][2].image,
         attachments=tuple(_list_attachments(manuscript, chosen_stories)),
         page=None
         if edition.role in {EditionRole.PLAIN, EditionRole.KILL}
         else _build_press_page(chosen_stories[0][2], stories[0], topics),
+    )
+
+
+def _has_public_page(manuscript: Manuscript) -> bool:
+    """Check that anyone may read the edition's stories on the web once it is sent."""
+    return (
+        manuscript.list.visibility is Visibility.PUBLIC
+        and manuscript.edition.archive is ArchiveVisibility.PUBLIC
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import jinja2
 from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
 from jinja2.filters import do_default
 from markupsafe import Markup
 
@@ -95,6 +96,12 @@ class ConditionalParts:
     def rest(self, bits: int, caller: Callable[[], str]) -> Markup:
         return self._wrap_part(message.MarkCondition.REST, bits, caller)
 
+    def single(self, bits: int, caller: Callable[[], str]) -> Markup:
+        return self._wrap_part(message.MarkCondition.SINGLE, bits, caller)
+
+    def several(self, bits: int, caller: Callable[[], str]) -> Markup:
+        return self._wrap_part(message.MarkCondition.SEVERAL, bits, caller)
+
     def contents(self, bits: int, caller: Callable[[], str]) -> Markup:
         return self._wrap_part(message.MarkCondition.CONTENTS, bits, caller)
 
@@ -175,6 +182,7 @@ def _build_environment(
     env.filters["date"] = format_date_value
     env.filters["clock"] = lambda value: f"{value:%H:%M}"
     env.filters["moment"] = format_moment
+    env.filters["number"] = lambda value: str(format_decimal(value, locale=locale))
     env.filters["wrap"] = text_part.wrap_text
     direction = languages.get_direction(language)
     env.filters["isolated"] = lambda value: bidi.isolate_numbers(str(value), direction)

@@ -88,7 +88,7 @@ def _insert_dateline(root: HtmlElement, run_in: str) -> None:
         return
     first_block: HtmlElement | None = None
     for block in root:
-        if not isinstance(block.tag, str) or _is_picture_only(block) or _is_caption(block):
+        if not isinstance(block.tag, str) or _is_picture_only(block) or is_caption(block):
             continue
         if block.tag == "p":
             _run_in(block, strong)
@@ -141,7 +141,7 @@ def _is_picture_only(element: HtmlElement) -> bool:
     )
 
 
-def _is_caption(block: HtmlElement) -> bool:
+def is_caption(block: HtmlElement) -> bool:
     """Check that a paragraph is a caption in italics, after its picture or below it."""
     if block.tag != "p" or (block.text or "").strip():
         return False

@@ -1,10 +1,11 @@
 """Build the view of a press release for its template: embargo times at several places, quotes,
 contacts, assets, and boilerplates."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from babel.dates import get_timezone_location
@@ -41,12 +42,14 @@ class EmbargoView:
 @dataclass(frozen=True, slots=True)
 class AssetView:
     """An asset. `url` is absolute; `size` is in kilobytes, or 0 if the asset is not stored here.
-    `attached`: the file comes with the mail."""
+    `file_type` is its file's type as people name it, such as ``PDF``, or "". `attached`: the file
+    comes with the mail."""
 
     kind: str
     title: str
     url: str
     name: str
+    file_type: str
     size: int
     credit: str
     caption: str
@@ -85,7 +88,7 @@ def build_embargo_view(
     ends_at = terms.moment
     zones_by_place = {place_names.get(place, place): zone for place, zone in places.items()}
     if terms.zone not in zones_by_place.values():
-        zones_by_place = {_name_place(terms.zone, language): terms.zone, **zones_by_place}
+        zones_by_place = {name_place(terms.zone, language): terms.zone, **zones_by_place}
     times = []
     for place, zone in zones_by_place.items():
         moment = ends_at.astimezone(ZoneInfo(zone))
@@ -93,7 +96,8 @@ def build_embargo_view(
     return EmbargoView(tuple(times))
 
 
-def _name_place(zone: str, language: str) -> str:
+def name_place(zone: str, language: str) -> str:
+    """Return the name of a zone's city in `language`, or the zone's own name if it has none."""
     if "/" not in zone:
         return zone
     locale = languages.get_locale(language)
@@ -249,6 +253,7 @@ def _build_asset_view(asset: Asset, slug: str, settings: Settings, direction: st
         title=bidi.isolate_numbers(asset.title, direction),
         url=asset.url or f"{site}/press/{slug}/files/{asset.file[:16]}/{quote(asset.name)}",
         name=asset.name,
+        file_type=_name_file_type(asset),
         size=-(-asset.size // 1000),
         credit=bidi.isolate_numbers(asset.credit, direction),
         caption=bidi.isolate_numbers(asset.caption, direction),
@@ -256,3 +261,11 @@ def _build_asset_view(asset: Asset, slug: str, settings: Settings, direction: st
         terms=bidi.isolate_numbers(asset.terms, direction),
         attached=asset.carriage is Carriage.ATTACH,
     )
+
+
+_FILE_TYPE = re.compile(r"\.([A-Za-z0-9]{2,4})$")
+
+
+def _name_file_type(asset: Asset) -> str:
+    match = _FILE_TYPE.search(asset.name or urlsplit(asset.url).path)
+    return match[1].upper() if match else ""

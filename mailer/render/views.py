@@ -5,26 +5,28 @@ to records.
 name                      is
 ========================= ======================================================================
 organisation              name, postal_lines, website, logo_url, logo_alt, accent, accent_dark,
-                          on_accent
-edition                   name, date, list_name, language, dir, opening (HTML), opening_text,
-                          opening_language, opening_dir; role (plain, advance, release,
-                          correction, kill); changed and why (of a correction or kill)
+                          on_accent, band, band_dark, social (name, url)
+edition                   name, number, date, list_name, language, dir, opening (HTML),
+                          opening_text, opening_language, opening_dir; role (plain, advance,
+                          release, correction, kill); changed and why (of a correction or kill)
 stories                   in the order in which readers see them; the first is the lead
 sections                  name, slug, bits, stories: by topic, in the same order
 recipient                 name, address: personal fields
 links                     unsubscribe, preferences, view: personal, absolute addresses; subscribe,
                           archive: the list's own pages, empty for a private list
-when                      any, first, rest, contents: parts for readers who get these stories;
+when                      any, first, rest, single, several, contents: parts for readers who get
+                          these stories;
                           mail, web: parts for mails, and for public pages
 lead_title                the title of each reader's own first story (in a subject or preheader)
 ========================= ======================================================================
 
-A story has: bits, number (its position for each reader), slug, title, summary, standfirst (the
-summary, or nothing if the text begins with it), teaser, html, prose (html as mails show it, with
-its dateline), url, kind, kind_name, topic, language, dir, foreign (its language is not the mail's),
-image (url, alt, credit) or None, byline, dateline, published, release (subhead, quotes, notes,
-contacts, assets, about: see ``releases.py``), and embargo (its times) if the mail states one,
-otherwise None.
+A story has: bits, number (its position for each reader), slug, title, short_title, summary,
+standfirst (the summary, or nothing if the text begins with it), teaser, brief (the teaser in about
+two lines), html, prose (html as mails show it, with its dateline), url, kind, kind_name, topic,
+language, dir, foreign (its language is not the mail's), image (url, alt, credit, caption) or None,
+byline, dateline, published, release (subhead, quotes, notes,
+contacts, assets, about: see ``releases.py``), event and pictures (see ``story_parts.py``), and
+embargo (its times) if the mail states one, otherwise None.
 """
 
 from collections.abc import Sequence
@@ -39,9 +41,10 @@ from mailer.config import Settings
 from mailer.message import Slot
 from mailer.model.articles import Article, ArticleKind, Story
 from mailer.model.lists import MailingList, Topic, Visibility
-from mailer.render import colours, prose, text_part
+from mailer.render import colours, prose, story_parts, text_part
 from mailer.render.environment import PersonalField
 from mailer.render.releases import EmbargoView, ReleaseView
+from mailer.render.story_parts import EventView, ImageView
 
 TEASER_LENGTH = 240
 
@@ -56,11 +59,21 @@ class OrganisationView:
     accent: str
     accent_dark: str
     on_accent: str
+    band: str
+    band_dark: str
+    social: tuple["SocialLink", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SocialLink:
+    name: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
 class EditionView:
     name: str
+    number: int
     date: PersonalField
     list_name: str
     language: str
@@ -75,21 +88,16 @@ class EditionView:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageView:
-    url: str
-    alt: str
-    credit: str
-
-
-@dataclass(frozen=True, slots=True)
 class StoryView:
     bits: int
     number: PersonalField
     slug: str
     title: str
+    short_title: str
     summary: str
     standfirst: str
     teaser: str
+    brief: str
     html: Markup
     prose: Markup
     url: str
@@ -105,6 +113,8 @@ class StoryView:
     dateline: str
     published: datetime
     release: ReleaseView
+    event: EventView | None
+    pictures: tuple[ImageView, ...]
     embargo: EmbargoView | None
 
 
@@ -139,12 +149,14 @@ KIND_NAMES = {
     ArticleKind.OP_ED: "Opinion",
     ArticleKind.PHOTO_STORY: "Photo story",
     ArticleKind.CAMPAIGN: "Campaign",
+    ArticleKind.REPORT: "Report",
 }
 """The English names; the .po files have the translations."""
 
 
 def build_organisation_view(settings: Settings) -> OrganisationView:
     organisation = settings.organisation
+    accent_dark = colours.find_lighter_tint(organisation.accent)
     return OrganisationView(
         name=organisation.name,
         postal_lines=tuple(
@@ -154,8 +166,11 @@ def build_organisation_view(settings: Settings) -> OrganisationView:
         logo_url=organisation.logo_url,
         logo_alt=organisation.logo_alt or organisation.name,
         accent=organisation.accent,
-        accent_dark=colours.find_lighter_tint(organisation.accent),
+        accent_dark=accent_dark,
         on_accent=colours.LIGHT_BACKGROUND,
+        band=colours.find_band(organisation.accent, colours.LIGHT_BACKGROUND),
+        band_dark=colours.find_band(accent_dark, colours.DARK_BACKGROUND),
+        social=tuple(SocialLink(name, url) for name, url in organisation.social.items()),
     )
 
 
@@ -222,6 +237,7 @@ def build_story_view(
     settings: Settings,
     release: ReleaseView,
     embargo: EmbargoView | None = None,
+    event: EventView | None = None,
     run_in: str = "",
 ) -> StoryView:
     """Return the view of an article. `run_in` is its dateline as the mail's language writes it."""
@@ -229,14 +245,19 @@ def build_story_view(
     image = article.image
     direction = languages.get_direction(article.language)
     standfirst = article.summary if has_own_summary(article.summary, article.html) else ""
+    teaser = build_teaser(article)
     return StoryView(
         bits=bits,
         number=number,
         slug=article.slug,
         title=bidi.isolate_numbers(article.title, direction),
+        short_title=bidi.isolate_numbers(
+            story_parts.shorten_title(article.title, article.language), direction
+        ),
         summary=bidi.isolate_numbers(article.summary, direction),
         standfirst=bidi.isolate_numbers(standfirst, direction),
-        teaser=bidi.isolate_numbers(build_teaser(article), direction),
+        teaser=bidi.isolate_numbers(teaser, direction),
+        brief=bidi.isolate_numbers(story_parts.shorten_teaser(teaser, article.language), direction),
         html=Markup(article.html),  # noqa: S704  (sanitised when it came in)
         prose=Markup(  # noqa: S704  (sanitised when it came in)
             prose.prepare_prose(article.html, direction=direction, run_in=run_in)
@@ -257,6 +278,8 @@ def build_story_view(
         dateline=article.dateline,
         published=article.published.astimezone(zone),
         release=release,
+        event=event,
+        pictures=story_parts.list_pictures(article),
         embargo=embargo,
     )
 

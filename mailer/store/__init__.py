@@ -8,6 +8,7 @@
     migrations/             Alembic's migrations, starting from an empty database
     articles.py, audience/, digests.py, schedules.py, editions/, archive.py, sources.py,
     releases/, outbox/      the stores of the nouns
+    search/                 the indexes of searches, and conditions that use them
     leases.py               the lease that decides which worker ticks
     sqlstates.py            what an error of the database means
     database_link.py        bounded waits on the links to PostgreSQL

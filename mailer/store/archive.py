@@ -8,14 +8,18 @@ from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, sele
 
 from mailer import embargoes, message
 from mailer.model.archive import ARCHIVED_STATES, ArchivedVersion, ArchiveEntry, StoryCorrection
+from mailer.model.articles import Image
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionRole
 from mailer.model.editions import EditionBody, SendDay
 from mailer.model.lists import Visibility
+from mailer.model.searches import SearchMethod
 from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.editions.contents import build_body
 from mailer.store.editions.finding import build_appointment
 from mailer.store.releases.embargoes import SqlEmbargoStore
+from mailer.store.search.conditions import build_conditions, build_exact_conditions
+from mailer.store.search.indexes import find_method
 
 _KILLED = select(schema.kill.c.slug).where(schema.kill.c.confirmed_at.is_not(None))
 _IN_ARCHIVE = and_(
@@ -51,6 +55,10 @@ _SELECT = select(
 
 _NEWEST = (schema.edition.c.planned_at.desc(), schema.edition.c.id.desc())
 
+RARE_MATCHES = 1000
+"""The number of matches up to which a search collects all of them before sorting: the index gives
+them in no order of time. More common words are looked for in the newest editions first."""
+
 FIRST_SEARCH_BATCH = 50
 """Number of editions in the first batch of a search. Each further batch is four times as large."""
 
@@ -71,29 +79,46 @@ class ArchiveQueries(SqlStore):
         return _IN_ARCHIVE
 
     def find_entries(
-        self, list_slug: str, search_words: Sequence[str] = (), limit: int = 20, offset: int = 0
+        self, list_slug: str, needles: Sequence[str] = (), limit: int = 20, offset: int = 0
     ) -> list[ArchiveEntry]:
-        """Return entries of a list, the newest first. With `search_words`, return only editions
-        with a body that contains all the words."""
+        """Return entries of a list, the newest first. With `needles` (``words.build_needle``),
+        return only editions with a body that contains all of them."""
         is_visible = self._visible_condition
         statement = _SELECT.where(is_visible, schema.mailing_list.c.slug == list_slug)
-        if search_words:
-            edition_ids = self._search_editions(
-                is_visible, list_slug, search_words, offset + limit
-            )[offset:]
-            return self._fetch_entries(
-                statement.where(schema.edition.c.id.in_(edition_ids)).order_by(*_NEWEST)
-            )
+        if needles:
+            matching_ids = self._find_rare_matches(needles)
+            if matching_ids is None:
+                edition_ids = self._search_editions(is_visible, list_slug, needles, offset + limit)[
+                    offset:
+                ]
+                return self._fetch_entries(
+                    statement.where(schema.edition.c.id.in_(edition_ids)).order_by(*_NEWEST)
+                )
+            statement = statement.where(schema.edition.c.id.in_(matching_ids))
         return self._fetch_entries(statement.order_by(*_NEWEST).limit(limit).offset(offset))
+
+    def _find_rare_matches(self, needles: Sequence[str]) -> list[int] | None:
+        """Return the ids of all editions that contain the needles, or None if there are more than
+        :data:`RARE_MATCHES` of them, or no index of trigrams."""
+        column = schema.edition_words.c.words
+        if find_method(self._db, column) is not SearchMethod.PARTS:
+            return None
+        matches = (
+            select(schema.edition_words.c.edition_id)
+            .where(*build_conditions(self._db, column, needles))
+            .limit(RARE_MATCHES + 1)
+        )
+        edition_ids = list(self._db.scalars(matches))
+        return edition_ids if len(edition_ids) <= RARE_MATCHES else None
 
     def _search_editions(
         self,
         is_visible: ColumnElement[bool],
         list_slug: str,
-        search_words: Sequence[str],
+        needles: Sequence[str],
         max_count: int,
     ) -> list[int]:
-        """Return the ids of the newest `max_count` editions that contain the words.
+        """Return the ids of the newest `max_count` editions that contain the needles.
 
         The search proceeds in batches, since a single statement would search all editions before
         sorting them. For a common word, the first batch is enough."""
@@ -110,10 +135,9 @@ class ArchiveQueries(SqlStore):
         while position < candidate_count and len(edition_ids) < max_count:
             batch = candidates.order_by(*_NEWEST).limit(batch_size).offset(position).subquery()
             in_edition = schema.edition_words.c.edition_id == batch.c.id
-            word_conditions = [
-                schema.edition_words.c.words.contains(word, autoescape=True)
-                for word in search_words
-            ]
+            word_conditions = build_exact_conditions(
+                self._db, schema.edition_words.c.words, needles
+            )
             edition_ids += self._db.scalars(
                 select(batch.c.id)
                 .where(exists().where(in_edition, *word_conditions))
@@ -198,6 +222,7 @@ class ArchiveQueries(SqlStore):
             columns.stories,
             columns.titles,
             columns.summary,
+            columns.picture,
         )
         statement = base_statement.where(columns.edition_id.in_(edition_ids)).order_by(
             columns.language
@@ -209,6 +234,7 @@ class ArchiveQueries(SqlStore):
                 message.render_heading(body, send_days[row.edition_id]),
                 row.summary,
                 tuple(row.titles),
+                Image(**row.picture) if row.picture else None,
             )
             versions.setdefault(row.edition_id, []).append(version)
         return versions

@@ -10,11 +10,14 @@ from sqlalchemy import Row, Select, delete, insert, select, update
 from mailer.actor import Actor
 from mailer.model.articles import Article, ArticleKind, ArticleQuery, ArticleState, Content, Image
 from mailer.model.edition_states import REVERTIBLE_STATES
+from mailer.model.event_details import EventDetails
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
 from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.editions import revert
+from mailer.store.search.conditions import build_conditions
 from mailer.store.slug_lookup import get_inserted_id
+from mailer.words import build_line_text, build_needle
 
 
 class ArticleQueries(SqlStore):
@@ -41,6 +44,11 @@ class ArticleQueries(SqlStore):
             statement = statement.where(schema.article.c.language == query.language)
         if query.slugs:
             statement = statement.where(schema.article.c.slug.in_(query.slugs))
+        if query.search_words:
+            needles = [build_needle(word) for word in query.search_words]
+            statement = statement.where(
+                *build_conditions(self._db, schema.article.c.search_text, needles)
+            )
         if query.topic:
             statement = statement.where(
                 schema.article.c.id.in_(
@@ -220,6 +228,8 @@ def _build_columns(content: Content) -> dict[str, Any]:
         "dateline": content.dateline,
         "lead": content.lead,
         "release": asdict(content.release) if content.release else None,
+        "event": asdict(content.event) if content.event else None,
+        "search_text": build_line_text(content.title, content.slug),
     }
 
 
@@ -243,6 +253,7 @@ def _build_article(row: Row[Any], topics: Sequence[str]) -> Article:
         dateline=row.dateline,
         lead=row.lead,
         release=_build_release(row.release) if row.release else None,
+        event=EventDetails(**row.event) if row.event else None,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -251,13 +262,14 @@ def _build_article(row: Row[Any], topics: Sequence[str]) -> Article:
 def _build_content(content_values: Mapping[str, Any]) -> Content:
     """Build the content of a revision from the values that :meth:`ArticleQueries._save_revision`
     saved."""
-    image, release = content_values["image"], content_values["release"]
+    image, release, event = (content_values[name] for name in ("image", "release", "event"))
     changed_values = {
         "kind": ArticleKind(content_values["kind"]),
         "published": datetime.fromisoformat(content_values["published"]),
         "topics": tuple(content_values["topics"]),
         "image": Image(**image) if image else None,
         "release": _build_release(release) if release else None,
+        "event": EventDetails(**event) if event else None,
     }
     return Content(**{**content_values, **changed_values})
 

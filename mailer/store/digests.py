@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, update
 
 from mailer import embargoes
 from mailer.actor import Actor
@@ -146,6 +146,18 @@ class SqlDigestStore(SqlStore):
             .order_by(schema.digest_story.c.edition_id)
         )
         return dict(self._db.execute(statement).all())
+
+    def find_last_number(self, digest: Digest) -> int:
+        """Return the highest number of the digest's editions that were sent or may be sent, or
+        0."""
+        statement = select(func.max(schema.edition.c.number)).where(
+            schema.edition.c.digest_id == digest.id,
+            or_(
+                schema.edition.c.planned_at.is_not(None),
+                schema.edition.c.state.in_([state.value for state in OPEN_STATES]),
+            ),
+        )
+        return int(self._db.scalar(statement) or 0)
 
     def create_edition(self, new: NewEdition, now: datetime, actor: Actor) -> Edition:
         return EditionQueries(self._db, self._key).create_edition(new, now, actor)

@@ -8,12 +8,11 @@ only numbers and text, not moments. The driver's errors are not wrapped;
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     BindParameter,
     Boolean,
     Column,
@@ -30,18 +29,16 @@ from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-from mailer.store.schema.base import Utc
-
 
 class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
-    """The condition that `column` is one of the numbers in the parameter `name`. The statement is
-    the same whatever the count of numbers. :func:`encode_numbers` makes the value of the
-    parameter."""
+    """The condition that `column` is one of the values in the parameter `name`. The statement is
+    the same whatever the count of values. :func:`encode_numbers` or :func:`encode_texts` makes the
+    value of the parameter."""
 
     type = Boolean()
     inherit_cache = False
 
-    def __init__(self, column: Column[int], name: str) -> None:
+    def __init__(self, column: Column[Any], name: str) -> None:
         self.column = column
         self.name = name
 
@@ -53,14 +50,16 @@ class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
 
 @compiles(among, "sqlite")
 def _compile_among_sqlite(element: among, compiler: Any, **options: Any) -> str:
-    parameter = compiler.process(BindParameter(element.name, type_=BigInteger()), **options)
+    parameter = compiler.process(BindParameter(element.name, type_=Text()), **options)
     subquery = f"SELECT value FROM json_each({parameter})"  # noqa: S608  (bound is a parameter)
     return f"{compiler.process(element.column, **options)} IN ({subquery})"
 
 
 @compiles(among, "postgresql")
 def _compile_among_postgresql(element: among, compiler: Any, **options: Any) -> str:
-    parameter = compiler.process(BindParameter(element.name, type_=ARRAY(BigInteger())), **options)
+    parameter = compiler.process(
+        BindParameter(element.name, type_=ARRAY(element.column.type)), **options
+    )
     return f"{compiler.process(element.column, **options)} = ANY({parameter})"
 
 
@@ -125,6 +124,12 @@ def encode_numbers(db: Connection, values: Iterable[int]) -> Any:
     return json.dumps(number_list) if db.dialect.name == "sqlite" else number_list
 
 
+def encode_texts(db: Connection, values: Iterable[str]) -> Any:
+    """Encode texts for :class:`among`."""
+    texts = list(values)
+    return json.dumps(texts) if db.dialect.name == "sqlite" else texts
+
+
 class PreparedStatement:
     """A statement whose named parameters are given at each run."""
 
@@ -146,6 +151,18 @@ class PreparedStatement:
         count: int = cursor.rowcount
         cursor.close()
         return count
+
+    def run_many(self, db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run the statement with the parameters of each row."""
+        if not rows:
+            return
+        sql, parameter_order, fixed_values = self._compile_for(db)
+        parameters: list[Any] = [{**fixed_values, **row} for row in rows]
+        if parameter_order:
+            parameters = [tuple([row[name] for name in parameter_order]) for row in parameters]
+        cursor = db.connection.cursor()
+        cursor.executemany(sql, parameters)
+        cursor.close()
 
     def _execute_statement(self, db: Connection, values: Mapping[str, Any]) -> Any:
         sql, parameter_order, fixed_values = self._compile_for(db)
@@ -202,7 +219,26 @@ class PreparedInsert:
         return sql
 
 
-def encode_moment(db: Connection, moment: datetime) -> Any:
-    """Encode an aware moment for the database's driver."""
-    processor = Utc().dialect_impl(db.dialect).bind_processor(db.dialect)
-    return processor(moment) if processor else moment
+def encode_moment(db: Connection, moment: datetime | None) -> Any:
+    """Encode an aware moment for the database's driver, as the type :class:`Utc` does."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise ValueError(f"a moment must be aware: {moment!r}")
+    moment = moment.astimezone(UTC)
+    if db.dialect.name != "sqlite":
+        return moment
+    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def create_moment_decoder(db: Connection) -> Callable[[Any], datetime]:
+    """Return a function that decodes a moment of the database's driver."""
+    return _decode_text if db.dialect.name == "sqlite" else _decode_moment
+
+
+def _decode_text(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _decode_moment(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)

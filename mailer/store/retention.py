@@ -12,6 +12,7 @@ from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.records import erase_wire_address, erased_values
 from mailer.store.base import SqlStore
+from mailer.store.search import sqlite
 
 _ENDED = schema.edition.c.state.in_([EditionState.SENT.value, EditionState.CANCELLED.value])
 
@@ -138,6 +139,21 @@ class SqlRetentionStore(SqlStore):
         return self._db.execute(
             delete(schema.consent).where(schema.consent.c.id.in_(old_entry_ids))
         ).rowcount
+
+    # ---- the index of searches -------------------------------------------------------------------
+
+    def has_deleted_search_terms(self) -> bool:
+        """Check whether the index of searches may still hold parts of deleted people's names and
+        addresses. PostgreSQL's VACUUM removes them, as it removes the deleted rows."""
+        return self._db.dialect.name == "sqlite" and sqlite.has_deleted_rows(
+            self._db, schema.subscriber.c.search_text
+        )
+
+    def clear_search_terms(self) -> bool:
+        """Take a step of clearing them. Returns whether there is more to do."""
+        return self._db.dialect.name == "sqlite" and sqlite.merge_deleted_rows(
+            self._db, schema.subscriber.c.search_text
+        )
 
     # ---- notices and service mails --------------------------------------------------------------
 

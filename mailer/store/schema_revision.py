@@ -1,4 +1,4 @@
-"""The revision of a database's schema: read, checked and upgraded.
+"""The revision of a database's schema: read, checked and upgraded, with the indexes of searches.
 
 A database that holds tables of another program is never changed: reading its revision leaves its
 file as it is, and its upgrade is refused.
@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Engine, inspect, text
 from mailer.errors import NextStep, SchemaError
 from mailer.store import schema
 from mailer.store.engine import begin_transaction, set_wal
+from mailer.store.search import sqlite
+from mailer.store.search.indexes import SEARCHED_COLUMNS, prepare_indexes
 
 _REVISION_TABLE = "alembic_version"
 
@@ -38,6 +40,8 @@ class _Contents:
     exists: bool
     tables: frozenset[str] = frozenset()
     revisions: tuple[str, ...] = ()
+    needs_missing_module: bool = False
+    """Its triggers write to FTS5 tables, and this process's SQLite has no FTS5."""
 
     @property
     def is_empty(self) -> bool:
@@ -63,7 +67,12 @@ def _read_contents(engine: Engine) -> _Contents:
             if "version_num" in columns:
                 statement = text(f"SELECT version_num FROM {_REVISION_TABLE}")  # noqa: S608
                 revisions = tuple(map(str, connection.execute(statement).scalars()))
-    return _Contents(exists=True, tables=tables, revisions=revisions)
+        needs_missing_module = (
+            connection.dialect.name == "sqlite"
+            and not sqlite.has_module(connection)
+            and any(sqlite.has_part_index(connection, column) for column in SEARCHED_COLUMNS)
+        )
+    return _Contents(True, tables, revisions, needs_missing_module)
 
 
 def _list_tables(connection: Connection) -> list[str]:
@@ -94,6 +103,7 @@ def check_schema(engine: Engine) -> None:
     (revision,) = contents.revisions
     if revision == schema.REVISIONS[-1]:
         _check_tables(contents, where)
+        _check_module(contents, where)
         return
     raise SchemaError(
         f"its schema is {revision}, and this program needs {schema.REVISIONS[-1]}",
@@ -166,6 +176,19 @@ def _check_tables(contents: _Contents, where: str) -> None:
         )
 
 
+def _check_module(contents: _Contents, where: str) -> None:
+    """Raise SchemaError if this process's SQLite can't keep the indexes of searches."""
+    if contents.needs_missing_module:
+        raise SchemaError(
+            "the search for people was made with FTS5, which this Python's SQLite does not have",
+            where=where,
+            hint="use a Python whose SQLite has it, or upgrade the database, which turns the index "
+            "off: searches then find only beginnings",
+            code="missing_module",
+            next_steps=[NextStep("upgrade_database")],
+        )
+
+
 def check_upgradable(engine: Engine, *, may_create: bool = True) -> str | None:
     """Check that an upgrade may change the database, and return its revision, or None for an empty
     or new database. Raises SchemaError for a database that belongs to another program, is damaged,
@@ -197,6 +220,7 @@ def upgrade_schema(engine: Engine, *, may_create: bool = True) -> tuple[str | No
     with begin_transaction(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        prepare_indexes(connection)
     if engine.dialect.name == "sqlite":
         set_wal(engine)
     return previous_revision, schema.REVISIONS[-1]

@@ -18,6 +18,7 @@ from mailer.message import (
     create_mark,
     create_slot,
 )
+from mailer.model.articles import Image
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState
 from mailer.model.editions import Edition, EditionBody, NewEdition
 from mailer.model.lists import MailingList, Visibility
@@ -81,6 +82,7 @@ def make_body(
     summary: str = "What came in.",
     html: str = "",
     stories: int = 1,
+    picture: Image | None = None,
 ) -> EditionBody:
     """Make a body with parts for mails and for the web; `html` stands before them."""
     direction = "rtl" if language == "ar" else "ltr"
@@ -107,6 +109,7 @@ def make_body(
         stories=stories,
         titles=titles,
         summary=summary,
+        picture=picture,
     )
 
 

@@ -99,4 +99,4 @@ def test_archive_search_text_has_no_personal_slots() -> None:
         text=f"Boats came in.\nhttps://www.example.org/harbour\n{footer}",
         html="<p>Only in the pictures</p>",
     )
-    assert archive.build_search_text(body) == "evenements for friend boats came in"
+    assert archive.build_search_text(body) == ("  evenements  for  friend  boats  came  in")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.lines import find_mixed_word, fold_name, holds_control, replace_control
+from mailer.lines import find_mixed_word, fold_name, holds_control, holds_visible, replace_control
 
 
 @pytest.mark.parametrize(
@@ -10,6 +10,12 @@ from mailer.lines import find_mixed_word, fold_name, holds_control, replace_cont
 )
 def test_line_accepts_texts_of_people(line: str) -> None:
     assert not holds_control(line)
+
+
+@pytest.mark.parametrize("line", ["", " ", "\0", "\x7f\t", "\u200b", "\u2800 \ufeff"])
+def test_line_without_visible_character(line: str) -> None:
+    assert not holds_visible(line)
+    assert holds_visible(f"{line}.")
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ EXCEPTIONS = {
     "mailer.render.environment.ConditionalParts.first": _TEMPLATE_WORD,
     "mailer.render.environment.ConditionalParts.mail": _TEMPLATE_WORD,
     "mailer.render.environment.ConditionalParts.rest": _TEMPLATE_WORD,
+    "mailer.render.environment.ConditionalParts.several": _TEMPLATE_WORD,
+    "mailer.render.environment.ConditionalParts.single": _TEMPLATE_WORD,
     "mailer.render.environment.ConditionalParts.web": _TEMPLATE_WORD,
     "mailer.render.sandbox.BoundedSandbox.call": _JINJA,
     "mailer.web.public.connections.BoundedHttpProtocol.connection_made": _UVICORN,

@@ -39,6 +39,9 @@ class FakeOutboxStore:
         self.requested_address = address
         return self.status
 
+    def find_safe_mode(self) -> None:
+        return None
+
 
 # ---- trying again -----------------------------------------------------------------------------
 
@@ -79,9 +82,9 @@ def test_late_acceptance_is_taken_in_every_delivery_state() -> None:
         assert DELIVERY_TRANSITIONS[state] == {D.SENT}, "nothing else moves it"
 
 
-def test_only_tried_deliveries_are_retried() -> None:
+def test_only_tried_and_diverted_deliveries_are_retried() -> None:
     retried = {state for state in D if D.QUEUED in DELIVERY_TRANSITIONS[state]}
-    assert retried == {D.CLAIMED, D.ON_WIRE, D.FAILED, D.EXPIRED, D.IN_DOUBT}
+    assert retried == {D.CLAIMED, D.ON_WIRE, D.FAILED, D.EXPIRED, D.IN_DOUBT, D.DIVERTED}
 
 
 def test_delivery_goes_on_wire_only_from_claimed() -> None:

@@ -78,16 +78,21 @@ def apply_change(change: BulkChange, member: BulkMember, now: datetime) -> BulkR
             member,
             "would have no topic left, and no topic means all topics",
         )
-    new_membership = replace(
-        membership,
-        topics=tuple(sorted(topics)),
-        language=membership.language if change.language is None else change.language,
-        frequency=change.frequency or membership.frequency,
+    new_topics = tuple(sorted(topics))
+    language = membership.language if change.language is None else change.language
+    frequency = change.frequency or membership.frequency
+    tags = tuple(sorted(({*member.tags} | change.add_tags) - change.remove_tags))
+    is_kept = (new_topics, language, frequency) == (
+        membership.topics,
+        membership.language,
+        membership.frequency,
     )
-    tags = ({*member.tags} | change.add_tags) - change.remove_tags
-    after = replace(member, membership=new_membership, tags=tuple(sorted(tags)))
-    outcome = BulkOutcome.UNCHANGED if after == member else BulkOutcome.CHANGED
-    return BulkResult(outcome, member, after)
+    if is_kept and tags == member.tags:
+        return BulkResult(BulkOutcome.UNCHANGED, member, member)
+    if not is_kept:
+        membership = replace(membership, topics=new_topics, language=language, frequency=frequency)
+    after = BulkMember(member.id, member.address, tags, membership)
+    return BulkResult(BulkOutcome.CHANGED, member, after)
 
 
 def _change_topics(change: BulkChange, chosen: frozenset[str]) -> frozenset[str] | None:

@@ -15,6 +15,7 @@ from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_writing
 from mailer.errors import InputError, UsageError
 from mailer.model.articles import Article, ArticleKind, Image
+from mailer.model.event_details import EventDetails
 
 
 @app.command("edit")
@@ -42,6 +43,14 @@ def edit_article(
     ] = None,
     byline: Annotated[str | None, typer.Option(help="The byline.")] = None,
     dateline: Annotated[str | None, typer.Option(help="The dateline.")] = None,
+    starts: Annotated[
+        str | None,
+        typer.Option(help='When the event begins: "2026-12-18 15:30", or a day; "" to remove it.'),
+    ] = None,
+    ends: Annotated[
+        str | None, typer.Option(help="When the event ends; a time means the same day.")
+    ] = None,
+    place: Annotated[str | None, typer.Option(help="Where the event takes place.")] = None,
     body: Annotated[Path | None, typer.Option(help="A Markdown file with the new text.")] = None,
     lead: Annotated[
         bool | None,
@@ -86,6 +95,10 @@ def edit_article(
             changes["published"] = _parse_moment(published, mailer.settings.defaults.time_zone)
         if image is not None or image_alt is not None or image_credit is not None:
             changes["image"] = _change_image(current_article, image, image_alt, image_credit)
+        if (starts, ends, place) != (None, None, None):
+            changes["event"] = _change_event(
+                current_article, starts, ends, place, mailer.settings.defaults.time_zone
+            )
         if not changes:
             raise UsageError("no change was given", hint="see `mailer article edit --help`")
         article, outcome = articles.edit_article(
@@ -120,4 +133,18 @@ def _change_image(
         current_image.url if url is None else url,
         current_image.alt if alt is None else alt,
         current_image.credit if credit is None else credit,
+    )
+
+
+def _change_event(
+    article: Article, starts: str | None, ends: str | None, place: str | None, zone: str
+) -> EventDetails | None:
+    if starts == "":
+        return None
+    current = article.event or EventDetails("", zone)
+    return articles.read_event_details(
+        current.starts if starts is None else starts,
+        current.ends if ends is None else ends,
+        current.place if place is None else place,
+        current.zone,
     )

@@ -18,13 +18,20 @@ def list_articles(
     language: Annotated[str, typer.Option(help="Only this language.")] = "",
     topic: Annotated[str, typer.Option(help="Only this topic.")] = "",
     state: Annotated[ArticleState | None, typer.Option(help="Only this state.")] = None,
+    search: Annotated[
+        str, typer.Option("--search", help="Only articles with these words in title or slug.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """List articles, newest first.
 
+    --search finds parts of words; a word of one or two letters is found only at the beginning of a
+    word. Capitals and accents make no difference.
+
     Example: mailer article list --topic health"""
     with open_for_reading() as (_, tx):
-        matching_articles = tx.articles.find_articles(ArticleQuery(state, kind, language, topic))
+        query = ArticleQuery(state, kind, language, topic)
+        matching_articles = articles.find_articles(tx, query, search)
         Output(json).print_table(
             matching_articles,
             {

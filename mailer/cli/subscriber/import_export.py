@@ -172,7 +172,7 @@ def export_subscribers(
     Example: mailer subscriber export news.csv --list news"""
     with open_for_reading() as (_, tx):
         mailing_list = lists.get_list(tx, list_slug) if list_slug else None
-        subscribers = tx.subscribers.iterate_subscribers(mailing_list)
+        subscribers = tx.subscribers.iterate_exported(mailing_list)
         if file is None:
             table.write_subscribers(subscribers, sys.stdout)
             return

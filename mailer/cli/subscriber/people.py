@@ -9,11 +9,19 @@ from mailer.audience import lists, preferences, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.cli.basis import print_basis_note
-from mailer.cli.options import ByOption, DryRunOption, JsonOption, LimitOption, resolve_actor
+from mailer.cli.options import (
+    ByOption,
+    DryRunOption,
+    JsonOption,
+    LimitOption,
+    check_number,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
+from mailer.model.searches import SearchMethod
 from mailer.model.subscribers import (
     Evidence,
     LawfulBasis,
@@ -82,27 +90,50 @@ def add_subscriber(
 @app.command("list", rich_help_panel=ONE_PERSON)
 def list_subscribers(
     list_slug: Annotated[str, typer.Option("--list", help="Only members of this list.")] = "",
+    search: Annotated[
+        str, typer.Option("--search", help="Only people with these words in name or address.")
+    ] = "",
     limit: LimitOption = 50,
+    after: Annotated[
+        int,
+        typer.Option(
+            "--after",
+            metavar="ID",
+            help="Begin after the person with this id.",
+            min=0,
+            callback=check_number,
+        ),
+    ] = 0,
     json: JsonOption = False,
 ) -> None:
     """List subscribers, oldest first.
 
     A suppressed address has the state suppressed, since it gets no mail.
 
-    Example: mailer subscriber list --list news"""
+    --search finds parts of words; a word of one or two letters is found only at the beginning of a
+    name's word or of the address. Capitals and accents make no difference. If there are more people
+    than --limit, a note says how to list the next.
+
+    Example: mailer subscriber list --list news --search quay"""
     with open_for_reading() as (_, tx):
         mailing_list = lists.get_list(tx, list_slug) if list_slug else None
-        records: list[ListedSubscriber] = []
-        for record in tx.subscribers.iterate_subscribers(mailing_list):
-            records.append(record)
-            if len(records) == limit:
-                break
-        Output(json).print_table(
+        page = subscribers.list_subscribers(tx, search, mailing_list, after_id=after, limit=limit)
+        records = page.subscribers
+        out = Output(json)
+        out.print_table(
             records,
             {"address": "", "name": "", "language": "", "country": "", "state": "", "topics": ""},
             [_format_row(record) for record in records],
-            empty="no subscriber yet: mailer subscriber import FILE --list news",
+            empty="no such subscriber"
+            if search or after or list_slug
+            else "no subscriber yet: mailer subscriber import FILE --list news",
         )
+        if page.next_after is not None:
+            out.print_note(f"there are more: add --after {page.next_after}")
+        if page.method is SearchMethod.BEGINNINGS:
+            out.print_note(
+                "only beginnings of words were searched: `mailer database status` says why"
+            )
 
 
 def _format_row(record: ListedSubscriber) -> tuple[Any, ...]:

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from mailer import addresses
+from mailer.actor import Actor
 from mailer.audience import consent, erasure, preferences, subscribers
 from mailer.cli.bulk import write_file_atomically
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, error_console
 from mailer.cli.subscriber.group import STORED_DATA, Address, app
 from mailer.cli.subscriber.people import print_memberships
-from mailer.cli.transactions import open_for_reading, open_for_writing
+from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.model.signup import Confirmation, ConfirmationState
 from mailer.model.subscribers import ConsentEntry, Membership, Wording
 from mailer.plain_data import to_plain_data
@@ -242,3 +243,16 @@ def erase_subscriber(
         out.print_record(
             {"known": was_known}, message if may_return else f"{message}; it must not be mailed"
         )
+    if not dry_run:
+        _clear_search_index(actor)
+
+
+def _clear_search_index(actor: Actor) -> None:
+    """Clear the index of searches now, since the worker might not run."""
+    from mailer.app import open_mailer
+
+    with open_mailer(load_settings()) as mailer:
+        has_more = True
+        while has_more:
+            with mailer.store.begin() as tx:
+                has_more = erasure.clear_search_index(tx, actor)

@@ -8,11 +8,13 @@ from mailer.actor import Actor
 from mailer.model.contacts import Contact, ContactProfile, ContactQuery
 from mailer.model.imports import ImportRow, RowResult
 from mailer.model.lists import MailingList, Topic, Visibility
+from mailer.model.searches import SearchIndexStatus, SearchMethod
 from mailer.model.segments import BulkMember, Filter, ListMember, Segment
 from mailer.model.signup import Confirmation, ConfirmationState
 from mailer.model.subscribers import (
     ConsentEntry,
     LawfulBasis,
+    ListedSubscriber,
     MailedEdition,
     Membership,
     Person,
@@ -54,6 +56,17 @@ class SubscriberStore(Protocol):
 
     def find_subscriber(self, address: str) -> Subscriber | None: ...
     def find_subscriber_by_id(self, subscriber_id: int) -> Subscriber | None: ...
+    def list_subscribers(
+        self, mailing_list: MailingList | None, after_id: int, limit: int
+    ) -> list[ListedSubscriber]: ...
+    def find_subscribers(
+        self,
+        search_words: Sequence[str],
+        mailing_list: MailingList | None,
+        after_id: int,
+        limit: int,
+    ) -> tuple[list[ListedSubscriber], SearchMethod]: ...
+    def describe_search_index(self) -> SearchIndexStatus: ...
     def add_subscriber(self, person: Person, source: str, now: datetime) -> Subscriber: ...
     def edit_subscriber(self, subscriber: Subscriber, person: Person) -> Subscriber: ...
     def remove_subscriber(self, subscriber: Subscriber) -> None: ...

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import BigInteger, bindparam, exists, select, update
 
 from mailer.actor import Actor
 from mailer.audience import suppressions
@@ -23,10 +23,34 @@ from mailer.store.audience.subscriber_store import SqlSubscriberStore
 from mailer.store.audience.subscribers import PERSON_COLUMNS, build_person_columns
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.base import SqlStore
-from mailer.store.prepared_statements import PreparedInsert, encode_moment
+from mailer.store.prepared_statements import (
+    PreparedInsert,
+    PreparedStatement,
+    among,
+    encode_moment,
+    encode_texts,
+)
+from mailer.store.search.sqlite import index_in_bulk
 from mailer.tokens import hash_address
 
-# Prepared, as an import runs them for each of its rows.
+# Prepared, as an import runs them for each of its rows or batches. With a parameter for each
+# address, SQLAlchemy would take longer than the database.
+_is_imported = among(schema.subscriber.c.address, "addresses")
+_IDS = PreparedStatement(
+    select(schema.subscriber.c.address, schema.subscriber.c.id).where(_is_imported)
+)
+_SUPPRESSIONS = PreparedStatement(
+    select(schema.suppression.c.address_key, schema.suppression.c.reason).where(
+        among(schema.suppression.c.address_key, "keys")
+    )
+)
+_LOCKED_MEMBER_IDS = PreparedStatement(
+    select(schema.membership.c.subscriber_id)
+    .join(schema.subscriber)
+    .where(schema.membership.c.list_id == bindparam("of_list", type_=BigInteger), _is_imported)
+    .order_by(schema.membership.c.subscriber_id)
+    .with_for_update(of=schema.membership)
+)
 _INSERT_SUBSCRIBERS = PreparedInsert(schema.subscriber, *PERSON_COLUMNS, "source", "created_at")
 _INSERT_TAGS = PreparedInsert(schema.subscriber_tag, "subscriber_id", "tag")
 _INSERT_MEMBERSHIPS = PreparedInsert(
@@ -108,17 +132,15 @@ class SqlImportRowStore(SqlStore):
             return {}
         addresses = [person.address for person in new_people]
         created_at = encode_moment(self._db, origin.now)
-        _INSERT_SUBSCRIBERS.run(
-            self._db,
-            [
-                (*build_person_columns(person, self._key).values(), origin.source, created_at)
-                for person in new_people
-            ],
-        )
-        statement = select(schema.subscriber.c.address, schema.subscriber.c.id)
-        return dict(
-            self._db.execute(statement.where(schema.subscriber.c.address.in_(addresses))).all()
-        )
+        with index_in_bulk(self._db, schema.subscriber.c.search_text):
+            _INSERT_SUBSCRIBERS.run(
+                self._db,
+                [
+                    (*build_person_columns(person, self._key).values(), origin.source, created_at)
+                    for person in new_people
+                ],
+            )
+        return dict(_IDS.fetch_rows(self._db, {"addresses": encode_texts(self._db, addresses)}))
 
     def _update_subscribers(
         self,
@@ -218,30 +240,22 @@ class SqlImportRowStore(SqlStore):
 
     def _find_suppression_reasons(self, addresses: Sequence[str]) -> dict[str, str]:
         addresses_by_key = {hash_address(self._key, address): address for address in addresses}
-        return {
-            addresses_by_key[key]: reason
-            for key, reason in self._db.execute(
-                select(schema.suppression.c.address_key, schema.suppression.c.reason).where(
-                    schema.suppression.c.address_key.in_(addresses_by_key)
-                )
-            )
-        }
+        rows = _SUPPRESSIONS.fetch_rows(
+            self._db, {"keys": encode_texts(self._db, addresses_by_key)}
+        )
+        return {addresses_by_key[key]: reason for key, reason in rows}
 
     def _find_known_people(
         self, addresses: Sequence[str], mailing_list: MailingList
     ) -> dict[str, KnownPerson]:
+        encoded_addresses = encode_texts(self._db, addresses)
         if self._db.dialect.name == "postgresql":
             # The lock makes a member who unsubscribes now wait until the rows are written, so that
             # they stay unsubscribed.
-            member_ids = select(schema.membership.c.subscriber_id).join(schema.subscriber)
-            self._db.execute(
-                member_ids.where(
-                    schema.membership.c.list_id == mailing_list.id,
-                    schema.subscriber.c.address.in_(addresses),
-                )
-                .order_by(schema.membership.c.subscriber_id)
-                .with_for_update(of=schema.membership)
-            )
+            values = {"of_list": mailing_list.id, "addresses": encoded_addresses}
+            _LOCKED_MEMBER_IDS.fetch_rows(self._db, values)
+        if not _IDS.fetch_rows(self._db, {"addresses": encoded_addresses}):
+            return {}  # nearly always, unless a file is imported again
         has_undated_import = exists().where(
             schema.consent.c.subscriber_id == schema.subscriber.c.id,
             schema.consent.c.list == mailing_list.slug,
@@ -261,8 +275,6 @@ class SqlImportRowStore(SqlStore):
             )
             .where(schema.subscriber.c.address.in_(addresses))
         ).all()
-        if not rows:
-            return {}
         tags: dict[int, list[str]] = {}
         for subscriber_id, tag in self._db.execute(
             select(schema.subscriber_tag.c.subscriber_id, schema.subscriber_tag.c.tag).where(

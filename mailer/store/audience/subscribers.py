@@ -1,6 +1,6 @@
 """Subscribers, their tags and their memberships."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from mailer.store.audience.records import PersonalDataQueries
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.slug_lookup import get_inserted_id
 from mailer.tokens import hash_address
+from mailer.words import build_line_text
 
 EXPORT_BATCH = 2000
 
@@ -220,42 +221,53 @@ class SubscriberQueries(PersonalDataQueries):
         """Iterate over all subscribers, or over a list's subscribers with their memberships, in the
         order of ids. Batches keep memory use independent of the audience's size."""
         last_id = 0
-        while True:
-            batch, last_id = self._fetch_batch(mailing_list, last_id)
+        while batch := self.list_subscribers(mailing_list, last_id, EXPORT_BATCH):
             yield from batch
-            if not batch:
-                return
+            last_id = batch[-1].subscriber.id
 
-    def _fetch_batch(
-        self, mailing_list: MailingList | None, last_id: int
-    ) -> tuple[list[ListedSubscriber], int]:
+    def list_subscribers(
+        self, mailing_list: MailingList | None, after_id: int, limit: int
+    ) -> list[ListedSubscriber]:
+        """Return up to `limit` subscribers, or members of a list with their memberships, in the
+        order of ids, beginning after `after_id`."""
+        statement = self._select_listed(mailing_list, after_id).limit(limit)
+        return self._fetch_listed(statement, mailing_list)
+
+    def _select_listed(self, mailing_list: MailingList | None, after_id: int) -> Select[Any]:
         statement = (
             select(schema.subscriber, schema.suppression.c.reason.label("suppressed"))
             .outerjoin(
                 schema.suppression,
                 schema.suppression.c.address_key == schema.subscriber.c.address_key,
             )
-            .where(schema.subscriber.c.id > last_id)
+            .where(schema.subscriber.c.id > after_id)
             .order_by(schema.subscriber.c.id)
         )
-        if mailing_list is not None:
-            statement = statement.join(
-                schema.membership,
-                and_(
-                    schema.membership.c.subscriber_id == schema.subscriber.c.id,
-                    schema.membership.c.list_id == mailing_list.id,
-                ),
-            ).add_columns(*memberships.MEMBERSHIP_COLUMNS)
-        rows = self._db.execute(statement.limit(EXPORT_BATCH)).all()
-        if not rows:
-            return [], last_id
+        if mailing_list is None:
+            return statement
+        return statement.join(
+            schema.membership,
+            and_(
+                schema.membership.c.subscriber_id == schema.subscriber.c.id,
+                schema.membership.c.list_id == mailing_list.id,
+            ),
+        ).add_columns(*memberships.MEMBERSHIP_COLUMNS)
+
+    def _fetch_listed(
+        self,
+        statement: Select[Any],
+        mailing_list: MailingList | None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> list[ListedSubscriber]:
+        """Fetch the rows of a statement that :meth:`_select_listed` made."""
+        rows = self._db.execute(statement, parameters).all()
         tags = self._fetch_tags([row.id for row in rows])
         people = [_build_subscriber(row, tags.get(row.id, ())) for row in rows]
         if mailing_list is None:
             return [
                 ListedSubscriber(person, None, row.suppressed or "")
                 for person, row in zip(people, rows, strict=True)
-            ], rows[-1].id
+            ]
         topics = SqlTopicSetStore(self._db).find_slugs(
             row.topic_set_id for row in rows if row.topic_set_id
         )
@@ -266,10 +278,12 @@ class SubscriberQueries(PersonalDataQueries):
                 row.suppressed or "",
             )
             for person, row in zip(people, rows, strict=True)
-        ], rows[-1].id
+        ]
 
 
-PERSON_COLUMNS = ("address", "address_key", "name", "language", "country", "time_zone")
+PERSON_COLUMNS = (
+    "address", "address_key", "name", "language", "country", "time_zone", "search_text",
+)  # fmt: skip
 
 
 def build_person_columns(person: Person, key: bytes) -> dict[str, Any]:
@@ -281,6 +295,7 @@ def build_person_columns(person: Person, key: bytes) -> dict[str, Any]:
         "language": person.language,
         "country": person.country,
         "time_zone": person.time_zone,
+        "search_text": build_line_text(person.name, person.address),
     }
 
 

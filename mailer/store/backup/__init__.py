@@ -12,6 +12,7 @@ from pathlib import Path
 from mailer.actor import Actor
 from mailer.recovery import suspend_deliveries
 from mailer.store import Store
+from mailer.store.search.indexes import prepare_indexes
 
 COUNTED_TABLES = ("subscriber", "suppression", "consent", "article", "edition", "delivery")
 """Tables whose rows a backup counts, for people to compare."""
@@ -67,5 +68,6 @@ def restore_backup(
         rows = postgresql.restore_database(store, source, replaces=replaces)
     store.engine.dispose()  # open sessions remember the tables that were replaced
     with store.begin() as tx:
+        prepare_indexes(tx.connection)
         suspend_deliveries(tx, actor, f"it was restored from {source.name}", now)
     return BackupSummary(source.stat().st_size, rows)

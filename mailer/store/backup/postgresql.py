@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -19,6 +20,10 @@ from mailer.store.backup.files import build_not_empty_error
 from mailer.store.engine import begin_transaction
 
 _TABLE_DATA = re.compile(r"^\d+; \d+ \d+ TABLE DATA \S+ (\S+)", re.MULTILINE)
+_SEARCH_INDEX = re.compile(
+    r"^\d+; \d+ \d+ (?:INDEX \S+ ix_\w+_search_|EXTENSION - pg_trgm|COMMENT - EXTENSION pg_trgm)"
+)
+"""An index of searches, or the extension that it may need, in the list of a dump's contents."""
 _MAGIC = b"PGDMP"
 """The beginning of a dump in the custom format."""
 
@@ -53,9 +58,21 @@ def restore_database(store: Store, source: Path, *, replaces: bool) -> dict[str,
     options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
     if has_content:
         options += ["--clean", "--if-exists"]
-    _run_tool(store, "pg_restore", [*options, str(source)])
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as contents_file:
+        contents_file.write(_list_restored_contents(source))
+        contents_file.flush()
+        options += ["--use-list", contents_file.name]
+        _run_tool(store, "pg_restore", [*options, str(source)])
     with begin_transaction(store.engine, reading=True) as connection:
         return _count_rows(connection)
+
+
+def _list_restored_contents(dump: Path) -> str:
+    """List the contents of a dump, without the indexes of searches and the extension that they may
+    need, since this server may not have it. The caller makes the indexes that this server can
+    have."""
+    contents = _run_tool(None, "pg_restore", ["--list", str(dump)])
+    return "".join(f"{line}\n" for line in contents.splitlines() if not _SEARCH_INDEX.search(line))
 
 
 def _count_rows(connection: Connection) -> dict[str, int]:

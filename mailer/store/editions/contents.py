@@ -10,7 +10,7 @@ from mailer import embargoes
 from mailer.articles import group_stories
 from mailer.audience.segments import from_plain
 from mailer.editions import EDITED_EVENT
-from mailer.model.articles import ArticleQuery, ArticleState
+from mailer.model.articles import ArticleQuery, ArticleState, Image
 from mailer.model.edition_states import EditionRole
 from mailer.model.editions import Attachment, Edition, EditionBody, Manuscript
 from mailer.model.embargoes import Embargo
@@ -201,6 +201,7 @@ def build_body(row: Row[Any]) -> EditionBody:
         stories=row.stories,
         titles=tuple(row.titles),
         summary=row.summary,
+        picture=Image(**row.picture) if row.picture else None,
         page=row.page,
         attachments=tuple(Attachment(**one) for one in row.attachments),
     )

@@ -207,6 +207,7 @@ class EditionFinder(EditionContentQueries):
             embargo_until=row.embargo_until,
             change=ChangeNote(**row.change) if row.change else None,
             pause_signatures=tuple(row.pause_signatures),
+            number=row.number,
             sender=row.sender,
             sender_identity=SenderIdentity(**row.sender_identity) if row.sender_identity else None,
         )

@@ -51,6 +51,7 @@ class EditionQueries(EditionFinder):
                 template=new.template,
                 subject=new.subject,
                 language=new.language,
+                number=new.number,
                 opening=dict(new.opening or {}),
                 names=dict(new.names),
                 subjects=dict(new.subjects),
@@ -176,6 +177,7 @@ class EditionQueries(EditionFinder):
                     "attachments": [asdict(one) for one in body.attachments],
                     "titles": list(body.titles),
                     "summary": body.summary,
+                    "picture": asdict(body.picture) if body.picture else None,
                 }
                 for body in bodies
             ],

@@ -39,9 +39,12 @@ article = Table(
     build_required_column("dateline", Text),
     build_required_column("lead", Boolean),
     Column("release", JSON(none_as_null=True)),
+    Column("event", JSON(none_as_null=True)),
     build_required_column("created_at", Utc),
     build_required_column("updated_at", Utc),
+    build_required_column("search_text", Text, server_default=""),
     UniqueConstraint("slug", "language"),
+    comment="search_text: title and slug, folded for searches",
 )
 
 article_topic = Table(

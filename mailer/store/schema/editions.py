@@ -10,6 +10,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -74,6 +75,7 @@ edition = Table(
     build_required_column("template", String(60)),
     build_required_column("subject", Text),
     build_required_column("language", String(35)),
+    build_required_column("number", Integer, server_default=text("0")),
     build_required_column("opening", JSON),
     build_required_column("names", JSON, server_default="{}"),
     build_required_column("subjects", JSON, server_default="{}"),
@@ -103,7 +105,8 @@ edition = Table(
     Column("planned_at", Utc),
     Column("finished_at", Utc),
     Column("cleared_at", Utc),
-    comment="wall, zone: when send_at is, by the clock; cleared_at: "
+    comment="number: its place among its digest's editions, or 0; "
+    "wall, zone: when send_at is, by the clock; cleared_at: "
     "when addresses were taken out of its deliveries; embargo_until: what its mails state; "
     "pause_signatures: the refusals alike that delivery paused it for; sender: chosen for it, of "
     "the settings; sender_identity: frozen with its bodies",
@@ -143,23 +146,26 @@ edition_body = Table(
     Column("page", JSON(none_as_null=True)),
     build_required_column("titles", JSON, server_default="[]"),
     build_required_column("summary", Text, server_default=""),
-    comment="titles, summary: for lists of editions; attachments: files, by their hashes; "
+    Column("picture", JSON(none_as_null=True)),
+    comment="titles, summary, picture: for lists of editions; attachments: files, by their hashes; "
     "page: a release's press page",
 )
 
 edition_words = Table(
     "edition_words",
     metadata,
-    Column("edition_id", Id, primary_key=True),
-    Column("language", String(35), primary_key=True),
+    build_id_column(),
+    build_required_column("edition_id", Id),
+    build_required_column("language", String(35)),
     build_required_column("words", Text),
+    UniqueConstraint("edition_id", "language"),
     ForeignKeyConstraint(
         ["edition_id", "language"],
         ["edition_body.edition_id", "edition_body.language"],
         name="fk_edition_words_edition_body",
         ondelete="CASCADE",
     ),
-    comment="the words that the archive's search reads; it reads the whole table",
+    comment="words: the distinct words of a body, folded for the archive's search",
 )
 
 approval = Table(

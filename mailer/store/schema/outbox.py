@@ -14,6 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     literal_column,
+    or_,
     text,
 )
 
@@ -87,13 +88,15 @@ UNDELIVERED = tuple(state.value for state in UNDELIVERED_STATES)
 def is_in_state(*states: str) -> ColumnElement[bool]:
     """Return the condition that a delivery is in one of `states`. The states are literals in the
     statement, since a database uses a partial index only if the statement visibly contains the
-    index's condition (SQLite, "Partial Indexes" §2.2)."""
+    index's condition (SQLite, "Partial Indexes" §2.2).
+
+    More than two states are compared one by one: SQLite would search an IN of so many in a
+    temporary table, twice for each update of a delivery's state, which took 1 µs an update with
+    four states."""
     state_literals = [literal_column(f"'{state}'", String(12)) for state in states]
-    return (
-        delivery.c.state == state_literals[0]
-        if len(state_literals) == 1
-        else delivery.c.state.in_(state_literals)
-    )
+    if len(state_literals) == 2:
+        return delivery.c.state.in_(state_literals)
+    return or_(*(delivery.c.state == state_literal for state_literal in state_literals))
 
 
 def _create_partial_index(name: str, *columns: Column[Any], states: tuple[str, ...]) -> Index:

@@ -7,7 +7,7 @@ one second (``response_cache.py``). So an edition that is taken out disappears a
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
@@ -18,9 +18,11 @@ from mailer.errors import NotFound, TokenError
 from mailer.model.archive import ArchiveEntry
 from mailer.model.editions import EditionBody, SendDay
 from mailer.model.lists import MailingList
+from mailer.render import story_parts
 from mailer.store import SqlTransaction
 from mailer.web.public import feeds
 from mailer.web.public.feeds import ArchiveAddresses
+from mailer.web.public.middleware import build_page_policy
 from mailer.web.public.page_languages import choose_reading_language
 from mailer.web.public.public_site import get_site
 
@@ -28,6 +30,8 @@ ENTRIES_PER_PAGE = 20
 """Number of editions on one page of a list, and in a feed."""
 LATEST_COUNT = 3
 """Number of editions of each list on the archive's first page."""
+SHOWN_TITLES = 3
+"""Number of further stories that an edition's card names."""
 MAX_PAGE_NUMBER = 1000
 MAX_QUERY_LENGTH = 200
 """Maximum length of a search in characters; the rest is ignored."""
@@ -105,14 +109,24 @@ def show_archive(request: Request) -> Response:
             (mailing_list, archive.search_editions(tx, mailing_list, "", LATEST_COUNT))
             for mailing_list in archive.list_archived_lists(tx)
         ]
+    described_lists = [
+        (mailing_list, describe_entries(request, entries))
+        for mailing_list, entries in lists_with_entries
+    ]
     return site.render_page(
         request,
         "archive.html",
-        lists=[
-            (mailing_list, _describe_entries(request, entries))
-            for mailing_list, entries in lists_with_entries
-        ],
+        headers=_build_headers(request, [one for _, entries in described_lists for one in entries]),
+        lists=described_lists,
     )
+
+
+def _build_headers(request: Request, descriptions: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the headers of a page of these editions, which let the page load their pictures."""
+    policy = build_page_policy(
+        get_site(request).settings, picture_urls=list_picture_urls(descriptions)
+    )
+    return {"Content-Security-Policy": policy}
 
 
 def show_list_archive(request: Request, list_slug: str) -> Response:
@@ -123,13 +137,15 @@ def show_list_archive(request: Request, list_slug: str) -> Response:
     with site.mailer.store.read() as tx:
         mailing_list = _get_list(tx, list_slug)
         entries = archive.search_editions(tx, mailing_list, query, ENTRIES_PER_PAGE + 1, offset)
+    descriptions = describe_entries(request, entries[:ENTRIES_PER_PAGE])
     return site.render_page(
         request,
         "archive-list.html",
+        headers=_build_headers(request, descriptions),
         list=mailing_list,
         query=query,
         page_number=page_number,
-        entries=_describe_entries(request, entries[:ENTRIES_PER_PAGE]),
+        entries=descriptions,
         has_older=len(entries) > ENTRIES_PER_PAGE,
     )
 
@@ -214,7 +230,7 @@ def _choose_entry_language(request: Request, entry: ArchiveEntry) -> str:
     return choose_reading_language(request, entry.languages, default_language)
 
 
-def _describe_entries(request: Request, entries: Sequence[ArchiveEntry]) -> list[dict[str, Any]]:
+def describe_entries(request: Request, entries: Sequence[ArchiveEntry]) -> list[dict[str, Any]]:
     """Return the data about each edition that the templates show, in the best language for the
     reader."""
     site = get_site(request)
@@ -234,10 +250,32 @@ def _describe_entries(request: Request, entries: Sequence[ArchiveEntry]) -> list
                     )
                     for correction in entry.corrections
                 ],
+                "other_titles": [
+                    story_parts.shorten_title(title, version.language)
+                    for title in version.titles[1 : SHOWN_TITLES + 1]
+                ],
                 "other_languages": [tag for tag in entry.languages if tag != version.language],
             }
         )
     return descriptions
+
+
+def find_latest_entries(
+    tx: SqlTransaction, mailing_lists: Sequence[MailingList], limit: int
+) -> list[ArchiveEntry]:
+    """Return the newest editions of these lists, the newest first."""
+    entries = [
+        entry
+        for mailing_list in mailing_lists
+        for entry in archive.search_editions(tx, mailing_list, "", limit)
+    ]
+    return sorted(entries, key=lambda entry: entry.sent_at, reverse=True)[:limit]
+
+
+def list_picture_urls(descriptions: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the addresses of the pictures that a page of these editions shows."""
+    pictures = (description["version"].picture for description in descriptions)
+    return [picture.url for picture in pictures if picture]
 
 
 def respond_unless_cached(

@@ -1,13 +1,9 @@
-"""The home page, with the public lists."""
+"""The home page: the sign-up form of the public lists, beside the latest edition."""
 
 from fastapi import Request, Response
 
-from mailer.audience.lists import list_public_lists
-from mailer.web.public.public_site import get_site
+from mailer.web.public.signup import show_sign_up
 
 
 def show_home(request: Request) -> Response:
-    site = get_site(request)
-    with site.mailer.store.read() as tx:
-        public_lists = list_public_lists(tx)
-    return site.render_page(request, "home.html", lists=public_lists)
+    return show_sign_up(request, is_home=True)

@@ -123,6 +123,7 @@ ROUTES = (
     Route("GET", "/press/atom.xml", press_pages.show_atom_feed, cache="press"),
     Route("GET", "/press/{slug}", press_pages.show_release, cache="press"),
     Route("GET", "/stories/{slug}/{language}", press_pages.show_story, cache="press"),
+    Route("GET", "/stories/{slug}/{language}/event.ics", press_pages.download_event, cache="press"),
     Route("GET", "/press/{slug}/ninjs.json", press_pages.show_ninjs, cache="press"),
     Route("GET", "/press/{slug}/kit.zip", press_pages.download_kit, cache="press"),
     Route("GET", "/press/{slug}/files/{digest}/{name}", press_pages.download_file, cache="press"),

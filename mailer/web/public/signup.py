@@ -1,9 +1,11 @@
-"""Sign-up: a page, the same page for a frame in another site, and the handler of the form.
+"""Sign-up: a page, the same page as the home page and for a frame in another site, and the handler
+of the form. Beside the form stands the latest edition of the lists.
 
 Addresses are not looked up. The page records the request, and the worker decides later which mail
 the address gets, if any. So the answer is the same for every address, and takes the same time.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
@@ -14,9 +16,15 @@ from mailer.audience.preferences import find_common_frequencies
 from mailer.audience.signup.confirmations import SIGN_UP_PAGE
 from mailer.audience.signup.requests import request_sign_up
 from mailer.errors import InputError, NotFound, TooManyRequests
+from mailer.model.archive import ArchiveEntry
 from mailer.model.lists import Frequency, MailingList, Topic
 from mailer.model.signup import SignUpWishes
 from mailer.store import SqlTransaction
+from mailer.web.public.archive import (
+    describe_entries,
+    find_latest_entries,
+    list_picture_urls,
+)
 from mailer.web.public.batched_writes import AnswerAfterCommit
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.middleware import build_page_policy, get_client_host
@@ -25,6 +33,9 @@ from mailer.web.public.public_site import get_site
 
 TRAP_FIELD = "website"
 """A field that people do not see, so only programs fill it in."""
+
+SHOWN_EDITIONS = 4
+"""Number of editions that the page shows: the latest, and three earlier ones."""
 
 FIELDS = ("email", "of", "list", "topic", "language", "frequency", TRAP_FIELD)
 """The form's fields. `of` is the list if the form is on the sign-up page of a single list."""
@@ -65,9 +76,9 @@ class _SignUpChoices:
         }
 
 
-def show_sign_up(request: Request, of: str = "") -> Response:
+def show_sign_up(request: Request, of: str = "", *, is_home: bool = False) -> Response:
     """Offer all public lists, or the one that the query names (``?of=news``)."""
-    return _render_blank_form(request, of)
+    return _render_blank_form(request, of, is_home=is_home)
 
 
 def show_list_sign_up(request: Request, list_slug: str) -> Response:
@@ -105,9 +116,11 @@ def submit_sign_up(
         return site.refuse_too_many(request, language)
     except InputError as error:
         is_list_wrong = isinstance(error, NotFound) or "lists" in {error.where, error.field}
+        choices = _find_offered_choices(tx, language, form)
         return _render_form(
             request,
-            _find_offered_choices(tx, language, form),
+            choices,
+            find_latest_entries(tx, choices.offered_lists, SHOWN_EDITIONS),
             status=422,
             language=language,
             problem="list" if is_list_wrong else "email",
@@ -119,16 +132,23 @@ def submit_sign_up(
     return AnswerAfterCommit(lambda: _render_sent_page(request, language, form))
 
 
-def _render_blank_form(request: Request, list_slug: str, *, is_framed: bool = False) -> Response:
+def _render_blank_form(
+    request: Request, list_slug: str, *, is_framed: bool = False, is_home: bool = False
+) -> Response:
     site = get_site(request)
     language = site.choose_language(request)
+    entries: list[ArchiveEntry] = []
     with site.mailer.store.read() as tx:
         choices = _SignUpChoices(tx, language, list_slug)
+        if not is_framed:
+            entries = find_latest_entries(tx, choices.offered_lists, SHOWN_EDITIONS)
     chosen_lists = [mailing_list.slug for mailing_list in choices.offered_lists]
     return _render_form(
         request,
         choices,
+        entries,
         is_framed=is_framed,
+        is_home=is_home,
         chosen_lists=chosen_lists if len(chosen_lists) == 1 else (),
     )
 
@@ -143,14 +163,19 @@ def _find_offered_choices(tx: SqlTransaction, language: str, form: SubmittedForm
 def _render_form(
     request: Request,
     choices: _SignUpChoices,
+    entries: Sequence[ArchiveEntry],
     *,
     status: int = 200,
     is_framed: bool = False,
+    is_home: bool = False,
     language: str = "",
     **context: Any,
 ) -> Response:
     site = get_site(request)
-    policy = {"Content-Security-Policy": build_page_policy(site.settings, framed=True)}
+    described = describe_entries(request, entries)
+    policy = build_page_policy(
+        site.settings, framed=is_framed, picture_urls=list_picture_urls(described)
+    )
     blank_context: dict[str, Any] = {
         "problem": "",
         "email": "",
@@ -162,8 +187,11 @@ def _render_form(
         request,
         "subscribe.html",
         status=status,
-        headers=policy if is_framed else {},
+        headers={"Content-Security-Policy": policy},
         is_framed=is_framed,
+        is_home=is_home,
+        latest=described[0] if described else None,
+        earlier=described[1:],
         language=language,
         **choices.to_context(),
         **blank_context | context,

@@ -41,8 +41,10 @@ def build_house_style(settings: Settings) -> str:
     if not colours.is_readable(accent):
         accent = type(settings.organisation)().accent
     dark_accent = colours.find_lighter_tint(accent)
+    band = colours.find_band(accent, colours.LIGHT_BACKGROUND)
+    dark_band = colours.find_band(dark_accent, colours.DARK_BACKGROUND)
     return (
-        f":root {{ --accent: {accent}; --on-accent: #ffffff }}\n"
+        f":root {{ --accent: {accent}; --on-accent: #ffffff; --band: {band}; --block: {accent} }}\n"
         "@media (prefers-color-scheme: dark) "
-        f"{{ :root {{ --accent: {dark_accent}; --on-accent: #1c1f24 }} }}\n"
+        f"{{ :root {{ --accent: {dark_accent}; --on-accent: #1c1f24; --band: {dark_band} }} }}\n"
     )

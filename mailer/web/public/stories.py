@@ -26,6 +26,8 @@ def render_story(request: Request, story_pages: ReleasePage, page: PageTranslati
             for tag in story_pages.languages
             if tag != page.language
         },
+        embargo=None,
+        page_path=structured_data.build_page_path(story_pages.slug),
         canonical=page.canonical_url or address,
         json_ld=structured_data.build_json_ld(story_pages, page, site.settings, address),
     )

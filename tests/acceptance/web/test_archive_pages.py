@@ -46,7 +46,7 @@ def test_archive_search_finds_an_edition(member: BrowserReader) -> None:
     member.page.locator("#q").fill(word)
     member.page.locator("form[role=search] button").click()
     member.check_page("archive-found")
-    member.page.locator("ul.entries > li > :first-child a").first.click()
+    member.page.locator("ul.cards h3 a").first.click()
     check_edition_page(member)
     member.page.go_back()
     member.page.locator('main a[href*="/subscribe/news"]').click()

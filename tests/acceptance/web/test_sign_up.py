@@ -9,7 +9,7 @@ def test_sign_up_takes_effect_after_confirmation(reader: BrowserReader) -> None:
     office, page = reader.office, reader.page
     reader.open_path("/")
     reader.check_page("home")
-    reader.follow_link("/subscribe/news")
+    reader.open_path("/subscribe/news")
     reader.check_page("subscribe")
     page.fill("#email", reader.address)
     page.check("#topic-diaspora")

@@ -1,12 +1,17 @@
-"""The parts of ``bench_delivery.py``.
+"""The parts of the bench that send mail.
 
-    parts.py         what the bench measures, part by part
-    figures.py       medians, ratios of pairs, tables
+    throughput_parts.py   against smtp-source and against the plain way
+    distance_parts.py     relays far away, with CHUNKING and without, with TLS
+    relay_parts.py        a real Postfix
+    postgresql_parts.py   PostgreSQL against SQLite; several processes
+    size_parts.py         large queues, their memory and their plan
+    bench_run.py     one run, and the series of several
     fixtures.py      an office with an approved digest, and copies of its database
     stories.py       its stories
     readers.py       its readers, written directly into the tables
     mailer_send.py   runs `mailer send`, and checks its counts
     source.py        Postfix's smtp-source, and sink.py its smtp-sink
+    python_sink.py   a sink with CHUNKING and TLS
     plain.py         the plain way: render, build and send each message separately
     prebuilt.py      smtplib over several connections, with prebuilt messages
     delay.py         a TCP proxy that delays every byte: a distance, on one machine

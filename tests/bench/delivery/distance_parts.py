@@ -1,119 +1,165 @@
-"""Parts of the bench: relays that are far away, with CHUNKING and without."""
+"""Parts of the bench: relays that are far away, with CHUNKING, without, and with TLS."""
 
-from tests.bench.delivery import mailer_send, prebuilt
-from tests.bench.delivery.bench_base import BenchBase, divide_pairs, print_note, print_title
-from tests.bench.delivery.figures import BenchRun, Goal, format_line, measure_ratio
+from functools import partial
+
+from tests.bench.context import Bench, compare_pairs
+from tests.bench.delivery import prebuilt
+from tests.bench.delivery.bench_run import build_rates
+from tests.bench.delivery.python_sink import run_python_sink
+from tests.bench.delivery.sink import run_sink
+from tests.bench.results import Comparison
+from tests.certificate import create_certificate
 
 EACH_WAY = 0.025
-DISTANCES = (0.0, 0.005, 0.025, 0.075)
-"""Seconds each way: no distance, a near relay, another country, another continent."""
+"""Seconds to a relay whose round trip is 50 ms."""
+
+ROUND_TRIPS = (0, 1, 10, 50, 150)
+"""Milliseconds: this machine, this building, a near relay, another country, another continent."""
 
 MAX_CONNECTIONS = 256
+"""The most connections that a run without PIPELINING may open."""
+
+NO_PIPELINING_WINDOW = 4
 
 
-class DistanceParts(BenchBase):
-    """The parts that measure distance."""
+def measure_distances(bench: Bench) -> list[Comparison]:
+    """Measure every distance with CHUNKING and without, to the same sink, and smtplib at 50 ms."""
+    scale = bench.scale
+    chunking_office, data_office = bench.get_office(scale.n), bench.get_office(scale.data_n)
+    chunking_sink = partial(run_python_sink, chunking=True)
+    data_sink = partial(run_python_sink, chunking=False)
+    measurers = (
+        {
+            f"CHUNKING, {milliseconds} ms": partial(
+                bench.send, chunking_office, relay=chunking_sink, each_way=milliseconds / 2000
+            )
+            for milliseconds in ROUND_TRIPS
+        }
+        | {
+            f"without CHUNKING, {milliseconds} ms": partial(
+                bench.send, data_office, relay=data_sink, each_way=milliseconds / 2000
+            )
+            for milliseconds in ROUND_TRIPS
+        }
+        | {
+            "smtplib, 50 ms": partial(
+                prebuilt.run_prebuilt,
+                data_office,
+                relay=data_sink,
+                count=min(scale.smtplib_n, scale.data_n),
+                connections=scale.connections,
+                each_way=EACH_WAY,
+            )
+        }
+    )
+    runs = bench.run_in_turns("distance", measurers)
+    series = {name: build_rates(name, runs[name]) for name in measurers}
+    conditions = "; a sink of the bench in Python on the same machine, behind a delay"
+    chunking_conditions = bench.describe_sending(scale.n, chunking_office.size) + conditions
+    data_conditions = bench.describe_sending(scale.data_n, data_office.size) + conditions
+    smtplib_conditions = (
+        f"; {min(scale.smtplib_n, scale.data_n):,} messages of smtplib, made before, on as many "
+        "connections"
+    )
 
-    def measure_latency(self) -> None:
-        scale = self.scale
-        office = self._get_office(scale.latency_n)
-        smtplib_count = max(scale.latency_n // 4, 1)
-        our_runs: list[BenchRun] = []
-        their_runs: list[BenchRun] = []
-        for round_number in range(scale.runs):
-            print_note(f"latency, round {round_number + 1} of {scale.runs}")
-            our_runs.append(self._send_with_mailer(office, EACH_WAY))
-            their_runs.append(
-                prebuilt.run_prebuilt(
-                    office, count=smtplib_count, connections=scale.connections, each_way=EACH_WAY
-                )
-            )
-        print_title(
-            f"A relay {EACH_WAY * 2000:.0f} ms away: {scale.connections} connections each, "
-            f"{scale.latency_n:,} messages of mailer send, {smtplib_count:,} of plain smtplib, "
-            "connecting included"
-        )
-        our_rates, their_rates = [run.rate for run in our_runs], [run.rate for run in their_runs]
-        print(format_line("mailer send, sending phase", our_rates))
-        print(format_line("smtplib, messages made before", their_rates))
-        print(format_line("ratio", divide_pairs(our_rates, their_rates), "", 2))
-        self.goals.append(
-            Goal(
-                "messages/s at 50 ms, mailer send to smtplib",
-                measure_ratio(our_rates, their_rates),
-                4,
-                4,
-            )
-        )
+    def get_nearer(words: str) -> list[str]:
+        return [f"{words}, {milliseconds} ms" for milliseconds in ROUND_TRIPS[1:-1]]
 
-    def measure_growth(self) -> None:
-        """Compare connections that grow by themselves with 32 of smtplib, without PIPELINING."""
-        scale = self.scale
-        office = self._get_office(scale.n)
-        smtplib_count = max(scale.latency_n // 4, 1)
-        our_runs: list[BenchRun] = []
-        their_runs: list[BenchRun] = []
-        for round_number in range(scale.runs):
-            print_note(f"growth, round {round_number + 1} of {scale.runs}")
-            our_runs.append(
-                mailer_send.send_edition(
-                    office,
-                    connections=32,
-                    window=4,
-                    each_way=EACH_WAY,
-                    max_connections=MAX_CONNECTIONS,
-                )
-            )
-            their_runs.append(
-                prebuilt.run_prebuilt(
-                    office, count=smtplib_count, connections=32, each_way=EACH_WAY
-                )
-            )
-        print_title(
-            f"A relay {EACH_WAY * 2000:.0f} ms away without PIPELINING, {scale.n:,} messages, "
-            f"32 to {MAX_CONNECTIONS} connections"
-        )
-        our_rates, their_rates = [run.rate for run in our_runs], [run.rate for run in their_runs]
-        print(format_line("mailer send, connections grow", our_rates))
-        print(format_line("smtplib, 32 connections", their_rates))
-        print(format_line("ratio", divide_pairs(our_rates, their_rates), "", 2))
-        self.goals.append(
-            Goal(
-                "messages/s at 50 ms without PIPELINING, to smtplib",
-                measure_ratio(our_rates, their_rates),
-                4,
-                4,
-            )
-        )
+    return [
+        compare_pairs(
+            "chunking-150-to-0",
+            chunking_conditions,
+            series["CHUNKING, 150 ms"],
+            series["CHUNKING, 0 ms"],
+            *(series[name] for name in get_nearer("CHUNKING")),
+        ),
+        compare_pairs(
+            "chunking-to-smtplib",
+            chunking_conditions + smtplib_conditions,
+            series["CHUNKING, 50 ms"],
+            series["smtplib, 50 ms"],
+        ),
+        compare_pairs(
+            "data-150-to-0",
+            data_conditions,
+            series["without CHUNKING, 150 ms"],
+            series["without CHUNKING, 0 ms"],
+            *(series[name] for name in get_nearer("without CHUNKING")),
+        ),
+        compare_pairs(
+            "data-to-smtplib",
+            data_conditions + smtplib_conditions,
+            series["without CHUNKING, 50 ms"],
+            series["smtplib, 50 ms"],
+        ),
+    ]
 
-    def measure_chunking(self) -> None:
-        """Compare distances over a relay that offers CHUNKING, and smtplib at one of them."""
-        scale = self.scale
-        office = self._get_office(scale.n)
-        runs: dict[float, list[BenchRun]] = {each_way: [] for each_way in DISTANCES}
-        their_runs: list[BenchRun] = []
-        smtplib_count = max(scale.latency_n // 4, 1)
-        for round_number in range(scale.runs):
-            print_note(f"chunking, round {round_number + 1} of {scale.runs}")
-            for each_way in DISTANCES:
-                runs[each_way].append(self._send_with_mailer(office, each_way, chunking=True))
-            their_runs.append(
-                prebuilt.run_prebuilt(
-                    office, count=smtplib_count, connections=scale.connections, each_way=EACH_WAY
-                )
-            )
-        print_title(
-            f"A relay with CHUNKING, {scale.n:,} messages, {scale.connections} connections, window "
-            f"{scale.window}"
+
+def measure_growth(bench: Bench) -> list[Comparison]:
+    """Compare connections that grow by themselves with those of smtplib, without PIPELINING."""
+    scale = bench.scale
+    office = bench.get_office(scale.growth_n)
+    smtplib_count = min(scale.smtplib_n, scale.growth_n)
+    no_pipelining = partial(run_sink, pipelining=False)
+    runs = bench.run_in_turns(
+        "growth",
+        {
+            "mailer send": partial(
+                bench.send,
+                office,
+                relay=no_pipelining,
+                each_way=EACH_WAY,
+                window=NO_PIPELINING_WINDOW,
+                settings={"MAILER_RELAY_MAX_CONNECTIONS": str(MAX_CONNECTIONS)},
+            ),
+            "smtplib": partial(
+                prebuilt.run_prebuilt,
+                office,
+                relay=no_pipelining,
+                count=smtplib_count,
+                connections=scale.connections,
+                each_way=EACH_WAY,
+            ),
+        },
+    )
+    return [
+        compare_pairs(
+            "growth-to-smtplib",
+            f"{scale.growth_n:,} messages of {office.size:,} bytes, {scale.connections} to "
+            f"{MAX_CONNECTIONS} connections, window {NO_PIPELINING_WINDOW}; {smtplib_count:,} "
+            f"messages of smtplib on {scale.connections} connections",
+            build_rates("mailer send, connections grow", runs["mailer send"]),
+            build_rates("smtplib", runs["smtplib"]),
         )
-        rates = {each_way: [run.rate for run in runs[each_way]] for each_way in DISTANCES}
-        their_rates = [run.rate for run in their_runs]
-        for each_way in DISTANCES:
-            print(format_line(f"mailer send, {each_way * 2000:.0f} ms away", rates[each_way]))
-        print(format_line(f"smtplib, {EACH_WAY * 2000:.0f} ms away", their_rates))
-        for description, our_rates, other_rates, goal in (
-            ("messages/s at 50 ms, CHUNKING, to smtplib", rates[EACH_WAY], their_rates, 20.0),
-            ("messages/s, CHUNKING, 150 ms to 0 ms", rates[0.075], rates[0.0], 0.7),
-        ):
-            print(format_line(description, divide_pairs(our_rates, other_rates), "", 2))
-            self.goals.append(Goal(description, measure_ratio(our_rates, other_rates), goal, goal))
+    ]
+
+
+def measure_tls(bench: Bench) -> list[Comparison]:
+    """Compare a relay with TLS and one without."""
+    office = bench.get_office(bench.scale.n)
+    certificate = create_certificate(bench.folder)
+    tls_settings = {
+        "MAILER_RELAY_TLS": "implicit",
+        "MAILER_RELAY_CA_FILE": str(certificate[0]),
+    }
+    runs = bench.run_in_turns(
+        "tls",
+        {
+            "TLS": partial(
+                bench.send,
+                office,
+                relay=partial(run_python_sink, certificate=certificate),
+                settings=tls_settings,
+            ),
+            "no encryption": partial(bench.send, office, relay=run_python_sink),
+        },
+    )
+    return [
+        compare_pairs(
+            "tls-to-none",
+            bench.describe_sending(bench.scale.n, office.size)
+            + "; a sink of the bench in Python, which decrypts on the same machine",
+            build_rates("TLS", runs["TLS"]),
+            build_rates("no encryption", runs["no encryption"]),
+        )
+    ]

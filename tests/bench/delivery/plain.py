@@ -31,7 +31,7 @@ from mailer.message import MIN_STORIES_FOR_CONTENTS, MessageProfile, Recipient
 from mailer.model.editions import Manuscript
 from mailer.render import translations, views
 from mailer.render.environment import get_environment
-from tests.bench.delivery.figures import BenchRun
+from tests.bench.delivery.bench_run import BenchRun
 from tests.bench.delivery.fixtures import NOW, Office, load_edition, load_settings, to_recipient
 from tests.bench.delivery.programs import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.sink import run_sink

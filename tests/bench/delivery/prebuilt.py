@@ -15,15 +15,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mailer.app import open_mailer
+from tests.bench.delivery.bench_run import BenchRun
 from tests.bench.delivery.delay import open_delay_proxy
-from tests.bench.delivery.figures import BenchRun
 from tests.bench.delivery.fixtures import NOW, Office, load_edition, load_settings, to_recipient
 from tests.bench.delivery.programs import LOOPBACK, build_module_command, measure_program
-from tests.bench.delivery.sink import run_sink
+from tests.bench.delivery.sink import RelayRunner
 
 
-def run_prebuilt(office: Office, *, count: int, connections: int, each_way: float) -> BenchRun:
-    with run_sink(office.folder) as server, open_delay_proxy(server.port, each_way) as port:
+def run_prebuilt(
+    office: Office, *, relay: RelayRunner, count: int, connections: int, each_way: float
+) -> BenchRun:
+    """Send `count` messages over so many connections to a new relay, `each_way` seconds away."""
+    with relay(office.folder) as server, open_delay_proxy(server.port, each_way) as port:
         measured_run = measure_program(
             build_module_command(
                 "prebuilt", office.folder, office.database, port, count, connections

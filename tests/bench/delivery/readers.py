@@ -19,6 +19,7 @@ from mailer.store import SqlTransaction
 from mailer.store.audience.subscribers import build_person_columns
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.schema import membership, subscriber
+from mailer.store.search.sqlite import index_in_bulk
 from tests.bench.delivery.stories import TOPICS
 
 SOURCE = "bench"
@@ -77,7 +78,8 @@ def _insert_batch(
     tx: SqlTransaction, people: list[dict[str, Any]], members: list[dict[str, Any]]
 ) -> None:
     if people:
-        tx.connection.execute(insert(subscriber), people)
+        with index_in_bulk(tx.connection, subscriber.c.search_text):
+            tx.connection.execute(insert(subscriber), people)
         tx.connection.execute(insert(membership), members)
         people.clear()
         members.clear()

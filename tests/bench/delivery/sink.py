@@ -1,12 +1,16 @@
-"""Postfix's ``smtp-sink``, which accepts, discards and counts every message."""
+"""Postfix's ``smtp-sink``, which accepts, discards and counts every message; and the interface of
+every server that takes the bench's mail.
+"""
 
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tests.bench.delivery.programs import (
     LOOPBACK,
@@ -25,8 +29,35 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
+class RelayServer(Protocol):
+    """A running server that takes mail."""
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def messages(self) -> int:
+        """The number of messages that are finished so far."""
+        ...
+
+
+RelayRunner = Callable[[Path], AbstractContextManager[RelayServer]]
+"""Runs a server in a folder, for the time of a block."""
+
+
+def wait_for_messages(server: RelayServer, count: int, patience: float = 120.0) -> int:
+    """Wait until the server has finished `count` messages. Returns the number that it has finished
+    at the end of the wait, which is smaller if it took too long."""
+    deadline = time.monotonic() + patience
+    while server.messages < count and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return server.messages
+
+
 @dataclass(frozen=True, slots=True)
 class Sink:
+    """A sink that writes the number of its messages into a file."""
+
     port: int
     counters: Path
 

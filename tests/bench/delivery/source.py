@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from tests.bench.delivery.figures import BenchRun
+from tests.bench.delivery.bench_run import BenchRun
 from tests.bench.delivery.programs import LOOPBACK, measure_program
 from tests.bench.delivery.sink import find_program, run_sink
 

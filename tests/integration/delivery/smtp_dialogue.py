@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 from mailer.config import Relay
 from mailer.delivery.event_loop import EventLoop
 from mailer.delivery.outgoing_mail import OutgoingMail
-from mailer.delivery.replies import Reply
+from mailer.delivery.replies import Reply, Verdict
 from mailer.delivery.smtp import RelayConnection, RelayCredentials
 from tests.event_loops import run_coroutine
 
@@ -42,12 +42,15 @@ class Conversation:
         may_send: Callable[[], bool] = lambda: True,
         get_following: Callable[[], OutgoingMail | None] = lambda: None,
     ) -> Reply:
-        async def ask_permission() -> bool:
-            return may_send()
+        async def send_mail() -> Reply:
+            reply = await self._connection.send_envelope(mail)
+            if reply.verdict is not Verdict.ACCEPTED:
+                return reply
+            if not may_send():
+                return self._connection.withhold_message()
+            return await self._connection.send_message(mail, get_following)
 
-        return self._run_coroutine(
-            self._connection.deliver_mail(mail, ask_permission, get_following)
-        )
+        return self._run_coroutine(send_mail())
 
     def send_message(self, envelope_sender: str, recipient: str, message: bytes) -> Reply:
         """Send one message, whose lines may begin and end with anything."""

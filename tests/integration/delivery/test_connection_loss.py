@@ -14,6 +14,7 @@ import pytest
 from mailer.app import Mailer
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
+from mailer.delivery.event_loop import EventLoop
 from mailer.delivery.replies import Verdict
 from mailer.errors import RelayError
 from mailer.message import MessageTemplate
@@ -99,6 +100,30 @@ def test_unbuildable_message_fails_without_harming_others(
         delivery.state for address, delivery in deliveries.items() if address != bad_address
     } == {_S.SENT}
     assert sorted(relay.accepted) == sorted({*READERS} - {bad_address})
+
+
+def test_internal_error_leaves_unanswered_message_in_doubt(
+    mailer: Mailer, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The relay's 354 must not count as its reply to the message."""
+    has_failed = threading.Event()
+    run_iteration = EventLoop._run_iteration
+
+    def fail_before_reply_is_read(loop: EventLoop) -> None:
+        if has_failed.is_set():
+            raise RuntimeError("an internal error")
+        run_iteration(loop)
+
+    def accept_and_fail(_: Envelope) -> str:
+        has_failed.set()
+        return "250 2.0.0 queued"
+
+    monkeypatch.setattr(EventLoop, "_run_iteration", fail_before_reply_is_read)
+    relay.answer_once(Step.DOT, accept_and_fail, to=READERS[0])
+    edition = begin_edition(mailer, READERS[0])
+    with pytest.raises((RuntimeError, AssertionError)):  # the second closes the connection
+        deliver_edition(with_relay(mailer, connections=1), edition)
+    assert read_deliveries(mailer.store, edition)[READERS[0]].state is _S.IN_DOUBT
 
 
 @pytest.mark.parametrize("relay", ["pipelining"], indirect=True)

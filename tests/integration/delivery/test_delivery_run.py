@@ -1,6 +1,7 @@
 """A delivery run: the relay's reply to each message (450, 451, 550 …) decides the delivery's state,
 on both databases."""
 
+import gc
 import threading
 from collections import Counter
 from datetime import timedelta
@@ -13,7 +14,7 @@ from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.store import Store
 from tests.actors import AMINA, STAFF
-from tests.fake_relay import CLOSE, Relay, Step
+from tests.fake_relay import CLOSE, Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (
     count_states,
@@ -45,6 +46,20 @@ def test_every_recipient_gets_message_once(mailer: Mailer, relay: Relay) -> None
     delivery = read_deliveries(mailer.store, edition)[ANA]
     assert delivery.reply.startswith("250 2.0.0 queued (to ")
     assert delivery.attempt == 1
+
+
+def test_garbage_collection_spares_objects_during_run_only(mailer: Mailer, relay: Relay) -> None:
+    gc.unfreeze()
+    spared_counts: list[int] = []
+
+    def count_spared(_: Envelope) -> str:
+        spared_counts.append(gc.get_freeze_count())
+        return "250 2.0.0 queued"
+
+    relay.answer_always(Step.DOT, count_spared)
+    deliver_edition(mailer, begin_edition(mailer, ANA))
+    assert min(spared_counts) > 10_000
+    assert gc.get_freeze_count() == 0
 
 
 def test_single_connection_sends_in_order(mailer: Mailer, relay: Relay) -> None:

@@ -20,12 +20,7 @@ from mailer.model.deliveries import DeliveryState
 from tests.integration.delivery.delivery_runs import with_relay
 from tests.integration.delivery.proxy import Proxy
 from tests.integration.factories import begin_edition, make_addresses, read_delivery_states
-from tests.integration.relays.mail_servers import (
-    find_server,
-    run_dovecot,
-    run_exim,
-    run_postfix,
-)
+from tests.mail_servers import find_server, run_dovecot, run_exim, run_postfix
 
 MAILS = int(os.environ.get("RELAY_MAILS", "10000"))
 ARRIVAL_PATIENCE = 900.0

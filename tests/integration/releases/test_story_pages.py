@@ -1,5 +1,6 @@
 """Where "read more" leads when a story has no address elsewhere."""
 
+import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,9 @@ from mailer.app import Mailer
 from mailer.audience import lists
 from mailer.model.articles import ArticleKind, Image
 from mailer.model.editions import NewEdition
+from mailer.model.event_details import EventDetails
 from mailer.model.lists import Visibility
+from mailer.model.press_release import Asset, AssetKind, Release
 from mailer.store import SqlTransaction
 from tests.actors import AMINA, STAFF
 from tests.integration import factories
@@ -93,6 +96,74 @@ def test_story_with_requested_kill_has_no_page(desk: PressScenario) -> None:
     request_kill(desk.mailer)
     with desk.mailer.store.begin() as tx:
         assert tx.editions.find_story_sent_at(desk.release.stories[0]) is None
+
+
+# ---- events and reports -------------------------------------------------------------------------
+
+EVENT = EventDetails("2026-12-18T15:30", "Europe/London", "2026-12-18T18:30", "Old Hall")
+
+
+def test_event_page_has_times_place_and_calendar_file(desk: PressScenario) -> None:
+    with desk.mailer.store.begin() as tx:
+        factories.add_story(tx, "walk", canonical_url="", kind=ArticleKind.EVENT, event=EVENT)
+        assert desk.pages.get_page("/stories/walk/en/event.ics").status == 404
+        link = re.search(
+            r'href="http[^"]*(/stories/walk/en/event.ics)"', send(desk.mailer, tx, "walk")
+        )
+    assert link
+    root = lxml_html.document_fromstring(desk.pages.get_page("/stories/walk/en").text)
+    (facts,) = root.find_class("event-facts")
+    assert "Friday, 18 December 2026, 15:30–18:30 (London)" in facts.text_content()
+    assert "Old Hall" in facts.text_content()
+    assert link[1] in [anchor.get("href") for anchor in facts.iter("a")]
+    answer = desk.pages.get_page(link[1])
+    assert (answer.status, answer.get_header("content-type")) == (
+        200,
+        "text/calendar; charset=utf-8",
+    )
+    assert "DTSTART:20261218T153000Z" in answer.text
+    assert "SUMMARY:Walk" in answer.text
+
+
+def test_calendar_file_exists_only_for_public_events(desk: PressScenario) -> None:
+    with desk.mailer.store.begin() as tx:
+        lists.add_list(tx, STAFF, "staff", "Staff", factories.NOW, visibility=Visibility.PRIVATE)
+        factories.add_subscriber(tx, "eva@example.org", list_slug="staff")
+        factories.add_story(tx, "walk", canonical_url="", kind=ArticleKind.EVENT, event=EVENT)
+        assert "event.ics" not in send(desk.mailer, tx, "walk", "staff")
+        factories.add_story(tx, "wells", canonical_url="")
+        send(desk.mailer, tx, "wells")
+    for path in ("/stories/walk/en/event.ics", "/stories/wells/en/event.ics"):
+        assert desk.pages.get_page(path).status == 404
+
+
+def test_report_page_offers_its_document(desk: PressScenario) -> None:
+    content = b"%PDF-1.4 figures"
+    sha256 = hashlib.sha256(content).hexdigest()
+    document = Asset(
+        AssetKind.DOCUMENT,
+        "Boats in figures",
+        file=sha256,
+        name="boats.pdf",
+        media_type="application/pdf",
+        size=len(content),
+    )
+    path = f"/press/figures/files/{sha256[:16]}/boats.pdf"
+    with desk.mailer.store.begin() as tx:
+        tx.releases.save_file(sha256, "application/pdf", content, factories.NOW)
+        factories.add_story(
+            tx,
+            "figures",
+            canonical_url="",
+            kind=ArticleKind.REPORT,
+            release=Release(assets=(document,)),
+        )
+        assert desk.pages.get_page(path).status == 404, "before it is sent"
+        assert path in send(desk.mailer, tx, "figures")
+    assert f'href="{path}"' in desk.pages.get_page("/stories/figures/en").text
+    answer = desk.pages.get_page(path)
+    assert (answer.status, answer.body) == (200, content)
+    assert desk.pages.get_page(path.replace("boats.pdf", "other.pdf")).status == 404
 
 
 # ---- the picture, the kind, the date, and the text that was sent --------------------------------

@@ -37,6 +37,22 @@ def test_digest_runs_no_story_twice(seeded_store: Store) -> None:
         assert digests.get_digest(tx, "weekly").stories_run == 2
 
 
+def test_editions_of_a_digest_are_numbered_without_the_unsent(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
+        factories.add_digest(tx)
+        factories.add_digest(tx, "monthly")
+        factories.add_story(tx, "boats")
+        first_edition = assemble_edition(tx)
+        assert (first_edition.number, assemble_edition(tx, after=7).number) == (1, 0), "skipped"
+        factories.add_story(tx, "roads")
+        second_edition = assemble_edition(tx, after=14)
+        assert second_edition.number == 2
+        editions.cancel_edition(tx, STAFF, second_edition, NOW)
+        assert assemble_edition(tx, after=21).number == 2, "takes over a cancelled number"
+        assert assemble_edition(tx, "monthly").number == 1, "each digest counts its own"
+        assert factories.create_edition(tx, "boats").number == 0
+
+
 def test_revised_story_runs_no_second_time(seeded_store: Store) -> None:
     with seeded_store.begin() as tx:
         factories.add_digest(tx)

@@ -33,12 +33,21 @@ def test_upgrade_from_empty_gives_schema(empty_database: str) -> None:
         assert store.upgrade_schema() == (None, schema.REVISIONS[-1])
         store.check_schema()
         with store.read() as tx:
-            context = MigrationContext.configure(
-                tx.connection, opts={"compare_type": True, "compare_server_default": False}
-            )
+            options = {
+                "compare_type": True,
+                "compare_server_default": False,
+                "include_object": _belongs_to_schema,
+            }
+            context = MigrationContext.configure(tx.connection, opts=options)
             assert compare_metadata(context, schema.metadata) == []
     finally:
         store.close()
+
+
+def _belongs_to_schema(_object: object, name: str, *_: object) -> bool:
+    """Check for objects of the schema: the indexes of searches depend on the database's
+    software."""
+    return "_search" not in name and name != "search_state"
 
 
 def test_upgrade_twice_is_idempotent(empty_database: str) -> None:

@@ -35,9 +35,13 @@ def store(empty_database: str) -> Iterator[Store]:
 
 
 def read_sqlite_catalog(connection: Connection) -> dict[str, list[str]]:
-    """Return the lines of each table's and index's definition; their order makes no difference."""
+    """Return the lines of each table's and index's definition; their order makes no difference.
+    The indexes of searches depend on the database's software and are left out."""
     rows = connection.execute(
-        text("SELECT name, sql FROM sqlite_master WHERE sql <> '' AND type <> 'trigger'")
+        text(
+            "SELECT name, sql FROM sqlite_master WHERE sql <> '' AND type <> 'trigger' "
+            "AND NOT (name = 'search_state' OR name GLOB '*_search' OR name GLOB '*_search_*')"
+        )
     )
     return {
         row.name: sorted(line.strip().rstrip(",") for line in row.sql.splitlines()) for row in rows
@@ -45,12 +49,13 @@ def read_sqlite_catalog(connection: Connection) -> dict[str, list[str]]:
 
 
 def read_postgresql_catalog(connection: Connection, name: str) -> set[tuple[str, ...]]:
-    """Return columns, indexes, constraints and comments of a schema, without the schema's name."""
+    """Return columns, indexes, constraints and comments of a schema, without the schema's name and
+    without the indexes of searches."""
     return {
         tuple(str(value).replace(f"{name}.", "") for value in row)
         for statement in _POSTGRESQL_CATALOG
         for row in connection.execute(text(statement), {"schema": name})
-        if "alembic_version" not in " ".join(map(str, row))
+        if "alembic_version" not in " ".join(map(str, row)) and "_search_" not in row[1]
     }
 
 

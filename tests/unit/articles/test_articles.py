@@ -24,6 +24,7 @@ from mailer.model.articles import (
     Image,
     Story,
 )
+from mailer.model.event_details import EventDetails
 from mailer.model.press_release import Release
 from tests.actors import STAFF
 from tests.fakes import make_transaction
@@ -166,6 +167,7 @@ def test_article_fingerprint_depends_on_every_field(name: str) -> None:
         "image": Image("https://example.org/b.jpg", "A boat"),
         "lead": True,
         "release": Release(subhead="and more"),
+        "event": EventDetails("2026-12-18", "UTC"),
     }
     content = make_content()
     assert (
@@ -384,12 +386,11 @@ def test_invalid_article_edit_changes_nothing() -> None:
 
 
 def test_missing_article_raises_not_found() -> None:
+    tx = make_transaction(articles=FakeArticleStore())
     with pytest.raises(NotFound, match="there is no article storm in fr"):
-        articles.get_article(make_transaction(articles=FakeArticleStore()), "storm", "fr")
+        articles.get_article(tx, "storm", "fr")
     with pytest.raises(NotFound, match="there is no article storm") as caught:
-        articles.withdraw_articles(
-            make_transaction(articles=FakeArticleStore()), STAFF, "storm", None, NOW
-        )
+        articles.withdraw_articles(tx, STAFF, "storm", None, NOW)
     assert caught.value.next_steps == (NextStep("list_articles"),)
 
 

@@ -50,6 +50,9 @@ class FakeDigestStore:
     def count_unsent_stories(self, digest: Digest) -> dict[int, int]:
         return self.unsent_counts
 
+    def find_last_number(self, digest: Digest) -> int:
+        return 0
+
     def create_edition(self, new: NewEdition, now: datetime, actor: Actor) -> Edition:
         fields = {name: getattr(new, name) for name in NewEdition.__dataclass_fields__}
         return make_edition(**fields | {"opening": {}, "created_at": now})

@@ -4,6 +4,8 @@ The articles are the demo's, and those in the folder that MAILER_CORPUS names if
 """
 
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,9 @@ def assert_same_article(draft: Draft, content: Content) -> None:
 
 @pytest.mark.parametrize("content", ALL, ids=lambda article: f"{article.slug}.{article.language}")
 def test_same_article_from_word_file(content: Content) -> None:
+    # A Word file holds the picture itself, and not its address on the web.
+    content = replace(content, html=re.sub(r"<p><img [^>]*></p>\n?", "", content.html))
+    assert "<img" not in content.html
     assert_same_article(
         word.read_docx(factories.build_docx(content), make_defaults(content), name="release.docx"),
         content,

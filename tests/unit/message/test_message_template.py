@@ -13,7 +13,8 @@ from hypothesis import assume, example, given
 from mailer import message, tokens
 from mailer.audience import links, unsubscribe_mail
 from mailer.audience.links import LinkPurpose
-from mailer.message import MessageProfile, MessageTemplate, Slot, clean_header_text
+from mailer.message import MessageProfile, MessageTemplate, Slot
+from mailer.message.headers import clean_name
 from mailer.model.edition_states import EditionKind
 from tests.unit.message.factories import (
     KEY,
@@ -225,7 +226,7 @@ def test_slots_are_filled_in_both_parts_and_escaped_in_html(
         recipient=RECIPIENT._replace(name=name),
     )
     assert_well_formed(raw, parsed)
-    filled = clean_header_text(name) or fallback
+    filled = clean_name(name) or fallback
     # each piece is encoded on its own, so a CR before a slot and an LF in it are two line ends
     pieces = [normalise_text(piece) for piece in (before, filled, after)]
     assert get_part(parsed, "plain") == "".join(pieces)

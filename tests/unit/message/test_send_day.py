@@ -93,4 +93,4 @@ def test_date_slot_is_no_personal_value() -> None:
     body = make_body(text=slot)
     assert message.render_plain_text(body) == ""
     template = MessageTemplate(body, PROFILE)
-    assert not template.get_variant(1).slot_positions
+    assert not template.get_variant(1).encoders

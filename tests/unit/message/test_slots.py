@@ -65,7 +65,13 @@ def render_expected(
         MarkCondition.ANY: reader_stories,
         MarkCondition.FIRST: reader_stories[:1],
         MarkCondition.REST: reader_stories[1:],
-        MarkCondition.CONTENTS: reader_stories if len(reader_stories) > 5 else [],
+        MarkCondition.SINGLE: reader_stories[1:],
+        MarkCondition.SEVERAL: reader_stories[1:],
+        MarkCondition.CONTENTS: reader_stories if len(reader_stories) > 6 else [],
+    }
+    counts = {
+        MarkCondition.SINGLE: lambda count: count == 1,
+        MarkCondition.SEVERAL: lambda count: count > 1,
     }
     result = ""
     for piece in pieces:
@@ -73,7 +79,7 @@ def render_expected(
             case Part(condition, stories, content):
                 result += (
                     render_expected(content, reader_stories, web=web)
-                    if stories & set(matching_stories[condition])
+                    if counts.get(condition, bool)(len(stories & {*matching_stories[condition]}))
                     else ""
                 )
             case int(bit):

@@ -312,7 +312,7 @@ def test_subject_template_error_names_subject(folder: Path, source: str, problem
 def test_dates_and_words_are_in_readers_language(folder: Path) -> None:
     assert render_source(folder, "{{ day | date }}") == "Friday, 18 December 2026"
     assert render_source(folder, "{{ day | date('long') }}", language="fr") == "18 décembre 2026"
-    assert render_source(folder, "{{ _('In this edition') }}", language="fr") == "Au sommaire"
+    assert render_source(folder, "{{ _('More stories') }}", language="fr") == "Autres actualités"
     moment = datetime(2026, 12, 18, 9, 30, tzinfo=UTC)
     env = get_environment("en", (folder,))
     assert "9:30" in render_line(env, "{{ moment | moment }}", "x", {"moment": moment})

@@ -127,5 +127,5 @@ def test_pictures_of_mails_have_pixel_widths_for_outlook() -> None:
         pictures = lxml_html.document_fromstring(body.html).xpath("//img")
         assert len(pictures) >= 2
         for element in pictures:
-            assert 0 < int(element.get("width")) <= 552
+            assert 0 < int(element.get("width")) <= 600
             assert element.get("height") is None

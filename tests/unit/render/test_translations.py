@@ -54,8 +54,8 @@ def test_frame_language_is_nearest_or_none(tag: str, frame: str) -> None:
 
 def test_english_is_source_language() -> None:
     assert (
-        translations.load_translations("en", SHIPPED).gettext("In this edition")
-        == "In this edition"
+        translations.load_translations("en", SHIPPED).gettext("Also in this edition")
+        == "Also in this edition"
     )
 
 

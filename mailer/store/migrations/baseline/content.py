@@ -26,10 +26,13 @@ def create_content_tables() -> None:
         require_column("dateline", sa.Text()),
         require_column("lead", sa.Boolean()),
         sa.Column("release", JSON_OR_NULL),
+        sa.Column("event", JSON_OR_NULL),
         require_column("created_at", MOMENT),
         require_column("updated_at", MOMENT),
+        require_column("search_text", sa.Text(), server_default=""),
         sa.PrimaryKeyConstraint("id", name="pk_article"),
         sa.UniqueConstraint("slug", "language", name="uq_article_slug_language"),
+        comment="search_text: title and slug, folded for searches",
     )
     op.create_table(
         "boilerplate",

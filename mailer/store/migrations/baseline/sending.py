@@ -5,6 +5,11 @@ from alembic import op
 
 from mailer.store.migrations.baseline.columns import ID, JSON_OR_NULL, MOMENT, require_column
 
+UNDELIVERED = (
+    "state = 'failed' OR state = 'expired' OR state = 'suppressed' OR state = 'cancelled' "
+    "OR state = 'diverted'"
+)
+
 
 def create_sending_tables() -> None:
     op.create_table(
@@ -82,6 +87,7 @@ def create_sending_tables() -> None:
         require_column("template", sa.String(length=60)),
         require_column("subject", sa.Text()),
         require_column("language", sa.String(length=35)),
+        require_column("number", sa.Integer(), server_default=sa.text("0")),
         require_column("opening", sa.JSON()),
         require_column("names", sa.JSON(), server_default="{}"),
         require_column("subjects", sa.JSON(), server_default="{}"),
@@ -120,7 +126,8 @@ def create_sending_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_edition"),
         sa.UniqueConstraint("uid", name="uq_edition_uid"),
-        comment="wall, zone: when send_at is, by the clock; cleared_at: when addresses were taken "
+        comment="number: its place among its digest's editions, or 0; "
+        "wall, zone: when send_at is, by the clock; cleared_at: when addresses were taken "
         "out of its deliveries; embargo_until: what its mails state; "
         "pause_signatures: the refusals alike that delivery paused it for; sender: chosen for it, "
         "of the settings; sender_identity: frozen with its bodies",
@@ -207,12 +214,8 @@ def create_sending_tables() -> None:
         "ix_delivery_undelivered",
         "delivery",
         ["edition_id", "state"],
-        sqlite_where=sa.text(
-            "state IN ('failed', 'expired', 'suppressed', 'cancelled', 'diverted')"
-        ),
-        postgresql_where=sa.text(
-            "state IN ('failed', 'expired', 'suppressed', 'cancelled', 'diverted')"
-        ),
+        sqlite_where=sa.text(UNDELIVERED),
+        postgresql_where=sa.text(UNDELIVERED),
     )
     op.create_table(
         "delivery_count",
@@ -256,6 +259,7 @@ def create_sending_tables() -> None:
         sa.Column("page", JSON_OR_NULL),
         require_column("titles", sa.JSON(), server_default="[]"),
         require_column("summary", sa.Text(), server_default=""),
+        sa.Column("picture", JSON_OR_NULL),
         sa.ForeignKeyConstraint(
             ["edition_id"],
             ["edition.id"],
@@ -263,8 +267,8 @@ def create_sending_tables() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("edition_id", "language", name="pk_edition_body"),
-        comment="titles, summary: for lists of editions; attachments: files, by their hashes; "
-        "page: a release's press page",
+        comment="titles, summary, picture: for lists of editions; attachments: files, by their "
+        "hashes; page: a release's press page",
     )
     op.create_table(
         "edition_event",
@@ -315,6 +319,7 @@ def create_sending_tables() -> None:
     )
     op.create_table(
         "edition_words",
+        require_column("id", ID),
         require_column("edition_id", ID),
         require_column("language", sa.String(length=35)),
         require_column("words", sa.Text()),
@@ -324,6 +329,7 @@ def create_sending_tables() -> None:
             name="fk_edition_words_edition_body",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("edition_id", "language", name="pk_edition_words"),
-        comment="the words that the archive's search reads; it reads the whole table",
+        sa.PrimaryKeyConstraint("id", name="pk_edition_words"),
+        sa.UniqueConstraint("edition_id", "language", name="uq_edition_words_edition_id_language"),
+        comment="words: the distinct words of a body, folded for the archive's search",
     )

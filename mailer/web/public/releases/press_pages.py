@@ -9,9 +9,11 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
+from mailer import message
 from mailer.errors import NotFound
 from mailer.model.releases import PageTranslation, ReleasePage
 from mailer.releases import pages
+from mailer.render.calendar_file import build_calendar_file
 from mailer.web.public import feeds, stories
 from mailer.web.public.archive import parse_page_number, respond_unless_cached
 from mailer.web.public.public_site import get_site
@@ -56,15 +58,45 @@ def show_release(request: Request, slug: str) -> Response:
 
 
 def show_story(request: Request, slug: str, language: str) -> Response:
+    story = _get_story(request, slug, language)
+    page = story.choose_translation(language)
+    if story.edition_id:
+        return _render_release(request, story, page)
+    return stories.render_story(request, story, page)
+
+
+def download_event(request: Request, slug: str, language: str) -> Response:
+    """Return the iCalendar file of an event."""
+    story = _get_story(request, slug, language)
+    page = story.choose_translation(language)
+    if page.event is None:
+        raise HTTPException(404)
+    settings = get_site(request).settings
+    content = build_calendar_file(
+        page.event,
+        slug=slug,
+        title=page.title,
+        summary=page.summary,
+        address=page.canonical_url or structured_data.build_story_url(settings, slug, language),
+        changed_at=story.updated_at,
+    )
+    headers = {
+        "Content-Disposition": message.format_disposition(f"{slug}.ics"),
+        "Content-Language": page.language,
+    }
+    return respond_unless_cached(request, content, "text/calendar; charset=utf-8", headers)
+
+
+def _get_story(request: Request, slug: str, language: str) -> ReleasePage:
+    """Return the pages of a release or of another story that was sent. Raises HTTPException if the
+    story is not public in this language."""
     site = get_site(request)
     with site.mailer.store.read() as tx:
         release = tx.releases.find_page(slug, site.mailer.clock()) if _is_valid_slug(slug) else None
     story = release or _find_story(request, slug)
     if story is None or language not in story.languages:
         raise HTTPException(404)
-    if release is not None:
-        return _render_release(request, release, release.choose_translation(language))
-    return stories.render_story(request, story, story.choose_translation(language))
+    return story
 
 
 def show_ninjs(request: Request, slug: str) -> Response:
@@ -83,9 +115,16 @@ def download_kit(request: Request, slug: str) -> Response:
 
 
 def download_file(request: Request, slug: str, digest: str, name: str) -> Response:
-    release = _get_release(request, slug)
+    try:
+        story = _get_release(request, slug)
+    except HTTPException:
+        # A report that was sent in a newsletter has its documents here, too.
+        found_story = _find_story(request, slug)
+        if found_story is None:
+            raise
+        story = found_story
     with get_site(request).mailer.store.read() as tx:
-        return build_file_response(tx, release, digest, name)
+        return build_file_response(tx, story, digest, name)
 
 
 def show_atom_feed(request: Request) -> Response:

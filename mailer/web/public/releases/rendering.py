@@ -11,8 +11,8 @@ from mailer import embargoes, languages, message, text_breaks
 from mailer.model.articles import ArticleKind
 from mailer.model.press_release import AssetKind
 from mailer.model.releases import PageTranslation, ReleasePage
-from mailer.render import prose, text_part, translations, views
-from mailer.render.releases import build_embargo_view
+from mailer.render import prose, story_parts, text_part, translations, views
+from mailer.render.releases import build_embargo_view, name_place
 from mailer.store import SqlTransaction
 from mailer.web.public.middleware import build_page_policy
 from mailer.web.public.page_languages import LANGUAGES, choose_reading_language
@@ -35,7 +35,6 @@ def build_release_context(
     """Return the variables of ``release.html``. The addresses of the kit and the files begin with
     `page_path`."""
     site = get_site(request)
-    translate = load_mail_gettext(request, site.choose_language(request))
     return build_text_context(request, release, page) | {
         "release": release,
         "page_path": page_path,
@@ -48,11 +47,6 @@ def build_release_context(
             )
             for correction in reversed(release.corrections)
         ],
-        "quote_pattern": _get_quote_pattern(request, page),
-        "role_pattern": load_mail_gettext(
-            request, languages.choose_language(page.language, LANGUAGES, "en")
-        )("%(name)s, %(role)s"),
-        "asset_kinds": {asset_kind.value: translate(asset_kind.value) for asset_kind in AssetKind},
     }
 
 
@@ -80,7 +74,30 @@ def build_text_context(
             direction=direction,
             run_in=prose.build_run_in(page.dateline, load_mail_gettext(request, own_language)),
         ),
+        "quote_pattern": _get_quote_pattern(request, page),
+        "role_pattern": load_mail_gettext(request, own_language)("%(name)s, %(role)s"),
+        "asset_kinds": {asset_kind.value: translate(asset_kind.value) for asset_kind in AssetKind},
+        **_build_event_context(request, release, page),
         "notes": prose.prepare_prose(page.notes, direction=direction) if page.notes else "",
+    }
+
+
+def _build_event_context(
+    request: Request, release: ReleasePage, page: PageTranslation
+) -> dict[str, Any]:
+    """Return the variables about an event: its times, and the path of its iCalendar file. An
+    advance copy has no such file, as it would be public."""
+    event = page.event
+    is_public = not request.url.path.startswith("/e/")
+    return {
+        "event": event,
+        "event_end": (event.last_day if event.is_whole_day else event.end) if event else None,
+        "event_city": name_place(event.zone, get_site(request).choose_language(request))
+        if event
+        else "",
+        "calendar_path": story_parts.build_calendar_path(release.slug, page.language)
+        if event and is_public
+        else "",
     }
 
 

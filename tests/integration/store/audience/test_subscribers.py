@@ -5,16 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from mailer.audience import erasure, preferences, subscribers
+from mailer.audience import erasure, preferences, subscribers, suppressions
 from mailer.audience.imports.topic_names import index_topics
 from mailer.errors import NotFound, Refused
 from mailer.intake import table
 from mailer.intake.row_format import ImportChoices
 from mailer.model.imports import ImportRow
 from mailer.model.lists import Frequency
-from mailer.model.subscribers import MembershipState, Person
+from mailer.model.subscribers import (
+    ExportedSubscriber,
+    ListedSubscriber,
+    MembershipState,
+    Person,
+)
+from mailer.model.suppressions import Suppression, SuppressionReason
 from mailer.store import Store
-from mailer.store.audience.subscribers import EXPORT_BATCH
+from mailer.store.audience.exports import EXPORT_BATCH
 from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW
@@ -146,8 +152,11 @@ def test_subscribers_are_read_once_in_batches(seeded_store: Store) -> None:
         tx.import_rows.import_people(STAFF, people, factories.get_mailing_list(tx), "test", NOW)
         factories.add_subscriber(tx, "alone@example.org", list_slug="press")
     with seeded_store.read() as tx:
+        news = factories.get_mailing_list(tx)
         all_subscribers = list(tx.subscribers.iterate_subscribers())
-        readers = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
+        readers = list(tx.subscribers.iterate_subscribers(news))
+        all_exported = list(tx.subscribers.iterate_exported())
+        exported_readers = list(tx.subscribers.iterate_exported(news))
     assert (
         len({record.subscriber.address for record in all_subscribers})
         == len(all_subscribers)
@@ -155,6 +164,8 @@ def test_subscribers_are_read_once_in_batches(seeded_store: Store) -> None:
     )
     assert all(record.membership is None for record in all_subscribers)
     assert len(readers) == count
+    assert all_exported == list(map(export_record, all_subscribers))
+    assert exported_readers == list(map(export_record, readers))
     for record in readers:
         subscriber, membership = record.subscriber, record.membership
         number = int(subscriber.address[1:].partition("@")[0])
@@ -163,8 +174,59 @@ def test_subscribers_are_read_once_in_batches(seeded_store: Store) -> None:
         assert membership.topics == (factories.TOPICS[number % 4],)
 
 
+def export_record(record: ListedSubscriber) -> ExportedSubscriber:
+    """Return what an export should have of a record that was read in another way."""
+    person, membership = record.subscriber.person, record.membership
+    exported = ExportedSubscriber(
+        person.address, person.name, person.language, person.country, person.time_zone, person.tags
+    )
+    if membership is not None:
+        exported = exported._replace(
+            topics=membership.topics,
+            joined_at=membership.joined_at.isoformat(),
+            state=membership.state.value,
+            left_at=membership.left_at.isoformat() if membership.left_at else "",
+            list_language=membership.language,
+            frequency=membership.frequency.value,
+            paused_until=membership.paused_until.isoformat() if membership.paused_until else "",
+        )
+    return exported._replace(suppressed=record.suppressed or None)
+
+
+def test_export_has_every_field_of_members(seeded_store: Store) -> None:
+    moment = NOW.replace(microsecond=1200)
+    with seeded_store.begin() as tx:
+        factories.add_subscriber(
+            tx, ANA, "health", "housing", name="Ana", language="fr", country="GB",
+            time_zone="Asia/Tokyo", tags=("b", "a"), joined=moment - DAY,
+        )  # fmt: skip
+        factories.add_subscriber(tx, "bo@example.org", state=MembershipState.UNSUBSCRIBED)
+        factories.add_subscriber(tx, "cy@example.org")
+        factories.add_subscriber(tx, "di@example.org", list_slug="press", tags=("c",))
+        factories.add_digest(tx, frequency=Frequency.WEEKLY)
+        news = factories.get_mailing_list(tx)
+        ana = subscribers.get_subscriber(tx, ANA)
+        changes = {"frequency": Frequency.WEEKLY, "language": "ar"}
+        preferences.change_membership(tx, STAFF, ana, news, changes, NOW)
+        preferences.pause_memberships(tx, STAFF, ana, [news], 30 * DAY, moment)
+        suppression = Suppression("cy@example.org", SuppressionReason.BOUNCE, "", NOW)
+        suppressions.suppress_addresses(tx.subscribers, STAFF, [suppression], NOW, source="test")
+    with seeded_store.read() as tx:
+        members = list(tx.subscribers.iterate_exported(news))
+        records = list(tx.subscribers.iterate_subscribers(news))
+        everyone = list(tx.subscribers.iterate_exported())
+        all_records = list(tx.subscribers.iterate_subscribers())
+    assert members == list(map(export_record, records))
+    assert everyone == list(map(export_record, all_records))
+    assert [person.tags for person in everyone] == [("a", "b"), (), (), ("c",)]
+    assert members[0].joined_at == (moment - DAY).isoformat()
+    assert members[0].paused_until == (moment + 30 * DAY).isoformat()
+    assert (members[1].state, members[2].suppressed) == ("unsubscribed", "bounce")
+
+
 def test_empty_list_has_no_subscribers(seeded_store: Store) -> None:
     with seeded_store.read() as tx:
+        assert list(tx.subscribers.iterate_exported(factories.get_mailing_list(tx))) == []
         assert list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx))) == []
 
 
@@ -190,7 +252,8 @@ def test_exported_subscribers_can_be_imported(seeded_store: Store, tmp_path: Pat
         before = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
         file = tmp_path / "people.csv"
         with file.open("w", encoding="utf-8") as out:
-            assert table.write_subscribers(before, out) == 4
+            exported = tx.subscribers.iterate_exported(factories.get_mailing_list(tx))
+            assert table.write_subscribers(exported, out) == 4
         for record in before:
             erasure.erase_person(tx, STAFF, record.subscriber.address, NOW, may_return=True)
         (batch,) = table.read_table_file(

@@ -227,9 +227,7 @@ def test_archive_list_is_paged_newest_first(pages: AsgiClient, seeded_office: Se
     target, page_count = "/archive/news?q=boats", 0
     while target:
         page = html.fromstring(pages.get_page(target).text)
-        subjects += [
-            one.text_content() for one in page.cssselect("ul.entries > li > :first-child a")
-        ]
+        subjects += [one.text_content() for one in page.cssselect("ul.cards h3 a")]
         target = next(iter(page.xpath("//a[@rel='next']/@href")), "")
         page_count += 1
     assert (page_count, subjects) == (3, [f"Number {number:02}" for number in reversed(range(45))])

@@ -42,13 +42,20 @@ def import_people(database_path: str, file: str) -> int:
                 )
             keys = [hashlib.sha256(row[0].encode()).hexdigest()[:32] for row in rows]
             numbers = range(count + 1, count + 1 + len(rows))
+            database.execute("INSERT INTO search_state VALUES ('bulk', 0)")
             database.executemany(
-                "INSERT INTO subscriber VALUES (?, ?, ?, ?, ?, ?, '', 'a fair', ?)",
+                "INSERT INTO subscriber VALUES (?, ?, ?, ?, ?, ?, '', ?, 'a fair', ?)",
                 [
-                    (number, row[0], key, row[1], row[2], row[3], MOMENT)
+                    (number, row[0], key, row[1], row[2], row[3], _build_search_text(row), MOMENT)
                     for number, row, key in zip(numbers, rows, keys, strict=True)
                 ],
             )
+            database.execute(
+                "INSERT INTO subscriber_search (rowid, search_text) "
+                "SELECT id, search_text FROM subscriber WHERE id > ?",
+                (count,),
+            )
+            database.execute("DELETE FROM search_state")
             database.executemany(
                 "INSERT INTO subscriber_tag VALUES (?, ?)",
                 [(number, row[5]) for number, row in zip(numbers, rows, strict=True) if row[5]],
@@ -73,6 +80,10 @@ def import_people(database_path: str, file: str) -> int:
             count += len(rows)
     database.close()
     return count
+
+
+def _build_search_text(row: list[str]) -> str:
+    return "".join(f"  {word}" for word in f"{row[1]} {row[0]}".lower().split())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Real mail servers on loopback: Postfix or Exim as the relay, which hands all mail to Dovecot.
+"""Real mail servers on loopback: Postfix or Exim as the relay, which hands all mail to Dovecot, or
+a Postfix that discards all mail.
 
 Each runs from a folder of its own, with its own queue, and ends with its block. Only root can start
 them, as they change to other users.
@@ -9,7 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from tests.bench.delivery.programs import find_free_port
@@ -78,7 +79,7 @@ data_directory = {folder}/data
 mail_owner = postfix
 setgid_group = postdrop
 maillog_file = {folder}/mail.log
-maillog_file_prefixes = /tmp, /var
+maillog_file_prefixes = {folder}
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 myhostname = relay.example.net
@@ -87,14 +88,14 @@ local_recipient_maps =
 mynetworks = 127.0.0.0/8
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_client_connection_count_limit = 0
-default_transport = lmtp:unix:{lmtp}
-relay_transport = lmtp:unix:{lmtp}
+default_transport = {transport}
+relay_transport = {transport}
 lmtp_destination_concurrency_limit = 10
 default_database_type = texthash
 alias_maps =
 """
 _MASTER_CF = """
-{port} inet n - n - 50 smtpd
+{port} inet n - n - 100 smtpd
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -104,6 +105,7 @@ trace unix - - n - 0 bounce
 proxymap unix - - n - - proxymap
 lmtp unix - - n - - lmtp
 smtp unix - - n - - smtp
+discard unix - - n - - discard
 error unix - - n - - error
 retry unix - - n - - error
 anvil unix - - n - 1 anvil
@@ -112,16 +114,32 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
-@contextmanager
-def run_postfix(folder: Path, lmtp: Path) -> Iterator[int]:
+def run_postfix(folder: Path, lmtp: Path) -> AbstractContextManager[int]:
     """Run Postfix in `folder`, which delivers by LMTP. Yields its port."""
+    return _run_postfix(folder, f"lmtp:unix:{lmtp}")
+
+
+def run_discarding_postfix(folder: Path) -> AbstractContextManager[int]:
+    """Run Postfix in `folder`, which queues each message on disk, and then discards it and writes a
+    line to its log. Yields its port."""
+    return _run_postfix(folder, "discard:")
+
+
+def count_postfix_deliveries(folder: Path) -> int:
+    """Count the messages that the Postfix in `folder` has delivered or discarded."""
+    log = folder / "mail.log"
+    return log.read_bytes().count(b"status=sent") if log.exists() else 0
+
+
+@contextmanager
+def _run_postfix(folder: Path, transport: str) -> Iterator[int]:
     config = folder / "config"
     config.mkdir(parents=True)
     (folder / "data").mkdir()
     (folder / "queue").mkdir()
     shutil.chown(folder / "data", "postfix")
     port = find_free_port()
-    (config / "main.cf").write_text(_MAIN_CF.format(folder=folder, lmtp=lmtp))
+    (config / "main.cf").write_text(_MAIN_CF.format(folder=folder, transport=transport))
     (config / "master.cf").write_text(_MASTER_CF.format(port=f"127.0.0.1:{port}"))
     environment = {"PATH": _PATH, "MAIL_CONFIG": str(config)}
     subprocess.run(["postfix", "-c", str(config), "start"], check=True, env=environment)

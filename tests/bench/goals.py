@@ -1,0 +1,52 @@
+"""The goals of the bench: what each comparison is called, and the bound that it should keep."""
+
+from tests.bench.results import Goal
+
+_GOALS = (
+    Goal("sqlite-to-source", "Sending phase on SQLite, to `smtp-source -d`", 1.0),
+    Goal("whole-to-source", "Whole command on SQLite, to `smtp-source -d`", 0.9),
+    Goal("new-links-to-source", "Sending phase, to `smtp-source` with a connection a message"),
+    Goal("cpu-to-source", "CPU of the sender a message, to `smtp-source -d`", 1.8, at_most=True),
+    Goal("plain-way", "Sending phase, to a program that builds each message by itself", 20.0),
+    Goal("chunking-150-to-0", "A relay 150 ms away with CHUNKING, to one near by", 0.7),
+    Goal("chunking-to-smtplib", "A relay 50 ms away with CHUNKING, to smtplib", 20.0),
+    Goal("data-150-to-0", "A relay 150 ms away without CHUNKING, to one near by"),
+    Goal("data-to-smtplib", "A relay 50 ms away without CHUNKING, to smtplib"),
+    Goal("growth-to-smtplib", "A relay 50 ms away without PIPELINING, to smtplib", 4.0),
+    Goal("postfix-50-to-0", "A real Postfix 50 ms away, to one near by", 0.8),
+    Goal("tls-to-none", "A relay with TLS, to one without"),
+    Goal("postgresql-to-sqlite", "Sending phase on PostgreSQL, to SQLite", 0.9),
+    Goal("server-cpu", "CPU of PostgreSQL a message, to three bare UPDATEs", 1.5, at_most=True),
+    Goal("server-log", "Log (WAL) of PostgreSQL a message, to three bare UPDATEs"),
+    Goal("processes-sqlite", "Four processes on SQLite, to one"),
+    Goal("processes-postgresql", "Four processes on PostgreSQL, to one"),
+    Goal("queue", "Sending phase of a large queue, to a small one"),
+    Goal("memory", "Memory for a large queue, to a small one", 1.05, at_most=True),
+    Goal("plan", "Plan of an edition, to a bare INSERT … SELECT", 2.0, at_most=True),
+    Goal("import", "Import from CSV, to `csv` and `executemany`", 4.0, at_most=True),
+    Goal("import-memory", "Memory of the import", 150.0, at_most=True, unit="MB"),
+    Goal("large-import", "Large import, to `csv` and `executemany`", 4.0, at_most=True),
+    Goal("large-import-memory", "Memory of the large import", 150.0, at_most=True, unit="MB"),
+    Goal("people-commands", "Other commands for as many people"),
+    Goal("pages-alone", "Each public page alone"),
+    Goal("one-click-median", "One-click beside a send, to without: median", 5.0, at_most=True),
+    Goal("one-click-99", "One-click beside a send, to without: 99 %", 20.0, at_most=True),
+    Goal("sign-up-median", "Sign-up beside a send, to without: median", 5.0, at_most=True),
+    Goal("sign-up-99", "Sign-up beside a send, to without: 99 %", 20.0, at_most=True),
+    Goal("preferences-median", "Preferences beside a send, to without: median", 5.0, at_most=True),
+    Goal("preferences-99", "Preferences beside a send, to without: 99 %", 20.0, at_most=True),
+    Goal("sender-beside-pages", "Sending beside requests for pages, to sending alone", 0.6),
+    Goal("idle-cpu", "CPU of an idle worker on SQLite", 0.5, at_most=True, unit="%"),
+    Goal("idle-memory", "Memory of an idle worker on SQLite", 100.0, at_most=True, unit="MB"),
+    Goal("idle-cpu-postgresql", "CPU of an idle worker on PostgreSQL", 0.5, at_most=True, unit="%"),
+    Goal(
+        "idle-memory-postgresql",
+        "Memory of an idle worker on PostgreSQL",
+        100.0,
+        at_most=True,
+        unit="MB",
+    ),
+    Goal("sweep", "Numbers of connections and windows"),
+)
+
+GOALS = {goal.key: goal for goal in _GOALS}
