@@ -1,9 +1,10 @@
 """Writes the pages of docs/reference/ that follow from the code: ``make docs``.
 
 Commands, options, settings, states, template variables and errors come from the code; a sentence
-on what each state, setting and variable means comes from ``generator/meanings.toml``. A setting or
-a state without a meaning stops the script, and ``tests/unit/docs/`` holds the committed pages
-against what it gives. Pages for reading (tutorial, how-to, explanation) are written by hand.
+on what each state and variable means comes from ``generator/meanings.toml``, and on what each
+setting means from ``mailer/config/meanings.toml``. A setting or a state without a meaning stops the
+script, and ``tests/unit/docs/`` holds the committed pages against what it gives. Pages for reading
+(tutorial, how-to, explanation) are written by hand.
 """
 
 import sys

@@ -8,30 +8,32 @@ from typing import Any
 
 NOTICE = "<!-- Generated from the code by `make docs`; edit the code, or docs/generator/. -->"
 
+MEANINGS_FILE = Path(__file__).parent / "meanings.toml"
+
 
 @cache
-def load_meanings() -> Mapping[str, Any]:
-    return tomllib.loads((Path(__file__).parent / "meanings.toml").read_text("utf-8"))
+def load_meanings(file: Path) -> Mapping[str, Any]:
+    return tomllib.loads(file.read_text("utf-8"))
 
 
 class MeaningTable:
-    """The meanings of one table of ``meanings.toml``, each of which must be used exactly once."""
+    """The meanings of one table of a file of meanings, each of which must be used exactly once."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._meanings: Mapping[str, str] = load_meanings()[name]
+    def __init__(self, name: str, file: Path = MEANINGS_FILE) -> None:
+        self._place = f"{file}, [{name}]"
+        self._meanings: Mapping[str, str] = load_meanings(file)[name]
         self._used: set[str] = set()
 
     def get_meaning(self, key: str) -> str:
         if key not in self._meanings:
-            raise SystemExit(f"docs/generator/meanings.toml, [{self._name}]: say what {key!r} is")
+            raise SystemExit(f"{self._place}: say what {key!r} is")
         self._used.add(key)
         return self._meanings[key]
 
     def check_all_used(self) -> None:
         if left_over := set(self._meanings) - self._used:
             names = ", ".join(sorted(left_over))
-            raise SystemExit(f"docs/generator/meanings.toml, [{self._name}]: remove {names}")
+            raise SystemExit(f"{self._place}: remove {names}")
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -10,11 +10,9 @@ from pydantic.fields import FieldInfo
 
 from generator.markdown import MeaningTable, format_page, format_table
 from mailer.config import Settings
+from mailer.config.schema import DERIVED_FIELDS, MEANINGS_FILE
 
 _LIMITS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
-_SKIPPED = {"home", "config_file"}
-"""Fields of Settings that are worked out, not set."""
-
 INTRODUCTION = """\
 A setting is looked for in four places, and the first that has it counts:
 
@@ -32,10 +30,10 @@ file: they come from the environment or from a file of their own."""
 
 def build_page() -> str:
     sections = [
-        (name, field) for name, field in Settings.model_fields.items() if name not in _SKIPPED
+        (name, field) for name, field in Settings.model_fields.items() if name not in DERIVED_FIELDS
     ]
-    headings = MeaningTable("sections")
-    meanings = MeaningTable("settings")
+    headings = MeaningTable("sections", MEANINGS_FILE)
+    meanings = MeaningTable("settings", MEANINGS_FILE)
     parts = [_describe_section(name, field, headings, meanings) for name, field in sections]
     headings.check_all_used()
     meanings.check_all_used()

@@ -6,6 +6,7 @@
     recognition.py  the guard between a database and the processes that deliver from it
     markers.py      the markers of databases on this host
     link_keys.py    the keys of links, read again while a process runs
+    config_checks/  checks of all that the settings name
 
 Rules stand beside their nouns (``mailer.editions``, ``mailer.releases`` …), as functions that take
 an open transaction.

@@ -51,7 +51,7 @@ class Mailer:
         self.settings = settings
         self.store = store
         self.clock = clock
-        store.safe_recipients = _normalise_recipients(settings.safe.recipients)
+        store.safe_recipients = normalise_safe_recipients(settings)
         self._observances: tuple[object, Mapping[str, Observance]] = (None, {})
         self._guard: RecognitionGuard | None = None
         self._link_keys: LinkKeySource | None = None
@@ -312,10 +312,10 @@ class Mailer:
         self.store.close()
 
 
-def _normalise_recipients(recipients: Sequence[str]) -> tuple[str, ...]:
+def normalise_safe_recipients(settings: Settings) -> tuple[str, ...]:
     """Return the recipients of safe mode in their canonical spelling, domains with an @ before
     them. Raises ConfigError."""
-    if not recipients:
+    if not settings.safe.recipients:
         return ()
     from mailer import addresses
 
@@ -324,7 +324,7 @@ def _normalise_recipients(recipients: Sequence[str]) -> tuple[str, ...]:
             addresses.normalise_address(recipient)
             if "@" in recipient
             else "@" + addresses.normalise_address(f"a@{recipient}").rpartition("@")[2]
-            for recipient in recipients
+            for recipient in settings.safe.recipients
         )
     except InputError as error:
         raise ConfigError(

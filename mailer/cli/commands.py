@@ -90,6 +90,12 @@ COMMANDS = (
     CommandEntry(
         "init", "init:prepare_folder", ADMIN, "Prepare a folder: settings, secret key and database."
     ),
+    CommandEntry(
+        "config",
+        "configuration:app",
+        ADMIN,
+        "The settings: check them, or describe them to an editor.",
+    ),
     CommandEntry("database", "database:app", ADMIN, "The database, its schema and its backups."),
     CommandEntry("secret", "secret:app", ADMIN, "The keys that sign the links in mails."),
     CommandEntry("demo", "demo:show_demo", ADMIN, "Run a made-up office on this machine."),

@@ -5,7 +5,7 @@ section + ``_`` + name), ``config/mailer.toml``, or the default here, in this or
 Relative paths start at *home*: the folder that holds ``config/``.
 """
 
-from mailer.config.loading import load_settings
+from mailer.config.loading import list_setting_errors, load_settings
 from mailer.config.sections import (
     DatabaseSection,
     DefaultsSection,
@@ -58,5 +58,6 @@ __all__ = [
     "WorkerSection",
     "find_shipped_folder",
     "generate_key",
+    "list_setting_errors",
     "load_settings",
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from mailer.config.environment import EnvironmentSource, find_variable
@@ -27,6 +28,31 @@ def load_settings(
 
     Without a file, the settings come from defaults and the environment. Raises ConfigError, which
     names the file and the setting."""
+    settings = _try_loading(config, database, environ)
+    if isinstance(settings, list):
+        raise settings[0]
+    return settings
+
+
+def list_setting_errors(
+    config: Path | None = None,
+    database: str | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> list[ConfigError]:
+    """Return an error for each wrong setting, where :func:`load_settings` raises the first."""
+    try:
+        settings = _try_loading(config, database, environ)
+    except ConfigError as error:
+        return [error]
+    return settings if isinstance(settings, list) else []
+
+
+def _try_loading(
+    config: Path | None, database: str | None, environ: Mapping[str, str] | None
+) -> Settings | list[ConfigError]:
+    """Return the settings, or an error for each wrong one. Raises ConfigError if the file or the
+    environment can't be read."""
     variables: Mapping[str, str] = os.environ if environ is None else environ
     requested_file = config or (
         Path(variables["MAILER_CONFIG"]) if variables.get("MAILER_CONFIG") else None
@@ -64,17 +90,20 @@ def load_settings(
     try:
         loaded = _Loaded(**overrides)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        variable = find_variable(variables, first["loc"])
-        raise ConfigError(
-            describe_detail(first),
-            where=f"the environment, {variable}"
-            if variable
-            else ", ".join(str(part) for part in (file, name) if part),
-            hint="correct it there",
-        ) from error
+        return [_build_error(detail, file, variables) for detail in error.errors()]
     return Settings.model_construct(**{n: getattr(loaded, n) for n in Settings.model_fields})
+
+
+def _build_error(detail: ErrorDetails, file: Path, variables: Mapping[str, str]) -> ConfigError:
+    name = ".".join(str(part) for part in detail["loc"])
+    variable = find_variable(variables, detail["loc"])
+    return ConfigError(
+        describe_detail(detail),
+        where=f"the environment, {variable}"
+        if variable
+        else ", ".join(str(part) for part in (file, name) if part),
+        hint="correct it there",
+    )
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

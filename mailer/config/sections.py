@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from mailer.lines import holds_control
 
@@ -120,16 +120,39 @@ def _is_address_literal(value: str) -> bool:
     return address.version == (6 if match[1] else 4)
 
 
-WebAddress = Annotated[str, AfterValidator(_check_web_address)]
-MailAddress = Annotated[str, AfterValidator(_check_mail_address)]
+def _describe_text(pattern: str) -> WithJsonSchema:
+    """Describe a text to editors by a pattern, which is wider than the check if that is simpler."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+WebAddress = Annotated[
+    str, AfterValidator(_check_web_address), _describe_text("^([Hh][Tt][Tt][Pp][Ss]?://.+)?$")
+]
+MailAddress = Annotated[
+    str, AfterValidator(_check_mail_address), _describe_text(r"^([^\s]+@[^@\s]+)?$")
+]
 OneLine = Annotated[str, AfterValidator(_check_single_line)]
-RequiredLine = Annotated[OneLine, AfterValidator(_check_not_empty)]
-RequiredMailAddress = Annotated[MailAddress, AfterValidator(_check_not_empty)]
-SenderName = Annotated[str, AfterValidator(_check_sender_name)]
-SafeRecipient = Annotated[str, AfterValidator(_check_safe_recipient)]
-EhloName = Annotated[str, AfterValidator(_check_ehlo_name)]
-Colour = Annotated[str, AfterValidator(_check_colour)]
-LanguageTag = Annotated[str, AfterValidator(_check_language)]
+RequiredLine = Annotated[OneLine, AfterValidator(_check_not_empty), _describe_text(r"\S")]
+RequiredMailAddress = Annotated[
+    MailAddress, AfterValidator(_check_not_empty), _describe_text(r"^[^\s]+@[^@\s]+$")
+]
+SenderName = Annotated[
+    str, AfterValidator(_check_sender_name), _describe_text("^[a-z0-9]+(-[a-z0-9]+)*$")
+]
+SafeRecipient = Annotated[
+    str, AfterValidator(_check_safe_recipient), _describe_text(r"^([^\s]+@)?[^@\s]*\.[^@\s]*$")
+]
+EhloName = Annotated[
+    str,
+    AfterValidator(_check_ehlo_name),
+    _describe_text(r"^(\[(IPv6:)?[0-9A-Fa-f:.]+\]|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)?$"),
+]
+Colour = Annotated[str, AfterValidator(_check_colour), _describe_text("^#[0-9a-fA-F]{6}$")]
+LanguageTag = Annotated[
+    str,
+    AfterValidator(_check_language),
+    _describe_text("^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$"),
+]
 ProxyAddress = Annotated[str, AfterValidator(_check_proxy)]
 
 
@@ -262,7 +285,7 @@ class SafeSection(_Section):
     """Safe mode: only the `recipients`, addresses or domains, ever get mail. The section turns it
     on."""
 
-    recipients: tuple[SafeRecipient, ...] = ()
+    recipients: Annotated[tuple[SafeRecipient, ...], Field(json_schema_extra={"minItems": 1})] = ()
 
 
 class Press(_Section):

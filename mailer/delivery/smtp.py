@@ -340,6 +340,14 @@ class RelayConnection:
                 # that is just writing or reading would do so unencrypted.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
+    def run_command(self, phase: Phase, command: str) -> Reply:
+        """Send a command and wait for its reply, on a connection that was not moved to a loop."""
+        try:
+            code, reply_text = self._smtp_socket.docmd(command)
+        except (OSError, smtplib.SMTPException) as error:
+            return create_lost_reply(phase, describe_error(error))
+        return judge_reply(phase, code, clean_reply_text(reply_text))
+
     def drop_connection(self) -> None:
         """Close a connection that was not moved to a loop, without QUIT."""
         self._smtp_socket.close()
