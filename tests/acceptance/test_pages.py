@@ -1,6 +1,7 @@
 """Long lists end with the command for the next page."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,9 @@ def office(mailer: Shell) -> Shell:
     return mailer
 
 
-def read_pages(office: Shell, *words: str, key: str) -> list[str]:
+def read_pages(office: Shell, *words: str, key: str) -> list[Any]:
     """Run a list command, and then the command of each note. Returns the values of `key`."""
-    values: list[str] = []
+    values: list[Any] = []
     while words:
         result = office(*words, "--json")
         values += [record[key] for record in result.json]

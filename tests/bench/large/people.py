@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table, case, func, insert, literal, select, text, update
 
@@ -72,7 +73,7 @@ def _copy(
     tx: SqlTransaction,
     table: Table,
     condition: ColumnElement[bool],
-    **values: ColumnElement[object],
+    **values: ColumnElement[Any],
 ) -> None:
     """Insert a row for each person who meets the condition. It has the person's id, if the table
     has a column for it and the values do not."""

@@ -7,9 +7,10 @@ import pytest
 from mailer import editions
 from mailer.app import Mailer
 from mailer.model.deliveries import Delivery, DeliveryState
-from mailer.model.editions import Edition
+from mailer.model.editions import Edition, NewEdition
 from mailer.store import SqlTransaction, schema
 from mailer.store.outbox import listing
+from tests.actors import STAFF
 from tests.integration import factories
 
 READERS = [f"reader{number}@example.org" for number in (3, 1, 9, 4, 7, 2, 8, 0, 6, 5)]
@@ -98,8 +99,8 @@ def test_pages_of_doubts_continue_over_editions(
         ).one()
         other = editions.create_edition(
             tx,
-            factories.STAFF,
-            factories.NewEdition("Another", "news", stories=("boats",)),
+            STAFF,
+            NewEdition("Another", "news", stories=("boats",)),
             factories.NOW,
         )
         row = {**first._mapping, "id": first.id + 1000, "edition_id": other.id}

@@ -37,7 +37,7 @@ class Scan(NamedTuple):
     """A scan: its table, and the index that was read instead, if any."""
 
     table: str
-    index: str
+    index_name: str
 
 
 # ---- SQLite --------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ class PlanRecorder:
             )
         else:
             cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
-            plan = cursor.fetchone()[0][0]["Plan"]
+            plan = cursor.fetchall()[0][0][0]["Plan"]
             statements[sql] = RecordedStatement(
                 sql, tuple(read_postgresql_plan(plan)), _format_plan(plan)
             )

@@ -150,9 +150,9 @@ def find_scans(recorder: PlanRecorder, *, of_indexes: bool = True) -> Iterator[s
         for statement in statements.values():
             for scan in statement.scans:
                 is_exception = any(one.covers(action, scan.table) for one in EXCEPTIONS)
-                if not is_exception and (of_indexes or not scan.index):
+                if not is_exception and (of_indexes or not scan.index_name):
                     yield (
-                        f"{action} reads all of {scan.table} ({scan.index}):\n"
+                        f"{action} reads all of {scan.table} ({scan.index_name}):\n"
                         f"{statement.sql}\n{statement.plan}\n"
                     )
 
