@@ -18,6 +18,21 @@ from mailer.model.suppressions import Suppression, SuppressionReason
 from mailer.model.transaction import Transaction
 
 
+def list_suppressions(
+    tx: Transaction,
+    reason: SuppressionReason | None = None,
+    *,
+    after: str = "",
+    limit: int = 50,
+) -> tuple[list[Suppression], str]:
+    """Return up to `limit` suppressions, the newest first, beginning after the one of the address
+    `after`, or of a hash that an earlier call returned. Returns (suppressions, the key after which
+    the next page begins, or an empty string). Raises InputError, or NotFound if `after` is not
+    suppressed."""
+    key = addresses.normalise_address(after) if "@" in after else after
+    return tx.subscribers.list_suppressions(reason, limit, key)
+
+
 def suppress_address(
     tx: Transaction,
     actor: Actor,

@@ -10,6 +10,7 @@ wrong, where, and what to do.
     options.py         options and arguments that several commands share
     transactions.py    opening the mailer, to read or to write
     output.py          tables, records, JSON and notes
+    paging.py          notes with the command for the next page of a list
     next_steps.py      errors in words: options for fields, commands for next steps
     bulk.py            progress, reports and dry runs of commands that read or write many rows
     signals.py         stopping on SIGINT and SIGTERM

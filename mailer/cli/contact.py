@@ -11,8 +11,16 @@ from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.cli.basis import print_basis_note
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import (
+    MAX_NUMBER,
+    ByOption,
+    DryRunOption,
+    JsonOption,
+    LimitOption,
+    resolve_actor,
+)
 from mailer.cli.output import Output
+from mailer.cli.paging import print_next_page
 from mailer.cli.table_options import (
     DatesOption,
     EncodingOption,
@@ -237,17 +245,31 @@ def list_contacts(
             help="Only contacts trusted with embargoed releases, or only others.",
         ),
     ] = None,
+    limit: LimitOption = 100,
+    after: Annotated[
+        str, typer.Option("--after", metavar="ADDRESS", help="Begin after this contact.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
-    """List media contacts, by outlet.
+    """List media contacts, by outlet. If there are more than --limit, a note gives the command for
+    the next ones.
 
     Example: mailer contact list --beat migration"""
     with open_for_reading() as (_, tx):
         query = ContactQuery(
-            list_slug, outlet, contacts.normalise_beat(beat) if beat else "", _choose_trust(trusted)
+            list_slug,
+            outlet,
+            contacts.normalise_beat(beat) if beat else "",
+            _choose_trust(trusted),
+            contacts.get_contact(tx, subscribers.get_subscriber(tx, after)).subscriber.address
+            if after
+            else "",
+            min(limit + 1, MAX_NUMBER),
         )
-        matching_contacts = tx.subscribers.find_contacts(query)
-        Output(json).print_table(
+        found_contacts = tx.subscribers.find_contacts(query)
+        matching_contacts = found_contacts[:limit]
+        out = Output(json)
+        out.print_table(
             matching_contacts,
             {
                 "outlet": "",
@@ -274,6 +296,8 @@ def list_contacts(
             ],
             empty="no such contact; to add one: mailer contact add ADDRESS --list press --outlet …",
         )
+        if len(found_contacts) > limit:
+            print_next_page(out, matching_contacts[-1].subscriber.address)
 
 
 @app.command("show")

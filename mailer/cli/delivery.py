@@ -14,6 +14,7 @@ from mailer.addresses import normalise_address
 from mailer.cli.article.text_files import read_text
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import (
+    MAX_NUMBER,
     ByOption,
     DryRunOption,
     EditionNumber,
@@ -23,6 +24,7 @@ from mailer.cli.options import (
     resolve_actor,
 )
 from mailer.cli.output import Output, format_moment
+from mailer.cli.paging import print_next_page
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError, NotFound, Refused
 from mailer.model.deliveries import Delivery, DeliveryState
@@ -31,9 +33,6 @@ from mailer.model.editions import Edition
 
 if TYPE_CHECKING:
     from mailer.store import SqlTransaction
-
-MAX_COMMANDS = 3
-"""Maximum number of commands that a note names, one for each edition."""
 
 MAX_NAMED = 5
 """Maximum number of unknown addresses that a note names."""
@@ -68,12 +67,16 @@ def list_deliveries(
         list[DeliveryState] | None, typer.Option(help="Only deliveries in this state; repeatable.")
     ] = None,
     limit: LimitOption = 100,
+    after: Annotated[
+        str, typer.Option("--after", metavar="ADDRESS", help="Begin after this address.")
+    ] = "",
     csv: Annotated[
         bool, typer.Option("--csv", help="Print all deliveries as CSV on stdout.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """List an edition's deliveries: the address, the state and the relay's reply.
+    """List an edition's deliveries by address, with the state and the relay's reply. If there are
+    more than --limit, a note gives the command for the next ones.
 
     Example: mailer delivery list 3 --state failed --csv > refused.csv"""
     with open_for_reading() as (_, tx):
@@ -81,7 +84,10 @@ def list_deliveries(
         if csv:
             _write_csv(tx.outbox.iterate_deliveries(edition, state or ()))
             return
-        matching_deliveries = tx.outbox.list_deliveries(edition, state or (), limit)
+        found_deliveries = tx.outbox.list_deliveries(
+            edition, state or (), min(limit + 1, MAX_NUMBER), after
+        )
+        matching_deliveries = found_deliveries[:limit]
         out = Output(json)
         out.print_table(
             matching_deliveries,
@@ -98,13 +104,8 @@ def list_deliveries(
             ],
             empty="no such delivery",
         )
-        if len(matching_deliveries) == limit:
-            states = tx.outbox.build_report(edition).states
-            total = sum(states[state_] for state_ in (state or DeliveryState))
-            if total > limit:
-                out.print_note(
-                    f"these are the first {limit} of {total}: --limit shows more, --csv all"
-                )
+        if len(found_deliveries) > limit:
+            print_next_page(out, matching_deliveries[-1].address, "; --csv prints all")
 
 
 def _write_csv(deliveries: Iterator[Delivery]) -> None:
@@ -138,17 +139,30 @@ def list_in_doubt(
         ),
     ] = None,
     limit: LimitOption = 100,
+    after: Annotated[
+        str,
+        typer.Option(
+            "--after",
+            metavar="EDITION:ADDRESS",
+            help="Begin after the delivery of this edition to this address.",
+        ),
+    ] = "",
     json: JsonOption = False,
 ) -> None:
-    """List deliveries in doubt, and why.
+    """List deliveries in doubt, and why. If there are more than --limit, a note gives the command
+    for the next ones.
 
     Example: mailer delivery in-doubt list 3"""
     from mailer.delivery.process_identity import is_dead
 
     with open_for_reading() as (_, tx):
         edition = editions.get_edition(tx, number) if number else None
-        deliveries = tx.outbox.list_deliveries(edition, [DeliveryState.IN_DOUBT], limit)
-        Output(json).print_table(
+        found_deliveries = tx.outbox.list_in_doubt(
+            edition, min(limit + 1, MAX_NUMBER), _parse_place(after)
+        )
+        deliveries = found_deliveries[:limit]
+        out = Output(json)
+        out.print_table(
             deliveries,
             {
                 "edition": "right",
@@ -171,27 +185,31 @@ def list_in_doubt(
             ],
             empty="nothing is in doubt",
         )
-        counts = tx.outbox.count_in_doubt([edition.id] if edition else None)
-        total = sum(counts.values())
-        if total > len(deliveries):
-            csv_commands = " and ".join(
-                f"`mailer delivery list {edition_id} --state in_doubt --csv`"
-                for edition_id in sorted(counts)[:MAX_COMMANDS]
-            )
-            Output(json).print_note(
-                f"these are the first {len(deliveries)} of {total}: --limit shows more, "
-                f"{csv_commands} all"
-            )
+        if len(found_deliveries) > limit:
+            last = deliveries[-1]
+            csv_command = f"mailer delivery list {last.edition_id} --state in_doubt --csv"
+            more = f"; `{csv_command}` prints all of edition {last.edition_id}"
+            print_next_page(out, f"{last.edition_id}:{last.address}", more)
         dead_worker_ids = {worker.id for worker in tx.outbox.list_workers() if is_dead(worker.name)}
         if lost_count := sum(
             count
             for worker_id, count in tx.outbox.count_on_wire(edition).items()
             if worker_id in dead_worker_ids
         ):
-            Output(json).print_note(
+            out.print_note(
                 f"{lost_count} more were on the wire when their process died; the next `mailer "
                 f"send` marks them as in doubt and follows the edition's rule"
             )
+
+
+def _parse_place(after: str) -> tuple[int, str]:
+    """Parse ``EDITION:ADDRESS``; an empty text is the beginning. Raises InputError."""
+    if not after:
+        return 0, ""
+    number, sign, address = after.partition(":")
+    if not sign or not (number.isascii() and number.isdigit()) or int(number) > MAX_NUMBER:
+        raise InputError(f"{after!r} is not EDITION:ADDRESS", where="--after")
+    return int(number), address
 
 
 @in_doubt_app.command("resend")

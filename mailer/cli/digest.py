@@ -166,7 +166,7 @@ def list_digests(json: JsonOption = False) -> None:
 
     Example: mailer digest list"""
     with open_for_reading() as (_, tx):
-        all_digests = tx.digests.list_digests()
+        all_digests = tx.digests.list_digests(counted=True)
         Output(json).print_table(
             all_digests,
             {"digest": "", "name": "", "list": "", "topics": "", "stories run": "right"},
@@ -190,7 +190,7 @@ def show_digest(slug: DigestSlug, json: JsonOption = False) -> None:
 
     Example: mailer digest show weekly"""
     with open_for_reading() as (mailer, tx):
-        digest = digests.get_digest(tx, slug)
+        digest = digests.get_digest(tx, slug, counted=True)
         choice = digests.choose_stories(
             digest.settings, tx.digests.list_candidate_stories(digest), mailer.clock()
         )

@@ -12,6 +12,7 @@ from mailer.audience import suppressions
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, LimitOption, resolve_actor
 from mailer.cli.output import Output, error_console
+from mailer.cli.paging import print_next_page
 from mailer.cli.table_options import DatesOption, EncodingOption, SheetOption
 from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
 from mailer.errors import UsageError
@@ -126,14 +127,19 @@ def list_suppressions(
         SuppressionReason | None, typer.Option(help="Only addresses suppressed for this reason.")
     ] = None,
     limit: LimitOption = 50,
+    after: Annotated[
+        str, typer.Option("--after", metavar="ADDRESS", help="Begin after this address.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
-    """List suppressed addresses with their reasons, newest first.
+    """List suppressed addresses with their reasons, newest first. If there are more than --limit, a
+    note gives the command for the next ones.
 
     Example: mailer suppression list --reason complaint"""
     with open_for_reading() as (_, tx):
-        matching_suppressions = tx.subscribers.list_suppressions(reason, limit)
-        counts = tx.subscribers.count_by_reason()
+        matching_suppressions, next_key = suppressions.list_suppressions(
+            tx, reason, after=after, limit=limit
+        )
     out = Output(json)
     out.print_table(
         matching_suppressions,
@@ -149,13 +155,8 @@ def list_suppressions(
         ],
         empty=f"no address is suppressed ({reason})" if reason else "no address is suppressed",
     )
-    total_count = counts.get(reason, 0) if reason else sum(counts.values())
-    hidden_count = total_count - len(matching_suppressions)
-    if hidden_count > 0:
-        out.print_note(
-            f"… and {hidden_count} more; --limit shows them, `mailer suppression export` writes "
-            "them to a file"
-        )
+    if next_key:
+        print_next_page(out, next_key, "; `mailer suppression export` writes all to a file")
 
 
 @app.command("remove")

@@ -131,7 +131,7 @@ def edit_digest(
     are not given stay; an empty translation is removed. Existing editions keep their content, but
     follow the new policy. `templates` and `senders` are the names of the office's templates, and of
     the senders in the settings."""
-    digest = get_digest(tx, slug)
+    digest = get_digest(tx, slug, counted=True)
     if "sender" in changes:
         check_sender(changes["sender"], senders)
     if "template" in changes:
@@ -182,8 +182,10 @@ def _check_frequency_served(tx: Transaction, digest: Digest, settings: DigestSet
         )
 
 
-def get_digest(tx: Transaction, slug: str) -> Digest:
-    for digest in tx.digests.list_digests():
+def get_digest(tx: Transaction, slug: str, *, counted: bool = False) -> Digest:
+    """Return a digest by slug; with `counted`, with the number of stories that it has run. Raises
+    NotFound."""
+    for digest in tx.digests.list_digests(counted=counted):
         if digest.settings.slug == slug:
             return digest
     raise NotFound(f"there is no digest {slug!r}", next_steps=[NextStep("list_digests")])

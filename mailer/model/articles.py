@@ -137,8 +137,10 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class ArticleQuery:
-    """A query for articles. Every field that is set must match. `search_words` are folded words of
-    title and slug (``words.parse_line_query``)."""
+    """A query for articles, the newest first. Every field that is set must match. `search_words`
+    are folded words of title and slug (``words.parse_line_query``). `after` is the publication,
+    slug and language of the article after which the result begins, and `limit` the maximum number
+    of articles."""
 
     state: ArticleState | None = None
     kind: ArticleKind | None = None
@@ -146,6 +148,8 @@ class ArticleQuery:
     topic: str = ""
     slugs: tuple[str, ...] = ()
     search_words: tuple[str, ...] = ()
+    after: tuple[datetime, str, str] | None = None
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,13 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class ContactQuery:
-    """A query for contacts. Every field that is set must match."""
+    """A query for contacts, by outlet, then by address. Every field that is set must match. `after`
+    is the address of the contact after whom the result begins, and `limit` the maximum number of
+    contacts."""
 
     list: str = ""
     outlet: str = ""
     beat: str = ""
     trust: Trust | None = None
+    after: str = ""
+    limit: int | None = None

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, insert, or_, select, update
 
 from mailer.actor import Actor
 from mailer.model.articles import Article, ArticleKind, ArticleQuery, ArticleState, Content, Image
@@ -57,7 +57,9 @@ class ArticleQueries(SqlStore):
                     .where(schema.topic.c.slug == query.topic)
                 )
             )
-        return self._fetch_articles(statement)
+        if query.after:
+            statement = statement.where(_is_after(*query.after))
+        return self._fetch_articles(statement.limit(query.limit))
 
     def _fetch_articles(self, statement: Select[Any]) -> list[Article]:
         rows = self._db.execute(statement).all()
@@ -212,6 +214,20 @@ class ArticleQueries(SqlStore):
                     for position, slug in enumerate(content.topics)
                 ],
             )
+
+
+def _is_after(published: datetime, slug: str, language: str) -> ColumnElement[bool]:
+    """Return the condition that an article comes after another one, the newest first. The condition
+    on the time alone is for the index."""
+    columns = schema.article.c
+    return and_(
+        columns.published_at <= published,
+        or_(
+            columns.published_at < published,
+            columns.slug > slug,
+            and_(columns.slug == slug, columns.language > language),
+        ),
+    )
 
 
 def _build_columns(content: Content) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import Row, delete, func, insert, literal, or_, select, update
 
 from mailer import embargoes
 from mailer.actor import Actor
@@ -29,11 +29,20 @@ from mailer.store.editions.records import EditionQueries
 from mailer.store.releases.embargoes import SqlEmbargoStore
 from mailer.store.slug_lookup import find_id, get_inserted_id
 
+_count_run_stories = (
+    select(func.count())
+    .where(schema.digest_story.c.digest_id == schema.digest.c.id)
+    .correlate(schema.digest)
+    .scalar_subquery()
+    .label("stories_run")
+)
+
 
 class SqlDigestStore(SqlStore):
     """Implements :class:`mailer.model.stores.sending.DigestStore`."""
 
-    def list_digests(self) -> list[Digest]:
+    def list_digests(self, *, counted: bool = False) -> list[Digest]:
+        """Return all digests. With `counted`, include the number of stories that each has run."""
         topics: dict[int, list[str]] = {}
         for digest_id, slug in self._db.execute(
             select(schema.digest_topic.c.digest_id, schema.topic.c.slug)
@@ -41,26 +50,18 @@ class SqlDigestStore(SqlStore):
             .order_by(schema.digest_topic.c.position)
         ):
             topics.setdefault(digest_id, []).append(slug)
-        run_counts: dict[int, int] = dict(
-            self._db.execute(
-                select(schema.digest_story.c.digest_id, func.count()).group_by(
-                    schema.digest_story.c.digest_id
-                )
-            ).all()
-        )
         rows = self._db.execute(
             select(
                 schema.digest,
                 schema.mailing_list.c.slug.label("list_slug"),
                 schema.segment.c.slug.label("segment_slug"),
+                _count_run_stories if counted else literal(0).label("stories_run"),
             )
             .join(schema.mailing_list, schema.mailing_list.c.id == schema.digest.c.list_id)
             .outerjoin(schema.segment, schema.segment.c.id == schema.digest.c.segment_id)
             .order_by(schema.digest.c.slug)
         )
-        return [
-            _build_digest(row, topics.get(row.id, []), run_counts.get(row.id, 0)) for row in rows
-        ]
+        return [_build_digest(row, topics.get(row.id, [])) for row in rows]
 
     def add_digest(self, settings: DigestSettings, now: datetime) -> Digest:
         result = self._db.execute(
@@ -150,12 +151,17 @@ class SqlDigestStore(SqlStore):
     def find_last_number(self, digest: Digest) -> int:
         """Return the highest number of the digest's editions that were sent or may be sent, or
         0."""
-        statement = select(func.max(schema.edition.c.number)).where(
-            schema.edition.c.digest_id == digest.id,
-            or_(
-                schema.edition.c.planned_at.is_not(None),
-                schema.edition.c.state.in_([state.value for state in OPEN_STATES]),
-            ),
+        statement = (
+            select(schema.edition.c.number)
+            .where(
+                schema.edition.c.digest_id == digest.id,
+                or_(
+                    schema.edition.c.planned_at.is_not(None),
+                    schema.edition.c.state.in_([state.value for state in OPEN_STATES]),
+                ),
+            )
+            .order_by(schema.edition.c.number.desc())
+            .limit(1)
         )
         return int(self._db.scalar(statement) or 0)
 
@@ -207,7 +213,7 @@ def _to_minutes(duration: timedelta) -> int:
     return int(duration.total_seconds()) // 60
 
 
-def _build_digest(row: Row[Any], topics: Sequence[str], stories_run: int) -> Digest:
+def _build_digest(row: Row[Any], topics: Sequence[str]) -> Digest:
     settings = DigestSettings(
         slug=row.slug,
         name=row.name,
@@ -236,4 +242,4 @@ def _build_digest(row: Row[Any], topics: Sequence[str], stories_run: int) -> Dig
             watchers=tuple(row.watchers),
         ),
     )
-    return Digest(row.id, settings, row.created_at, row.updated_at, stories_run)
+    return Digest(row.id, settings, row.created_at, row.updated_at, row.stories_run)

@@ -5,9 +5,9 @@ Confirmations and rate limits are removed by their own stores (``audience/confir
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, union, update
 
-from mailer.model.edition_states import EditionKind, EditionState
+from mailer.model.edition_states import EditionState
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.records import erase_wire_address, erased_values
@@ -27,10 +27,8 @@ class SqlRetentionStore(SqlStore):
         addresses, or None."""
         return self._db.scalar(
             select(schema.edition.c.id)
-            .where(
-                _ENDED, schema.edition.c.finished_at < before, schema.edition.c.cleared_at.is_(None)
-            )
-            .order_by(schema.edition.c.id)
+            .where(_ENDED, schema.edition.c.finished_at < before, schema.is_uncleared)
+            .order_by(schema.edition.c.finished_at)
             .limit(1)
         )
 
@@ -92,26 +90,27 @@ class SqlRetentionStore(SqlStore):
             .where(schema.confirmation.c.address_key == schema.subscriber.c.address_key)
             .exists()
         )
-        moving_ids = select(schema.confirmation.c.subscriber_id).where(
-            schema.confirmation.c.subscriber_id != 0
+        is_moving = (
+            select(schema.confirmation.c.id)
+            .where(schema.confirmation.c.subscriber_id == schema.subscriber.c.id)
+            .exists()
         )
+        # Two statements, each with an index of its own.
+        left_ids = [
+            select(schema.membership.c.subscriber_id).where(condition)
+            for condition in (
+                schema.membership.c.left_at < before,
+                # An import may not say when they left: its day is that of joining.
+                and_(schema.has_left_unknown_day, schema.membership.c.joined_at < before),
+            )
+        ]
         addresses = self._db.scalars(
             select(schema.subscriber.c.address)
             .where(
-                schema.subscriber.c.id.in_(
-                    select(schema.membership.c.subscriber_id).where(
-                        or_(
-                            schema.membership.c.left_at < before,
-                            # An import may not say when they left: its day is that of joining.
-                            schema.membership.c.left_at.is_(None)
-                            & (schema.membership.c.state == MembershipState.UNSUBSCRIBED.value)
-                            & (schema.membership.c.joined_at < before),
-                        )
-                    )
-                ),
+                schema.subscriber.c.id.in_(union(*left_ids)),
                 ~still_member,
                 ~awaits_confirmation,
-                schema.subscriber.c.id.not_in(moving_ids),
+                ~is_moving,
                 schema.subscriber.c.address == address if address else true(),
             )
             .order_by(schema.subscriber.c.id)
@@ -165,12 +164,12 @@ class SqlRetentionStore(SqlStore):
         return self._db.scalar(
             select(schema.edition.c.id)
             .where(
-                schema.edition.c.kind != EditionKind.MAILING.value,
+                schema.is_no_mailing,
                 _ENDED,
                 schema.edition.c.finished_at < before,
                 schema.edition.c.id < newest_id,
             )
-            .order_by(schema.edition.c.id)
+            .order_by(schema.edition.c.finished_at)
             .limit(1)
         )
 

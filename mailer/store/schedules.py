@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, insert, select, union, update
 
 from mailer.model.schedules import (
     NewSchedule,
@@ -75,15 +75,17 @@ class SqlScheduleStore(SqlStore):
     def list_occurrences_since(self, since: datetime) -> dict[str, list[SavedOccurrence]]:
         """Return, by digest, the saved occurrences since a moment, and all earlier occurrences that
         are still planned because staff have moved them."""
+        ids = [  # two statements, each with an index of its own
+            select(schema.occurrence.c.id).where(condition)
+            for condition in (
+                schema.occurrence.c.rule_time >= _format_wall_time(since),
+                schema.occurrence.c.state == OccurrenceState.PLANNED.value,
+            )
+        ]
         rows = self._db.execute(
             select(schema.occurrence, schema.digest.c.slug)
             .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
-            .where(
-                or_(
-                    schema.occurrence.c.rule_time >= _format_wall_time(since),
-                    schema.occurrence.c.state == OccurrenceState.PLANNED.value,
-                )
-            )
+            .where(schema.occurrence.c.id.in_(union(*ids)))
             .order_by(schema.occurrence.c.id)
         )
         by_digest: dict[str, list[SavedOccurrence]] = {}

@@ -134,7 +134,12 @@ def test_single_doubts_are_decided_by_address(office: Shell, relay: Relay) -> No
     office("edition", "approve", "2")
     office("send", "2", env=env, code=4)
     listed = office("delivery", "in-doubt", "list", "2", "--limit", "2")
-    assert "the first 2 of 3" in " ".join(listed.err.split())
+    note = " ".join(listed.err.split())
+    assert note.startswith("there are more: `mailer delivery in-doubt list 2 --limit 2 --after=2:")
+    assert "`mailer delivery list 2 --state in_doubt --csv` prints all of edition 2" in note
+    rest = office(*note.partition("`mailer ")[2].partition("`")[0].split(), "--json")
+    assert [delivery["address"] for delivery in rest.json] == ["gus@example.org"]
+    assert rest.err == ""
     resend = ("delivery", "in-doubt", "resend", "2")
     assert "no delivery to" in office(*resend, "--address", "who@example.org", code=1).err
     assume = ("delivery", "in-doubt", "assume-sent", "2")

@@ -41,9 +41,11 @@ def test_long_lists_of_subscribers_say_how_to_go_on(office: Shell) -> None:
         words = ("subscriber", "list", "--search", "reader", "--limit", "2", "--after", after)
         result = office(*words, "--json")
         addresses += [record["subscriber"]["person"]["address"] for record in result.json]
-        *_, after = result.err.split() or [""]
-        if after:
-            assert f"there are more: add --after {after}" in result.err
+        note = " ".join(result.err.split())
+        after = note.partition(" --after=")[2].rstrip("`")
+        if note:
+            command = f"mailer subscriber list --search reader --limit 2 --json --after={after}"
+            assert note == f"there are more: `{command}`"
     assert addresses == [f"reader{number}@example.org" for number in range(9)]
     assert after == ""
     assert "there are more" in office("subscriber", "list", "--limit", "9").err

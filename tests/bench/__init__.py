@@ -9,6 +9,7 @@
     machine.py    the machine, its versions and its load
     delivery/     sending: throughput, distance, PostgreSQL, queues, plans
     people/       imports
+    large/        the large data set, and commands and pages at its size
     web/          the public pages
     idle_parts.py   a worker that has nothing to do
 

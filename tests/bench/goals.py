@@ -28,6 +28,8 @@ _GOALS = (
     Goal("large-import", "Large import, to `csv` and `executemany`", 4.0, at_most=True),
     Goal("large-import-memory", "Memory of the large import", 150.0, at_most=True, unit="MB"),
     Goal("people-commands", "Other commands for as many people"),
+    Goal("commands-sqlite", "Slowest command or page on SQLite, at size", 2.0, at_most=True),
+    Goal("commands-postgresql", "Slowest command or page on PostgreSQL", 2.0, at_most=True),
     Goal("pages-alone", "Each public page alone"),
     Goal("one-click-median", "One-click beside a send, to without: median", 5.0, at_most=True),
     Goal("one-click-99", "One-click beside a send, to without: 99 %", 20.0, at_most=True),

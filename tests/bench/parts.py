@@ -17,6 +17,7 @@ from tests.bench.delivery import (
     throughput_parts,
 )
 from tests.bench.delivery.sink import find_program
+from tests.bench.large import command_parts
 from tests.bench.people import import_parts
 from tests.bench.results import Comparison
 from tests.bench.web import page_parts
@@ -119,6 +120,12 @@ _PARTS = (
         "import",
         "people from CSV against csv and executemany, export, change",
         import_parts.measure_import,
+    ),
+    Part(
+        "commands",
+        "commands and pages at full size against a hundredth of it, on both databases",
+        command_parts.measure_commands,
+        (Need.POSTGRESQL,),
     ),
     Part(
         "pages",

@@ -48,8 +48,9 @@ class Scale:
     """Mixed requests a second."""
     page_seconds: int = 15
     idle_seconds: int = 60
-    large_people: int = 0
+    command_people: int = 10_000
     """People of the large data set, with 20 deliveries for each."""
+    command_runs: int = 3
 
     @classmethod
     def from_environ(cls, base: "Scale", environ: Mapping[str, str]) -> "Scale":
@@ -82,5 +83,6 @@ FULL = Scale(
     page_runs=3,
     page_seconds=30,
     idle_seconds=600,
-    large_people=1_000_000,
+    command_people=1_000_000,
+    command_runs=5,
 )

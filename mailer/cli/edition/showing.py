@@ -9,8 +9,17 @@ import typer
 
 from mailer import editions, zones
 from mailer.cli.edition.group import LOOKING, app
-from mailer.cli.options import ByOption, EditionNumber, JsonOption, LimitOption, resolve_actor
+from mailer.cli.options import (
+    MAX_NUMBER,
+    ByOption,
+    EditionNumber,
+    JsonOption,
+    LimitOption,
+    check_number,
+    resolve_actor,
+)
 from mailer.cli.output import Output, format_moment
+from mailer.cli.paging import print_next_page
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError
 from mailer.model.edition_states import OPEN_STATES, EditionState, SendTimeBasis
@@ -34,14 +43,29 @@ def list_editions(
         list[EditionState] | None, typer.Option(help="Only editions in this state; repeatable.")
     ] = None,
     limit: LimitOption = 50,
+    after: Annotated[
+        int | None,
+        typer.Option(
+            "--after",
+            metavar="EDITION",
+            help="Begin after this edition, with the next older one.",
+            min=1,
+            callback=check_number,
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """List editions, newest first.
+    """List editions, newest first. If there are more than --limit, a note gives the command for the
+    next ones.
 
     Example: mailer edition list --state draft"""
     with open_for_reading() as (_, tx):
-        recent_editions = tx.editions.list_recent_editions(state or (), limit)
-        Output(json).print_table(
+        found_editions = tx.editions.list_recent_editions(
+            state or (), min(limit + 1, MAX_NUMBER), before_id=after
+        )
+        recent_editions = found_editions[:limit]
+        out = Output(json)
+        out.print_table(
             recent_editions,
             {
                 "edition": "right",
@@ -70,8 +94,12 @@ def list_editions(
             ],
             empty="no edition in this state"
             if state
+            else f"no edition before {after}"
+            if after
             else "no edition yet: mailer digest assemble NAME",
         )
+        if len(found_editions) > limit:
+            print_next_page(out, recent_editions[-1].id)
 
 
 @app.command("show", rich_help_panel=LOOKING)

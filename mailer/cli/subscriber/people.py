@@ -18,6 +18,7 @@ from mailer.cli.options import (
     resolve_actor,
 )
 from mailer.cli.output import Output
+from mailer.cli.paging import print_next_page
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
@@ -112,7 +113,7 @@ def list_subscribers(
 
     --search finds parts of words; a word of one or two letters is found only at the beginning of a
     name's word or of the address. Capitals and accents make no difference. If there are more people
-    than --limit, a note says how to list the next.
+    than --limit, a note gives the command for the next ones.
 
     Example: mailer subscriber list --list news --search quay"""
     with open_for_reading() as (_, tx):
@@ -129,7 +130,7 @@ def list_subscribers(
             else "no subscriber yet: mailer subscriber import FILE --list news",
         )
         if page.next_after is not None:
-            out.print_note(f"there are more: add --after {page.next_after}")
+            print_next_page(out, page.next_after)
         if page.method is SearchMethod.BEGINNINGS:
             out.print_note(
                 "only beginnings of words were searched: `mailer database status` says why"

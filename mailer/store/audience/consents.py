@@ -61,21 +61,31 @@ class ConsentQueries(SqlStore):
         ]
         _LOG.run(self._db, rows)
 
+    def list_own_ids(self, subscriber_id: int) -> list[int]:
+        """Return the id of a subscriber and those of the subscribers that were merged into it."""
+        merged_ids = self._db.scalars(
+            select(schema.subscriber_alias.c.old_id).where(
+                schema.subscriber_alias.c.subscriber_id == subscriber_id
+            )
+        )
+        return [subscriber_id, *merged_ids]
+
     def list_consent_entries(self, address: str) -> list[ConsentEntry]:
         """Return the entries of this address, and the entries of its present owner under the
         owner's former addresses."""
         key = hash_address(self._key, address)
-        owner_id = select(schema.subscriber.c.id).where(schema.subscriber.c.address == address)
-        merged_ids = select(schema.subscriber_alias.c.old_id).where(
-            schema.subscriber_alias.c.subscriber_id.in_(owner_id)
+        owner_id = self._db.scalar(
+            select(schema.subscriber.c.id).where(schema.subscriber.c.address == address)
         )
+        # PostgreSQL would read the whole log if the statement had a subquery for the ids.
+        ids = [] if owner_id is None else self.list_own_ids(owner_id)
         rows = self._db.execute(
             select(schema.consent, schema.wording.c.language, schema.wording.c.text)
             .outerjoin(schema.wording, schema.wording.c.id == schema.consent.c.wording_id)
             .where(
                 or_(
                     schema.consent.c.address_key == key,
-                    schema.consent.c.subscriber_id.in_(owner_id.union_all(merged_ids)),
+                    schema.consent.c.subscriber_id.in_(ids),
                 )
             )
             .order_by(schema.consent.c.id)

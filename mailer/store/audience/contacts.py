@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, select
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, insert, or_, select
 
 from mailer.model.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
 from mailer.model.deliveries import DeliveryState
@@ -75,7 +75,9 @@ class ContactQueries(SqlStore):
             statement = statement.where(schema.contact.c.subscriber_id.in_(beat_writer_ids))
         if query.trust:
             statement = statement.where(schema.contact.c.trust == query.trust.value)
-        return self._fetch_contacts(statement)
+        if query.after:
+            statement = statement.where(_is_after(query.after))
+        return self._fetch_contacts(statement.limit(query.limit))
 
     def _fetch_contacts(self, statement: Select[Any]) -> list[Contact]:
         rows = self._db.execute(statement).all()
@@ -129,6 +131,22 @@ class ContactQueries(SqlStore):
     def remove_contact(self, subscriber: Subscriber) -> None:
         for table in (schema.contact_beat, schema.contact):
             self._db.execute(delete(table).where(table.c.subscriber_id == subscriber.id))
+
+
+def _is_after(address: str) -> ColumnElement[bool]:
+    """Return the condition that a contact comes after the one with this address. The condition on
+    the outlet alone is for the index."""
+    outlet_key = (
+        select(schema.contact.c.outlet_key)
+        .join(schema.subscriber, schema.subscriber.c.id == schema.contact.c.subscriber_id)
+        .where(schema.subscriber.c.address == address)
+        .correlate(None)
+        .scalar_subquery()
+    )
+    return and_(
+        schema.contact.c.outlet_key >= outlet_key,
+        or_(schema.contact.c.outlet_key > outlet_key, schema.subscriber.c.address > address),
+    )
 
 
 def _build_profile(row: Row[Any], beats: dict[int, list[str]]) -> ContactProfile:

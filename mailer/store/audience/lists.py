@@ -49,10 +49,10 @@ class SqlListStore(SqlStore):
 
     def delete_unused_topic_sets(self, topic: Topic) -> None:
         """Delete a topic from the combinations of topics that no member has."""
-        in_unused_set = ~schema.topic_set_topic.c.topic_set_id.in_(
-            select(schema.membership.c.topic_set_id).where(
-                schema.membership.c.topic_set_id.is_not(None)
-            )
+        in_unused_set = (
+            ~select(schema.membership.c.subscriber_id)
+            .where(schema.membership.c.topic_set_id == schema.topic_set_topic.c.topic_set_id)
+            .exists()
         )
         self._db.execute(
             delete(schema.topic_set_topic).where(

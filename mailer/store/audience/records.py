@@ -62,10 +62,7 @@ class PersonalDataQueries(ConsentQueries):
         former_addresses = self._db.scalars(
             select(schema.consent.c.address)
             .where(
-                or_(
-                    schema.consent.c.subscriber_id == subscriber.id,
-                    schema.consent.c.subscriber_id.in_(_select_merged_ids(subscriber)),
-                ),
+                schema.consent.c.subscriber_id.in_(self.list_own_ids(subscriber.id)),
                 schema.consent.c.address.is_not(None),
             )
             .distinct()
@@ -151,11 +148,7 @@ class PersonalDataQueries(ConsentQueries):
                 .values(address=None, detail="")
             )
         else:
-            merged_ids = _select_merged_ids(subscriber)
-            log_condition = or_(
-                schema.consent.c.subscriber_id == subscriber.id,
-                schema.consent.c.subscriber_id.in_(merged_ids),
-            )
+            log_condition = schema.consent.c.subscriber_id.in_(self.list_own_ids(subscriber.id))
             delivery_condition = _is_sent_to(subscriber)
         self._db.execute(
             update(schema.consent)
@@ -169,7 +162,12 @@ class PersonalDataQueries(ConsentQueries):
                     schema.delivery, schema.delivery.c.edition_id == schema.edition.c.id
                 )
             )
-            .where(schema.delivery.c.address == address, delivery_condition)
+            .where(
+                # Each edition's index is searched. SQLite would read the whole index.
+                schema.delivery.c.edition_id.in_(select(schema.edition.c.id)),
+                schema.delivery.c.address == address,
+                delivery_condition,
+            )
         )
         if subscriber is None:
             self._db.execute(

@@ -1,9 +1,11 @@
 """Suppressions, stored under the keyed hash of their address."""
 
+import sys
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, delete, or_, select
 
+from mailer.errors import NextStep, NotFound
 from mailer.model.suppressions import Suppression, SuppressionReason
 from mailer.store import schema
 from mailer.store.audience.consents import ConsentQueries
@@ -17,22 +19,36 @@ class SuppressionQueries(ConsentQueries):
     """The part of :class:`mailer.model.stores.audience.SubscriberStore` for suppressions."""
 
     def list_suppressions(
-        self, reason: SuppressionReason | None = None, limit: int | None = None
-    ) -> list[Suppression]:
-        """Return suppressions, the newest first."""
+        self, reason: SuppressionReason | None = None, limit: int = 50, after: str = ""
+    ) -> tuple[list[Suppression], str]:
+        """Return up to `limit` suppressions, the newest first, beginning after the one of the
+        address `after`, and the key of the next page: the last one's address, or an empty string if
+        there are no more. The key of a suppression without an address is its hash. Raises NotFound
+        if `after` is not suppressed."""
+        columns = schema.suppression.c
         statement = select(schema.suppression).order_by(
-            schema.suppression.c.created_at.desc(), schema.suppression.c.address_key
+            columns.created_at.desc(), columns.address_key
         )
         if reason:
-            statement = statement.where(schema.suppression.c.reason == reason.value)
-        return [_build_suppression(row) for row in self._db.execute(statement.limit(limit))]
-
-    def count_by_reason(self) -> dict[SuppressionReason, int]:
-        """Return the number of suppressions by reason."""
-        rows = self._db.execute(
-            select(schema.suppression.c.reason, func.count()).group_by(schema.suppression.c.reason)
-        )
-        return {SuppressionReason(reason): number for reason, number in rows}
+            statement = statement.where(columns.reason == reason.value)
+        if after:
+            key = hash_address(self._key, after) if "@" in after else after
+            created_at = self._db.scalar(
+                select(columns.created_at).where(columns.address_key == key)
+            )
+            if created_at is None:
+                raise NotFound(
+                    f"{after} is not suppressed", next_steps=[NextStep("list_suppressions")]
+                )
+            # The condition on the time alone is for the index.
+            is_later = or_(columns.created_at < created_at, columns.address_key > key)
+            statement = statement.where(columns.created_at <= created_at, is_later)
+        rows = self._db.execute(statement.limit(min(limit + 1, sys.maxsize))).all()
+        next_key = ""
+        if len(rows) > limit:
+            last_row = rows[limit - 1]
+            next_key = last_row.address or last_row.address_key
+        return [_build_suppression(row) for row in rows[:limit]], next_key
 
     def iterate_suppressions(self) -> Iterator[Suppression]:
         """Iterate over all suppressions. Batches keep memory use independent of their number."""

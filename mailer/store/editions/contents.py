@@ -10,7 +10,7 @@ from mailer import embargoes
 from mailer.articles import group_stories
 from mailer.audience.segments import from_plain
 from mailer.editions import EDITED_EVENT
-from mailer.model.articles import ArticleQuery, ArticleState, Image
+from mailer.model.articles import ArticleQuery, ArticleState, Image, Story
 from mailer.model.edition_states import EditionRole
 from mailer.model.editions import Attachment, Edition, EditionBody, Manuscript
 from mailer.model.embargoes import Embargo
@@ -43,9 +43,9 @@ class EditionContentQueries(SqlStore):
                 ],
             )
 
-    def load_manuscript(self, edition: Edition) -> Manuscript:
-        """Load all records that composing needs, without withdrawn articles. For a kill, the killed
-        article is included."""
+    def load_stories(self, edition: Edition) -> list[Story]:
+        """Load the edition's stories in their order, without withdrawn articles. For a kill, the
+        killed article is included."""
         expected_state = (
             ArticleState.KILLED if edition.role is EditionRole.KILL else ArticleState.QUEUED
         )
@@ -57,6 +57,10 @@ class EditionContentQueries(SqlStore):
             if article.state is expected_state
         ]
         by_slug = {story.slug: story for story in group_stories(articles)}
+        return [by_slug[slug] for slug in edition.stories if slug in by_slug]
+
+    def load_manuscript(self, edition: Edition) -> Manuscript:
+        """Load all records that composing needs. The stories are those of :meth:`load_stories`."""
         mailing_list = self.load_mailing_list(edition)
         languages = self._db.scalars(
             select(mailed_language)
@@ -78,7 +82,7 @@ class EditionContentQueries(SqlStore):
         )
         return Manuscript(
             edition=edition,
-            stories=tuple(by_slug[slug] for slug in edition.stories if slug in by_slug),
+            stories=tuple(self.load_stories(edition)),
             topics=tuple(SqlListStore(self._db, self._key).list_topics()),
             list=mailing_list,
             filter=self.load_segment_filter(edition),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Row, select
 
 from mailer.model.edition_states import (
     ArchiveVisibility,
@@ -60,13 +60,21 @@ class EditionFinder(EditionContentQueries):
         return self._db.dialect.name == "postgresql" and not reading
 
     def list_recent_editions(
-        self, states: Sequence[EditionState] = (), limit: int = 50, *, notices: bool = False
+        self,
+        states: Sequence[EditionState] = (),
+        limit: int = 50,
+        *,
+        notices: bool = False,
+        before_id: int | None = None,
     ) -> list[Edition]:
-        """Return mailings in these states, the newest first. With `notices`, also return editions
-        of other kinds, such as notices to staff."""
+        """Return mailings in these states, the newest first, beginning with the one before
+        `before_id`. With `notices`, also return editions of other kinds, such as notices to
+        staff."""
         statement = _SELECT.order_by(schema.edition.c.id.desc()).limit(limit)
         if not notices:
             statement = statement.where(schema.edition.c.kind == EditionKind.MAILING.value)
+        if before_id is not None:
+            statement = statement.where(schema.edition.c.id < before_id)
         if states:
             statement = statement.where(
                 schema.edition.c.state.in_([state.value for state in states])
@@ -76,14 +84,7 @@ class EditionFinder(EditionContentQueries):
     def find_unnotified_editions(self, limit: int) -> list[Edition]:
         """Return mailings that have changed since staff were last notified of them: in their state,
         or, while in review, in their content. The oldest comes first."""
-        content_changed = and_(
-            schema.edition.c.state == EditionState.IN_REVIEW.value,
-            schema.edition.c.last_notified_hash != schema.edition.c.content_hash,
-        )
-        statement = _SELECT.where(
-            schema.edition.c.kind == EditionKind.MAILING.value,
-            or_(schema.edition.c.last_notified_state != schema.edition.c.state, content_changed),
-        )
+        statement = _SELECT.where(schema.is_unnotified)
         rows = self._db.execute(statement.order_by(schema.edition.c.id).limit(limit)).all()
         return [self._build_edition(row) for row in rows]
 
@@ -103,11 +104,9 @@ class EditionFinder(EditionContentQueries):
         statement = _SELECT.where(
             schema.digest.c.slug == slug,
             schema.edition.c.state.in_([state.value for state in states]),
-            schema.edition.c.id.in_(
-                select(schema.occurrence.c.edition_id).where(
-                    schema.occurrence.c.edition_id.is_not(None)
-                )
-            ),
+            select(schema.occurrence.c.id)
+            .where(schema.occurrence.c.edition_id == schema.edition.c.id)
+            .exists(),
         )
         rows = self._db.execute(statement.order_by(schema.edition.c.id)).all()
         return [self._build_edition(row) for row in rows]
@@ -132,7 +131,7 @@ class EditionFinder(EditionContentQueries):
         """Return editions of releases that started after `since` and were not stopped."""
         begun_states = [EditionState.SENDING.value, EditionState.SENT.value]
         statement = _SELECT.where(
-            schema.edition.c.role != EditionRole.PLAIN.value,
+            schema.is_of_release,
             schema.edition.c.state.in_(begun_states),
             schema.edition.c.planned_at > since,
         )

@@ -9,6 +9,7 @@
     workers.py        the workers that deliver, and taking over from dead workers
     refused.py        deliveries that were refused because of us, not their recipients
     reports.py        reports and explanations for people
+    listing.py        lists of deliveries, page by page
     direct_mail.py    editions that go to given addresses instead of to a list
     notices.py        mails to staff
     service_mails.py  mails about sign-ups, in rolling editions

@@ -99,9 +99,7 @@ class QueueQueries(DoubtQueries, GateQueries, RefusedQueries):
         """Return to the queue a worker's claimed deliveries of an edition that have not passed the
         gate, except `keep_ids`. These claims do not count as attempts."""
         claimed_by_worker = and_(
-            schema.delivery.c.edition_id == edition_id,
-            schema.delivery.c.worker_id == worker_id,
-            claimed,
+            is_in_flight_of(edition_id), schema.delivery.c.worker_id == worker_id, claimed
         )
         condition = (
             and_(claimed_by_worker, schema.delivery.c.id.not_in(keep_ids))
@@ -179,16 +177,13 @@ class QueueQueries(DoubtQueries, GateQueries, RefusedQueries):
     def cancel_unsent_deliveries(self, edition_id: int) -> int:
         """Cancel deliveries that have not passed the gate, whichever worker has claimed them."""
         total = 0
-        for states, attempt in (
-            ([DeliveryState.QUEUED], schema.delivery.c.attempt),
-            ([DeliveryState.CLAIMED], schema.delivery.c.attempt - 1),
+        for condition, attempt in (
+            (and_(schema.delivery.c.edition_id == edition_id, queued), schema.delivery.c.attempt),
+            (and_(is_in_flight_of(edition_id), claimed), schema.delivery.c.attempt - 1),
         ):
             total += self._db.execute(
                 update(schema.delivery)
-                .where(
-                    schema.delivery.c.edition_id == edition_id,
-                    schema.is_in_state(*(state.value for state in states)),
-                )
+                .where(condition)
                 .values(**released_values, state=DeliveryState.CANCELLED.value, attempt=attempt)
             ).rowcount
         return total

@@ -1,10 +1,6 @@
 """Reports of an edition's deliveries, and the facts that explain one recipient's outcome."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
-
 from sqlalchemy import (
-    Row,
     String,
     and_,
     case,
@@ -18,7 +14,6 @@ from sqlalchemy import (
 from mailer import languages
 from mailer.errors import ComposeError
 from mailer.model.deliveries import (
-    Delivery,
     DeliveryReport,
     DeliveryState,
     Exclusion,
@@ -32,6 +27,7 @@ from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
 from mailer.store.editions.records import EditionQueries
 from mailer.store.outbox.doubts import DoubtQueries
+from mailer.store.outbox.listing import DeliveryListQueries, build_delivery
 from mailer.store.outbox.safe_mode import SafeModeQueries
 from mailer.store.outbox.statements import (
     in_doubt,
@@ -51,7 +47,7 @@ _is_failed = and_(
 )
 
 
-class ReportQueries(DoubtQueries, SafeModeQueries):
+class ReportQueries(DoubtQueries, SafeModeQueries, DeliveryListQueries):
     """The part of ``OutboxStore`` for reports and explanations."""
 
     def build_report(self, edition: Edition) -> DeliveryReport:
@@ -156,34 +152,6 @@ class ReportQueries(DoubtQueries, SafeModeQueries):
             ReplyGroup(DeliveryState(state), group_signature, reply, count, settled)
             for state, group_signature, reply, count, settled in rows
         )
-
-    def list_deliveries(
-        self, edition: Edition | None, states: Sequence[DeliveryState] = (), limit: int = 100
-    ) -> list[Delivery]:
-        """Return up to `limit` deliveries of an edition, or of all editions (None), in these
-        states, or in any state if no state is given."""
-        return self._fetch_deliveries_after(0, edition, states, limit)
-
-    def iterate_deliveries(
-        self, edition: Edition, states: Sequence[DeliveryState] = ()
-    ) -> Iterator[Delivery]:
-        """Yield all deliveries of an edition in these states, or in any state if no state is given.
-        Deliveries are read in batches, so that memory does not grow with their number."""
-        last_id = 0
-        while batch := self._fetch_deliveries_after(last_id, edition, states, 1000):
-            yield from batch
-            last_id = batch[-1].id
-
-    def _fetch_deliveries_after(
-        self, last_id: int, edition: Edition | None, states: Sequence[DeliveryState], limit: int
-    ) -> list[Delivery]:
-        statement = select(schema.delivery).where(schema.delivery.c.id > last_id)
-        if edition is not None:
-            statement = statement.where(schema.delivery.c.edition_id == edition.id)
-        if states:
-            statement = statement.where(schema.is_in_state(*(state.value for state in states)))
-        rows = self._db.execute(statement.order_by(schema.delivery.c.id).limit(limit))
-        return [build_delivery(row) for row in rows]
 
     def count_on_wire(self, edition: Edition | None) -> dict[int, int]:
         """Count the messages that each worker has on the wire, for one edition or for all
@@ -320,32 +288,14 @@ class ReportQueries(DoubtQueries, SafeModeQueries):
         return int(mask & body_mask)
 
     def _list_story_titles(self, edition: Edition, mask: int, language: str) -> tuple[str, ...]:
-        manuscript = EditionQueries(self._db, self._key).load_manuscript(edition)
-        bits = EditionQueries(self._db, self._key).fetch_story_bits(edition)
+        editions = EditionQueries(self._db, self._key)
+        bits = editions.fetch_story_bits(edition)
         titles = []
-        for story in sorted(manuscript.stories, key=lambda story: bits.get(story.slug, 0)):
+        for story in sorted(
+            editions.load_stories(edition), key=lambda story: bits.get(story.slug, 0)
+        ):
             bit = bits.get(story.slug)
             article = story.find_translation(language, edition.language)
             if article and bit is not None and mask >> bit & 1:
                 titles.append(article.title)
         return tuple(titles)
-
-
-def build_delivery(row: Row[Any]) -> Delivery:
-    """Build a delivery from a row."""
-    return Delivery(
-        id=row.id,
-        edition_id=row.edition_id,
-        subscriber_id=row.subscriber_id,
-        address=row.address,
-        name=row.name,
-        language=row.language,
-        stories=row.stories,
-        state=DeliveryState(row.state),
-        attempt=row.attempt,
-        next_attempt_at=row.next_attempt_at,
-        reply=row.reply,
-        updated_at=row.updated_at,
-        requeued_for=row.requeued_for,
-        doubts=row.doubts,
-    )

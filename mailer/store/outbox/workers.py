@@ -10,12 +10,13 @@ with its own monotonic clock how long the heartbeat has been unchanged.
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, and_, bindparam, delete, insert, select, update
 
 from mailer.model.deliveries import DeliveryState, DeliveryWorker
 from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.outbox.doubts import doubted_after_death
+from mailer.store.outbox.statements import claimed, in_flight, on_wire
 from mailer.store.prepared_statements import PreparedStatement
 
 DIED = "the worker died after the message passed the gate"
@@ -107,10 +108,10 @@ class WorkerQueries(SqlStore):
 
     def _release_deliveries(self, worker_id: int) -> tuple[int, int]:
         released_values = {"worker_id": None, "updated_at": schema.database_now()}
-        of_worker = schema.delivery.c.worker_id == worker_id
+        of_worker = and_(schema.delivery.c.worker_id == worker_id, in_flight)
         requeued = self._db.execute(
             update(schema.delivery)
-            .where(of_worker, schema.is_in_state(DeliveryState.CLAIMED.value))
+            .where(of_worker, claimed)
             .values(
                 state=DeliveryState.QUEUED.value,
                 attempt=schema.delivery.c.attempt - 1,
@@ -119,7 +120,7 @@ class WorkerQueries(SqlStore):
         )
         in_doubt = self._db.execute(
             update(schema.delivery)
-            .where(of_worker, schema.is_in_state(DeliveryState.ON_WIRE.value))
+            .where(of_worker, on_wire)
             .values({**released_values, **doubted_after_death, "reply": DIED})
         )
         return requeued.rowcount, in_doubt.rowcount

@@ -57,7 +57,7 @@ class ReleasePageQueries(SqlStore):
             **embargoes.find_embargoed(embargo_store, now),
             **embargoes.find_embargoed(embargo_store, embargo_store.read_clock()),
         }
-        statement = _SELECT.where(_is_out(now), schema.edition_story.c.slug.in_(_QUEUED))
+        statement = _SELECT.where(_is_out(now), _is_queued)
         # A page does not open while a kill waits for the second person.
         killed_slugs = (
             select(schema.kill.c.slug)
@@ -124,8 +124,22 @@ class ReleasePageQueries(SqlStore):
         return row is not None and (row.until is None or row.until <= row.confirmed_at)
 
 
-_QUEUED = select(schema.article.c.slug).where(schema.article.c.state == ArticleState.QUEUED.value)
-_HAS_PAGE = select(schema.edition_body.c.edition_id).where(schema.edition_body.c.page.is_not(None))
+_is_queued = (
+    select(schema.article.c.id)
+    .where(
+        schema.article.c.slug == schema.edition_story.c.slug,
+        schema.article.c.state == ArticleState.QUEUED.value,
+    )
+    .exists()
+)
+_has_page = (
+    select(schema.edition_body.c.edition_id)
+    .where(
+        schema.edition_body.c.edition_id == schema.edition.c.id,
+        schema.edition_body.c.page.is_not(None),
+    )
+    .exists()
+)
 _SELECT = (
     select(
         schema.edition.c.id,
@@ -141,7 +155,7 @@ _SELECT = (
     )
     .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
     .outerjoin(schema.embargo, schema.embargo.c.slug == schema.edition_story.c.slug)
-    .where(schema.edition.c.role != EditionRole.PLAIN.value, schema.edition.c.id.in_(_HAS_PAGE))
+    .where(schema.is_of_release, _has_page)
 )
 
 

@@ -9,6 +9,7 @@ transition tables of the nouns are authoritative.
 
 from mailer.store.schema.articles import article, article_revision, article_topic
 from mailer.store.schema.audience import (
+    has_left_unknown_day,
     mailing_list,
     membership,
     segment,
@@ -40,6 +41,10 @@ from mailer.store.schema.editions import (
     edition_story,
     edition_words,
     exclusion,
+    is_no_mailing,
+    is_of_release,
+    is_uncleared,
+    is_unnotified,
 )
 from mailer.store.schema.embargoes import embargo, embargo_event
 from mailer.store.schema.outbox import (
@@ -95,8 +100,13 @@ __all__ = [
     "embargo_event",
     "exclusion",
     "file",
+    "has_left_unknown_day",
     "has_unaccepted_reply",
     "is_in_state",
+    "is_no_mailing",
+    "is_of_release",
+    "is_uncleared",
+    "is_unnotified",
     "kill",
     "lease",
     "mailing_list",

@@ -4,6 +4,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Index,
     Integer,
     String,
     Table,
@@ -44,6 +45,8 @@ article = Table(
     build_required_column("updated_at", Utc),
     build_required_column("search_text", Text, server_default=""),
     UniqueConstraint("slug", "language"),
+    Index("ix_article_published_at", "published_at"),
+    Index("ix_article_state_published_at", "state", "published_at"),
     comment="search_text: title and slug, folded for searches",
 )
 

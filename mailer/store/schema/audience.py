@@ -8,7 +8,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     false,
+    literal_column,
 )
 
 from mailer.store.schema.base import (
@@ -109,6 +111,19 @@ membership = Table(
 _left = membership.c.left_at.is_not(None)
 Index("ix_membership_left", membership.c.left_at, sqlite_where=_left, postgresql_where=_left)
 
+has_left_unknown_day = and_(
+    membership.c.state == literal_column("'unsubscribed'", String(20)),
+    membership.c.left_at.is_(None),
+)
+"""The condition that a person has left on a day that is not known: the condition of an index."""
+
+Index(
+    "ix_membership_left_unknown_day",
+    membership.c.joined_at,
+    sqlite_where=has_left_unknown_day,
+    postgresql_where=has_left_unknown_day,
+)
+
 suppression = Table(
     "suppression",
     metadata,
@@ -117,6 +132,8 @@ suppression = Table(
     build_required_column("reason", String(20)),
     build_required_column("detail", Text, server_default=""),
     build_required_column("created_at", Utc),
+    Index("ix_suppression_created_at", "created_at"),
+    Index("ix_suppression_reason_created_at", "reason", "created_at"),
     comment="address is null when only its keyed hash was kept",
 )
 

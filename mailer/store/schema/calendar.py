@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Column,
+    Index,
     Integer,
     String,
     Table,
@@ -63,6 +64,8 @@ occurrence = Table(
     build_required_column("created_at", Utc),
     build_required_column("updated_at", Utc),
     UniqueConstraint("digest_id", "rule_time", "zone"),
+    Index("ix_occurrence_rule_time", "rule_time"),
+    Index("ix_occurrence_state", "state"),
     sqlite_autoincrement=True,
     comment="rule_time, zone: the wall-clock time that the rule gives",
 )

@@ -55,7 +55,7 @@ confirmation = Table(
     build_required_column("state", String(12), index=True),
     build_required_column("address", Text),
     build_required_column("address_key", String(32), index=True),
-    build_required_column("subscriber_id", BigInteger),
+    build_required_column("subscriber_id", BigInteger, index=True),
     build_required_column("language", String(35)),
     build_required_column("wishes", JSON),
     build_reference_column("wording", nullable=True),

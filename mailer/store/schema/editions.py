@@ -1,9 +1,12 @@
 """Digests and editions."""
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    ColumnElement,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -11,6 +14,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    literal_column,
+    or_,
     text,
 )
 
@@ -69,9 +75,9 @@ edition = Table(
     build_id_column(),
     build_required_column("uid", String(32), unique=True),
     build_required_column("name", Text),
-    build_reference_column("digest", nullable=True, index=True),
+    build_reference_column("digest", nullable=True),
     build_reference_column("mailing_list", "list_id"),
-    build_reference_column("segment", nullable=True),
+    build_reference_column("segment", nullable=True, index=True),
     build_required_column("template", String(60)),
     build_required_column("subject", Text),
     build_required_column("language", String(35)),
@@ -111,6 +117,44 @@ edition = Table(
     "pause_signatures: the refusals alike that delivery paused it for; sender: chosen for it, of "
     "the settings; sender_identity: frozen with its bodies",
 )
+
+_columns = edition.c
+Index("ix_edition_digest_id_number", _columns.digest_id, _columns.number)
+Index("ix_edition_kind_id", _columns.kind, _columns.id)
+Index("ix_edition_list_id_planned_at", _columns.list_id, _columns.planned_at)
+
+
+def _create_partial_index(name: str, column: Column[Any], condition: ColumnElement[bool]) -> None:
+    Index(name, column, sqlite_where=condition, postgresql_where=condition)
+
+
+# Conditions of partial indexes have literals: a database uses such an index only if the statement
+# visibly contains its condition.
+is_unnotified = and_(
+    _columns.kind == literal_column("'mailing'", String(10)),
+    or_(
+        _columns.last_notified_state != _columns.state,
+        and_(
+            _columns.state == literal_column("'in_review'", String(20)),
+            _columns.last_notified_hash != _columns.content_hash,
+        ),
+    ),
+)
+"""The condition that a mailing has changed since staff were last notified of it: in its state, or,
+while in review, in its content."""
+_create_partial_index("ix_edition_unnotified", _columns.id, is_unnotified)
+
+is_no_mailing = _columns.kind != literal_column("'mailing'", String(10))
+"""The condition that an edition is a notice, a service mail or a test mail."""
+_create_partial_index("ix_edition_no_mailing", _columns.finished_at, is_no_mailing)
+
+is_uncleared = and_(_columns.cleared_at.is_(None), _columns.finished_at.is_not(None))
+"""The condition that an edition is finished and its deliveries may still hold addresses."""
+_create_partial_index("ix_edition_uncleared", _columns.finished_at, is_uncleared)
+
+is_of_release = _columns.role != literal_column("'plain'", String(12))
+"""The condition that an edition belongs to a press release."""
+_create_partial_index("ix_edition_of_release", _columns.planned_at, is_of_release)
 
 edition_story = Table(
     "edition_story",

@@ -26,7 +26,7 @@ embargo_event = Table(
     build_required_column("slug", String(80), index=True),
     build_required_column("at", Utc),
     build_required_column("event_type", String(20)),
-    build_required_column("actor", Text),
+    build_required_column("actor", Text, index=True),
     build_required_column("actor_key", Text, server_default=""),
     build_required_column("detail", Text),
 )

@@ -5,7 +5,7 @@ combination; one in a hundred chose none and gets every story. Every run makes t
 Names are those of trees and objects by the water, so that they are not mistaken for people.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -49,15 +49,19 @@ def generate_rows(count: int) -> Iterator[ImportRow]:
 
 
 def insert_readers(
-    tx: SqlTransaction, mailing_list: MailingList, count: int, now: datetime
+    tx: SqlTransaction,
+    mailing_list: MailingList,
+    count: int,
+    now: datetime,
+    rows: Iterable[ImportRow] | None = None,
 ) -> None:
-    """Add `count` readers to a list in a database that has no subscriber yet.
+    """Add `count` readers, or these `rows`, to a list in a database that has no subscriber yet.
 
     It makes no checks; an import would check for each reader if it exists and may be mailed."""
     sets = SqlTopicSetStore(tx.connection)
     people: list[dict[str, Any]] = []
     members: list[dict[str, Any]] = []
-    for row in generate_rows(count):
+    for row in generate_rows(count) if rows is None else rows:
         columns = build_person_columns(row.person, tx.key)
         people.append({"id": row.line, **columns, "source": SOURCE, "created_at": now})
         members.append(

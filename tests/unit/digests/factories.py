@@ -23,7 +23,7 @@ class FakeDigestStore:
         self.unsent_counts: dict[int, int] = {}
         self.reserved: list[tuple[int, tuple[str, ...]]] = []
 
-    def list_digests(self) -> list[Digest]:
+    def list_digests(self, *, counted: bool = False) -> list[Digest]:
         return self.saved_digests
 
     def add_digest(self, settings: DigestSettings, now: datetime) -> Digest:

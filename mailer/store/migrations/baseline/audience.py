@@ -64,6 +64,8 @@ def create_audience_tables() -> None:
         sa.PrimaryKeyConstraint("address_key", name="pk_suppression"),
         comment="address is null when only its keyed hash was kept",
     )
+    op.create_index("ix_suppression_created_at", "suppression", ["created_at"])
+    op.create_index("ix_suppression_reason_created_at", "suppression", ["reason", "created_at"])
     op.create_table(
         "topic",
         require_column("id", ID),
@@ -144,6 +146,13 @@ def create_audience_tables() -> None:
         ["left_at"],
         sqlite_where=sa.text("left_at IS NOT NULL"),
         postgresql_where=sa.text("left_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_membership_left_unknown_day",
+        "membership",
+        ["joined_at"],
+        sqlite_where=sa.text("state = 'unsubscribed' AND left_at IS NULL"),
+        postgresql_where=sa.text("state = 'unsubscribed' AND left_at IS NULL"),
     )
     op.create_index("ix_membership_subscriber_id", "membership", ["subscriber_id"])
     op.create_index("ix_membership_topic_set_id", "membership", ["topic_set_id"])

@@ -82,4 +82,6 @@ def create_calendar_tables() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_occurrence_edition_id", "occurrence", ["edition_id"])
+    op.create_index("ix_occurrence_rule_time", "occurrence", ["rule_time"])
+    op.create_index("ix_occurrence_state", "occurrence", ["state"])
     op.create_index("ix_occurrence_schedule_id", "occurrence", ["schedule_id"])

@@ -53,6 +53,7 @@ def create_consent_tables() -> None:
     op.create_index("ix_confirmation_address_key", "confirmation", ["address_key"])
     op.create_index("ix_confirmation_asked_at", "confirmation", ["asked_at"])
     op.create_index("ix_confirmation_state", "confirmation", ["state"])
+    op.create_index("ix_confirmation_subscriber_id", "confirmation", ["subscriber_id"])
     op.create_table(
         "consent",
         require_column("id", ID),

@@ -34,6 +34,8 @@ def create_content_tables() -> None:
         sa.UniqueConstraint("slug", "language", name="uq_article_slug_language"),
         comment="search_text: title and slug, folded for searches",
     )
+    op.create_index("ix_article_published_at", "article", ["published_at"])
+    op.create_index("ix_article_state_published_at", "article", ["state", "published_at"])
     op.create_table(
         "boilerplate",
         require_column("organisation", sa.String(length=60)),
@@ -70,6 +72,7 @@ def create_content_tables() -> None:
         require_column("detail", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_embargo_event"),
     )
+    op.create_index("ix_embargo_event_actor", "embargo_event", ["actor"])
     op.create_index("ix_embargo_event_slug", "embargo_event", ["slug"])
     op.create_table(
         "file",

@@ -5,6 +5,10 @@ from alembic import op
 
 from mailer.store.migrations.baseline.columns import ID, JSON_OR_NULL, MOMENT, require_column
 
+UNNOTIFIED = (
+    "kind = 'mailing' AND (last_notified_state != state OR "
+    "state = 'in_review' AND last_notified_hash != content_hash)"
+)
 UNDELIVERED = (
     "state = 'failed' OR state = 'expired' OR state = 'suppressed' OR state = 'cancelled' "
     "OR state = 'diverted'"
@@ -132,8 +136,7 @@ def create_sending_tables() -> None:
         "pause_signatures: the refusals alike that delivery paused it for; sender: chosen for it, "
         "of the settings; sender_identity: frozen with its bodies",
     )
-    op.create_index("ix_edition_digest_id", "edition", ["digest_id"])
-    op.create_index("ix_edition_state", "edition", ["state"])
+    _create_edition_indexes()
     op.create_table(
         "approval",
         require_column("id", ID),
@@ -333,3 +336,27 @@ def create_sending_tables() -> None:
         sa.UniqueConstraint("edition_id", "language", name="uq_edition_words_edition_id_language"),
         comment="words: the distinct words of a body, folded for the archive's search",
     )
+
+
+def _create_edition_indexes() -> None:
+    for columns in (
+        ["digest_id", "number"],
+        ["kind", "id"],
+        ["list_id", "planned_at"],
+        ["segment_id"],
+        ["state"],
+    ):
+        op.create_index(f"ix_edition_{'_'.join(columns)}", "edition", columns)
+    for name, column, condition in (
+        ("ix_edition_no_mailing", "finished_at", "kind != 'mailing'"),
+        ("ix_edition_of_release", "planned_at", "role != 'plain'"),
+        ("ix_edition_uncleared", "finished_at", "cleared_at IS NULL AND finished_at IS NOT NULL"),
+        ("ix_edition_unnotified", "id", UNNOTIFIED),
+    ):
+        op.create_index(
+            name,
+            "edition",
+            [column],
+            sqlite_where=sa.text(condition),
+            postgresql_where=sa.text(condition),
+        )

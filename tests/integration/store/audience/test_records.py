@@ -127,8 +127,8 @@ def test_personal_data_lists_editions_of_own_addresses(store: Store, mailer: Mai
         assert tx.subscribers.list_mailed_editions(another) == []
         erasure.erase_person(tx, STAFF, NEW, NOW)
     assert [one.partition(":")[0] for one in factories.read_deliveries(store, edition)] == [
-        "erased",
         "bo@example.org",
+        "erased",
     ]
 
 
