@@ -111,8 +111,11 @@ def kill_release(
     from every unsent edition, closes the story's page and its archive entries, stops queued
     deliveries, and asks recipients not to use the story.
 
-    Example: mailer release kill open-day --why "It is not true." --by Ana
-    mailer release kill open-day --confirm --by Ben"""
+    The worker asks the approvers of the settings for the confirmation, which they can give by the
+    link in their mail. On the command line, another login has to confirm.
+
+    Example: mailer release kill open-day --why "It is not true."
+    mailer release kill open-day --confirm"""
     if [bool(why), confirm, take_back].count(True) != 1:
         raise UsageError(
             "give exactly one of --why, --confirm and --take-back",
@@ -128,8 +131,8 @@ def kill_release(
                     tx, actor, slug, reasons, mailer.clock()
                 )
                 message = (
-                    f"{slug}: kill requested by {actor.name}; another person confirms it: "
-                    f"mailer release kill {slug} --confirm --by …"
+                    f"{slug}: kill requested by {actor.name}; the worker asks the approvers for "
+                    "the second person"
                 )
             else:
                 changed_editions = releases.withdraw_kill(tx, actor, slug, mailer.clock())

@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 
 from mailer import languages
-from mailer.model.deliveries import DeliveryPlan, DeliveryState, Exclusion
+from mailer.model.deliveries import Audience, DeliveryPlan, DeliveryState, Exclusion
 from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES, SendTimeBasis
 from mailer.model.editions import Edition
 from mailer.model.segments import Filter
@@ -129,6 +129,23 @@ class PlanQueries(SqlStore):
             update(schema.edition).where(schema.edition.c.id == edition.id).values(planned_at=now)
         )
         return DeliveryPlan(planned, excluded)
+
+    def count_audience(self, edition: Edition) -> Audience:
+        """Count the audience that :meth:`plan_deliveries` would freeze now. The edition must be
+        composed."""
+        by_topic, everyone = build_story_masks(self._db, self._key, edition)
+        segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
+        with _TemporaryTables(self._db):
+            unserved_sets = self._fill_masks(edition, by_topic, everyone)
+            self._fill_suppressed()
+            excluded = self._count_exclusions(edition, segment_filter, unserved_sets)
+            rows = self._db.execute(
+                select(_language_mask.c.body, func.count())
+                .select_from(_audience)
+                .where(*_list_conditions(edition, segment_filter))
+                .group_by(_language_mask.c.body)
+            ).all()
+        return Audience({row[0]: row[1] for row in sorted(rows)}, excluded)
 
     def extend_plan(self, edition: Edition) -> int:
         """Add missing recipients to an edition that has started: people who turn out to have
@@ -323,16 +340,7 @@ class PlanQueries(SqlStore):
                 now,
             )
             .select_from(audience)
-            .where(
-                schema.mailing_list.c.slug == edition.list,
-                schema.membership.c.state == MembershipState.ACTIVE.value,
-                _matches_frequency(edition),
-                *conditions,
-                _may_be_mailed,
-                build_condition(segment_filter),
-                _stories != 0,
-                *(not_(condition) for condition, _ in list_exclusions(edition)),
-            )
+            .where(*_list_conditions(edition, segment_filter), *conditions)
             .order_by(schema.subscriber.c.address)
         )
         columns = (
@@ -360,6 +368,19 @@ class PlanQueries(SqlStore):
             by_language = counts.count_by_language(self._db, edition.id, last_id)
             counts.add_delivery_counts(self._db, edition.id, by_language)
         return added_count
+
+
+def _list_conditions(edition: Edition, segment_filter: Filter) -> list[ColumnElement[bool]]:
+    """Return the conditions under which a member of ``_audience`` gets the edition."""
+    return [
+        schema.mailing_list.c.slug == edition.list,
+        schema.membership.c.state == MembershipState.ACTIVE.value,
+        _matches_frequency(edition),
+        _may_be_mailed,
+        build_condition(segment_filter),
+        _stories != 0,
+        *(not_(condition) for condition, _ in list_exclusions(edition)),
+    ]
 
 
 def _matches_frequency(edition: Edition) -> ColumnElement[bool]:
