@@ -1,4 +1,4 @@
-"""What has changed in an edition since one person last approved it: the words, by language."""
+"""The changes in an edition since one person last approved it: the words, by language."""
 
 import re
 from collections.abc import Iterator, Sequence

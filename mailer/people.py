@@ -1,7 +1,7 @@
 """Members of staff: which address, which logins and which name belong to one person.
 
-A person acts on the command line under a login, and everywhere else as the holder of a signed link
-that was sent to their address. Both must count as one person in an act that takes two people.
+A person acts on the command line under a login, and on pages as the holder of a signed link that
+was sent to their address. Both must count as one person in an act that takes two people.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from mailer.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class StaffMember:
     """A member of staff. `logins` are their logins on this machine, or None if the settings do not
     say. An empty `time_zone` means the office's."""
 
@@ -37,22 +37,23 @@ class Person:
 
 
 class StaffDirectory:
-    """The people in the settings, and everybody else by their address or login alone."""
+    """The people in the settings, and other people by their address or login alone."""
 
-    def __init__(self, people: Iterable[Person], staff_addresses: Iterable[str] = ()) -> None:
-        """`staff_addresses` are further addresses of staff, of whom nothing else is known."""
-        self._people: dict[str, Person] = {}
+    def __init__(self, people: Iterable[StaffMember], staff_addresses: Iterable[str] = ()) -> None:
+        """Take the people in the settings, and further addresses of staff about which the settings
+        say nothing more."""
+        self._people: dict[str, StaffMember] = {}
         for address in staff_addresses:
             normal_address = normalise_staff_address(address)
-            self._people[normal_address] = Person(normal_address)
+            self._people[normal_address] = StaffMember(normal_address)
         for person in people:
             normal_address = normalise_staff_address(person.address)
             self._people[normal_address] = replace(person, address=normal_address)
 
-    def find_person(self, address: str) -> Person:
+    def find_person(self, address: str) -> StaffMember:
         """Return the person with this address, who may be known by it alone."""
         normal_address = normalise_staff_address(address)
-        return self._people.get(normal_address) or Person(normal_address)
+        return self._people.get(normal_address) or StaffMember(normal_address)
 
     def identify_login(self, login: str, note: str = "") -> Actor:
         """Return the actor of a command that `login` runs. `note` is how they call themselves."""

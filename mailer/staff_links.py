@@ -25,8 +25,8 @@ _SECONDS = re.compile(r"[0-9]{1,12}")
 
 @dataclass(frozen=True, slots=True)
 class StaffLink:
-    """What a link names: the holder's `address`, the `subject` (an edition's number or a story's
-    slug), the beginning of the digest of its content, and when the link ends."""
+    """The facts that a link names: the holder's `address`, the `subject` (an edition's number or a
+    story's slug), the beginning of the digest of its content, and when the link ends."""
 
     address: str
     subject: str

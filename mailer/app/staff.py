@@ -1,13 +1,13 @@
 """The members of staff in the settings."""
 
 from mailer.config import Settings
-from mailer.people import Person, StaffDirectory
+from mailer.people import StaffDirectory, StaffMember
 
 
 def build_staff_directory(settings: Settings) -> StaffDirectory:
     """Return the people of ``[people]``, and the other addresses of staff in the settings."""
     people = [
-        Person(address, section.name, section.time_zone, section.logins)
+        StaffMember(address, section.name, section.time_zone, section.logins)
         for address, section in settings.people.items()
     ]
     notices = settings.notices

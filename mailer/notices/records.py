@@ -131,6 +131,7 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
     number = notice.edition
     of_edition: tuple[tuple[str, str], ...] = ()
     of_digest: tuple[tuple[str, str], ...] = ()
+    of_story: tuple[tuple[str, str], ...] = ()
     match notice.kind:
         case NoticeKind.REVIEW | NoticeKind.REMINDER | NoticeKind.VOID | NoticeKind.LATE:
             shown_hash = notice.content_hash[:HASH_LENGTH]
@@ -162,7 +163,7 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
                 ("Resume it", f"mailer edition resume {number}"),
             )
         case NoticeKind.KILL:
-            return (
+            of_story = (
                 ("Confirm the kill", f"mailer release kill {shlex.quote(notice.story)} --confirm"),
                 (
                     "Take the request back",
@@ -181,7 +182,11 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
             of_edition = (("See what happened", f"mailer edition show {number}"),)
             preview = f"mailer schedule preview {shlex.quote(notice.digest)}"
             of_digest = (("See what comes next", preview),)
-    return (*(of_edition if number else ()), *(of_digest if notice.digest else ()))
+    return (
+        *(of_edition if number else ()),
+        *(of_digest if notice.digest else ()),
+        *(of_story if notice.story else ()),
+    )
 
 
 def _suggest_for_unsent(notice: Notice) -> tuple[tuple[str, str], ...]:

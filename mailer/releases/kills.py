@@ -153,7 +153,7 @@ def find_linked_request(
     tx: Transaction, link: StaffLink, staff_approvers: Sequence[str]
 ) -> KillRequest | None:
     """Return the kill that an approver's link asks about. Return None if it no longer waits for its
-    second person, if its reason or the story has changed, or if the person is no approver."""
+    second person, if its reason or the story has changed, or if the person is not an approver."""
     request = find_kill_request(tx, link.subject)
     if request is None or link.address not in staff_approvers:
         return None

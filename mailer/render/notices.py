@@ -78,7 +78,7 @@ SENTENCES: dict[NoticeKind, str] = {
     NoticeKind.SENT_BACK: "An approver has sent it back. It will not be sent until it has been "
     "changed and approved.",
     NoticeKind.KILL: "A member of staff wants this release to be killed: withdrawn permanently, "
-    "with a mail to everybody who has it. A second person has to confirm it. Until then, none of "
+    "with a mail to everyone who has it. A second person has to confirm it. Until then, none of "
     "its mails goes out.",
 }
 

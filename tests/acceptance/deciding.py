@@ -20,9 +20,9 @@ def decide_by_link(office: Shell, mail: EmailMessage, decision: str, comment: st
         open_mailer(settings) as mailer,
         open_client(create_public_app(mailer, create_logger(StringIO()))) as client,
     ):
-        shown = client.get_page(path)
-        assert shown.status == 200
-        assert f'value="{decision}"' in shown.text
+        page = client.get_page(path)
+        assert page.status == 200
+        assert f'value="{decision}"' in page.text
         answer: AsgiResponse = client.send_form(path, {"decision": decision, "comment": comment})
         assert answer.status == 200
         return answer.text

@@ -183,7 +183,7 @@ def test_release_is_sent_corrected_and_killed(office: Shell, relay: Relay) -> No
     office(*kill, "--why", "It is not true.", "--by", "Ana")
     assert "two people" in send_over(
         office, relay, *kill, "--confirm", "--by", "Ben", "--yes", code=5
-    ), "a name that somebody types is no second person"
+    ), "a typed name does not make a second person"
     env = {**office.env, **make_relay_env(relay.port), "MAILER_NOTICES_APPROVERS": EDITOR}
     with run_worker(replace(office, env=env | {"MAILER_WORKER_TICK": "0.2"})):
         wait_until(lambda: bool(relay.list_mails(EDITOR)))

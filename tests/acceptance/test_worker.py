@@ -94,7 +94,7 @@ def test_occurrence_sent_early_waits_for_approval(office: Shell, relay: Relay) -
         assert message.endswith("UTC: planned\n")
         wait_until(lambda: bool(list_subjects(relay, "editor@example.org")))
         assert "edition 1 (The day)" in office("status").out
-        for name in ("Ana", "Cleo"):  # a name that somebody types is no second person
+        for name in ("Ana", "Cleo"):  # a typed name does not make a second person
             message = office("edition", "approve", "1", "--by", name, code=5).err
             assert "has written or edited something in edition 1" in message
         assert "is approved" in decide_by_link(

@@ -10,7 +10,7 @@ from mailer.cli.global_options import GLOBALS
 from mailer.cli.options import resolve_actor
 from mailer.config import Settings
 from mailer.errors import InputError
-from mailer.people import Person, StaffDirectory
+from mailer.people import StaffDirectory, StaffMember
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_note_does_not_make_another_person(monkeypatch: pytest.MonkeyPatch) -> N
 
 DIRECTORY = StaffDirectory(
     [
-        Person("ana@example.org", "Ana", logins=("amina", "root")),
-        Person("ben@example.org", logins=()),
+        StaffMember("ana@example.org", "Ana", logins=("amina", "root")),
+        StaffMember("ben@example.org", logins=()),
     ],
     ["Cleo@Example.org"],
 )

@@ -39,7 +39,7 @@ def read_staff_link(request: Request, purpose: LinkPurpose, token: str) -> Staff
 
 
 def identify_holder(request: Request, link: StaffLink) -> Actor:
-    """Return the person whom a link names."""
+    """Return the person that a link names."""
     return get_site(request).mailer.staff_directory.identify_holder(link.address)
 
 

@@ -35,7 +35,7 @@ S = EditionState
 
 @pytest.fixture(autouse=True)
 def _staff(seeded_office: SeededOffice, relay: Relay) -> None:
-    """Two approvers, of whom Ana writes under the login amina, and a watcher."""
+    """Two approvers and a watcher. Ana, an approver, writes under the login amina."""
     mailer = seeded_office.mailer
     mailer.settings = mailer.settings.model_copy(
         update={
