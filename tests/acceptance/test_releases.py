@@ -10,6 +10,7 @@ import pytest
 
 from mailer import config
 from mailer.app import open_mailer
+from mailer.cli.options import find_login
 from mailer.web.public.releases import media_kit
 from tests.acceptance.conftest import Shell
 from tests.acceptance.deciding import decide_by_link
@@ -262,7 +263,7 @@ def test_dry_run_under_embargo_records_no_attempt(office: Shell) -> None:
         assert "embargo" in office("send", "1", *dry, "--by", "Ben", code=5).err
     log = office("embargo", "log", "open-day", "--json").json
     assert [one["event_type"] for one in log] == ["set", "refused"]
-    assert log[-1]["actor"] == "Ben"
+    assert log[-1]["actor"] == f"Ben ({find_login()})"
 
 
 def test_only_embargo_set_moves_an_embargo(office: Shell) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mailer.cli.options import find_login
 from tests.acceptance.conftest import Shell, format_article
 from tests.acceptance.deciding import decide_by_link
 from tests.fake_relay import Relay
@@ -118,7 +119,7 @@ def test_occurrences_are_moved_skipped_and_restored(office: Shell) -> None:
     office("schedule", "move", "daily", TOMORROW, "--to", new_time, "--reason", "a late guest",
            "--by", "Ana")  # fmt: skip
     assert "17:30" in preview_schedule()
-    assert "by Ana: a late guest" in preview_schedule()
+    assert f"by Ana ({find_login()}): a late guest" in preview_schedule()
     office("schedule", "skip", "daily", TOMORROW, "--reason", "the office is closed")
     assert "the office is closed" in preview_schedule()
     office("schedule", "restore", "daily", TOMORROW)

@@ -130,10 +130,12 @@ def kill_release(
                 changed_editions, warnings = releases.request_kill(
                     tx, actor, slug, reasons, mailer.clock()
                 )
-                message = (
-                    f"{slug}: kill requested by {actor.name}; the worker asks the approvers for "
-                    "the second person"
+                confirming = (
+                    "the worker asks the approvers to confirm it"
+                    if mailer.staff_addresses.approvers
+                    else "another login has to confirm it, as [notices] names no approvers"
                 )
+                message = f"{slug}: kill requested by {actor.name}; {confirming}"
             else:
                 changed_editions = releases.withdraw_kill(tx, actor, slug, mailer.clock())
                 warnings = ()
