@@ -12,10 +12,11 @@ MAX_NAME_LENGTH = 100
 
 
 class ActorKind(StrEnum):
-    """Where an actor comes from: the local command line, the worker, a source of articles, or a
-    subscriber's own link."""
+    """Where an actor comes from: a login on the local command line, a member of staff who holds a
+    signed link, the worker, a source of articles, or a subscriber's own link."""
 
     LOCAL = "local"
+    STAFF = "staff"
     WORKER = "worker"
     SOURCE = "source"
     SUBSCRIBER = "subscriber"
@@ -24,11 +25,13 @@ class ActorKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Actor:
     """The person or process that acts. `id` identifies the actor among those of its kind; `name` is
-    for people to read and may change."""
+    for people to read and may change. `other_keys` are the keys under which the same person acts
+    elsewhere, for example by a signed link instead of on the command line."""
 
     kind: ActorKind
     id: str
     name: str
+    other_keys: frozenset[str] = frozenset()
 
     @property
     def key(self) -> str:
@@ -36,18 +39,24 @@ class Actor:
         return f"{self.kind}:{self.id}"
 
     def is_same_person(self, key: str) -> bool:
-        """Check whether a stored key is this actor's."""
-        return self.key == key
+        """Check whether a stored key is one of this actor's keys."""
+        return key == self.key or key in self.other_keys
 
     def __str__(self) -> str:
         return self.name
 
 
-def create_local_actor(name: str) -> Actor:
-    """Create the actor of a local command. A command identifies a person by name only, so names
-    that differ only in case, width, spaces, punctuation or invisible characters identify the same
-    person."""
-    return Actor(ActorKind.LOCAL, fold_name(name), name)
+def create_local_actor(login: str, note: str = "") -> Actor:
+    """Create the actor of a local command. The `login` identifies the person; logins that differ
+    only in case, width or punctuation count as the same. A `note` is how the person calls
+    themselves: it stands before the login in the actor's name, and proves nothing."""
+    name = f"{note} ({login})" if note and fold_name(note) != fold_name(login) else login
+    return Actor(ActorKind.LOCAL, fold_name(login), name)
+
+
+def build_local_key(login: str) -> str:
+    """Return the key of the person with this login."""
+    return create_local_actor(login).key
 
 
 WORKER = Actor(ActorKind.WORKER, "worker", "the worker")
@@ -61,7 +70,7 @@ _PROCESS_NAMES = frozenset(fold_name(actor.name) for actor in (WORKER, DELIVERY,
 
 
 def check_person_name(name: str) -> str:
-    """Return the name of a person who acts, on one line.
+    """Return the name that a person who acts gives on the command line, on one line.
 
     Raises InputError for a name that is too long, holds control characters, holds neither letters
     nor digits, belongs to a process, or mixes scripts within a word: "Аna" with a Cyrillic А would

@@ -50,7 +50,11 @@ def _describe_section(
     assert issubclass(model, BaseModel)
     if name == "relays":
         return f"## [relays.NAME]\n\n{headings.get_meaning(name)}"
-    headings_by_name = {"throttle": '[throttle."DOMAIN"]', "senders": "[senders.NAME]"}
+    headings_by_name = {
+        "throttle": '[throttle."DOMAIN"]',
+        "senders": "[senders.NAME]",
+        "people": '[people."ADDRESS"]',
+    }
     heading = headings_by_name.get(name, f"[{name}]")
     rows = list(_list_rows(name, model, meanings, show_variable=not is_family))
     header = ("name", "value", "default", "meaning")

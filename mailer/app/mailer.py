@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # most commands need only a part of these: each method import
     from mailer.model.editions import Edition
     from mailer.model.signup import SignUpLimits
     from mailer.notices import NoticeComposer, StaffAddresses
+    from mailer.people import StaffDirectory
     from mailer.retention import RetentionPeriods
     from mailer.schedules.observances import Observance
     from mailer.store import SqlTransaction
@@ -98,9 +99,22 @@ class Mailer:
     def staff_addresses(self) -> StaffAddresses:
         """The addresses of staff in the settings."""
         from mailer.notices import StaffAddresses
+        from mailer.people import normalise_staff_address
 
         notices = self.settings.notices
-        return StaffAddresses(notices.approvers, notices.watchers, self.settings.staff.addresses)
+        return StaffAddresses(
+            tuple(map(normalise_staff_address, notices.approvers)),
+            notices.watchers,
+            self.settings.staff.addresses,
+            self.staff_directory,
+        )
+
+    @property
+    def staff_directory(self) -> StaffDirectory:
+        """The people in the settings."""
+        from mailer.app.staff import build_staff_directory
+
+        return build_staff_directory(self.settings)
 
     @property
     def retention_periods(self) -> RetentionPeriods:
@@ -118,11 +132,15 @@ class Mailer:
 
     def build_notice_composer(self, tx: SqlTransaction) -> NoticeComposer:
         """Return the composer of notices that are built in this transaction."""
-        from mailer.actor import WORKER
+        from mailer.app.messages import build_edition_mails
         from mailer.app.rendering import SettingsNoticeComposer
 
         return SettingsNoticeComposer(
-            self.settings, lambda edition: self.preview_edition(tx, WORKER, edition).subject
+            self.settings,
+            tx,
+            lambda edition: build_edition_mails(
+                self.settings, tx, edition, self.link_keys.load_keys(tx), self.clock()
+            ),
         )
 
     def build_calendar(self, tx: SqlTransaction, digest: Digest) -> DigestCalendar:

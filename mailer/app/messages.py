@@ -11,6 +11,7 @@ from mailer.message.senders import choose_identity
 from mailer.model.edition_states import EditionKind
 from mailer.model.editions import Edition, EditionBody
 from mailer.model.lists import MailingList
+from mailer.notices import EditionMail
 from mailer.store import SqlTransaction
 from mailer.tokens import LinkKeys
 
@@ -68,6 +69,28 @@ def build_message_templates(
         body.language: MessageTemplate(body, profile, _load_attachments(tx, body))
         for body in tx.editions.list_bodies(edition)
     }
+
+
+def build_edition_mails(
+    settings: Settings, tx: SqlTransaction, edition: Edition, keys: LinkKeys, now: datetime
+) -> tuple[EditionMail, ...]:
+    """Return the mails of a composed edition in every language, as a nameless reader who gets every
+    story would get them. The one in the edition's own language is the first."""
+    templates = build_message_templates(settings, tx, edition, keys, now)
+    mails = []
+    for language in sorted(templates, key=lambda tag: (tag != edition.language, tag)):
+        template = templates[language]
+        recipient = Recipient(0, 0, outbox.EXAMPLE_ADDRESS, "", template.body.stories)
+        mails.append(
+            EditionMail(
+                language,
+                template.render_subject(recipient),
+                template.render_text(recipient),
+                template.render_html(recipient),
+                template.build_message(recipient, now),
+            )
+        )
+    return tuple(mails)
 
 
 def _load_attachments(tx: SqlTransaction, body: EditionBody) -> list[AttachedFile]:

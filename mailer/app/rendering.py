@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from mailer.model.deliveries import EditionReader
     from mailer.model.editions import Edition, EditionBody, Manuscript
     from mailer.model.rendering import Composition
-    from mailer.notices import Notice
+    from mailer.model.transaction import Transaction
+    from mailer.notices import EditionMail, Notice
 
 
 class SettingsRenderer:
@@ -61,9 +62,15 @@ class SettingsRenderer:
 class SettingsNoticeComposer:
     """Composes notices with an office's settings; implements ``notices.NoticeComposer``."""
 
-    def __init__(self, settings: Settings, preview_subject: Callable[[Edition], str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tx: Transaction,
+        build_mails: Callable[[Edition], tuple[EditionMail, ...]],
+    ) -> None:
         self._settings = settings
-        self._preview_subject = preview_subject
+        self._tx = tx
+        self._build_mails = build_mails
 
     def compose_notice(self, notice: Notice, uid: str) -> EditionBody:
         """Compose a notice. Raises ComposeError."""
@@ -71,6 +78,21 @@ class SettingsNoticeComposer:
 
         return compose_notice(notice, uid, self._settings)
 
-    def preview_subject(self, edition: Edition) -> str:
-        """Return the subject of an edition's mail for its first reader."""
-        return self._preview_subject(edition)
+    def build_mails(self, edition: Edition) -> tuple[EditionMail, ...]:
+        """Return the mails of a composed edition, the one in its own language first."""
+        return self._build_mails(edition)
+
+    def list_findings(self, edition: Edition) -> tuple[str, ...]:
+        """Return what composing the edition finds, or why it can't be composed."""
+        return list_findings(self._tx, edition, SettingsRenderer(self._settings))
+
+
+def list_findings(tx: Transaction, edition: Edition, renderer: SettingsRenderer) -> tuple[str, ...]:
+    """Return what composing an unapproved edition finds, or why it can't be composed."""
+    from mailer import editions
+    from mailer.errors import ComposeError
+
+    try:
+        return editions.find_warnings(tx, edition, renderer)
+    except ComposeError as error:
+        return (str(error),)

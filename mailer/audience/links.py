@@ -26,6 +26,10 @@ class LinkPurpose(StrEnum):
     ADVANCE = "advance"
     TEST = "test"
     """A link of a test mail, whatever page the link has in the mails of readers."""
+    EDITION_DECISION = "edition-decision"
+    """A link of a member of staff who may approve an edition (``mailer/staff_links.py``)."""
+    KILL_DECISION = "kill-decision"
+    """A link of a member of staff who may confirm a kill."""
 
 
 @dataclass(frozen=True, slots=True)

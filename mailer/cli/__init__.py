@@ -85,6 +85,7 @@ def _set_globals(
     ] = False,
 ) -> None:
     GLOBALS.config, GLOBALS.database, GLOBALS.debug = config, database, debug
+    GLOBALS.settings = None
 
 
 def main() -> None:

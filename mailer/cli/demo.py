@@ -65,20 +65,26 @@ def show_demo(
         )
     out.print_text("next occurrences of the digest, as of the day of the demo:")
     print_occurrences(result.calendar, result.policy, out, "none")
-    inbox_command, list_command = build_next_commands(folder)
+    inbox_command, list_command, serve_command = build_next_commands(folder)
     out.print_text(f"each mail is a file in {folder / 'mail'}/; read them with `{inbox_command}`")
     out.print_text(f"the office is in {folder}/: {list_command}")
+    out.print_text(
+        "an edition waits for its approval: the mail to editor@example.org shows it, and its link "
+        f"works while `{serve_command}` runs"
+    )
     out.print_text(
         f"delivered {result.delivered}, skipped {result.skipped}, failed {result.failed}"
     )
 
 
-def build_next_commands(folder: Path) -> tuple[str, str]:
-    """Build the commands that show the mails and the editions of a demo in `folder`."""
+def build_next_commands(folder: Path) -> tuple[str, str, str]:
+    """Build the commands that show the mails and the editions of a demo in `folder`, and that serve
+    its pages."""
     mail = folder / "mail"
     options = "" if folder == DEMO_FOLDER else f" --folder {shlex.quote(str(mail))}"
     config_file = shlex.quote(str(folder / "config" / "mailer.toml"))
-    return f"mailer inbox{options}", f"mailer --config {config_file} edition list"
+    command = f"mailer --config {config_file}"
+    return f"mailer inbox{options}", f"{command} edition list", f"{command} serve"
 
 
 def build_missing_error(error: ImportError) -> ConfigError:

@@ -58,6 +58,7 @@ SENDER_HELP = "The sender of its editions: [senders.NAME]; empty: the list's sen
 ARCHIVE_HELP = "Show the editions in the list's archive, or keep them private."
 APPROVAL_HELP = "Required approval: none, by any person, or by a person who is not an author."
 WHEN_LATE_HELP = "If approval does not come in time: wait for it, or return the edition to draft."
+APPROVE_BY_HELP = "How long before the send time the approval is due."
 REMIND_HELP = "Remind approvers this long before the send time: 4h"
 APPROVER_HELP = "An address to ask for approval, instead of those in the settings"
 WATCHER_HELP = "An address to notify of editions that are sent, skipped, put on hold …"
@@ -100,6 +101,7 @@ def add_digest(
     approval: Annotated[ApprovalRule, typer.Option(help=APPROVAL_HELP)] = ApprovalRule.ANYONE,
     when_late: Annotated[WhenLate, typer.Option(help=WHEN_LATE_HELP)] = WhenLate.WAIT,
     remind: Annotated[list[str] | None, typer.Option(help=f"{REMIND_HELP}; repeatable.")] = None,
+    approve_by: Annotated[str, typer.Option(help=APPROVE_BY_HELP)] = "30m",
     grace: Annotated[str, typer.Option(help=GRACE_HELP)] = "6h",
     send_time: Annotated[SendTimeBasis, typer.Option(help=SEND_TIME_HELP)] = SendTimeBasis.OFFICE,
     approver: Annotated[
@@ -143,6 +145,7 @@ def add_digest(
                     when_late=when_late,
                     send_time=send_time,
                     grace=durations.parse_duration(grace, "--grace"),
+                    approve_by=durations.parse_duration(approve_by, "--approve-by"),
                     reminders=_parse_durations(remind or []),
                     approvers=tuple(filter(None, approver or ())),
                     watchers=tuple(filter(None, watcher or ())),
@@ -203,6 +206,7 @@ def show_digest(slug: DigestSlug, json: JsonOption = False) -> None:
         digest_settings, policy = digest.settings, digest.settings.policy
         fields = {**to_plain_data(digest_settings), **to_plain_data(policy)}
         del fields["policy"]
+        fields["approve_by"] = durations.format_duration(policy.approve_by)
         fields["grace"] = durations.format_duration(policy.grace)
         fields["reminders"] = [durations.format_duration(interval) for interval in policy.reminders]
         out.print_record(fields)
@@ -252,6 +256,7 @@ def edit_digest(
     remind: Annotated[
         list[str] | None, typer.Option(help=f"{REMIND_HELP}{_REPLACES} Empty: never.")
     ] = None,
+    approve_by: Annotated[str | None, typer.Option(help=APPROVE_BY_HELP)] = None,
     grace: Annotated[str | None, typer.Option(help=GRACE_HELP)] = None,
     send_time: Annotated[SendTimeBasis | None, typer.Option(help=SEND_TIME_HELP)] = None,
     approver: Annotated[list[str] | None, typer.Option(help=f"{APPROVER_HELP}{_REPLACES}")] = None,
@@ -287,6 +292,9 @@ def edit_digest(
         "when_late": when_late,
         "send_time": send_time,
         "grace": None if grace is None else durations.parse_duration(grace, "--grace"),
+        "approve_by": (
+            None if approve_by is None else durations.parse_duration(approve_by, "--approve-by")
+        ),
         "reminders": None if remind is None else _parse_durations(remind),
         "approvers": None if approver is None else tuple(filter(None, approver)),
         "watchers": None if watcher is None else tuple(filter(None, watcher)),

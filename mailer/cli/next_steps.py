@@ -133,7 +133,6 @@ COMMANDS_BY_ACTION = {
 """The command for each action. Words in braces are replaced by the step's facts."""
 
 OPTIONS_BY_ACTION = {
-    "act_as_another_person": "--by NAME",
     "choose_sheet": "--sheet NAME",
     "create_topics": "--create-topics",
     "explain_state_word": "--status {word}=active",

@@ -1,14 +1,15 @@
 """Options and arguments that several commands share, and the parsing of their values."""
 
-import getpass
 import os
+import pwd
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated
 
 import typer
 
-from mailer.actor import Actor, check_person_name, create_local_actor
+from mailer.actor import Actor, check_person_name
+from mailer.cli.transactions import load_settings
 from mailer.errors import InputError
 from mailer.schedules import times_of_day
 
@@ -41,7 +42,9 @@ DryRunOption = Annotated[
 ]
 ByOption = Annotated[
     str,
-    typer.Option("--by", help="The person who acts; default: MAILER_ACTOR, then the login name."),
+    typer.Option(
+        "--by", help="A note in the log on who acts, beside the login; default: MAILER_ACTOR."
+    ),
 ]
 EditionNumber = Annotated[
     int, typer.Argument(help="The edition's number.", min=1, callback=check_number)
@@ -95,18 +98,28 @@ def parse_local_time(text: str, option: str) -> datetime:
 
 
 def resolve_actor(by: str) -> Actor:
-    """Return the person who acts, named by --by, by the environment, or by the login name.
-    Raises InputError for a name that ``check_person_name`` refuses."""
-    actor_name, place = by, "--by"
-    if not actor_name:
-        actor_name, place = os.environ.get("MAILER_ACTOR", ""), "MAILER_ACTOR"
-    if not actor_name:
+    """Return the person who acts: the login of the effective user of this process. --by or
+    MAILER_ACTOR is only a note for the log. Raises InputError for a note that
+    ``check_person_name`` refuses, and ConfigError for invalid settings."""
+    from mailer.app.staff import build_staff_directory
+
+    note = by or os.environ.get("MAILER_ACTOR", "")
+    if note:
         try:
-            actor_name, place = getpass.getuser(), "the login name"
-        except (KeyError, OSError):
-            return create_local_actor("unknown")
+            note = check_person_name(note)
+        except InputError as error:
+            place = "--by" if by else "MAILER_ACTOR"
+            hint = error.hint if by else "set MAILER_ACTOR to the name of the person who acts"
+            raise InputError(error.message, where=place, hint=hint) from error
+    return build_staff_directory(load_settings()).identify_login(find_login(), note)
+
+
+def find_login() -> str:
+    """Return the login name of the effective user, or ``uid-NUMBER`` for a user without a name.
+
+    The environment (``LOGNAME``, ``USER``) is not asked: anyone can set it."""
+    user_id = os.geteuid()
     try:
-        return create_local_actor(check_person_name(actor_name))
-    except InputError as error:
-        hint = error.hint if by else "set MAILER_ACTOR to the name of the person who acts"
-        raise InputError(error.message, where=place, hint=hint) from error
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return f"uid-{user_id}"

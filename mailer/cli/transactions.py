@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 def load_settings() -> "Settings":
-    """Load the settings that the global options name. Raises ConfigError."""
+    """Return the settings that the global options name, loaded once. Raises ConfigError."""
     from mailer import config
 
-    return config.load_settings(GLOBALS.config, GLOBALS.database)
+    if GLOBALS.settings is None:
+        GLOBALS.settings = config.load_settings(GLOBALS.config, GLOBALS.database)
+    return GLOBALS.settings
 
 
 @contextmanager

@@ -23,7 +23,12 @@ DERIVED_FIELDS = frozenset({"home", "config_file"})
 _NOT_IN_FILE = frozenset({("relay", "name"), ("relay", "password"), ("secret", "key")})
 """Settings that the file must not have: secrets, and the name that a section's title gives."""
 
-_NAMED_SECTIONS = {"relays": "relay", "senders": "senders", "throttle": "throttle"}
+_NAMED_SECTIONS = {
+    "people": "people",
+    "relays": "relay",
+    "senders": "senders",
+    "throttle": "throttle",
+}
 """Sections with a section for each name, and the section whose meanings their settings have."""
 
 _LINK = re.compile(r"\[([^]]+)\]\([^)]*\)")

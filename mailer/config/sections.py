@@ -44,6 +44,10 @@ def _check_time_zone(value: str) -> str:
     return value
 
 
+def _check_optional_zone(value: str) -> str:
+    return _check_time_zone(value) if value else value
+
+
 def _check_not_empty(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be empty")
@@ -271,6 +275,16 @@ class NoticesSection(_Section):
 
     approvers: tuple[MailAddress, ...] = ()
     watchers: tuple[MailAddress, ...] = ()
+
+
+class PersonSection(_Section):
+    """A member of staff with an address of their own: their name, their time zone (empty: the
+    office's), and their logins on this machine. Without `logins`, the login that is like the part
+    of the address before the @ counts as theirs; an empty list means none."""
+
+    name: OneLine = ""
+    time_zone: Annotated[str, AfterValidator(_check_optional_zone)] = ""
+    logins: tuple[RequiredLine, ...] | None = None
 
 
 class StaffSection(_Section):

@@ -17,8 +17,10 @@ from mailer.config.sections import (
     NoticesSection,
     Organisation,
     Paths,
+    PersonSection,
     Press,
     Relay,
+    RequiredMailAddress,
     RetentionSection,
     SafeSection,
     Secret,
@@ -67,6 +69,7 @@ class Settings(BaseSettings):
     worker: WorkerSection = WorkerSection()
     notices: NoticesSection = NoticesSection()
     staff: StaffSection = StaffSection()
+    people: dict[RequiredMailAddress, PersonSection] = {}
     safe: SafeSection = SafeSection()
     press: Press = Press()
     web: Web = Web()
@@ -278,6 +281,18 @@ class Settings(BaseSettings):
                     f"{relay.name}: a password must not travel unencrypted; set tls to starttls "
                     "or implicit"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _require_one_owner_for_each_login(self) -> Self:
+        owners: dict[str, str] = {}
+        for address, person in self.people.items():
+            for login in person.logins or ():
+                if owners.setdefault(login, address) != address:
+                    raise ValueError(
+                        f"people: the login {login} belongs to {owners[login]} and to {address}; "
+                        "give each login to one person"
+                    )
         return self
 
     @model_validator(mode="after")

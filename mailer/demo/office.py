@@ -162,5 +162,8 @@ def generate_readers(count: int = 200) -> Iterator[SampleReader]:
         )
 
 
+APPROVER = "editor@example.org"
+"""The member of staff who is asked to approve an edition."""
+
 STAFF = create_local_actor("Demo office")
 """The actor of everything that the demo does."""

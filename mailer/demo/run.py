@@ -20,6 +20,7 @@ from mailer.articles.boilerplates import OWN_ORGANISATION
 from mailer.audience import lists, subscribers, suppressions
 from mailer.delivery.outcomes import DeliveryProgress
 from mailer.demo import office
+from mailer.demo.approval import ask_for_approval
 from mailer.demo.catcher import Catcher
 from mailer.demo.office import STAFF
 from mailer.digests import schedules
@@ -47,7 +48,8 @@ MARKER_FILE = ".mailer-demo"
 class DemoResult:
     """The results of the demo.
 
-    `readers` counts mails by topic and language, `caught` the messages that the catcher saved.
+    `readers` counts mails by topic and language, `caught` the messages that the catcher saved,
+    `notices` those of them that ask for an approval.
     `calendar` are the next occurrences of the digest after the demo's date; `policy` are the
     digest's rules."""
 
@@ -55,6 +57,7 @@ class DemoResult:
     reports: list[DeliveryReport] = field(default_factory=list)
     readers: dict[str, dict[str, int]] = field(default_factory=dict)
     caught: int = 0
+    notices: int = 0
     calendar: list[PlannedOccurrence] = field(default_factory=list)
     policy: DigestPolicy = field(default_factory=DigestPolicy)
 
@@ -123,10 +126,12 @@ def run_demo(
                 digest = digests.get_digest(tx, "migrants-day")
                 result.policy = digest.settings.policy
                 result.calendar = mailer.build_calendar(tx, digest).list_upcoming(office.TODAY, 8)
+            result.notices = ask_for_approval(mailer, edition.stories)
         result.caught = catcher.count
-    if result.caught != result.delivered:
+    if result.caught != result.delivered + result.notices:
         raise MailerError(
-            f"the catcher saved {result.caught} messages, but {result.delivered} were sent",
+            f"the catcher saved {result.caught} messages, but "
+            f"{result.delivered + result.notices} were sent",
             where=str(folder),
         )
     return result
@@ -186,6 +191,13 @@ tls = "none"
 [web]
 # Where `mailer serve` in this folder answers.
 base_url = "http://127.0.0.1:8000"
+
+[notices]
+approvers = ["{office.APPROVER}"]
+
+[people."{office.APPROVER}"]
+name = "Demo editor"
+logins = []
 
 [paths]
 # The marker of the database; a real office keeps it apart from its folder.

@@ -24,7 +24,7 @@ from mailer.model.transaction import Transaction
 
 MAX_REMINDERS = 10
 MAX_DURATION = timedelta(days=14)
-"""Maximum for the grace, and for the time between a reminder and sending."""
+"""Maximum for the grace, and for the time between a deadline or a reminder and sending."""
 
 
 def check_settings(settings: DigestSettings) -> DigestSettings:
@@ -65,6 +65,10 @@ def check_policy(policy: DigestPolicy) -> DigestPolicy:
     if not timedelta() <= policy.grace <= MAX_DURATION:
         raise InputError(
             "it is not between 0m and 14d", field="grace", hint="such as 30m, 6h or 1d"
+        )
+    if not timedelta() <= policy.approve_by <= MAX_DURATION:
+        raise InputError(
+            "it is not between 0m and 14d", field="approve_by", hint="such as 30m, 2h or 1d"
         )
     if any(not timedelta() < reminder <= MAX_DURATION for reminder in policy.reminders):
         raise InputError("it is not between 1m and 14d", field="reminders", hint="such as 4h or 1d")

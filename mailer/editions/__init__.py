@@ -3,6 +3,7 @@
     editing.py           making an edition and changing it
     composing.py         records to frozen bodies
     approval.py          approvals, each bound to a hash
+    decisions.py         what approvers decide by their links: approving, sending back
     senders.py           the sender of an edition
     policy.py            the rules that a digest sets for its editions
     reviews.py           from a draft with a send time to its approval; reminders, lateness
@@ -22,9 +23,17 @@ from mailer.editions.approval import (
     approve_edition,
     check_approval,
     compute_content_hash,
+    needs_other_person,
     request_approval,
 )
 from mailer.editions.composing import compose_edition, find_warnings
+from mailer.editions.decisions import (
+    SENT_BACK_REASON,
+    approve_shown_edition,
+    check_undecided,
+    find_linked_edition,
+    send_back_edition,
+)
 from mailer.editions.due_actions import (
     CLOCKED_STATES,
     DueAction,
@@ -51,6 +60,7 @@ from mailer.editions.policy import get_policy
 from mailer.editions.reviews import (
     Preparation,
     ReviewStep,
+    find_approval_deadline,
     find_review_step,
     prepare_edition,
     return_late_edition,
@@ -80,11 +90,13 @@ from mailer.editions.transitions import (
 __all__ = [
     "CLOCKED_STATES",
     "EDITED_EVENT",
+    "SENT_BACK_REASON",
     "DueAction",
     "DueStart",
     "Preparation",
     "ReviewStep",
     "approve_edition",
+    "approve_shown_edition",
     "arrange_stories",
     "cancel_edition",
     "change_state",
@@ -92,14 +104,17 @@ __all__ = [
     "check_may_send",
     "check_not_killed",
     "check_transition",
+    "check_undecided",
     "choose_sender_name",
     "compose_edition",
     "compute_content_hash",
     "create_edition",
     "edit_edition",
     "expire_edition",
+    "find_approval_deadline",
     "find_due_action",
     "find_embargoed_stories",
+    "find_linked_edition",
     "find_review_step",
     "find_send_day",
     "find_warnings",
@@ -110,6 +125,7 @@ __all__ = [
     "mark_sent_if_finished",
     "may_send_embargoed",
     "move_stories_first",
+    "needs_other_person",
     "pause_edition",
     "prepare_edition",
     "put_on_hold",
@@ -119,6 +135,7 @@ __all__ = [
     "resume_edition",
     "resume_service_mails",
     "return_late_edition",
+    "send_back_edition",
     "set_archive_visibility",
     "set_send_time",
     "skip_edition",

@@ -78,12 +78,11 @@ def approve_edition(
         raise BadTransition(
             f"edition {edition.id} is {edition.state.words}, so it is approved already"
         )
-    wants_other_person = get_policy(tx, edition).approval is ApprovalRule.OTHER
-    if wants_other_person and actor.key in tx.editions.find_author_keys(edition):
+    if needs_other_person(tx, actor, edition):
         raise Refused(
             f"{actor.name} has written or edited something in edition {edition.id}, and its "
             f"digest requires another person's approval",
-            next_steps=[NextStep("act_as_another_person")],
+            hint="an approver decides by the link in their mail, or under a login of their own",
         )
     if seen_hash and (
         len(seen_hash) < MIN_HASH_LENGTH or not edition.content_hash.startswith(seen_hash.lower())
@@ -101,6 +100,14 @@ def approve_edition(
     )
     approved = tx.editions.save_approval(edition, approval)
     return change_state(tx, actor, approved, next_state, now, reason=comment)
+
+
+def needs_other_person(tx: Transaction, actor: Actor, edition: Edition) -> bool:
+    """Check whether the edition's digest requires the approval of a person other than its authors,
+    and this actor is one of them."""
+    if get_policy(tx, edition).approval is not ApprovalRule.OTHER:
+        return False
+    return any(actor.is_same_person(key) for key in tx.editions.find_author_keys(edition))
 
 
 def check_approval(tx: Transaction, edition: Edition, renderer: Renderer) -> None:

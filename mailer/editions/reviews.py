@@ -93,6 +93,17 @@ def find_review_step(edition: Edition, policy: DigestPolicy, now: datetime) -> R
     return ReviewStep.REMIND if _is_reminder_due(edition, policy, now) else None
 
 
+def find_approval_deadline(
+    edition: Edition, policy: DigestPolicy, now: datetime
+) -> datetime | None:
+    """Return when the approval of an edition is due: as long before the send time as its digest
+    says, or at the send time if that moment has passed. None for an edition without a send time."""
+    if edition.appointment is None:
+        return None
+    deadline = edition.appointment.moment - policy.approve_by
+    return deadline if deadline > now else edition.appointment.moment
+
+
 def _is_late(edition: Edition, policy: DigestPolicy, now: datetime) -> bool:
     """Check whether an edition's time has passed and its digest does not let it wait.
 

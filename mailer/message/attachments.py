@@ -6,6 +6,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from mailer.message.headers import clean_header_text
+from mailer.model.editions import MESSAGE_TYPE
 
 _LINE_BYTES = 57
 """Number of bytes that fill a base64 line of 76 characters (RFC 2045 §6.8)."""
@@ -26,6 +27,9 @@ def encode_attachments(files: Sequence[AttachedFile], boundary: bytes) -> bytes:
         return b""
     parts = []
     for file in files:
+        if file.media_type == MESSAGE_TYPE:
+            parts.append(_encode_message(file, boundary))
+            continue
         parts.append(
             b"\r\n--" + boundary + b"\r\nContent-Type: " + file.media_type.encode("ascii") + b"\r\n"
             b"Content-Transfer-Encoding: base64\r\n"
@@ -37,6 +41,19 @@ def encode_attachments(files: Sequence[AttachedFile], boundary: bytes) -> bytes:
             for offset in range(0, len(content), _LINE_BYTES)
         ]
     return b"".join([*parts, b"\r\n--" + boundary + b"--\r\n"])
+
+
+def _encode_message(file: AttachedFile, boundary: bytes) -> bytes:
+    """Encode a mail that this package built. Its lines are short enough for SMTP, begin with no
+    dot, and are ASCII. It must not be in base64 (RFC 2046 §5.2.1)."""
+    return b"".join(
+        [
+            b"\r\n--" + boundary + b"\r\nContent-Type: message/rfc822\r\n",
+            b"" if file.content.isascii() else b"Content-Transfer-Encoding: 8bit\r\n",
+            b"Content-Disposition: attachment;\r\n" + _format_filename(file.name) + b"\r\n\r\n",
+            file.content,
+        ]
+    )
 
 
 def format_disposition(name: str) -> str:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from mailer import tokens
 from mailer.audience.links import LinkPurpose
-from mailer.message.personal_values import Recipient
+from mailer.message.personal_values import LINK_PAGES, Recipient
+from mailer.message.slots import Slot
 from mailer.model.edition_states import EditionKind
 from mailer.model.editions import Edition, SendDay
 from mailer.model.senders import SenderIdentity
+from mailer.staff_links import join_token_fields
 from mailer.tokens import LinkKeys
 
 TEST_PAGES = "t"
@@ -47,6 +49,12 @@ class MessageProfile:
 
     def create_action_url(self, recipient: Recipient) -> str:
         return self._sign_url("c", LinkPurpose.CONFIRM, str(recipient.subscriber_id))
+
+    def create_decision_url(self, slot: Slot, recipient: Recipient, link_fields: str) -> str:
+        """Create the link by which a member of staff decides about an edition or a kill."""
+        page, purpose = LINK_PAGES[slot]
+        body = join_token_fields(recipient.address, link_fields).decode()
+        return self._sign_url(page, purpose, body)
 
     def create_view_url(self, stories: int, language: str) -> str:
         """Create the link to the public page of an edition."""

@@ -192,6 +192,8 @@ class MessageTemplate:
                     return profile.create_preferences_url(recipient)
                 case Slot.ACTION:
                     return profile.create_action_url(recipient)
+                case Slot.EDITION_DECISION | Slot.KILL_DECISION:
+                    return profile.create_decision_url(slot, recipient, argument)
                 case Slot.VIEW if profile.is_private:
                     return profile.create_private_url(recipient)
                 case Slot.VIEW:

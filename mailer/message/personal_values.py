@@ -18,6 +18,7 @@ from mailer.message.headers import (
     is_plain_segment,
 )
 from mailer.message.slots import Slot
+from mailer.staff_links import join_token_fields
 
 
 class Recipient(NamedTuple):
@@ -63,8 +64,13 @@ LINK_PAGES: Mapping[Slot, tuple[str, LinkPurpose]] = {
     Slot.PREFERENCES: ("p", LinkPurpose.PREFERENCES),
     Slot.ACTION: ("c", LinkPurpose.CONFIRM),
     Slot.VIEW: ("e", LinkPurpose.ADVANCE),
+    Slot.EDITION_DECISION: ("d", LinkPurpose.EDITION_DECISION),
+    Slot.KILL_DECISION: ("k", LinkPurpose.KILL_DECISION),
 }
 """The page and the purpose of each slot that is a personal link."""
+
+DECISION_SLOTS = frozenset({Slot.EDITION_DECISION, Slot.KILL_DECISION})
+"""Slots of links that name a member of staff."""
 
 _PLAIN_ADDRESS = re.compile(r"[0-9A-Za-z@_+-][0-9A-Za-z@._+-]{0,73}")
 """Addresses that stay as they are in quoted-printable and in HTML."""
@@ -73,15 +79,15 @@ _PLAIN_ADDRESS = re.compile(r"[0-9A-Za-z@_+-][0-9A-Za-z@._+-]{0,73}")
 def create_encoder(value: SlotValue, links: Mapping[Slot, Link]) -> EncodeValue:
     """Create the encoder of a slot's value."""
     if value.slot in links:
-        return _create_link_encoder(value.slot, links[value.slot])
+        return _create_link_encoder(value, links[value.slot])
     if value.slot is Slot.NAME:
         return _create_name_encoder(value)
     assert value.slot is Slot.ADDRESS, value.slot
     return _create_address_encoder(is_html=value.is_html)
 
 
-def _create_link_encoder(slot: Slot, link: Link) -> EncodeValue:
-    site, sign_body = link
+def _create_link_encoder(value: SlotValue, link: Link) -> EncodeValue:
+    slot, (site, sign_body) = value.slot, link
     # The characters of a token stay as they are.
     max_plain_size = MAX_PLAIN_SEGMENT if is_plain_segment(site.decode()) else 0
 
@@ -92,6 +98,10 @@ def _create_link_encoder(slot: Slot, link: Link) -> EncodeValue:
 
     if slot is Slot.UNSUBSCRIBE:
         return lambda _, token_fields, unsubscribe_url: encode_url(unsubscribe_url)
+    if slot in DECISION_SLOTS:
+        return lambda recipient, *_: encode_url(
+            site + sign_body(join_token_fields(recipient.address, value.argument))
+        )
     if slot is Slot.ACTION:
         return lambda recipient, *_: encode_url(site + sign_body(b"%d" % recipient.subscriber_id))
     return lambda _, token_fields, unsubscribe_url: encode_url(site + sign_body(token_fields))

@@ -116,6 +116,20 @@ class DeliveryPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Audience:
+    """The readers that an edition would have if it started now: their number by the language of
+    their mail, and the number of members left out by reason."""
+
+    readers: Mapping[str, int]
+    excluded: Mapping[Exclusion, int]
+
+    @property
+    def total(self) -> int:
+        """The number of readers."""
+        return sum(self.readers.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One edition to one address. `stories` is the bit mask of stories, and `language` is the
     language of the body. Times are aware and in UTC."""

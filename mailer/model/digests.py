@@ -42,6 +42,7 @@ class WhenLate(StrEnum):
 class DigestPolicy:
     """The rules by which a digest's editions are approved and sent.
 
+    `approve_by` says how long before the send time the approval is due, as the approvers are told.
     `reminders` say how long before sending the approvers are reminded. `grace` is the longest delay
     with which an edition may still be sent if no worker was running at its time. `approvers` are
     asked to approve, and `watchers` get all other notices. Both are mail addresses; if there are
@@ -51,6 +52,7 @@ class DigestPolicy:
     when_late: WhenLate = WhenLate.WAIT
     send_time: SendTimeBasis = SendTimeBasis.OFFICE
     grace: timedelta = timedelta(hours=6)
+    approve_by: timedelta = timedelta(minutes=30)
     reminders: tuple[timedelta, ...] = ()
     approvers: tuple[str, ...] = ()
     watchers: tuple[str, ...] = ()

@@ -182,6 +182,10 @@ class Edition:
         return SendDay(self.appointment, self.planned_at, now)
 
 
+MESSAGE_TYPE = "message/rfc822"
+"""The media type of a whole mail that is attached to another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """A file attached to a mail. The SHA-256 of its bytes identifies it; `size` is in bytes."""

@@ -101,7 +101,8 @@ class ReleasePage:
 @dataclass(frozen=True, slots=True)
 class Kill:
     """A request to kill a story, with its `reasons` as recipients read them, by language, and its
-    confirmation. The keys identify the two actors, the names are for people to read."""
+    confirmation. The keys identify the two actors, the names are for people to read. `notified_at`
+    is when the second person was asked for."""
 
     slug: str
     reasons: Mapping[str, str]
@@ -111,6 +112,7 @@ class Kill:
     confirmed_at: datetime | None = None
     asked_by_key: str = ""
     confirmed_by_key: str = ""
+    notified_at: datetime | None = None
 
     @property
     def reason(self) -> str:

@@ -1,48 +1,65 @@
 """The record of a notice about an edition: titles, figures, remarks, and who did it."""
 
-from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
 
 from mailer.actor import DELIVERY, WORKER
-from mailer.editions.reviews import CHECKED_EVENT
+from mailer.editions import find_approval_deadline, get_policy
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
+from mailer.model.releases import Kill
 from mailer.model.transaction import Transaction
-from mailer.notices.records import Notice, NoticeKind
+from mailer.notices.records import ASKING_KINDS, EditionMail, Notice, NoticeKind
 
 _S = EditionState
+
+
+class EditionPreview(Protocol):
+    """Shows an edition before it is sent."""
+
+    def build_mails(self, edition: Edition) -> tuple[EditionMail, ...]:
+        """Return the mails of a composed edition, the one in its own language first."""
+
+    def list_findings(self, edition: Edition) -> tuple[str, ...]:
+        """Return what composing the edition finds, or why it can't be composed."""
+
 
 _PROGRAM_KEYS = {WORKER.key, DELIVERY.key}
 
 
 def build_edition_notice(
-    tx: Transaction,
-    edition: Edition,
-    kind: NoticeKind,
-    preview_subject: Callable[[Edition], str],
+    tx: Transaction, edition: Edition, kind: NoticeKind, preview: EditionPreview, now: datetime
 ) -> Notice:
-    """Build the notice of this kind about an edition. `preview_subject` returns the subject of the
-    edition's mail for its first reader."""
+    """Build the notice of this kind about an edition, for recipients who may not decide. `preview`
+    shows the mails of an edition in review."""
     approval = edition.approval
-    asks_approval = kind in {NoticeKind.REVIEW, NoticeKind.VOID, NoticeKind.REMINDER}
-    shows_stories = asks_approval and edition.state is _S.IN_REVIEW
-    reason = edition.reason
-    if kind in {NoticeKind.REVIEW, NoticeKind.VOID}:
-        reason = _collect_remarks(tx, edition, kind)
+    is_asking = kind in ASKING_KINDS
+    mails = preview.build_mails(edition) if is_asking and edition.state is _S.IN_REVIEW else ()
+    policy = get_policy(tx, edition)
     return Notice(
         kind,
         edition.name,
         digest=edition.digest,
         edition=edition.id,
         send_at=edition.appointment.moment if edition.appointment else None,
-        reason=reason,
+        reason=_find_change(tx, edition, kind) if is_asking else edition.reason,
         actor=_find_actor(tx, edition, approval.approver if approval else ""),
         comment=approval.comment if approval else "",
         content_hash=edition.content_hash,
-        subject=preview_subject(edition) if shows_stories else "",
-        stories=_list_titles(tx, edition) if shows_stories else (),
+        subject=mails[0].subject if mails else "",
+        stories=_list_titles(tx, edition) if mails else (),
         figures=_count_deliveries(tx, edition, kind),
+        deadline=find_approval_deadline(edition, policy, now) if is_asking else None,
+        findings=preview.list_findings(edition) if mails else (),
+        audience=tx.outbox.count_audience(edition) if mails else None,
+        mails=mails,
     )
+
+
+def build_kill_notice(kill: Kill, title: str) -> Notice:
+    """Build the notice that asks for the second person of a kill. `title` is the story's."""
+    return Notice(NoticeKind.KILL, title, reason=kill.reason, actor=kill.asked_by, story=kill.slug)
 
 
 def _count_deliveries(tx: Transaction, edition: Edition, kind: NoticeKind) -> dict[str, int]:
@@ -70,26 +87,16 @@ def _list_titles(tx: Transaction, edition: Edition) -> tuple[str, ...]:
     )
 
 
-def _collect_remarks(tx: Transaction, edition: Edition, kind: NoticeKind) -> str:
-    """Return remarks for approvers of an edition in review: why they are asked again, and the
-    warnings of the latest composing since the edition was last a draft."""
-    events = tx.editions.list_events(edition)
-    draft_positions = [
-        position for position, event in enumerate(events) if event.event_type == _S.DRAFT
+def _find_change(tx: Transaction, edition: Edition, kind: NoticeKind) -> str:
+    """Return why approvers of an edition are asked again, or an empty string if they are asked for
+    the first time."""
+    details = [
+        event.detail for event in tx.editions.list_events(edition) if event.event_type == _S.DRAFT
     ]
-    changed = (
-        events[draft_positions[-1]].detail
-        if edition.last_notified_state and draft_positions
-        else ""
-    )
-    warnings = [
-        event.detail
-        for event in events[draft_positions[-1] if draft_positions else 0 :]
-        if event.event_type == CHECKED_EVENT
-    ]
+    if kind is NoticeKind.REMINDER or not (edition.last_notified_state and details and details[-1]):
+        return ""
     introduction = "it has changed since you were asked: " if kind is NoticeKind.REVIEW else ""
-    remarks = [introduction + changed] if changed else []
-    return "; ".join((*remarks, *warnings[-1:]))
+    return introduction + details[-1]
 
 
 def _find_actor(tx: Transaction, edition: Edition, approver: str) -> str:

@@ -6,6 +6,7 @@ change that is reverted between two ticks sends none.
 
 from datetime import datetime, timedelta
 
+from mailer.editions import SENT_BACK_REASON
 from mailer.editions.reviews import TOO_LATE_REASON
 from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
 from mailer.model.editions import Edition
@@ -74,6 +75,8 @@ def choose_notice_kind(edition: Edition, now: datetime) -> NoticeKind | None:
         return NoticeKind.LATE if edition.reason == TOO_LATE_REASON else None
     if edition.state is _S.IN_REVIEW and last_state in _APPROVED_STATES:
         return NoticeKind.VOID
+    if edition.state is _S.ON_HOLD and edition.reason.startswith(SENT_BACK_REASON):
+        return NoticeKind.SENT_BACK
     if edition.state is _S.SENDING and last_state == _S.IN_REVIEW:
         return NoticeKind.APPROVED  # and it started at once, as its time had come
     if edition.state in {_S.APPROVED, _S.SCHEDULED} and (

@@ -5,34 +5,40 @@ notification is lost or sent twice.
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Protocol
 
 from mailer import editions
 from mailer.actor import Actor
 from mailer.digests.calendar import CalendarStep, OccurrenceAction
 from mailer.errors import ComposeError
+from mailer.message import Slot
 from mailer.model.digests import Digest
-from mailer.model.editions import Edition, EditionBody
+from mailer.model.editions import MESSAGE_TYPE, Attachment, Edition, EditionBody
+from mailer.model.releases import Kill
 from mailer.model.transaction import Transaction
-from mailer.notices.building import build_edition_notice
+from mailer.notices.audience import format_audience
+from mailer.notices.building import EditionPreview, build_edition_notice, build_kill_notice
 from mailer.notices.due import choose_notice_kind, is_notice_due
-from mailer.notices.recipients import StaffAddresses, choose_addresses
-from mailer.notices.records import Notice, NoticeKind
+from mailer.notices.recipients import StaffAddresses, choose_addresses, list_approvers
+from mailer.notices.records import DecisionLink, Notice, NoticeKind
+from mailer.staff_links import LIFETIME, build_link_fields
 
 NOTIFIED_EVENT = "notified"
 """The event that records a notice and its recipients."""
 
 
-class NoticeComposer(Protocol):
+AUDIENCE_EVENT = "audience"
+"""The event that records the audience that approvers were told of."""
+
+
+class NoticeComposer(EditionPreview, Protocol):
     """Turns the record of a notice into its mail."""
 
     def compose_notice(self, notice: Notice, uid: str) -> EditionBody:
         """Compose a notice. `uid` identifies its mail. Raises ComposeError."""
-
-    def preview_subject(self, edition: Edition) -> str:
-        """Return the subject of an edition's mail for its first reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +119,58 @@ def _notify_of_edition(
     staff: StaffAddresses,
     now: datetime,
 ) -> NoticeResult:
-    notice = build_edition_notice(tx, edition, kind, composer.preview_subject)
-    addresses = choose_addresses(
-        editions.get_policy(tx, edition), staff, kind, was_asked=edition.asked_at is not None
-    )
-    result, was_queued = _queue_notice(tx, actor, notice, edition.list, addresses, composer, now)
-    if was_queued:
-        detail = f"{kind.value}: {', '.join(addresses)}"
-        tx.editions.add_event(edition, NOTIFIED_EVENT, detail, now, actor)
+    notice = build_edition_notice(tx, edition, kind, composer, now)
+    policy = editions.get_policy(tx, edition)
+    addresses = choose_addresses(policy, staff, kind, was_asked=edition.asked_at is not None)
+    if kind is NoticeKind.SENT_BACK:
+        authors = staff.directory.find_addresses(tx.editions.find_author_keys(edition))
+        addresses = tuple(dict.fromkeys((*addresses, *authors)))
+    approvers = list_approvers(policy, staff) if notice.mails else ()
+    deciders = tuple(address for address in addresses if address in approvers)
+    onlookers = tuple(address for address in addresses if address not in approvers)
+    result = NoticeResult(notice, addresses)
+    for recipients, link in ((deciders, _build_edition_link(edition, now)), (onlookers, None)):
+        addressed, was_queued = _queue_notice(
+            tx, actor, replace(notice, link=link), edition.list, recipients, composer, now
+        )
+        if addressed.compose_error:
+            return replace(result, compose_error=addressed.compose_error)
+        if was_queued:
+            detail = f"{kind.value}: {', '.join(recipients)}"
+            tx.editions.add_event(edition, NOTIFIED_EVENT, detail, now, actor)
+    if notice.audience and addresses:
+        detail = format_audience(notice.audience)
+        tx.editions.add_event(edition, AUDIENCE_EVENT, detail, now, actor)
+    return result
+
+
+def _build_edition_link(edition: Edition, now: datetime) -> DecisionLink:
+    moment = max(now, edition.appointment.moment) if edition.appointment else now
+    fields = build_link_fields(edition.id, edition.content_hash, moment + LIFETIME)
+    return DecisionLink(Slot.EDITION_DECISION, fields)
+
+
+def notify_of_kill(
+    tx: Transaction,
+    actor: Actor,
+    kill: Kill,
+    title: str,
+    list_slug: str,
+    digest: str,
+    composer: NoticeComposer,
+    staff: StaffAddresses,
+    now: datetime,
+) -> NoticeResult | None:
+    """Ask the approvers in the settings to confirm the kill of a release, once. `digest` covers the
+    request, and `title` is the story's. Returns None if they have been asked."""
+    tx.lock_releases()
+    current_kill = tx.releases.find_kill(kill.slug)
+    if current_kill is None or current_kill.confirmed_at or current_kill.notified_at:
+        return None
+    tx.releases.save_kill(replace(current_kill, notified_at=now))
+    fields = build_link_fields(kill.slug, digest, now + LIFETIME)
+    notice = replace(build_kill_notice(kill, title), link=DecisionLink(Slot.KILL_DECISION, fields))
+    result, _ = _queue_notice(tx, actor, notice, list_slug, staff.approvers, composer, now)
     return result
 
 
@@ -141,5 +191,19 @@ def _queue_notice(
         body = composer.compose_notice(notice, uid)
     except ComposeError as error:
         return NoticeResult(notice, addresses, str(error)), False
-    tx.notices.queue_notice(body, list_slug, addresses, now, actor, uid=uid)
+    files = _list_mail_files(notice)
+    body = replace(
+        body,
+        attachments=tuple(
+            Attachment(name, MESSAGE_TYPE, sha256(content).hexdigest(), len(content))
+            for name, content in files.items()
+        ),
+    )
+    contents = {sha256(content).hexdigest(): content for content in files.values()}
+    tx.notices.queue_notice(body, list_slug, addresses, now, actor, uid=uid, files=contents)
     return NoticeResult(notice, addresses), True
+
+
+def _list_mail_files(notice: Notice) -> dict[str, bytes]:
+    """Return the mails that are attached to a notice, by file name."""
+    return {f"edition-{notice.edition}-{mail.language}.eml": mail.message for mail in notice.mails}

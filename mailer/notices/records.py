@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from mailer.message import Slot
+from mailer.model.deliveries import Audience
+
 
 class NoticeKind(StrEnum):
-    """The event that a notice is about. REVIEW, REMINDER and VOID ask staff to act; the others only
-    inform them."""
+    """The event that a notice is about. REVIEW, REMINDER, VOID and KILL ask staff to act; the other
+    kinds only inform them."""
 
     REVIEW = "review"
     """An edition needs approval."""
@@ -32,7 +35,14 @@ class NoticeKind(StrEnum):
     EXPIRED = "expired"
     """The edition was not approved before the digest's next edition."""
     CANCELLED = "cancelled"
+    SENT_BACK = "sent back"
+    """An approver has sent the edition back to its authors."""
+    KILL = "kill"
+    """A release waits for the second person who confirms its kill."""
 
+
+ASKING_KINDS = frozenset({NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.VOID})
+"""Kinds that ask for an edition's approval."""
 
 FIGURE_WORDS = (
     "sent",
@@ -51,6 +61,27 @@ HASH_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True)
+class EditionMail:
+    """The mail of an edition in one language, with every story, as a reader without a name would
+    get it: its parts, and the whole `message`."""
+
+    language: str
+    subject: str
+    text: str
+    html: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionLink:
+    """The link by which each recipient of a notice may decide: the slot that it fills, and all
+    fields of its token but the person (``staff_links.build_link_fields``)."""
+
+    slot: Slot
+    fields: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A message to staff about one event.
 
@@ -61,7 +92,11 @@ class Notice:
     `stories` are titles in order. `figures` count each delivery once, by a word of
     :data:`FIGURE_WORDS`. `subject` is the subject of the edition's mail for its first reader.
      `readers` is the number of recipients, 0 if unknown. `occurrence` names an occurrence without
-     an edition, by its date and time."""
+     an edition, by its date and time.
+
+    Notices that ask for approval also have a `deadline`, the `findings` of composing, the expected
+    `audience`, and the `mails` of the edition, the one in its own language first. `link` is None if
+    the recipients may not decide. `story` is the slug of a story to be killed."""
 
     kind: NoticeKind
     name: str
@@ -77,6 +112,12 @@ class Notice:
     subject: str = ""
     readers: int = 0
     occurrence: str = ""
+    deadline: datetime | None = None
+    findings: tuple[str, ...] = ()
+    audience: Audience | None = None
+    mails: tuple[EditionMail, ...] = ()
+    link: DecisionLink | None = None
+    story: str = ""
 
 
 _SEND_NOW = "Send it now anyway"
@@ -90,6 +131,7 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
     number = notice.edition
     of_edition: tuple[tuple[str, str], ...] = ()
     of_digest: tuple[tuple[str, str], ...] = ()
+    of_story: tuple[tuple[str, str], ...] = ()
     match notice.kind:
         case NoticeKind.REVIEW | NoticeKind.REMINDER | NoticeKind.VOID | NoticeKind.LATE:
             shown_hash = notice.content_hash[:HASH_LENGTH]
@@ -120,7 +162,15 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
                 ("See the figures", f"mailer edition report {number}"),
                 ("Resume it", f"mailer edition resume {number}"),
             )
-        case NoticeKind.ON_HOLD:
+        case NoticeKind.KILL:
+            of_story = (
+                ("Confirm the kill", f"mailer release kill {shlex.quote(notice.story)} --confirm"),
+                (
+                    "Take the request back",
+                    f"mailer release kill {shlex.quote(notice.story)} --take-back",
+                ),
+            )
+        case NoticeKind.ON_HOLD | NoticeKind.SENT_BACK:
             of_edition = (
                 ("See what happened", f"mailer edition show {number}"),
                 ("Make it a draft again", f"mailer edition reopen {number}"),
@@ -132,7 +182,11 @@ def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
             of_edition = (("See what happened", f"mailer edition show {number}"),)
             preview = f"mailer schedule preview {shlex.quote(notice.digest)}"
             of_digest = (("See what comes next", preview),)
-    return (*(of_edition if number else ()), *(of_digest if notice.digest else ()))
+    return (
+        *(of_edition if number else ()),
+        *(of_digest if notice.digest else ()),
+        *(of_story if notice.story else ()),
+    )
 
 
 def _suggest_for_unsent(notice: Notice) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from mailer import editions, embargoes
 from mailer.actor import Actor
+from mailer.audience.lists import check_line
 from mailer.editions.previews import discard_changes
 from mailer.errors import NextStep, Refused
 from mailer.model.articles import Article, ArticleQuery, ArticleState
@@ -26,8 +27,11 @@ from mailer.releases.stories import (
     normalise_texts,
     warn_of_missing_languages,
 )
+from mailer.staff_links import DIGEST_LENGTH, StaffLink
 
 _STOPPED_STATES = (EditionState.SENDING, EditionState.PAUSED, *OPEN_STATES)
+
+MAX_COMMENT_LENGTH = 1000
 
 MAX_NEWSLETTERS = 1000
 """Newsletters being sent that are searched for a killed story."""
@@ -42,6 +46,17 @@ class KillPreview:
     articles: tuple[Article, ...]
     result: CorrectionResult
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class KillRequest:
+    """A request to kill a release, with the story's articles and the editions of its release.
+    `digest` covers the request and the text."""
+
+    kill: Kill
+    articles: tuple[Article, ...]
+    editions: tuple[Edition, ...]
+    digest: str
 
 
 def request_kill(
@@ -85,11 +100,14 @@ def _describe_kill_request(kill_request: Kill) -> str:
     return f"{kill_request.asked_by} wants it killed: {kill_request.reason}"
 
 
-def withdraw_kill(tx: Transaction, actor: Actor, slug: str, now: datetime) -> tuple[Edition, ...]:
+def withdraw_kill(
+    tx: Transaction, actor: Actor, slug: str, now: datetime, *, comment: str = ""
+) -> tuple[Edition, ...]:
     """Withdraw the request to kill a release, and resume the editions that it paused."""
     kill_request = _get_kill_request(tx, slug)
+    comment = check_line(comment[:MAX_COMMENT_LENGTH], "comment", required=False)
     tx.releases.remove_kill(kill_request)
-    embargoes.record_release_event(tx, actor, slug, EmbargoEventType.KILL_WITHDRAWN, now)
+    embargoes.record_release_event(tx, actor, slug, EmbargoEventType.KILL_WITHDRAWN, now, comment)
     reason = _describe_kill_request(kill_request)
     return tuple(
         editions.resume_edition(tx, actor, edition, now)
@@ -111,6 +129,53 @@ def _get_kill_request(tx: Transaction, slug: str) -> Kill:
         )
     check_story_not_killed(tx, slug)
     return kill_request
+
+
+def find_kill_request(tx: Transaction, slug: str) -> KillRequest | None:
+    """Return the unconfirmed request to kill a release, or None."""
+    kill = tx.releases.find_kill(slug)
+    if kill is None or kill.confirmed_at:
+        return None
+    story_articles = find_queued_articles(tx, slug)
+    release_editions = tx.editions.list_release_editions(slug)
+    if not story_articles or not release_editions:
+        return None
+    facts = [slug, kill.asked_by_key, kill.asked_at.isoformat(), dict(kill.reasons)]
+    return KillRequest(
+        kill,
+        tuple(story_articles),
+        tuple(release_editions),
+        compute_fingerprint(story_articles, facts),
+    )
+
+
+def find_linked_request(
+    tx: Transaction, link: StaffLink, staff_approvers: Sequence[str]
+) -> KillRequest | None:
+    """Return the kill that an approver's link asks about. Return None if it no longer waits for its
+    second person, if its reason or the story has changed, or if the person is not an approver."""
+    request = find_kill_request(tx, link.subject)
+    if request is None or link.address not in staff_approvers:
+        return None
+    if len(link.digest) != DIGEST_LENGTH or not request.digest.startswith(link.digest):
+        return None
+    return request
+
+
+def confirm_shown_kill(
+    tx: Transaction,
+    actor: Actor,
+    request: KillRequest,
+    renderer: Renderer,
+    now: datetime,
+) -> CorrectionResult:
+    """Confirm, as the second of two people, the kill that the holder of a link was shown. Raises
+    Refused if the same person requested it, and ApprovalVoid if the request or the story has
+    changed since."""
+    tx.lock_releases()
+    current_request = find_kill_request(tx, request.kill.slug)
+    check_fingerprint(request.digest, current_request.digest if current_request else "")
+    return _kill_release(tx, actor, request.kill.slug, renderer, now).result
 
 
 def preview_kill(
@@ -149,8 +214,8 @@ def _kill_release(
     if actor.is_same_person(kill_request.asked_by_key):
         raise Refused(
             f"{actor.name} has asked for it, and a kill takes two people",
-            hint="another person has to confirm it",
-            next_steps=[NextStep("act_as_another_person")],
+            hint="another person confirms it by the link in their mail, or under a login of their "
+            "own",
         )
     story_articles = find_queued_articles(tx, slug)
     tx.releases.save_kill(

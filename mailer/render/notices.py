@@ -28,6 +28,7 @@ from mailer.message import clean_header_text
 from mailer.model.editions import EditionBody
 from mailer.notices import HASH_LENGTH, Notice, NoticeKind, suggest_commands
 from mailer.render import checks, colours, translations, views
+from mailer.render.edition_fragments import extract_fragment
 from mailer.render.environment import get_environment, render_template
 from mailer.render.inline import inline_css
 
@@ -54,6 +55,8 @@ LEADS: dict[NoticeKind, tuple[str, str]] = {
     NoticeKind.PAUSED: ("Paused", ""),
     NoticeKind.EXPIRED: ("Never approved", ""),
     NoticeKind.CANCELLED: ("Cancelled", ""),
+    NoticeKind.SENT_BACK: ("Sent back", ""),
+    NoticeKind.KILL: ("Confirm a kill", ""),
 }
 """The beginnings of subjects: (without a time, with a time). These are the English texts; the .po
 files have the translations."""
@@ -72,9 +75,27 @@ SENTENCES: dict[NoticeKind, str] = {
     NoticeKind.EXPIRED: "It was not approved before the digest’s next edition, so it will not be "
     "sent.",
     NoticeKind.CANCELLED: "It has been cancelled permanently.",
+    NoticeKind.SENT_BACK: "An approver has sent it back. It will not be sent until it has been "
+    "changed and approved.",
+    NoticeKind.KILL: "A member of staff wants this release to be killed: withdrawn permanently, "
+    "with a mail to everyone who has it. A second person has to confirm it. Until then, none of "
+    "its mails goes out.",
 }
 
-LABELS = ("Why", "Scheduled for", "Subject", "Readers", "By", "Comment", "Hash")
+LABELS = (
+    "Why",
+    "Findings",
+    "Scheduled for",
+    "Subject",
+    "Readers",
+    "Left out",
+    "By",
+    "Comment",
+    "Hash",
+)
+
+BUTTONS: dict[NoticeKind, str] = {NoticeKind.KILL: "Look at it and confirm or refuse"}
+DEFAULT_BUTTON = "Look at it and approve or send back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +120,22 @@ class StepView:
 
 
 @dataclass(frozen=True, slots=True)
+class MailView:
+    """A mail of the edition. `place` is the word at whose place the mail is inserted."""
+
+    language_name: str
+    subject: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoticeView:
     """A notice for its template, in the reader's language. Each value is one line.
 
     `lead` says in a few words what staff should do or what has happened; `sentence` says it in a
     sentence or two. `tally` is the number of readers who got the edition, such as "190 of 200", or
-    empty. `figures` are labels and numbers."""
+    empty. `figures` are labels and numbers. `link` is the recipient's own link to decide, with the
+    words of its `button`; both are empty if the recipients may not decide."""
 
     kind: str
     lead: str
@@ -117,6 +148,9 @@ class NoticeView:
     stories: tuple[str, ...]
     figures: tuple[tuple[str, str], ...]
     steps: tuple[StepView, ...]
+    link: str
+    button: str
+    mails: tuple[MailView, ...]
 
 
 def compose_notice(notice: Notice, uid: str, settings: Settings) -> EditionBody:
@@ -140,8 +174,9 @@ def _compose_from_templates(
     )
     env = get_environment(language, template_path)
     catalogue = translations.load_translations(language, template_path)
+    marker = message.create_marker(_hash_notice(notice, uid))
     view = _NoticeWriter(
-        notice, language, catalogue, ZoneInfo(settings.defaults.time_zone)
+        notice, language, catalogue, ZoneInfo(settings.defaults.time_zone), marker
     ).build_view()
     context: dict[str, Any] = {
         "organisation": build_readable_organisation_view(settings),
@@ -149,7 +184,6 @@ def _compose_from_templates(
         "stories": (),
         "notice": view,
     }
-    marker = message.create_marker(_hash_notice(notice, uid))
     body = EditionBody(
         language=language,
         subject=clean_header_text(render_template(env, f"{FOLDER}/subject.txt", context)),
@@ -160,8 +194,19 @@ def _compose_from_templates(
         marker=marker,
         stories=1,
     )
+    body = _insert_mails(body, notice, view)
     checks.check_mail_structure(body, FOLDER)
     return body
+
+
+def _insert_mails(body: EditionBody, notice: Notice, view: NoticeView) -> EditionBody:
+    """Insert the mails of the edition into both parts. They are composed already, so neither the
+    inliner nor the templates' limits may touch them."""
+    text, html = body.text, body.html
+    for mail, mail_view in zip(notice.mails, view.mails, strict=True):
+        text = text.replace(mail_view.place, mail.text.strip())
+        html = html.replace(f"<!--{mail_view.place}-->", extract_fragment(mail.html, mail.language))
+    return replace(body, text=text, html=html)
 
 
 def build_readable_organisation_view(settings: Settings) -> views.OrganisationView:
@@ -184,10 +229,15 @@ class _NoticeWriter:
     """Writes one notice in one language."""
 
     def __init__(
-        self, notice: Notice, language: str, catalogue: NullTranslations, zone: ZoneInfo
+        self,
+        notice: Notice,
+        language: str,
+        catalogue: NullTranslations,
+        zone: ZoneInfo,
+        marker: str,
     ) -> None:
-        self.notice, self.catalogue = notice, catalogue
-        self._locale, self._zone = languages.get_locale(language), zone
+        self.notice, self.catalogue, self._marker = notice, catalogue, marker
+        self._language, self._locale, self._zone = language, languages.get_locale(language), zone
 
     def build_view(self) -> NoticeView:
         notice, gettext = self.notice, self.catalogue.gettext
@@ -211,7 +261,22 @@ class _NoticeWriter:
                 StepView(gettext(step_text), command)
                 for step_text, command in suggest_commands(notice)
             ),
+            link=self._build_link(),
+            button=gettext(BUTTONS.get(notice.kind, DEFAULT_BUTTON)) if notice.link else "",
+            mails=tuple(
+                MailView(
+                    languages.get_language_name(mail.language, in_language=self._language),
+                    clean_header_text(mail.subject),
+                    # No text of people can hold the marker; its halves must not stand alone.
+                    f"mail-{self._marker[::-1]}-{position}",
+                )
+                for position, mail in enumerate(notice.mails)
+            ),
         )
+
+    def _build_link(self) -> str:
+        link = self.notice.link
+        return message.create_slot(self._marker, link.slot, link.fields) if link else ""
 
     def _format_number(self, number: int) -> str:
         return str(format_decimal(number, locale=self._locale))
@@ -221,8 +286,9 @@ class _NoticeWriter:
 
     def _build_lead(self) -> str:
         untimed_lead, timed_lead = LEADS[self.notice.kind]
-        if timed_lead and self.notice.send_at is not None:
-            moment = self._format_moment(self.notice.send_at.astimezone(self._zone), DAY_AND_TIME)
+        due_at = self.notice.deadline or self.notice.send_at
+        if timed_lead and due_at is not None:
+            moment = self._format_moment(due_at.astimezone(self._zone), DAY_AND_TIME)
             return self.catalogue.gettext(timed_lead) % {"moment": moment}
         return self.catalogue.gettext(untimed_lead)
 
@@ -269,9 +335,11 @@ class _NoticeWriter:
         has_hash_command = any("--hash" in command for _, command in suggest_commands(notice))
         facts: dict[str, tuple[str, ...]] = {
             "Why": (notice.reason,),
+            "Findings": notice.findings,
             "Scheduled for": self._format_send_time(),
             "Subject": (notice.subject,),
-            "Readers": (self._format_reader_count(),),
+            "Readers": self._format_readers(),
+            "Left out": self._format_exclusions(),
             "By": (notice.actor,),
             "Comment": (notice.comment,),
             "Hash": ("" if has_hash_command else notice.content_hash[:HASH_LENGTH],),
@@ -283,10 +351,29 @@ class _NoticeWriter:
             if lines:
                 yield FactView(self.catalogue.gettext(label), lines)
 
-    def _format_reader_count(self) -> str:
-        """Return the number of readers, or "" if the notice has figures, which are more precise."""
-        should_show = self.notice.readers and not self.notice.figures
-        return self._format_number(self.notice.readers) if should_show else ""
+    def _format_readers(self) -> tuple[str, ...]:
+        """Return the number of readers, and those of each language. Return nothing if the notice
+        has figures, which are more precise."""
+        notice = self.notice
+        if notice.figures or not (notice.audience or notice.readers):
+            return ()
+        if notice.audience is None:
+            return (self._format_number(notice.readers),)
+        by_language = (
+            f"{languages.get_language_name(tag, in_language=self._language)}: "
+            f"{self._format_number(count)}"
+            for tag, count in notice.audience.readers.items()
+        )
+        return self._format_number(notice.audience.total), *by_language
+
+    def _format_exclusions(self) -> tuple[str, ...]:
+        """Return the number of members who are left out, by reason."""
+        if self.notice.audience is None:
+            return ()
+        return tuple(
+            f"{self.catalogue.gettext(reason.value)}: {self._format_number(count)}"
+            for reason, count in self.notice.audience.excluded.items()
+        )
 
     def _format_send_time(self) -> tuple[str, ...]:
         """Return the send time in the office's zone, and also in UTC if the zone is not UTC."""

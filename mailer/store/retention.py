@@ -7,7 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, union, update
 
-from mailer.model.edition_states import EditionState
+from mailer.model.edition_states import EditionKind, EditionState
+from mailer.model.editions import MESSAGE_TYPE
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.records import erase_wire_address, erased_values
@@ -185,9 +186,26 @@ class SqlRetentionStore(SqlStore):
             delete(schema.delivery).where(schema.delivery.c.id.in_(delivery_ids))
         ).rowcount
         if deleted_count < limit:
+            self._delete_attached_mails(edition_id)
             self._db.execute(delete(schema.edition).where(schema.edition.c.id == edition_id))
             deleted_count += 1
         return deleted_count
+
+    def _delete_attached_mails(self, edition_id: int) -> None:
+        """Delete the mails that are attached to a notice. Other files belong to releases."""
+        attachments = self._db.scalars(
+            select(schema.edition_body.c.attachments).where(
+                schema.edition_body.c.edition_id == edition_id
+            )
+        )
+        hashes = [
+            attachment["sha256"]
+            for body_attachments in attachments
+            for attachment in body_attachments
+            if attachment["media_type"] == MESSAGE_TYPE
+        ]
+        if hashes:
+            self._db.execute(delete(schema.file).where(schema.file.c.sha256.in_(hashes)))
 
 
 def _is_erased_before(before: datetime) -> ColumnElement[bool]:

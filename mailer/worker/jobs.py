@@ -162,6 +162,27 @@ def notify_staff(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) 
         log.info("notified", edition=edition.id, notice=kind, people=people)
 
 
+def ask_for_kill(mailer: Mailer, slug: str, log: Log, tx: SqlTransaction) -> None:
+    """Ask the approvers for the second person of a kill."""
+    request = releases.find_kill_request(tx, slug)
+    if request is None:
+        return
+    result = notices.notify_of_kill(
+        tx,
+        WORKER,
+        request.kill,
+        request.articles[0].title,
+        request.editions[-1].list,
+        request.digest,
+        mailer.build_notice_composer(tx),
+        mailer.staff_addresses,
+        mailer.clock(),
+    )
+    _log_notice(log, result)
+    if result:
+        log.info("kill requested", slug=slug, people=len(result.addresses))
+
+
 def _log_notice(log: Log, result: NoticeResult | None) -> None:
     """Log that a notice can't be composed, if so."""
     if result and result.compose_error:

@@ -266,6 +266,10 @@ class Scheduler:
         for edition in notices.list_editions_to_notify(tx, now):
             notify = partial(jobs.notify_staff, mailer, edition.id, log)
             agenda.append((f"notifying of edition {edition.id}", notify))
+        for kill in tx.releases.list_kill_requests():
+            if kill.notified_at is None:
+                ask = partial(jobs.ask_for_kill, mailer, kill.slug, log)
+                agenda.append((f"asking for the kill of {kill.slug}", ask))
         return [
             *confirmations.list_due_jobs(mailer, tx, now, log),
             *agenda,

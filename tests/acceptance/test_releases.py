@@ -1,6 +1,7 @@
 """Press releases from the command line: contacts, sending, corrections, kills, embargoes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from zipfile import ZipFile
@@ -9,12 +10,16 @@ import pytest
 
 from mailer import config
 from mailer.app import open_mailer
+from mailer.cli.options import find_login
 from mailer.web.public.releases import media_kit
 from tests.acceptance.conftest import Shell
+from tests.acceptance.deciding import decide_by_link
 from tests.acceptance.test_sending import make_relay_env
+from tests.acceptance.test_worker import run_worker, wait_until
 from tests.fake_relay import Relay
 
 ANA, BEN, CHLOE = "ana@example.org", "ben@example.org", "chloe@example.org"
+EDITOR = "editor@example.org"
 JOURNALISTS = f"""email,name,outlet,beats,country,language,trusted,do not follow up
 {ANA},Ana Sample,The Example,migration;health,GB,en,yes,
 {BEN},Ben Sample,Daily Example,migration,GB,en,no,yes
@@ -178,9 +183,14 @@ def test_release_is_sent_corrected_and_killed(office: Shell, relay: Relay) -> No
     assert "one person asks" in office(*kill, "--confirm", code=5).err
     office(*kill, "--why", "It is not true.", "--by", "Ana")
     assert "two people" in send_over(
-        office, relay, *kill, "--confirm", "--by", "ANA", "--yes", code=5
-    )
-    send_over(office, relay, *kill, "--confirm", "--by", "Ben", "--yes")
+        office, relay, *kill, "--confirm", "--by", "Ben", "--yes", code=5
+    ), "a typed name does not make a second person"
+    env = {**office.env, **make_relay_env(relay.port), "MAILER_NOTICES_APPROVERS": EDITOR}
+    with run_worker(replace(office, env=env | {"MAILER_WORKER_TICK": "0.2"})):
+        wait_until(lambda: bool(relay.list_mails(EDITOR)))
+        page = decide_by_link(replace(office, env=env), relay.list_mails(EDITOR)[0], "confirm")
+        assert "is killed" in page
+        wait_until(lambda: relay.list_mails(CHLOE)[-1]["Subject"].startswith("NE PAS"))
     assert relay.list_mails(CHLOE)[-1]["Subject"].startswith("NE PAS UTILISER")
     assert "a kill is permanent" in office(*kill, "--take-back", code=5).err
     reports = office("release", "show", "open-day", "--json").json["reports"]
@@ -253,7 +263,7 @@ def test_dry_run_under_embargo_records_no_attempt(office: Shell) -> None:
         assert "embargo" in office("send", "1", *dry, "--by", "Ben", code=5).err
     log = office("embargo", "log", "open-day", "--json").json
     assert [one["event_type"] for one in log] == ["set", "refused"]
-    assert log[-1]["actor"] == "Ben"
+    assert log[-1]["actor"] == f"Ben ({find_login()})"
 
 
 def test_only_embargo_set_moves_an_embargo(office: Shell) -> None:

@@ -1,10 +1,16 @@
-"""The names under which people may act."""
+"""The people who act: logins, the holders of links, and the notes that they leave in logs."""
+
+import os
+import pwd
 
 import pytest
 
-from mailer.actor import MAX_NAME_LENGTH, check_person_name
+from mailer.actor import MAX_NAME_LENGTH, check_person_name, create_local_actor
+from mailer.cli.global_options import GLOBALS
 from mailer.cli.options import resolve_actor
+from mailer.config import Settings
 from mailer.errors import InputError
+from mailer.people import StaffDirectory, StaffMember
 
 
 @pytest.mark.parametrize(
@@ -36,8 +42,52 @@ def test_actor_of_environment_is_named_as_variable(monkeypatch: pytest.MonkeyPat
         resolve_actor("")
 
 
-def test_actor_of_option_is_named_as_option(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_note_does_not_make_another_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    login = pwd.getpwuid(os.geteuid()).pw_name
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
     monkeypatch.setenv("MAILER_ACTOR", "Ben")
     with pytest.raises(InputError, match=r"^--by: "):
         resolve_actor("the worker")
-    assert resolve_actor("").key == "local:ben"
+    monkeypatch.setattr(GLOBALS, "settings", Settings())
+    keys = {resolve_actor(by).key for by in ("", "Ana", login)}
+    assert keys == {create_local_actor(login).key}
+    assert (str(resolve_actor("")), str(resolve_actor(login))) == (f"Ben ({login})", login)
+
+
+DIRECTORY = StaffDirectory(
+    [
+        StaffMember("ana@example.org", "Ana", logins=("amina", "root")),
+        StaffMember("ben@example.org", logins=()),
+    ],
+    ["Cleo@Example.org"],
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "login", "is_same"),
+    [
+        ("ana@example.org", "amina", True),
+        ("ANA@example.org", "AMINA", True),
+        ("ana@example.org", "ana", False),
+        ("ben@example.org", "ben", False),
+        ("cleo@example.org", "cleo", True),
+        ("cleo@example.org", "dora", False),
+        ("dora@example.org", "dora", True),
+    ],
+)
+def test_login_and_link_are_one_person_as_the_settings_say(
+    address: str, login: str, is_same: bool
+) -> None:
+    holder, local = DIRECTORY.identify_holder(address), DIRECTORY.identify_login(login)
+    assert holder.is_same_person(local.key) is is_same
+    if address.partition("@")[0] != "dora":  # of an unknown address, only the link's side knows
+        assert local.is_same_person(holder.key) is is_same
+
+
+def test_two_logins_of_a_person_are_one() -> None:
+    assert DIRECTORY.identify_login("root").is_same_person("local:amina")
+    assert DIRECTORY.find_addresses(["local:root", "local:cleo"]) == (
+        "cleo@example.org",
+        "ana@example.org",
+    )

@@ -15,7 +15,7 @@ from mailer.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = (ROOT / "config/mailer.toml").read_text("utf-8")
-_COMMENTED_SETTING = re.compile(r'^# (\[\[?[\w."-]+\]|"?[\w ]+"? = .*)$', re.MULTILINE)
+_COMMENTED_SETTING = re.compile(r'^# (\[\[?[\w."@-]+\]|"?[\w ]+"? = .*)$', re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_sample_file_is_valid(validator: Any) -> None:
 def test_sample_file_with_all_its_comments_is_valid(validator: Any, tmp_path: Path) -> None:
     toml = _COMMENTED_SETTING.sub(r"\1", SAMPLE)
     document = tomllib.loads(toml)
-    assert document.keys() >= {"senders", "relays", "throttle", "safe", "paths"}
+    assert document.keys() >= {"senders", "relays", "throttle", "people", "safe", "paths"}
     assert document["relay"]["password_file"]
     validator.validate(document)
     load(tmp_path, toml)

@@ -121,6 +121,7 @@ def _list_addresses(settings: Settings) -> Iterator[tuple[str, str]]:
         *(("notices.approvers", address) for address in settings.notices.approvers),
         *(("notices.watchers", address) for address in settings.notices.watchers),
         *(("staff.addresses", address) for address in settings.staff.addresses),
+        *(("people", address) for address in settings.people),
     ):
         if address:
             yield name, address

@@ -5,7 +5,8 @@ editing.py      new, edit, arrange, reorder
 showing.py      list, show, preview
 testing.py      test
 reports.py      report
-transitions.py  submit, approve, schedule, unschedule, reopen, pause, resume, cancel, retry
+transitions.py  submit, approve, send-back, schedule, unschedule, reopen, pause, resume, cancel,
+                retry
 archive.py      publish, unpublish
 """
 

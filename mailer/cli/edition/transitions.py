@@ -95,6 +95,29 @@ def approve_edition(
         out.print_record(edition, message + edition.content_hash[:12])
 
 
+@app.command("send-back", rich_help_panel=SENDING)
+def send_back_edition(
+    number: EditionNumber,
+    comment: Annotated[str, typer.Option(help="What to change, for the authors and the log.")],
+    *,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Send an edition in review back to its authors. It is on hold, and keeps its send time.
+
+    Example: mailer edition send-back 3 --comment "the clinic has moved"
+    """
+    out = Output(json)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx, number)
+        edition = editions.send_back_edition(
+            tx, actor, current_edition, mailer.clock(), comment=comment
+        )
+        out.print_record(edition, f"edition {number} is on hold: {edition.reason}")
+
+
 @app.command("schedule", rich_help_panel=SENDING)
 def schedule_edition(
     number: EditionNumber,

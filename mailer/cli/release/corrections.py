@@ -111,8 +111,11 @@ def kill_release(
     from every unsent edition, closes the story's page and its archive entries, stops queued
     deliveries, and asks recipients not to use the story.
 
-    Example: mailer release kill open-day --why "It is not true." --by Ana
-    mailer release kill open-day --confirm --by Ben"""
+    The worker asks the approvers of the settings for the confirmation, which they can give by the
+    link in their mail. On the command line, another login has to confirm.
+
+    Example: mailer release kill open-day --why "It is not true."
+    mailer release kill open-day --confirm"""
     if [bool(why), confirm, take_back].count(True) != 1:
         raise UsageError(
             "give exactly one of --why, --confirm and --take-back",
@@ -127,10 +130,12 @@ def kill_release(
                 changed_editions, warnings = releases.request_kill(
                     tx, actor, slug, reasons, mailer.clock()
                 )
-                message = (
-                    f"{slug}: kill requested by {actor.name}; another person confirms it: "
-                    f"mailer release kill {slug} --confirm --by …"
+                confirming = (
+                    "the worker asks the approvers to confirm it"
+                    if mailer.staff_addresses.approvers
+                    else "another login has to confirm it, as [notices] names no approvers"
                 )
+                message = f"{slug}: kill requested by {actor.name}; {confirming}"
             else:
                 changed_editions = releases.withdraw_kill(tx, actor, slug, mailer.clock())
                 warnings = ()

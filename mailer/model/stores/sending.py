@@ -1,6 +1,6 @@
 """Stores of digests, schedules, editions, deliveries, notices and service mails."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from mailer.model.archive import ArchiveEntry
 from mailer.model.articles import Story
 from mailer.model.deliveries import (
     EMBARGOED_REPLY,
+    Audience,
     Claim,
     DeliveryPlan,
     DeliveryReport,
@@ -160,6 +161,10 @@ class EditionStore(Protocol):
         sender: SenderIdentity | None = None,
     ) -> Edition: ...
     def save_approval(self, edition: Edition, approval: Approval) -> Edition: ...
+    def find_last_approval(self, edition: Edition, keys: Collection[str]) -> Approval | None: ...
+    def list_approved_bodies(
+        self, edition: Edition, keys: Collection[str]
+    ) -> Sequence[EditionBody]: ...
     def set_send_time(self, edition: Edition, appointment: SendAppointment | None) -> Edition: ...
     def set_archive_visibility(
         self, edition: Edition, visibility: ArchiveVisibility
@@ -192,6 +197,7 @@ class OutboxStore(Protocol):
         self, edition: Edition, address: str, language: str = ""
     ) -> RecipientStatus: ...
     def plan_deliveries(self, edition: Edition, now: datetime) -> DeliveryPlan: ...
+    def count_audience(self, edition: Edition) -> Audience: ...
     def extend_plan(self, edition: Edition) -> int: ...
     def has_late_recipients(self, edition: Edition) -> bool: ...
     def build_report(self, edition: Edition) -> DeliveryReport: ...
@@ -268,6 +274,7 @@ class NoticeStore(Protocol):
         actor: Actor,
         *,
         uid: str,
+        files: Mapping[str, bytes] = ...,
     ) -> Edition: ...
     def queue_test_mail(
         self,

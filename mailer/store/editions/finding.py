@@ -16,7 +16,6 @@ from mailer.model.edition_states import (
     SendTimeBasis,
 )
 from mailer.model.editions import (
-    Approval,
     ChangeNote,
     Edition,
     EditionEvent,
@@ -25,6 +24,7 @@ from mailer.model.editions import (
 from mailer.model.lists import Frequency
 from mailer.model.senders import SenderIdentity
 from mailer.store import schema
+from mailer.store.editions.approvals import ApprovalQueries, build_approval
 from mailer.store.editions.contents import EditionContentQueries
 
 _SELECT = (
@@ -40,7 +40,7 @@ _SELECT = (
 )
 
 
-class EditionFinder(EditionContentQueries):
+class EditionFinder(EditionContentQueries, ApprovalQueries):
     """The part of ``EditionStore`` that finds editions and changes nothing."""
 
     def find_edition(self, edition_id: int) -> Edition | None:
@@ -182,15 +182,7 @@ class EditionFinder(EditionContentQueries):
             priority=Priority(row.priority),
             stories=tuple(slugs),
             content_hash=row.content_hash,
-            approval=Approval(
-                approval_row.approver,
-                approval_row.at,
-                approval_row.content_hash,
-                approval_row.comment,
-                approval_row.approver_key,
-            )
-            if approval_row
-            else None,
+            approval=build_approval(approval_row) if approval_row else None,
             created_at=row.created_at,
             planned_at=row.planned_at,
             finished_at=row.finished_at,

@@ -27,6 +27,7 @@ from mailer.model.editions import (
 from mailer.model.senders import SenderIdentity
 from mailer.store import schema
 from mailer.store.editions import revert
+from mailer.store.editions.approvals import save_approval
 from mailer.store.editions.finding import EditionFinder
 from mailer.store.slug_lookup import find_id, get_inserted_id
 
@@ -210,16 +211,8 @@ class EditionQueries(EditionFinder):
         return self._reload_edition(edition.id)
 
     def save_approval(self, edition: Edition, approval: Approval) -> Edition:
-        self._db.execute(
-            insert(schema.approval).values(
-                edition_id=edition.id,
-                approver=approval.approver,
-                approver_key=approval.approver_key,
-                at=approval.at,
-                content_hash=approval.content_hash,
-                comment=approval.comment,
-            )
-        )
+        """Save an approval, and the words of the bodies that it covers."""
+        save_approval(self._db, edition.id, approval)
         return self._reload_edition(edition.id)
 
     def set_send_time(self, edition: Edition, appointment: SendAppointment | None) -> Edition:

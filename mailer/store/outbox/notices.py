@@ -1,8 +1,9 @@
 """Mails to staff: notices and test mails. Each is an edition with one body, sent to its own
 addresses instead of to a list."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import func, select
 
@@ -13,6 +14,7 @@ from mailer.model.senders import SenderIdentity
 from mailer.store import schema
 from mailer.store.locks import lock_test_mails
 from mailer.store.outbox.direct_mail import DirectMailQueries
+from mailer.store.releases.files import FileQueries
 
 
 class SqlNoticeStore(DirectMailQueries):
@@ -27,10 +29,17 @@ class SqlNoticeStore(DirectMailQueries):
         actor: Actor,
         *,
         uid: str,
+        files: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Edition:
         """Queue a notice to these addresses, due at once and before all other mail. The notice is
         recorded under the list that it is about; its recipients need not be on that list. The
-        marker in its body is made from `uid`."""
+        marker in its body is made from `uid`. `files` are the contents of its attachments, by their
+        hash."""
+        file_queries = FileQueries(self._db, self._key)
+        for attachment in body.attachments:
+            file_queries.save_file(
+                attachment.sha256, attachment.media_type, files[attachment.sha256], now
+            )
         return self._queue_direct_mail(
             EditionKind.NOTICE,
             body,

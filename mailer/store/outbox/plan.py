@@ -9,15 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
     ColumnElement,
-    Connection,
-    Float,
-    Integer,
-    MetaData,
-    String,
-    Table,
     and_,
     case,
     func,
@@ -32,7 +24,7 @@ from sqlalchemy import (
 )
 
 from mailer import languages
-from mailer.model.deliveries import DeliveryPlan, DeliveryState, Exclusion
+from mailer.model.deliveries import Audience, DeliveryPlan, DeliveryState, Exclusion
 from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES, SendTimeBasis
 from mailer.model.editions import Edition
 from mailer.model.segments import Filter
@@ -43,43 +35,10 @@ from mailer.store.audience.segments import build_condition, is_paused, mailed_la
 from mailer.store.audience.time_zones import list_subscriber_time_zones
 from mailer.store.base import SqlStore
 from mailer.store.editions.records import EditionQueries
-from mailer.store.outbox import counts
+from mailer.store.outbox import counts, plan_tables
+from mailer.store.outbox.plan_tables import TemporaryTables
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions, select_late_recipients
-
-_temporary = MetaData()
-# On SQLite, an Integer key is the row's own number, which saves a second search in an index.
-_Number = BigInteger().with_variant(Integer, "sqlite")
-_set_mask = Table(
-    "plan_set",
-    _temporary,
-    Column("topic_set_id", _Number, primary_key=True, autoincrement=False),
-    Column("stories", BigInteger, nullable=False),
-    prefixes=["TEMPORARY"],
-)
-_language_mask = Table(
-    "plan_language",
-    _temporary,
-    Column("language", String(35), primary_key=True),
-    Column("body", String(35), nullable=False),
-    Column("stories", BigInteger, nullable=False),
-    prefixes=["TEMPORARY"],
-    sqlite_with_rowid=False,
-)
-_zone_wait = Table(
-    "plan_zone",
-    _temporary,
-    Column("time_zone", String(64), primary_key=True),
-    Column("seconds", Float, nullable=False),
-    prefixes=["TEMPORARY"],
-    sqlite_with_rowid=False,
-)
-_suppressed = Table(
-    "plan_stopped",
-    _temporary,
-    Column("subscriber_id", _Number, primary_key=True, autoincrement=False),
-    prefixes=["TEMPORARY"],
-)
 
 ALL_TOPICS = 0
 """The id that stands for the choices of people who chose no topics. Ids of combinations start at
@@ -89,13 +48,18 @@ _topic_set_id = func.coalesce(schema.membership.c.topic_set_id, ALL_TOPICS)
 
 
 _audience = (
-    members.join(_language_mask, _language_mask.c.language == mailed_language)
-    .join(_set_mask, _set_mask.c.topic_set_id == _topic_set_id)
-    .outerjoin(_suppressed, _suppressed.c.subscriber_id == schema.membership.c.subscriber_id)
+    members.join(plan_tables.language_mask, plan_tables.language_mask.c.language == mailed_language)
+    .join(plan_tables.set_mask, plan_tables.set_mask.c.topic_set_id == _topic_set_id)
+    .outerjoin(
+        plan_tables.suppressed,
+        plan_tables.suppressed.c.subscriber_id == schema.membership.c.subscriber_id,
+    )
 )
-_stories = _set_mask.c.stories.bitwise_and(_language_mask.c.stories)
-_may_be_mailed = and_(_suppressed.c.subscriber_id.is_(None), not_(is_paused))
-_sets_without_story = select(_set_mask.c.topic_set_id).join(_language_mask, _stories == 0)
+_stories = plan_tables.set_mask.c.stories.bitwise_and(plan_tables.language_mask.c.stories)
+_may_be_mailed = and_(plan_tables.suppressed.c.subscriber_id.is_(None), not_(is_paused))
+_sets_without_story = select(plan_tables.set_mask.c.topic_set_id).join(
+    plan_tables.language_mask, _stories == 0
+)
 
 
 class PlanQueries(SqlStore):
@@ -109,7 +73,7 @@ class PlanQueries(SqlStore):
         show the edition's time."""
         by_topic, everyone = build_story_masks(self._db, self._key, edition)
         segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
-        with _TemporaryTables(self._db):
+        with TemporaryTables(self._db):
             unserved_sets = self._fill_masks(edition, by_topic, everyone)
             self._fill_suppressed()
             excluded = self._count_exclusions(edition, segment_filter, unserved_sets)
@@ -130,6 +94,23 @@ class PlanQueries(SqlStore):
         )
         return DeliveryPlan(planned, excluded)
 
+    def count_audience(self, edition: Edition) -> Audience:
+        """Count the audience that :meth:`plan_deliveries` would freeze now. The edition must be
+        composed."""
+        by_topic, everyone = build_story_masks(self._db, self._key, edition)
+        segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
+        with TemporaryTables(self._db):
+            unserved_sets = self._fill_masks(edition, by_topic, everyone)
+            self._fill_suppressed()
+            excluded = self._count_exclusions(edition, segment_filter, unserved_sets)
+            rows = self._db.execute(
+                select(plan_tables.language_mask.c.body, func.count())
+                .select_from(_audience)
+                .where(*_list_conditions(edition, segment_filter))
+                .group_by(plan_tables.language_mask.c.body)
+            ).all()
+        return Audience({row[0]: row[1] for row in sorted(rows)}, excluded)
+
     def extend_plan(self, edition: Edition) -> int:
         """Add missing recipients to an edition that has started: people who turn out to have
         received the version that this edition corrects or kills, or who should have got another
@@ -139,7 +120,7 @@ class PlanQueries(SqlStore):
             return 0
         by_topic, everyone = build_story_masks(self._db, self._key, edition)
         segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
-        with _TemporaryTables(self._db):
+        with TemporaryTables(self._db):
             self._fill_masks(edition, by_topic, everyone)
             self._fill_suppressed()
             is_late_recipient = schema.membership.c.subscriber_id.in_(
@@ -167,7 +148,7 @@ class PlanQueries(SqlStore):
         if edition.role in PRIOR_RECIPIENT_ROLES:
             masks_by_set = dict.fromkeys(masks_by_set, -1)  # whatever topics they follow now
         self._db.execute(
-            insert(_set_mask),
+            insert(plan_tables.set_mask),
             [{"topic_set_id": one, "stories": mask} for one, mask in masks_by_set.items()],
         )
         bodies = dict(
@@ -188,7 +169,7 @@ class PlanQueries(SqlStore):
             body = languages.choose_language(tag, sorted(bodies), edition.language)
             rows.append({"language": tag, "body": body, "stories": bodies[body]})
         if rows:
-            self._db.execute(insert(_language_mask), rows)
+            self._db.execute(insert(plan_tables.language_mask), rows)
         body_masks = {row["stories"] for row in rows}
         return {
             one for one, mask in masks_by_set.items() if not all(mask & body for body in body_masks)
@@ -197,7 +178,7 @@ class PlanQueries(SqlStore):
     def _fill_suppressed(self) -> None:
         keys = select(schema.suppression.c.address_key)
         self._db.execute(
-            insert(_suppressed).from_select(
+            insert(plan_tables.suppressed).from_select(
                 ["subscriber_id"],
                 # IN instead of a join, so that SQLite looks up the few suppressed people and does
                 # not check every subscriber.
@@ -223,7 +204,7 @@ class PlanQueries(SqlStore):
             )
             seconds = max((due_at - now).total_seconds(), 0.0)
             rows.append({"time_zone": time_zone, "seconds": seconds})
-        self._db.execute(insert(_zone_wait), rows)
+        self._db.execute(insert(plan_tables.zone_wait), rows)
         return True
 
     def _count_exclusions(
@@ -258,7 +239,9 @@ class PlanQueries(SqlStore):
                 is_active,
                 wants_it,
                 not_(is_paused),
-                schema.membership.c.subscriber_id.in_(select(_suppressed.c.subscriber_id)),
+                schema.membership.c.subscriber_id.in_(
+                    select(plan_tables.suppressed.c.subscriber_id)
+                ),
             )
         )
         counted = [unasked, suppressed]
@@ -305,9 +288,10 @@ class PlanQueries(SqlStore):
         if by_reader_time:
             # Counted from the database's clock, which is not compared with the clock of this
             # process.
-            due = schema.database_now(_zone_wait.c.seconds)
+            due = schema.database_now(plan_tables.zone_wait.c.seconds)
             audience = audience.join(
-                _zone_wait, _zone_wait.c.time_zone == schema.subscriber.c.time_zone
+                plan_tables.zone_wait,
+                plan_tables.zone_wait.c.time_zone == schema.subscriber.c.time_zone,
             )
         recipients = (
             select(
@@ -316,23 +300,14 @@ class PlanQueries(SqlStore):
                 schema.subscriber.c.address_key,
                 schema.subscriber.c.id,
                 schema.subscriber.c.name,
-                _language_mask.c.body,
+                plan_tables.language_mask.c.body,
                 _stories,
                 literal(DeliveryState.QUEUED.value),
                 due,
                 now,
             )
             .select_from(audience)
-            .where(
-                schema.mailing_list.c.slug == edition.list,
-                schema.membership.c.state == MembershipState.ACTIVE.value,
-                _matches_frequency(edition),
-                *conditions,
-                _may_be_mailed,
-                build_condition(segment_filter),
-                _stories != 0,
-                *(not_(condition) for condition, _ in list_exclusions(edition)),
-            )
+            .where(*_list_conditions(edition, segment_filter), *conditions)
             .order_by(schema.subscriber.c.address)
         )
         columns = (
@@ -353,7 +328,7 @@ class PlanQueries(SqlStore):
             # Without this option, SQLAlchemy 2.1 returns -1 for an INSERT on PostgreSQL.
             execution_options={"preserve_rowcount": True},
         ).rowcount
-        bodies = self._db.scalars(select(_language_mask.c.body).distinct()).all()
+        bodies = self._db.scalars(select(plan_tables.language_mask.c.body).distinct()).all()
         if len(bodies) == 1:
             counts.add_delivery_counts(self._db, edition.id, {bodies[0]: added_count})
         elif added_count:
@@ -362,22 +337,21 @@ class PlanQueries(SqlStore):
         return added_count
 
 
+def _list_conditions(edition: Edition, segment_filter: Filter) -> list[ColumnElement[bool]]:
+    """Return the conditions under which a member of ``_audience`` gets the edition."""
+    return [
+        schema.mailing_list.c.slug == edition.list,
+        schema.membership.c.state == MembershipState.ACTIVE.value,
+        _matches_frequency(edition),
+        _may_be_mailed,
+        build_condition(segment_filter),
+        _stories != 0,
+        *(not_(condition) for condition, _ in list_exclusions(edition)),
+    ]
+
+
 def _matches_frequency(edition: Edition) -> ColumnElement[bool]:
     """Return the condition that a member chose this edition's frequency."""
     if edition.role in PRIOR_RECIPIENT_ROLES:
         return true()
     return schema.membership.c.frequency == edition.frequency.value
-
-
-class _TemporaryTables:
-    """The temporary tables of a plan, which exist during its ``with`` block."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
-
-    def __enter__(self) -> None:
-        _temporary.create_all(self._db, checkfirst=False)
-
-    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
-        if error_type is None:
-            _temporary.drop_all(self._db, checkfirst=False)

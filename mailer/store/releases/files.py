@@ -101,6 +101,7 @@ class KillQueries(SqlStore):
             "confirmed_by": kill.confirmed_by,
             "confirmed_by_key": kill.confirmed_by_key,
             "confirmed_at": kill.confirmed_at,
+            "notified_at": kill.notified_at,
         }
         self._db.execute(
             build_upsert(self._db.dialect.name, schema.kill)

@@ -32,6 +32,7 @@ from mailer.store.schema.consent import (
 )
 from mailer.store.schema.editions import (
     approval,
+    approved_text,
     digest,
     digest_story,
     digest_topic,
@@ -74,6 +75,7 @@ __all__ = [
     "Utc",
     "allowance",
     "approval",
+    "approved_text",
     "article",
     "article_revision",
     "article_topic",

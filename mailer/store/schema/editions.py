@@ -50,6 +50,7 @@ digest = Table(
     build_required_column("when_late", String(10), server_default="wait"),
     build_required_column("send_time", String(10), server_default="office"),
     build_required_column("grace_minutes", Integer, server_default=text("360")),
+    build_required_column("approve_minutes", Integer, server_default=text("30")),
     build_required_column("reminders", JSON, server_default="[]"),
     build_required_column("approvers", JSON, server_default="[]"),
     build_required_column("watchers", JSON, server_default="[]"),
@@ -58,7 +59,8 @@ digest = Table(
     build_required_column("sender", String(60), server_default=""),
     build_required_column("created_at", Utc),
     build_required_column("updated_at", Utc),
-    comment="reminders: minutes before it is sent; approvers, watchers: mail addresses",
+    comment="reminders, approve_minutes: minutes before it is sent; "
+    "approvers, watchers: mail addresses",
 )
 
 digest_topic = Table(
@@ -224,6 +226,18 @@ approval = Table(
     build_required_column("comment", Text),
     Column("voided_at", Utc),
     Column("void_reason", Text),
+)
+
+approved_text = Table(
+    "approved_text",
+    metadata,
+    build_reference_column("approval", primary_key=True, on_delete="CASCADE"),
+    Column("language", String(35), primary_key=True),
+    build_required_column("subject", Text),
+    build_required_column("text", Text),
+    build_required_column("marker", String(32)),
+    build_required_column("stories", BigInteger),
+    comment="the words that were approved, to show what has changed since",
 )
 
 edition_event = Table(

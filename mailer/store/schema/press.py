@@ -57,5 +57,6 @@ kill = Table(
     build_required_column("confirmed_by", Text),
     build_required_column("confirmed_by_key", Text, server_default=""),
     Column("confirmed_at", Utc),
+    Column("notified_at", Utc),
     comment="releases that one person asked to kill, and another has to confirm",
 )

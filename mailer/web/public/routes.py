@@ -31,6 +31,8 @@ from mailer.web.public import (
     unsubscribe,
 )
 from mailer.web.public.batched_writes import AnswerAfterCommit
+from mailer.web.public.decisions import editions as decided_editions
+from mailer.web.public.decisions import kills as decided_kills
 from mailer.web.public.forms import FORM_TYPE, SubmittedForm
 from mailer.web.public.preferences import (
     address,
@@ -97,6 +99,11 @@ ROUTES = (
     Route("GET", "/p/{token}/erase", personal_data.show_erasure),
     Route("POST", "/p/{token}/erase", personal_data.submit_erasure, ("sure",)),
     Route("GET", "/p/{token}/about-me.json", personal_data.download_personal_data),
+    # Decisions of staff
+    Route("GET", "/d/{token}", decided_editions.show_edition_decision),
+    Route("POST", "/d/{token}", decided_editions.submit_edition_decision, decided_editions.FIELDS),
+    Route("GET", "/k/{token}", decided_kills.show_kill_decision),
+    Route("POST", "/k/{token}", decided_kills.submit_kill_decision, decided_kills.FIELDS),
     # Test mails
     Route("GET", "/t/u/{token}", test_links.show_unsubscribe_test),
     Route(

@@ -12,7 +12,12 @@ from mailer.web.public.public_site import get_site
 
 CSS_TYPE = "text/css; charset=utf-8"
 SVG_TYPE = "image/svg+xml"
-STATIC_FILES = {"public.css": CSS_TYPE, "public.svg": SVG_TYPE, "chevron.svg": SVG_TYPE}
+STATIC_FILES = {
+    "public.css": CSS_TYPE,
+    "decide.css": CSS_TYPE,
+    "public.svg": SVG_TYPE,
+    "chevron.svg": SVG_TYPE,
+}
 """Media types by file name, in ``mailer/web/static``."""
 HOUSE_STYLE = "house.css"
 STATIC_HEADERS = {

@@ -1,4 +1,4 @@
-"""``--by`` names the person who acts, in the same way in every command that writes."""
+"""``--by`` is a note on the person who acts, in the same way in every command that writes."""
 
 import ast
 import inspect
@@ -72,7 +72,7 @@ def test_by_option_is_spelled_alike_everywhere() -> None:
         for command in ALL_COMMANDS.values()
         if (param := find_by_option(command)) is not None
     }
-    help_text = "The person who acts; default: MAILER_ACTOR, then the login name."
+    help_text = "A note in the log on who acts, beside the login; default: MAILER_ACTOR."
     assert spellings == {("by", "--by", help_text, "", False, False)}
 
 

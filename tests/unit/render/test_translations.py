@@ -13,6 +13,7 @@ from jinja2.ext import babel_extract
 from mailer import config, languages
 from mailer.config.sections import Press
 from mailer.errors import ComposeError
+from mailer.model.deliveries import Exclusion
 from mailer.model.press_release import AssetKind
 from mailer.notices import FIGURE_WORDS, Notice, NoticeKind, suggest_commands
 from mailer.render import notices, translations
@@ -106,10 +107,12 @@ def list_msgids() -> set[str | tuple[str, ...]]:
     msgids |= set(notices.SENTENCES.values()) | {
         lead for pair in notices.LEADS.values() for lead in pair
     }
+    msgids |= {notices.DEFAULT_BUTTON, *notices.BUTTONS.values()}
+    msgids |= {reason.value for reason in Exclusion}
     for kind in NoticeKind:
         for edition in (0, 1):
             figures = dict.fromkeys(FIGURE_WORDS, 1)
-            notice = Notice(kind, "x", digest="x", edition=edition, figures=figures)
+            notice = Notice(kind, "x", digest="x", edition=edition, figures=figures, story="x")
             msgids |= {msgid for msgid, _ in suggest_commands(notice)}
     return msgids - {""}
 

@@ -94,6 +94,7 @@ def create_content_tables() -> None:
         require_column("confirmed_by", sa.Text()),
         require_column("confirmed_by_key", sa.Text(), server_default=""),
         sa.Column("confirmed_at", MOMENT),
+        sa.Column("notified_at", MOMENT),
         sa.PrimaryKeyConstraint("slug", name="pk_kill"),
         comment="releases that one person asked to kill, and another has to confirm",
     )

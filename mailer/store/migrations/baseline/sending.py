@@ -48,6 +48,7 @@ def create_sending_tables() -> None:
         require_column("when_late", sa.String(length=10), server_default="wait"),
         require_column("send_time", sa.String(length=10), server_default="office"),
         require_column("grace_minutes", sa.Integer(), server_default=sa.text("360")),
+        require_column("approve_minutes", sa.Integer(), server_default=sa.text("30")),
         require_column("reminders", sa.JSON(), server_default="[]"),
         require_column("approvers", sa.JSON(), server_default="[]"),
         require_column("watchers", sa.JSON(), server_default="[]"),
@@ -64,7 +65,8 @@ def create_sending_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_digest"),
         sa.UniqueConstraint("slug", name="uq_digest_slug"),
-        comment="reminders: minutes before it is sent; approvers, watchers: mail addresses",
+        comment="reminders, approve_minutes: minutes before it is sent; "
+        "approvers, watchers: mail addresses",
     )
     op.create_table(
         "digest_topic",
@@ -157,6 +159,23 @@ def create_sending_tables() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_approval"),
     )
     op.create_index("ix_approval_edition_id", "approval", ["edition_id"])
+    op.create_table(
+        "approved_text",
+        require_column("approval_id", ID),
+        require_column("language", sa.String(length=35)),
+        require_column("subject", sa.Text()),
+        require_column("text", sa.Text()),
+        require_column("marker", sa.String(length=32)),
+        require_column("stories", sa.BigInteger()),
+        sa.ForeignKeyConstraint(
+            ["approval_id"],
+            ["approval.id"],
+            name="fk_approved_text_approval_id_approval",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("approval_id", "language", name="pk_approved_text"),
+        comment="the words that were approved, to show what has changed since",
+    )
     op.create_table(
         "delivery",
         require_column("id", ID),

@@ -94,7 +94,8 @@ class AsgiClient:
             "state": {},
         }
         response: AsgiResponse = self._portal.call(self._exchange_messages, scope, chunks)
-        check_response(response, method, fails=fails, is_mail=path.startswith(("/v/", "/archive/")))
+        mail_policy = MAIL_POLICIES.get(path.split("/")[1], "") if "/" in path else ""
+        check_response(response, method, fails=fails, mail_policy=mail_policy)
         return response
 
     def _record_secrets(self, target: str, body: bytes) -> None:
@@ -162,12 +163,26 @@ MAIL_POLICY = (
 )
 """The policy of a mail's body shown as a page: its styles stand in its elements."""
 
+DECISION_POLICY = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' https: http: data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""The policy of a page for staff that shows mails beside a form."""
+
+MAIL_POLICIES = {
+    "v": MAIL_POLICY,
+    "archive": MAIL_POLICY,
+    "d": DECISION_POLICY,
+    "k": DECISION_POLICY,
+}
+"""The policy of pages that show a mail, by the first part of their path."""
+
 
 def check_response(
-    response: AsgiResponse, method: str = "GET", *, fails: bool = False, is_mail: bool = False
+    response: AsgiResponse, method: str = "GET", *, fails: bool = False, mail_policy: str = ""
 ) -> None:
     """Check the rules of all public pages: no cookie, no redirect, no failure, the security
-    headers, and the right length. `is_mail`: the answer may be a mail's body."""
+    headers, and the right length. The answer may show a mail if there is a `mail_policy`."""
     assert fails == (response.status >= 500), response
     for name, value in REQUIRED_HEADERS.items():
         assert response.get_header(name) == value, (name, response)
@@ -182,7 +197,7 @@ def check_response(
     if response.get_header("content-type").startswith("text/"):
         assert response.get_header("content-type").endswith("charset=utf-8"), response
     policy = response.get_header("content-security-policy")
-    if is_mail and policy == MAIL_POLICY:
+    if mail_policy and policy == mail_policy:
         return
     assert re.match(r"default-src 'none'; style-src 'self'; img-src [^;]*; form-action ", policy)
     assert "unsafe" not in policy

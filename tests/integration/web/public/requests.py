@@ -18,6 +18,7 @@ from tests.actors import AMINA, STAFF
 from tests.integration import archive_factories, factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient
+from tests.integration.web.public.decision_links import make_decision_tokens
 from tests.integration.web.public.fixtures import ADDRESSES, SeededOffice
 
 KNOWN_ADDRESS = ADDRESSES["known"]
@@ -46,6 +47,7 @@ def make_tokens(seeded_office: SeededOffice) -> dict[str, str]:
         "p": seeded_office.build_preferences_path(subscriber)[3:],
         "c": seeded_office.build_confirm_path(seeded_office.add_sign_up("new@example.org"))[3:],
         "e": start_advance_copy(seeded_office),
+        **make_decision_tokens(seeded_office),
     }
 
 

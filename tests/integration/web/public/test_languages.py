@@ -18,6 +18,7 @@ from mailer.web.public.page_languages import LANGUAGES, get_own_name
 from tests.actors import STAFF
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse, open_client
+from tests.integration.web.public.decision_links import make_decision_tokens
 from tests.integration.web.public.fixtures import NO_LIMIT, SeededOffice
 from tests.unit.web.public.test_page_catalogues import extract_msgids
 
@@ -285,6 +286,10 @@ def visit_all_pages(
     yield pages.send_form(preferences_path + "/erase" + lang, {})
     yield pages.send_form(preferences_path + "/erase" + lang, {"sure": "yes"})
     yield pages.get_page(preferences_path + lang)
+    kill_path = f"/k/{make_decision_tokens(seeded_office)['k']}{lang}"
+    yield pages.get_page(kill_path)
+    for decision in ("", "refuse"):
+        yield pages.send_form(kill_path, {"decision": decision})
     yield pages.get_page("/no/such/page" + lang)
     yield pages.send_request("PUT", "/subscribe" + lang)
 

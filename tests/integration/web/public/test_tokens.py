@@ -19,12 +19,14 @@ from tests.conftest import KEY
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
 from tests.integration.web.public.conftest import OfficeClock
+from tests.integration.web.public.decision_links import make_decision_tokens
 from tests.integration.web.public.fixtures import ADDRESSES, SeededOffice, dump_tables
 from tests.integration.web.public.requests import on_sqlite, start_advance_copy
 
 KNOWN_ADDRESS = ADDRESSES["known"]
 PURPOSES = {"c": LinkPurpose.CONFIRM, "u": LinkPurpose.UNSUBSCRIBE, "p": LinkPurpose.PREFERENCES}
 PURPOSES |= {"v": LinkPurpose.VIEW, "e": LinkPurpose.ADVANCE, "t": LinkPurpose.TEST}
+PURPOSES |= {"d": LinkPurpose.EDITION_DECISION, "k": LinkPurpose.KILL_DECISION}
 FORGED_TOKEN = "1.1.1.AAAAAAAAAAAAAAAAAAAAAA"
 
 
@@ -78,6 +80,9 @@ def make_valid_tokens(pages: AsgiClient, seeded_office: SeededOffice) -> dict[Li
         ),
         LinkPurpose.ADVANCE: f"/e/{start_advance_copy(seeded_office)}",
     }
+    tokens_by_page = make_decision_tokens(seeded_office)
+    paths[LinkPurpose.EDITION_DECISION] = f"/d/{tokens_by_page['d']}"
+    paths[LinkPurpose.KILL_DECISION] = f"/k/{tokens_by_page['k']}"
     for path in paths.values():
         assert pages.get_page(path).status == 200
     return {purpose: path[3:] for purpose, path in paths.items()}
@@ -233,7 +238,7 @@ def test_token_of_an_erased_subscriber_is_refused(
         erasure.erase_person(tx, STAFF, "new@example.org", NOW)
     before = dump_tables(seeded_office.store)
     for method, path in list_token_routes(pages):
-        if path in {"/u/{token}", "/v/{token}"} or get_purpose(path) not in tokens_by_purpose:
+        if path[1] in "uvdk" or get_purpose(path) not in tokens_by_purpose:
             continue
         check_refused(pages, method, path, tokens_by_purpose[get_purpose(path)])
     assert dump_tables(seeded_office.store) == before

@@ -1,0 +1,91 @@
+"""The page on which the second person confirms the kill of a release, or refuses it."""
+
+from fastapi import Request, Response
+
+from mailer import releases
+from mailer.audience.links import LinkPurpose
+from mailer.errors import ComposeError, InputError, Refused
+from mailer.releases import KillRequest
+from mailer.staff_links import StaffLink
+from mailer.store import SqlTransaction
+from mailer.web.public.batched_writes import UndoWrite
+from mailer.web.public.decisions.links import (
+    DECISION_HEADERS,
+    format_moment,
+    identify_holder,
+    read_staff_link,
+)
+from mailer.web.public.forms import SubmittedForm
+from mailer.web.public.public_site import get_site
+
+CONFIRM, REFUSE = "confirm", "refuse"
+FIELDS = ("decision", "comment")
+
+
+def show_kill_decision(request: Request, token: str) -> Response:
+    """Show the release, the reason and the form."""
+    site = get_site(request)
+    link = read_staff_link(request, LinkPurpose.KILL_DECISION, token)
+    if link is None:
+        return site.refuse_link(request)
+    with site.mailer.store.read() as tx:
+        kill_request = releases.find_linked_request(tx, link, site.mailer.staff_addresses.approvers)
+    if kill_request is None:
+        return site.refuse_link(request)
+    return _render_request(request, token, link, kill_request)
+
+
+def submit_kill_decision(
+    request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
+) -> Response:
+    """Kill the release, or withdraw the request."""
+    site = get_site(request)
+    link = read_staff_link(request, LinkPurpose.KILL_DECISION, token)
+    if link is None:
+        return site.refuse_link(request)
+    tx.lock_releases()
+    kill_request = releases.find_linked_request(tx, link, site.mailer.staff_addresses.approvers)
+    if kill_request is None:
+        return site.refuse_link(request)
+    actor, now = identify_holder(request, link), site.mailer.clock()
+    decision, comment = form.get_value("decision"), form.get_value("comment")
+    open_request = kill_request
+    try:
+        if decision == CONFIRM:
+            releases.confirm_shown_kill(tx, actor, kill_request, site.mailer.renderer, now)
+        elif decision == REFUSE:
+            releases.withdraw_kill(tx, actor, kill_request.kill.slug, now, comment=comment)
+        else:
+            return _render_request(request, token, link, kill_request, problem="decision")
+    except (Refused, InputError, ComposeError) as error:
+        raise UndoWrite(
+            lambda _: _render_request(request, token, link, open_request, problem="refused")
+        ) from error
+    return _render_request(request, token, link, kill_request, done=decision)
+
+
+def _render_request(
+    request: Request,
+    token: str,
+    link: StaffLink,
+    kill_request: KillRequest,
+    *,
+    problem: str = "",
+    done: str = "",
+) -> Response:
+    actor, kill = identify_holder(request, link), kill_request.kill
+    return get_site(request).render_page(
+        request,
+        "decide-kill.html",
+        status={"": 200, "decision": 422}.get(problem, 409),
+        headers=DECISION_HEADERS,
+        path=f"/k/{token}",
+        kill=kill,
+        articles=kill_request.articles,
+        editions=[edition for edition in kill_request.editions if edition.planned_at],
+        is_own=actor.is_same_person(kill.asked_by_key),
+        holder=actor.name,
+        asked_at=format_moment(request, link, kill.asked_at),
+        problem=problem,
+        done=done,
+    )

@@ -1,0 +1,57 @@
+"""The links of members of staff, and what their pages have in common."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time, get_timezone_name
+from fastapi import Request
+
+from mailer import languages, staff_links
+from mailer.actor import Actor
+from mailer.audience.links import LinkPurpose
+from mailer.errors import TokenError
+from mailer.staff_links import StaffLink
+from mailer.web.public.public_site import get_site
+
+DECISION_POLICY = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' https: http: data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""The Content-Security-Policy of a page that shows a mail beside our own form: the mail has inline
+styles and pictures, and there are no scripts."""
+
+DECISION_HEADERS = {
+    "Content-Security-Policy": DECISION_POLICY,
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex, nofollow, noarchive",
+}
+
+
+def read_staff_link(request: Request, purpose: LinkPurpose, token: str) -> StaffLink | None:
+    """Return what a link names, or None for one that is invalid or has expired."""
+    mailer = get_site(request).mailer
+    try:
+        return mailer.link_keys.read_link(
+            lambda keys: staff_links.verify_staff_link(keys, purpose, token, mailer.clock())
+        )
+    except TokenError:
+        return None
+
+
+def identify_holder(request: Request, link: StaffLink) -> Actor:
+    """Return the person that a link names."""
+    return get_site(request).mailer.staff_directory.identify_holder(link.address)
+
+
+def format_moment(request: Request, link: StaffLink, moment: datetime | None) -> str:
+    """Return a moment in the time zone of the link's person, in the page's language."""
+    if moment is None:
+        return ""
+    site = get_site(request)
+    person = site.mailer.staff_directory.find_person(link.address)
+    zone = ZoneInfo(person.time_zone or site.settings.defaults.time_zone)
+    locale = languages.get_format_locale(site.choose_language(request))
+    local_moment = moment.astimezone(zone)
+    zone_name = get_timezone_name(local_moment, locale=locale)
+    day = format_date(local_moment, "full", locale=locale)
+    return f"{day}, {format_time(local_moment, 'short', locale=locale)} ({zone_name})"
