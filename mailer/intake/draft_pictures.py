@@ -1,0 +1,81 @@
+"""Show the pictures that come with a draft, from a Word file or a web page, as assets.
+
+While a draft is built, a picture within a file has an address of a site that can't exist (RFC 2606
+§2), so that it passes every check of web pictures. Afterwards its reference replaces the address.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from mailer.errors import InputError
+from mailer.intake.drafts import Draft, EmbeddedPicture
+from mailer.intake.markup import to_html
+from mailer.intake.picture_files import LocalPicture, build_picture
+from mailer.model.articles import Content, Image
+
+_PLACEHOLDER_SITE = "https://asset.invalid/"
+_FIRST_PICTURE = re.compile(r"!\[((?:\\.|[^\]\\])*)\]\((asset:\S+?)\)(?:\n\n|$)")
+"""A picture in a paragraph of its own, at the beginning of a text."""
+
+
+def find_shown_picture(embedded: EmbeddedPicture) -> LocalPicture | None:
+    """Return an embedded picture as an asset's file, or None if a mail can't show it: it has no alt
+    text, or another type than it says."""
+    if not embedded.alt.strip():
+        return None
+    try:
+        picture = build_picture(embedded.content, embedded.name, embedded.name)
+    except InputError:
+        return None
+    return picture if picture.media_type == embedded.media_type else None
+
+
+def build_placeholder(picture: LocalPicture) -> str:
+    """Return the address of a picture while its draft is built."""
+    return f"{_PLACEHOLDER_SITE}{picture.sha256}.{picture.suffix}"
+
+
+def show_embedded_pictures(draft: Draft, pictures: Iterable[LocalPicture]) -> Draft:
+    """Return the draft with references in place of the placeholders. A picture at the beginning of
+    the text becomes the article's own picture, as digests show it."""
+    references = {build_placeholder(picture): picture.reference for picture in pictures}
+    shown = replace_addresses(draft, references, pictures)
+    content = shown.content
+    match = _FIRST_PICTURE.match(content.body)
+    if content.image is not None or match is None or not content.body[match.end() :].strip():
+        return shown
+    alt = re.sub(r"\\(.)", r"\1", match[1])
+    body = content.body[match.end() :].lstrip()
+    content = replace(content, image=Image(match[2], alt), body=body, html=to_html(body))
+    return replace(shown, content=content)
+
+
+def replace_addresses(
+    draft: Draft, references: Mapping[str, str], pictures: Iterable[LocalPicture]
+) -> Draft:
+    """Return the draft with references in place of the pictures' addresses, and with the pictures
+    among those that it shows."""
+    content = draft.content
+    used = {
+        address: reference
+        for address, reference in references.items()
+        if address in content.body or (content.image and content.image.url == address)
+    }
+    if not used:
+        return draft
+    content = _replace_in_content(content, used)
+    shown = {
+        p.sha256: p for p in (*draft.shown_pictures, *pictures) if p.reference in used.values()
+    }
+    return replace(draft, content=content, shown_pictures=tuple(shown.values()))
+
+
+def _replace_in_content(content: Content, references: Mapping[str, str]) -> Content:
+    body, image = content.body, content.image
+    for address, reference in references.items():
+        body = body.replace(f"]({address})", f"]({reference})")
+        body = body.replace(f'src="{address}"', f'src="{reference}"')
+    if image is not None:
+        image = replace(image, url=references.get(image.url, image.url))
+    return replace(content, body=body, html=to_html(body), image=image)
