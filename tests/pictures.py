@@ -70,9 +70,9 @@ def make_polyglot() -> bytes:
 def find_metadata(content: bytes) -> set[str]:
     """The metadata that a picture holds, by Pillow and by its bytes."""
     with Image.open(BytesIO(content)) as picture:
-        found = {
+        metadata = {
             name for name in ("exif", "comment", "icc_profile", "xmp") if picture.info.get(name)
         }
-        found |= {f"tag {tag}" for tag in picture.getexif()}
+        metadata |= {f"tag {tag}" for tag in picture.getexif()}
     marks = {"camera": CAMERA.encode(), "script": b"<script", "zip": b"PK\x03\x04", "exif": b"Exif"}
-    return found | {name for name, mark in marks.items() if mark in content}
+    return metadata | {name for name, mark in marks.items() if mark in content}

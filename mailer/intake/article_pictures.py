@@ -4,6 +4,7 @@ A picture's file is named relative to the article's own file. In the stored arti
 of the asset takes the place of the file's name (``mailer/assets``).
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,12 @@ from mailer.intake.link_checks import is_local_picture
 from mailer.intake.markdown_checks import create_parser, find_size_problem
 from mailer.intake.picture_files import LocalPicture, read_article_picture
 from mailer.model.articles import Image
+
+_ADDRESS = re.compile(
+    r"""(?:\]\(|^[ >]*\[[^\]\n]+\]:)\s*<?(?!\s|https?:|mailto:|tel:|asset:|[#<])""",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""The beginning of an address that may name a file. Text without one is not parsed here."""
 
 
 @dataclass(slots=True)
@@ -55,7 +62,7 @@ def replace_picture_files(
     """Return Markdown in which `read_reference(name, line)` replaces the name of each file.
 
     Text that the parser's limits refuse is returned as it is, for its reader to refuse."""
-    if "![" not in markdown or find_size_problem(markdown):
+    if "![" not in markdown or not _ADDRESS.search(markdown) or find_size_problem(markdown):
         return markdown
     parser = create_parser()
     environment: dict[str, Any] = {}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from mailer.assets import find_hashes
 from mailer.errors import InputError
 from mailer.intake.drafts import Draft, EmbeddedPicture
 from mailer.intake.markup import to_html
@@ -40,15 +41,15 @@ def show_embedded_pictures(draft: Draft, pictures: Iterable[LocalPicture]) -> Dr
     """Return the draft with references in place of the placeholders. A picture at the beginning of
     the text becomes the article's own picture, as digests show it."""
     references = {build_placeholder(picture): picture.reference for picture in pictures}
-    shown = replace_addresses(draft, references, pictures)
-    content = shown.content
+    draft = replace_addresses(draft, references, pictures)
+    content = draft.content
     match = _FIRST_PICTURE.match(content.body)
     if content.image is not None or match is None or not content.body[match.end() :].strip():
-        return shown
+        return draft
     alt = re.sub(r"\\(.)", r"\1", match[1])
     body = content.body[match.end() :].lstrip()
     content = replace(content, image=Image(match[2], alt), body=body, html=to_html(body))
-    return replace(shown, content=content)
+    return replace(draft, content=content)
 
 
 def replace_addresses(
@@ -56,26 +57,21 @@ def replace_addresses(
 ) -> Draft:
     """Return the draft with references in place of the pictures' addresses, and with the pictures
     among those that it shows."""
-    content = draft.content
-    used = {
-        address: reference
-        for address, reference in references.items()
-        if address in content.body or (content.image and content.image.url == address)
-    }
-    if not used:
+    if not references:
         return draft
-    content = _replace_in_content(content, used)
-    shown = {
-        p.sha256: p for p in (*draft.shown_pictures, *pictures) if p.reference in used.values()
+    content = _replace_in_content(draft.content, references)
+    used_hashes = {*find_hashes(content.html, content.image.url if content.image else "")}
+    shown_pictures = {
+        picture.sha256: picture for picture in pictures if picture.sha256 in used_hashes
     }
-    return replace(draft, content=content, shown_pictures=tuple(shown.values()))
+    return replace(draft, content=content, shown_pictures=tuple(shown_pictures.values()))
 
 
 def _replace_in_content(content: Content, references: Mapping[str, str]) -> Content:
     body, image = content.body, content.image
     for address, reference in references.items():
-        body = body.replace(f"]({address})", f"]({reference})")
-        body = body.replace(f'src="{address}"', f'src="{reference}"')
+        place = re.compile(rf'(\]\(<?|src="){re.escape(address)}(?=[\s)>"])')
+        body = place.sub(rf"\g<1>{reference}", body)
     if image is not None:
         image = replace(image, url=references.get(image.url, image.url))
     return replace(content, body=body, html=to_html(body), image=image)

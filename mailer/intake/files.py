@@ -258,6 +258,7 @@ def _build_content(
     body_line = int(locate_key("body").rpartition(" ")[2])
     body = pictures.replace_files(body, path, body_line)
     image = convert_field("image", fields.parse_image, None)
+    picture_list = convert_field("pictures", fields.parse_pictures, ())
     content = Content(
         slug=convert_field("slug", fields.parse_line, "") or make_slug(title),
         language=convert_field(
@@ -272,11 +273,14 @@ def _build_content(
         html=read_markdown(body, str(path), body_line),
         summary=convert_field("summary", fields.parse_line, ""),
         topics=convert_field("topics", fields.parse_topics, ()),
-        image=image and pictures.replace_file(image, locate_key("image")),
+        image=image
+        and pictures.replace_file(image, locate_key(_get_address_key("image", values["image"]))),
         pictures=tuple(
-            pictures.replace_file(picture, locate_key(f"pictures.{number}"))
-            for number, picture in enumerate(
-                convert_field("pictures", fields.parse_pictures, ()), 1
+            pictures.replace_file(
+                picture, locate_key(_get_address_key(f"pictures.{number}", value))
+            )
+            for number, (picture, value) in enumerate(
+                zip(picture_list, values.get("pictures") or (), strict=False), 1
             )
         ),
         canonical_url=convert_field("canonical_url", fields.parse_line, ""),
@@ -302,3 +306,10 @@ def _build_content(
             field=error.field,
             next_steps=error.next_steps,
         ) from error
+
+
+def _get_address_key(key: str, value: Any) -> str:
+    """Return the key of a picture's file or web address, whose line an error names."""
+    if not isinstance(value, dict):
+        return key
+    return f"{key}.file" if "file" in value else f"{key}.url"

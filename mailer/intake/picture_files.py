@@ -114,7 +114,8 @@ def read_article_picture(folder: Path, file_name: str, where: str) -> LocalPictu
         raise InputError(
             f"there is no picture {name!r} in the folder of the article",
             where=where,
-            hint="check its name, which is relative to the article's file",
+            hint="check its name, which is relative to the article's file; a web address begins "
+            "with https://",
         )
     try:
         return read_picture_file(path.resolve(), where)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from http.client import HTTPConnection, HTTPResponse
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ def test_photo_from_a_file_reaches_mail_and_page_without_its_position(
         assert all(get(port, source)[0].status == 200 for source, _ in sources)
         assert b'property="og:image" content="http' in page
 
-    (boats, quay) = sorted(office("asset", "list", "--json").json, key=lambda one: one["name"])
+    (boats, quay) = sorted(office("asset", "list", "--json").json, key=itemgetter("name"))
     assert boats["alts"] == {"en": "Boats", "fr": "Bateaux"}
     assert quay["credit"] == ""
     assert "boats" in office("asset", "remove", "boats.jpg", code=5).err
@@ -156,9 +157,9 @@ def test_picture_is_added_edited_shown_and_removed(mailer: Shell) -> None:
     assert reference
     assert "unchanged" in mailer("asset", "add", "logo.png").out
     mailer("asset", "edit", "logo.png", "--alt", "Le bureau", "--language", "fr")
-    shown = mailer("asset", "show", reference[0][6:14], "--json").json
-    assert shown["alts"] == {"en": "The office", "fr": "Le bureau"}
-    assert shown["used_by"] == []
+    asset = mailer("asset", "show", reference[0][6:14], "--json").json
+    assert asset["alts"] == {"en": "The office", "fr": "Le bureau"}
+    assert asset["used_by"] == []
     assert "is not a date" in mailer("asset", "edit", "logo.png", "--terms-end", "May", code=1).err
     config = mailer.folder / "config/mailer.toml"
     text = config.read_text("utf-8")
