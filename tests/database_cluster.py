@@ -15,16 +15,11 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.ports import find_free_port
 from tests.postgresql import run_sql
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER for a close that resets the other side."""
-
-
-def find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def find_programs() -> tuple[Path, str | None]:

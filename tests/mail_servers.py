@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-from tests.bench.delivery.programs import find_free_port
+from tests.ports import find_free_port
 
 START_PATIENCE = 20.0
 _PATH = "/usr/sbin:/usr/lib/postfix/sbin:/usr/bin:/bin"

@@ -119,12 +119,6 @@ def build_module_command(name: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", f"tests.bench.delivery.{name}", *map(str, arguments)]
 
 
-def find_free_port() -> int:
-    """Find a port of loopback that no program listens on now."""
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def wait_for_port(port: int, process: subprocess.Popen[str]) -> None:
     """Wait until the program answers on `port`; if it does not, the bench exits."""
     deadline = time.monotonic() + PATIENCE

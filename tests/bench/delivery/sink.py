@@ -15,10 +15,10 @@ from typing import Protocol
 from tests.bench.delivery.programs import (
     LOOPBACK,
     build_environment,
-    find_free_port,
     run_program,
     wait_for_port,
 )
+from tests.ports import find_free_port
 
 _BACKLOG = "256"
 _MOST_CONNECTIONS = "512"

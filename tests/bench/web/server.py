@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.delivery.fixtures import SETTINGS
-from tests.bench.delivery.programs import build_environment, find_free_port, run_program
+from tests.bench.delivery.programs import build_environment, run_program
 from tests.bench.web import client
 from tests.bench.web.client import BenchRequest
+from tests.ports import find_free_port
 
 NO_RATE_LIMITS = {"MAILER_SIGNUP_PER_CLIENT": "0", "MAILER_SIGNUP_PER_DOMAIN": "0"}
 """Settings without rate limits, because all requests come from one address."""

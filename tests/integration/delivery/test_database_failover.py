@@ -29,7 +29,6 @@ from tests.conftest import KEY
 from tests.database_cluster import (
     ClusterServer,
     LinkProxy,
-    find_free_port,
     make_cluster_folder,
 )
 from tests.fake_relay import Relay
@@ -45,6 +44,7 @@ from tests.integration.delivery.trouble_office import (
 )
 from tests.integration.delivery.worker_processes import MailerProcess
 from tests.integration.factories import read_delivery_states
+from tests.ports import find_free_port
 
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from mailer.config import Settings
-from tests.database_cluster import ClusterServer, find_free_port, make_cluster_folder
+from tests.database_cluster import ClusterServer, make_cluster_folder
 from tests.fake_relay import Relay
 from tests.integration.delivery.trouble_office import (
     TroubleOffice,
@@ -24,6 +24,7 @@ from tests.integration.delivery.trouble_office import (
     make_primary,
     wait_until,
 )
+from tests.ports import find_free_port
 
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 

@@ -1,5 +1,7 @@
 """Refusals that speak of this office pause the edition, those of recipients settle recipients."""
 
+import signal
+from collections import Counter
 from collections.abc import Callable
 from itertools import count
 
@@ -18,11 +20,14 @@ from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (
     count_states,
     deliver_edition,
+    get_edition_state,
     has_no_attempts,
     resume_edition,
     with_single_connection,
 )
-from tests.integration.factories import begin_edition, read_deliveries
+from tests.integration.delivery.trouble_office import wait_until
+from tests.integration.delivery.worker_processes import MailerProcesses
+from tests.integration.factories import begin_edition, read_deliveries, read_delivery_states
 
 DOMAINS = 12
 
@@ -125,6 +130,31 @@ def test_308_readers_with_8_gone_are_sent(mailer: Mailer, relay: Relay, text: st
     _, report = deliver_edition(mailer, edition)
     assert report.edition.state is EditionState.SENT
     assert count_states(report) == {"failed": 8, "sent": 300}
+    assert len(relay.accepted) == 300
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize(
+    "text", ["550 Unrouteable address", "550 5.7.1 not in our directory", "550 5.0.0 no"]
+)
+def test_running_worker_sends_to_300_of_308_readers(
+    mailer: Mailer, relay: Relay, text: str
+) -> None:
+    readers = make_readers(308)
+    relay.answer_always(Step.RCPT, refuse_some(text, *readers[15::38]))
+    edition = begin_edition(mailer, *readers)
+    processes = MailerProcesses(mailer)
+    try:
+        worker = processes.start_process("worker", WORKER_TICK=0.2)
+        wait_until(lambda: get_edition_state(mailer.store, edition) is EditionState.SENT, 120)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait().code == 0
+    finally:
+        processes.end_processes()
+    assert Counter(read_delivery_states(mailer.store, edition).values()) == {
+        DeliveryState.FAILED: 8,
+        DeliveryState.SENT: 300,
+    }
     assert len(relay.accepted) == 300
 
 

@@ -1,11 +1,14 @@
 """A real worker answers a good sign-up although strangers sign up with addresses that refuse us."""
 
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
 from mailer import config
@@ -15,9 +18,10 @@ from mailer.model.signup import MailLimit, SignUpWishes
 from mailer.store import Store
 from tests.actors import STAFF
 from tests.conftest import KEY
-from tests.fake_relay import Relay, Step
+from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.worker.test_process import office_home, start_worker
+from tests.ports import find_free_port
 
 __all__ = ["office_home"]
 
@@ -72,15 +76,70 @@ def wait_for_mail(relay: Relay, address: str, seconds: float) -> float:
     return time.monotonic() - started_at
 
 
-def flood_worker(home: Path, relay: Relay, reply: str, count: int, waves: int) -> None:
+@contextmanager
+def run_pages_process(home: Path) -> Iterator[str]:
+    """Run `mailer serve` until the context ends, and yield the address of its pages."""
+    port = find_free_port()
+    url = f"http://127.0.0.1:{port}"
+    config_option = f"--config={home / 'config/mailer.toml'}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mailer", config_option, "serve", "--port", str(port)],
+        env={"PATH": "/usr/bin", "HOME": str(home), "MAILER_WEB_BASE_URL": url},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                httpx.get(f"{url}/healthz", trust_env=False)
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < deadline, "the pages do not answer"
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def send_sign_up_forms(url: str, *addresses: str) -> None:
+    """Send the form of the sign-up page, each time from another network."""
+    with httpx.Client(trust_env=False, timeout=30) as client:
+        for number, address in enumerate(addresses):
+            answer = client.post(
+                f"{url}/subscribe",
+                data={"email": address, "list": "news", "language": "en"},
+                headers={"X-Forwarded-For": f"198.{18 + number // 250 % 2}.{number % 250}.7"},
+            )
+            assert answer.status_code == 200, answer.text
+
+
+def flood_worker(
+    home: Path,
+    relay: Relay,
+    reply: str,
+    count: int,
+    waves: int,
+    sign_up: Callable[..., None] | None = None,
+) -> set[str]:
+    """Sign up `count` addresses that are refused and a good one, `waves` times. Each good one must
+    have its mail within a minute. Returns the refused addresses."""
+    sign_up = sign_up or partial(sign_up_addresses, home)
+    refused = set()
+
+    def refuse_recipient(envelope: Envelope) -> str:
+        refused.add(envelope.recipient)
+        return reply
+
     add_news_list(home)
     with run_worker_process(home):
         for wave in range(waves):
             bogus = [f"u{wave}-{number}@b{wave}-{number % 40}.example" for number in range(count)]
             for address in bogus:
-                relay.answer_always(Step.RCPT, reply, to=address)
-            sign_up_addresses(home, *bogus, f"{wave}{GOOD}")
+                relay.answer_always(Step.RCPT, refuse_recipient, to=address)
+            sign_up(*bogus, f"{wave}{GOOD}")
             assert wait_for_mail(relay, f"{wave}{GOOD}", 60) < 60
+    return refused
 
 
 def test_bogus_sign_ups_delay_good_one_by_under_a_minute(office_home: Path, relay: Relay) -> None:
@@ -93,3 +152,14 @@ def test_waves_of_200_bogus_sign_ups_delay_good_ones_by_under_a_minute(
     office_home: Path, relay: Relay, reply: str
 ) -> None:
     flood_worker(office_home, relay, reply, count=200, waves=4)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("reply", REPLIES)
+def test_200_bogus_forms_delay_good_ones_by_under_a_minute(
+    office_home: Path, relay: Relay, reply: str
+) -> None:
+    with run_pages_process(office_home) as url:
+        sign_up = partial(send_sign_up_forms, url)
+        refused = flood_worker(office_home, relay, reply, count=200, waves=2, sign_up=sign_up)
+    assert len(refused) > 100, "limits of sign-ups must not hide the flood"

@@ -15,6 +15,7 @@ from mailer.errors import MailerError, UsageError
 from mailer.web.inbox import serve_inbox
 from mailer.web.sockets import open_listening_socket
 from tests.integration.web.inbox.conftest import Get, make_message
+from tests.ports import find_free_port
 
 
 @pytest.mark.parametrize(
@@ -94,8 +95,7 @@ def test_inbox_is_read_only(get: Get) -> None:
 
 
 def test_serve_inbox_runs_until_sigint(folder: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free_socket:
-        port = free_socket.getsockname()[1]
+    port = find_free_port()
     script = (
         "import sys, pathlib; from mailer.web.inbox import serve_inbox;"
         "serve_inbox(pathlib.Path(sys.argv[1]), None, '127.0.0.1', int(sys.argv[2]))"
