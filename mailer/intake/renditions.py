@@ -17,7 +17,7 @@ import mailer
 from mailer.errors import InputError
 from mailer.model.assets import RENDITION_WIDTHS, SUFFIXES_BY_TYPE, Rendition
 
-MAX_WALL_SECONDS = 60.0
+MAX_WALL_SECONDS = 20.0
 """Maximum time for one picture, on a machine that is busy with other work. The process itself has a
 bound on its processor time."""
 

@@ -1,16 +1,17 @@
 """Assets and their renditions."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Text, and_, cast, delete, exists, insert, or_, select, update
+from sqlalchemy import Row, Table, Text, and_, cast, delete, exists, or_, select, update
 
 from mailer.model.assets import PictureAsset, Rendition
 from mailer.store import schema
 from mailer.store.releases.files import FileQueries
+from mailer.store.upsert import build_upsert
 
 
 class SqlAssetStore(FileQueries):
@@ -33,22 +34,26 @@ class SqlAssetStore(FileQueries):
         self, asset: PictureAsset, content: bytes, renditions: Sequence[Rendition]
     ) -> None:
         self.save_file(asset.sha256, asset.media_type, content, asset.created_at)
-        self._db.execute(insert(schema.asset).values(**asdict(asset)))
+        self._insert_once(schema.asset, asdict(asset))
         for rendition in renditions:
             self._add_rendition(asset.sha256, rendition, asset.created_at)
 
     def _add_rendition(self, asset_sha256: str, rendition: Rendition, now: datetime) -> None:
         sha256 = hashlib.sha256(rendition.content).hexdigest()
         self.save_file(sha256, rendition.media_type, rendition.content, now)
-        self._db.execute(
-            insert(schema.asset_rendition).values(
-                asset_sha256=asset_sha256,
-                max_width=rendition.max_width,
-                width=rendition.width,
-                height=rendition.height,
-                file_sha256=sha256,
-            )
-        )
+        values = {
+            "asset_sha256": asset_sha256,
+            "max_width": rendition.max_width,
+            "width": rendition.width,
+            "height": rendition.height,
+            "file_sha256": sha256,
+        }
+        self._insert_once(schema.asset_rendition, values)
+
+    def _insert_once(self, table: Table, values: Mapping[str, Any]) -> None:
+        """Insert a row, unless another process has added the same picture in the meantime."""
+        statement = build_upsert(self._db.dialect.name, table).values(**values)
+        self._db.execute(statement.on_conflict_do_nothing())
 
     def save_asset(self, asset: PictureAsset) -> None:
         """Save the texts of an asset; its file never changes."""

@@ -146,6 +146,7 @@ def test_terms_that_have_ended_are_a_finding(office: Shell) -> None:
     note = office("digest", "assemble", "weekly").err
     assert "boats.jpg" in note
     assert "may be used until 31 Mar 2026 only: Only in spring" in note
+    assert "may be used until" in office("edition", "approve", "1", "--dry-run").err
     office("asset", "edit", "boats.jpg", "--terms-end", "")
     assert "may be used until" not in office("edition", "edit", "1", "--name", "Now").err
 
