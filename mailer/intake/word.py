@@ -23,6 +23,7 @@ from mailer.intake.draft_pictures import (
     build_placeholder,
     find_shown_picture,
     show_embedded_pictures,
+    take_data_pictures,
 )
 from mailer.intake.drafts import Draft, DraftDefaults, EmbeddedPicture, SourceArticle, build_draft
 from mailer.intake.extra import import_package
@@ -81,8 +82,8 @@ def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
     """Read a .docx as a draft; `name` is the file's name.
 
     The title is the text in the style Title, otherwise the first heading, otherwise the title in
-    the file's properties. Pictures are returned separately; the text also shows those with alt
-    text, except in a press release, whose page offers them as files.
+    the file's properties. Pictures are returned separately; the text also shows those that
+    a mail can show, except in a press release, whose page offers them as files.
 
     Raises InputError for a file that is not a .docx or holds no text."""
     report = OmissionReport()
@@ -140,7 +141,10 @@ def from_html(
 
     The first heading replaces a missing `title`. Text that is not HTML keeps its paragraphs.
     Raises InputError if there is no text."""
-    if not is_html(text):
+    pictures: list[LocalPicture] = []
+    if is_html(text):
+        text, pictures = take_data_pictures(text)
+    else:
         text = convert_plain_text(unescape(text))
     report = OmissionReport()
     if encoding_problem:
@@ -152,7 +156,7 @@ def from_html(
         base=base,
         heading_is_title=True,
     )
-    return build_draft(article, defaults, report)
+    return show_embedded_pictures(build_draft(article, defaults, report), pictures)
 
 
 # ---- the file's parts ---------------------------------------------------------------------------
