@@ -4,6 +4,7 @@
     checks.py         what the fields of an article may hold
     event_details.py  when and where an event takes place
     press_release.py  what the fields of a press release may hold
+    pictures.py       the texts of a picture that is an asset
     boilerplates.py   an organisation's text about itself, one for each language
 
 The records are in `mailer/model/articles.py`, reading files belongs to `mailer/intake` and SQL to

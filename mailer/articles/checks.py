@@ -7,14 +7,17 @@ from urllib.parse import urlsplit
 
 from mailer import languages
 from mailer.articles import event_details, press_release
+from mailer.assets import is_reference
 from mailer.errors import InputError
 from mailer.lines import holds_control
-from mailer.model.articles import ArticleKind, Content
+from mailer.model.articles import ArticleKind, Content, Image
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG_LENGTH = 80
 TITLE_LENGTH = 300
 SUMMARY_LENGTH = 1000
+MAX_PICTURES = 50
+"""Maximum number of pictures in the list of a photo story."""
 
 EARLIEST, LATEST = datetime(1000, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001
 """Every moment between these dates can be expressed in every time zone. The dates are naive, as a
@@ -50,14 +53,12 @@ def check_content(content: Content) -> Content:
     summary = " ".join(content.summary.split())
     if len(summary) > SUMMARY_LENGTH:
         raise InputError(f"it is longer than {SUMMARY_LENGTH} characters", field="summary")
-    image = content.image
     for field, line in {
         "title": title,
         "summary": summary,
         "byline": content.byline,
         "dateline": content.dateline,
-        "image.alt": image.alt if image else "",
-        "image.credit": image.credit if image else "",
+        **_list_image_lines(content),
     }.items():
         if holds_control(" ".join(line.split())):
             raise InputError("it holds control characters", field=field, hint="remove them")
@@ -77,9 +78,9 @@ def check_content(content: Content) -> Content:
         check_text(text, field)
     if _NO_SOURCE.search(content.html):
         raise InputError(
-            "a picture in it has no web address",
+            "a picture in it has no address",
             field="body",
-            hint="begin its address with https://, and give it an alt text",
+            hint="name a file or an address that begins with https://, and give it an alt text",
         )
     if _NO_TARGET.search(content.html):
         raise InputError(
@@ -87,20 +88,16 @@ def check_content(content: Content) -> Content:
             field="body",
             hint="begin its address with https://, mailto: or tel:",
         )
-    if content.image:
-        check_web_address(content.image.url, "image.url")
-        if is_svg(content.image.url):
-            raise InputError(
-                "the picture is an SVG, which mail programs don't show",
-                field="image.url",
-                hint="use a PNG or a JPEG",
-            )
-        if not content.image.alt.strip():
-            raise InputError(
-                "the picture has no alt text",
-                field="image.alt",
-                hint="describe it for readers who can't see it",
-            )
+    if len(content.pictures) > MAX_PICTURES:
+        raise InputError(f"there are more than {MAX_PICTURES} pictures", field="pictures")
+    if content.pictures and content.kind is not ArticleKind.PHOTO_STORY:
+        raise InputError(
+            "only a photo story has a list of pictures",
+            field="pictures",
+            hint="write kind: photo story, or name the pictures in the text",
+        )
+    for field, image in list_named_images(content):
+        _check_image(image, field)
     if content.canonical_url:
         check_web_address(content.canonical_url, "canonical_url")
     if content.release:
@@ -125,6 +122,44 @@ def check_content(content: Content) -> Content:
         byline=" ".join(content.byline.split()),
         dateline=" ".join(content.dateline.split()),
     )
+
+
+def list_named_images(content: Content) -> list[tuple[str, Image]]:
+    """Return (field, picture) of an article's own picture and of those of a photo story. The fields
+    are `image`, and `pictures.1` and so on."""
+    named_images = [("image", content.image)] if content.image else []
+    return [
+        *named_images,
+        *((f"pictures.{number}", picture) for number, picture in enumerate(content.pictures, 1)),
+    ]
+
+
+def _list_image_lines(content: Content) -> dict[str, str]:
+    return {
+        f"{field}.{name}": getattr(image, name)
+        for field, image in list_named_images(content)
+        for name in ("alt", "credit", "caption")
+    }
+
+
+def _check_image(image: Image, field: str) -> None:
+    """Check a picture's address and alt text. An asset may have the alt text that an article
+    lacks."""
+    if is_reference(image.url):
+        return
+    check_web_address(image.url, f"{field}.url")
+    if is_svg(image.url):
+        raise InputError(
+            "the picture is an SVG, which mail programs don't show",
+            field=f"{field}.url",
+            hint="use a PNG or a JPEG",
+        )
+    if not image.alt.strip():
+        raise InputError(
+            "the picture has no alt text",
+            field=f"{field}.alt",
+            hint="describe it for readers who can't see it",
+        )
 
 
 def check_text(text: str, field: str) -> None:

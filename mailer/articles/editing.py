@@ -8,6 +8,7 @@ from typing import Any
 from mailer import languages, words
 from mailer.actor import Actor
 from mailer.articles.checks import check_content, make_slug
+from mailer.articles.pictures import complete_assets, complete_pictures, share_credits
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.articles import (
     Article,
@@ -75,12 +76,14 @@ def add_article(
     :func:`restore_articles` reverses. Unsent editions with the story return to draft.
 
     Returns the article and whether it was added, revised or left unchanged. Raises InputError."""
-    content = check_content(content)
+    content = complete_pictures(tx, check_content(content))
     _check_topics(tx, content.topics)
     existing = tx.articles.find_article(content.slug, content.language)
     _check_not_killed(tx, content.slug)
     if existing and not dated:
         content = replace(content, published=existing.published)
+    complete_assets(tx, actor, content, now)
+    share_credits(tx, actor, content, now)
     if existing is None:
         article = tx.articles.add_article(content, now, actor, state)
         tx.articles.revert_editions_to_draft(
@@ -105,8 +108,10 @@ def edit_article(
     """Change fields of an article. Its slug and language identify it and can't be changed."""
     article = get_article(tx, slug, language)
     _check_not_killed(tx, slug)
-    content = check_content(replace(article.content, **changes))
+    content = complete_pictures(tx, check_content(replace(article.content, **changes)))
     _check_topics(tx, content.topics)
+    complete_assets(tx, actor, content, now)
+    share_credits(tx, actor, content, now)
     if content.compute_fingerprint() == article.content.compute_fingerprint():
         return article, ArticleOutcome.UNCHANGED
     note = f"edited {', '.join(sorted(changes))}"

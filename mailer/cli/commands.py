@@ -18,6 +18,9 @@ COMMANDS = (
         "article", "article:app", CONTENT, "Articles: texts for mails, each text in one language."
     ),
     CommandEntry(
+        "asset", "asset:app", CONTENT, "Assets: pictures for mails and pages, stored once."
+    ),
+    CommandEntry(
         "source", "source:app", CONTENT, "Sources: feeds, sites and folders that bring articles."
     ),
     CommandEntry("list", "mailing_list:app", PEOPLE, "Mailing lists."),

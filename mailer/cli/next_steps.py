@@ -10,6 +10,7 @@ from mailer.plain_data import to_plain_data
 COMMANDS_BY_ACTION = {
     # Looking something up
     "list_articles": "mailer article list",
+    "list_assets": "mailer asset list",
     "list_blackouts": "mailer blackout list",
     "list_boilerplates": "mailer boilerplate list",
     "list_contacts": "mailer contact list",
@@ -51,6 +52,7 @@ COMMANDS_BY_ACTION = {
     "add_feed": "mailer source add {name} --feed {url}",
     "add_source": "mailer source add {name}",
     "add_topic": "mailer topic add {topic}",
+    "describe_asset": "mailer asset edit {asset} --alt … --language {language}",
     "edit_article": "mailer article edit {slug}",
     "queue_article": "mailer article queue {slug}",
     "restore_article": "mailer article restore {slug}",
@@ -155,6 +157,7 @@ OPTIONS_BY_FIELD = {
     "approvers": "--approver",
     "beats": "--beat",
     "image.alt": "--image-alt",
+    "image.caption": "--image-caption",
     "image.credit": "--image-credit",
     "image.url": "--image",
     "list_slug": "--list",
@@ -177,8 +180,8 @@ OPTIONS_BY_FIELD = {
 
 ARGUMENT_FIELDS = frozenset(
     {
-        "address", "assets", "contacts", "edition", "embargo", "filter", "first", "html", "last",
-        "number", "occurrence", "place", "rule", "slug", "text", "until",
+        "address", "asset", "assets", "contacts", "edition", "embargo", "file", "filter", "first",
+        "html", "last", "number", "occurrence", "place", "rule", "slug", "text", "until",
     }
 )  # fmt: skip
 """Fields that are arguments or come from a file. Errors name them in words, not as options."""

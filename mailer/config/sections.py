@@ -15,10 +15,18 @@ from mailer.lines import holds_control
 _COMMON_LANGUAGES = frozenset({"ar", "de", "en", "es", "fr", "it", "pl", "pt", "ru", "zh"})
 
 
+_ASSET = re.compile(r"asset:[0-9a-f]{64}\.(jpg|png)")
+"""The reference of an asset (``mailer/assets/references.py``)."""
+
+
 def _check_web_address(value: str) -> str:
     if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc):
         raise ValueError("must be a web address that starts with https:// or http://")
     return value
+
+
+def _check_logo(value: str) -> str:
+    return value if _ASSET.fullmatch(value) else _check_web_address(value)
 
 
 def _check_mail_address(value: str) -> str:
@@ -132,6 +140,11 @@ def _describe_text(pattern: str) -> WithJsonSchema:
 WebAddress = Annotated[
     str, AfterValidator(_check_web_address), _describe_text("^([Hh][Tt][Tt][Pp][Ss]?://.+)?$")
 ]
+LogoAddress = Annotated[
+    str,
+    AfterValidator(_check_logo),
+    _describe_text(r"^([Hh][Tt][Tt][Pp][Ss]?://.+|asset:[0-9a-f]{64}\.(jpg|png))?$"),
+]
 MailAddress = Annotated[
     str, AfterValidator(_check_mail_address), _describe_text(r"^([^\s]+@[^@\s]+)?$")
 ]
@@ -169,7 +182,7 @@ class Organisation(_Section):
     postal_address: str = ""
     website: WebAddress = ""
     accent: Colour = "#0b5394"
-    logo_url: WebAddress = ""
+    logo_url: LogoAddress = ""
     logo_alt: OneLine = ""
     social: dict[OneLine, WebAddress] = {}
 

@@ -20,8 +20,10 @@ feed_repair.py      broken XML of feeds -> XML that its parser reads
 wordpress.py        posts of a WordPress site -> drafts
 pages.py            the article on a web page -> a draft
 page_dates.py       the publication date that a page states
+page_pictures.py    the pictures of a page -> pictures in a text
 omissions.py        the parts of a source that a draft leaves out
-embedded_images.py  pictures within a file -> assets of a press release
+embedded_images.py  pictures within a file -> files that a press release offers
+draft_pictures.py   pictures of Word files and pages -> pictures in a text
 characters.py       bytes -> text, even if a wrong encoding is declared
 charsets.py         names of charsets that are trusted
 extra.py            packages of the extra "intake", imported when needed
@@ -36,4 +38,8 @@ fetching/           web addresses -> their content, only from public networks
 archives.py         checks that zip archives unpack to the sizes that they declare
 documents.py        checks that XML declares nothing
 pictures.py         type and size of a picture, without decoding it
+picture_files.py    pictures that people, articles and documents bring -> assets
+article_pictures.py pictures that an article names by their files
+renditions.py       pictures -> the sizes that mails and pages show, made in
+                    rendition_process.py, a process with bounds
 """

@@ -29,6 +29,7 @@ from mailer.articles import (
 from mailer.errors import InputError, MailerError
 from mailer.intake.normalise import clean_html, normalise_cleaned, to_plain_text
 from mailer.intake.omissions import Omission, OmissionReport, shorten_text
+from mailer.intake.picture_files import LocalPicture
 from mailer.lines import CONTROL_CHARACTERS
 from mailer.model.articles import ArticleKind, Content, Image
 
@@ -38,8 +39,7 @@ FIRST_WORDS = 80
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedPicture:
-    """A picture stored within a file. It is not part of a draft's text, because a mail shows
-    pictures by their web addresses, and this picture has none yet."""
+    """A picture stored within a file."""
 
     name: str
     media_type: str
@@ -54,7 +54,8 @@ class Draft:
     `origin` is the file or address, for people to read. `key` identifies the article within its
     source, and is empty if the source has no identifier. `dated`: the source gives a publication
     date. `content` is checked; its body is Markdown, and its html is the sanitised rendering of the
-    body."""
+    body. `pictures` are all pictures within the file, and `shown_pictures` those that the text
+    shows as assets."""
 
     content: Content
     origin: str
@@ -62,6 +63,7 @@ class Draft:
     dated: bool = True
     omissions: tuple[Omission, ...] = ()
     pictures: tuple[EmbeddedPicture, ...] = ()
+    shown_pictures: tuple[LocalPicture, ...] = ()
 
     @property
     def fingerprint(self) -> str:

@@ -1,8 +1,7 @@
 """Store the pictures embedded in a draft's file as assets of a press release.
 
-The release's page and media kit offer assets for download. Other articles cannot have such
-pictures, as a mail shows pictures by their web addresses. Drafts of other articles report the
-pictures as omissions."""
+The release's page and media kit offer assets for download. Other articles show such pictures in
+their text (``draft_pictures.py``)."""
 
 import hashlib
 from dataclasses import replace

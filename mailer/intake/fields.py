@@ -60,15 +60,29 @@ def parse_topics(value: Any) -> tuple[str, ...]:
 def parse_image(value: Any) -> Image:
     if isinstance(value, str):
         value = {"url": value}
-    if not isinstance(value, dict) or not set(value) <= {"url", "alt", "credit"}:
+    if not isinstance(value, dict) or not set(value) <= {"file", "url", "alt", "credit", "caption"}:
         raise InputError(
-            f"{format_value(value)} is not a picture", hint="write its url, alt and credit"
+            f"{format_value(value)} is not a picture",
+            hint="write its file or url, alt, credit and caption",
         )
+    if "file" in value and "url" in value:
+        raise InputError("a picture is either a file or at a url", hint="remove one of them")
     return Image(
-        parse_line(value.get("url", "")),
-        parse_line(value.get("alt", "")),
-        parse_line(value.get("credit", "")),
+        *(
+            parse_line(value.get(key, ""))
+            for key in ("file" if "file" in value else "url", "alt", "credit", "caption")
+        )
     )
+
+
+def parse_pictures(value: Any) -> tuple[Image, ...]:
+    """Return the pictures of a photo story, from a list in which each is written like `image`."""
+    if not isinstance(value, list):
+        raise InputError(
+            f"{format_value(value)} is not a list of pictures",
+            hint="begin each with - and give it file, alt, caption and credit",
+        )
+    return tuple(map(parse_image, value))
 
 
 def parse_flag(value: Any) -> bool:

@@ -1,12 +1,13 @@
 """Read Markdown files with front matter as the content of articles.
 
 Front matter is YAML between two lines of ``---``, with every value as it is written
-(``front_matter.py``). The title is required. Optional keys: kind, slug,
-language, published, topics, summary, image (a web address, or url, alt and credit), canonical_url,
-byline, dateline, lead; for an event starts, ends and place; for a press release also subhead,
-quotes, notes, contacts, assets and about (``releases.py``), of which a statement and an op-ed may
-have quotes, and a report assets; and embargo, which holds for the story in all languages. An
-unknown key is an error, since it is most likely misspelt.
+(``front_matter.py``). The title is required. Optional keys: kind, slug, language, published,
+topics, summary, image (a file or a web address, or file or url, alt, credit and caption),
+canonical_url, byline, dateline, lead; for an event starts, ends and place; for a photo story
+pictures; for a press release also subhead, quotes, notes, contacts, assets and about
+(``releases.py``), of which a statement and an op-ed may have quotes, and a report assets; and
+embargo, which holds for the story in all languages. An unknown key is an error, since it is most
+likely misspelt.
 """
 
 import difflib
@@ -22,9 +23,11 @@ from mailer.articles import check_content, make_slug, read_event_details
 from mailer.embargoes import read_terms
 from mailer.errors import InputError, MailerError
 from mailer.intake import fields, releases
+from mailer.intake.article_pictures import ArticlePictures
 from mailer.intake.front_matter import parse_front_matter
 from mailer.intake.markdown_checks import read_markdown
 from mailer.intake.named_files import read_named_file
+from mailer.intake.picture_files import LocalPicture
 from mailer.intake.releases import AssetFile
 from mailer.model.articles import ArticleKind, Content
 from mailer.model.embargoes import EmbargoTerms
@@ -34,7 +37,7 @@ LARGEST = 2_000_000
 
 KEYS = (
     "title", "kind", "slug", "language", "published", "topics", "summary", "image",
-    "canonical_url", "byline", "dateline", "lead", "starts", "ends", "place",
+    "canonical_url", "byline", "dateline", "lead", "starts", "ends", "place", "pictures",
     *releases.KEYS, "embargo",
 )  # fmt: skip
 SUFFIXES = (".md", ".markdown")
@@ -52,8 +55,8 @@ class ArticleFile:
     """A file with its content, or with the error that made it unreadable.
 
     `dated`: the file gives a publication date. `lines` maps keys to line numbers. `embargo` is the
-    embargo that the file states for its story. `files` are the files of a press release's
-    assets."""
+    embargo that the file states for its story. `files` are the files of a press release's assets,
+    `pictures` those that the article shows."""
 
     path: Path
     content: Content | None
@@ -62,9 +65,13 @@ class ArticleFile:
     lines: Mapping[str, int] = field(default_factory=dict)
     embargo: EmbargoTerms | None = None
     files: tuple[AssetFile, ...] = ()
+    pictures: tuple[LocalPicture, ...] = ()
 
     def locate_key(self, key: str) -> str:
-        """Return the file and line of a key, for an error."""
+        """Return the file and line of a key, for an error. A place in this file is returned as it
+        is."""
+        if key.startswith(f"{self.path}, line "):
+            return key
         return f"{self.path}, line {_find_line(self.lines, key)}"
 
 
@@ -139,7 +146,8 @@ def _read_file(path: Path, now: datetime, language: str, zone: ZoneInfo) -> Arti
     def locate_key(key: str) -> str:
         return f"{path}, line {_find_line(lines, key.partition(',')[0])}"
 
-    content, files = _build_content(path, values, body, locate_key, now, language, zone)
+    pictures = ArticlePictures(path.parent)
+    content, files = _build_content(path, values, body, locate_key, now, language, zone, pictures)
     embargo = None
     if values.get("embargo"):
         try:
@@ -147,7 +155,15 @@ def _read_file(path: Path, now: datetime, language: str, zone: ZoneInfo) -> Arti
         except InputError as error:
             raise InputError(error.message, where=locate_key("embargo"), hint=error.hint) from error
     dated = bool(values.get("published"))
-    return ArticleFile(path, content, dated, lines=lines, embargo=embargo, files=tuple(files))
+    return ArticleFile(
+        path,
+        content,
+        dated,
+        lines=lines,
+        embargo=embargo,
+        files=tuple(files),
+        pictures=tuple(pictures.pictures.values()),
+    )
 
 
 def _read_text(path: Path) -> str:
@@ -207,6 +223,7 @@ def _build_content(
     now: datetime,
     language: str,
     zone: ZoneInfo,
+    pictures: ArticlePictures,
 ) -> tuple[Content, list[AssetFile]]:
     for key in values:
         if key not in KEYS:
@@ -238,6 +255,10 @@ def _build_content(
             where=locate_key(error.where or error.field),
             hint=error.hint,
         ) from error
+    body_line = int(locate_key("body").rpartition(" ")[2])
+    body = pictures.replace_files(body, path, body_line)
+    image = convert_field("image", fields.parse_image, None)
+    picture_list = convert_field("pictures", fields.parse_pictures, ())
     content = Content(
         slug=convert_field("slug", fields.parse_line, "") or make_slug(title),
         language=convert_field(
@@ -249,10 +270,19 @@ def _build_content(
             "published", lambda v: fields.parse_moment(v, zone), now.replace(microsecond=0)
         ),
         body=body,
-        html=read_markdown(body, str(path), int(locate_key("body").rpartition(" ")[2])),
+        html=read_markdown(body, str(path), body_line),
         summary=convert_field("summary", fields.parse_line, ""),
         topics=convert_field("topics", fields.parse_topics, ()),
-        image=convert_field("image", fields.parse_image, None),
+        image=image
+        and pictures.replace_file(image, locate_key(_get_address_key("image", values["image"]))),
+        pictures=tuple(
+            pictures.replace_file(
+                picture, locate_key(_get_address_key(f"pictures.{number}", value))
+            )
+            for number, (picture, value) in enumerate(
+                zip(picture_list, values.get("pictures") or (), strict=False), 1
+            )
+        ),
         canonical_url=convert_field("canonical_url", fields.parse_line, ""),
         byline=convert_field("byline", fields.parse_line, ""),
         dateline=convert_field("dateline", fields.parse_line, ""),
@@ -276,3 +306,10 @@ def _build_content(
             field=error.field,
             next_steps=error.next_steps,
         ) from error
+
+
+def _get_address_key(key: str, value: Any) -> str:
+    """Return the key of a picture's file or web address, whose line an error names."""
+    if not isinstance(value, dict):
+        return key
+    return f"{key}.file" if "file" in value else f"{key}.url"

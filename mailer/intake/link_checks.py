@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from mailer.articles import is_svg
+from mailer.assets import is_reference
 
 _TEL = re.compile(r"tel:\+?[0-9().*#-]{3,30}(?:;[\w.=+-]{1,40})*", re.IGNORECASE)
 _MAILTO = re.compile(r"mailto:[^\s?@]+@[^\s?@]+(?:\?\S*)?", re.IGNORECASE)
@@ -15,6 +16,8 @@ _DOMAIN = re.compile(
 
 Problem = tuple[str, str]
 """(message, hint)"""
+
+_ALT_HINT = "describe it for readers who can't see it: ![…]"
 
 
 def describe_link_problem(address: str) -> Problem | None:
@@ -57,14 +60,27 @@ def describe_picture_problem(address: str, alt: str) -> Problem | None:
     otherwise None."""
     quoted = f"the picture {_shorten(address)!r}"
     scheme = _parse_scheme(address)
+    if is_reference(address):
+        return None if alt.strip() else (f"{quoted} has no alt text", _ALT_HINT)
     if not address or scheme not in {"http", "https"} or not _get_host(address):
         hint = "put it on the web" if scheme == "data" or not address else _suggest(address)
         return f"{quoted} has no web address", hint
     if is_svg(address):
         return f"{quoted} is an SVG, which mail programs don't show", "use a PNG or a JPEG"
     if not alt.strip():
-        return f"{quoted} has no alt text", "describe it for readers who can't see it: ![…]"
+        return f"{quoted} has no alt text", _ALT_HINT
     return None
+
+
+def is_local_picture(address: str) -> bool:
+    """Check that a picture's address names a file: it has no scheme and no host. What looks like a
+    host counts as one only before a slash, as in ``example.org/boats.jpg``."""
+    return bool(
+        address
+        and not _parse_scheme(address)
+        and not address.startswith(("//", "www."))
+        and not ("/" in address and _DOMAIN.match(address))
+    )
 
 
 def _suggest(address: str) -> str:

@@ -93,9 +93,9 @@ def find_markdown_problems(markdown: str) -> list[MarkdownProblem]:
 def _parse_markdown(markdown: str) -> _CheckedMarkdown:
     """Parse and check Markdown. If it has no problems, its tokens can be rendered."""
     environment: dict[str, Any] = {}
-    if problem := _find_size_problem(markdown):
+    if problem := find_size_problem(markdown):
         return _CheckedMarkdown([problem], [], environment)
-    parser = _create_parser()
+    parser = create_parser()
     tokens = parser.parse(markdown, environment)
     lines = markdown.split("\n")
     problems = [
@@ -110,7 +110,8 @@ def _parse_markdown(markdown: str) -> _CheckedMarkdown:
 
 
 @lru_cache(maxsize=1)
-def _create_parser() -> MarkdownIt:
+def create_parser() -> MarkdownIt:
+    """Return the parser that keeps what a person's Markdown says, even if mails can't show it."""
     # Text that follows a backslash stays a token of its own, and links of all schemes are links.
     parser = MarkdownIt("commonmark", {"html": True, "store_labels": True})
     parser.enable(["table", "strikethrough"]).disable("text_join")
@@ -118,7 +119,8 @@ def _create_parser() -> MarkdownIt:
     return parser
 
 
-def _find_size_problem(markdown: str) -> MarkdownProblem | None:
+def find_size_problem(markdown: str) -> MarkdownProblem | None:
+    """Return why a text is too large to be parsed, or None."""
     hint = "shorten it, and link to the rest"
     if len(markdown) > LONGEST:
         return MarkdownProblem(1, f"the text is longer than {LONGEST:,} characters", hint)

@@ -1,8 +1,8 @@
 """Convert Markdown and HTML to sanitised HTML, the only HTML that articles contain.
 
 nh3 (ammonia) allows a closed list of elements and attributes, and only https, http, mailto and tel
-links. Markdown that a person wrote passes ``markdown_checks.py`` first, which refuses everything
-that would be lost here.
+links; pictures may also be assets. Markdown that a person wrote passes ``markdown_checks.py``
+first, which refuses everything that would be lost here.
 """
 
 import re
@@ -34,7 +34,11 @@ _ALIGNMENTS = {"align": {"left", "center", "right"}}
 _CELL_STYLE = re.compile('<(t[dh]) style="text-align:(left|center|right)">')
 """Matches a cell as markdown-it writes its alignment."""
 
-SCHEMES = {"https", "http", "mailto", "tel"}
+SCHEMES = {"https", "http", "mailto", "tel", "asset"}
+"""``asset`` is for references to stored pictures only (``mailer/assets/references.py``)."""
+
+_ASSET_LINK = re.compile(r' href="asset:[^"]*"')
+_FOREIGN_ASSET = re.compile(r' src="asset:(?![0-9a-f]{64}\.(?:jpg|png)")[^"]*"')
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]+")
 
@@ -119,4 +123,6 @@ def sanitise_html(html: str) -> str:
     clean = _create_cleaner().clean(html)
     if _CONTROL.search(clean):
         clean = _create_cleaner().clean(_CONTROL.sub("", clean))
+    if "asset:" in clean:
+        clean = _FOREIGN_ASSET.sub("", _ASSET_LINK.sub("", clean))
     return clean.strip()

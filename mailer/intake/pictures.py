@@ -25,6 +25,7 @@ profile needs up to 255."""
 _FILL = re.compile(rb"\xff+")
 _MARKERS_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 _FRAME_MARKERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL_FRAMES = {0xC0, 0xC1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,17 @@ def inspect_picture(data: bytes, where: str) -> PictureFacts:
     return PictureFacts(media_type, width, height)
 
 
+def may_be_transparent(data: bytes) -> bool:
+    """Check whether a PNG or WebP of a checked type may have transparent pixels, or has a palette,
+    as drawings do (PNG, third edition, §11.2.1; RFC 9649 §2.7 and §3.4)."""
+    if data.startswith(b"\x89PNG"):
+        return data[25] in {3, 4, 6}
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return bool(data[20] & 0x10)
+    return kind == b"VP8L" and bool(data[24] & 0x10)
+
+
 def _read_png_size(data: bytes) -> tuple[int, int]:
     """Read the size from the header chunk, which comes first (PNG, third edition, §11.2.1), and
     check the chunk's CRC."""
@@ -89,7 +101,19 @@ def _read_gif_size(data: bytes) -> tuple[int, int]:
 
 
 def _read_jpeg_size(data: bytes) -> tuple[int, int]:
-    """Read the size from the frame header, which comes after other segments (ITU-T T.81 §B.2)."""
+    _, width, height = _find_jpeg_frame(data)
+    return width, height
+
+
+def is_progressive_jpeg(data: bytes) -> bool:
+    """Check whether a JPEG of a checked type is progressive: such a JPEG is in memory as a whole
+    while it is decoded (ITU-T T.81 §G)."""
+    return _find_jpeg_frame(data)[0] not in _SEQUENTIAL_FRAMES
+
+
+def _find_jpeg_frame(data: bytes) -> tuple[int, int, int]:
+    """Return (marker, width, height) from the frame header, which comes after other segments (ITU-T
+    T.81 §B.2)."""
     offset = 2
     for _ in range(_SEGMENTS):
         fill = _FILL.match(data, offset)
@@ -101,7 +125,7 @@ def _read_jpeg_size(data: bytes) -> tuple[int, int]:
         (length,) = struct.unpack_from(">H", data, offset)
         if marker in _FRAME_MARKERS:
             height, width = struct.unpack_from(">2H", data, offset + 3)
-            return width, height
+            return marker, width, height
         if marker in {0x00, 0xD8, 0xD9, 0xDA} or length < 2:
             raise ValueError("no frame")
         offset += length

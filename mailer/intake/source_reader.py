@@ -122,6 +122,7 @@ def build_entry(draft: Draft) -> SourceEntry:
         fingerprint=fingerprint,
         dated=draft.dated,
         attached_files=attached_files,
+        pictures=draft.shown_pictures,
         omissions=draft_with_assets.omissions,
     )
 

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
 from mailer.errors import InputError, MailerError, NextStep
-from mailer.intake import archives, documents, feeds, files, json_feeds, pages, word, wordpress
+from mailer.intake import (
+    archives,
+    documents,
+    feeds,
+    files,
+    json_feeds,
+    page_pictures,
+    pages,
+    word,
+    wordpress,
+)
 from mailer.intake.drafts import Draft, DraftBatch, DraftDefaults, DraftProblem
 from mailer.intake.extra import import_package
 from mailer.intake.files import ArticleFile
@@ -138,7 +148,7 @@ def _read_feed(content: bytes, charset: str, address: str, defaults: DraftDefaul
 def fetch_page(
     address: str, defaults: DraftDefaults, *, agent: str = "", guard: "FetchGuard | None" = None
 ) -> Draft:
-    """Fetch the article on a web page.
+    """Fetch the article on a web page, with its pictures.
 
     Raises FetchError if the page can't be fetched, InputError if it has no article. The error
     offers the page's feed if the page names one."""
@@ -146,10 +156,18 @@ def fetch_page(
     content_type = (
         f"{result.media_type}; charset={result.charset}" if result.charset else result.media_type
     )
+
+    def fetch_picture(picture_address: str) -> bytes:
+        picture_result = _fetch_url(
+            picture_address, accept=page_pictures.ACCEPT, agent=agent, guard=guard
+        )
+        return picture_result.content
+
     try:
-        return pages.read_page(
+        draft = pages.read_page(
             result.content, defaults, address=result.url, content_type=content_type
         )
+        return page_pictures.fetch_pictures(draft, fetch_picture)
     except InputError as error:
         feed_addresses = feeds.find_feed_addresses(
             result.content.decode("utf-8", "replace"), result.url

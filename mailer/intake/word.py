@@ -19,14 +19,22 @@ from mailer.errors import InputError, MailerError
 from mailer.intake import archives, documents
 from mailer.intake.clipboard import convert_plain_text, is_html, read_clipboard
 from mailer.intake.dates import parse_date
+from mailer.intake.draft_pictures import (
+    build_placeholder,
+    find_shown_picture,
+    show_embedded_pictures,
+    take_data_pictures,
+)
 from mailer.intake.drafts import Draft, DraftDefaults, EmbeddedPicture, SourceArticle, build_draft
 from mailer.intake.extra import import_package
 from mailer.intake.normalise import to_plain_text
 from mailer.intake.omissions import OmissionReport
+from mailer.intake.picture_files import LocalPicture
 from mailer.intake.word_parts import restore_html, rewrite_package
 from mailer.intake.word_parts.names import W, get_text
 from mailer.intake.word_parts.package import WordPackage
 from mailer.intake.word_parts.paragraphs import make_style_id
+from mailer.model.articles import ArticleKind
 
 LARGEST = 200_000_000
 """Maximum size in bytes of all parts of a file, unpacked."""
@@ -74,14 +82,18 @@ def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
     """Read a .docx as a draft; `name` is the file's name.
 
     The title is the text in the style Title, otherwise the first heading, otherwise the title in
-    the file's properties. Pictures are returned separately from the text.
+    the file's properties. Pictures are returned separately; the text also shows those that
+    a mail can show, except in a press release, whose page offers them as files.
 
     Raises InputError for a file that is not a .docx or holds no text."""
     report = OmissionReport()
     package = _open_package(data, name)
     properties = _read_properties(package, name, report)
     pictures: list[EmbeddedPicture] = []
-    html = _convert_to_html(package, name, report, pictures)
+    shown_pictures: list[LocalPicture] | None = (
+        None if defaults.kind is ArticleKind.PRESS_RELEASE else []
+    )
+    html = _convert_to_html(package, name, report, pictures, shown_pictures)
     title, html = _take_styled_text(html, "title")
     subtitle, html = _take_styled_text(html, "subtitle")
     article = SourceArticle(
@@ -97,7 +109,8 @@ def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
         heading_is_title=True,
         fallback_title=properties.get("title", ""),
     )
-    return build_draft(article, defaults, report, tuple(pictures))
+    draft = build_draft(article, defaults, report, tuple(pictures))
+    return show_embedded_pictures(draft, shown_pictures or ())
 
 
 def read_pasted(data: bytes, defaults: DraftDefaults, *, origin: str, title: str = "") -> Draft:
@@ -128,7 +141,10 @@ def from_html(
 
     The first heading replaces a missing `title`. Text that is not HTML keeps its paragraphs.
     Raises InputError if there is no text."""
-    if not is_html(text):
+    pictures: list[LocalPicture] = []
+    if is_html(text):
+        text, pictures = take_data_pictures(text)
+    else:
         text = convert_plain_text(unescape(text))
     report = OmissionReport()
     if encoding_problem:
@@ -140,7 +156,7 @@ def from_html(
         base=base,
         heading_is_title=True,
     )
-    return build_draft(article, defaults, report)
+    return show_embedded_pictures(build_draft(article, defaults, report), pictures)
 
 
 # ---- the file's parts ---------------------------------------------------------------------------
@@ -236,9 +252,12 @@ def _convert_to_html(
     name: str,
     report: OmissionReport,
     pictures: list[EmbeddedPicture],
+    shown_pictures: list[LocalPicture] | None,
     depth: int = 1,
 ) -> str:
-    """Convert the file to HTML with mammoth, and collect its pictures in `pictures`.
+    """Convert the file to HTML with mammoth, and collect its pictures in `pictures`. Those that a
+    mail can show become part of the HTML, and are collected in `shown_pictures` unless that is
+    None.
 
     mammoth must not open other files, and ignores the file's own style map. Raises InputError for a
     damaged file."""
@@ -254,8 +273,13 @@ def _convert_to_html(
                 image.alt_text or "",
             )
         pictures.append(embedded)
-        report.add_omission("embedded picture", embedded.alt or embedded.name)
-        return []
+        shown_picture = None if shown_pictures is None else find_shown_picture(embedded)
+        if shown_pictures is None or shown_picture is None:
+            report.add_omission("embedded picture", embedded.alt or embedded.name)
+            return []
+        shown_pictures.append(shown_picture)
+        attributes = {"src": build_placeholder(shown_picture), "alt": embedded.alt}
+        return [import_package("mammoth.html").element("img", attributes)]
 
     def read_inner_file(data: bytes) -> str | None:
         if depth >= DEEPEST_FILES:
@@ -266,7 +290,7 @@ def _convert_to_html(
             for part_name in inner.list_xml_names():
                 documents.check_xml(inner.get_content(part_name) or b"", name)
             _read_properties(inner, name, report)
-            return _convert_to_html(inner, name, report, pictures, depth + 1)
+            return _convert_to_html(inner, name, report, pictures, shown_pictures, depth + 1)
         except InputError:
             return None
 

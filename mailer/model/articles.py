@@ -44,11 +44,13 @@ class ArticleOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture by its web address. `alt` describes it in the article's language."""
+    """A picture by its web address, or by its reference if it is an asset (``mailer/assets``).
+    `alt` describes it and `caption` explains it in the article's language."""
 
     url: str
     alt: str
     credit: str = ""
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Content:
     slugs; the first one is the article's section. `published` is an aware datetime. `lead` asks
     digests to put the story first. `release` has the further fields of a press release; a statement
     and an op-ed may have its quotes, a report its assets. `event` says when and where an event
-    takes place."""
+    takes place. `pictures` are those of a photo story, in addition to `image`, in their order."""
 
     slug: str
     language: str
@@ -75,11 +77,18 @@ class Content:
     lead: bool = False
     release: Release | None = None
     event: EventDetails | None = None
+    pictures: tuple[Image, ...] = ()
+
+    @property
+    def all_images(self) -> tuple[Image, ...]:
+        """The article's own picture, if it has one, and those of a photo story."""
+        return (*((self.image,) if self.image else ()), *self.pictures)
 
     def compute_fingerprint(self) -> str:
         """Return the SHA-256 of all fields: equal content has an equal fingerprint."""
         values = {f.name: getattr(self, f.name) for f in fields(Content)}
         values["image"] = asdict(self.image) if self.image else None
+        values["pictures"] = [asdict(picture) for picture in self.pictures]
         values["release"] = asdict(self.release) if self.release else None
         values["event"] = asdict(self.event) if self.event else None
         values["published"] = self.published.astimezone(UTC).isoformat()

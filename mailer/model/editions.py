@@ -9,6 +9,7 @@ from typing import Any
 
 from mailer import zones
 from mailer.model.articles import Boilerplate, Image, Story
+from mailer.model.assets import PictureAsset
 from mailer.model.edition_states import (
     ArchiveVisibility,
     EditionKind,
@@ -246,8 +247,9 @@ class EditionBody:
 class Manuscript:
     """Everything that composing needs, as plain records: the edition, its stories in their order,
     the topics, the languages that its readers want (including the edition's default language), the
-    embargoes that are active on its stories, by slug, all boilerplates, and the number of active
-    members of its list who gave no name."""
+    embargoes that are active on its stories, by slug, all boilerplates, the number of active
+    members of its list who gave no name, the assets of its pictures, by hash, and sentences on
+    those whose terms of use will have ended when it is sent."""
 
     edition: Edition
     stories: tuple[Story, ...]
@@ -258,6 +260,8 @@ class Manuscript:
     embargoes: Mapping[str, Embargo] = field(default_factory=dict)
     boilerplates: tuple[Boilerplate, ...] = ()
     nameless_readers: int = 0
+    assets: Mapping[str, PictureAsset] = field(default_factory=dict)
+    ended_terms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

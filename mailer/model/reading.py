@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mailer.model.articles import Content
+from mailer.model.assets import PictureFile
 from mailer.model.embargoes import EmbargoTerms
 
 
@@ -21,8 +22,8 @@ class ReadAsset(Protocol):
 
 class ReadArticle(Protocol):
     """An article read from a file. `dated` says whether the file gives a date of publication;
-    `embargo` is the story's embargo, if the file states one; `files` are the files that the article
-    names."""
+    `embargo` is the story's embargo, if the file states one; `files` are the files that a release
+    offers to journalists, and `pictures` those that the article shows."""
 
     @property
     def content(self) -> Content | None: ...
@@ -32,3 +33,5 @@ class ReadArticle(Protocol):
     def embargo(self) -> EmbargoTerms | None: ...
     @property
     def files(self) -> Sequence[ReadAsset]: ...
+    @property
+    def pictures(self) -> Sequence[PictureFile]: ...

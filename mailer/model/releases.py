@@ -42,6 +42,7 @@ class PageTranslation:
     assets: tuple[Asset, ...]
     canonical_url: str
     event: EventDetails | None = None
+    pictures: tuple[Image, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the translation as a dictionary for JSON."""

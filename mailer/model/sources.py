@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from mailer.model.articles import ArticleKind, Content
+from mailer.model.assets import PictureFile
 from mailer.model.lists import Topic
 from mailer.model.reading import ReadArticle, ReadAsset
 
@@ -106,8 +107,8 @@ class SourceEntry:
     `origin` is its address or path, for people. `key` identifies it in the source, and
     `fingerprint` changes with its content. An article `file` is identified by slug and language
     instead. If the entry is unreadable, `content` is None and `problem` says why. `dated`: the
-    entry states its date of publication. `attached_files` are pictures that the content refers
-    to."""
+    entry states its date of publication. `attached_files` are files that a release offers to
+    journalists, and `pictures` those that the article shows."""
 
     origin: str
     content: Content | None
@@ -116,6 +117,7 @@ class SourceEntry:
     dated: bool = True
     problem: str = ""
     attached_files: Sequence[ReadAsset] = ()
+    pictures: Sequence[PictureFile] = ()
     omissions: Sequence[ReadOmission] = ()
     file: ReadFile | None = None
 

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
         SignUpStore,
         SubscriberStore,
     )
-    from mailer.model.stores.content import ArticleStore, EmbargoStore, ReleaseStore, SourceStore
+    from mailer.model.stores.content import (
+        ArticleStore,
+        AssetStore,
+        EmbargoStore,
+        ReleaseStore,
+        SourceStore,
+    )
     from mailer.model.stores.recovery import RecoveryStore, SigningKeyStore
     from mailer.model.stores.sending import (
         DigestStore,
@@ -35,6 +41,8 @@ class Transaction(Protocol):
 
     @property
     def articles(self) -> ArticleStore: ...
+    @property
+    def assets(self) -> AssetStore: ...
     @property
     def embargoes(self) -> EmbargoStore: ...
     @property

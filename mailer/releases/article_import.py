@@ -1,8 +1,8 @@
-"""Importing an article file with its attachments and its embargo."""
+"""Importing an article file with its pictures, its attachments and its embargo."""
 
 from datetime import datetime
 
-from mailer import articles, embargoes
+from mailer import articles, assets, embargoes
 from mailer.actor import Actor
 from mailer.audience.lists import add_topic
 from mailer.model.articles import Article, ArticleOutcome, ArticleState
@@ -19,8 +19,8 @@ def import_article(
     create_topics: bool = False,
     state: ArticleState = ArticleState.QUEUED,
 ) -> tuple[Article, ArticleOutcome]:
-    """Import an article file with its attachments and embargo, atomically. New articles start in
-    `state`.
+    """Import an article file with its pictures, attachments and embargo, atomically. New articles
+    start in `state`.
 
     Raises InputError, and Refused if the file's embargo differs from the story's."""
     assert file.content is not None
@@ -33,6 +33,8 @@ def import_article(
             tx.releases.save_file(
                 attached_file.sha256, attached_file.media_type, attached_file.content, now
             )
+        for picture in file.pictures:
+            assets.add_asset(tx, actor, picture, now)
         article, outcome = articles.add_article(
             tx, actor, file.content, now, dated=file.dated, state=state
         )

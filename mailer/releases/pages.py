@@ -36,6 +36,7 @@ def from_dict(values: Mapping[str, Any]) -> PageTranslation:
             "topics": tuple(values["topics"]),
             "image": Image(**image) if image else None,
             "event": EventDetails(**event) if event else None,
+            "pictures": tuple(Image(**item) for item in values["pictures"]),
             "quotes": tuple(Quote(**item) for item in values["quotes"]),
             "contacts": tuple(PressContact(**item) for item in values["contacts"]),
             "about": tuple(About(**item) for item in values["about"]),
@@ -79,6 +80,7 @@ def build_translation(
         assets=release.assets if release else (),
         canonical_url=article.canonical_url,
         event=article.event,
+        pictures=article.pictures,
     )
 
 
@@ -110,7 +112,7 @@ def _was_changed(page: PageTranslation, article: Content) -> bool:
         getattr(page, name) != getattr(current_page, name)
         for name in (
             "kind", "title", "subhead", "summary", "html", "quotes", "notes", "assets", "image",
-            "byline", "dateline", "event",
+            "byline", "dateline", "event", "pictures",
         )
     )  # fmt: skip
 

@@ -7,11 +7,13 @@ to the hash of these bytes.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from markupsafe import Markup
 
 from mailer import bidi, languages, message
+from mailer.assets import resolve_html, resolve_url
 from mailer.config import Settings
 from mailer.editions import choose_sender_name, compute_content_hash
 from mailer.errors import ComposeError, NextStep
@@ -122,6 +124,7 @@ def compose_edition(
             warnings += find_translation_gaps(
                 story_articles, manuscript.boilerplates, edition.language
             )
+    warnings += manuscript.ended_terms
     return Composition(
         bodies=tuple(bodies),
         order=tuple(story.slug for story in order),
@@ -177,6 +180,7 @@ def _compose_body(
             ),
             embargo=_build_embargo_view(manuscript, story, settings, language, gettext),
             run_in=prose.build_run_in(article.dateline, gettext),
+            stored_assets=manuscript.assets,
         )
         for bit, story, article in chosen_stories
     )
@@ -242,7 +246,8 @@ def _compose_body(
     else:
         subject = render_template(env, f"{folder}/subject.txt", text_context)
     text = render_template(env, f"{folder}/body.txt", text_context)
-    html = render_template(env, f"{folder}/body.html", context)
+    html = resolve_html(render_template(env, f"{folder}/body.html", context), settings.web.base_url)
+    picture = chosen_stories[0][2].image
     return EditionBody(
         language=language,
         subject=" ".join(subject.split()),
@@ -253,7 +258,7 @@ def _compose_body(
         titles=tuple(story.title for story in stories),
         summary=_fill_neutral_fields(text_part.extract_first_paragraph(opening_html), marker)
         or stories[0].teaser,
-        picture=chosen_stories[0][2].image,
+        picture=picture and replace(picture, url=resolve_url(picture.url, settings.web.base_url)),
         attachments=tuple(_list_attachments(manuscript, chosen_stories)),
         page=None
         if edition.role in {EditionRole.PLAIN, EditionRole.KILL}

@@ -1,6 +1,7 @@
 """Build the parts of a story's view that depend on its kind: an event's times and place, the
 pictures of a photo story, and the short forms of its title and teaser."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -9,8 +10,10 @@ from lxml import html as lxml_html
 from lxml.html import HtmlElement
 
 from mailer import bidi, languages, text_breaks
+from mailer.assets import find_hashes, resolve_url
 from mailer.config import Settings
-from mailer.model.articles import Article, ArticleKind
+from mailer.model.articles import Article, ArticleKind, Image
+from mailer.model.assets import RENDITION_WIDTHS, PictureAsset
 from mailer.render import prose
 from mailer.render.releases import name_place
 
@@ -55,12 +58,14 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class ImageView:
-    """A picture. `credit` and `caption` may be empty."""
+    """A picture. `credit` and `caption` may be empty. `small_url` is the address of a smaller copy,
+    or the same address if there is none."""
 
     url: str
     alt: str
     credit: str
     caption: str = ""
+    small_url: str = ""
 
 
 def build_event_view(
@@ -94,24 +99,40 @@ def build_calendar_path(slug: str, language: str) -> str:
     return f"/stories/{quote(slug)}/{quote(language)}/event.ics"
 
 
-def list_pictures(article: Article) -> tuple[ImageView, ...]:
-    """Return the pictures of a photo story in order: its own, then those in its text with their
-    captions. Articles of other kinds have none."""
+def build_image_view(image: Image, direction: str, base_url: str) -> ImageView:
+    """Return the view of a picture, with the web addresses of an asset below `base_url`."""
+    return ImageView(
+        url=resolve_url(image.url, base_url),
+        alt=image.alt,
+        credit=bidi.isolate_numbers(image.credit, direction),
+        caption=bidi.isolate_numbers(image.caption, direction),
+        small_url=resolve_url(image.url, base_url, RENDITION_WIDTHS[-1]),
+    )
+
+
+def list_pictures(
+    article: Article, base_url: str, stored_assets: Mapping[str, PictureAsset]
+) -> tuple[ImageView, ...]:
+    """Return the pictures of a photo story in order: its own, its list, then those in its text with
+    their captions. Articles of other kinds have none. `stored_assets` are by hash; a picture in the
+    text has the credit of its asset."""
     if article.kind is not ArticleKind.PHOTO_STORY:
         return ()
-    direction = languages.get_direction(article.language)
-    pictures: dict[str, ImageView] = {}
-    if article.image:
-        image = article.image
-        credit = bidi.isolate_numbers(image.credit, direction)
-        pictures[image.url] = ImageView(image.url, image.alt, credit)
+    pictures = {image.url: image for image in article.all_images}
     if "<img" in article.html:
         root = lxml_html.fragment_fromstring(article.html, create_parent="div")
         for element in root.iter("img"):
             url = element.get("src") or ""
-            caption = bidi.isolate_numbers(_find_caption(element), direction)
-            pictures.setdefault(url, ImageView(url, element.get("alt") or "", "", caption))
-    return tuple(pictures.values())
+            asset = next(map(stored_assets.get, find_hashes(url)), None)
+            picture = Image(
+                url,
+                element.get("alt") or "",
+                asset.credit if asset else "",
+                _find_caption(element),
+            )
+            pictures.setdefault(url, picture)
+    direction = languages.get_direction(article.language)
+    return tuple(build_image_view(picture, direction, base_url) for picture in pictures.values())
 
 
 def _find_caption(element: HtmlElement) -> str:

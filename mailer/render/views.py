@@ -23,13 +23,13 @@ lead_title                the title of each reader's own first story (in a subje
 A story has: bits, number (its position for each reader), slug, title, short_title, summary,
 standfirst (the summary, or nothing if the text begins with it), teaser, brief (the teaser in about
 two lines), html, prose (html as mails show it, with its dateline), url, kind, kind_name, topic,
-language, dir, foreign (its language is not the mail's), image (url, alt, credit, caption) or None,
-byline, dateline, published, release (subhead, quotes, notes,
-contacts, assets, about: see ``releases.py``), event and pictures (see ``story_parts.py``), and
+language, dir, foreign (its language is not the mail's), image (url, small_url, alt, credit,
+caption) or None, byline, dateline, published, release (subhead, quotes, notes, contacts, assets,
+about: see ``releases.py``), event and pictures (see ``story_parts.py``), and
 embargo (its times) if the mail states one, otherwise None.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -37,9 +37,11 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from mailer import bidi, languages, text_breaks
+from mailer.assets import resolve_html, resolve_url
 from mailer.config import Settings
 from mailer.message import Slot
 from mailer.model.articles import Article, ArticleKind, Story
+from mailer.model.assets import RENDITION_WIDTHS, PictureAsset
 from mailer.model.lists import MailingList, Topic, Visibility
 from mailer.render import colours, prose, story_parts, text_part
 from mailer.render.environment import PersonalField
@@ -163,7 +165,7 @@ def build_organisation_view(settings: Settings) -> OrganisationView:
             line.strip() for line in organisation.postal_address.splitlines() if line.strip()
         ),
         website=organisation.website,
-        logo_url=organisation.logo_url,
+        logo_url=resolve_url(organisation.logo_url, settings.web.base_url, RENDITION_WIDTHS[-1]),
         logo_alt=organisation.logo_alt or organisation.name,
         accent=organisation.accent,
         accent_dark=accent_dark,
@@ -239,10 +241,13 @@ def build_story_view(
     embargo: EmbargoView | None = None,
     event: EventView | None = None,
     run_in: str = "",
+    stored_assets: Mapping[str, PictureAsset] | None = None,
 ) -> StoryView:
-    """Return the view of an article. `run_in` is its dateline as the mail's language writes it."""
+    """Return the view of an article. `run_in` is its dateline as the mail's language writes it, and
+    `stored_assets` are the assets of its pictures, by hash."""
     zone = ZoneInfo(settings.defaults.time_zone)
-    image = article.image
+    base_url = settings.web.base_url
+    html = resolve_html(article.html, base_url)
     direction = languages.get_direction(article.language)
     standfirst = article.summary if has_own_summary(article.summary, article.html) else ""
     teaser = build_teaser(article)
@@ -258,9 +263,9 @@ def build_story_view(
         standfirst=bidi.isolate_numbers(standfirst, direction),
         teaser=bidi.isolate_numbers(teaser, direction),
         brief=bidi.isolate_numbers(story_parts.shorten_teaser(teaser, article.language), direction),
-        html=Markup(article.html),  # noqa: S704  (sanitised when it came in)
+        html=Markup(html),  # noqa: S704  (sanitised when it came in)
         prose=Markup(  # noqa: S704  (sanitised when it came in)
-            prose.prepare_prose(article.html, direction=direction, run_in=run_in)
+            prose.prepare_prose(html, direction=direction, run_in=run_in)
         ),
         url=build_story_url(settings, article),
         kind=article.kind.value,
@@ -271,15 +276,15 @@ def build_story_view(
         dir=direction,
         foreign=languages.get_base_language(article.language)
         != languages.get_base_language(language),
-        image=ImageView(image.url, image.alt, bidi.isolate_numbers(image.credit, direction))
-        if image
+        image=story_parts.build_image_view(article.image, direction, base_url)
+        if article.image
         else None,
         byline=bidi.isolate_numbers(article.byline, direction),
         dateline=article.dateline,
         published=article.published.astimezone(zone),
         release=release,
         event=event,
-        pictures=story_parts.list_pictures(article),
+        pictures=story_parts.list_pictures(article, base_url, stored_assets or {}),
         embargo=embargo,
     )
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mailer import articles
+from mailer import articles, assets
 from mailer.actor import Actor, ActorKind
 from mailer.articles import SLUG_LENGTH
 from mailer.errors import (
@@ -368,6 +368,8 @@ def _import_content(
         tx.releases.save_file(
             attached_file.sha256, attached_file.media_type, attached_file.content, now
         )
+    for picture in entry.pictures:
+        assets.add_asset(tx, actor, picture, now)
     return articles.add_article(tx, actor, content, now, dated=entry.dated, state=state)
 
 

@@ -245,6 +245,7 @@ def _build_columns(content: Content) -> dict[str, Any]:
         "lead": content.lead,
         "release": asdict(content.release) if content.release else None,
         "event": asdict(content.event) if content.event else None,
+        "pictures": [asdict(picture) for picture in content.pictures],
         "search_text": build_line_text(content.title, content.slug),
     }
 
@@ -270,6 +271,7 @@ def _build_article(row: Row[Any], topics: Sequence[str]) -> Article:
         lead=row.lead,
         release=_build_release(row.release) if row.release else None,
         event=EventDetails(**row.event) if row.event else None,
+        pictures=tuple(Image(**picture) for picture in row.pictures),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -286,6 +288,7 @@ def _build_content(content_values: Mapping[str, Any]) -> Content:
         "image": Image(**image) if image else None,
         "release": _build_release(release) if release else None,
         "event": EventDetails(**event) if event else None,
+        "pictures": tuple(Image(**picture) for picture in content_values["pictures"]),
     }
     return Content(**{**content_values, **changed_values})
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, union, update
 
-from mailer.model.edition_states import EditionKind, EditionState
+from mailer.model.edition_states import EditionState
 from mailer.model.editions import MESSAGE_TYPE
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mailer.store.article_store import SqlArticleStore
+    from mailer.store.assets import SqlAssetStore
     from mailer.store.audience.import_rows import SqlImportRowStore
     from mailer.store.audience.lists import SqlListStore
     from mailer.store.audience.segment_store import SqlSegmentStore
@@ -49,6 +50,12 @@ class SqlTransaction:
         from mailer.store.article_store import SqlArticleStore
 
         return SqlArticleStore(self.connection, self.key)
+
+    @property
+    def assets(self) -> SqlAssetStore:
+        from mailer.store.assets import SqlAssetStore
+
+        return SqlAssetStore(self.connection, self.key)
 
     @property
     def lists(self) -> SqlListStore:

@@ -9,6 +9,7 @@ from mailer.app.config_checks.results import (
     run_check,
 )
 from mailer.app.mailer import Mailer
+from mailer.assets import find_hashes, is_reference
 from mailer.config import Settings
 from mailer.errors import ConfigError, MailerError
 from mailer.model.edition_states import EditionState
@@ -62,6 +63,19 @@ def _check_store(settings: Settings, store: Store) -> Iterator[CheckResult]:
         if safe_mode := tx.outbox.find_safe_mode():
             yield CheckResult("safe mode", CheckOutcome.WARNING, f"it is on: {safe_mode.words}")
         yield run_check("chosen senders", lambda: _check_senders(settings, tx))
+        if is_reference(settings.organisation.logo_url):
+            yield run_check("logo", lambda: _check_logo(settings, tx))
+
+
+def _check_logo(settings: Settings, tx: SqlTransaction) -> str:
+    """Check that the logo's asset is stored."""
+    asset = tx.assets.find_asset(find_hashes(settings.organisation.logo_url)[0])
+    if asset is None:
+        raise ConfigError(
+            "there is no asset with the hash in organisation.logo_url",
+            hint="add the logo's file, and write the reference that is printed into the settings",
+        )
+    return asset.name
 
 
 def _check_senders(settings: Settings, tx: SqlTransaction) -> str:

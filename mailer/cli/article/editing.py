@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from mailer import articles
+from mailer import articles, assets
 from mailer.cli.article.group import LanguageOption, app
 from mailer.cli.article.text_files import read_text
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, StorySlug, resolve_actor
@@ -34,10 +34,12 @@ def edit_article(
         typer.Option(help="A topic; repeatable; the given topics replace the earlier ones."),
     ] = None,
     image: Annotated[
-        str | None, typer.Option(help="The picture's web address; empty: remove the picture.")
+        str | None,
+        typer.Option(help="The picture's file or web address; empty: remove the picture."),
     ] = None,
     image_alt: Annotated[str | None, typer.Option(help="The picture's alt text.")] = None,
     image_credit: Annotated[str | None, typer.Option(help="The picture's credit.")] = None,
+    image_caption: Annotated[str | None, typer.Option(help="The picture's caption.")] = None,
     canonical_url: Annotated[
         str | None, typer.Option(help="The address of the article on the web.")
     ] = None,
@@ -63,9 +65,15 @@ def edit_article(
 ) -> None:
     """Change fields of an article, which makes a new revision.
 
-    Unsent editions with the article return to draft.
+    Unsent editions with the article return to draft. A new picture from a file takes the texts
+    that are not given from its asset.
 
     Example: mailer article edit open-day --title "Open day on Friday" --lead"""
+    from mailer.intake.article_pictures import ArticlePictures
+    from mailer.intake.link_checks import is_local_picture
+    from mailer.intake.markdown_checks import read_markdown
+    from mailer.intake.picture_files import LocalPicture, read_picture_file
+
     out = Output(json)
     changes: dict[str, Any] = {
         key: value
@@ -82,19 +90,26 @@ def edit_article(
     }
     if topic is not None:
         changes["topics"] = tuple(topic)
+    body_pictures = ArticlePictures(body.parent if body else Path())
     if body is not None:
-        from mailer.intake.markdown_checks import read_markdown
-
-        text = read_text(body)
+        text = body_pictures.replace_files(read_text(body), body)
         changes |= {"body": text, "html": read_markdown(text, str(body))}
+    image_file: LocalPicture | None = None
+    if image and is_local_picture(image):
+        image_file = read_picture_file(Path(image))
+        image = image_file.reference
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         language = language or mailer.settings.defaults.language
         current_article = articles.get_article(tx, slug, language)
         if published is not None:
             changes["published"] = _parse_moment(published, mailer.settings.defaults.time_zone)
-        if image is not None or image_alt is not None or image_credit is not None:
-            changes["image"] = _change_image(current_article, image, image_alt, image_credit)
+        for picture in filter(None, (*body_pictures.pictures.values(), image_file)):
+            assets.add_asset(tx, actor, picture, mailer.clock())
+        if (image, image_alt, image_credit, image_caption) != (None,) * 4:
+            changes["image"] = _change_image(
+                current_article, image, image_alt, image_credit, image_caption
+            )
         if (starts, ends, place) != (None, None, None):
             changes["event"] = _change_event(
                 current_article, starts, ends, place, mailer.settings.defaults.time_zone
@@ -124,15 +139,19 @@ def _parse_moment(text: str, zone: str) -> datetime:
 
 
 def _change_image(
-    article: Article, url: str | None, alt: str | None, credit: str | None
+    article: Article, url: str | None, alt: str | None, credit: str | None, caption: str | None
 ) -> Image | None:
+    """Return the changed picture. A new picture that is an asset keeps no text of the old one."""
     if url == "":
         return None
     current_image = article.image or Image("", "")
+    if url is not None and url != current_image.url and assets.is_reference(url):
+        current_image = Image(url, "")
     return Image(
         current_image.url if url is None else url,
         current_image.alt if alt is None else alt,
         current_image.credit if credit is None else credit,
+        current_image.caption if caption is None else caption,
     )
 
 

@@ -1,4 +1,4 @@
-"""Stores of articles, embargoes, releases and sources."""
+"""Stores of articles, assets, embargoes, releases and sources."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Protocol
 
 from mailer.actor import Actor
 from mailer.model.articles import Article, ArticleQuery, ArticleState, Boilerplate, Content
+from mailer.model.assets import PictureAsset, Rendition
 from mailer.model.embargoes import Embargo, EmbargoEffect, EmbargoEvent
 from mailer.model.releases import Kill, ReleasePage
 from mailer.model.sources import Source, SourceItem, SourceSettings
@@ -36,6 +37,19 @@ class ArticleStore(Protocol):
     def list_boilerplates(self) -> Sequence[Boilerplate]: ...
     def save_boilerplate(self, boilerplate: Boilerplate) -> None: ...
     def remove_boilerplate(self, boilerplate: Boilerplate) -> None: ...
+
+
+class AssetStore(Protocol):
+    """Pictures and their renditions."""
+
+    def find_asset(self, sha256: str) -> PictureAsset | None: ...
+    def list_assets(self) -> Sequence[PictureAsset]: ...
+    def add_asset(
+        self, asset: PictureAsset, content: bytes, renditions: Sequence[Rendition]
+    ) -> None: ...
+    def save_asset(self, asset: PictureAsset) -> None: ...
+    def remove_asset(self, asset: PictureAsset) -> None: ...
+    def find_users(self, sha256: str) -> Sequence[str]: ...
 
 
 class EmbargoStore(Protocol):

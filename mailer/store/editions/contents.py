@@ -1,16 +1,18 @@
 """The contents of an edition: its stories, its frozen bodies, its authors, and the ledger of the
 stories that its digest has run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select
 
 from mailer import embargoes
 from mailer.articles import group_stories
+from mailer.assets import describe_ended_terms, find_hashes
 from mailer.audience.segments import from_plain
 from mailer.editions import EDITED_EVENT
-from mailer.model.articles import ArticleQuery, ArticleState, Image, Story
+from mailer.model.articles import Article, ArticleQuery, ArticleState, Image, Story
+from mailer.model.assets import PictureAsset
 from mailer.model.edition_states import EditionRole
 from mailer.model.editions import Attachment, Edition, EditionBody, Manuscript
 from mailer.model.embargoes import Embargo
@@ -19,6 +21,7 @@ from mailer.model.segments import All, Filter
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.articles import ArticleQueries
+from mailer.store.assets import SqlAssetStore
 from mailer.store.audience.lists import SqlListStore
 from mailer.store.audience.segments import mailed_language, members
 from mailer.store.base import SqlStore
@@ -80,9 +83,16 @@ class EditionContentQueries(SqlStore):
                 schema.subscriber.c.name == "",
             )
         )
+        stories = self.load_stories(edition)
+        stored_assets = self._find_assets(
+            article for story in stories for article in story.articles
+        )
+        embargo_store = SqlEmbargoStore(self._db, self._key)
+        send_moment = edition.appointment.moment if edition.appointment else None
+        send_day = max(filter(None, (embargo_store.read_clock(), send_moment))).date()
         return Manuscript(
             edition=edition,
-            stories=tuple(self.load_stories(edition)),
+            stories=tuple(stories),
             topics=tuple(SqlListStore(self._db, self._key).list_topics()),
             list=mailing_list,
             filter=self.load_segment_filter(edition),
@@ -90,7 +100,20 @@ class EditionContentQueries(SqlStore):
             embargoes=self.find_embargoes(edition),
             boilerplates=tuple(BoilerplateQueries(self._db, self._key).list_boilerplates()),
             nameless_readers=nameless_readers or 0,
+            assets=stored_assets,
+            ended_terms=tuple(describe_ended_terms(stored_assets.values(), send_day)),
         )
+
+    def _find_assets(self, articles: Iterable[Article]) -> dict[str, PictureAsset]:
+        """Return the assets of the articles' pictures, by hash."""
+        asset_store = SqlAssetStore(self._db, self._key)
+        texts = (
+            text
+            for article in articles
+            for text in (article.html, *(image.url for image in article.all_images))
+        )
+        found_assets = map(asset_store.find_asset, find_hashes(*texts))
+        return {asset.sha256: asset for asset in found_assets if asset}
 
     def find_embargoes(self, edition: Edition) -> dict[str, Embargo]:
         """Return the embargoes that are active on an edition's stories now, by slug."""

@@ -4,10 +4,11 @@ transition tables of the nouns are authoritative.
 
     base.py      types, the database's clock, the metadata
     audience.py  consent.py  articles.py  editions.py  embargoes.py
-    calendar.py  outbox.py  press.py  sources.py  recovery.py
+    calendar.py  outbox.py  press.py  assets.py  sources.py  recovery.py
 """
 
 from mailer.store.schema.articles import article, article_revision, article_topic
+from mailer.store.schema.assets import asset, asset_rendition
 from mailer.store.schema.audience import (
     has_left_unknown_day,
     mailing_list,
@@ -79,6 +80,8 @@ __all__ = [
     "article",
     "article_revision",
     "article_topic",
+    "asset",
+    "asset_rendition",
     "blackout",
     "boilerplate",
     "confirmation",

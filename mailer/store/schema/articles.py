@@ -41,6 +41,7 @@ article = Table(
     build_required_column("lead", Boolean),
     Column("release", JSON(none_as_null=True)),
     Column("event", JSON(none_as_null=True)),
+    build_required_column("pictures", JSON, server_default="[]"),
     build_required_column("created_at", Utc),
     build_required_column("updated_at", Utc),
     build_required_column("search_text", Text, server_default=""),

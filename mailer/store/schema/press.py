@@ -43,7 +43,7 @@ file = Table(
     build_required_column("size", Integer),
     build_required_column("content", LargeBinary),
     build_required_column("created_at", Utc),
-    comment="never changed: releases name their files by hash",
+    comment="never changed: releases and assets name their files by hash",
 )
 
 kill = Table(

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from lxml import etree
 
 from mailer import languages
+from mailer.assets import resolve_html
 from mailer.config import Settings
 from mailer.model.archive import ArchivedVersion, ArchiveEntry
 from mailer.model.lists import MailingList
@@ -151,7 +152,7 @@ def _build_content(page: PageTranslation, settings: Settings) -> str:
     tag = translations.choose_frame_language(page.language, settings.template_path) or "en"
     gettext = translations.load_translations(tag, settings.template_path).gettext
     return prose.prepare_prose(
-        page.html,
+        resolve_html(page.html, settings.web.base_url),
         direction=languages.get_direction(page.language),
         run_in=prose.build_run_in(page.dateline, gettext),
     )

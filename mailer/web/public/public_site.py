@@ -6,6 +6,7 @@ Code that only one page needs does not belong here.
 
 import gettext
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +17,9 @@ from fastapi.responses import HTMLResponse
 
 from mailer import languages
 from mailer.app import Mailer
+from mailer.assets import resolve_url
 from mailer.log import Log
+from mailer.model.assets import RENDITION_WIDTHS
 from mailer.model.subscribers import Wording
 from mailer.render import views
 from mailer.web.public.batched_writes import PageWriter
@@ -44,7 +47,11 @@ class PublicSite:
         self._default_language = languages.choose_language(default_language, LANGUAGES, "en")
         self.database_check = DatabaseCheck(mailer.store)
         self.writer = PageWriter(mailer.store, self.settings.web.threads)
-        self._organisation = views.build_organisation_view(self.settings)
+        self._organisation = replace(
+            views.build_organisation_view(self.settings),
+            # The pages load a logo that is an asset from their own site.
+            logo_url=resolve_url(self.settings.organisation.logo_url, "", RENDITION_WIDTHS[-1]),
+        )
 
     # ---- pages ----------------------------------------------------------------------------------
 

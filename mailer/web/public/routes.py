@@ -25,6 +25,7 @@ from mailer.web.public import (
     confirm,
     health,
     home,
+    pictures,
     signup,
     static_files,
     test_links,
@@ -67,6 +68,7 @@ class Route:
 
 ROUTES = (
     Route("GET", "/static/{name}", static_files.show_static_file),
+    Route("GET", "/pictures/{name}", pictures.show_picture, cache="pictures"),
     Route("GET", "/healthz", health.show_health),
     # Sign-up
     Route("GET", "/", home.show_home, cache="sign-up"),

@@ -205,10 +205,10 @@ def test_article_file_with_picture_in_text(folder: Path, picture: str) -> None:
         (
             make_text(image="\n  url: b.jpg\n  alt: x"),
             4,
-            "'b.jpg' is not a web address",
+            "there is no picture 'b.jpg' in the folder of the article",
             "https://",
         ),
-        (make_text(image="\n  src: b.jpg"), 3, "is not a picture", "url, alt and credit"),
+        (make_text(image="\n  src: b.jpg"), 3, "is not a picture", "file or url, alt"),
         (make_text(canonical_url="example.org"), 3, "is not a web address", "https://"),
         (make_text(slug="Not A Slug"), 3, "can't be a slug", "small letters"),
         ("---\ntitle: 移民\n---\nText\n", 1, "'' can't be a slug", "write slug: some-words"),

@@ -1,9 +1,12 @@
 """Import of HTML that was pasted from word processors, with reported omissions."""
 
+import base64
+
 import pytest
 
 from mailer.errors import InputError
 from mailer.intake import word
+from tests.pictures import draw_photo
 from tests.unit.intake.factories import DEFAULTS, map_omissions
 
 
@@ -94,3 +97,26 @@ def test_pasted_html_of_other_programs(html: str, body: str) -> None:
 def test_pasted_html_without_text_is_refused() -> None:
     with pytest.raises(InputError, match=r"^pasted: the article has no text"):
         convert_pasted_html("<p>&nbsp;</p>")
+
+
+def test_pasted_pictures_in_data_addresses_are_shown() -> None:
+    photo = base64.b64encode(draw_photo(64, 48)).decode()
+    broken = base64.b64encode(b"<svg onload='x'/>").decode()
+    draft = word.from_html(
+        f'<p>Text.</p><p><img alt="A quay" src="data:image/jpeg;charset=x;base64,{photo}"></p>'
+        f'<p><img alt="A mark" src="data:image/svg+xml;base64,{broken}"></p>'
+        f'<p>More.</p><p><img src="data:image/jpeg;base64,{photo}"></p>',
+        DEFAULTS,
+        origin="pasted",
+        title="T",
+    )
+    (quay,) = draft.shown_pictures
+    assert (
+        draft.content.body
+        == f"Text.\n\n![A quay]({quay.reference})\n\nMore.\n\n![]({quay.reference})"
+    )
+    assert "asset.invalid" not in str(draft.content)
+    assert map_omissions(draft) == {
+        "embedded picture": "A mark",
+        "nothing, but a picture has no alt text": "picture-1.jpeg",
+    }

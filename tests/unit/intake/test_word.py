@@ -13,7 +13,8 @@ from mailer.errors import InputError
 from mailer.intake import word
 from mailer.intake.drafts import Draft
 from mailer.intake.embedded_images import convert_to_assets
-from mailer.model.articles import ArticleKind
+from mailer.model.articles import ArticleKind, Image
+from tests.pictures import draw_logo, draw_photo
 from tests.unit.intake import factories
 from tests.unit.intake.factories import DEFAULTS, PNG, create_blank_document, map_omissions
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless
@@ -125,6 +126,26 @@ def test_word_tables_breaks_and_emphases() -> None:
     content = read_document(save_document(created)).content
     assert content.body.startswith("a **bold** b\\\n*c*\n\n<table>")
     assert "<td>Port Alder</td>" in content.html
+
+
+def test_word_pictures_are_shown_in_the_text() -> None:
+    created = make_document(("Title", "T"))
+    photo, logo = draw_photo(64, 48), draw_logo()
+    for content in (photo, logo, logo):
+        created.add_picture(BytesIO(content), width=Inches(1))
+        created.add_paragraph("Text.")
+    for shape, alt in zip(created.inline_shapes, ("A [quay]", "A mark", ""), strict=True):
+        shape._inline.docPr.set("descr", alt)
+    draft = read_document(save_document(created))
+    quay, mark = draft.shown_pictures
+    assert (quay.content, quay.suffix) == (photo, "jpg")
+    assert draft.content.image == Image(quay.reference, "A [quay]"), "the first becomes its own"
+    assert (
+        draft.content.body
+        == f"Text.\n\n![A mark]({mark.reference})\n\nText.\n\n![]({mark.reference})\n\nText."
+    )
+    assert f'<img src="{mark.reference}" alt="A mark">' in draft.content.html
+    assert map_omissions(draft) == {"nothing, but a picture has no alt text": "picture-2.png"}
 
 
 def test_word_pictures_are_returned_beside_text() -> None:

@@ -90,15 +90,18 @@ def test_photo_story_lists_its_pictures_once_with_captions() -> None:
     image = Image("https://example.org/0.jpg", "A pier", "Ana Diaz")
     html = to_html(PHOTO_STORY)
     article = make_article(kind=ArticleKind.PHOTO_STORY, image=image, body=PHOTO_STORY, html=html)
-    assert list_pictures(article) == (
-        ImageView("https://example.org/0.jpg", "A pier", "Ana Diaz"),
-        ImageView("https://example.org/1.jpg", "Boats", "", "Boats at dawn"),
-        ImageView("https://example.org/2.jpg", "Nets", "", ""),
+    pictures = [
+        ("https://example.org/0.jpg", "A pier", "Ana Diaz", ""),
+        ("https://example.org/1.jpg", "Boats", "", "Boats at dawn"),
+        ("https://example.org/2.jpg", "Nets", "", ""),
+    ]
+    assert list_pictures(article, "", {}) == tuple(
+        ImageView(*picture, small_url=picture[0]) for picture in pictures
     )
 
 
 def test_other_kinds_list_no_pictures() -> None:
-    assert list_pictures(make_article(html=to_html(PHOTO_STORY))) == ()
+    assert list_pictures(make_article(html=to_html(PHOTO_STORY)), "", {}) == ()
 
 
 # ---- events -------------------------------------------------------------------------------------

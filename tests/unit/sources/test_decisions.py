@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mailer.model.articles import ArticleState, Content
+from mailer.model.assets import PictureFile
 from mailer.model.embargoes import EmbargoTerms
 from mailer.model.reading import ReadAsset
 from mailer.model.sources import OnImport, SourceEntry, SourceItem, SourceKind, SourceSettings
@@ -27,6 +28,7 @@ class FakeFile:
     dated: bool = True
     embargo: EmbargoTerms | None = None
     files: Sequence[ReadAsset] = field(default=())
+    pictures: Sequence[PictureFile] = ()
 
     def locate_key(self, key: str) -> str:
         return f"a.md, line 3 ({key})"

@@ -1,4 +1,5 @@
-"""Content: articles, embargoes, files of releases, and the sources that articles come from."""
+"""Content: articles, embargoes, files of releases, assets, and the sources that articles come
+from."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,6 +28,7 @@ def create_content_tables() -> None:
         require_column("lead", sa.Boolean()),
         sa.Column("release", JSON_OR_NULL),
         sa.Column("event", JSON_OR_NULL),
+        require_column("pictures", sa.JSON(), server_default="[]"),
         require_column("created_at", MOMENT),
         require_column("updated_at", MOMENT),
         require_column("search_text", sa.Text(), server_default=""),
@@ -82,8 +84,9 @@ def create_content_tables() -> None:
         require_column("content", sa.LargeBinary()),
         require_column("created_at", MOMENT),
         sa.PrimaryKeyConstraint("sha256", name="pk_file"),
-        comment="never changed: releases name their files by hash",
+        comment="never changed: releases and assets name their files by hash",
     )
+    _create_asset_tables()
     op.create_table(
         "kill",
         require_column("slug", sa.String(length=80)),
@@ -168,3 +171,47 @@ def create_content_tables() -> None:
         sa.PrimaryKeyConstraint("source_id", "key", name="pk_source_item"),
         comment="key: the SHA-256 of the entry's key in its source",
     )
+
+
+def _create_asset_tables() -> None:
+    op.create_table(
+        "asset",
+        require_column("sha256", sa.String(length=64)),
+        require_column("name", sa.Text()),
+        require_column("media_type", sa.String(length=100)),
+        require_column("suffix", sa.String(length=4)),
+        require_column("width", sa.Integer()),
+        require_column("height", sa.Integer()),
+        require_column("size", sa.Integer()),
+        require_column("alts", sa.JSON()),
+        require_column("captions", sa.JSON()),
+        require_column("credit", sa.Text()),
+        require_column("terms", sa.Text()),
+        sa.Column("terms_end", sa.Date()),
+        require_column("added_by", sa.Text()),
+        require_column("created_at", MOMENT),
+        require_column("updated_at", MOMENT),
+        sa.ForeignKeyConstraint(["sha256"], ["file.sha256"], name="fk_asset_sha256_file"),
+        sa.PrimaryKeyConstraint("sha256", name="pk_asset"),
+        comment="sha256: the original file; alts, captions: by language",
+    )
+    op.create_table(
+        "asset_rendition",
+        require_column("asset_sha256", sa.String(length=64)),
+        require_column("max_width", sa.Integer()),
+        require_column("width", sa.Integer()),
+        require_column("height", sa.Integer()),
+        require_column("file_sha256", sa.String(length=64)),
+        sa.ForeignKeyConstraint(
+            ["asset_sha256"],
+            ["asset.sha256"],
+            name="fk_asset_rendition_asset_sha256_asset",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_sha256"], ["file.sha256"], name="fk_asset_rendition_file_sha256_file"
+        ),
+        sa.PrimaryKeyConstraint("asset_sha256", "max_width", name="pk_asset_rendition"),
+        comment="made once, when the asset is added",
+    )
+    op.create_index("ix_asset_rendition_file_sha256", "asset_rendition", ["file_sha256"])

@@ -2,13 +2,15 @@
 and the files."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
 from lxml import html as lxml_html
 
 from mailer import embargoes, languages, message, text_breaks
-from mailer.model.articles import ArticleKind
+from mailer.assets import resolve_html, resolve_url
+from mailer.model.articles import ArticleKind, Image
 from mailer.model.press_release import AssetKind
 from mailer.model.releases import PageTranslation, ReleasePage
 from mailer.render import prose, story_parts, text_part, translations, views
@@ -53,14 +55,19 @@ def build_release_context(
 def build_text_context(
     request: Request, release: ReleasePage, page: PageTranslation
 ) -> dict[str, Any]:
-    """Return the variables of a page that shows an article: its text, kind, date and picture."""
+    """Return the variables of a page that shows an article: its text, kind, date and picture. The
+    page loads the pictures of assets from its own site; other sites get their full addresses."""
     site = get_site(request)
+    page, own_page = _resolve_pictures(page, ""), page
     direction = languages.get_direction(page.language)
     translate = load_mail_gettext(request, site.choose_language(request))
     own_language = languages.choose_language(page.language, LANGUAGES, "en")
     changed_at = release.changes.get(page.language)
     return {
         "page": page,
+        "picture_url": resolve_url(own_page.image.url, site.settings.web.base_url)
+        if own_page.image
+        else "",
         "text_direction": direction,
         "kind_name": translate(views.KIND_NAMES[ArticleKind(page.kind)]),
         "day": site.to_office_date(page.published),
@@ -80,6 +87,21 @@ def build_text_context(
         **_build_event_context(request, release, page),
         "notes": prose.prepare_prose(page.notes, direction=direction) if page.notes else "",
     }
+
+
+def _resolve_pictures(page: PageTranslation, base_url: str) -> PageTranslation:
+    """Return the page with the addresses of its assets."""
+
+    def resolve_image(image: Image) -> Image:
+        return replace(image, url=resolve_url(image.url, base_url))
+
+    return replace(
+        page,
+        html=resolve_html(page.html, base_url),
+        notes=resolve_html(page.notes, base_url),
+        image=resolve_image(page.image) if page.image else None,
+        pictures=tuple(map(resolve_image, page.pictures)),
+    )
 
 
 def _build_event_context(
@@ -105,7 +127,7 @@ def build_text_headers(request: Request, page: PageTranslation) -> dict[str, str
     """Return the headers of a page that shows an article. They let the page load the pictures in
     its text."""
     html = "".join([page.html, page.notes, *(partner.html for partner in page.about)])
-    picture_urls = [page.image.url] if page.image else []
+    picture_urls = [image.url for image in (page.image, *page.pictures) if image]
     if "<img" in html:
         picture_urls += lxml_html.fragment_fromstring(html, create_parent="div").xpath("//img/@src")
     policy = build_page_policy(get_site(request).settings, picture_urls=picture_urls)

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mailer import languages
+from mailer.assets import resolve_html, resolve_url
 from mailer.config import Settings
 from mailer.model.press_release import Asset, AssetKind
 from mailer.model.releases import PageTranslation, ReleasePage
@@ -63,8 +64,10 @@ def build_json_ld(
     if organisation.website:
         publisher["url"] = organisation.website
     if organisation.logo_url:
-        publisher["logo"] = {"@type": "ImageObject", "url": organisation.logo_url}
-    images = [page.image.url] if page.image else []
+        logo_url = resolve_url(organisation.logo_url, settings.web.base_url)
+        publisher["logo"] = {"@type": "ImageObject", "url": logo_url}
+    base_url = settings.web.base_url
+    images = [resolve_url(image.url, base_url) for image in (page.image, *page.pictures) if image]
     images += [
         build_asset_url(settings, release.slug, asset)
         for asset in page.assets
@@ -141,7 +144,7 @@ def build_ninjs(
                     "contentType": "text/html",
                     "charCount": len(text),
                     "wordCount": len(text.split()),
-                    "value": page.html,
+                    "value": resolve_html(page.html, settings.web.base_url),
                 },
                 {"role": "text", "contentType": "text/plain", "value": text},
             ],

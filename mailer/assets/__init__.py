@@ -1,0 +1,41 @@
+"""Assets: pictures that are stored once, by the hash of their files, and used in mails and pages.
+
+    editing.py     add, edit, find and remove assets
+    references.py  the references by which articles name assets, and the addresses of their pictures
+    terms.py       terms of use that have ended
+
+The records are in `mailer/model/assets.py`. Reading and decoding pictures belongs to
+`mailer/intake`.
+"""
+
+from mailer.assets.editing import (
+    add_asset,
+    check_references,
+    edit_asset,
+    get_asset,
+    remove_asset,
+)
+from mailer.assets.references import (
+    build_picture_url,
+    find_hashes,
+    is_reference,
+    parse_picture_name,
+    resolve_html,
+    resolve_url,
+)
+from mailer.assets.terms import describe_ended_terms
+
+__all__ = [
+    "add_asset",
+    "build_picture_url",
+    "check_references",
+    "describe_ended_terms",
+    "edit_asset",
+    "find_hashes",
+    "get_asset",
+    "is_reference",
+    "parse_picture_name",
+    "remove_asset",
+    "resolve_html",
+    "resolve_url",
+]
