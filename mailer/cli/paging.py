@@ -18,7 +18,7 @@ def print_next_page(out: Output, key: object, more: str = "") -> None:
 
 def _drop_after(words: list[str]) -> list[str]:
     """Return the words of a command without the option --after and its value."""
-    kept: list[str] = []
+    other_words: list[str] = []
     is_value = False
     for word in words:
         if is_value:
@@ -26,5 +26,5 @@ def _drop_after(words: list[str]) -> list[str]:
         elif word == "--after":
             is_value = True
         elif not word.startswith("--after="):
-            kept.append(word)
-    return kept
+            other_words.append(word)
+    return other_words

@@ -42,7 +42,7 @@ class Contact:
 @dataclass(frozen=True, slots=True)
 class ContactQuery:
     """A query for contacts, by outlet, then by address. Every field that is set must match. `after`
-    is the address of the contact after whom the result begins, and `limit` the maximum number of
+    is the address of the contact after which the result begins, and `limit` the maximum number of
     contacts."""
 
     list: str = ""

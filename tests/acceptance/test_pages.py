@@ -24,9 +24,9 @@ def read_pages(office: Shell, *words: str, key: str) -> list[Any]:
     while words:
         result = office(*words, "--json")
         values += [record[key] for record in result.json]
-        found = re.fullmatch(r"there are more: `mailer (.*) --json (.*)`", result.err.strip())
-        assert found or not result.err
-        words = (*found[1].split(), *found[2].split()) if found else ()
+        note = re.fullmatch(r"there are more: `mailer (.*) --json (.*)`", result.err.strip())
+        assert note or not result.err
+        words = (*note[1].split(), *note[2].split()) if note else ()
     return values
 
 

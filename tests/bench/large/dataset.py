@@ -1,7 +1,7 @@
 """Fill a database with the data of an office that has sent for years.
 
 Staff's own verbs make an edition of each kind; the other editions are copies of one of them. One
-edition a day was sent, each to some of the people, and the newest two to everybody: the one is
+edition a day was sent, each to some of the people, and the newest two to everyone: the one is
 finished, the other was interrupted. So whatever the scale, the last days look alike, and a command
 about them has the same work to do.
 """
@@ -39,7 +39,7 @@ class LargeScale:
 
     @property
     def deliveries_of_edition(self) -> int:
-        """The number of deliveries of each edition that did not go to everybody."""
+        """The number of deliveries of each edition that did not go to everyone."""
         rest = self.people * (DELIVERIES_OF_A_PERSON - 2)
         return min(self.people, rest // self.editions)
 
@@ -51,7 +51,7 @@ class LargeScale:
 @dataclass(frozen=True, slots=True)
 class LargeOffice:
     """The ids of the records that commands and pages are about. `old_edition` was sent to some of
-    the people, `whole_edition` to everybody, and `open_edition` was interrupted."""
+    the people, `whole_edition` to everyone, and `open_edition` was interrupted."""
 
     scale: LargeScale
     old_edition: int
@@ -108,7 +108,7 @@ def fill_database(mailer: Mailer, scale: LargeScale) -> LargeOffice:
 
 
 def _start_edition(mailer: Mailer, scale: LargeScale) -> int:
-    """Assemble an edition, and plan it for everybody."""
+    """Assemble an edition, and plan it for everyone."""
     with mailer.store.begin() as tx:
         edition_id = _assemble_edition(tx, mailer, composed=False)
         edition = editions.get_edition(tx, edition_id)

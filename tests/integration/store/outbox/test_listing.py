@@ -109,11 +109,11 @@ def test_pages_of_doubts_continue_over_editions(
         tx.connection.execute(
             schema.delivery_count.insert().values(edition_id=other.id, language="en", deliveries=1)
         )
-    found: list[tuple[int, str]] = []
+    places: list[tuple[int, str]] = []
     place = (0, "")
     with mailer.store.read() as tx:
         while page := tx.outbox.list_in_doubt(edition if of_edition else None, 1, place):
             place = (page[-1].edition_id, page[-1].address)
-            found.append(place)
+            places.append(place)
     expected = [(edition.id, "reader3@example.org"), (edition.id, "reader7@example.org")]
-    assert found == (expected if of_edition else [*expected, (other.id, "reader1@example.org")])
+    assert places == (expected if of_edition else [*expected, (other.id, "reader1@example.org")])

@@ -38,7 +38,7 @@ def build_office(
 
     PostgreSQL plans as if each row of a growing table were `counted_as` rows. As these have few
     pages nevertheless, it is also told to use an index wherever one fits. SQLite's plans do not
-    depend on the rows, as long as nobody runs its ANALYZE."""
+    depend on the rows, unless its ANALYZE was run."""
     with Relay() as relay:
         settings = {**RETENTION, "MAILER_RELAY_PORT": str(relay.port)}
         with open_office(folder, url, scale, **settings) as office:

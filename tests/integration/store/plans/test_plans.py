@@ -133,7 +133,7 @@ def judge_scans(
 
 
 def describe_scans(recorders: Recorders, backend: str) -> str:
-    """Describe each scan that is no exception, with its statement and its plan."""
+    """Describe each scan that is not an exception, with its statement and its plan."""
     return "\n".join(
         f"{action} reads all of {scan.table} {scan.index_name}:\n"
         f"{statement.sql}\n{statement.plan}\n"
@@ -158,8 +158,8 @@ def test_each_exception_still_scans(recorders: Recorders) -> None:
     }
     for exception in EXCEPTIONS:
         for prefix in exception.actions:
-            found = {table for action, table in scans if action.startswith(prefix)}
-            assert found & exception.tables, f"{prefix}: {exception.reason}"
+            scanned_tables = {table for action, table in scans if action.startswith(prefix)}
+            assert scanned_tables & exception.tables, f"{prefix}: {exception.reason}"
 
 
 @pytest.mark.proof
