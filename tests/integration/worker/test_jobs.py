@@ -39,7 +39,7 @@ def test_edition_is_assembled_approved_sent_and_staff_notified(
     assert harness.get_edition().state is S.IN_REVIEW
     harness.deliver_editions()
     (approval_request,) = harness.list_mails("approver@example.org")
-    assert approval_request["Subject"] == "Approve by Tue 2 Mar 09:00: The week"
+    assert approval_request["Subject"] == "Approve by Tue 2 Mar 08:30: The week"
     assert approval_request["Auto-Submitted"] == "auto-generated"
     assert "List-Unsubscribe" not in approval_request
     assert f"--hash {harness.get_edition().content_hash[:12]}" in str(
