@@ -47,7 +47,7 @@ def split_time_of_day(text: str) -> tuple[str, time | None]:
     """Split a time of day from the end of a text: ``every Thursday at 9am``.
 
     Returns (the text before it, the time), or (the text, None) if it ends with no time. Raises
-    InputError if what stands behind "at" is no time."""
+    InputError if what stands behind "at" is not a time."""
     match = _AT_END.fullmatch(" ".join(text.split()))
     if match is None:
         return text, None

@@ -114,7 +114,7 @@ def edit_schedule(
 ) -> None:
     """Change a schedule from now on; what is not named stays.
 
-    A day that has its edition already, or that somebody moved or skipped, stays as it was decided.
+    A day that has its edition already, or that was moved or skipped, stays as it was decided.
 
     Example: mailer schedule edit 2 --rule 'every Friday' --at 10am"""
     out = Output(json)

@@ -21,6 +21,7 @@ from mailer.model.subscribers import (
     Person,
     Subscriber,
 )
+from mailer.model.suppressions import Suppression, SuppressionReason
 from tests.actors import STAFF
 from tests.fakes import make_transaction
 from tests.unit.samples import DAY, NOW, make_mailing_list, make_topic
@@ -88,6 +89,10 @@ class FakeSubscriberStore:
 
     def find_suppression_reason(self, address: str) -> str | None:
         return self.suppressed.get(address.partition("@")[0])
+
+    def find_suppression(self, address: str) -> Suppression | None:
+        reason = self.find_suppression_reason(address)
+        return Suppression(address, SuppressionReason(reason), "", NOW) if reason else None
 
     def log_consent(self, entries: Sequence[ConsentEntry]) -> None:
         self.logged += entries

@@ -132,6 +132,8 @@ def test_goals_of_the_issue_are_bounds() -> None:
         "import-memory": "≤ 150 MB",
         "large-import": "≤ 4 ×",
         "large-import-memory": "≤ 150 MB",
+        "commands-sqlite": "≤ 2 ×",
+        "commands-postgresql": "≤ 2 ×",
         "one-click-median": "≤ 5 ×",
         "one-click-99": "≤ 20 ×",
         "sign-up-median": "≤ 5 ×",
