@@ -26,9 +26,9 @@ from tests.bench.large.history import UID
 from tests.bench.large.stories import DIGEST, LIST, PRESS_LIST, SEGMENT
 
 PERSON, OTHER_PERSON, JOURNALIST = (
-    f"reader{number:07}@example{number % 997}.org" for number in (4, 11, 502)
+    f"reader{number:07}@example{number % 997}.org" for number in (4, 11, 2)
 )
-SUPPRESSED_PERSON = f"reader{100:07}@example100.org"
+SUPPRESSED_PERSON = f"reader{0:07}@example0.org"
 STRANGER = "zoe@example.org"
 FILES = {
     "people.csv": f"email,name\n{STRANGER},Zoe Quill\n{PERSON},Ana Quill\n",
@@ -148,8 +148,8 @@ list form | {LIST}
 subscriber list
 subscriber list: of a list | --list {LIST}
 subscriber list: of a small list | --list {PRESS_LIST}
-subscriber list: next page | --list {LIST} --after 500
-subscriber list: search | --search reader0000123
+subscriber list: next page | --list {LIST} --after 5
+subscriber list: search | --search reader0000012
 subscriber show | {PERSON}
 subscriber history | {PERSON}
 subscriber data | {PERSON}
@@ -194,7 +194,7 @@ observance show | education-day
 contact list
 contact list: of a list | --list {PRESS_LIST}
 contact list: of a beat | --beat health
-contact list: of an outlet | --outlet the~example~503
+contact list: of an outlet | --outlet the~example~3
 contact list: trusted | --trusted
 contact list: next page | --after {JOURNALIST}
 contact show | {JOURNALIST}
