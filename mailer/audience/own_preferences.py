@@ -138,9 +138,14 @@ def _check_topics(
 
 def unsubscribe_from_all(
     tx: Transaction, actor: Actor, subscriber: Subscriber, now: datetime, *, source: str
-) -> None:
-    """Unsubscribe a person from every list that they are on."""
+) -> list[MailingList]:
+    """Unsubscribe a person from every list that they are on. Returns these lists."""
     memberships = _map_memberships(tx, subscriber)
-    for mailing_list in tx.lists.list_mailing_lists():
-        if is_on_list(memberships.get(mailing_list.slug)):
-            unsubscribe_person(tx, actor, subscriber, mailing_list, now, source=source)
+    left_lists = [
+        mailing_list
+        for mailing_list in tx.lists.list_mailing_lists()
+        if is_on_list(memberships.get(mailing_list.slug))
+    ]
+    for mailing_list in left_lists:
+        unsubscribe_person(tx, actor, subscriber, mailing_list, now, source=source)
+    return left_lists

@@ -28,6 +28,7 @@ from mailer.model.subscribers import (
     Person,
     Subscriber,
 )
+from mailer.model.suppressions import SuppressionReason
 from mailer.model.transaction import Transaction
 
 LONGEST_NAME = 200
@@ -270,6 +271,12 @@ def get_subscriber(tx: Transaction, address: str) -> Subscriber:
     normal_address = addresses.normalise_address(address)
     subscriber = tx.subscribers.find_subscriber(normal_address)
     if subscriber is None:
+        suppression = tx.subscribers.find_suppression(normal_address)
+        if suppression is not None and suppression.reason is SuppressionReason.ERASED:
+            raise NotFound(
+                f"{normal_address} was erased on {suppression.created_at:%Y-%m-%d}, with all that "
+                "was stored about its owner; it gets no mail"
+            )
         raise NotFound(
             f"{normal_address} is not a subscriber",
             next_steps=[NextStep("list_subscribers")],

@@ -100,7 +100,7 @@ COMMANDS_BY_ACTION = {
     "add_schedule": "mailer schedule add {digest} {rule}",
     "move_occurrence": "mailer schedule move {digest} {occurrence} --to {time}",
     "remove_blackout": "mailer blackout remove {blackout}",
-    "remove_schedule": "mailer schedule remove {schedule}",
+    "edit_schedule": "mailer schedule edit {schedule}",
     "restore_occurrence": "mailer schedule restore {digest} {occurrence}",
     "send_occurrence_now": "mailer schedule send-now {digest} {occurrence}",
     "skip_occurrence": "mailer schedule skip {digest} {occurrence}",

@@ -3,13 +3,14 @@
 import getpass
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
 
 from mailer.actor import Actor, check_person_name, create_local_actor
 from mailer.errors import InputError
+from mailer.schedules import times_of_day
 
 MAX_NUMBER = 2**63 - 1
 """The largest number that a database column or a LIMIT holds."""
@@ -77,16 +78,20 @@ def parse_changes(option_texts: list[str] | None, option: str) -> dict[str, str]
 
 
 def parse_local_time(text: str, option: str) -> datetime:
-    """Parse a wall-clock time to the minute, such as ``2026-12-18 09:00``. Raises InputError."""
+    """Parse a wall-clock time to the minute, such as ``2026-12-18 09:00`` or ``2026-12-18 9am``.
+    Raises InputError."""
     try:
-        wall_time = datetime.strptime(text.strip().replace("T", " "), "%Y-%m-%d %H:%M")  # noqa: DTZ007
-    except ValueError as error:
+        day_text, _, time_text = text.strip().replace("T", " ").partition(" ")
+        return datetime.combine(
+            date.fromisoformat(day_text), times_of_day.parse_time_of_day(time_text)
+        )
+    except (ValueError, InputError) as error:
+        hint = error.hint if isinstance(error, InputError) and "noon" in error.message else ""
         raise InputError(
             f"{text!r} is not a local time",
             where=option,
-            hint="write it as '2026-12-18 09:00'",
+            hint=hint or "write it as '2026-12-18 09:00'",
         ) from error
-    return wall_time
 
 
 def resolve_actor(by: str) -> Actor:

@@ -26,7 +26,7 @@ def show_status(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show which editions are due, being sent, waiting or failed, and whether a worker runs.
+    """Show whether mail is going out, and which editions are due, being sent, waiting or failed.
 
     Example: mailer status"""
     from mailer.worker.status import read_status
@@ -58,6 +58,7 @@ def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, A
         )
     fields: dict[str, Any] = to_plain_data(
         {
+            "headline": worker_status.headline,
             "safe_mode": worker_status.safe_mode,
             "worker": worker_status.worker,
             "scheduled": worker_status.scheduled,
@@ -102,8 +103,7 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
     from mailer.worker.status import describe_counts, describe_stop
 
     last_beat = worker_status.worker.last_beat
-    if worker_status.safe_mode:
-        out.print_text(f"safe mode is on: {worker_status.safe_mode.words}")
+    out.print_text(worker_status.headline)
     last_seen_text = f", last seen {format_moment(last_beat)}" if last_beat else ""
     if worker_status.refusal:
         out.print_text("worker: none sends from this database")

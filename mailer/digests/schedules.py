@@ -1,20 +1,30 @@
 """The verbs on schedules of digests and on blackouts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from mailer import zones
 from mailer.actor import Actor
 from mailer.errors import InputError, NextStep, NotFound
-from mailer.model.schedules import NewSchedule, SavedBlackout, Schedule
+from mailer.model.schedules import (
+    NewSchedule,
+    OccurrenceState,
+    SavedBlackout,
+    SavedOccurrence,
+    Schedule,
+)
 from mailer.model.transaction import Transaction
 from mailer.schedules import occurrences as expansion
-from mailer.schedules import rule_syntax
+from mailer.schedules import rule_syntax, times_of_day
 from mailer.schedules.durations import format_duration
 from mailer.schedules.holidays import Blackout, FreeDays, OnFreeDay
 from mailer.schedules.observances import Observance
 from mailer.schedules.occurrences import Timing
 from mailer.schedules.rules import ObservanceRule, RecurringRule
+
+_LATEST_OCCURRENCES = 400
+"""The number of a digest's occurrences, the latest first, among which decisions are sought."""
 
 MAX_CUTOFF = timedelta(days=14)
 
@@ -28,6 +38,99 @@ def add_schedule(
 ) -> Schedule:
     """Add a schedule to a digest. Raises InputError if the schedule is impossible or exists
     already, and NotFound for an unknown observance."""
+    _check_settings(tx, settings, observances, now)
+    return tx.schedules.add_schedule(settings, now)
+
+
+def edit_schedule(
+    tx: Transaction,
+    actor: Actor,
+    schedule_id: int,
+    settings: NewSchedule,
+    observances: Mapping[str, Observance],
+    now: datetime,
+) -> Schedule:
+    """Give a schedule other settings, from now on; its number and its digest stay.
+
+    What is decided stays as well: on a day for which this schedule has an edition, or which staff
+    moved or skipped, the new times are skipped. Raises the errors of :func:`add_schedule`, and
+    NotFound for an unknown schedule."""
+    schedule = get_schedule(tx, schedule_id)
+    settings = replace(settings, digest_slug=schedule.settings.digest_slug)
+    if settings == schedule.settings:
+        return schedule
+    _check_settings(tx, settings, observances, now, replaced_id=schedule_id)
+    has_same_times = _has_same_times(schedule.settings, settings)
+    counts_from = schedule.created_at if has_same_times else now
+    changed_schedule = tx.schedules.update_schedule(schedule, settings, counts_from)
+    if not has_same_times:
+        _skip_decided_days(tx, actor, changed_schedule, observances, now)
+    return changed_schedule
+
+
+def _skip_decided_days(
+    tx: Transaction,
+    actor: Actor,
+    schedule: Schedule,
+    observances: Mapping[str, Observance],
+    now: datetime,
+) -> None:
+    """Skip the schedule's occurrences on days that are decided already, by an earlier rule."""
+    slug = schedule.settings.digest_slug
+    decided = [
+        saved
+        for saved in tx.schedules.list_occurrences(slug, _LATEST_OCCURRENCES)
+        if saved.schedule_id == schedule.id and _explain_decision(saved)
+    ]
+    reasons_by_day = {saved.rule_time.date(): _explain_decision(saved) for saved in decided}
+    if not reasons_by_day:
+        return
+    free_days = FreeDays(
+        schedule.settings.region,
+        tuple(blackout.days for blackout in tx.schedules.list_blackouts()),
+    )
+    last_moment = datetime.combine(max(reasons_by_day), time.max, now.tzinfo)
+    for occurrence in expansion.expand_occurrences(
+        schedule.settings.timing, now, last_moment + timedelta(days=1), observances, free_days
+    ):
+        reason = reasons_by_day.get(occurrence.day)
+        if reason and not occurrence.skipped:
+            tx.schedules.save_decision(
+                slug,
+                occurrence.rule_time,
+                occurrence.zone,
+                OccurrenceState.SKIPPED,
+                now,
+                expected=None,
+                schedule_id=schedule.id,
+                moved_to=None,
+                reason=reason,
+                actor=actor.name,
+            )
+
+
+def _explain_decision(saved: SavedOccurrence) -> str:
+    """Explain why a day needs no other occurrence, or return "" if it does."""
+    match saved.state:
+        case OccurrenceState.SKIPPED:
+            return saved.reason or "the day was skipped before the schedule changed"
+        case OccurrenceState.PLANNED if saved.moved_to is None:
+            return ""
+        case OccurrenceState.PLANNED:
+            return f"the day was moved to {saved.moved_to:%a %d %b %Y %H:%M} already"
+    return f"the day has its edition, of {saved.rule_time:%H:%M}, already"
+
+
+def _check_settings(
+    tx: Transaction,
+    settings: NewSchedule,
+    observances: Mapping[str, Observance],
+    now: datetime,
+    *,
+    replaced_id: int = 0,
+) -> None:
+    """Raise InputError if the settings are impossible, or those of another schedule than the one
+    replaced, and NotFound for an unknown observance."""
     expansion.check_timing(settings.timing)
     if not timedelta() <= settings.cutoff <= MAX_CUTOFF:
         raise InputError(
@@ -42,13 +145,13 @@ def add_schedule(
             next_steps=[NextStep("list_observances")],
         )
     for schedule in tx.schedules.list_schedules():
-        if _has_same_times(schedule.settings, settings):
+        if schedule.id != replaced_id and _has_same_times(schedule.settings, settings):
             raise InputError(
                 f"digest {settings.digest_slug} has this rule at this time already: schedule "
                 f"{schedule.id}",
-                hint="to replace the schedule, remove it first",
+                hint="to change that schedule, edit it",
                 next_steps=[
-                    NextStep("remove_schedule", schedule=schedule.id),
+                    NextStep("edit_schedule", schedule=schedule.id),
                     NextStep("list_schedules"),
                 ],
             )
@@ -58,7 +161,6 @@ def add_schedule(
             f"{rule_syntax.format_rule(rule)!r} at {settings.timing.at:%H:%M} names no future time",
             hint="give a future time, or see when the observance ends",
         )
-    return tx.schedules.add_schedule(settings, now)
 
 
 def _has_same_times(first: NewSchedule, second: NewSchedule) -> bool:
@@ -114,14 +216,55 @@ def lift_blackout(tx: Transaction, actor: Actor, blackout_id: int) -> SavedBlack
 # ---- words ------------------------------------------------------------------------------------
 
 
+def change_settings(
+    settings: NewSchedule,
+    now: datetime,
+    *,
+    rule: str = "",
+    at: str = "",
+    zone: str = "",
+    start: date | None = None,
+    cutoff: timedelta | None = None,
+    region: str | None = None,
+    on_free_day: OnFreeDay | None = None,
+) -> NewSchedule:
+    """Return settings with what is named changed, in the words of staff. A new rule counts from
+    today or from `start`. Raises InputError."""
+    timing = settings.timing
+    zone = zone or timing.zone
+    if rule:
+        first_day = start or now.astimezone(zones.get_zone(zone)).date()
+        days_text, time_in_text = times_of_day.split_time_of_day(rule)
+        at = at or ("" if time_in_text else f"{timing.at:%H:%M}")
+        text = rule if time_in_text else days_text
+    else:
+        old_rule = timing.rule
+        old_start = old_rule.start if isinstance(old_rule, RecurringRule) else now.date()
+        first_day = start or old_start
+        text, at = rule_syntax.format_rule(timing.rule), at or f"{timing.at:%H:%M}"
+    return replace(
+        settings,
+        timing=parse_timing(text, at, zone, first_day, on_free_day or timing.on_free_day),
+        cutoff=settings.cutoff if cutoff is None else cutoff,
+        region=settings.region if region is None else region,
+    )
+
+
+DEFAULT_TIME = time(9)
+"""The time of day of a schedule that names none."""
+
+
 def parse_timing(text: str, at: str, zone: str, start: date, on_free_day: OnFreeDay) -> Timing:
-    """Parse the text of a timing, as staff write it. Raises InputError."""
-    try:
-        hour, minute = map(int, at.split(":"))
-        time_of_day = time(hour, minute)
-    except ValueError as error:
+    """Parse the text of a timing, as staff write it. The time of day is `at`, or stands at the end
+    of `text`; if both are missing, it is :data:`DEFAULT_TIME`. Raises InputError, also for two
+    different times."""
+    days_text, time_in_text = times_of_day.split_time_of_day(text)
+    time_of_day = times_of_day.parse_time_of_day(at) if at else time_in_text or DEFAULT_TIME
+    if time_in_text not in {None, time_of_day}:
         raise InputError(
-            f"{at!r} is not a time of day", field="at", hint="such as 09:00 or 17:30"
-        ) from error
+            f"{text!r} is at {time_in_text:%H:%M}, but the time given is {time_of_day:%H:%M}",
+            field="at",
+            hint="give one time",
+        )
     zones.get_zone(zone)
-    return Timing(rule_syntax.parse_rule(text, start), time_of_day, zone, on_free_day)
+    return Timing(rule_syntax.parse_rule(days_text, start), time_of_day, zone, on_free_day)

@@ -23,6 +23,9 @@ class NewSchedule:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
+    """A schedule of a digest. `created_at` is when it was added or its times last changed: earlier
+    occurrences are not its own."""
+
     id: int
     settings: NewSchedule
     created_at: datetime

@@ -12,13 +12,17 @@ yearly on 18 December                               FREQ=YEARLY;BYMONTH=12;BYMON
 RRULE:FREQ=… (or without RRULE:)                    as in RFC 5545 §3.3.10
 2027-12-18                                          only that day
 migrants-day: each weekday from 7 days before, then on the day    days around an observance
+on migrants-day                                     migrants-day: on the day
 =================================================== ==============================================
+
+:mod:`mailer.schedules.rule_words` has other words for these.
 """
 
 import re
 from datetime import date
 
 from mailer.errors import InputError
+from mailer.schedules import rule_words
 from mailer.schedules.observances import CODES, MONTHS, ORDINALS, WEEKDAYS
 from mailer.schedules.rules import (
     DayRange,
@@ -34,8 +38,8 @@ _UNITS = {"day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"
 _EACH = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
 
 HINT = (
-    "write such as 'daily', 'weekdays', 'weekly on Tue and Thu', 'monthly on the first Monday', "
-    "'yearly on 18 December', '2027-12-18', 'RRULE:FREQ=…', or "
+    "write such as 'daily', 'weekdays', 'every Thursday', 'weekly on Tue and Thu', "
+    "'monthly on the first Monday', 'yearly on 18 December', '2027-12-18', 'RRULE:FREQ=…', or "
     "'migrants-day: each weekday from 7 days before, then on the day'"
 )
 
@@ -54,6 +58,7 @@ def parse_rule(text: str, start: date) -> Rule:
     lowered = normalised.lower()
     if lowered.startswith(("rrule:", "freq=")):
         return check_rule(RecurringRule(normalised.split(":", 1)[-1].upper().rstrip(";"), start))
+    lowered = rule_words.translate_rule(lowered)
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", lowered):
         try:
             return SingleDayRule(date.fromisoformat(lowered))

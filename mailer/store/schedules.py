@@ -34,36 +34,41 @@ class SqlScheduleStore(SqlStore):
         return [_build_schedule(row) for row in rows]
 
     def add_schedule(self, settings: NewSchedule, now: datetime) -> Schedule:
-        timing = settings.timing
-        start = timing.rule.start if isinstance(timing.rule, RecurringRule) else now.date()
         result = self._db.execute(
             insert(schema.schedule).values(
                 digest_id=find_id(self._db, schema.digest, settings.digest_slug, "digest"),
-                rule=rule_syntax.format_rule(timing.rule),
-                start=start.isoformat(),
-                at=f"{timing.at:%H:%M}",
-                zone=timing.zone,
-                on_free_day=timing.on_free_day.value,
-                region=settings.region,
-                cutoff_minutes=int(settings.cutoff.total_seconds()) // 60,
-                created_at=now,
+                **_format_settings(settings, now),
             )
         )
         return Schedule(get_inserted_id(result), settings, now)
+
+    def update_schedule(
+        self, schedule: Schedule, settings: NewSchedule, counts_from: datetime
+    ) -> Schedule:
+        """Give a schedule other settings. Its occurrences count from `counts_from`."""
+        self._db.execute(
+            update(schema.schedule)
+            .where(schema.schedule.c.id == schedule.id)
+            .values(**_format_settings(settings, counts_from))
+        )
+        return Schedule(schedule.id, settings, counts_from)
 
     def remove_schedule(self, schedule: Schedule) -> None:
         self._db.execute(delete(schema.schedule).where(schema.schedule.c.id == schedule.id))
 
     # ---- occurrences ----------------------------------------------------------------------------
 
-    def list_occurrences(self, digest_slug: str, limit: int = 1000) -> list[SavedOccurrence]:
-        """Return a digest's saved occurrences, the latest first."""
+    def list_occurrences(self, digest_slug: str = "", limit: int = 1000) -> list[SavedOccurrence]:
+        """Return the saved occurrences of a digest, or of all, the latest first."""
+        statement = select(schema.occurrence, schema.digest.c.slug).join(
+            schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id
+        )
+        if digest_slug:
+            statement = statement.where(schema.digest.c.slug == digest_slug)
         rows = self._db.execute(
-            select(schema.occurrence, schema.digest.c.slug)
-            .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
-            .where(schema.digest.c.slug == digest_slug)
-            .order_by(schema.occurrence.c.rule_time.desc(), schema.occurrence.c.id.desc())
-            .limit(limit)
+            statement.order_by(
+                schema.occurrence.c.rule_time.desc(), schema.occurrence.c.id.desc()
+            ).limit(limit)
         )
         return [_build_occurrence(row) for row in rows]
 
@@ -255,6 +260,21 @@ class SqlScheduleStore(SqlStore):
 
     def remove_blackout(self, blackout: SavedBlackout) -> None:
         self._db.execute(delete(schema.blackout).where(schema.blackout.c.id == blackout.id))
+
+
+def _format_settings(settings: NewSchedule, counts_from: datetime) -> dict[str, object]:
+    timing = settings.timing
+    start = timing.rule.start if isinstance(timing.rule, RecurringRule) else counts_from.date()
+    return {
+        "rule": rule_syntax.format_rule(timing.rule),
+        "start": start.isoformat(),
+        "at": f"{timing.at:%H:%M}",
+        "zone": timing.zone,
+        "on_free_day": timing.on_free_day.value,
+        "region": settings.region,
+        "cutoff_minutes": int(settings.cutoff.total_seconds()) // 60,
+        "created_at": counts_from,
+    }
 
 
 def _build_schedule(row: Row[Any]) -> Schedule:

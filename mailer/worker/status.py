@@ -11,6 +11,7 @@ from mailer.delivery.process_identity import is_dead
 from mailer.delivery.refusal_codes import RefusalSubject
 from mailer.delivery.refusals import judge_recorded_reply
 from mailer.delivery.reply_report import count_open_failures
+from mailer.digests import get_digest
 from mailer.digests.calendar import PlannedOccurrence
 from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
@@ -71,7 +72,8 @@ class WorkerStatus:
     replies to the last mails about sign-ups, the latest first, if at least
     :data:`MIN_REFUSED_SERVICE_MAILS` were refused for reasons that speak of this office and none
     was accepted since. `refusal` says why nothing is sent from this database; it is None if mails
-    may be sent. `safe_mode` is None if safe mode is off."""
+    may be sent. `safe_mode` is None if safe mode is off. `reminded` are the waiting editions that
+    are so close to their send time that approvers are reminded."""
 
     worker: SchedulerHealth
     now: datetime
@@ -90,6 +92,33 @@ class WorkerStatus:
     service_mails_in_doubt: int = 0
     refusal: DatabaseRefusal | None = None
     safe_mode: SafeMode | None = None
+    reminded: tuple[Edition, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """Answer in a sentence whether mail is going out."""
+        if self.refusal:
+            return f"no mail goes out: {self.refusal.reason}"
+        if self.safe_mode and not self.safe_mode.recipients:
+            return f"no mail goes out: safe mode is on ({self.safe_mode.words})"
+        limit_note = f"; safe mode is on: {self.safe_mode.words}" if self.safe_mode else ""
+        if not self.worker.alive:
+            return f"no mail goes out by itself: no worker runs{limit_note}"
+        open_sendings = [sending for sending in self.sending if sending.remaining]
+        if open_sendings:
+            report, remaining = open_sendings[0].report, open_sendings[0].remaining
+            others = len(open_sendings) - 1
+            others_note = f", and of {others} other{'s'[: others > 1]}" if others else ""
+            return (
+                f"mail is going out: {report.total - remaining:,} of {report.total:,} of edition "
+                f"{report.edition.id} ({report.edition.name}){others_note}{limit_note}"
+            )
+        times = [edition.appointment.moment for edition in self.scheduled if edition.appointment]
+        times += [planned.starts_at for planned in self.due]
+        next_note = (
+            f"; next at {min(times):%a %d %b %H:%M} UTC" if times else "; nothing is planned"
+        )
+        return f"mail goes out when it is due{next_note}{limit_note}"
 
     @property
     def problems(self) -> Iterator[str]:
@@ -107,9 +136,13 @@ class WorkerStatus:
             occurrence = planned.occurrence
             slug = planned.schedule.settings.digest_slug
             yield f"{slug} of {occurrence.clock_time:%a %d %b %H:%M} is overdue"
+        if self.safe_mode:
+            yield f"safe mode is on: {self.safe_mode.words}"
         for edition in self.waiting:
             if edition.appointment and edition.appointment.moment <= self.now:
                 yield f"edition {edition.id} is late: it has not been approved"
+            elif edition in self.reminded:
+                yield f"edition {edition.id} waits for approval, and its approvers were reminded"
         for edition in self.stranded:
             if edition.digest:  # a person sends an edition that belongs to no digest
                 reason = edition.reason or "it has no send time"
@@ -171,13 +204,15 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
     stopped_editions = tx.editions.list_recent_editions(
         [EditionState.PAUSED, EditionState.ON_HOLD], MAX_EDITIONS
     )
+    waiting_editions = tx.editions.list_recent_editions([EditionState.IN_REVIEW], MAX_EDITIONS)
     refusal = mailer.guard.find_refusal()
     return WorkerStatus(
         worker=_read_health(mailer, tx, now, may_send=refusal is None),
         due=tuple(sorted(due, key=lambda occurrence: occurrence.starts_at)),
         overdue=tuple(sorted(overdue, key=lambda occurrence: occurrence.starts_at)),
         scheduled=tuple(tx.editions.list_scheduled_editions([EditionState.SCHEDULED])),
-        waiting=tuple(tx.editions.list_recent_editions([EditionState.IN_REVIEW], MAX_EDITIONS)),
+        waiting=tuple(waiting_editions),
+        reminded=tuple(one for one in waiting_editions if _is_reminded(tx, one, now)),
         stranded=tuple(
             edition
             for edition in tx.editions.list_recent_editions(
@@ -198,6 +233,14 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
         refusal=refusal,
         safe_mode=tx.outbox.find_safe_mode(),
     )
+
+
+def _is_reminded(tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
+    """Check whether the first reminder about an edition in review is due."""
+    if not (edition.digest and edition.appointment):
+        return False
+    reminders = get_digest(tx, edition.digest).settings.policy.reminders
+    return bool(reminders) and edition.appointment.moment - max(reminders) <= now
 
 
 def _list_refused_service_mails(tx: SqlTransaction) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ def test_consent_history_outlives_erasure(office: Shell) -> None:
     assert [one["act"] for one in after["entries"]] == [*acts, "erased"]
     assert {one["address"] for one in after["entries"]} == {""}
     assert (after["suppressed"], after["memberships"]) == ("erased", [])
-    assert "not a subscriber" in office("subscriber", "data", "ana@example.org", code=1).err
+    assert "was erased on" in office("subscriber", "data", "ana@example.org", code=1).err
     empty_history = office("subscriber", "history", "nobody@example.org")
     assert "no entry for nobody@example.org" in empty_history.err
 
@@ -387,3 +387,16 @@ def test_contacts_in_a_file_called_bounces_are_asked_for(office: Shell) -> None:
     assert [row["address"] for row in office("suppression", "list", "--json").json] == [
         "ada@example.org"
     ]
+
+
+def test_person_is_unsubscribed_everywhere(office: Shell) -> None:
+    office("list", "add", "press", "--name", "Press")
+    for slug in ("news", "press"):
+        office("subscriber", "add", "ana@example.org", "--list", slug)
+    words = ("subscriber", "unsubscribe", "ana@example.org")
+    assert "name one list" in office(*words, code=2).err
+    assert "name one list" in office(*words, "--list", "news", "--everywhere", code=2).err
+    assert office(*words, "--everywhere", "--json").json == {"lists": ["news", "press"]}
+    shown = office("subscriber", "show", "ana@example.org", "--json").json
+    assert {one["state"] for one in shown["memberships"]} == {"unsubscribed"}
+    assert "is on no list" in office(*words, "--everywhere").out

@@ -62,7 +62,9 @@ def test_clone_sends_only_to_recipients_of_safe_mode(office: Shell, relay: Relay
     clone = office("database", "clone").out
     assert clone == "safe mode is on: this database is a clone, and no one gets mail\n"
     assert "safe mode is on: this database is a clone" in office("database", "status").out
-    assert office("status").out.startswith("safe mode is on: this database is a clone")
+    assert office("status").out.startswith(
+        "no mail goes out: safe mode is on (this database is a clone, and no one gets mail)"
+    )
     explanation = office("explain", "1", READERS[1]).out
     assert "will not get it in safe mode (this database is a clone" in explanation
     env["MAILER_SAFE_RECIPIENTS"] = READERS[0]

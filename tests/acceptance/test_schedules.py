@@ -53,7 +53,7 @@ def test_same_rule_at_the_same_time_is_added_once(mailer: Shell) -> None:
     for options in ((), ("--cutoff", "2h"), ("--start", "2027-01-01")):
         error = mailer(*rule, *options, code=1).err
         assert "digest weekly has this rule at this time already: schedule 1" in error
-        assert "mailer schedule remove 1" in error
+        assert "mailer schedule edit 1" in error
     mailer(*rule, "--at", "17:00")
     fortnight = ("schedule", "add", "weekly", "FREQ=WEEKLY;INTERVAL=2", "--zone", "Europe/London")
     mailer(*fortnight, "--start", "2026-01-01")
@@ -97,3 +97,43 @@ def test_translations_of_a_digest_are_changed_one_by_one(mailer: Shell) -> None:
     mailer("digest", "edit", "weekly", "--name-in", "FR=Cette semaine")
     digest = mailer("digest", "show", "weekly", "--json").json["digest"]["settings"]
     assert digest["names"] == {"fr": "Cette semaine", "ar": "أسبوع"}
+
+
+def test_schedule_is_edited_and_keeps_what_is_not_named(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    mailer("digest", "add", "weekly", "--list", "news")
+    added = mailer("schedule", "add", "weekly", "every Thursday at 5pm", "--zone", "Europe/London",
+                   "--cutoff", "2h")  # fmt: skip
+    assert added.out.startswith("schedule 1: weekly on Thursday, at 17:00 Europe/London")
+    first_day = mailer("schedule", "preview", "weekly", "--json").json[0]["day"]
+    mailer("schedule", "skip", "weekly", first_day, "--reason", "the office moves")
+    edited = mailer("schedule", "edit", "1", "--at", "9.30am")
+    assert "at 09:30 Europe/London" in edited.out
+    assert "09:30: the office moves; next " in edited.out
+    (schedule,) = mailer("schedule", "list", "--json").json
+    assert (schedule["rule"], schedule["cutoff"]) == ("weekly on Thursday", "2h")
+    mailer("schedule", "edit", "1", "--rule", "every Friday", "--dry-run")
+    assert mailer("schedule", "list", "--json").json == [schedule]
+    for words, message in (
+        (("9", "--at", "10:00"), "there is no schedule 9"),
+        (("1", "--at", "12pm"), "may be noon or midnight"),
+        (("1", "--rule", "sometimes"), "is not a schedule"),
+    ):
+        assert message in mailer("schedule", "edit", *words, code=1).err
+
+
+def test_history_covers_all_digests(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    for digest in ("weekly", "press"):
+        mailer("digest", "add", digest, "--list", "news")
+        mailer("schedule", "add", digest, "daily")
+        day = mailer("schedule", "preview", digest, "--json").json[0]["day"]
+        mailer("schedule", "skip", digest, day, "--reason", f"no {digest}")
+    assert {row["digest"] for row in mailer("schedule", "history", "--json").json} == {
+        "weekly",
+        "press",
+    }
+    table = mailer("schedule", "history").out
+    assert "no weekly" in table
+    assert "no press" in table
+    assert len(mailer("schedule", "history", "weekly", "--json").json) == 1

@@ -84,10 +84,12 @@ def list_subjects(relay: Relay, to: str) -> list[str]:
 
 @pytest.mark.slow
 def test_occurrence_sent_early_waits_for_approval(office: Shell, relay: Relay) -> None:
+    assert office("status").out.startswith("no mail goes out by itself: no worker runs\n")
     assert "worker: none runs" in office("status").out
     assert "no worker runs" in office("status", "--check", code=1).err
     with run_worker(office):
         wait_until(lambda: "worker: runs" in office("status").out)
+        assert office("status").out.startswith("mail goes out when it is due; next at ")
         office("status", "--check")
         message = office("schedule", "send-now", "daily", TOMORROW, "--by", "Ben").out
         assert message.endswith("UTC: planned\n")

@@ -173,19 +173,22 @@ def _change_occurrence(
 
 @app.command("history", rich_help_panel=OCCURRENCES)
 def show_history(
-    digest: DigestSlug,
+    digest: Annotated[str, typer.Argument(help="The digest's slug; default: all digests.")] = "",
     limit: LimitOption = 20,
     json: JsonOption = False,
 ) -> None:
-    """Show the outcome of a digest's occurrences, latest first, with the changes that staff made.
+    """Show the outcome of occurrences, of one digest or of all, latest first, with the changes that
+    staff made.
 
     Example: mailer schedule history weekly"""
     with open_for_reading() as (_, tx):
-        digests.get_digest(tx, digest)
+        if digest:
+            digests.get_digest(tx, digest)
         records = [_to_json(tx, record) for record in tx.schedules.list_occurrences(digest, limit)]
         Output(json).print_table(
             records,
             {
+                **({} if digest else {"digest": ""}),
                 "occurrence": "",
                 "moved to": "",
                 "zone": "",
@@ -196,6 +199,7 @@ def show_history(
             },
             [
                 (
+                    *(() if digest else (record["digest"],)),
                     f"{record['rule_time']:%a %d %b %Y %H:%M}",
                     f"{record['moved_to']:%a %d %b %Y %H:%M}" if record["moved_to"] else "",
                     record["zone"],
@@ -206,7 +210,8 @@ def show_history(
                 )
                 for record in records
             ],
-            empty="no occurrence has come yet: mailer schedule preview " + digest,
+            empty="no occurrence has come yet: "
+            + (f"mailer schedule preview {digest}" if digest else "mailer schedule list"),
         )
 
 

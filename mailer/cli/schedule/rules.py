@@ -1,4 +1,4 @@
-"""Adding, listing and removing the schedules of digests."""
+"""Adding, changing, listing and removing the schedules of digests."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests, zones
+from mailer.app import Mailer
 from mailer.cli.options import (
     ByOption,
     DigestSlug,
@@ -22,6 +23,7 @@ from mailer.errors import InputError
 from mailer.model.schedules import NewSchedule, Schedule
 from mailer.schedules import durations, observances, rule_syntax
 from mailer.schedules.holidays import OnFreeDay
+from mailer.store import SqlTransaction
 
 ScheduleNumber = Annotated[
     int, typer.Argument(help="The schedule's number.", min=1, callback=check_number)
@@ -32,7 +34,13 @@ ScheduleNumber = Annotated[
 def add_schedule(
     digest: DigestSlug,
     rule: Annotated[str, typer.Argument(help="The days; see `mailer schedule --help`.")],
-    at: Annotated[str, typer.Option(help="The time of day, HH:MM.")] = "09:00",
+    at: Annotated[
+        str,
+        typer.Option(
+            help="The time of day, such as 17:30 or 9am, if the rule does not end with it; "
+            "default: 09:00."
+        ),
+    ] = "",
     zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
     cutoff: Annotated[
         str,
@@ -57,7 +65,7 @@ def add_schedule(
 ) -> None:
     """Add a schedule to a digest. A digest may have several schedules.
 
-    Example: mailer schedule add weekly 'weekly on Thu' --at 09:00 --holidays GB"""
+    Example: mailer schedule add weekly 'every Thursday at 9am' --holidays GB"""
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
@@ -75,19 +83,81 @@ def add_schedule(
         )
         known_observances = observances.parse_observances(mailer.settings.read_observances())
         schedule = schedules.add_schedule(tx, actor, new_schedule, known_observances, now)
-        calendar = mailer.build_calendar(tx, digests.get_digest(tx, digest))
-        upcoming = [
-            planned
-            for planned in calendar.list_upcoming(now, 50)
-            if planned.schedule.id == schedule.id
-        ]
-        first_note = (
-            f"; the first {upcoming[0].occurrence.clock_time:%a %d %b %Y %H:%M}" if upcoming else ""
+        _print_schedule(mailer, tx, schedule, out, "the first")
+
+
+@app.command("edit", rich_help_panel=RULES)
+def edit_schedule(
+    number: ScheduleNumber,
+    rule: Annotated[
+        str, typer.Option(help="The days, as for `mailer schedule add`; a time may follow.")
+    ] = "",
+    at: Annotated[str, typer.Option(help="The time of day, such as 17:30 or 9am.")] = "",
+    zone: Annotated[str, typer.Option(help="An IANA time zone.")] = "",
+    cutoff: Annotated[
+        str, typer.Option(help="Assemble the edition this long before: 90m, 2h, 1d.")
+    ] = "",
+    holidays: Annotated[
+        str | None,
+        typer.Option(help="Observe the public holidays of a country or region; '' for none."),
+    ] = None,
+    on_free_day: Annotated[
+        OnFreeDay | None, typer.Option(help="What happens on a holiday or blackout.")
+    ] = None,
+    start: Annotated[
+        str, typer.Option(help="The first day of the rule, YYYY-MM-DD; default: as it is.")
+    ] = "",
+    *,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change a schedule from now on; what is not named stays.
+
+    A day that has its edition already, or that somebody moved or skipped, stays as it was decided.
+
+    Example: mailer schedule edit 2 --rule 'every Friday' --at 10am"""
+    out = Output(json)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        now = mailer.clock()
+        settings = schedules.change_settings(
+            schedules.get_schedule(tx, number).settings,
+            now,
+            rule=rule,
+            at=at,
+            zone=zone,
+            start=parse_day(start, "--start") if start else None,
+            cutoff=durations.parse_duration(cutoff, "--cutoff") if cutoff else None,
+            region=holidays,
+            on_free_day=on_free_day,
         )
-        out.print_record(
-            _to_json(schedule),
-            f"schedule {schedule.id}: {_describe_schedule(schedule)}{first_note}",
-        )
+        known_observances = observances.parse_observances(mailer.settings.read_observances())
+        schedule = schedules.edit_schedule(tx, actor, number, settings, known_observances, now)
+        _print_schedule(mailer, tx, schedule, out, "next")
+
+
+def _print_schedule(
+    mailer: Mailer, tx: SqlTransaction, schedule: Schedule, out: Output, word: str
+) -> None:
+    """Print a schedule with its next occurrence, and days before it that are skipped."""
+    digest = digests.get_digest(tx, schedule.settings.digest_slug)
+    upcoming = [
+        planned
+        for planned in mailer.build_calendar(tx, digest).list_upcoming(mailer.clock(), 50)
+        if planned.schedule.id == schedule.id
+    ]
+    note = ""
+    for planned in upcoming:
+        day_text = f"{planned.occurrence.clock_time:%a %d %b %Y %H:%M}"
+        if not planned.occurrence.skipped:
+            note += f"; {word} {day_text}"
+            break
+        if planned.saved is not None:
+            note += f"; not {day_text}: {planned.occurrence.note}"
+    out.print_record(
+        _to_json(schedule), f"schedule {schedule.id}: {_describe_schedule(schedule)}{note}"
+    )
 
 
 def parse_day(text: str, option: str) -> date:
@@ -150,7 +220,7 @@ def list_schedules(json: JsonOption = False) -> None:
                 )
                 for schedule in all_schedules
             ],
-            empty="no schedule yet: mailer schedule add weekly 'weekly on Thu' --at 09:00",
+            empty="no schedule yet: mailer schedule add weekly 'every Thursday at 9am'",
         )
 
 

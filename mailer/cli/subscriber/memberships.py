@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from mailer.audience import lists, preferences, subscribers
+from mailer.audience import lists, own_preferences, preferences, subscribers
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
 from mailer.cli.subscriber.group import ONE_PERSON, Address, app
 from mailer.cli.transactions import open_for_writing
+from mailer.errors import UsageError
 
 OnlyListOption = Annotated[
     str, typer.Option("--list", help="Only this list; default: all lists of the person.")
@@ -21,19 +22,35 @@ def unsubscribe_member(
     address: Address,
     list_slug: Annotated[
         str, typer.Option("--list", help="The list to unsubscribe the person from.")
-    ],
+    ] = "",
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="All lists that the person is on.")
+    ] = False,
     *,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Unsubscribe a person from a list. The person gets no further mail from this list.
+    """Unsubscribe a person from a list, or from all. The person gets no further mail from it, nor
+    from an edition that is being sent.
 
     Example: mailer subscriber unsubscribe ana@example.org --list news"""
+    if bool(list_slug) is everywhere:
+        raise UsageError("name one list with --list, or all with --everywhere")
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
+        if everywhere:
+            left_lists = own_preferences.unsubscribe_from_all(
+                tx, actor, subscriber, mailer.clock(), source=subscribers.STAFF_SOURCE
+            )
+            slugs = [mailing_list.slug for mailing_list in left_lists]
+            message = f"{subscriber.address} is no longer on {', '.join(map(repr, slugs))}"
+            out.print_record(
+                {"lists": slugs}, message if slugs else f"{subscriber.address} is on no list"
+            )
+            return
         mailing_list = lists.get_list(tx, list_slug)
         membership = subscribers.unsubscribe_person(
             tx, actor, subscriber, mailing_list, mailer.clock()

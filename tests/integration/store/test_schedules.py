@@ -1,14 +1,15 @@
 """Schedules and blackouts are kept as they were given, and previews see all of a digest's."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from mailer import digests
-from mailer.digests import schedules
+from mailer.digests import occurrences, schedules
 from mailer.digests.calendar import DigestCalendar
 from mailer.errors import InputError, NotFound
-from mailer.model.schedules import NewSchedule
+from mailer.model.schedules import NewSchedule, OccurrenceState, Schedule
 from mailer.schedules import durations
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.observances import Observance
@@ -178,3 +179,94 @@ def test_duration_text_is_parsed_and_formatted(text: str, length: timedelta | No
     else:
         assert durations.parse_duration(text, "--cutoff") == length
         assert durations.parse_duration(durations.format_duration(length), "") == length
+
+
+def edit(tx: SqlTransaction, schedule_id: int, now: datetime = NOW, **changes: Any) -> Schedule:
+    old = schedules.get_schedule(tx, schedule_id).settings
+    new = schedules.change_settings(old, now, **changes)
+    return schedules.edit_schedule(tx, STAFF, schedule_id, new, OBSERVANCES, now)
+
+
+def list_walls(tx: SqlTransaction, now: datetime = NOW) -> list[tuple[str, bool]]:
+    """Return (time, skipped) of the next four occurrences."""
+    return [
+        (f"{planned.occurrence.wall:%d %H:%M}", planned.occurrence.skipped)
+        for planned in build_calendar(tx).list_upcoming(now, 4)
+    ]
+
+
+def test_edited_schedule_keeps_number_and_what_is_not_named(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
+        new = build_schedule("weekly on Thu", place="GB", cutoff="2h")
+        added = schedules.add_schedule(tx, STAFF, new, OBSERVANCES, NOW)
+        edited = edit(tx, added.id, rule="every Friday")
+        assert (edited.id, edited.settings.cutoff, edited.settings.region) == (
+            added.id,
+            timedelta(hours=2),
+            "GB",
+        )
+        assert list_walls(tx)[0] == ("04 09:00", False)
+        edit(tx, added.id, rule="every Friday at 5pm", zone="Africa/Cairo")
+        edited = edit(tx, added.id, at="10am", region="")
+        assert tx.schedules.list_schedules() == [edited]
+        assert (edited.settings.timing.zone, edited.settings.region) == ("Africa/Cairo", "")
+        assert list_walls(tx)[0] == ("04 10:00", False)
+
+
+def test_edited_schedule_keeps_decisions_about_days(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
+        added = schedules.add_schedule(tx, STAFF, build_schedule("daily"), OBSERVANCES, NOW)
+        first, second, third, _ = build_calendar(tx).list_upcoming(NOW, 4)
+        occurrences.skip_occurrence(tx, STAFF, first, NOW, reason="a strike")
+        later = datetime(2026, 12, 9, 8)  # noqa: DTZ001
+        occurrences.move_occurrence(tx, STAFF, second, later, NOW)
+        claimed = tx.schedules.claim_occurrence(
+            "weekly", *third.key, OccurrenceState.MADE, NOW, schedule_id=added.id
+        )
+        assert claimed
+        edit(tx, added.id, at="10:00")
+        assert list_walls(tx) == [
+            ("02 10:00", True),
+            ("03 10:00", True),
+            ("04 10:00", True),
+            ("05 10:00", False),
+        ]
+        notes = [planned.occurrence.note for planned in build_calendar(tx).list_upcoming(NOW, 3)]
+        assert notes[0] == "a strike"
+        assert "moved to Wed 09 Dec" in notes[1]
+        assert "has its edition" in notes[2]
+        moved = [
+            planned
+            for planned in build_calendar(tx).list_upcoming(NOW, 20)
+            if planned.occurrence.wall == later
+        ]
+        assert len(moved) == 1, "the moved occurrence is still sent"
+
+
+def test_edited_schedule_has_no_occurrence_before_its_edit(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
+        added = schedules.add_schedule(tx, STAFF, build_schedule("daily"), OBSERVANCES, NOW)
+        later = NOW + timedelta(days=3)
+        edit(tx, added.id, later, at="11:00")
+        steps = build_calendar(tx).list_due_steps(later + timedelta(hours=1))
+        assert steps == [], "11:00 of that day and of the days before was not in the rule then"
+        counted = edit(tx, added.id, later + timedelta(days=1), cutoff=timedelta(hours=3))
+        assert counted.created_at == later, "another cut-off changes no time"
+
+
+def test_impossible_edit_is_refused_and_changes_nothing(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
+        schedules.add_schedule(tx, STAFF, build_schedule("daily"), OBSERVANCES, NOW)
+        added = schedules.add_schedule(tx, STAFF, build_schedule("weekdays"), OBSERVANCES, NOW)
+        for changes, message in (
+            ({"rule": "every day"}, "has this rule at this time already"),
+            ({"rule": "2026-11-30"}, "names no future time"),
+            ({"rule": "on no-day"}, "no observance"),
+            ({"cutoff": timedelta(days=15)}, "cut-off of 15d"),
+            ({"zone": "Europe/Nowhere"}, "Nowhere"),
+        ):
+            with pytest.raises(InputError, match=message):
+                edit(tx, added.id, **changes)
+        with pytest.raises(NotFound):
+            edit(tx, 99, at="10:00")
+        assert schedules.get_schedule(tx, added.id) == added

@@ -190,6 +190,23 @@ def test_invalid_setting_is_logged_once_and_edition_is_sent_after_fix(
     assert harness.get_edition().state is EditionState.SENDING
 
 
+def test_waiting_approval_is_a_problem_only_from_its_reminder_on(harness: WorkerHarness) -> None:
+    def list_problems() -> list[str]:
+        with harness.mailer.store.read() as tx:
+            return list(read_status(harness.mailer, tx).problems)
+
+    harness.add_digest(reminders=(HOUR / 2,))
+    harness.add_schedule("daily")
+    harness.run_tick()
+    harness.run_tick(NINE - HOUR)
+    assert list_problems() == []
+    harness.run_tick(NINE - HOUR / 2)
+    (problem,) = list_problems()
+    assert problem.endswith("waits for approval, and its approvers were reminded")
+    harness.approve_edition()
+    assert list_problems() == []
+
+
 # ---- how things stand -------------------------------------------------------------------------
 
 
@@ -214,6 +231,8 @@ def test_status_lists_due_waiting_sending_and_failed(harness: WorkerHarness) -> 
     harness.run_tick(NINE)
     (sending,) = load_status().sending
     assert (sending.remaining, sending.report.total) == (2, 2)
+    number = harness.get_edition().id
+    assert load_status().headline.startswith(f"mail is going out: 0 of 2 of edition {number}")
     harness.relay.answer_always(Step.RCPT, "550 5.7.1 not today", to="amal@example.org")
     harness.deliver_editions()
     (failed,) = load_status().failed

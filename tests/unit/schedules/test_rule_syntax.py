@@ -34,6 +34,26 @@ START = date(2026, 11, 24)
         ("yearly on the third Thursday of nov", "FREQ=YEARLY;BYMONTH=11;BYDAY=+3TH"),
         ("RRULE:FREQ=WEEKLY;BYDAY=MO", "FREQ=WEEKLY;BYDAY=MO"),
         ("freq=monthly;bymonthday=-1", "FREQ=MONTHLY;BYMONTHDAY=-1"),
+        ("every Thursday", "FREQ=WEEKLY;BYDAY=TH"),
+        ("each Tue and Fri", "FREQ=WEEKLY;BYDAY=TU,FR"),
+        ("Mondays", "FREQ=WEEKLY;BYDAY=MO"),
+        ("on Mondays and Thursdays", "FREQ=WEEKLY;BYDAY=MO,TH"),
+        ("every month", "FREQ=MONTHLY"),
+        ("each weekday", "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"),
+        ("every other Monday", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO"),
+        ("fortnightly on Friday", "FREQ=WEEKLY;INTERVAL=2;BYDAY=FR"),
+        ("quarterly on the last Friday", "FREQ=MONTHLY;INTERVAL=3;BYDAY=-1FR"),
+        ("the first Monday of every month", "FREQ=MONTHLY;BYDAY=+1MO"),
+        ("every first and third Tuesday of the month", "FREQ=MONTHLY;BYDAY=+1TU,+3TU"),
+        ("1st and 15th of each month", "FREQ=MONTHLY;BYMONTHDAY=1,15"),
+        ("the last day of the month", "FREQ=MONTHLY;BYMONTHDAY=-1"),
+        ("every 18 December", "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=18"),
+        ("every second Monday", None),
+        ("Thursday", None),
+        ("on Thursday", None),
+        ("18 December", None),
+        ("every march", None),
+        ("biweekly on Monday", None),
         ("hourly", None),
         ("weekly on", None),
         ("weekly on Mon and xyz", None),
@@ -94,7 +114,13 @@ def test_rule_syntax_of_days_around_observance(
         )
 
 
+@pytest.mark.parametrize("text", ["on migrants-day", "migrants-day", "On Migrants-Day"])
+def test_name_of_observance_means_its_day(text: str) -> None:
+    assert parse_rule(text, START) == ObservanceRule("migrants-day", (DayRange(0, 0),))
+
+
 def test_rule_syntax_of_single_day() -> None:
+    assert parse_rule("on 2027-12-18", START) == SingleDayRule(date(2027, 12, 18))
     assert parse_rule("2027-12-18", START) == SingleDayRule(date(2027, 12, 18))
     with pytest.raises(InputError, match="there is no 2027-02-30"):
         parse_rule("2027-02-30", START)
