@@ -188,6 +188,7 @@ explain: a stranger | {whole} {STRANGER}
 schedule list
 schedule preview | {DIGEST}
 schedule history | {DIGEST}
+schedule history: of all digests
 blackout list
 observance list
 observance show | education-day
@@ -267,6 +268,7 @@ delivery in-doubt resend | {open_}
 delivery in-doubt resend: chosen | {open_} --address {PERSON} | 5
 delivery in-doubt assume-sent | {open_}
 schedule add | {DIGEST} monthly~on~the~1st --at 09:00 --zone UTC
+schedule edit | 1 --at 10:00
 schedule remove | 1
 schedule skip | {DIGEST} {day}
 schedule move | {DIGEST} {day} --to {day}~10:00
