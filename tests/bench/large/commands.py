@@ -26,9 +26,9 @@ from tests.bench.large.history import UID
 from tests.bench.large.stories import DIGEST, LIST, PRESS_LIST, SEGMENT
 
 PERSON, OTHER_PERSON, JOURNALIST = (
-    f"reader{number:07}@example{number % 997}.org" for number in (4, 11, 502)
+    f"reader{number:07}@example{number % 997}.org" for number in (4, 11, 2)
 )
-SUPPRESSED_PERSON = f"reader{100:07}@example100.org"
+SUPPRESSED_PERSON = f"reader{0:07}@example0.org"
 STRANGER = "zoe@example.org"
 FILES = {
     "people.csv": f"email,name\n{STRANGER},Zoe Quill\n{PERSON},Ana Quill\n",
@@ -148,8 +148,8 @@ list form | {LIST}
 subscriber list
 subscriber list: of a list | --list {LIST}
 subscriber list: of a small list | --list {PRESS_LIST}
-subscriber list: next page | --list {LIST} --after 500
-subscriber list: search | --search reader0000123
+subscriber list: next page | --list {LIST} --after 5
+subscriber list: search | --search reader0000012
 subscriber show | {PERSON}
 subscriber history | {PERSON}
 subscriber data | {PERSON}
@@ -188,13 +188,14 @@ explain: a stranger | {whole} {STRANGER}
 schedule list
 schedule preview | {DIGEST}
 schedule history | {DIGEST}
+schedule history: of all digests
 blackout list
 observance list
 observance show | education-day
 contact list
 contact list: of a list | --list {PRESS_LIST}
 contact list: of a beat | --beat health
-contact list: of an outlet | --outlet the~example~503
+contact list: of an outlet | --outlet the~example~3
 contact list: trusted | --trusted
 contact list: next page | --after {JOURNALIST}
 contact show | {JOURNALIST}
@@ -267,6 +268,7 @@ delivery in-doubt resend | {open_}
 delivery in-doubt resend: chosen | {open_} --address {PERSON} | 5
 delivery in-doubt assume-sent | {open_}
 schedule add | {DIGEST} monthly~on~the~1st --at 09:00 --zone UTC
+schedule edit | 1 --at 10:00
 schedule remove | 1
 schedule skip | {DIGEST} {day}
 schedule move | {DIGEST} {day} --to {day}~10:00

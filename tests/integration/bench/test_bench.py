@@ -30,7 +30,7 @@ SMALL_SCALE = {
     "PLAN_N": "400",
     "IMPORT_N": "200",
     "LARGE_IMPORT_N": "400",
-    "COMMAND_PEOPLE": "60000",
+    "COMMAND_PEOPLE": "10000",
     "COMMAND_RUNS": "1",
     "SUBSCRIBERS": "4000",
     "PAGE_N": "2",
