@@ -17,7 +17,7 @@ from mailer.errors import Refused
 from mailer.log import create_logger
 from mailer.model.articles import ArticleKind
 from mailer.model.digests import ApprovalRule, DigestPolicy
-from mailer.model.edition_states import EditionState, SendTimeBasis
+from mailer.model.edition_states import EditionKind, EditionState, SendTimeBasis
 from mailer.model.editions import Edition
 from mailer.staff_links import StaffLink
 from mailer.worker import jobs
@@ -96,7 +96,7 @@ def get_html(mail: EmailMessage) -> str:
 
 
 def test_mail_to_approvers_is_the_edition_with_a_link_of_their_own(
-    seeded_office: SeededOffice, relay: Relay, pages: AsgiClient
+    seeded_office: SeededOffice, relay: Relay
 ) -> None:
     edition = ask_for_approval(seeded_office)
     deliver_notices(seeded_office, edition)
@@ -115,7 +115,17 @@ def test_mail_to_approvers_is_the_edition_with_a_link_of_their_own(
     assert french.get_content_type() == "message/rfc822"
     assert "Les bateaux" in get_html(french.get_content())
     assert find_decision_path(mail) != find_decision_path(other)
-    pages.get_page("/healthz")
+    with seeded_office.store.begin() as tx:  # the retention of notices ends
+        notice = next(
+            edition
+            for edition in tx.editions.list_recent_editions([], 9, notices=True)
+            if edition.kind is EditionKind.NOTICE
+        )
+        (body,) = tx.editions.list_bodies(notice)
+        hashes = [attachment.sha256 for attachment in body.attachments]
+        assert all(tx.releases.read_content(one) for one in hashes)
+        tx.retention.delete_edition_rows(notice.id, 100)
+        assert not any(tx.releases.read_content(one) for one in hashes)
 
 
 def test_get_shows_everything_and_changes_nothing(
