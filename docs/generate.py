@@ -1,8 +1,9 @@
-"""Writes the pages of docs/reference/ that follow from the code: ``make docs``.
+"""Writes the pages of docs/ that follow from the code and from measurements: ``make docs``.
 
 Commands, options, settings, states, template variables and errors come from the code; a sentence
 on what each state and variable means comes from ``generator/meanings.toml``, and on what each
-setting means from ``mailer/config/meanings.toml``. A setting or a state without a meaning stops the
+setting means from ``mailer/config/meanings.toml``. The page on speed comes from the figures of a
+bench, performance.json. A setting or a state without a meaning stops the
 script, and ``tests/unit/docs/`` holds the committed pages against what it gives. Pages for reading
 (tutorial, how-to, explanation) are written by hand.
 """
@@ -10,41 +11,44 @@ script, and ``tests/unit/docs/`` holds the committed pages against what it gives
 import sys
 from pathlib import Path
 
-from generator import commands, errors, settings, states, template_variables
+from generator import commands, errors, performance, settings, states, template_variables
 
-REFERENCE = Path(__file__).resolve().parent / "reference"
+DOCS = Path(__file__).resolve().parent
+COMMANDS = DOCS / "reference" / "commands"
 
 
 def build_pages() -> dict[Path, str]:
-    """Return every generated page by its path below docs/reference/."""
+    """Return every generated page by its path."""
+    reference = DOCS / "reference"
     return {
-        **{Path("commands") / name: text for name, text in commands.build_pages().items()},
-        Path("settings.md"): settings.build_page(),
-        Path("states.md"): states.build_page(),
-        Path("template-variables.md"): template_variables.build_page(),
-        Path("exit-codes.md"): errors.build_exit_codes_page(),
-        Path("error-codes.md"): errors.build_error_codes_page(),
+        **{COMMANDS / name: text for name, text in commands.build_pages().items()},
+        reference / "settings.md": settings.build_page(),
+        reference / "states.md": states.build_page(),
+        reference / "template-variables.md": template_variables.build_page(),
+        reference / "exit-codes.md": errors.build_exit_codes_page(),
+        reference / "error-codes.md": errors.build_error_codes_page(),
+        DOCS / "performance.md": performance.build_page(),
     }
 
 
 def find_stale_pages(pages: dict[Path, str]) -> list[str]:
     """Return the names of pages that differ from what the code gives, are missing, or left over."""
     stale = [
-        str(path)
+        path
         for path, text in pages.items()
-        if not (REFERENCE / path).is_file() or (REFERENCE / path).read_text("utf-8") != text
+        if not path.is_file() or path.read_text("utf-8") != text
     ]
-    existing = (path.relative_to(REFERENCE) for path in (REFERENCE / "commands").glob("*.md"))
-    return sorted([*stale, *(str(path) for path in existing if path not in pages)])
+    left_over = [path for path in COMMANDS.glob("*.md") if path not in pages]
+    return sorted(str(path.relative_to(DOCS)) for path in [*stale, *left_over])
 
 
 def write_pages(pages: dict[Path, str]) -> None:
-    (REFERENCE / "commands").mkdir(parents=True, exist_ok=True)
-    for path in (REFERENCE / "commands").glob("*.md"):
-        if path.relative_to(REFERENCE) not in pages:
+    COMMANDS.mkdir(parents=True, exist_ok=True)
+    for path in COMMANDS.glob("*.md"):
+        if path not in pages:
             path.unlink()
     for path, text in pages.items():
-        (REFERENCE / path).write_text(text, "utf-8")
+        path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ COMMANDS = (
         "status",
         "status:show_status",
         SERVER,
-        "Show which editions are due, being sent, waiting or failed, and whether a worker runs.",
+        "Show whether mail is going out, and which editions are due, sending, waiting or failed.",
     ),
     CommandEntry("serve", "serve:serve_pages", SERVER, "Serve the public pages until stopped."),
     CommandEntry(

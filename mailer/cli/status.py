@@ -26,7 +26,7 @@ def show_status(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show whether mail is going out, and which editions are due, being sent, waiting or failed.
+    """Show whether mail is going out, and which editions are due, sending, waiting or failed.
 
     Example: mailer status"""
     from mailer.worker.status import read_status

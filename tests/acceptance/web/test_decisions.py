@@ -52,6 +52,7 @@ def test_approver_approves_then_sends_back_what_has_changed(
     monkeypatch.setattr(office.mailer, "settings", settings)
     for language in ("fr", "ar"):
         office.subscribe_person(f"{language}-{reader.address}", language=language)
+    office.run_worker()  # mails about other editions go first
     edition = ask_for_approval(office)
     reader.open_path(office.find_link(EDITOR, "d"))
     reader.check_page("decide", shows_mail=True)

@@ -13,6 +13,7 @@ import smtplib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -22,7 +23,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import jinja2
-from markupsafe import Markup
 
 from mailer.app import open_mailer
 from mailer.app.messages import build_sender_profile
@@ -31,6 +31,7 @@ from mailer.message import MIN_STORIES_FOR_CONTENTS, MessageProfile, Recipient
 from mailer.model.editions import Manuscript
 from mailer.render import translations, views
 from mailer.render.environment import get_environment
+from mailer.render.releases import build_release_view
 from tests.bench.delivery.bench_run import BenchRun
 from tests.bench.delivery.fixtures import NOW, Office, load_edition, load_settings, to_recipient
 from tests.bench.delivery.programs import LOOPBACK, build_module_command, measure_program
@@ -122,12 +123,18 @@ class PlainSender:
             "organisation": views.build_organisation_view(settings),
             "edition": SimpleNamespace(
                 name=manuscript.edition.name,
+                number=manuscript.edition.id,
                 date=manuscript.edition.created_at.astimezone(zone).date(),
                 list_name=manuscript.list.name,
                 language=LANGUAGE,
                 dir="ltr",
                 opening="",
                 opening_text="",
+                opening_language=LANGUAGE,
+                opening_dir="ltr",
+                role="",
+                changed="",
+                why="",
             ),
         }
 
@@ -194,25 +201,23 @@ def _describe_stories(
     for story in sorted(manuscript.stories, key=lambda story: story_bits[story.slug]):
         article = story.articles[0]
         topic = story.topics[0]
+        view = views.build_story_view(
+            article,
+            bits=1 << story_bits[story.slug],
+            number=0,
+            section=topic,
+            topics=topics,
+            language=LANGUAGE,
+            kind_name=views.KIND_NAMES[article.kind],
+            settings=settings,
+            release=build_release_view(
+                article, manuscript.boilerplates, settings, LANGUAGE, LANGUAGE
+            ),
+        )
         yield {
-            "bits": 1 << story_bits[story.slug],
-            "slug": article.slug,
-            "title": article.title,
-            "summary": article.summary,
-            "teaser": views.build_teaser(article),
-            "html": Markup(article.html),  # noqa: S704  (sanitised when it came in)
-            "url": views.build_story_url(settings, article),
-            "kind": article.kind.value,
-            "kind_name": views.KIND_NAMES[article.kind],
-            "topic": topics[topic].get_name(LANGUAGE),
-            "topic_slug": topic,
-            "language": article.language,
-            "dir": "ltr",
-            "foreign": False,
-            "image": article.image,
-            "byline": article.byline,
-            "dateline": article.dateline,
-            "published": article.published,
+            field.name: getattr(view, field.name)
+            for field in fields(view)
+            if field.name != "number"
         }
 
 

@@ -256,6 +256,7 @@ edition approve | {reviewed} --by Amina
 edition schedule | {reviewed} --at 2036-01-02~09:00 --zone UTC
 edition unschedule | {draft}
 edition reopen | {reviewed}
+edition send-back | {reviewed} --comment shorter,~please
 edition pause | {open_}
 edition resume | {open_} | 5
 edition cancel | {open_}

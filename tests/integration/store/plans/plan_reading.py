@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 GROWING_TABLES = frozenset(
     {
-        "allowance", "approval", "article", "article_revision", "article_topic", "confirmation",
-        "consent", "contact", "contact_beat", "database_event", "delivery", "delivery_count",
+        "allowance", "approval", "approved_text", "article", "article_revision", "article_topic",
+        "asset", "asset_rendition", "confirmation", "consent", "contact", "contact_beat",
+        "database_event", "delivery", "delivery_count",
         "digest_story", "edition", "edition_body", "edition_event", "edition_story",
         "edition_words", "embargo", "embargo_event", "exclusion", "file", "membership",
         "occurrence", "source_item", "subscriber", "subscriber_alias", "subscriber_tag",
@@ -77,7 +78,11 @@ def read_postgresql_plan(node: Mapping[str, Any], *, is_limited: bool = False) -
         index = node.get("Index Name", "")
         if node["Node Type"] == "Bitmap Heap Scan":
             index = _find_bitmap_index(node)
-        reads_some = "Index Cond" in node or (node["Node Type"] == "Bitmap Heap Scan" and not index)
+        reads_some = (
+            "Index Cond" in node
+            or "TID Cond" in node  # rows that another node has found
+            or (node["Node Type"] == "Bitmap Heap Scan" and not index)
+        )
         follows_index = is_limited and index and "Filter" not in node
         if "Scan" in node["Node Type"] and not (
             reads_some or follows_index or index in SMALL_INDEXES

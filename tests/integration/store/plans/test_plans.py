@@ -178,6 +178,11 @@ OFFICE = LargeOffice(SMALL, 2, 3, 4, 5, 6, "release", 0.0)
 NOT_RUN = {
     "article fetch": "reads a web page; its statements are those of article add",
     "article paste": "reads the clipboard; its statements are those of article add",
+    "asset add": "reads a picture; looks assets up by their hash",
+    "asset show": "needs a picture; looks it up by its hash",
+    "asset edit": "needs a picture; looks it up by its hash",
+    "asset remove": "needs a picture; looks for articles that use it",
+    "asset list": "returns all assets",
     "source show": "needs a source; there are few",
     "source poll": "reads a feed; its statements are those of article add",
     "source resume": "needs a source; there are few",
@@ -224,6 +229,9 @@ def test_every_command_is_run_or_left_out_for_a_reason() -> None:
 NOT_REQUESTED = {
     "/static/{name}": "a file",
     "/robots.txt": "text without a query",
+    "/pictures/{name}": "a file, by its hash",
+    "/d/{token}": "the page for approvers: mailer edition show and edition approve",
+    "/k/{token}": "the page for a second person: mailer release show and release kill",
     "/subscribe/{list_slug}": "the sign-up page with fewer lists",
     "/embed/{list_slug}": "the sign-up page with fewer lists",
     "/c/{token}": "the confirmation of a sign-up, by its id",
