@@ -14,7 +14,7 @@ from tests.bench.results import (
 FIGURES = Path(__file__).resolve().parent.parent / "performance.json"
 
 _INTRODUCTION = """\
-These figures come from one run of `make bench`, which anybody can repeat: they are in
+These figures come from one run of `make bench`, which anyone can repeat: they are in
 [performance.json](performance.json), and this page is made from them. Each goal is a ratio between
 two programs that ran in turns on the same machine, since seconds alone say more about the machine
 than about the program. A table has the median of the runs and their range. After each run the

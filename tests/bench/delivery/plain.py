@@ -27,10 +27,10 @@ import jinja2
 from mailer.app import open_mailer
 from mailer.app.messages import build_sender_profile
 from mailer.config import Settings
-from mailer.message import MIN_STORIES_FOR_CONTENTS, MessageProfile, Recipient
+from mailer.message import MIN_STORIES_FOR_CONTENTS, MessageProfile, Recipient, Slot
 from mailer.model.editions import Manuscript
 from mailer.render import translations, views
-from mailer.render.environment import get_environment
+from mailer.render.environment import PersonalField, get_environment
 from mailer.render.releases import build_release_view
 from tests.bench.delivery.bench_run import BenchRun
 from tests.bench.delivery.fixtures import NOW, Office, load_edition, load_settings, to_recipient
@@ -204,7 +204,7 @@ def _describe_stories(
         view = views.build_story_view(
             article,
             bits=1 << story_bits[story.slug],
-            number=0,
+            number=PersonalField("", Slot.NUMBER),
             section=topic,
             topics=topics,
             language=LANGUAGE,
