@@ -27,7 +27,7 @@ What the goals compare with:
 - **smtplib** is Python's SMTP client, on as many connections, with messages made before.
 - **bare UPDATEs and INSERTs** are the least that a database must do for the same rows. Each message
   has three states on the way, planned, begun and sent, and none may go: they are why a crash loses
-  nobody.
+  no one.
 
 To measure one part: `make bench PARTS='postgresql distance'`. `FULL=1` takes the numbers for which
 the goals are set, and about two hours."""

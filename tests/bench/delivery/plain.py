@@ -80,6 +80,16 @@ class _Conditions:
     def rest(self, bits: int, caller: Callable[[], str]) -> str:
         return caller() if bits & (self._bits ^ self._first) else ""
 
+    def single(self, bits: int, caller: Callable[[], str]) -> str:
+        return caller() if self._count_others(bits) == 1 else ""
+
+    def several(self, bits: int, caller: Callable[[], str]) -> str:
+        return caller() if self._count_others(bits) > 1 else ""
+
+    def _count_others(self, bits: int) -> int:
+        """Count the stories after the reader's first."""
+        return (bits & (self._bits ^ self._first)).bit_count()
+
     def contents(self, bits: int, caller: Callable[[], str]) -> str:
         return caller() if self._bits.bit_count() >= MIN_STORIES_FOR_CONTENTS else ""
 
