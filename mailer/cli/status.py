@@ -10,6 +10,7 @@ from mailer.cli.output import Output, format_moment
 from mailer.cli.transactions import open_for_reading
 from mailer.errors import MailerError
 from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import EditionState
 from mailer.plain_data import to_plain_data
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
         rows.append(("late" if is_late else "waiting", label, when, asked_text))
     for edition in worker_status.stranded:
         label = f"edition {edition.id} ({edition.name})"
-        next_step = f"mailer send {edition.id}, or mailer edition schedule {edition.id} --at …"
+        next_step = f"mailer edition submit {edition.id}"
+        if edition.state is EditionState.APPROVED:
+            next_step = f"mailer send {edition.id}, or mailer edition schedule {edition.id} --at …"
         rows.append((edition.state.value, label, "no time", next_step))
     for edition in worker_status.scheduled:
         when = format_moment(edition.appointment.moment) if edition.appointment else ""

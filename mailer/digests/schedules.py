@@ -258,7 +258,11 @@ def parse_timing(text: str, at: str, zone: str, start: date, on_free_day: OnFree
     """Parse the text of a timing, as staff write it. The time of day is `at`, or stands at the end
     of `text`; if both are missing, it is :data:`DEFAULT_TIME`. Raises InputError, also for two
     different times."""
-    days_text, time_in_text = times_of_day.split_time_of_day(text)
+    try:
+        days_text, time_in_text = times_of_day.split_time_of_day(text)
+    except InputError as error:
+        error.field = "rule"
+        raise
     time_of_day = times_of_day.parse_time_of_day(at) if at else time_in_text or DEFAULT_TIME
     if time_in_text not in {None, time_of_day}:
         raise InputError(

@@ -145,8 +145,7 @@ class WorkerStatus:
                 yield f"edition {edition.id} waits for approval, and its approvers were reminded"
         for edition in self.stranded:
             if edition.digest:  # a person sends an edition that belongs to no digest
-                reason = edition.reason or "it has no send time"
-                yield f"edition {edition.id} is {edition.state}: {reason}"
+                yield f"edition {edition.id} is {describe_stranded(edition)}"
         for edition in self.stopped:
             note = describe_stop(edition, self.doubts)
             yield f"edition {edition.id} is {edition.state.words}{f': {note}' if note else ''}"
@@ -164,6 +163,13 @@ class WorkerStatus:
             yield f"edition {report.edition.id}: {describe_counts(count_open_failures(report))}"
         if self.service_mails_in_doubt:
             yield f"{self.service_mails_in_doubt} service mails and notices are in doubt"
+
+
+def describe_stranded(edition: Edition) -> str:
+    """Describe why an edition waits for a person: it has no send time, or it is a draft again."""
+    if edition.state is EditionState.APPROVED:
+        return "approved, and has no send time"
+    return f"a draft again{f' ({edition.reason})' if edition.reason else ''}, and not submitted"
 
 
 def describe_stop(edition: Edition, doubts: Mapping[int, int]) -> str:

@@ -177,8 +177,8 @@ def show_history(
     limit: LimitOption = 20,
     json: JsonOption = False,
 ) -> None:
-    """Show the outcome of occurrences, of one digest or of all, latest first, with the changes that
-    staff made.
+    """Show the outcome of occurrences, of one digest or of all, latest first, with what staff
+    changed at single occurrences. Changes of a schedule's rule are not in it.
 
     Example: mailer schedule history weekly"""
     with open_for_reading() as (_, tx):

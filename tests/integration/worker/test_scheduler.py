@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailer import digests
+from mailer import digests, editions
 from mailer.actor import Actor
 from mailer.delivery.process_identity import create_worker_name
 from mailer.digests import due_occurrences
@@ -13,6 +13,7 @@ from mailer.errors import ConcurrencyError
 from mailer.model.digests import ApprovalRule
 from mailer.model.edition_states import EditionState
 from mailer.worker.status import read_status
+from tests.actors import STAFF
 from tests.fake_relay import Step
 from tests.integration import factories
 from tests.integration.worker.conftest import HOUR, WorkerHarness
@@ -205,6 +206,22 @@ def test_waiting_approval_is_a_problem_only_from_its_reminder_on(harness: Worker
     assert problem.endswith("waits for approval, and its approvers were reminded")
     harness.approve_edition()
     assert list_problems() == []
+
+
+def test_edition_that_only_a_person_can_send_is_told_with_its_reason(
+    harness: WorkerHarness,
+) -> None:
+    harness.add_digest()
+    harness.add_schedule("daily")
+    harness.run_tick()
+    harness.run_tick(NINE - HOUR)
+    harness.approve_edition()
+    edition = harness.get_edition()
+    with harness.mailer.store.begin() as tx:
+        editions.set_send_time(tx, STAFF, edition, None, harness.now)
+    with harness.mailer.store.read() as tx:
+        problems = list(read_status(harness.mailer, tx).problems)
+    assert problems == [f"edition {edition.id} is approved, and has no send time"]
 
 
 # ---- how things stand -------------------------------------------------------------------------
