@@ -284,18 +284,6 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _require_one_owner_for_each_login(self) -> Self:
-        owners: dict[str, str] = {}
-        for address, person in self.people.items():
-            for login in person.logins or ():
-                if owners.setdefault(login, address) != address:
-                    raise ValueError(
-                        f"people: the login {login} belongs to {owners[login]} and to {address}; "
-                        "give each login to one person"
-                    )
-        return self
-
-    @model_validator(mode="after")
     def _require_safe_recipients(self) -> Self:
         if "safe" in self.model_fields_set and not self.safe.recipients:
             raise ValueError(

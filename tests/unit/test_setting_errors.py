@@ -45,6 +45,15 @@ def test_invalid_setting_is_worded_with_its_value(home: Path, toml: str, says: s
     assert not re.search("Input should|String should|valid tuple", message)
 
 
+def test_people_may_share_a_login(home: Path) -> None:
+    toml = (
+        '[people."ana@example.org"]\nlogins = ["ana", "mailer"]\n'
+        '[people."ben@example.org"]\nlogins = ["Mailer"]\n'
+    )
+    people = load(home, toml).people
+    assert [person.logins for person in people.values()] == [("ana", "mailer"), ("Mailer",)]
+
+
 @pytest.mark.parametrize(
     ("value", "approvers"),
     [

@@ -289,6 +289,31 @@ def test_second_person_confirms_a_kill_by_link(
     assert pages.get_page(path).status == 404, "it is decided"
 
 
+def test_no_one_who_shares_a_login_is_second_person_for_it(
+    seeded_office: SeededOffice, relay: Relay, pages: AsgiClient, log: Any
+) -> None:
+    mailer = seeded_office.mailer
+    people = {
+        ANA: PersonSection(name="Ana", logins=("amina",)),
+        BEN: PersonSection(name="Ben", logins=("ben", "Amina")),
+    }
+    mailer.settings = mailer.settings.model_copy(update={"people": people})
+    send_release(seeded_office)
+    ask_for_kill(seeded_office, log)
+    edition = ask_for_approval(seeded_office)
+    deliver_notices(seeded_office, edition)
+    for address in (ANA, BEN):
+        kill_path, edition_path = map(find_decision_path, relay.list_mails(address))
+        assert (kill_path[:3], edition_path[:3]) == ("/k/", "/d/")
+        assert pages.send_form(kill_path, {"decision": "confirm"}).status == 409
+        assert pages.send_form(edition_path, {"decision": "approve"}).status == 409
+    with seeded_office.store.read() as tx:
+        kill = tx.releases.find_kill("lanterns")
+    assert kill is not None
+    assert kill.confirmed_at is None
+    assert find_edition(seeded_office, edition).state is S.IN_REVIEW
+
+
 def test_second_person_refuses_a_kill_by_link(
     seeded_office: SeededOffice, relay: Relay, pages: AsgiClient, log: Any
 ) -> None:
