@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mailer import editions, notices, releases, staff_links
+from mailer import articles, editions, notices, releases, staff_links
 from mailer.actor import WORKER, create_local_actor
 from mailer.audience.links import LinkPurpose
 from mailer.config import NoticesSection, PersonSection
@@ -20,7 +20,7 @@ from mailer.model.digests import ApprovalRule, DigestPolicy
 from mailer.model.edition_states import EditionKind, EditionState, SendTimeBasis
 from mailer.model.editions import Edition
 from mailer.staff_links import StaffLink
-from mailer.worker import jobs
+from mailer.worker import Scheduler, jobs
 from tests.deciding import find_decision_path
 from tests.fake_relay import Relay
 from tests.integration import factories
@@ -312,6 +312,36 @@ def test_no_one_who_shares_a_login_is_second_person_for_it(
     assert kill is not None
     assert kill.confirmed_at is None
     assert find_edition(seeded_office, edition).state is S.IN_REVIEW
+
+
+def test_approvers_are_asked_again_when_the_story_of_a_kill_changes(
+    seeded_office: SeededOffice, relay: Relay, pages: AsgiClient, log: Any
+) -> None:
+    mailer = seeded_office.mailer
+    staffed = mailer.settings
+    scheduler = Scheduler(mailer, create_logger(log), stopwatch=lambda: 1000.0)
+
+    def run_worker() -> list[EmailMessage]:
+        for _ in range(2):  # the second time there is nothing to do
+            scheduler.run_tick()
+        mailer.deliver_editions([], threading.Event(), follow_new=True)
+        return relay.list_mails(BEN)
+
+    send_release(seeded_office)
+    mailer.settings = staffed.model_copy(update={"notices": NoticesSection()})
+    assert run_worker() == [], "there is no approver yet"
+    mailer.settings = staffed
+    (first_mail,) = run_worker()
+    with seeded_office.store.begin() as tx:
+        articles.edit_article(
+            tx, create_local_actor("amina"), "lanterns", "en", {"summary": "Fewer lanterns."}, NOW
+        )
+    _, second_mail = run_worker()
+    assert pages.get_page(find_decision_path(first_mail)).status == 404
+    path = find_decision_path(second_mail)
+    assert "Fewer lanterns." in pages.get_page(path).text
+    assert "is killed" in pages.send_form(path, {"decision": "confirm"}).text
+    assert len([mail for mail in run_worker() if find_decision_path(mail)]) == 2
 
 
 def test_second_person_refuses_a_kill_by_link(
