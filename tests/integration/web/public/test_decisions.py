@@ -367,3 +367,32 @@ def test_second_person_refuses_a_kill_by_link(
                 tx, directory.identify_login("amina"), "lanterns",
                 seeded_office.mailer.renderer, NOW,
             )  # fmt: skip
+
+
+def test_comment_that_is_refused_is_shown_again(
+    seeded_office: SeededOffice, relay: Relay, pages: AsgiClient, log: Any
+) -> None:
+    send_release(seeded_office)
+    ask_for_kill(seeded_office, log)
+    edition = ask_for_approval(seeded_office)
+    deliver_notices(seeded_office, edition)
+    kill_path, edition_path = map(find_decision_path, relay.list_mails(BEN))
+    words = "Not so.\r\n" + "x" * 992
+    before = dump_tables(seeded_office.store)
+    for path, decision in (
+        (kill_path, "refuse"),
+        (edition_path, "send-back"),
+        (edition_path, "approve"),
+    ):
+        page = pages.send_form(path, {"decision": decision, "comment": f"{words}y"})
+        assert page.status == 422
+        assert "The comment has 1,001 characters, and may have 1,000: shorten it" in page.text
+        assert f"{words}y</textarea>".replace("\r", "") in page.text
+        page = pages.send_form(path, {"decision": decision, "comment": "Not\a so."})
+        assert page.status == 422
+        assert "The comment holds characters that can’t be shown" in page.text
+        assert ">Not\ufffd so.</textarea>" in page.text
+    assert dump_tables(seeded_office.store) == before
+    assert pages.send_form(kill_path, {"decision": "refuse", "comment": words}).status == 200
+    assert pages.send_form(edition_path, {"decision": "send-back", "comment": words}).status == 200
+    assert find_edition(seeded_office, edition).reason.endswith("x" * 992)
