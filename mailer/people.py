@@ -2,6 +2,8 @@
 
 A person acts on the command line under a login, and on pages as the holder of a signed link that
 was sent to their address. Both must count as one person in an act that takes two people.
+A login that several people share counts as each of them: what was done under it may have been done
+by any of them, so none of them can be its second person.
 """
 
 from collections.abc import Iterable
@@ -14,8 +16,8 @@ from mailer.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """A member of staff. `logins` are their logins on this machine, or None if the settings do not
-    say. An empty `time_zone` means the office's."""
+    """A member of staff. `logins` are their logins on this machine, which others may share, or None
+    if the settings do not say. An empty `time_zone` means the office's."""
 
     address: str
     name: str = ""
@@ -56,7 +58,8 @@ class StaffDirectory:
         return self._people.get(normal_address) or StaffMember(normal_address)
 
     def identify_login(self, login: str, note: str = "") -> Actor:
-        """Return the actor of a command that `login` runs. `note` is how they call themselves."""
+        """Return the actor of a command that `login` runs, who counts as each person with this
+        login. `note` is how they call themselves."""
         actor = create_local_actor(login, note)
         keys = frozenset(
             key

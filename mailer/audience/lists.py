@@ -15,6 +15,9 @@ from mailer.model.transaction import Transaction
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
+MAX_COMMENT_LENGTH = 1000
+"""Maximum number of characters of the comment on a decision."""
+
 
 def check_slug(slug: str, noun: str) -> str:
     """Return `slug` if it can name a record and be part of a List-Id (RFC 2919 §2). Raises
@@ -36,6 +39,19 @@ def check_line(value: str, field: str, *, required: bool = True) -> str:
         raise InputError("it holds control characters", field=field, hint="remove them")
     if required and not line:
         raise InputError("it is empty", field=field, hint="give it some text")
+    return line
+
+
+def check_comment(value: str, *, required: bool = False) -> str:
+    """Return a comment on one line. Raises InputError as :func:`check_line` does, and for one that
+    is longer than MAX_COMMENT_LENGTH."""
+    line = check_line(value, "comment", required=required)
+    if len(line) > MAX_COMMENT_LENGTH:
+        raise InputError(
+            f"it has {len(line):,} characters, and may have {MAX_COMMENT_LENGTH:,}",
+            field="comment",
+            hint="shorten it",
+        )
     return line
 
 

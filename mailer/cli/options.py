@@ -1,7 +1,6 @@
 """Options and arguments that several commands share, and the parsing of their values."""
 
 import os
-import pwd
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated
@@ -101,7 +100,7 @@ def resolve_actor(by: str) -> Actor:
     """Return the person who acts: the login of the effective user of this process. --by or
     MAILER_ACTOR is only a note for the log. Raises InputError for a note that
     ``check_person_name`` refuses, and ConfigError for invalid settings."""
-    from mailer.app.staff import build_staff_directory
+    from mailer.app.staff import build_staff_directory, find_login
 
     note = by or os.environ.get("MAILER_ACTOR", "")
     if note:
@@ -112,14 +111,3 @@ def resolve_actor(by: str) -> Actor:
             hint = error.hint if by else "set MAILER_ACTOR to the name of the person who acts"
             raise InputError(error.message, where=place, hint=hint) from error
     return build_staff_directory(load_settings()).identify_login(find_login(), note)
-
-
-def find_login() -> str:
-    """Return the login name of the effective user, or ``uid-NUMBER`` for a user without a name.
-
-    The environment (``LOGNAME``, ``USER``) is not asked: anyone can set it."""
-    user_id = os.geteuid()
-    try:
-        return pwd.getpwuid(user_id).pw_name
-    except KeyError:
-        return f"uid-{user_id}"

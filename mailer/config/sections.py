@@ -292,8 +292,8 @@ class NoticesSection(_Section):
 
 class PersonSection(_Section):
     """A member of staff with an address of their own: their name, their time zone (empty: the
-    office's), and their logins on this machine. Without `logins`, the login that is like the part
-    of the address before the @ counts as theirs; an empty list means none."""
+    office's), and their logins on this machine, which others may share. Without `logins`, the login
+    that is like the part of the address before the @ counts as theirs; an empty list means none."""
 
     name: OneLine = ""
     time_zone: Annotated[str, AfterValidator(_check_optional_zone)] = ""

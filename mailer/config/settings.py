@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
@@ -284,15 +285,14 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _require_one_owner_for_each_login(self) -> Self:
-        owners: dict[str, str] = {}
-        for address, person in self.people.items():
-            for login in person.logins or ():
-                if owners.setdefault(login, address) != address:
-                    raise ValueError(
-                        f"people: the login {login} belongs to {owners[login]} and to {address}; "
-                        "give each login to one person"
-                    )
+    def _require_each_person_once(self) -> Self:
+        spellings: dict[str, str] = {}
+        for address in self.people:
+            first = spellings.setdefault(_fold_address(address), address)
+            if first != address:
+                raise ValueError(
+                    f"people: {first} and {address} are the same address; keep one section"
+                )
         return self
 
     @model_validator(mode="after")
@@ -314,6 +314,18 @@ class Settings(BaseSettings):
                 "weight 0 only stand by"
             )
         return self
+
+
+def _fold_address(address: str) -> str:
+    """Return a form of an address that is the same for all spellings of it: in small letters, with
+    the domain in A-labels, as ``normalise_address`` compares them."""
+    local_part, _, domain = address.strip().lower().rpartition("@")
+    if not domain.isascii():
+        import idna
+
+        with suppress(idna.IDNAError):  # `mailer config check` names a domain that is wrong
+            domain = idna.encode(domain, uts46=True).decode()
+    return f"{local_part}@{domain}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mailer.actor import Actor
-from mailer.audience.lists import check_line
+from mailer.audience.lists import check_comment
 from mailer.editions.approval import approve_edition
 from mailer.editions.policy import get_policy
 from mailer.editions.transitions import put_on_hold
@@ -20,8 +20,6 @@ from mailer.staff_links import DIGEST_LENGTH, StaffLink
 
 SENT_BACK_REASON = "sent back by "
 """The beginning of the reason of an edition that an approver has sent back."""
-
-MAX_COMMENT_LENGTH = 1000
 
 
 def find_linked_edition(
@@ -62,9 +60,9 @@ def approve_shown_edition(
     comment: str = "",
 ) -> Edition:
     """Approve the content that the holder of a link was shown. Raises the errors of
-    :func:`check_undecided` and of ``approve_edition``."""
+    :func:`check_undecided`, ``check_comment`` and ``approve_edition``."""
     check_undecided(edition, digest)
-    comment = comment[:MAX_COMMENT_LENGTH]
+    comment = check_comment(comment)
     return approve_edition(
         tx, actor, edition, renderer, now, comment=comment, seen_hash=edition.content_hash
     )
@@ -83,7 +81,7 @@ def send_back_edition(
     editing or reopening it continues it, and its approval is asked for again.
 
     `digest` is that of the content that the holder of a link was shown. Raises InputError without a
-    comment, and the errors of :func:`check_undecided`."""
+    comment, and the errors of :func:`check_undecided` and ``check_comment``."""
     check_undecided(edition, digest or edition.content_hash[:DIGEST_LENGTH])
-    comment = check_line(comment[:MAX_COMMENT_LENGTH], "comment")
+    comment = check_comment(comment, required=True)
     return put_on_hold(tx, actor, edition, now, reason=f"{SENT_BACK_REASON}{actor.name}: {comment}")

@@ -103,7 +103,7 @@ class ReleasePage:
 class Kill:
     """A request to kill a story, with its `reasons` as recipients read them, by language, and its
     confirmation. The keys identify the two actors, the names are for people to read. `notified_at`
-    is when the second person was asked for."""
+    is when the second person was asked for, and `notified_digest` that of what they were shown."""
 
     slug: str
     reasons: Mapping[str, str]
@@ -114,6 +114,7 @@ class Kill:
     asked_by_key: str = ""
     confirmed_by_key: str = ""
     notified_at: datetime | None = None
+    notified_digest: str = ""
 
     @property
     def reason(self) -> str:

@@ -161,13 +161,16 @@ def notify_of_kill(
     staff: StaffAddresses,
     now: datetime,
 ) -> NoticeResult | None:
-    """Ask the approvers in the settings to confirm the kill of a release, once. `digest` covers the
-    request, and `title` is the story's. Returns None if they have been asked."""
+    """Ask the approvers in the settings to confirm the kill of a release, once for each content.
+    `digest` covers the request and the text, and `title` is the story's. Returns None if they have
+    been asked with this digest, or if there are no approvers, who may be named later."""
     tx.lock_releases()
     current_kill = tx.releases.find_kill(kill.slug)
-    if current_kill is None or current_kill.confirmed_at or current_kill.notified_at:
+    if current_kill is None or current_kill.confirmed_at or not staff.approvers:
         return None
-    tx.releases.save_kill(replace(current_kill, notified_at=now))
+    if current_kill.notified_digest == digest:
+        return None
+    tx.releases.save_kill(replace(current_kill, notified_at=now, notified_digest=digest))
     fields = build_link_fields(kill.slug, digest, now + LIFETIME)
     notice = replace(build_kill_notice(kill, title), link=DecisionLink(Slot.KILL_DECISION, fields))
     result, _ = _queue_notice(tx, actor, notice, list_slug, staff.approvers, composer, now)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mailer import editions, embargoes
 from mailer.actor import Actor
-from mailer.audience.lists import check_line
+from mailer.audience.lists import check_comment
 from mailer.editions.previews import discard_changes
 from mailer.errors import NextStep, Refused
 from mailer.model.articles import Article, ArticleQuery, ArticleState
@@ -30,8 +30,6 @@ from mailer.releases.stories import (
 from mailer.staff_links import DIGEST_LENGTH, StaffLink
 
 _STOPPED_STATES = (EditionState.SENDING, EditionState.PAUSED, *OPEN_STATES)
-
-MAX_COMMENT_LENGTH = 1000
 
 MAX_NEWSLETTERS = 1000
 """Newsletters being sent that are searched for a killed story."""
@@ -103,9 +101,10 @@ def _describe_kill_request(kill_request: Kill) -> str:
 def withdraw_kill(
     tx: Transaction, actor: Actor, slug: str, now: datetime, *, comment: str = ""
 ) -> tuple[Edition, ...]:
-    """Withdraw the request to kill a release, and resume the editions that it paused."""
+    """Withdraw the request to kill a release, and resume the editions that it paused. Raises the
+    errors of ``check_comment``."""
     kill_request = _get_kill_request(tx, slug)
-    comment = check_line(comment[:MAX_COMMENT_LENGTH], "comment", required=False)
+    comment = check_comment(comment)
     tx.releases.remove_kill(kill_request)
     embargoes.record_release_event(tx, actor, slug, EmbargoEventType.KILL_WITHDRAWN, now, comment)
     reason = _describe_kill_request(kill_request)

@@ -162,6 +162,20 @@ def notify_staff(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) 
         log.info("notified", edition=edition.id, notice=kind, people=people)
 
 
+def list_kills_to_ask_for(mailer: Mailer, tx: SqlTransaction) -> list[str]:
+    """Return the slugs of releases whose kill no approver was asked to confirm as it is now: its
+    story may have been edited since they were asked."""
+    kills = tx.releases.list_kill_requests()
+    if not kills or not mailer.staff_addresses.approvers:
+        return []
+    requests = [releases.find_kill_request(tx, kill.slug) for kill in kills]
+    return [
+        request.kill.slug
+        for request in requests
+        if request and request.digest != request.kill.notified_digest
+    ]
+
+
 def ask_for_kill(mailer: Mailer, slug: str, log: Log, tx: SqlTransaction) -> None:
     """Ask the approvers for the second person of a kill."""
     request = releases.find_kill_request(tx, slug)

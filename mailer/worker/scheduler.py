@@ -266,10 +266,9 @@ class Scheduler:
         for edition in notices.list_editions_to_notify(tx, now):
             notify = partial(jobs.notify_staff, mailer, edition.id, log)
             agenda.append((f"notifying of edition {edition.id}", notify))
-        for kill in tx.releases.list_kill_requests():
-            if kill.notified_at is None:
-                ask = partial(jobs.ask_for_kill, mailer, kill.slug, log)
-                agenda.append((f"asking for the kill of {kill.slug}", ask))
+        for slug in jobs.list_kills_to_ask_for(mailer, tx):
+            ask = partial(jobs.ask_for_kill, mailer, slug, log)
+            agenda.append((f"asking for the kill of {slug}", ask))
         return [
             *confirmations.list_due_jobs(mailer, tx, now, log),
             *agenda,

@@ -10,7 +10,7 @@ import pytest
 
 from mailer import config
 from mailer.app import open_mailer
-from mailer.cli.options import find_login
+from mailer.app.staff import find_login
 from mailer.web.public.releases import media_kit
 from tests.acceptance.conftest import Shell
 from tests.acceptance.deciding import decide_by_link

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.cli.options import find_login
+from mailer.app.staff import find_login
 from tests.acceptance.conftest import Shell, format_article
 from tests.acceptance.deciding import decide_by_link
 from tests.fake_relay import Relay

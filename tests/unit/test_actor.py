@@ -85,6 +85,27 @@ def test_login_and_link_are_one_person_as_the_settings_say(
         assert local.is_same_person(holder.key) is is_same
 
 
+def test_shared_login_counts_as_each_person_who_has_it() -> None:
+    directory = StaffDirectory(
+        [
+            StaffMember("ana@example.org", logins=("ana", "Mailer")),
+            StaffMember("ben@example.org", logins=("ben", "mailer")),
+            StaffMember("cleo@example.org", logins=("cleo",)),
+        ]
+    )
+    shared = directory.identify_login("mailer")
+    for name in ("ana", "ben"):
+        holder = directory.identify_holder(f"{name}@example.org")
+        own = directory.identify_login(name)
+        assert holder.is_same_person(shared.key)
+        assert own.is_same_person(shared.key)
+        assert shared.is_same_person(holder.key)
+        assert shared.is_same_person(own.key)
+    ben, cleo = (directory.identify_holder(f"{name}@example.org") for name in ("ben", "cleo"))
+    assert not ben.is_same_person(directory.identify_login("ana").key), "they are two people"
+    assert not cleo.is_same_person(shared.key)
+
+
 def test_two_logins_of_a_person_are_one() -> None:
     assert DIRECTORY.identify_login("root").is_same_person("local:amina")
     assert DIRECTORY.find_addresses(["local:root", "local:cleo"]) == (

@@ -7,6 +7,7 @@ import pytest
 
 from mailer import config
 from mailer.errors import ConfigError
+from mailer.people import normalise_staff_address
 from tests.unit.test_config import load, wrong
 
 
@@ -43,6 +44,30 @@ def test_invalid_setting_is_worded_with_its_value(home: Path, toml: str, says: s
     message = wrong(home, toml).message
     assert says in message
     assert not re.search("Input should|String should|valid tuple", message)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Ana@example.org", "ana@Example.ORG"),
+        ("ana@bücher.example.org", "ana@xn--bcher-kva.example.org"),
+        ("ana@bücher.example.org", "ana@BÜCHER.example.org"),
+    ],
+)
+def test_one_address_is_one_person(home: Path, first: str, second: str) -> None:
+    toml = f'[people."{first}"]\nname = "Ana"\n[people."{second}"]\nname = "Ann"\n'
+    message = wrong(home, toml).message
+    assert message == f"people: {first} and {second} are the same address; keep one section"
+    assert normalise_staff_address(first) == normalise_staff_address(second)
+
+
+def test_people_may_share_a_login(home: Path) -> None:
+    toml = (
+        '[people."ana@example.org"]\nlogins = ["ana", "mailer"]\n'
+        '[people."ben@example.org"]\nlogins = ["Mailer"]\n'
+    )
+    people = load(home, toml).people
+    assert [person.logins for person in people.values()] == [("ana", "mailer"), ("Mailer",)]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from mailer import addresses
 from mailer.app.config_checks.results import CheckOutcome, CheckResult, run_check
 from mailer.app.mailer import normalise_safe_recipients
 from mailer.app.markers import MarkerFolder
+from mailer.app.staff import build_staff_directory, find_login
 from mailer.config import NamedSender, Settings
 from mailer.config.open_secrets import list_open_secrets
 from mailer.errors import ConfigError, InputError
@@ -150,3 +151,11 @@ def _check_staff(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult(
             "notices.approvers", CheckOutcome.OK, ", ".join(settings.notices.approvers)
         )
+        login = find_login()
+        if not build_staff_directory(settings).identify_login(login).other_keys:
+            yield CheckResult(
+                "people",
+                CheckOutcome.WARNING,
+                f"the login {login} is named at no one, so it counts as a person of its own",
+                "if people run commands under it, name it in the logins of each of them",
+            )

@@ -102,6 +102,7 @@ class KillQueries(SqlStore):
             "confirmed_by_key": kill.confirmed_by_key,
             "confirmed_at": kill.confirmed_at,
             "notified_at": kill.notified_at,
+            "notified_digest": kill.notified_digest,
         }
         self._db.execute(
             build_upsert(self._db.dialect.name, schema.kill)

@@ -58,5 +58,6 @@ kill = Table(
     build_required_column("confirmed_by_key", Text, server_default=""),
     Column("confirmed_at", Utc),
     Column("notified_at", Utc),
+    build_required_column("notified_digest", String(64), server_default=""),
     comment="releases that one person asked to kill, and another has to confirm",
 )

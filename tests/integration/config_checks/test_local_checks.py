@@ -9,8 +9,9 @@ from pydantic import SecretStr
 from mailer import config, recovery
 from mailer.app.config_checks import CheckOutcome, CheckResult, check_settings
 from mailer.app.mailer import Mailer
+from mailer.app.staff import find_login
 from mailer.audience import lists
-from mailer.config import NamedSender, SafeSection, Settings, Throttle
+from mailer.config import NamedSender, PersonSection, SafeSection, Settings, Throttle
 from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
@@ -33,6 +34,7 @@ def settings(office: Settings, database_url: str, mailer: Mailer) -> Settings:
             "secret": office.secret.model_copy(update={"key": SecretStr("")}),
             "sender": office.sender.model_copy(update=dict.fromkeys(fields, REAL)),
             "notices": office.notices.model_copy(update={"approvers": (REAL,)}),
+            "people": {REAL: PersonSection(logins=(find_login(),))},
         }
     )
 
@@ -114,6 +116,15 @@ def test_limited_domains_are_checked(settings: Settings) -> None:
 def test_no_approver_is_a_warning(settings: Settings) -> None:
     result = find_trouble(change_section(settings, "notices", approvers=()))
     assert (result.subject, result.outcome) == ("notices.approvers", WARNING)
+
+
+def test_login_of_no_one_is_a_warning(settings: Settings) -> None:
+    nobody = settings.model_copy(update={"people": {REAL: PersonSection(logins=("ana",))}})
+    result = find_trouble(nobody)
+    assert (result.subject, result.outcome) == ("people", WARNING)
+    assert f"the login {find_login()} is named at no one" in result.detail
+    shared = {REAL: PersonSection(logins=("ana", find_login().upper()))}
+    assert find_troubles(settings.model_copy(update={"people": shared})) == []
 
 
 def test_missing_database_is_a_problem(settings: Settings, tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def create_content_tables() -> None:
         require_column("confirmed_by_key", sa.Text(), server_default=""),
         sa.Column("confirmed_at", MOMENT),
         sa.Column("notified_at", MOMENT),
+        require_column("notified_digest", sa.String(length=64), server_default=""),
         sa.PrimaryKeyConstraint("slug", name="pk_kill"),
         comment="releases that one person asked to kill, and another has to confirm",
     )

@@ -21,6 +21,9 @@ from mailer.store import SqlTransaction
 from mailer.web.public.batched_writes import UndoWrite
 from mailer.web.public.decisions.links import (
     DECISION_HEADERS,
+    NO_COMMENT,
+    ShownComment,
+    build_shown_comment,
     format_moment,
     identify_holder,
     read_staff_link,
@@ -70,14 +73,18 @@ def submit_edition_decision(
         return site.refuse_link(request)
     decision, comment = form.get_value("decision"), form.get_value("comment")
     if decision not in {APPROVE, SEND_BACK}:
-        return _render_decision(request, tx, token, link, edition, "decision", comment)
+        shown_comment = build_shown_comment(comment)
+        return _render_decision(request, tx, token, link, edition, "decision", shown_comment)
     try:
         decided = _decide(request, tx, link, edition, decision, comment)
     except (Refused, InputError, ComposeError) as error:
-        problem = _name_problem(error)
+        shown_comment = build_shown_comment(comment, error)
+        problem = "comment" if shown_comment.problem else _name_problem(error)
         current_edition = edition
         raise UndoWrite(
-            lambda tx: _render_decision(request, tx, token, link, current_edition, problem, comment)
+            lambda tx: _render_decision(
+                request, tx, token, link, current_edition, problem, shown_comment
+            )
         ) from error
     return _render_decision(request, tx, token, link, decided)
 
@@ -103,8 +110,6 @@ def _decide(
 
 def _name_problem(error: Exception) -> str:
     """Return the problem that the page words."""
-    if isinstance(error, InputError):
-        return "comment"
     return "decided" if isinstance(error, BadTransition | ApprovalVoid) else "refused"
 
 
@@ -115,7 +120,7 @@ def _render_decision(
     link: StaffLink,
     edition: Edition,
     problem: str = "",
-    comment: str = "",
+    comment: ShownComment = NO_COMMENT,
 ) -> Response:
     site = get_site(request)
     actor = identify_holder(request, link)

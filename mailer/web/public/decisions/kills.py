@@ -11,6 +11,9 @@ from mailer.store import SqlTransaction
 from mailer.web.public.batched_writes import UndoWrite
 from mailer.web.public.decisions.links import (
     DECISION_HEADERS,
+    NO_COMMENT,
+    ShownComment,
+    build_shown_comment,
     format_moment,
     identify_holder,
     read_staff_link,
@@ -56,10 +59,16 @@ def submit_kill_decision(
         elif decision == REFUSE:
             releases.withdraw_kill(tx, actor, kill_request.kill.slug, now, comment=comment)
         else:
-            return _render_request(request, token, link, kill_request, problem="decision")
+            return _render_request(
+                request, token, link, kill_request, build_shown_comment(comment), problem="decision"
+            )
     except (Refused, InputError, ComposeError) as error:
+        shown_comment = build_shown_comment(comment, error)
+        problem = "comment" if shown_comment.problem else "refused"
         raise UndoWrite(
-            lambda _: _render_request(request, token, link, open_request, problem="refused")
+            lambda _: _render_request(
+                request, token, link, open_request, shown_comment, problem=problem
+            )
         ) from error
     return _render_request(request, token, link, kill_request, done=decision)
 
@@ -69,6 +78,7 @@ def _render_request(
     token: str,
     link: StaffLink,
     kill_request: KillRequest,
+    comment: ShownComment = NO_COMMENT,
     *,
     problem: str = "",
     done: str = "",
@@ -77,7 +87,7 @@ def _render_request(
     return get_site(request).render_page(
         request,
         "decide-kill.html",
-        status={"": 200, "decision": 422}.get(problem, 409),
+        status={"": 200, "comment": 422, "decision": 422}.get(problem, 409),
         headers=DECISION_HEADERS,
         path=f"/k/{token}",
         kill=kill,
@@ -87,5 +97,6 @@ def _render_request(
         holder=actor.name,
         asked_at=format_moment(request, link, kill.asked_at),
         problem=problem,
+        comment=comment,
         done=done,
     )

@@ -1,5 +1,6 @@
 """The links of members of staff, and what their pages have in common."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,9 @@ from fastapi import Request
 from mailer import languages, staff_links
 from mailer.actor import Actor
 from mailer.audience.links import LinkPurpose
-from mailer.errors import TokenError
+from mailer.audience.lists import MAX_COMMENT_LENGTH
+from mailer.errors import InputError, TokenError
+from mailer.lines import holds_control, replace_control
 from mailer.staff_links import StaffLink
 from mailer.web.public.public_site import get_site
 
@@ -55,3 +58,28 @@ def format_moment(request: Request, link: StaffLink, moment: datetime | None) ->
     zone_name = get_timezone_name(local_moment, locale=locale)
     day = format_date(local_moment, "full", locale=locale)
     return f"{day}, {format_time(local_moment, 'short', locale=locale)} ({zone_name})"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownComment:
+    """A comment as the form shows it again. `problem` is "", or why it was refused: "control",
+    "long" or "empty"."""
+
+    text: str = ""
+    problem: str = ""
+    length: int = 0
+    limit: int = MAX_COMMENT_LENGTH
+
+
+NO_COMMENT = ShownComment()
+
+
+def build_shown_comment(comment: str, error: Exception | None = None) -> ShownComment:
+    """Return what the form shows of a comment after `error`. Characters that can't be shown are
+    marked with U+FFFD, so that the person finds them."""
+    line = " ".join(comment.split())
+    problem = ""
+    if isinstance(error, InputError) and error.field == "comment":
+        problem = "control" if holds_control(line) else "long" if line else "empty"
+    text = replace_control("\n".join(comment.splitlines()))
+    return ShownComment(text, problem, len(line))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mailer import editions, notices, releases, staff_links
+from mailer import articles, editions, notices, releases, staff_links
 from mailer.actor import WORKER, create_local_actor
 from mailer.audience.links import LinkPurpose
 from mailer.config import NoticesSection, PersonSection
@@ -20,7 +20,7 @@ from mailer.model.digests import ApprovalRule, DigestPolicy
 from mailer.model.edition_states import EditionKind, EditionState, SendTimeBasis
 from mailer.model.editions import Edition
 from mailer.staff_links import StaffLink
-from mailer.worker import jobs
+from mailer.worker import Scheduler, jobs
 from tests.deciding import find_decision_path
 from tests.fake_relay import Relay
 from tests.integration import factories
@@ -289,6 +289,61 @@ def test_second_person_confirms_a_kill_by_link(
     assert pages.get_page(path).status == 404, "it is decided"
 
 
+def test_no_one_who_shares_a_login_is_second_person_for_it(
+    seeded_office: SeededOffice, relay: Relay, pages: AsgiClient, log: Any
+) -> None:
+    mailer = seeded_office.mailer
+    people = {
+        ANA: PersonSection(name="Ana", logins=("amina",)),
+        BEN: PersonSection(name="Ben", logins=("ben", "Amina")),
+    }
+    mailer.settings = mailer.settings.model_copy(update={"people": people})
+    send_release(seeded_office)
+    ask_for_kill(seeded_office, log)
+    edition = ask_for_approval(seeded_office)
+    deliver_notices(seeded_office, edition)
+    for address in (ANA, BEN):
+        kill_path, edition_path = map(find_decision_path, relay.list_mails(address))
+        assert (kill_path[:3], edition_path[:3]) == ("/k/", "/d/")
+        assert pages.send_form(kill_path, {"decision": "confirm"}).status == 409
+        assert pages.send_form(edition_path, {"decision": "approve"}).status == 409
+    with seeded_office.store.read() as tx:
+        kill = tx.releases.find_kill("lanterns")
+    assert kill is not None
+    assert kill.confirmed_at is None
+    assert find_edition(seeded_office, edition).state is S.IN_REVIEW
+
+
+def test_approvers_are_asked_again_when_the_story_of_a_kill_changes(
+    seeded_office: SeededOffice, relay: Relay, pages: AsgiClient, log: Any
+) -> None:
+    mailer = seeded_office.mailer
+    staffed = mailer.settings
+    scheduler = Scheduler(mailer, create_logger(log), stopwatch=lambda: 1000.0)
+
+    def run_worker() -> list[EmailMessage]:
+        for _ in range(2):  # the second time there is nothing to do
+            scheduler.run_tick()
+        mailer.deliver_editions([], threading.Event(), follow_new=True)
+        return relay.list_mails(BEN)
+
+    send_release(seeded_office)
+    mailer.settings = staffed.model_copy(update={"notices": NoticesSection()})
+    assert run_worker() == [], "there is no approver yet"
+    mailer.settings = staffed
+    (first_mail,) = run_worker()
+    with seeded_office.store.begin() as tx:
+        articles.edit_article(
+            tx, create_local_actor("amina"), "lanterns", "en", {"summary": "Fewer lanterns."}, NOW
+        )
+    _, second_mail = run_worker()
+    assert pages.get_page(find_decision_path(first_mail)).status == 404
+    path = find_decision_path(second_mail)
+    assert "Fewer lanterns." in pages.get_page(path).text
+    assert "is killed" in pages.send_form(path, {"decision": "confirm"}).text
+    assert len([mail for mail in run_worker() if find_decision_path(mail)]) == 2
+
+
 def test_second_person_refuses_a_kill_by_link(
     seeded_office: SeededOffice, relay: Relay, pages: AsgiClient, log: Any
 ) -> None:
@@ -312,3 +367,32 @@ def test_second_person_refuses_a_kill_by_link(
                 tx, directory.identify_login("amina"), "lanterns",
                 seeded_office.mailer.renderer, NOW,
             )  # fmt: skip
+
+
+def test_comment_that_is_refused_is_shown_again(
+    seeded_office: SeededOffice, relay: Relay, pages: AsgiClient, log: Any
+) -> None:
+    send_release(seeded_office)
+    ask_for_kill(seeded_office, log)
+    edition = ask_for_approval(seeded_office)
+    deliver_notices(seeded_office, edition)
+    kill_path, edition_path = map(find_decision_path, relay.list_mails(BEN))
+    words = "Not so.\r\n" + "x" * 992
+    before = dump_tables(seeded_office.store)
+    for path, decision in (
+        (kill_path, "refuse"),
+        (edition_path, "send-back"),
+        (edition_path, "approve"),
+    ):
+        page = pages.send_form(path, {"decision": decision, "comment": f"{words}y"})
+        assert page.status == 422
+        assert "The comment has 1,001 characters, and may have 1,000: shorten it" in page.text
+        assert f"{words}y</textarea>".replace("\r", "") in page.text
+        page = pages.send_form(path, {"decision": decision, "comment": "Not\a so."})
+        assert page.status == 422
+        assert "The comment holds characters that can’t be shown" in page.text
+        assert ">Not\ufffd so.</textarea>" in page.text
+    assert dump_tables(seeded_office.store) == before
+    assert pages.send_form(kill_path, {"decision": "refuse", "comment": words}).status == 200
+    assert pages.send_form(edition_path, {"decision": "send-back", "comment": words}).status == 200
+    assert find_edition(seeded_office, edition).reason.endswith("x" * 992)
