@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mailer.errors import InputError
-from mailer.intake.named_files import read_named_file
+from mailer.intake.named_files import read_named_file, resolve_named_file
 from mailer.intake.pictures import (
     LARGEST,
     PictureFacts,
@@ -28,6 +28,9 @@ A JPEG is decoded at a fraction of its size, and may have more."""
 
 MOST_PROGRESSIVE_PIXELS = 25_000_000
 """Maximum number of pixels of a progressive JPEG, each of which takes up to six bytes."""
+
+MAX_SHOWN_NAME = 100
+"""Maximum number of characters of a file's name that an error shows."""
 
 MIN_SIDE = 8
 MAX_RATIO = 10
@@ -103,24 +106,25 @@ def read_article_picture(folder: Path, file_name: str, where: str) -> LocalPictu
             where=where,
             hint="rename the file, or write / between folders",
         )
-    path = folder / name
-    if Path(name).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
+    shown_name = name if len(name) <= MAX_SHOWN_NAME else f"{name[:MAX_SHOWN_NAME]}…"
+    try:
+        path = resolve_named_file(folder, name, where)
+        if path is not None and path.exists():
+            return read_picture_file(path, where)
+    except InputError as error:
+        raise InputError(f"{shown_name!r}: {error.message}", where=where, hint=error.hint) from error
+    if path is None:
         raise InputError(
-            f"the picture {name!r} lies outside the folder of the article",
+            f"the picture {shown_name!r} lies outside the folder of the article",
             where=where,
             hint="copy it into the folder of the article",
         )
-    if not path.exists():
-        raise InputError(
-            f"there is no picture {name!r} in the folder of the article",
-            where=where,
-            hint="check its name, which is relative to the article's file; a web address begins "
-            "with https://",
-        )
-    try:
-        return read_picture_file(path.resolve(), where)
-    except InputError as error:
-        raise InputError(f"{name!r}: {error.message}", where=where, hint=error.hint) from error
+    raise InputError(
+        f"there is no picture {shown_name!r} in the folder of the article",
+        where=where,
+        hint="check its name, which is relative to the article's file; a web address begins "
+        "with https://",
+    )
 
 
 def _check_size(facts: PictureFacts, content: bytes, where: str) -> None:

@@ -68,6 +68,9 @@ def test_only_addresses_of_local_pictures_are_replaced(markdown: str, replaced: 
         ("![a](/etc/passwd)", "lies outside the folder"),
         ("![a](link.jpg)", "lies outside the folder"),
         ("![a](folder)", "it is a folder"),
+        ("![a](circle.jpg)", "'circle.jpg': the file can't be read (its links form a circle)"),
+        (f"![a]({'n' * 300}.jpg)", "can't be read (File name too long)"),
+        (f"![a]({'n/' * 3000}a.jpg)", "can't be read (File name too long)"),
         ("![a](pipe.jpg)", "it is a named pipe"),
         ("![a](note.txt)", "not a picture that mails can show"),
         ("![a](script.svg)", "is an SVG"),
@@ -82,6 +85,7 @@ def test_bad_picture_is_refused_with_its_line(tmp_path: Path, markdown: str, mes
     (tmp_path / "outside.jpg").write_bytes(draw_photo(64, 48))
     (folder / "boats.jpg").write_bytes(draw_photo(64, 48))
     (folder / "link.jpg").symlink_to(tmp_path / "outside.jpg")
+    (folder / "circle.jpg").symlink_to(folder / "circle.jpg")
     (folder / "folder").mkdir()
     os.mkfifo(folder / "pipe.jpg")
     (folder / "note.txt").write_text("A note.")
