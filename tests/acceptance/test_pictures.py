@@ -167,6 +167,11 @@ def test_picture_is_added_edited_shown_and_removed(mailer: Shell) -> None:
     logo = f'[organisation]\nlogo_url = "{reference[0]}"\n'
     config.write_text(text.replace("[organisation]\n", logo), "utf-8")
     assert "the logo" in mailer("asset", "remove", "logo.png", code=5).err
+    config.write_text(text.replace("[organisation]\n", logo.replace(".png", ".jpg")), "utf-8")
+    checked = mailer("config", "check", "--offline", "--json", code=3)
+    (row,) = [row for row in checked.json if row["outcome"] == "problem"]
+    assert f'write logo_url = "{reference[0]}"' in row["hint"]
+    config.write_text(text.replace("[organisation]\n", logo), "utf-8")
     with serve_pages(mailer) as port:
         page = get(port, "/")[1].decode()
         source = re.search(r'<img src="(/pictures/[^"]+-552\.png)" alt="', page)
