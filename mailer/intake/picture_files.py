@@ -5,7 +5,7 @@ picture is not stored yet, another process decodes it (``renditions.py``).
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -41,7 +41,8 @@ narrower one would be a line."""
 @dataclass(frozen=True, slots=True)
 class LocalPicture:
     """A picture that was read. Implements :class:`mailer.model.assets.PictureFile`. `where` names
-    the file for errors, with the line that names it."""
+    the file for errors, with the line that names it. `source` are the picture's bytes, or the file
+    from which they are read again when they are needed."""
 
     sha256: str
     name: str
@@ -49,8 +50,22 @@ class LocalPicture:
     suffix: str
     width: int
     height: int
-    content: bytes
+    source: bytes | Path
     where: str
+
+    @property
+    def content(self) -> bytes:
+        """The picture's bytes. Raises InputError if its file has changed since it was read."""
+        if isinstance(self.source, bytes):
+            return self.source
+        content = _read_bytes(self.source, self.where)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise InputError(
+                f"the picture {self.name!r} changed while it was being imported",
+                where=self.where,
+                hint="import it again once it is complete",
+            )
+        return content
 
     @property
     def reference(self) -> str:
@@ -82,7 +97,7 @@ def build_picture(content: bytes, name: str, where: str) -> LocalPicture:
         suffix="jpg" if is_photo else "png",
         width=facts.width,
         height=facts.height,
-        content=content,
+        source=content,
         where=where,
     )
 
@@ -90,15 +105,19 @@ def build_picture(content: bytes, name: str, where: str) -> LocalPicture:
 def read_picture_file(path: Path, where: str = "") -> LocalPicture:
     """Read a picture that a person names. Raises InputError with `where`, or with the path."""
     where = where or str(path)
-    content = read_named_file(path, LARGEST, where, too_large_hint="make it smaller")
-    return build_picture(content, path.name, where)
+    return build_picture(_read_bytes(path, where), path.name, where)
 
 
-def read_article_picture(folder: Path, file_name: str, where: str) -> LocalPicture:
-    """Read a picture that an article names, relative to the folder of the article's own file.
+def _read_bytes(path: Path, where: str) -> bytes:
+    return read_named_file(path, LARGEST, where, too_large_hint="make it smaller")
+
+
+def find_article_picture(folder: Path, file_name: str, where: str) -> Path:
+    """Return the file to which an article's name of a picture leads, relative to the folder of the
+    article's own file.
 
     Raises InputError with `where` for a file outside the folder, which includes one that a link
-    leads to, and for a file that is missing or is not a picture."""
+    leads to, and for a file that is missing."""
     name = unquote(file_name)
     if holds_control(name) or "\\" in name:
         raise InputError(
@@ -106,25 +125,38 @@ def read_article_picture(folder: Path, file_name: str, where: str) -> LocalPictu
             where=where,
             hint="rename the file, or write / between folders",
         )
-    shown_name = name if len(name) <= MAX_SHOWN_NAME else f"{name[:MAX_SHOWN_NAME]}…"
     try:
         path = resolve_named_file(folder, name, where)
-        if path is not None and path.exists():
-            return read_picture_file(path, where)
     except InputError as error:
-        raise InputError(f"{shown_name!r}: {error.message}", where=where, hint=error.hint) from error
+        raise InputError(f"{_shorten(name)}: {error.message}", where=where) from error
     if path is None:
         raise InputError(
-            f"the picture {shown_name!r} lies outside the folder of the article",
+            f"the picture {_shorten(name)} lies outside the folder of the article",
             where=where,
             hint="copy it into the folder of the article",
         )
-    raise InputError(
-        f"there is no picture {shown_name!r} in the folder of the article",
-        where=where,
-        hint="check its name, which is relative to the article's file; a web address begins "
-        "with https://",
-    )
+    if not path.exists():
+        raise InputError(
+            f"there is no picture {_shorten(name)} in the folder of the article",
+            where=where,
+            hint="check its name, which is relative to the article's file; a web address begins "
+            "with https://",
+        )
+    return path
+
+
+def _shorten(name: str) -> str:
+    return repr(name if len(name) <= MAX_SHOWN_NAME else f"{name[:MAX_SHOWN_NAME]}…")
+
+
+def read_article_picture(path: Path, file_name: str, where: str) -> LocalPicture:
+    """Read a picture that :func:`find_article_picture` has found. Its bytes are not held, since a
+    folder may have many articles with large pictures. Raises InputError with `where`."""
+    try:
+        return replace(read_picture_file(path, where), source=path)
+    except InputError as error:
+        name = _shorten(unquote(file_name))
+        raise InputError(f"{name}: {error.message}", where=where, hint=error.hint) from error
 
 
 def _check_size(facts: PictureFacts, content: bytes, where: str) -> None:

@@ -2,17 +2,21 @@
 
 import os
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from mailer import sources
 from mailer.app import Mailer
+from mailer.intake import sources as sources_module
 from mailer.intake.source_reader import SourceReader
 from mailer.model.sources import SourceKind
 from mailer.sources import ImportResult
 from tests.actors import STAFF
 from tests.integration.intake.factories import add_source, get_source, map_articles
+from tests.pictures import draw_photo
+from tests.unit.intake.word_files import build_word_file, make_paragraph
 
 ARTICLE = "---\ntitle: {title}\nimage: {{file: {file}, alt: Boats}}\n---\nFrom Monday.\n"
 
@@ -52,3 +56,34 @@ def test_file_name_that_leads_nowhere_refuses_its_article_only(
     assert "Loop.md, line 3: 'loop.jpg': the file can't be read" in result.problems[0]
     assert "Name.md, line 3: " in result.problems[1]
     assert not result.has_internal_errors
+
+
+def test_large_pictures_of_a_folder_are_not_held_together(mailer: Mailer, folder: Path) -> None:
+    """Memory allocated by Python while 20 pictures of 4 MB are imported."""
+    for number in range(20):
+        photo = draw_photo(64, 48 + number)
+        (folder / f"{number}.jpg").write_bytes(photo + bytes(4_000_000))
+        write_article(folder, f"Story {number}", f"{number}.jpg")
+    tracemalloc.start()
+    try:
+        assert str(poll(mailer)) == "20 added"
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40_000_000
+
+
+def test_word_files_beyond_a_total_are_read_one_by_one(
+    mailer: Mailer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        path = folder / f"{number}.docx"
+        path.write_bytes(build_word_file(make_paragraph(f"Story {number}")))
+        os.utime(path, (time.time() - 100,) * 2)
+    size = (folder / "0.docx").stat().st_size
+    monkeypatch.setattr(sources_module, "MAX_HELD_BYTES", size + 10)
+    reader = SourceReader(mailer.settings)
+    reading = reader.read_source(get_source(mailer), (), mailer.clock())
+    assert [entry.origin for entry in reading.entries] == [str(folder / "0.docx")]
+    assert reading.long_files == (str(folder / "1.docx"), str(folder / "2.docx"))
+    assert len(poll(mailer).imported) == 3

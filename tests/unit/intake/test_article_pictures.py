@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mailer.errors import InputError
 from mailer.intake.article_pictures import replace_picture_files
 from mailer.intake.files import ArticleFile, read_file
 from mailer.intake.markup import sanitise_html
@@ -40,6 +41,29 @@ def test_front_matter_and_text_name_local_files(tmp_path: Path) -> None:
     assert (file.content.image.credit, file.content.image.caption) == ("A. Perera", "At dusk")
     assert file.content.body == f"Text.\n\n![Boats]({references['boats 1.jpg']})"
     assert f'<img src="{references["boats 1.jpg"]}" alt="Boats">' in file.content.html
+
+
+def test_picture_is_held_once_however_it_is_spelt(tmp_path: Path) -> None:
+    (tmp_path / "boats.jpg").write_bytes(draw_photo(64, 48))
+    (tmp_path / "link.jpg").symlink_to("boats.jpg")
+    text = "![A](boats.jpg) ![B](./boats.jpg) ![C](x/../boats.jpg) ![D](%62oats.jpg) ![E](link.jpg)"
+    (tmp_path / "x").mkdir()
+    file = read_text(tmp_path, HEAD.format("image: {file: .//boats.jpg, alt: A}\n") + text)
+    (picture,) = file.pictures
+    assert file.content
+    assert file.content.body.count(picture.reference) == 5
+
+
+def test_bytes_of_a_picture_are_read_when_they_are_needed(tmp_path: Path) -> None:
+    photo = draw_photo(64, 48)
+    (tmp_path / "boats.jpg").write_bytes(photo)
+    (picture,) = read_text(tmp_path, HEAD.format("") + "![A](boats.jpg)").pictures
+    assert picture.source == tmp_path / "boats.jpg"
+    assert picture.content == photo
+    (tmp_path / "boats.jpg").write_bytes(draw_photo(64, 64))
+    with pytest.raises(InputError, match="changed while it was being imported") as caught:
+        assert picture.content
+    assert caught.value.where == f"{tmp_path / 'boats.md'}, line 5"
 
 
 @pytest.mark.parametrize(
