@@ -31,8 +31,9 @@ def add_asset(
 ) -> tuple[PictureAsset, AssetOutcome]:
     """Store a picture and its renditions, with the texts in `changes`.
 
-    A picture that is stored already is not decoded again; only its texts may change. Raises
-    InputError if the picture can't be decoded."""
+    A picture that is stored already is not decoded again; only its texts may change. A caller that
+    can decodes the picture before the transaction (:func:`decode_pictures`). Raises InputError if
+    the picture can't be decoded."""
     existing = tx.assets.find_asset(picture.sha256)
     if existing is not None:
         if changes is None:

@@ -5,7 +5,7 @@ picture is not stored yet, another process decodes it (``renditions.py``).
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -52,6 +52,10 @@ class LocalPicture:
     height: int
     source: bytes | Path
     where: str
+    _outcomes: list[list[Rendition] | InputError] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+    """The renditions or their error, once the picture was decoded."""
 
     @property
     def content(self) -> bytes:
@@ -72,8 +76,19 @@ class LocalPicture:
         return f"asset:{self.sha256}.{self.suffix}"
 
     def make_renditions(self) -> list[Rendition]:
-        """Decode the picture in another process. Raises InputError."""
-        return make_renditions(self.content, self.media_type, self.suffix, self.where)
+        """Decode the picture in another process, once. Raises InputError."""
+        if not self._outcomes:
+            self._outcomes.append(self._decode())
+        (outcome,) = self._outcomes
+        if isinstance(outcome, InputError):
+            raise outcome
+        return outcome
+
+    def _decode(self) -> list[Rendition] | InputError:
+        try:
+            return make_renditions(self.content, self.media_type, self.suffix, self.where)
+        except InputError as error:
+            return error
 
 
 def build_picture(content: bytes, name: str, where: str) -> LocalPicture:

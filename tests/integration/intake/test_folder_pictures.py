@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mailer import sources
+from mailer import articles, sources
 from mailer.app import Mailer
+from mailer.audience.lists import add_topic
+from mailer.intake import picture_files
 from mailer.intake import sources as sources_module
+from mailer.intake.renditions import make_renditions
 from mailer.intake.source_reader import SourceReader
+from mailer.model.assets import Rendition
 from mailer.model.sources import SourceKind
 from mailer.sources import ImportResult
 from tests.actors import STAFF
@@ -87,3 +91,47 @@ def test_word_files_beyond_a_total_are_read_one_by_one(
     assert [entry.origin for entry in reading.entries] == [str(folder / "0.docx")]
     assert reading.long_files == (str(folder / "1.docx"), str(folder / "2.docx"))
     assert len(poll(mailer).imported) == 3
+
+
+def make_broken_photo() -> bytes:
+    """A photograph whose first bytes are right, and which ends in the middle."""
+    return draw_photo()[:2000]
+
+
+def test_database_can_be_written_while_pictures_are_decoded(
+    mailer: Mailer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "boats.jpg").write_bytes(draw_photo(640, 480))
+    (folder / "broken.jpg").write_bytes(make_broken_photo())
+    write_article(folder, "Boats", "boats.jpg")
+    write_article(folder, "Broken", "broken.jpg")
+    decoded: list[str] = []
+
+    def decode(content: bytes, media_type: str, suffix: str, where: str) -> list[Rendition]:
+        with mailer.store.begin() as tx:  # another connection; SQLite would wait, and fail
+            add_topic(tx, STAFF, f"topic-{len(decoded)}", {}, mailer.clock())
+        decoded.append(where.rpartition("/")[2])
+        return make_renditions(content, media_type, suffix, where)
+
+    monkeypatch.setattr(picture_files, "make_renditions", decode)
+    result = poll(mailer)
+    assert decoded == ["Boats.md, line 3", "Broken.md, line 3"]
+    assert [article.slug for _, article, _ in result.imported] == ["boats"]
+    (problem,) = result.problems
+    assert "Broken.md, line 3: the picture is broken" in problem
+    assert poll(mailer).unchanged == 1
+    assert decoded[2:] == ["Broken.md, line 3"], "a stored picture is not decoded again"
+
+
+def test_picture_of_an_entry_that_is_not_imported_is_not_decoded(
+    mailer: Mailer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_article(folder, "Boats", "boats.jpg")
+    (folder / "boats.jpg").write_bytes(draw_photo(640, 480))
+    poll(mailer)
+    with mailer.store.begin() as tx:
+        articles.edit_article(tx, STAFF, "boats", "en", {"title": "Ships"}, mailer.clock())
+    (folder / "boats.jpg").write_bytes(make_broken_photo())
+    monkeypatch.setattr(picture_files, "make_renditions", None)
+    result = poll(mailer)
+    assert (len(result.changed_after_queueing), result.problems) == (1, [])
