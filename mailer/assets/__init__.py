@@ -1,5 +1,6 @@
 """Assets: pictures that are stored once, by the hash of their files, and used in mails and pages.
 
+    decoding.py    decode new pictures before a transaction
     editing.py     add, edit, find and remove assets
     references.py  the references by which articles name assets, and the addresses of their pictures
     terms.py       terms of use that have ended
@@ -8,6 +9,7 @@ The records are in `mailer/model/assets.py`. Reading and decoding pictures belon
 `mailer/intake`.
 """
 
+from mailer.assets.decoding import decode_pictures
 from mailer.assets.editing import (
     add_asset,
     check_references,
@@ -29,6 +31,7 @@ __all__ = [
     "add_asset",
     "build_picture_url",
     "check_references",
+    "decode_pictures",
     "describe_ended_terms",
     "edit_asset",
     "find_hashes",

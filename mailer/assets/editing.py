@@ -1,13 +1,13 @@
 """The verbs on assets: add, edit, find, remove."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from mailer import languages
 from mailer.actor import Actor
-from mailer.assets.references import find_hashes
+from mailer.assets.references import find_hashes, find_references
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.lines import holds_control
 from mailer.model.assets import AssetChanges, AssetOutcome, PictureAsset, PictureFile
@@ -31,8 +31,9 @@ def add_asset(
 ) -> tuple[PictureAsset, AssetOutcome]:
     """Store a picture and its renditions, with the texts in `changes`.
 
-    A picture that is stored already is not decoded again; only its texts may change. Raises
-    InputError if the picture can't be decoded."""
+    A picture that is stored already is not decoded again; only its texts may change. A caller that
+    can decodes the picture before the transaction (:func:`decode_pictures`). Raises InputError if
+    the picture can't be decoded."""
     existing = tx.assets.find_asset(picture.sha256)
     if existing is not None:
         if changes is None:
@@ -106,21 +107,26 @@ def remove_asset(tx: Transaction, actor: Actor, asset: PictureAsset, logo: str =
 
 
 def check_references(tx: Transaction, texts: Mapping[str, str]) -> None:
-    """Check that every asset to which the texts refer is stored. `texts` are addresses or HTML by
-    the name of the field. Raises InputError."""
+    """Check that every asset to which the texts refer is stored, and that each reference ends as
+    its asset's own: by another end, mails would load a picture that does not exist. `texts` are
+    addresses or HTML by the name of the field. Raises InputError."""
     for field, text in texts.items():
-        hashes = find_hashes(text)
-        if missing := _find_missing(tx, hashes):
-            raise InputError(
-                f"there is no asset {missing[0][:12]}",
-                field=field,
-                hint="name the picture's file, or add it first",
-                next_steps=[NextStep("list_assets")],
-            )
-
-
-def _find_missing(tx: Transaction, hashes: Iterable[str]) -> list[str]:
-    return [sha256 for sha256 in hashes if tx.assets.find_asset(sha256) is None]
+        for reference in find_references(text):
+            asset = tx.assets.find_asset(find_hashes(reference)[0])
+            if asset is None:
+                raise InputError(
+                    f"there is no asset {find_hashes(reference)[0][:12]}",
+                    field=field,
+                    hint="name the picture's file, or add it first",
+                    next_steps=[NextStep("list_assets")],
+                )
+            if asset.reference != reference:
+                raise InputError(
+                    f"the asset {asset.sha256[:12]} ({asset.name}) does not end in "
+                    f".{reference.rpartition('.')[2]}",
+                    field=field,
+                    hint=f"write {asset.reference}",
+                )
 
 
 def _apply_changes(asset: PictureAsset, changes: AssetChanges) -> PictureAsset:

@@ -28,6 +28,11 @@ def find_hashes(*texts: str) -> list[str]:
     return list(dict.fromkeys(match[1] for text in texts for match in _REFERENCE.finditer(text)))
 
 
+def find_references(*texts: str) -> list[str]:
+    """Return the references to assets in addresses or HTML, each of them once."""
+    return list(dict.fromkeys(match[0] for text in texts for match in _REFERENCE.finditer(text)))
+
+
 def build_picture_url(reference: str, base_url: str, width: int = RENDITION_WIDTHS[0]) -> str:
     """Return the web address of an asset's rendition. With an empty `base_url`, return its path."""
     match = _REFERENCE.fullmatch(reference)

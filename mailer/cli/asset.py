@@ -66,7 +66,7 @@ def add_asset(
     actor = resolve_actor(by)
     picture = read_picture_file(file)
     end = _parse_end(terms_end)
-    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+    with open_for_writing(actor, dry_run, out, [picture]) as (mailer, tx):
         changes = AssetChanges(
             language or mailer.settings.defaults.language,
             *(alt, caption, credit, terms, end),

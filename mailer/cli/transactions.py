@@ -1,6 +1,6 @@
 """Opening the mailer together with a transaction for reading or writing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from mailer.errors import Embargoed
 if TYPE_CHECKING:
     from mailer.app import Mailer
     from mailer.config import Settings
+    from mailer.model.assets import PictureFile
     from mailer.store import SqlTransaction
 
 
@@ -39,15 +40,20 @@ class _DryRunRollbackError(Exception):
 
 @contextmanager
 def open_for_writing(
-    actor: Actor, dry_run: bool, out: Output | None
+    actor: Actor, dry_run: bool, out: Output | None, pictures: "Sequence[PictureFile]" = ()
 ) -> "Iterator[tuple[Mailer, SqlTransaction]]":
     """Open the mailer and a transaction that is committed at the end.
 
-    A dry run is rolled back instead, with a note on `out` if `out` is given. An action that an
+    The new ones of `pictures`, which the caller adds, are decoded before the transaction begins. A
+    dry run is rolled back instead, with a note on `out` if `out` is given. An action that an
     embargo refuses is undone as well, but the actor's attempt is recorded."""
     from mailer.app import open_mailer
 
     with open_mailer(load_settings()) as mailer:
+        if pictures:
+            from mailer import assets
+
+            assets.decode_pictures(mailer.store, pictures)
         try:
             with mailer.store.begin() as tx:
                 yield mailer, tx

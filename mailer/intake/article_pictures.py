@@ -16,7 +16,11 @@ from markdown_it.token import Token
 from mailer.errors import InputError
 from mailer.intake.link_checks import is_local_picture
 from mailer.intake.markdown_checks import create_parser, find_size_problem
-from mailer.intake.picture_files import LocalPicture, read_article_picture
+from mailer.intake.picture_files import (
+    LocalPicture,
+    find_article_picture,
+    read_article_picture,
+)
 from mailer.model.articles import Image
 
 _ADDRESS = re.compile(
@@ -28,16 +32,18 @@ _ADDRESS = re.compile(
 
 @dataclass(slots=True)
 class ArticlePictures:
-    """The pictures of an article whose file is in `folder`. Each file is read once."""
+    """The pictures of an article whose file is in `folder`, by the files to which their names lead.
+    Each file is read once, however it is spelt."""
 
     folder: Path
-    pictures: dict[str, LocalPicture] = field(default_factory=dict)
+    pictures: dict[Path, LocalPicture] = field(default_factory=dict)
 
     def read_reference(self, file_name: str, where: str) -> str:
         """Read a picture, and return its reference. Raises InputError with `where`."""
-        if file_name not in self.pictures:
-            self.pictures[file_name] = read_article_picture(self.folder, file_name, where)
-        return self.pictures[file_name].reference
+        path = find_article_picture(self.folder, file_name, where)
+        if path not in self.pictures:
+            self.pictures[path] = read_article_picture(path, file_name, where)
+        return self.pictures[path].reference
 
     def replace_file(self, image: Image, where: str) -> Image:
         """Return a picture of the front matter with the reference in place of its file's name."""

@@ -18,3 +18,19 @@ def read_named_file(path: Path, max_bytes: int, where: str, *, too_large_hint: s
         ) from error
     except OSError as error:
         raise InputError(f"the file can't be read ({error.strerror})", where=where) from error
+
+
+def resolve_named_file(folder: Path, name: str, where: str) -> Path | None:
+    """Return where the name of a file in a folder leads, or None for a place outside the folder.
+
+    All links are followed. Raises InputError that names `where` for links in a circle, a name that
+    is too long, and a folder that can't be read."""
+    try:
+        path = (folder / name).resolve()
+        path.exists()  # raises for a name that is too long, which `resolve` accepts
+        is_inside = not Path(name).is_absolute() and path.is_relative_to(folder.resolve())
+    except RuntimeError as error:  # Path.resolve of Python 3.11 and 3.12
+        raise InputError("the file can't be read (its links form a circle)", where=where) from error
+    except OSError as error:
+        raise InputError(f"the file can't be read ({error.strerror})", where=where) from error
+    return path if is_inside else None

@@ -16,7 +16,7 @@ from mailer.articles import check_text
 from mailer.errors import InputError
 from mailer.intake import fields
 from mailer.intake.markdown_checks import read_markdown
-from mailer.intake.named_files import read_named_file
+from mailer.intake.named_files import read_named_file, resolve_named_file
 from mailer.lines import CONTROL_CHARACTERS, replace_control
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
 
@@ -196,9 +196,8 @@ def _read_asset_file(folder: Path, file_name: str) -> AssetFile:
             where=where,
             hint="rename the file: journalists unpack it on their own machines",
         )
-    path = folder / file_name
-    resolved_path = path.resolve()
-    if Path(file_name).is_absolute() or not resolved_path.is_relative_to(folder.resolve()):
+    resolved_path = resolve_named_file(folder, file_name, where)
+    if resolved_path is None:
         raise InputError(
             "the file lies outside the folder of the release",
             where=where,

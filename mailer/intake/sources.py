@@ -52,6 +52,10 @@ LONG_WORD_BYTES = 4_000_000
 """A Word file is long if its XML has more tags or more bytes than these limits: reading it may take
 more than a second."""
 
+MAX_HELD_BYTES = 50_000_000
+"""Size of a folder's Word files above which the next ones are read one by one, as long files are:
+their pictures are held until they are imported."""
+
 _WORD_TEXTS = re.compile(r"word/(?:comments|document|endnotes|footer|footnotes|header)\d*\.xml")
 
 _ACCEPT_FEEDS = (
@@ -66,7 +70,7 @@ _ACCEPT_PAGES = "text/html, application/xhtml+xml, */*;q=0.5"
 class SourceContent:
     """The present content of a source: drafts, and a folder's Markdown `files`.
 
-    `long_files` are Word files that were not read, since each may take seconds.
+    `long_files` are Word files that were not read, since each may take seconds or much memory.
 
     `unchanged`: the content is the same as at the last fetch, so it was not read. `permanent_url`
     is the address to which the source has moved permanently, or ""."""
@@ -241,8 +245,8 @@ def _is_long(data: bytes) -> bool:
 
 
 def _read_folder(folder: Path, defaults: DraftDefaults) -> SourceContent:
-    """Read all Markdown and Word files in a folder, except long Word files and files that are still
-    being written.
+    """Read all Markdown and Word files in a folder, except long Word files, those beyond
+    :data:`MAX_HELD_BYTES`, and files that are still being written.
 
     Raises InputError if there is no such folder."""
     if not folder.is_dir():
@@ -253,6 +257,7 @@ def _read_folder(folder: Path, defaults: DraftDefaults) -> SourceContent:
     drafts: list[Draft] = []
     problems: list[DraftProblem] = []
     long_files: list[Path] = []
+    held_bytes = 0
     for path in _find_settled_files(folder):
         if path.suffix.lower() != WORD_SUFFIX:
             article_file = files.read_file(
@@ -262,9 +267,10 @@ def _read_folder(folder: Path, defaults: DraftDefaults) -> SourceContent:
             continue
         try:
             data = _load_word_bytes(path)
-            if _is_long(data):
+            if held_bytes + len(data) > MAX_HELD_BYTES or _is_long(data):
                 long_files.append(path)
             else:
+                held_bytes += len(data)
                 drafts.append(_read_word_file(path, data, defaults))
         except MailerError as error:
             problems.append(DraftProblem(str(path), error, str(path)))

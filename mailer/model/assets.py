@@ -84,8 +84,8 @@ class AssetChanges:
 
 class PictureFile(Protocol):
     """A picture that was read from a file, a document or the web. `suffix` is the end of its
-    renditions' names. Nothing is decoded before :meth:`make_renditions`, which raises
-    InputError."""
+    renditions' names. Nothing is decoded before :meth:`make_renditions`, which decodes once, and
+    raises InputError, the same one each time."""
 
     @property
     def sha256(self) -> str: ...

@@ -2,6 +2,7 @@
 
     settings.py    add, find and resume sources, and record the results of reading them
     decisions.py   decide what to do with an entry or a file (pure code)
+    stored_entries.py  load what a decision needs
     importing.py   apply the decisions, and poll a source from reading to saving
 
 An imported article is a draft until staff queue it, unless the source may queue articles itself. A

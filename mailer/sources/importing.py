@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mailer import articles, assets
-from mailer.actor import Actor, ActorKind
-from mailer.articles import SLUG_LENGTH
+from mailer.actor import Actor
 from mailer.errors import (
     ConcurrencyError,
     ConfigError,
@@ -16,13 +15,13 @@ from mailer.errors import (
     MailerError,
     Refused,
 )
-from mailer.model.articles import Article, ArticleOutcome, ArticleQuery, ArticleState, Content
+from mailer.model.articles import Article, ArticleOutcome, ArticleState, Content
+from mailer.model.assets import PictureFile
 from mailer.model.sources import (
     Reader,
     ReadOmission,
     Source,
     SourceEntry,
-    SourceItem,
     SourceReading,
 )
 from mailer.model.transaction import Database, Transaction
@@ -30,7 +29,6 @@ from mailer.releases.article_import import import_article
 from mailer.sources.decisions import (
     EntryDecision,
     ImportAction,
-    StoredEntry,
     decide_import,
 )
 from mailer.sources.entry_reports import describe_gaps
@@ -40,6 +38,7 @@ from mailer.sources.settings import (
     record_success,
     reload_source,
 )
+from mailer.sources.stored_entries import build_author, find_free_slug, has_same_content, load_entry
 
 
 @dataclass(slots=True)
@@ -136,6 +135,7 @@ def save_file(
     """Import the entry of a long file that was read by itself, and record its result in the
     source."""
     result = ImportResult()
+    _decode_new_pictures(database, source, reading)
     with suppress(_DiscardImport), database.begin() as tx:
         tx.lock_releases()
         source = reload_source(tx, source)
@@ -179,6 +179,7 @@ def _save_reading(
     save: bool,
 ) -> ImportResult | None:
     result: ImportResult | None = None
+    _decode_new_pictures(database, source, reading)
     with suppress(_DiscardImport), database.begin() as tx:
         tx.lock_releases()
         source = reload_source(tx, source)
@@ -200,6 +201,22 @@ def _save_reading(
     return result
 
 
+def _decode_new_pictures(database: Database, source: Source, reading: SourceReading) -> None:
+    """Decode the pictures of the entries that will be imported, before the transaction."""
+    pictures: list[PictureFile] = []
+    entries = [entry for entry in reading.entries if entry.pictures or entry.file]
+    with database.read() as tx:
+        for entry in entries:
+            entry_pictures = entry.file.pictures if entry.file else entry.pictures
+            with suppress(Exception):  # importing the entry raises it again, and reports it
+                if (
+                    entry_pictures
+                    and decide_import(source.settings, entry, load_entry(tx, source, entry)).article
+                ):
+                    pictures += entry_pictures
+    assets.decode_pictures(database, pictures)
+
+
 def import_entries(
     tx: Transaction, source: Source, reading: SourceReading, now: datetime
 ) -> ImportResult:
@@ -209,7 +226,7 @@ def import_entries(
         try:
             with tx.open_savepoint():
                 decision = decide_import(source.settings, entry, load_entry(tx, source, entry))
-                apply_import(tx, _build_author(source), source, entry, decision, result, now)
+                apply_import(tx, build_author(source), source, entry, decision, result, now)
         except (InputError, Refused) as error:
             result.problems.append(_describe_problem(entry, error))
         except (ConfigError, ConcurrencyError):
@@ -244,77 +261,6 @@ def _describe_problem(entry: SourceEntry, error: MailerError) -> str:
     if entry.file is None:
         return f"{entry.origin}: {error}"
     return f"{entry.file.locate_key(error.where or error.field)}: {error.message}"
-
-
-def load_entry(tx: Transaction, source: Source, entry: SourceEntry) -> StoredEntry:
-    """Load the stored data that :func:`~mailer.sources.decide_import` needs for an entry."""
-    content = entry.content
-    if content is None:
-        return StoredEntry()
-    if entry.file is not None:
-        article = tx.articles.find_article(content.slug, content.language)
-        story_articles = tx.articles.find_articles(ArticleQuery(slugs=(content.slug,)))
-        return StoredEntry(
-            article=article,
-            is_own_revision=article is None or _is_own_revision(tx, source, article),
-            is_story_queued=any(
-                story_article.state is ArticleState.QUEUED for story_article in story_articles
-            ),
-        )
-    item = tx.sources.find_item(source, entry.key)
-    same_item = (
-        tx.sources.find_item_by_fingerprint(source, entry.fingerprint) if item is None else None
-    )
-    known_item = item or same_item
-    if known_item is None:
-        known_item = _find_same_article(tx, entry, content)
-        same_item = known_item
-    article = tx.articles.find_article(known_item.slug, known_item.language) if known_item else None
-    return StoredEntry(
-        item,
-        same_item,
-        article,
-        is_own_revision=article is None or _is_own_revision(tx, source, article),
-        free_slug="" if known_item else _find_free_slug(tx, content),
-    )
-
-
-def _find_same_article(tx: Transaction, entry: SourceEntry, content: Content) -> SourceItem | None:
-    """Return the item of an entry that staff have added already, such as a Word file, with the same
-    content. Return None if there is no such article."""
-    article = tx.articles.find_article(content.slug, content.language)
-    if article is None or not _has_same_content(article, content, dated=entry.dated):
-        return None
-    return SourceItem(entry.key, entry.fingerprint, article.slug, article.language)
-
-
-def _has_same_content(article: Article, content: Content, *, dated: bool) -> bool:
-    """Check whether an article has this content. If the content is not `dated`, its date is that of
-    reading, and does not count."""
-    checked = articles.check_content(content)
-    if not dated:
-        checked = replace(checked, published=article.published)
-    return checked.compute_fingerprint() == article.content.compute_fingerprint()
-
-
-def _is_own_revision(tx: Transaction, source: Source, article: Article) -> bool:
-    """Check whether the source wrote the last revision, since edits of staff are not
-    overwritten."""
-    return tx.articles.find_last_author_key(article) == _build_author(source).key
-
-
-def _build_author(source: Source) -> Actor:
-    return Actor(ActorKind.SOURCE, source.settings.name, f"source {source.settings.name}")
-
-
-def _find_free_slug(tx: Transaction, content: Content) -> str:
-    """Return the content's slug, with a number if another story has it."""
-    slug, number = content.slug, 1
-    while tx.articles.find_articles(ArticleQuery(slugs=(slug,))):
-        number += 1
-        suffix = f"-{number}"
-        slug = content.slug[: SLUG_LENGTH - len(suffix)].rstrip("-") + suffix
-    return slug
 
 
 def apply_import(
@@ -384,12 +330,12 @@ def import_draft(
     if content is None:
         raise InputError(entry.problem)
     existing = tx.articles.find_article(content.slug, content.language)
-    if existing is not None and _has_same_content(existing, content, dated=entry.dated):
+    if existing is not None and has_same_content(existing, content, dated=entry.dated):
         return existing, ArticleOutcome.UNCHANGED
     is_same_story = existing is not None and existing.canonical_url == content.canonical_url
     if existing is not None and not (
         is_same_story and (queue or existing.state is ArticleState.DRAFT)
     ):
-        content = replace(content, slug=_find_free_slug(tx, content))
+        content = replace(content, slug=find_free_slug(tx, content))
     state = ArticleState.QUEUED if queue else ArticleState.DRAFT
     return _import_content(tx, actor, entry, content, state, now)

@@ -167,6 +167,11 @@ def test_picture_is_added_edited_shown_and_removed(mailer: Shell) -> None:
     logo = f'[organisation]\nlogo_url = "{reference[0]}"\n'
     config.write_text(text.replace("[organisation]\n", logo), "utf-8")
     assert "the logo" in mailer("asset", "remove", "logo.png", code=5).err
+    config.write_text(text.replace("[organisation]\n", logo.replace(".png", ".jpg")), "utf-8")
+    checked = mailer("config", "check", "--offline", "--json", code=3)
+    (row,) = [row for row in checked.json if row["outcome"] == "problem"]
+    assert f'write logo_url = "{reference[0]}"' in row["hint"]
+    config.write_text(text.replace("[organisation]\n", logo), "utf-8")
     with serve_pages(mailer) as port:
         page = get(port, "/")[1].decode()
         source = re.search(r'<img src="(/pictures/[^"]+-552\.png)" alt="', page)
@@ -211,3 +216,53 @@ def test_picture_of_an_article_is_changed_to_a_file(office: Shell) -> None:
     office("article", "edit", "boats", "--body", str(body))
     html = office("article", "show", "boats", "--json").json["html"]
     assert f'<img src="{image["url"]}" alt="New">' in html
+
+
+DECODING_BESIDE_A_WRITER = """
+import os, sqlite3, sys
+from mailer.intake import picture_files
+
+make_renditions = picture_files.make_renditions
+
+def decode(*facts):
+    connection = sqlite3.connect(os.environ["PROBED_DATABASE"], timeout=0, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.close()
+    print("written while decoding", file=sys.stderr)
+    return make_renditions(*facts)
+
+picture_files.make_renditions = decode
+from mailer.cli import main
+main()
+"""
+
+
+def test_commands_decode_pictures_before_they_write(mailer: Shell) -> None:
+    """Another process can write to SQLite while a command decodes a picture."""
+    (database,) = mailer.folder.rglob("subscribers.db")
+    for name in ("added", "named", "edited", "text"):
+        width = 600 + len(name) * 10
+        (mailer.folder / f"{name}.jpg").write_bytes(draw_photo(width, 480 + ord(name[0])))
+    story = format_article("Boats", more="image: {file: named.jpg, alt: A}\n")
+    mailer.write_file("boats.md", story)
+    mailer.write_file("body.md", "Text.\n\n![A quay](text.jpg)\n")
+    for words in (
+        ("asset", "add", "added.jpg"),
+        ("article", "add", "boats.md"),
+        ("article", "edit", "boats", "--image", "edited.jpg", "--image-alt", "B"),
+        ("article", "edit", "boats", "--body", "body.md"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", DECODING_BESIDE_A_WRITER, *words],
+            cwd=mailer.folder,
+            env={
+                **mailer.env,
+                "PROBED_DATABASE": str(database),
+                "PYTHONPATH": str(Path(__file__).parents[2]),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "written while decoding" in done.stderr

@@ -113,6 +113,13 @@ def test_asset_that_leads_to_a_device_is_refused(tmp_path: Path) -> None:
         read_asset(tmp_path / "a.txt")
 
 
+def test_asset_whose_name_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").symlink_to(tmp_path / "a.txt")
+    for name in ("a.txt", "n" * 300 + ".txt"):
+        with pytest.raises(InputError, match="the file can't be read"):
+            read_asset(tmp_path / name)
+
+
 def test_csv_line_without_end_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"address\n" + b"x" * (LONGEST_LINE + 10))

@@ -68,12 +68,18 @@ def _check_store(settings: Settings, store: Store) -> Iterator[CheckResult]:
 
 
 def _check_logo(settings: Settings, tx: SqlTransaction) -> str:
-    """Check that the logo's asset is stored."""
-    asset = tx.assets.find_asset(find_hashes(settings.organisation.logo_url)[0])
+    """Check that the logo's asset is stored, and that the reference ends as the asset's own."""
+    reference = settings.organisation.logo_url
+    asset = tx.assets.find_asset(find_hashes(reference)[0])
     if asset is None:
         raise ConfigError(
             "there is no asset with the hash in organisation.logo_url",
             hint="add the logo's file, and write the reference that is printed into the settings",
+        )
+    if asset.reference != reference:
+        raise ConfigError(
+            f"organisation.logo_url does not end as the asset {asset.name} does",
+            hint=f'write logo_url = "{asset.reference}"',
         )
     return asset.name
 

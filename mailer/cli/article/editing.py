@@ -94,17 +94,17 @@ def edit_article(
     if body is not None:
         text = body_pictures.replace_files(read_text(body), body)
         changes |= {"body": text, "html": read_markdown(text, str(body))}
-    image_file: LocalPicture | None = None
+    pictures: list[LocalPicture] = list(body_pictures.pictures.values())
     if image and is_local_picture(image):
-        image_file = read_picture_file(Path(image))
-        image = image_file.reference
+        pictures.append(read_picture_file(Path(image)))
+        image = pictures[-1].reference
     actor = resolve_actor(by)
-    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+    with open_for_writing(actor, dry_run, out, pictures) as (mailer, tx):
         language = language or mailer.settings.defaults.language
         current_article = articles.get_article(tx, slug, language)
         if published is not None:
             changes["published"] = _parse_moment(published, mailer.settings.defaults.time_zone)
-        for picture in filter(None, (*body_pictures.pictures.values(), image_file)):
+        for picture in pictures:
             assets.add_asset(tx, actor, picture, mailer.clock())
         if (image, image_alt, image_credit, image_caption) != (None,) * 4:
             changes["image"] = _change_image(

@@ -1,6 +1,7 @@
 """Adding articles from Markdown files and Word files."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +12,16 @@ from mailer.cli.article.group import app
 from mailer.cli.next_steps import describe_error
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
-from mailer.cli.transactions import open_for_writing
+from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError, MailerError, NextStep, PartlyDone, Refused
 from mailer.model.articles import Article, ArticleKind, ArticleOutcome, ArticleState
 
 if TYPE_CHECKING:
     from mailer.app import Mailer
+    from mailer.config import Settings
+    from mailer.model.assets import PictureFile
+    from mailer.model.lists import Topic
+    from mailer.model.sources import SourceEntry
     from mailer.store import SqlTransaction
 
 WORD_SUFFIX = ".docx"
@@ -52,20 +57,33 @@ def add_articles(
     results: list[dict[str, Any]] = []
     refused_count = 0
     actor = resolve_actor(by)
-    with open_for_writing(actor, dry_run, out) as (mailer, tx):
-        now, defaults = mailer.clock(), mailer.settings.defaults
-        for path in [file_path for file_path in paths if file_path.suffix.lower() == WORD_SUFFIX]:
+    # All files are read before the transaction, and their pictures decoded.
+    with open_for_reading() as (mailer, tx):
+        settings, now, topics = mailer.settings, mailer.clock(), tx.lists.list_topics()
+    word_paths = [file_path for file_path in paths if file_path.suffix.lower() == WORD_SUFFIX]
+    word_files = _read_word_files(word_paths, settings, topics, now, kind)
+    markdown = [file_path for file_path in paths if file_path not in word_files]
+    language, time_zone = settings.defaults.language, settings.defaults.time_zone
+    source_files = list(files.read_files(markdown, now, language=language, time_zone=time_zone))
+    pictures: list[PictureFile] = [
+        *(picture for file in source_files for picture in file.pictures),
+        *(
+            picture
+            for entry in word_files.values()
+            if not isinstance(entry, InputError)
+            for picture in entry.pictures
+        ),
+    ]
+    with open_for_writing(actor, dry_run, out, pictures) as (mailer, tx):
+        for path, entry in word_files.items():
             try:
-                results.append(_add_word_file(mailer, tx, path, kind, actor, out))
+                results.append(_add_word_file(mailer, tx, path, entry, actor, out))
             except InputError as wrong:
                 refused_count += 1
                 reason = describe_error(wrong)
                 results.append({"file": str(path), "outcome": "refused", "error": reason})
                 out.print_note(f"refused: {reason}")
-        markdown = [file_path for file_path in paths if file_path.suffix.lower() != WORD_SUFFIX]
-        for source_file in files.read_files(
-            markdown, now, language=defaults.language, time_zone=defaults.time_zone
-        ):
+        for source_file in source_files:
             error: MailerError | None = source_file.error
             if source_file.content is not None:
                 try:
@@ -120,15 +138,37 @@ def add_articles(
         raise PartlyDone(message, hint=f"the others were added; {hint}")
 
 
-def _add_word_file(
-    mailer: "Mailer", tx: "SqlTransaction", path: Path, kind: ArticleKind, actor: Actor, out: Output
-) -> dict[str, Any]:
-    from mailer import sources
+def _read_word_files(
+    paths: list[Path], settings: "Settings", topics: "list[Topic]", now: datetime, kind: ArticleKind
+) -> "dict[Path, SourceEntry | InputError]":
+    """Return the entry of each Word file, or the error of reading it."""
+    entries: dict[Path, SourceEntry | InputError] = {}
+    if not paths:
+        return entries
     from mailer.intake.source_reader import SourceReader, build_entry
     from mailer.intake.word_process import read_word_file
 
-    defaults = SourceReader(mailer.settings).make_defaults(tx.lists.list_topics(), mailer.clock())
-    entry = build_entry(read_word_file(path, replace(defaults, kind=kind)))
+    defaults = replace(SourceReader(settings).make_defaults(topics, now), kind=kind)
+    for path in paths:
+        try:
+            entries[path] = build_entry(read_word_file(path, defaults))
+        except InputError as error:
+            entries[path] = error
+    return entries
+
+
+def _add_word_file(
+    mailer: "Mailer",
+    tx: "SqlTransaction",
+    path: Path,
+    entry: "SourceEntry | InputError",
+    actor: Actor,
+    out: Output,
+) -> dict[str, Any]:
+    from mailer import sources
+
+    if isinstance(entry, InputError):
+        raise entry
     article, outcome = sources.import_draft(tx, actor, entry, mailer.clock())
     for omission in sources.describe_omissions(entry.omissions):
         out.print_note(f"{path}: {omission}")

@@ -84,7 +84,7 @@ def _add_draft(draft: "Draft", out: Output, actor: Actor, *, dry_run: bool) -> N
     from mailer.intake.source_reader import build_entry
 
     entry = build_entry(draft)
-    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+    with open_for_writing(actor, dry_run, out, entry.pictures) as (mailer, tx):
         article, outcome = sources.import_draft(tx, actor, entry, mailer.clock())
         message = f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
         out.print_record(

@@ -138,6 +138,20 @@ def test_unknown_asset_is_refused(store: Store) -> None:
                 articles.add_article(tx, STAFF, content, NOW)
 
 
+def test_reference_with_another_end_is_refused(store: Store) -> None:
+    with store.begin() as tx:
+        asset, _ = assets.add_asset(tx, STAFF, DecodedPicture(), NOW, ENGLISH)
+        reference = f"asset:{asset.sha256}.png"
+        for content, field in (
+            (make_content("boats", image=Image(reference, "Boats")), "image"),
+            (make_content("boats", body=f"![A]({asset.reference}) ![B]({reference})"), "body"),
+        ):
+            with pytest.raises(InputError, match=r"does not end in \.png") as caught:
+                articles.add_article(tx, STAFF, content, NOW)
+            assert caught.value.field == field
+            assert caught.value.hint == f"write {asset.reference}"
+
+
 def test_used_picture_is_never_removed(store: Store) -> None:
     with store.begin() as tx:
         asset, _ = assets.add_asset(tx, STAFF, DecodedPicture(), NOW, ENGLISH)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mailer.errors import InputError
 from mailer.intake.article_pictures import replace_picture_files
 from mailer.intake.files import ArticleFile, read_file
 from mailer.intake.markup import sanitise_html
@@ -42,6 +43,29 @@ def test_front_matter_and_text_name_local_files(tmp_path: Path) -> None:
     assert f'<img src="{references["boats 1.jpg"]}" alt="Boats">' in file.content.html
 
 
+def test_picture_is_held_once_however_it_is_spelt(tmp_path: Path) -> None:
+    (tmp_path / "boats.jpg").write_bytes(draw_photo(64, 48))
+    (tmp_path / "link.jpg").symlink_to("boats.jpg")
+    text = "![A](boats.jpg) ![B](./boats.jpg) ![C](x/../boats.jpg) ![D](%62oats.jpg) ![E](link.jpg)"
+    (tmp_path / "x").mkdir()
+    file = read_text(tmp_path, HEAD.format("image: {file: .//boats.jpg, alt: A}\n") + text)
+    (picture,) = file.pictures
+    assert file.content
+    assert file.content.body.count(picture.reference) == 5
+
+
+def test_bytes_of_a_picture_are_read_when_they_are_needed(tmp_path: Path) -> None:
+    photo = draw_photo(64, 48)
+    (tmp_path / "boats.jpg").write_bytes(photo)
+    (picture,) = read_text(tmp_path, HEAD.format("") + "![A](boats.jpg)").pictures
+    assert picture.source == tmp_path / "boats.jpg"
+    assert picture.content == photo
+    (tmp_path / "boats.jpg").write_bytes(draw_photo(64, 64))
+    with pytest.raises(InputError, match="changed while it was being imported") as caught:
+        assert picture.content
+    assert caught.value.where == f"{tmp_path / 'boats.md'}, line 5"
+
+
 @pytest.mark.parametrize(
     ("markdown", "replaced"),
     [
@@ -68,6 +92,9 @@ def test_only_addresses_of_local_pictures_are_replaced(markdown: str, replaced: 
         ("![a](/etc/passwd)", "lies outside the folder"),
         ("![a](link.jpg)", "lies outside the folder"),
         ("![a](folder)", "it is a folder"),
+        ("![a](circle.jpg)", "'circle.jpg': the file can't be read (its links form a circle)"),
+        (f"![a]({'n' * 300}.jpg)", "can't be read (File name too long)"),
+        (f"![a]({'n/' * 3000}a.jpg)", "can't be read (File name too long)"),
         ("![a](pipe.jpg)", "it is a named pipe"),
         ("![a](note.txt)", "not a picture that mails can show"),
         ("![a](script.svg)", "is an SVG"),
@@ -82,6 +109,7 @@ def test_bad_picture_is_refused_with_its_line(tmp_path: Path, markdown: str, mes
     (tmp_path / "outside.jpg").write_bytes(draw_photo(64, 48))
     (folder / "boats.jpg").write_bytes(draw_photo(64, 48))
     (folder / "link.jpg").symlink_to(tmp_path / "outside.jpg")
+    (folder / "circle.jpg").symlink_to(folder / "circle.jpg")
     (folder / "folder").mkdir()
     os.mkfifo(folder / "pipe.jpg")
     (folder / "note.txt").write_text("A note.")
