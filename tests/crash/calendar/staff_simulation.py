@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from mailer import editions
+from mailer import editions, outbox
 from mailer.actor import create_local_actor
 from mailer.app import open_mailer
 from mailer.errors import BadTransition
@@ -29,7 +29,8 @@ _PROMPT_CHANCE, _SLOW_CHANCE = 0.5, 0.03
 
 
 class StaffSimulation:
-    """Staff at work between :meth:`start_work` and :meth:`stop_work`.
+    """Staff at work between :meth:`start_work` and :meth:`stop_work`. Those who approve all also
+    decide what was in doubt: it is sent again.
 
     `faults` describes the steps that raised an error."""
 
@@ -83,6 +84,8 @@ class StaffSimulation:
                 self._times.pop(0)
                 self._schedule_occurrence()
             self._approve_editions()
+            if self.approves_all:
+                self._decide_doubts()
         except Exception:
             self.faults.append(f"staff: {traceback.format_exc(limit=-2)}")
             self._is_working.clear()
@@ -123,3 +126,15 @@ class StaffSimulation:
                         )
                 except BadTransition:
                     pass  # it has expired in the meantime
+
+    def _decide_doubts(self) -> None:
+        """Send again what is in doubt. A worker alone would wait for minutes, and after three
+        doubts for a person."""
+        actor = create_local_actor(PERSON)
+        with open_mailer(self._office.settings) as mailer:
+            with mailer.store.read() as tx:
+                edition_ids = tuple(tx.outbox.count_in_doubt())
+            for edition_id in edition_ids:
+                with mailer.store.begin() as tx:
+                    edition = editions.get_edition(tx, edition_id)
+                    outbox.send_in_doubt_again(tx, actor, edition, mailer.clock())
