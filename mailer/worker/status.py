@@ -96,7 +96,8 @@ class WorkerStatus:
 
     @property
     def headline(self) -> str:
-        """Answer in a sentence whether mail is going out."""
+        """Answer in a sentence whether mail is going out. Whether a relay accepts it is not known
+        here: the worker's log has that."""
         if self.refusal:
             return f"no mail goes out: {self.refusal.reason}"
         if self.safe_mode and not self.safe_mode.recipients:
@@ -108,10 +109,10 @@ class WorkerStatus:
         if open_sendings:
             report, remaining = open_sendings[0].report, open_sendings[0].remaining
             others = len(open_sendings) - 1
-            others_note = f", and of {others} other{'s'[: others > 1]}" if others else ""
+            others_note = f", and {others} other{'s'[: others > 1]}" if others else ""
             return (
-                f"mail is going out: {report.total - remaining:,} of {report.total:,} of edition "
-                f"{report.edition.id} ({report.edition.name}){others_note}{limit_note}"
+                f"a worker is sending edition {report.edition.id} ({report.edition.name}): "
+                f"{report.total - remaining:,} of {report.total:,} done{others_note}{limit_note}"
             )
         times = [edition.appointment.moment for edition in self.scheduled if edition.appointment]
         times += [planned.starts_at for planned in self.due]

@@ -249,7 +249,8 @@ def test_status_lists_due_waiting_sending_and_failed(harness: WorkerHarness) -> 
     (sending,) = load_status().sending
     assert (sending.remaining, sending.report.total) == (2, 2)
     number = harness.get_edition().id
-    assert load_status().headline.startswith(f"mail is going out: 0 of 2 of edition {number}")
+    headline = f"a worker is sending edition {number} (The week): 0 of 2 done"
+    assert load_status().headline == headline
     harness.relay.answer_always(Step.RCPT, "550 5.7.1 not today", to="amal@example.org")
     harness.deliver_editions()
     (failed,) = load_status().failed
