@@ -53,6 +53,7 @@ def _describe_section(
     headings_by_name = {
         "throttle": '[throttle."DOMAIN"]',
         "senders": "[senders.NAME]",
+        "fields": "[fields.NAME]",
         "people": '[people."ADDRESS"]',
     }
     heading = headings_by_name.get(name, f"[{name}]")

@@ -7,7 +7,7 @@ from generator.markdown import MeaningTable, format_page, format_table
 from mailer.config import find_shipped_folder
 from mailer.message.slots import MIN_STORIES_FOR_CONTENTS, MarkCondition
 from mailer.model import press_release
-from mailer.render import releases, story_parts, views
+from mailer.render import reader_fields, releases, story_parts, views
 from mailer.render.environment import PersonalField, get_environment
 
 INTRODUCTION = """\
@@ -34,7 +34,7 @@ OBJECTS = {
     "story.embargo": releases.EmbargoView,
     "story.embargo.times": releases.TimeView,
     "section": views.SectionView,
-    "recipient": views.RecipientView,
+    "recipient": reader_fields.RecipientView,
     "links": views.LinksView,
 }
 OWN_FILTERS = ("default", "date", "clock", "number", "moment", "wrap", "plain")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # most commands need only a part of these: each method import
     from mailer.model.deliveries import DeliveryReport
     from mailer.model.digests import Digest
     from mailer.model.editions import Edition
+    from mailer.model.reader_fields import ReaderFields
     from mailer.model.signup import SignUpLimits
     from mailer.notices import NoticeComposer, StaffAddresses
     from mailer.people import StaffDirectory
@@ -81,6 +82,13 @@ class Mailer:
         from mailer.app.rendering import SettingsRenderer
 
         return SettingsRenderer(self.settings)
+
+    @property
+    def reader_fields(self) -> ReaderFields:
+        """The office's own fields of readers, which the settings declare."""
+        from mailer.audience.reader_fields import load_fields
+
+        return load_fields(self.settings)
 
     @property
     def sign_up_limits(self) -> SignUpLimits:

@@ -130,6 +130,7 @@ def build_preview(
         reader.address or outbox.EXAMPLE_ADDRESS,
         reader.name,
         reader.stories,
+        reader.fields,
     )
     return Preview(
         language=language,

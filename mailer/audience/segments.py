@@ -1,70 +1,63 @@
-"""Segments: saved filters over a list's members.
+"""Segments: saved filters over a list's members. ``filter_parser.py`` reads the line of a filter.
 
-A segment is a tree of known fields and operators, never SQL text. People write it as one line::
-
-    country = GB and (topic = diaspora or tag in (donor, trustee)) and not joined before 2026-01-01
-
-Grammar (keywords in any case, values bare or in double quotes)::
-
-    any    = all ("or" all)*
-    all    = term ("and" term)*
-    term   = "not" term | "(" any ")" | test
-    test   = field ("=" | "!=") value | field ["not"] "in" "(" value ("," value)* ")"
-           | "joined" ("before" | "after") date
-
-Fields: topic (the member chose it, or chose no topic and so gets all), language (of the member's
-mails), country, tag, frequency (every, weekly, monthly), joined (the day of joining the list, UTC;
-``after`` means on that day or later). For media contacts also: outlet, beat, trust (trusted,
-untrusted) and follow_up (welcome, never).
+A segment is a tree of known fields and operators, never SQL text. It stays stored if the settings
+no longer declare a field that it tests, and can't be used then: composing an edition for it fails.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from mailer import languages
 from mailer.actor import Actor
+from mailer.audience.filter_parser import parse_filter
 from mailer.audience.lists import check_line, check_slug
 from mailer.errors import InputError, NextStep, NotFound
+from mailer.model.reader_fields import NO_FIELDS, ReaderFields
 from mailer.model.segments import (
-    FIELD_WORDS,
     All,
     Among,
+    AmongValues,
     AnyOf,
+    Compared,
+    Comparison,
     Filter,
     FilterField,
+    HasValue,
     Joined,
+    JoinedWithin,
+    LastRefused,
+    NeverSent,
     Not,
+    RefusedWithin,
     Segment,
+    Sent,
+    SentWithin,
+    Test,
 )
 from mailer.model.transaction import Transaction
 
-MAX_FILTER_DEPTH = 50
-"""Maximum nesting of a filter."""
-MAX_FILTER_TESTS = 200
-"""Maximum number of tests in a filter. SQLite refuses an expression deeper than 1,000, and each
-test of a chain of ``and`` or ``or`` is a step deeper."""
-MAX_FILTER_VALUES = 1000
-"""Maximum number of values in a filter. SQLite takes 32,766 in a statement."""
-MAX_FILTER_LENGTH = 30_000
-"""Maximum number of characters of a filter's line."""
-
 
 def save_segment(
-    tx: Transaction, actor: Actor, slug: str, name: str, text: str, now: datetime
+    tx: Transaction,
+    actor: Actor,
+    slug: str,
+    name: str,
+    text: str,
+    now: datetime,
+    fields: ReaderFields = NO_FIELDS,
 ) -> Segment:
-    """Save a filter under a slug. It replaces an earlier filter with the same slug. Raises
-    InputError."""
+    """Save a filter under a slug. It replaces an earlier filter with the same slug. `fields` are
+    the office's own. Raises InputError."""
     check_slug(slug, "segment")
-    return tx.segments.save_segment(slug, check_line(name, "name"), check_filter(tx, text), now)
+    tree = check_filter(tx, text, fields)
+    return tx.segments.save_segment(slug, check_line(name, "name"), tree, now)
 
 
-def check_filter(tx: Transaction, text: str) -> Filter:
+def check_filter(tx: Transaction, text: str, fields: ReaderFields = NO_FIELDS) -> Filter:
     """Parse a filter and check its topics. Raises InputError for an invalid filter or an unknown
     topic."""
-    tree = parse_filter(text)
+    tree = parse_filter(text, fields)
     unknown = {
         value
         for test in _iterate_tests(tree)
@@ -97,7 +90,30 @@ def remove_segment(tx: Transaction, actor: Actor, slug: str) -> Segment:
     return segment
 
 
-def _iterate_tests(tree: Filter) -> Iterator[Among | Joined]:
+def find_undeclared_fields(tree: Filter, fields: ReaderFields) -> list[str]:
+    """Return the names of the office's own fields that a filter tests and the settings no longer
+    declare."""
+    names = {
+        test.name
+        for test in _iterate_tests(tree)
+        if isinstance(test, AmongValues | Compared | HasValue)
+    }
+    return sorted(names - {*fields})
+
+
+def check_declared(segment: Segment, fields: ReaderFields) -> Segment:
+    """Return a segment whose fields the settings declare. Raises InputError for another one."""
+    if undeclared := find_undeclared_fields(segment.filter, fields):
+        raise InputError(
+            f"the segment {segment.slug!r} tests {', '.join(undeclared)}, which the settings no "
+            "longer declare",
+            field="segment",
+            hint="declare the field again, or save the segment with another filter",
+        )
+    return segment
+
+
+def _iterate_tests(tree: Filter) -> Iterator[Test]:
     match tree:
         case Not(term):
             yield from _iterate_tests(term)
@@ -108,187 +124,8 @@ def _iterate_tests(tree: Filter) -> Iterator[Among | Joined]:
             yield tree
 
 
-# ---- text -> tree -----------------------------------------------------------------------------
-
-_TOKEN = re.compile(r'\s*(?:(?P<quoted>"[^"]*")|(?P<sign>!=|=|\(|\)|,)|(?P<word>[^\s"()=!,]+))')
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    text: str
-    column: int
-    quoted: bool = False
-
-    def is_word(self, *words: str) -> bool:
-        return not self.quoted and self.text.lower() in words
-
-
-class _FilterParser:
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.tokens: list[_Token] = []
-        self.test_count = 0
-        self.value_count = 0
-        if len(text) > MAX_FILTER_LENGTH:
-            raise InputError(
-                f"it has {len(text):,} characters, and {MAX_FILTER_LENGTH:,} is the most",
-                where="filter",
-                hint="tag the people, and filter by the tag",
-            )
-        position = 0
-        while position < len(text.rstrip()):
-            match = _TOKEN.match(text, position)
-            if match is None:
-                column = position + len(text[position:]) - len(text[position:].lstrip())
-                raise self.build_error("this can't be read", column)
-            kind = str(match.lastgroup)
-            value = match[kind]
-            quoted = kind == "quoted"
-            self.tokens.append(_Token(value[1:-1] if quoted else value, match.start(kind), quoted))
-            position = match.end()
-        self.index = 0
-
-    def build_error(self, message: str, column: int | None = None) -> InputError:
-        if column is None:
-            column = (
-                self.tokens[self.index].column if self.index < len(self.tokens) else len(self.text)
-            )
-        return InputError(
-            f"{message} near {self.text[column : column + 20].strip() or 'the end'!r}",
-            where=f"filter, column {column + 1}",
-            hint="write it as: country = GB and topic in (health, diaspora)",
-        )
-
-    def is_next_word(self, *words: str) -> bool:
-        return self.index < len(self.tokens) and self.tokens[self.index].is_word(*words)
-
-    def accept_word(self, *words: str) -> bool:
-        accepted = self.is_next_word(*words)
-        self.index += accepted
-        return accepted
-
-    def expect_word(self, *words: str) -> str:
-        if not self.is_next_word(*words):
-            expected = " or ".join(f"'{word}'" for word in words)
-            raise self.build_error(f"{expected} was expected")
-        self.index += 1
-        return self.tokens[self.index - 1].text.lower()
-
-    def parse_value(self) -> str:
-        if self.index >= len(self.tokens) or self.is_next_word("(", ")", ",", "=", "!="):
-            raise self.build_error("a value was expected")
-        self.index += 1
-        text = self.tokens[self.index - 1].text
-        if not text or not text.isprintable():
-            self.index -= 1
-            raise self.build_error("a value can't be empty or hold control characters")
-        return text
-
-    def parse_any(self, depth: int) -> Filter:
-        terms = [self.parse_all(depth)]
-        while self.accept_word("or"):
-            terms.append(self.parse_all(depth))
-        return terms[0] if len(terms) == 1 else AnyOf(tuple(terms))
-
-    def parse_all(self, depth: int) -> Filter:
-        terms = [self.parse_term(depth)]
-        while self.accept_word("and"):
-            terms.append(self.parse_term(depth))
-        return terms[0] if len(terms) == 1 else All(tuple(terms))
-
-    def parse_term(self, depth: int) -> Filter:
-        if depth > MAX_FILTER_DEPTH:
-            raise self.build_error(f"it nests deeper than {MAX_FILTER_DEPTH}")
-        if self.accept_word("not"):
-            return Not(self.parse_term(depth + 1))
-        if self.accept_word("("):
-            inner = self.parse_any(depth + 1)
-            self.expect_word(")")
-            return inner
-        return self.parse_test()
-
-    def parse_test(self) -> Filter:
-        self.test_count += 1
-        if self.test_count > MAX_FILTER_TESTS:
-            raise self.build_error(f"it has more than {MAX_FILTER_TESTS} tests")
-        name = self.expect_word(*FilterField, "joined")
-        if name == "joined":
-            before = self.expect_word("before", "after") == "before"
-            start_index = self.index
-            text = self.parse_value()
-            try:
-                return Joined(before, date.fromisoformat(text))
-            except ValueError as error:
-                self.index = start_index
-                raise self.build_error("a date such as 2026-12-18 was expected") from error
-        field = FilterField(name)
-        negated = False
-        values: list[str] = []
-        if self.accept_word("!="):
-            negated = True
-            values = [self.parse_field_value(field)]
-        elif self.accept_word("="):
-            values = [self.parse_field_value(field)]
-        else:
-            negated = self.accept_word("not")
-            self.expect_word("in") if negated else self.expect_word("in", "=", "!=")
-            self.expect_word("(")
-            values.append(self.parse_field_value(field))
-            while self.accept_word(","):
-                values.append(self.parse_field_value(field))
-            self.expect_word(")")
-        test = Among(field, tuple(dict.fromkeys(values)))
-        return Not(test) if negated else test
-
-    def parse_field_value(self, field: FilterField) -> str:
-        self.value_count += 1
-        if self.value_count > MAX_FILTER_VALUES:
-            raise self.build_error(f"it has more than {MAX_FILTER_VALUES:,} values")
-        start_index = self.index
-        text = self.parse_value()
-        try:
-            return _check_value(field, text)
-        except InputError as error:
-            self.index = start_index
-            raise self.build_error(error.message) from error
-
-
-def _check_value(field: FilterField, text: str) -> str:
-    match field:
-        case FilterField.LANGUAGE:
-            return languages.normalise_tag(text)
-        case FilterField.COUNTRY:
-            if text.upper() not in languages.list_country_codes():
-                raise InputError(f"{text!r} is not a country code")
-            return text.upper()
-        case FilterField.FREQUENCY | FilterField.TRUST | FilterField.FOLLOW_UP:
-            words = [str(word) for word in FIELD_WORDS[field]]
-            if text.lower() not in words:
-                raise InputError(f"{text!r} is not one of {', '.join(words)}")
-            return text.lower()
-        case FilterField.OUTLET | FilterField.BEAT:
-            return " ".join(text.split()).casefold()
-        case _:
-            return text
-
-
-def parse_filter(text: str) -> Filter:
-    """Parse a filter from its line. Raises InputError, which names the column, also for a filter
-    that is too long, too deep, or has too many tests or values."""
-    reader = _FilterParser(text)
-    if not reader.tokens:
-        return All(())
-    tree = reader.parse_any(0)
-    if reader.index < len(reader.tokens):
-        raise reader.build_error("'and' or 'or' was expected")
-    return tree
-
-
-# ---- tree -> text, tree <-> plain data --------------------------------------------------------
-
-
 def _quote_value(value: str) -> str:
-    match = re.fullmatch(r'[^\s"()=!,]+', value)
+    match = re.fullmatch(r'[^\s"()=!,<>]+', value)
     return value if match and value.lower() not in {"and", "or", "not", "in"} else f'"{value}"'
 
 
@@ -299,8 +136,28 @@ def format_filter(tree: Filter) -> str:
             return f"{field} = {_quote_value(value)}"
         case Among(field, values):
             return f"{field} in ({', '.join(map(_quote_value, values))})"
+        case AmongValues(name, (value,)):
+            return f"{name} = {_quote_value(value)}"
+        case AmongValues(name, values):
+            return f"{name} in ({', '.join(map(_quote_value, values))})"
+        case Compared(name, comparison, value):
+            return f"{name} {comparison} {value}"
+        case HasValue(name):
+            return f"{name} is set"
         case Joined(before, day):
             return f"joined {'before' if before else 'after'} {day.isoformat()}"
+        case JoinedWithin(days):
+            return f"joined within {days} days"
+        case Sent(before, day):
+            return f"sent {'before' if before else 'after'} {day.isoformat()}"
+        case SentWithin(days):
+            return f"sent within {days} days"
+        case NeverSent():
+            return "sent never"
+        case RefusedWithin(times, days):
+            return f"refused {times} times within {days} days"
+        case LastRefused():
+            return "refused last"
         case Not(term):
             return f"not {_format_group(term)}"
         case All(terms):
@@ -318,8 +175,26 @@ def to_plain(tree: Filter) -> dict[str, Any]:
     match tree:
         case Among(field, values):
             return {"field": field.value, "in": list(values)}
+        case AmongValues(name, values):
+            return {"own_field": name, "in": list(values)}
+        case Compared(name, comparison, value):
+            return {"own_field": name, "compare": comparison.value, "with": value}
+        case HasValue(name):
+            return {"own_field": name, "set": True}
         case Joined(before, day):
             return {"joined": "before" if before else "after", "day": day.isoformat()}
+        case JoinedWithin(days):
+            return {"joined": "within", "days": days}
+        case Sent(before, day):
+            return {"sent": "before" if before else "after", "day": day.isoformat()}
+        case SentWithin(days):
+            return {"sent": "within", "days": days}
+        case NeverSent():
+            return {"sent": "never"}
+        case RefusedWithin(times, days):
+            return {"refused": times, "days": days}
+        case LastRefused():
+            return {"refused": "last"}
         case Not(term):
             return {"not": to_plain(term)}
         case All(terms):
@@ -333,8 +208,26 @@ def from_plain(plain: Mapping[str, Any]) -> Filter:
     match plain:
         case {"field": field, "in": values}:
             return Among(FilterField(field), tuple(values))
+        case {"own_field": name, "in": values}:
+            return AmongValues(name, tuple(values))
+        case {"own_field": name, "compare": comparison, "with": value}:
+            return Compared(name, Comparison(comparison), value)
+        case {"own_field": name, "set": True}:
+            return HasValue(name)
+        case {"joined": "within", "days": days}:
+            return JoinedWithin(days)
         case {"joined": when, "day": day}:
             return Joined(when == "before", date.fromisoformat(day))
+        case {"sent": "within", "days": days}:
+            return SentWithin(days)
+        case {"sent": "never"}:
+            return NeverSent()
+        case {"sent": when, "day": day}:
+            return Sent(when == "before", date.fromisoformat(day))
+        case {"refused": "last"}:
+            return LastRefused()
+        case {"refused": times, "days": days}:
+            return RefusedWithin(times, days)
         case {"not": term}:
             return Not(from_plain(term))
         case {"all": terms}:

@@ -14,6 +14,7 @@ from typing import Any
 from mailer import addresses, languages, words, zones
 from mailer.actor import Actor
 from mailer.audience.lists import check_line
+from mailer.audience.reader_fields import merge_values
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.lines import holds_control, holds_visible
 from mailer.model.lists import Frequency, MailingList, Topic
@@ -47,6 +48,7 @@ def check_person(person: Person) -> Person:
         country=_check_country(person.country),
         time_zone=_check_time_zone(person.time_zone),
         tags=tuple(sorted({check_tag(tag) for tag in person.tags})),
+        fields=person.fields,
     )
 
 
@@ -212,7 +214,7 @@ def log_consent_action(
 
 def merge_persons(existing: Person, new: Person) -> Person:
     """Merge `new` into `existing`: fields that `new` leaves empty keep their values, and tags are
-    united."""
+    united. Of the office's own fields, an empty value in `new` removes the stored one."""
     return Person(
         address=existing.address,
         name=new.name or existing.name,
@@ -220,6 +222,7 @@ def merge_persons(existing: Person, new: Person) -> Person:
         country=new.country or existing.country,
         time_zone=new.time_zone or existing.time_zone,
         tags=tuple(sorted({*existing.tags, *new.tags})),
+        fields=merge_values(existing.fields, new.fields),
     )
 
 

@@ -13,9 +13,10 @@ from mailer.model.segments import All, Segment
 
 app = CommandGroup(
     help="Segments: saved filters over a list's members.\n\n"
-    "Fields: topic, language, country, tag, frequency, joined before/after DAY; for media "
-    "contacts also outlet, beat, trust, follow_up. Combine conditions with and, or, not and "
-    "parentheses; in (a, b) matches any of several values.",
+    "Fields: topic, language, country, tag, frequency, and the fields of the settings; joined or "
+    "sent before/after DAY or within N days, sent never, refused last, refused N times within N "
+    "days; for media contacts also outlet, beat, trust, follow_up. Combine conditions with and, "
+    "or, not and parentheses; in (a, b) matches any of several values.",
 )
 
 Slug = Annotated[str, typer.Argument(help="The segment's slug.")]
@@ -38,7 +39,9 @@ def save_segment(
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
-        segment = segments.save_segment(tx, actor, slug, name or slug, where, mailer.clock())
+        segment = segments.save_segment(
+            tx, actor, slug, name or slug, where, mailer.clock(), mailer.reader_fields
+        )
         out.print_record(
             _to_json(segment), f"{segment.slug}: {segments.format_filter(segment.filter)}"
         )
@@ -86,8 +89,9 @@ def count_members(slug: Slug, list_slug: ListOption, json: JsonOption = False) -
     """Count a list's active members in a segment.
 
     Example: mailer segment count uk --list news"""
-    with open_for_reading() as (_, tx):
+    with open_for_reading() as (mailer, tx):
         segment = segments.get_segment(tx, slug)
+        segments.check_declared(segment, mailer.reader_fields)
         mailing_list = lists.get_list(tx, list_slug)
         member_count = tx.segments.count_members(mailing_list, segment.filter)
         total_count = tx.segments.count_members(mailing_list, All(()))
@@ -107,8 +111,9 @@ def sample_members(
     """Show some members of a segment, chosen at random.
 
     Example: mailer segment sample uk --list news --limit 5"""
-    with open_for_reading() as (_, tx):
+    with open_for_reading() as (mailer, tx):
         segment = segments.get_segment(tx, slug)
+        segments.check_declared(segment, mailer.reader_fields)
         members = tx.segments.sample_members(lists.get_list(tx, list_slug), segment.filter, limit)
         Output(json).print_table(
             members,

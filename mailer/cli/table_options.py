@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mailer.cli.bulk import RowTally
     from mailer.cli.output import Output
     from mailer.intake.row_format import ImportChoices
+    from mailer.model.reader_fields import ReaderFields
     from mailer.store import SqlTransaction
 
 TableFileArgument = Annotated[
@@ -28,7 +29,7 @@ MapOption = Annotated[
     typer.Option(
         "--map",
         help="HEADER=COLUMN: read the file's column HEADER as COLUMN; repeatable. COLUMN is "
-        f"status, {', '.join(ImportColumn)}.",
+        f"status, {', '.join(ImportColumn)}, or a field of the settings.",
     ),
 ]
 IgnoreOption = Annotated[
@@ -81,6 +82,7 @@ def build_choices(
     encoding: str,
     topics: TopicNames,
     state: RowState | None = None,
+    fields: "ReaderFields | None" = None,
 ) -> "ImportChoices":
     """Build the choices for an import from the options. Raises InputError."""
     from mailer.intake.csv_reader import FileChoices
@@ -95,6 +97,7 @@ def build_choices(
         date_order=dates,
         state_words=parse_pairs(status, "--status"),
         file=FileChoices(encoding, sheet),
+        fields=fields or {},
     )
 
 

@@ -24,6 +24,7 @@ _NOT_IN_FILE = frozenset({("relay", "name"), ("relay", "password"), ("secret", "
 """Settings that the file must not have: secrets, and the name that a section's title gives."""
 
 _NAMED_SECTIONS = {
+    "fields": "fields",
     "people": "people",
     "relays": "relay",
     "senders": "senders",

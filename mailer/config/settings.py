@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from mailer.config.reader_fields import MAX_FIELDS, FieldName, FieldSection
 from mailer.config.sections import (
     DatabaseSection,
     DefaultsSection,
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     notices: NoticesSection = NoticesSection()
     staff: StaffSection = StaffSection()
     people: dict[RequiredMailAddress, PersonSection] = {}
+    fields: dict[FieldName, FieldSection] = {}
     safe: SafeSection = SafeSection()
     press: Press = Press()
     web: Web = Web()
@@ -293,6 +295,12 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"people: {first} and {address} are the same address; keep one section"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _require_few_fields(self) -> Self:
+        if len(self.fields) > MAX_FIELDS:
+            raise ValueError(f"fields: there are {len(self.fields)}, and {MAX_FIELDS} is the most")
         return self
 
     @model_validator(mode="after")

@@ -179,7 +179,12 @@ class DeliverySession(ABC):
         active_edition = self._ledger.active_editions.find_active_edition(claim)
         assert active_edition is not None, "a granted message belongs to a known edition"
         recipient = Recipient(
-            claim.id, claim.subscriber_id, claim.address, claim.name, claim.stories
+            claim.id,
+            claim.subscriber_id,
+            claim.address,
+            claim.name,
+            claim.stories,
+            claim.fields,
         )
         template = active_edition.templates[claim.language]
         pieces = template.build_pieces(recipient, self._clock())

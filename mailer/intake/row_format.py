@@ -16,12 +16,15 @@ from mailer.audience.imports.columns import (
     normalise_header,
 )
 from mailer.audience.imports.dates import DateOrder, DateOrderFinder
+from mailer.audience.imports.field_columns import find_field_columns
 from mailer.audience.imports.rows import RowRules, RowSkipped, parse_rows
 from mailer.audience.imports.states import StateReader
 from mailer.audience.imports.topic_names import TopicNames
+from mailer.config.reader_fields import FieldType
 from mailer.errors import InputError, NextStep
 from mailer.intake.csv_reader import CsvLine, CsvTable, FileChoices, unescape_formula
 from mailer.model.imports import ImportRow, OmittedValue, RowResult, RowState
+from mailer.model.reader_fields import NO_FIELDS, ReaderFields
 from mailer.model.suppressions import SuppressionReason
 
 _DATE_COLUMNS = frozenset({ImportColumn.JOINED, ImportColumn.LEFT, ImportColumn.PAUSED_UNTIL})
@@ -39,8 +42,9 @@ _BREVO_HEADS = frozenset({"blacklist", "addedtime"})
 class ImportChoices:
     """The choices of staff for an import of people.
 
-    `mapping` says what the column under each header contains; `state_words` says which state each
-    of the file's own words means. `default_state` is the state of people whose row states none."""
+    `mapping` says what the column under each header contains; `fields` are the office's own fields;
+    `state_words` says which state each of the file's own words means. `default_state` is the state
+    of people whose row states none."""
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     topics: TopicNames = field(default_factory=lambda: TopicNames({}))
@@ -48,6 +52,15 @@ class ImportChoices:
     date_order: DateOrder | None = None
     state_words: Mapping[str, str] = field(default_factory=dict)
     file: FileChoices = field(default_factory=FileChoices)
+    fields: ReaderFields = field(default_factory=lambda: NO_FIELDS)
+    field_columns: Mapping[int, str] = field(default_factory=dict)
+
+    def find_fields(self, header: Sequence[str]) -> "ImportChoices":
+        """Return the choices for a file with this header: with the columns of the office's own
+        fields in `field_columns`, which have no other content. Raises InputError."""
+        columns = find_field_columns(header, self.mapping, self.fields)
+        ignored = {header[index]: ImportColumn.IGNORED.value for index in columns}
+        return replace(self, mapping={**self.mapping, **ignored}, field_columns=columns)
 
 
 class RowFormat:
@@ -68,7 +81,9 @@ class RowFormat:
         self.notes: list[str] = []
         self.header = header
         self.columns = dict(columns)
-        self.rules = RowRules(choices.topics, choices.default_state or RowState.ACTIVE)
+        self.rules = RowRules(
+            choices.topics, choices.default_state or RowState.ACTIVE, fields=choices.fields
+        )
         self._choices = choices
         heads = [normalise_header(head) for head in header]
         own_indexes = {
@@ -88,6 +103,10 @@ class RowFormat:
             index
             for index, column in columns.items()
             if column in _DATE_COLUMNS or index in self._states.indexes
+        ) + tuple(
+            index
+            for index, name in choices.field_columns.items()
+            if choices.fields[name].field_type is FieldType.DATE
         )
         self._address_index = next(
             index for index, column in columns.items() if column is ImportColumn.ADDRESS
@@ -147,7 +166,17 @@ class RowFormat:
         fields = [unescape_formula(value) for value in line.fields]
         values = assign_fields(fields, self.value_columns)
         self.take_state(fields, values)
-        return parse_rows(line.number, values, self.rules)
+        return parse_rows(
+            line.number, values, self.rules, field_texts=self.read_field_texts(fields)
+        )
+
+    def read_field_texts(self, fields: Sequence[str]) -> dict[str, str]:
+        """Return the texts of the office's own fields on a line, by the fields' names."""
+        return {
+            name: unescape_formula(fields[index].strip())
+            for index, name in self._choices.field_columns.items()
+            if index < len(fields)
+        }
 
     def report_surplus(
         self, line: CsvLine, rows: Iterable[ImportRow | RowResult]
@@ -200,4 +229,5 @@ class RowFormat:
 def create_plain_format(csv_table: CsvTable, choices: ImportChoices) -> RowFormat:
     """Return the format of a table that is not another program's export. Its header, or the staff's
     mapping of the header, says what each column contains. Raises InputError."""
+    choices = choices.find_fields(csv_table.header)
     return RowFormat(csv_table.header, choices, map_columns(csv_table.header, choices.mapping))

@@ -5,7 +5,8 @@ are read by ``exports``.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -115,17 +116,18 @@ def write_subscribers(
     people: Iterable[ExportedSubscriber],
     out: TextIO,
     on_progress: Callable[[int], None] = lambda _: None,
+    field_names: Sequence[str] = (),
 ) -> int:
     """Write people as CSV that :func:`read_table_file` reads back, and return their number.
 
     A suppressed address has the state suppressed and its reason, so that no program that reads the
     file mails it. Addresses, names and tags that a spreadsheet would run as formulas get an
-    apostrophe before them. `on_progress` is called with the number of people written, every
-    thousand."""
+    apostrophe before them. `field_names` are the office's own fields, each a column.
+    `on_progress` is called with the number of people written, every thousand."""
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(EXPORT_HEADER)
+    writer.writerow((*EXPORT_HEADER, *field_names))
     count = 0
-    rows = map(_format_row, people)
+    rows = (_format_row(person, field_names) for person in people)
     while batch := list(islice(rows, BATCH)):
         writer.writerows(batch)
         count += len(batch)
@@ -134,11 +136,11 @@ def write_subscribers(
     return count
 
 
-def _format_row(person: ExportedSubscriber) -> tuple[str, ...]:
-    """Format a person as a line of the columns of :data:`EXPORT_HEADER`."""
+def _format_row(person: ExportedSubscriber, field_names: Sequence[str]) -> tuple[str, ...]:
+    """Format a person as a line of the columns of :data:`EXPORT_HEADER` and their fields."""
     (
         address, name, language, country, time_zone, tags, topics, joined_at, state, left_at,
-        list_language, frequency, paused_until, suppressed,
+        list_language, frequency, paused_until, suppressed, values,
     ) = person  # fmt: skip
     return (
         escape_formula(address),
@@ -155,4 +157,13 @@ def _format_row(person: ExportedSubscriber) -> tuple[str, ...]:
         frequency if frequency != "every" else "",
         paused_until,
         suppressed or "",
+        *(_escape_value(values.get(name, "")) for name in field_names),
     )
+
+
+def _escape_value(value: str) -> str:
+    """Escape a field's value for a spreadsheet. A negative number is not a formula."""
+    return value if _NEGATIVE_NUMBER.fullmatch(value) else escape_formula(value)
+
+
+_NEGATIVE_NUMBER = re.compile(r"-[0-9.]+")

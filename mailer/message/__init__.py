@@ -28,6 +28,7 @@ breaks (RFC 2045 §6.7 rule 5).
     message_profile.py   the sender, the list and the links that all messages of an edition share
     message_template.py  the messages of one body
     message_variant.py   the messages of recipients with the same stories
+    field_slots.py       the office's own fields of readers
     personal_values.py   names, addresses and links, encoded
     senders.py           the settings -> the sender identity of an edition
     reader_values.py     one reader's values, filled in before sending, for test mails
@@ -37,6 +38,13 @@ breaks (RFC 2045 §6.7 rule 5).
 """
 
 from mailer.message.attachments import AttachedFile, format_disposition
+from mailer.message.field_slots import (
+    build_field_argument,
+    find_field_names,
+    format_value,
+    get_default,
+    replace_default,
+)
 from mailer.message.headers import (
     clean_header_text,
     encode_quoted_printable,
@@ -78,6 +86,7 @@ __all__ = [
     "Recipient",
     "Slot",
     "build_day_argument",
+    "build_field_argument",
     "clean_header_text",
     "count_slots_and_marks",
     "create_end_mark",
@@ -89,13 +98,17 @@ __all__ = [
     "fill_reader_values",
     "fill_send_day",
     "fill_slots",
+    "find_field_names",
     "find_printed_slots",
     "format_angled_header",
     "format_disposition",
     "format_mailbox_header",
     "format_unstructured_header",
+    "format_value",
+    "get_default",
     "has_empty_default",
     "render_heading",
     "render_page",
     "render_plain_text",
+    "replace_default",
 ]

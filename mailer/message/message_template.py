@@ -9,6 +9,7 @@ from functools import lru_cache
 from mailer import addresses, tokens
 from mailer.audience import unsubscribe_mail
 from mailer.message.attachments import AttachedFile, encode_attachments
+from mailer.message.field_slots import fill_field
 from mailer.message.headers import (
     clean_header_text,
     clean_name,
@@ -186,6 +187,8 @@ class MessageTemplate:
                     return clean_name(recipient.name) or argument
                 case Slot.ADDRESS:
                     return recipient.address
+                case Slot.FIELD:
+                    return fill_field(argument, recipient.fields)
                 case Slot.UNSUBSCRIBE:
                     return profile.create_unsubscribe_url(recipient)
                 case Slot.PREFERENCES:
@@ -243,7 +246,7 @@ class MessageTemplate:
         long as they are not joined, a message needs little memory."""
         if (signing_key := tokens.get_signing_key(self.profile.keys)) is not self._signing_key:
             self._bind_signing_key(signing_key)
-        delivery_id, subscriber_id, address, name, stories = recipient
+        delivery_id, subscriber_id, address, name, stories, _ = recipient
         variant = self.get_variant(stories)
         token_fields = b"%d%b" % (subscriber_id, self._token_fields)
         token = self._sign_unsubscribe(token_fields)

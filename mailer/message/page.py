@@ -6,6 +6,7 @@ get into it. Personal slots outside the parts for mails are filled with neutral 
 
 import html
 
+from mailer.message.field_slots import get_default
 from mailer.message.headers import clean_header_text
 from mailer.message.send_day import fill_send_day
 from mailer.message.slots import Slot, choose_pieces, split_body
@@ -56,6 +57,8 @@ def _get_neutral_value(slot: Slot, argument: str, site: str) -> str:
     match slot:
         case Slot.NAME:
             return argument
+        case Slot.FIELD:
+            return get_default(argument)
         case Slot.ADDRESS:
             return ADDRESS_PLACEHOLDER
         case Slot.DAY:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mailer import tokens
 from mailer.audience.links import LinkPurpose
+from mailer.message.field_slots import fill_field
 from mailer.message.headers import (
     MAX_PLAIN_SEGMENT,
     SOFT_BREAK,
@@ -25,13 +26,15 @@ class Recipient(NamedTuple):
     """The recipient of a message, with the personal fields of a delivery row.
 
     `stories` is the story mask. In a service mail that asks for confirmation, `subscriber_id` is
-    the id of the request to confirm."""
+    the id of the request to confirm. `fields` are the values of the office's own fields, as a
+    delivery row has them."""
 
     delivery_id: int
     subscriber_id: int
     address: str
     name: str
     stories: int
+    fields: str = ""
 
 
 class SlotValue(NamedTuple):
@@ -82,6 +85,8 @@ def create_encoder(value: SlotValue, links: Mapping[Slot, Link]) -> EncodeValue:
         return _create_link_encoder(value, links[value.slot])
     if value.slot is Slot.NAME:
         return _create_name_encoder(value)
+    if value.slot is Slot.FIELD:
+        return _create_field_encoder(value)
     assert value.slot is Slot.ADDRESS, value.slot
     return _create_address_encoder(is_html=value.is_html)
 
@@ -113,6 +118,14 @@ def _create_name_encoder(value: SlotValue) -> EncodeValue:
         return encode_quoted_printable(html.escape(name) if value.is_html else name)
 
     return encode_name
+
+
+def _create_field_encoder(value: SlotValue) -> EncodeValue:
+    def encode_field(recipient: Recipient, *_: bytes) -> bytes:
+        text = fill_field(value.argument, recipient.fields)
+        return encode_quoted_printable(html.escape(text) if value.is_html else text)
+
+    return encode_field
 
 
 def _create_address_encoder(*, is_html: bool) -> EncodeValue:

@@ -4,6 +4,7 @@ mail."""
 import html
 from dataclasses import replace
 
+from mailer.message.field_slots import fill_field
 from mailer.message.headers import clean_name
 from mailer.message.send_day import fill_send_day
 from mailer.message.slots import Slot, fill_slots
@@ -11,10 +12,10 @@ from mailer.model.editions import EditionBody, SendDay
 
 
 def fill_reader_values(
-    body: EditionBody, name: str, address: str, send_day: SendDay | None
+    body: EditionBody, name: str, address: str, fields: str, send_day: SendDay | None
 ) -> EditionBody:
-    """Return a body with the day of sending, and with the name and the address of one reader. The
-    slots of links stay."""
+    """Return a body with the day of sending, and with the name, the address and the office's own
+    fields of one reader. The slots of links stay."""
     body = fill_send_day(body, send_day)
 
     def fill(text: str, *, escape: bool = False) -> str:
@@ -22,7 +23,12 @@ def fill_reader_values(
             filled = clean_name(name) or default
             return html.escape(filled) if escape else filled
 
+        def get_field(argument: str) -> str:
+            filled = fill_field(argument, fields)
+            return html.escape(filled) if escape else filled
+
         text = fill_slots(text, body.marker, Slot.NAME, get_name)
+        text = fill_slots(text, body.marker, Slot.FIELD, get_field)
         return fill_slots(
             text, body.marker, Slot.ADDRESS, lambda _: html.escape(address) if escape else address
         )

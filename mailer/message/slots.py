@@ -48,6 +48,8 @@ class Slot(StrEnum):
     """The link that confirms the request of a service mail."""
     DAY = "y"
     """The day of sending, the same for all readers. Its argument is ``LANGUAGE|ZONE|PATTERN``."""
+    FIELD = "x"
+    """A value of one of the office's own fields (``field_slots.py``)."""
     EDITION_DECISION = "s"
     """The recipient's own link to decide about an edition. Its argument is all fields of the token
     but the person (``staff_links.build_link_fields``)."""
@@ -89,7 +91,7 @@ def _compile_pattern(marker: str) -> re.Pattern[str]:
     return re.compile(
         rf"<!--{marker} (?P<ask>{_CONDITION_NAMES}) (?P<bits>[0-9a-f]+)-->"
         rf"|(?P<end><!--{marker} end-->)"
-        rf"|{marker}(?P<slot>[nrupvktysw])(?P<argument>(?:[0-9a-f]{{2}})*)z"
+        rf"|{marker}(?P<slot>[nrupvktyswx])(?P<argument>(?:[0-9a-f]{{2}})*)z"
     )
 
 

@@ -132,7 +132,8 @@ class Audience:
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One edition to one address. `stories` is the bit mask of stories, and `language` is the
-    language of the body. Times are aware and in UTC."""
+    language of the body. Times are aware and in UTC. `fields` are those of the reader's own fields
+    that the mail prints, as a JSON object, or empty."""
 
     id: int
     edition_id: int
@@ -148,6 +149,7 @@ class Delivery:
     updated_at: datetime
     requeued_for: str = ""
     doubts: int = 0
+    fields: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ class EditionReader:
     """The reader of a mail that is made before it is sent, in a preview or a test mail. `language`
     is the language of the body, and `stories` are the bits of the stories that the reader gets. A
     reader without an address gets every story. `delivery_id` is 0 if the reader has no delivery
-    yet."""
+    yet. `fields` are the reader's own fields, as in a delivery."""
 
     language: str
     stories: int
@@ -221,12 +223,14 @@ class EditionReader:
     address: str = ""
     name: str = ""
     delivery_id: int = 0
+    fields: str = ""
 
 
 class Claim(NamedTuple):
     """A claimed delivery, with all the data that a connection needs. `attempt` includes this
     attempt. `requeued_for` is the signature of the refusals because of which the delivery was
-    queued again. `doubts` is the number of earlier attempts that ended in doubt."""
+    queued again. `doubts` is the number of earlier attempts that ended in doubt. `fields` are the
+    reader's own fields that the mail prints."""
 
     id: int
     edition_id: int
@@ -238,6 +242,7 @@ class Claim(NamedTuple):
     attempt: int
     requeued_for: str = ""
     doubts: int = 0
+    fields: str = ""
 
 
 class Settlement(NamedTuple):

@@ -53,6 +53,91 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
+class AmongValues:
+    """One of the office's own fields has one of the values, which are spelled as they are
+    stored."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+class Comparison(StrEnum):
+    """A comparison of a number, or of a day (BEFORE, AFTER: that day or later)."""
+
+    LESS = "<"
+    AT_MOST = "<="
+    MORE = ">"
+    AT_LEAST = ">="
+    BEFORE = "before"
+    AFTER = "after"
+
+
+NUMBER_COMPARISONS = (
+    Comparison.LESS, Comparison.AT_MOST, Comparison.MORE, Comparison.AT_LEAST,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One of the office's own fields, a number or a day, compares so with a value."""
+
+    name: str
+    comparison: Comparison
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class HasValue:
+    """One of the office's own fields has a value."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedWithin:
+    """The member joined the list within the last `days` days."""
+
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The last edition of the list that a relay accepted for the member's present address was
+    accepted before the day or, if `before` is False, on the day or later. Days are in UTC."""
+
+    before: bool
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class SentWithin:
+    """A relay accepted an edition of the list for the member's present address within the last
+    `days` days."""
+
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeverSent:
+    """No relay ever accepted an edition of the list for the member's present address."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedWithin:
+    """Relays refused at least `times` editions, of any list, for the member's present address
+    within the last `days` days."""
+
+    times: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastRefused:
+    """Relays refused an edition, of any list, for the member's present address, and have accepted
+    none since."""
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     term: "Filter"
 
@@ -69,7 +154,20 @@ class AnyOf:
     terms: tuple["Filter", ...]
 
 
-Filter: TypeAlias = Among | Joined | Not | All | AnyOf
+Test: TypeAlias = (
+    Among
+    | AmongValues
+    | Compared
+    | HasValue
+    | Joined
+    | JoinedWithin
+    | Sent
+    | SentWithin
+    | NeverSent
+    | RefusedWithin
+    | LastRefused
+)
+Filter: TypeAlias = Test | Not | All | AnyOf
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The records of subscribers, their memberships of lists, and the log of consent."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -28,7 +29,8 @@ class MembershipState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Person:
     """The data about a person. An empty field is unknown. `address` is normalised, `country` is
-    ISO 3166-1 alpha-2, `time_zone` an IANA name."""
+    ISO 3166-1 alpha-2, `time_zone` an IANA name. `fields` has the values of the office's own fields
+    by name, without empty ones; the settings need not declare all of them any longer."""
 
     address: str
     name: str = ""
@@ -36,6 +38,7 @@ class Person:
     country: str = ""
     time_zone: str = ""
     tags: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ class ListedSubscriber:
 class ExportedSubscriber(NamedTuple):
     """A subscriber as an export writes them. Moments are in ISO 8601, in UTC; a field is empty if
     it is unknown, or if the export is not one of a list. `state` and `frequency` are those of the
-    membership, `suppressed` is the reason why the address must not be mailed."""
+    membership, `suppressed` is the reason why the address must not be mailed. `fields` are the
+    values of the office's own fields."""
 
     address: str
     name: str
@@ -102,6 +106,7 @@ class ExportedSubscriber(NamedTuple):
     frequency: str = ""
     paused_until: str = ""
     suppressed: str | None = None
+    fields: Mapping[str, str] = {}
 
 
 class LawfulBasis(StrEnum):
@@ -129,7 +134,7 @@ class ConsentAction(StrEnum):
     """Staff subscribed the person to a list."""
     IMPORTED = "imported"
     CHANGED = "changed"
-    """The topics, language or frequency on a list changed."""
+    """The topics, language or frequency on a list changed, or staff changed the person's data."""
     PAUSED = "paused"
     RESUMED = "resumed"
     LEFT = "left"

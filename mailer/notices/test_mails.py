@@ -150,6 +150,7 @@ def _build_body(
         body,
         reader.name,
         reader.address or outbox.EXAMPLE_ADDRESS,
+        reader.fields,
         editions.find_send_day(tx, edition, now),
     )
     body = renderer.mark_test_mail(body, edition, reader)

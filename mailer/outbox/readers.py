@@ -1,5 +1,7 @@
 """Find the reader of a mail that is made before it is sent, in a preview or a test mail."""
 
+import json
+
 from mailer import addresses, languages
 from mailer.errors import ComposeError, Refused
 from mailer.model.deliveries import EditionReader
@@ -58,11 +60,17 @@ def _find_subscriber(
             delivery.address,
             delivery.name,
             delivery.id,
+            delivery.fields,
         )
     if status.subscriber_id is None or not (status.stories or language) or not status.language:
         raise Refused(explain_outcome(tx, edition, address))
     subscriber = tx.subscribers.find_subscriber(address)
     assert subscriber is not None
     return EditionReader(
-        status.language, status.stories, subscriber.id, address, subscriber.person.name
+        status.language,
+        status.stories,
+        subscriber.id,
+        address,
+        subscriber.person.name,
+        fields=json.dumps(dict(subscriber.person.fields)),
     )

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from lxml import html as lxml_html
 
 from mailer import text_breaks
+from mailer.audience.reader_fields import load_fields
+from mailer.audience.segments import find_undeclared_fields
 from mailer.config import Settings
 from mailer.errors import ComposeError
 from mailer.message import (
@@ -20,7 +22,8 @@ from mailer.message import (
     find_printed_slots,
     has_empty_default,
 )
-from mailer.model.editions import EditionBody
+from mailer.model.editions import Edition, EditionBody
+from mailer.model.segments import Filter
 from mailer.render import colours
 
 GMAIL_CLIP_BYTES = 102_400
@@ -49,6 +52,18 @@ def check_organisation(settings: Settings) -> None:
             f"organisation.accent {organisation.accent} has a contrast of {ratio:.1f} on white",
             where=where,
             hint=f"choose a darker colour: readable text needs at least {colours.MIN_CONTRAST}",
+        )
+
+
+def check_segment(edition: Edition, segment_filter: Filter, settings: Settings) -> None:
+    """Raise ComposeError if the edition's segment tests a field that the settings no longer
+    declare."""
+    if undeclared := find_undeclared_fields(segment_filter, load_fields(settings)):
+        raise ComposeError(
+            f"the segment {edition.segment!r} tests {', '.join(undeclared)}, which the settings no "
+            "longer declare",
+            where=f"edition {edition.id}",
+            hint="declare the field again, or save the segment with another filter",
         )
 
 

@@ -43,6 +43,7 @@ from mailer.render.environment import (
     render_template,
 )
 from mailer.render.inline import inline_css
+from mailer.render.reader_fields import build_recipient_view
 from mailer.render.releases import (
     EmbargoView,
     build_embargo_view,
@@ -63,6 +64,7 @@ def compose_edition(
     sanitised HTML. Raises ComposeError if the manuscript or the settings cannot become a mail."""
     edition = manuscript.edition
     checks.check_organisation(settings)
+    checks.check_segment(edition, manuscript.filter, settings)
     sender_name = choose_sender_name(edition, manuscript.list)
     sender = find_identity(settings, sender_name)
     if not manuscript.stories:
@@ -188,10 +190,7 @@ def _compose_body(
         language, sorted(edition.opening), edition.language
     )
     opening = edition.opening.get(opening_language, "")
-    recipient = views.RecipientView(
-        name=PersonalField(marker, message.Slot.NAME),
-        address=PersonalField(marker, message.Slot.ADDRESS),
-    )
+    recipient = build_recipient_view(marker, frame, settings)
     if localisation.has_fields(opening):
         where = f"the opening of edition {edition.id} in {opening_language}"
         opening = render_line(env, opening, where, {"recipient": recipient})
@@ -278,6 +277,7 @@ def _fill_neutral_fields(text: str, marker: str) -> str:
     """Return a text that anyone may see: each personal field has its default text."""
     text = message.fill_slots(text, marker, message.Slot.NAME, str)
     text = message.fill_slots(text, marker, message.Slot.ADDRESS, lambda _: "")
+    text = message.fill_slots(text, marker, message.Slot.FIELD, message.get_default)
     return " ".join(text.split())
 
 

@@ -44,6 +44,8 @@ class PersonalField:
         """Return the field with `text` for people whose value is unknown."""
         if self._slot is message.Slot.DAY:  # the day of sending is always known
             return self
+        if self._slot is message.Slot.FIELD:
+            text = message.replace_default(self._argument, text)
         return PersonalField(self._marker, self._slot, text)
 
     def with_pattern(self, language: str, pattern: str) -> "PersonalField":

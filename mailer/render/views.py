@@ -11,7 +11,7 @@ edition                   name, number, date, list_name, language, dir, opening 
                           release, correction, kill); changed and why (of a correction or kill)
 stories                   in the order in which readers see them; the first is the lead
 sections                  name, slug, bits, stories: by topic, in the same order
-recipient                 name, address: personal fields
+recipient                 name, address: personal fields; fields: one for each of the office's own
 links                     unsubscribe, preferences, view: personal, absolute addresses; subscribe,
                           archive: the list's own pages, empty for a private list
 when                      any, first, rest, single, several, contents: parts for readers who get
@@ -126,12 +126,6 @@ class SectionView:
     slug: str
     bits: int
     stories: tuple[StoryView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RecipientView:
-    name: PersonalField
-    address: PersonalField
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,11 @@ def _keep_earlier_values(row: ImportRow, known_person: KnownPerson) -> ImportRow
         language=keep("language", row.person.language, person.language) or "",
         country=keep("country", row.person.country, person.country) or "",
         time_zone=keep("time_zone", row.person.time_zone, person.time_zone) or "",
+        fields={
+            name: value
+            for name, text in row.person.fields.items()
+            if (value := keep(name, text, person.fields.get(name, "")))
+        },
     )
     if membership is None:
         return replace(row, person=kept_person, omitted=tuple(omitted))

@@ -1,6 +1,6 @@
 """The import of people onto a list, a batch in a transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,37 +25,40 @@ _FIELDS = (*_PERSON_FIELDS, "topics", "joined", "list_language", "frequency", "p
 
 class EarlierLines:
     """The addresses of a file's earlier lines. For each address, one number holds its first line
-    and the fields that its lines fill, since a file may have millions of lines."""
+    and the fields that its lines fill, since a file may have millions of lines. `own_fields` are
+    the names of the office's own fields in the file."""
 
-    def __init__(self) -> None:
+    def __init__(self, own_fields: Iterable[str] = ()) -> None:
         self._numbers = NumberMap()
+        self._own_fields = tuple(own_fields)
+        self._fields = (*_FIELDS, *self._own_fields)
 
     def mark_row(self, row: ImportRow) -> ImportRow:
         """Return the row with the first line that has its address and the fields that such lines
         fill, and remember the row."""
         key = hash(row.person.address)
-        number = self._numbers.find_number(key, row.line << len(_FIELDS))
-        self._numbers.save_number(key, number | _pack_stated_fields(row))
-        first_line = number >> len(_FIELDS)
+        number = self._numbers.find_number(key, row.line << len(self._fields))
+        self._numbers.save_number(key, number | self._pack_stated_fields(row))
+        first_line = number >> len(self._fields)
         if first_line == row.line:
             return row
-        stated = frozenset(field for bit, field in enumerate(_FIELDS) if number >> bit & 1)
+        stated = frozenset(field for bit, field in enumerate(self._fields) if number >> bit & 1)
         return replace(row, first_line=first_line, stated_earlier=stated)
 
-
-def _pack_stated_fields(row: ImportRow) -> int:
-    """Return a number with a bit for each field that a row of a member fills."""
-    if row.state is not RowState.ACTIVE:
-        return 0
-    values = (
-        *(getattr(row.person, field) for field in _PERSON_FIELDS),
-        row.topics,
-        row.joined_at,
-        row.language,
-        row.frequency,
-        row.paused_until,
-    )
-    return sum(1 << bit for bit, value in enumerate(values) if value)
+    def _pack_stated_fields(self, row: ImportRow) -> int:
+        """Return a number with a bit for each field that a row of a member fills."""
+        if row.state is not RowState.ACTIVE:
+            return 0
+        values = (
+            *(getattr(row.person, field) for field in _PERSON_FIELDS),
+            row.topics,
+            row.joined_at,
+            row.language,
+            row.frequency,
+            row.paused_until,
+            *(row.person.fields.get(name) for name in self._own_fields),
+        )
+        return sum(1 << bit for bit, value in enumerate(values) if value)
 
 
 def import_people(

@@ -6,7 +6,7 @@ and reported. ``decisions.py`` decides about each row.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -19,10 +19,12 @@ from mailer.audience.imports.dates import DateOrder, parse_date
 from mailer.audience.imports.state_words import is_nothing
 from mailer.audience.imports.topic_names import TopicNames
 from mailer.audience.lists import check_line
+from mailer.audience.reader_fields import parse_day_of_file, parse_value
 from mailer.audience.subscribers import check_name, check_tag
 from mailer.errors import InputError, NextStep
 from mailer.model.imports import ImportRow, OmittedValue, RowOutcome, RowResult, RowState
 from mailer.model.lists import Frequency
+from mailer.model.reader_fields import NO_FIELDS, ReaderFields
 from mailer.model.subscribers import Person
 from mailer.model.suppressions import SuppressionReason
 
@@ -38,13 +40,16 @@ class RowSkipped(Exception):
 @dataclass(frozen=True, slots=True)
 class RowRules:
     """The facts that the reading of a file's rows depends on: the topics, the state of people whose
-    row states none, and the order of day and month, which is None if the file has dates in both
-    orders."""
+    row states none, the order of day and month, which is None if the file has dates in both orders,
+    and the office's own fields."""
 
     topics: TopicNames = field(default_factory=lambda: TopicNames({}))
     default_state: RowState = RowState.ACTIVE
     date_order: DateOrder | None = None
+    fields: ReaderFields = field(default_factory=lambda: NO_FIELDS)
 
+
+_NO_TEXTS: Mapping[str, str] = {}
 
 _EFFECTS = {
     ImportColumn.JOINED: "; a new member counts as joined on the day of the import",
@@ -90,9 +95,10 @@ def parse_rows(
     rules: RowRules,
     *,
     tags: Sequence[str] | None = None,
+    field_texts: Mapping[str, str] = _NO_TEXTS,
 ) -> list[ImportRow | RowResult]:
     """Parse the row on a `line` into one person for each address in the row. `tags` are given if
-    the file has its own notation for tags.
+    the file has its own notation for tags. `field_texts` are the texts of the office's own fields.
 
     If a row has several addresses, an invalid address among them gives a refusal. Raises InputError
     if the only address is invalid, or if the row's state is unknown."""
@@ -101,6 +107,7 @@ def parse_rows(
             raise InputError("a field contains the lines after it", hint="is a quote left open?")
     cells = split_addresses(fields.get(ImportColumn.ADDRESS, ""))
     row = _parse_fields(line, fields, rules, tags)
+    row = _add_own_fields(row, field_texts, rules)
     if len(cells) == 1:
         return [_complete_row(row, cells[0], row.person.name or cells[0].name)]
     rows: list[ImportRow | RowResult] = []
@@ -162,6 +169,7 @@ def _complete_row(row: ImportRow, cell: AddressInCell, name: str) -> ImportRow:
             person.country,
             person.time_zone,
             person.tags,
+            person.fields,
         ),
         topics=row.topics,
         joined_at=row.joined_at,
@@ -238,6 +246,26 @@ def _parse_fields(
         omitted=tuple(omitted),
         unknown_topics=unknown_topics,
     )
+
+
+def _add_own_fields(row: ImportRow, field_texts: Mapping[str, str], rules: RowRules) -> ImportRow:
+    """Return a row with the values of the office's own fields. Those that can't be read are left
+    out."""
+    values: dict[str, str] = {}
+    omitted: list[OmittedValue] = []
+    for name, text in field_texts.items():
+        if not (text := trim_invisible(text)):
+            continue
+        try:
+            values[name] = parse_value(
+                rules.fields[name], text, lambda day: parse_day_of_file(day, rules.date_order)
+            )
+        except InputError as error:
+            omitted.append(OmittedValue(name, text, error.message))
+    if not (values or omitted):
+        return row
+    person = replace(row.person, fields=values)
+    return replace(row, person=person, omitted=(*row.omitted, *omitted))
 
 
 def describe_missing_date(column: ImportColumn) -> str:

@@ -1,7 +1,8 @@
 """``mailer subscriber``: people, and their membership of lists.
 
 group.py          the group of commands, its panels, and the argument that most take
-people.py         add, list, show, edit
+people.py         add, list, show
+editing.py        edit
 memberships.py    unsubscribe, pause, resume
 mail_pipe.py      unsubscribe-mail
 bulk_changes.py   change
@@ -10,6 +11,7 @@ personal_data.py  history, data, merge, erase
 """
 
 from mailer.cli.subscriber import people  # isort: skip  (help lists commands in this order)
+from mailer.cli.subscriber import editing  # isort: skip
 from mailer.cli.subscriber import memberships  # isort: skip
 from mailer.cli.subscriber import mail_pipe  # isort: skip
 from mailer.cli.subscriber import bulk_changes  # isort: skip
@@ -20,6 +22,7 @@ from mailer.cli.subscriber.group import app
 __all__ = [
     "app",
     "bulk_changes",
+    "editing",
     "import_export",
     "mail_pipe",
     "memberships",

@@ -14,6 +14,7 @@ from mailer.cli.subscriber.group import MANY_PEOPLE, app
 from mailer.cli.transactions import load_settings
 from mailer.errors import UsageError
 from mailer.model.lists import Frequency
+from mailer.model.reader_fields import ReaderFields
 from mailer.model.segments import All, BulkChange, BulkMember, BulkOutcome, BulkResult, Filter
 from mailer.model.subscribers import MembershipState
 
@@ -80,7 +81,7 @@ def change_members(
         mailer = stack.enter_context(open_mailer(load_settings()))
         with mailer.store.read() as tx:
             mailing_list = lists.get_list(tx, list_slug)
-            member_filter = _choose_filter(tx, segment, where)
+            member_filter = _choose_filter(tx, segment, where, mailer.reader_fields)
             bulk_change = bulk.check_change(
                 tx,
                 BulkChange(
@@ -130,10 +131,12 @@ def change_members(
     _print_summary(out, mailing_list.slug, counts, sample, skipped, dry_run=dry_run)
 
 
-def _choose_filter(tx: "SqlTransaction", segment: str, where: str) -> Filter:
+def _choose_filter(tx: "SqlTransaction", segment: str, where: str, fields: ReaderFields) -> Filter:
     if where:
-        return segments.check_filter(tx, where)
-    return segments.get_segment(tx, segment).filter if segment else All(())
+        return segments.check_filter(tx, where, fields)
+    if not segment:
+        return All(())
+    return segments.check_declared(segments.get_segment(tx, segment), fields).filter
 
 
 def _print_summary(

@@ -12,4 +12,8 @@ ONE_PERSON = "One person"
 MANY_PEOPLE = "Many people"
 STORED_DATA = "Stored data"
 
+FieldOption = Annotated[
+    list[str] | None,
+    typer.Option("--field", help="NAME=VALUE: a field of the settings; repeatable."),
+]
 Address = Annotated[str, typer.Argument(help="The subscriber's mail address.")]

@@ -92,6 +92,9 @@ def import_subscribers(
     people in a Mailchimp file follows from the name of the file: subscribed_, unsubscribed_,
     cleaned_.
 
+    A column whose header is the name or a label of a field in the settings holds that field. Values
+    that the field's type does not allow are left out and listed.
+
     If two lines have the same address, the topics of both lines count, and of each other field the
     first value. A new person is left out if no topic of the row exists: say with --topic which
     topic a name means, or add the topics with --create-topics.
@@ -117,17 +120,20 @@ def import_subscribers(
     out = Output(json)
     actor = resolve_actor(by)
     with ExitStack() as stack:
-        with open_for_reading() as (_, tx):
+        with open_for_reading() as (reading_mailer, tx):
+            fields = reading_mailer.reader_fields
             mailing_list = lists.get_list(tx, list_slug)
             own_names = parse_topic_names(tx, topic)
             topics = index_topics(tx.lists.list_topics(), own_names, may_create=create_topics)
-        choices = build_choices(mapping, ignore, status, dates, sheet, encoding, topics, state)
+        choices = build_choices(
+            mapping, ignore, status, dates, sheet, encoding, topics, state, fields
+        )
         tally = RowTally(stack, report)
         progress_bar = stack.enter_context(open_progress_bar(get_file_size(file), "importing"))
         mailer = stack.enter_context(open_mailer(load_settings()))
         begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
         open_table = create_export_opener(from_, choices)
-        earlier_lines = EarlierLines()
+        earlier_lines = EarlierLines(fields)
         for batch in table.read_file(file, open_table):
             with begin_transaction() as tx:
                 results = import_people(
@@ -167,14 +173,18 @@ def export_subscribers(
 ) -> None:
     """Export people as CSV that `mailer subscriber import` reads.
 
-    A suppressed address has the state suppressed, and the reason.
+    A suppressed address has the state suppressed, and the reason. The last columns are the fields
+    that the settings declare.
 
     Example: mailer subscriber export news.csv --list news"""
-    with open_for_reading() as (_, tx):
+    with open_for_reading() as (mailer, tx):
+        names = tuple(mailer.reader_fields)
         mailing_list = lists.get_list(tx, list_slug) if list_slug else None
         subscribers = tx.subscribers.iterate_exported(mailing_list)
         if file is None:
-            table.write_subscribers(subscribers, sys.stdout)
+            table.write_subscribers(subscribers, sys.stdout, field_names=names)
             return
-        count = write_file_atomically(file, lambda out: table.write_subscribers(subscribers, out))
+        count = write_file_atomically(
+            file, lambda out: table.write_subscribers(subscribers, out, field_names=names)
+        )
         error_console.print(f"{count} written to {file}")

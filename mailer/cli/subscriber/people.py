@@ -1,11 +1,12 @@
-"""Adding, listing, showing and editing people."""
+"""Adding, listing and showing people."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailer.audience import lists, preferences, subscribers
+from mailer.audience import lists, reader_fields, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.cli.basis import print_basis_note
@@ -15,13 +16,13 @@ from mailer.cli.options import (
     JsonOption,
     LimitOption,
     check_number,
+    parse_pairs,
     resolve_actor,
 )
 from mailer.cli.output import Output
 from mailer.cli.paging import print_next_page
-from mailer.cli.subscriber.group import ONE_PERSON, Address, app
+from mailer.cli.subscriber.group import ONE_PERSON, Address, FieldOption, app
 from mailer.cli.transactions import open_for_reading, open_for_writing
-from mailer.errors import UsageError
 from mailer.model.searches import SearchMethod
 from mailer.model.subscribers import (
     Evidence,
@@ -30,6 +31,9 @@ from mailer.model.subscribers import (
     Membership,
     Person,
 )
+
+if TYPE_CHECKING:
+    from mailer.app import Mailer
 
 
 @app.command("add", rich_help_panel=ONE_PERSON)
@@ -44,6 +48,7 @@ def add_subscriber(
     country: Annotated[str, typer.Option(help="The two-letter country code, such as GB.")] = "",
     time_zone: Annotated[str, typer.Option(help="An IANA time zone, such as Europe/London.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="A tag for staff; repeatable.")] = None,
+    field: FieldOption = None,
     source: Annotated[
         str, typer.Option(help="Where the person agreed to get mail, for the log of consent.")
     ] = "",
@@ -68,12 +73,13 @@ def add_subscriber(
     actor = resolve_actor(by)
     lawful_basis = check_basis(basis)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        values = reader_fields.parse_values(mailer.reader_fields, parse_pairs(field, "--field"))
         mailing_list = lists.get_list(tx, list_slug)
         chosen_topics = lists.get_topics(tx, topic or [])
         subscriber, membership = subscribers.subscribe_person(
             tx,
             actor,
-            Person(address, name, language, country, time_zone, tuple(tag or ())),
+            Person(address, name, language, country, time_zone, tuple(tag or ()), values),
             mailing_list,
             chosen_topics,
             mailer.clock(),
@@ -176,10 +182,13 @@ def print_memberships(out: Output, memberships: Sequence[Membership]) -> None:
 
 @app.command("show", rich_help_panel=ONE_PERSON)
 def show_subscriber(address: Address, json: JsonOption = False) -> None:
-    """Show a subscriber with their lists.
+    """Show a subscriber with their fields and their lists.
+
+    A field that the settings no longer declare is marked: its value stays stored until it is
+    erased, and can't be used.
 
     Example: mailer subscriber show ana@example.org"""
-    with open_for_reading() as (_, tx):
+    with open_for_reading() as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
         memberships = tx.subscribers.list_memberships(subscriber)
         suppression_reason = tx.subscribers.find_suppression_reason(subscriber.address)
@@ -193,66 +202,20 @@ def show_subscriber(address: Address, json: JsonOption = False) -> None:
                 }
             )
             return
-        out.print_record(subscriber.person)
+        person = dataclasses.asdict(subscriber.person)
+        out.print_record(person | {"fields": _label_values(mailer, subscriber.person)})
         print_memberships(out, memberships)
         if suppression_reason:
             out.print_note(f"must not be mailed: {suppression_reason}")
 
 
-@app.command("edit", rich_help_panel=ONE_PERSON)
-def edit_subscriber(
-    address: Address,
-    new_address: Annotated[
-        str | None, typer.Option("--address", help="The new mail address.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="The person's name.")] = None,
-    language: Annotated[
-        str | None, typer.Option(help="The language that the person reads.")
-    ] = None,
-    country: Annotated[
-        str | None, typer.Option(help="The two-letter country code, such as GB.")
-    ] = None,
-    time_zone: Annotated[
-        str | None, typer.Option(help="An IANA time zone, such as Europe/London.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(help="A tag for staff; repeatable; the given tags replace the earlier ones."),
-    ] = None,
-    *,
-    by: ByOption = "",
-    json: JsonOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Change a subscriber.
-
-    Example: mailer subscriber edit ana@example.org --language es"""
-    out = Output(json)
-    options = {
-        "address": new_address,
-        "name": name,
-        "language": language,
-        "country": country,
-        "time_zone": time_zone,
-        "tags": tuple(tag) if tag is not None else None,
+def _label_values(mailer: "Mailer", person: Person) -> dict[str, str]:
+    """Return a person's own fields by their labels in the office's language."""
+    declared = mailer.reader_fields
+    language = mailer.settings.defaults.language
+    return {
+        reader_fields.get_label(declared[name], language)
+        if name in declared
+        else f"{name} (not in the settings)": value
+        for name, value in person.fields.items()
     }
-    changes = {key: value for key, value in options.items() if value is not None}
-    if not changes:
-        raise UsageError("no change was given", hint="see `mailer subscriber edit --help`")
-    actor = resolve_actor(by)
-    with open_for_writing(actor, dry_run, out) as (mailer, tx):
-        current_subscriber = subscribers.get_subscriber(tx, address)
-        has_moved = new_address is not None and new_address.strip() != current_subscriber.address
-        if new_address is not None:
-            del changes["address"]
-            now = mailer.clock()
-            current_subscriber = preferences.change_address(
-                tx, actor, current_subscriber, new_address, now
-            )
-        subscriber, changed = subscribers.edit_subscriber(
-            tx, actor, current_subscriber.address, changes
-        )
-        changed = changed or has_moved
-        out.print_record(
-            subscriber, f"{subscriber.address}: {'changed' if changed else 'unchanged'}"
-        )

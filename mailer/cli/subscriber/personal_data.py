@@ -54,12 +54,22 @@ def show_history(address: Address, json: JsonOption = False) -> None:
         return
     out.print_table(
         entries,
-        {"time": "", "act": "", "list": "", "source": "", "basis": "", "wording": "", "detail": ""},
+        {
+            "time": "",
+            "act": "",
+            "list": "",
+            "by": "",
+            "source": "",
+            "basis": "",
+            "wording": "",
+            "detail": "",
+        },
         [
             (
                 entry.at,
                 entry.act,
                 entry.list,
+                entry.actor_key,
                 entry.source,
                 entry.basis or "",
                 _shorten_hash(entry.wording),
@@ -88,6 +98,7 @@ def _format_entry(entry: ConsentEntry) -> dict[str, Any]:
         "act": entry.act,
         "list": entry.list,
         "address": entry.address,
+        "actor": entry.actor_key,
         "source": entry.source,
         "basis": entry.basis,
         "wording": {

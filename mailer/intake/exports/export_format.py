@@ -24,6 +24,7 @@ class ExportFormat(RowFormat):
         own_heads: frozenset[str],
         ignored_heads: frozenset[str] = frozenset(),
     ) -> None:
+        choices = choices.find_fields(header)
         own_heads -= {normalise_header(head) for head in choices.mapping}
         other_aliases = {head: column for head, column in aliases.items() if head not in own_heads}
         columns = map_columns(header, choices.mapping, other_aliases, {})

@@ -58,13 +58,16 @@ class ListmonkFormat(ExportFormat):
         if ImportColumn.JOINED not in values:
             values[ImportColumn.JOINED] = self.get_value(line, "createdat")
         self.take_state(line.fields, values)
-        tags = self._take_attributes(values, self.get_value(line, "attributes"))
+        field_texts = self.read_field_texts(line.fields)
+        tags = self._take_attributes(values, field_texts, self.get_value(line, "attributes"))
         if ImportColumn.TAGS in values:
             tags = [*tags, *split_values(values[ImportColumn.TAGS])]
-        return parse_rows(line.number, values, self.rules, tags=tags)
+        return parse_rows(line.number, values, self.rules, tags=tags, field_texts=field_texts)
 
-    def _take_attributes(self, values: dict[ImportColumn, str], text: str) -> list[str]:
-        """Add the values of a JSON object to `values`, and return its tags.
+    def _take_attributes(
+        self, values: dict[ImportColumn, str], field_texts: dict[str, str], text: str
+    ) -> list[str]:
+        """Add the values of a JSON object to `values` and `field_texts`, and return its tags.
 
         Raises InputError if `text` is not a JSON object."""
         try:
@@ -80,6 +83,8 @@ class ListmonkFormat(ExportFormat):
                 values[column] = values.get(column) or value
             elif key == "tags" and isinstance(value, list):
                 tags += [str(tag) for tag in value if str(tag).strip()]
+            elif key in self.rules.fields and isinstance(value, str | int | float):
+                field_texts[key] = field_texts.get(key) or str(value)
             elif value not in (None, "", [], {}):
                 self.passed_over[f"attributes.{key}"] += 1
         return tags

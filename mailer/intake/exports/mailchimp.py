@@ -108,7 +108,9 @@ class MailchimpFormat(ExportFormat):
                 if moment
             )
         self.take_state(line.fields, values)
-        return parse_rows(line.number, values, self.rules)
+        return parse_rows(
+            line.number, values, self.rules, field_texts=self.read_field_texts(line.fields)
+        )
 
     def _take_state(self, line: CsvLine, values: dict[ImportColumn, str]) -> None:
         status = self.get_value(line, "status").lower()

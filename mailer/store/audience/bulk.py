@@ -11,7 +11,8 @@ from mailer.model.subscribers import Membership, MembershipState
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.consents import ConsentQueries
-from mailer.store.audience.segments import build_member_conditions, members
+from mailer.store.audience.segment_conditions import members
+from mailer.store.audience.segments import build_member_conditions
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.prepared_statements import (
     PreparedInsert,

@@ -19,6 +19,7 @@ from mailer.model.subscribers import ConsentAction, ConsentEntry, LawfulBasis, P
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.consents import ConsentQueries
+from mailer.store.audience.field_values import decode_values
 from mailer.store.audience.subscriber_store import SqlSubscriberStore
 from mailer.store.audience.subscribers import PERSON_COLUMNS, build_person_columns
 from mailer.store.audience.topic_sets import SqlTopicSetStore
@@ -296,6 +297,7 @@ class SqlImportRowStore(SqlStore):
                     row.country,
                     row.time_zone,
                     tuple(sorted(tags.get(row.id, ()))),
+                    decode_values(row.fields),
                 ),
                 memberships.build_membership(row, mailing_list.slug, topics) if row.state else None,
                 bool(row.undated),

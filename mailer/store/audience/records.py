@@ -32,6 +32,7 @@ from mailer.tokens import hash_address
 erased_values: dict[str, Any] = {
     "address": schema.ERASED + schema.delivery.c.address_key,
     "name": "",
+    "fields": "",
     "reply": func.replace(schema.delivery.c.reply, schema.delivery.c.address, "(erased)"),
 }
 """The values that replace those of a delivery whose address is erased."""

@@ -1,116 +1,20 @@
-"""Segments: filters as SQL conditions, which contain bound values only."""
+"""Segments, and the members of a list that they select."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import datetime
 
-from sqlalchemy import (
-    ColumnElement,
-    Table,
-    and_,
-    delete,
-    func,
-    insert,
-    not_,
-    or_,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, Table, delete, func, insert, select, update
 
 from mailer.audience.segments import from_plain, to_plain
 from mailer.model.edition_states import OPEN_STATES
 from mailer.model.lists import MailingList
-from mailer.model.segments import (
-    All,
-    Among,
-    AnyOf,
-    Filter,
-    FilterField,
-    Joined,
-    ListMember,
-    Not,
-    Segment,
-)
+from mailer.model.segments import Filter, ListMember, Segment
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
+from mailer.store.audience.segment_conditions import build_condition, mailed_language, members
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.base import SqlStore
 from mailer.store.slug_lookup import get_inserted_id
-
-mailed_language = func.coalesce(
-    func.nullif(schema.membership.c.language, ""),
-    func.nullif(schema.subscriber.c.language, ""),
-    schema.mailing_list.c.language,
-)
-"""The language of a member's mails: the language that the member chose for the list, otherwise the
-person's language, otherwise the list's."""
-
-is_paused = and_(
-    schema.membership.c.paused_until.is_not(None),
-    # A subquery, so that SQLite evaluates it once for the statement.
-    schema.membership.c.paused_until > select(schema.database_now()).scalar_subquery(),
-)
-"""The condition that a member has paused the list."""
-
-members = schema.membership.join(
-    schema.subscriber, schema.subscriber.c.id == schema.membership.c.subscriber_id
-).join(schema.mailing_list, schema.mailing_list.c.id == schema.membership.c.list_id)
-
-
-def build_condition(tree: Filter) -> ColumnElement[bool]:
-    """Build the condition of a filter over :data:`members`."""
-    match tree:
-        case Among(FilterField.TOPIC, values):
-            topic_set_ids = select(schema.topic_set_topic.c.topic_set_id).join(
-                schema.topic, schema.topic.c.id == schema.topic_set_topic.c.topic_id
-            )
-            return or_(
-                schema.membership.c.topic_set_id.is_(None),
-                schema.membership.c.topic_set_id.in_(
-                    topic_set_ids.where(schema.topic.c.slug.in_(values))
-                ),
-            )
-        case Among(FilterField.LANGUAGE, values):
-            return mailed_language.in_(values)
-        case Among(FilterField.COUNTRY, values):
-            return schema.subscriber.c.country.in_(values)
-        case Among(FilterField.TAG, values):
-            tagged_ids = select(schema.subscriber_tag.c.subscriber_id).where(
-                schema.subscriber_tag.c.tag.in_(values)
-            )
-            return schema.subscriber.c.id.in_(tagged_ids)
-        case Among(FilterField.FREQUENCY, values):
-            return schema.membership.c.frequency.in_(values)
-        case Among(FilterField.BEAT, values):
-            beat_writer_ids = select(schema.contact_beat.c.subscriber_id).where(
-                schema.contact_beat.c.beat.in_(values)
-            )
-            return schema.subscriber.c.id.in_(beat_writer_ids)
-        case Among(FilterField.OUTLET | FilterField.TRUST | FilterField.FOLLOW_UP as field, values):
-            contact_ids = select(schema.contact.c.subscriber_id).where(
-                _CONTACT_COLUMNS[field].in_(values)
-            )
-            return schema.subscriber.c.id.in_(contact_ids)
-        case Joined(before, day):
-            midnight = datetime.combine(day, time(), UTC)
-            if before:
-                return schema.membership.c.joined_at < midnight
-            return schema.membership.c.joined_at >= midnight
-        case Not(term):
-            return not_(build_condition(term))
-        case All(terms):
-            return and_(true(), *map(build_condition, terms))
-        case AnyOf(terms):
-            return or_(*map(build_condition, terms))
-        case _:
-            raise TypeError(tree)
-
-
-_CONTACT_COLUMNS = {
-    FilterField.OUTLET: schema.contact.c.outlet_key,
-    FilterField.TRUST: schema.contact.c.trust,
-    FilterField.FOLLOW_UP: schema.contact.c.follow_up,
-}
 
 
 class SegmentQueries(SqlStore):

@@ -16,6 +16,7 @@ from mailer.model.subscribers import (
 )
 from mailer.store import schema
 from mailer.store.audience import memberships
+from mailer.store.audience.field_values import decode_values, encode_values
 from mailer.store.audience.lists import SqlListStore
 from mailer.store.audience.records import PersonalDataQueries
 from mailer.store.audience.topic_sets import SqlTopicSetStore
@@ -282,7 +283,7 @@ class SubscriberQueries(PersonalDataQueries):
 
 
 PERSON_COLUMNS = (
-    "address", "address_key", "name", "language", "country", "time_zone", "search_text",
+    "address", "address_key", "name", "language", "country", "time_zone", "fields", "search_text",
 )  # fmt: skip
 
 
@@ -295,6 +296,7 @@ def build_person_columns(person: Person, key: bytes) -> dict[str, Any]:
         "language": person.language,
         "country": person.country,
         "time_zone": person.time_zone,
+        "fields": encode_values(person.fields),
         "search_text": build_line_text(person.name, person.address),
     }
 
@@ -302,7 +304,15 @@ def build_person_columns(person: Person, key: bytes) -> dict[str, Any]:
 def _build_subscriber(row: Row[Any], tags: tuple[str, ...]) -> Subscriber:
     return Subscriber(
         id=row.id,
-        person=Person(row.address, row.name, row.language, row.country, row.time_zone, tags),
+        person=Person(
+            row.address,
+            row.name,
+            row.language,
+            row.country,
+            row.time_zone,
+            tags,
+            decode_values(row.fields),
+        ),
         source=row.source,
         created_at=row.created_at,
     )

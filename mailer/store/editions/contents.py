@@ -23,7 +23,7 @@ from mailer.store import schema
 from mailer.store.articles import ArticleQueries
 from mailer.store.assets import SqlAssetStore
 from mailer.store.audience.lists import SqlListStore
-from mailer.store.audience.segments import mailed_language, members
+from mailer.store.audience.segment_conditions import mailed_language, members
 from mailer.store.base import SqlStore
 from mailer.store.releases.embargoes import SqlEmbargoStore
 from mailer.store.releases.files import BoilerplateQueries

@@ -132,4 +132,5 @@ def build_delivery(row: Row[Any]) -> Delivery:
         updated_at=row.updated_at,
         requeued_for=row.requeued_for,
         doubts=row.doubts,
+        fields=row.fields,
     )

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from mailer import languages
+from mailer import languages, message
 from mailer.model.deliveries import Audience, DeliveryPlan, DeliveryState, Exclusion
 from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES, SendTimeBasis
 from mailer.model.editions import Edition
@@ -31,7 +31,13 @@ from mailer.model.segments import Filter
 from mailer.model.subscribers import MembershipState
 from mailer.schedules import local_time
 from mailer.store import schema
-from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
+from mailer.store.audience.field_values import select_values
+from mailer.store.audience.segment_conditions import (
+    build_condition,
+    is_paused,
+    mailed_language,
+    members,
+)
 from mailer.store.audience.time_zones import list_subscriber_time_zones
 from mailer.store.base import SqlStore
 from mailer.store.editions.records import EditionQueries
@@ -300,6 +306,12 @@ class PlanQueries(SqlStore):
                 schema.subscriber.c.address_key,
                 schema.subscriber.c.id,
                 schema.subscriber.c.name,
+                select_values(
+                    schema.subscriber.c.fields,
+                    message.find_field_names(
+                        EditionQueries(self._db, self._key).list_bodies(edition)
+                    ),
+                ),
                 plan_tables.language_mask.c.body,
                 _stories,
                 literal(DeliveryState.QUEUED.value),
@@ -316,6 +328,7 @@ class PlanQueries(SqlStore):
             "address_key",
             "subscriber_id",
             "name",
+            "fields",
             "language",
             "stories",
             "state",

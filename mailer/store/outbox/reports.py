@@ -24,7 +24,12 @@ from mailer.model.editions import Edition
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
-from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
+from mailer.store.audience.segment_conditions import (
+    build_condition,
+    is_paused,
+    mailed_language,
+    members,
+)
 from mailer.store.editions.records import EditionQueries
 from mailer.store.outbox.doubts import DoubtQueries
 from mailer.store.outbox.listing import DeliveryListQueries, build_delivery

@@ -79,12 +79,13 @@ subscriber = Table(
     build_required_column("language", String(35), server_default=""),
     build_required_column("country", String(2), server_default=""),
     build_required_column("time_zone", String(64), server_default="", index=True),
+    build_required_column("fields", Text, server_default=""),
     build_required_column("search_text", Text, server_default=""),
     build_required_column("source", Text, server_default=""),
     build_required_column("created_at", Utc),
     sqlite_autoincrement=True,
-    comment="ids are never used again: links in old mails carry them; search_text: name and "
-    "address, folded for searches",
+    comment="ids are never used again: links in old mails carry them; fields: a JSON object of the "
+    "office's own fields, or empty; search_text: name and address, folded for searches",
 )
 
 subscriber_tag = Table(

@@ -49,6 +49,7 @@ delivery = Table(
     build_required_column("address_key", String(32)),
     build_required_column("subscriber_id", BigInteger),
     build_required_column("name", Text),
+    build_required_column("fields", Text, server_default=""),
     build_required_column("language", String(35)),
     build_required_column("stories", BigInteger),
     build_required_column("state", String(12)),
@@ -61,7 +62,8 @@ delivery = Table(
     build_required_column("requeued_for", Text, server_default=""),
     build_required_column("updated_at", Utc),
     UniqueConstraint("edition_id", "address"),
-    comment="doubts: attempts that ended in doubt; worker_id: the worker that has it, while it is "
+    comment="fields: a JSON object of those of the reader's fields that the mail prints, or empty; "
+    "doubts: attempts that ended in doubt; worker_id: the worker that has it, while it is "
     "claimed or on the wire; signature: replies alike have the same; requeued_for: the signature "
     "for which it was queued again",
 )

@@ -43,13 +43,14 @@ def create_audience_tables() -> None:
         require_column("language", sa.String(length=35), server_default=""),
         require_column("country", sa.String(length=2), server_default=""),
         require_column("time_zone", sa.String(length=64), server_default=""),
+        require_column("fields", sa.Text(), server_default=""),
         require_column("search_text", sa.Text(), server_default=""),
         require_column("source", sa.Text(), server_default=""),
         require_column("created_at", MOMENT),
         sa.PrimaryKeyConstraint("id", name="pk_subscriber"),
         sa.UniqueConstraint("address", name="uq_subscriber_address"),
-        comment="ids are never used again: links in old mails carry them; search_text: name and "
-        "address, folded for searches",
+        comment="ids are never used again: links in old mails carry them; fields: a JSON object of "
+        "the office's own fields, or empty; search_text: name and address, folded for searches",
         sqlite_autoincrement=True,
     )
     op.create_index("ix_subscriber_address_key", "subscriber", ["address_key"])

@@ -184,6 +184,7 @@ def create_sending_tables() -> None:
         require_column("address_key", sa.String(length=32)),
         require_column("subscriber_id", sa.BigInteger()),
         require_column("name", sa.Text()),
+        require_column("fields", sa.Text(), server_default=""),
         require_column("language", sa.String(length=35)),
         require_column("stories", sa.BigInteger()),
         require_column("state", sa.String(length=12)),
@@ -200,7 +201,8 @@ def create_sending_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_delivery"),
         sa.UniqueConstraint("edition_id", "address", name="uq_delivery_edition_id_address"),
-        comment="doubts: attempts that ended in doubt; worker_id: the worker that has it, while it "
+        comment="fields: a JSON object of those of the reader's fields that the mail prints, or "
+        "empty; doubts: attempts that ended in doubt; worker_id: the worker that has it, while it "
         "is claimed or on the wire; signature: replies alike have the same; requeued_for: the "
         "signature for which it was queued again",
     )
