@@ -60,7 +60,10 @@ def build_message_templates(
     now: datetime | None = None,
 ) -> dict[str, MessageTemplate]:
     """Return a message template for each of the edition's frozen bodies, by language. A preview of
-    an edition that has not begun shows the day of its appointment, or of `now`."""
+    an edition that has not begun shows the day of its appointment, or of `now`. The messages of a
+    repeat are those of the edition that it repeats, with their links and their day."""
+    if edition.repeated_id is not None:
+        edition = editions.get_edition(tx, edition.repeated_id)
     mailing_list = tx.editions.load_mailing_list(edition)
     profile = build_sender_profile(settings, edition, mailing_list, keys, now)
     if edition.planned_at:

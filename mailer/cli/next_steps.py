@@ -56,6 +56,7 @@ COMMANDS_BY_ACTION = {
     "edit_article": "mailer article edit {slug}",
     "queue_article": "mailer article queue {slug}",
     "restore_article": "mailer article restore {slug}",
+    "resume_subscriber": "mailer subscriber resume {address}",
     "resume_source": "mailer source resume {source}",
     "withdraw_article": "mailer article withdraw {slug}",
     # People

@@ -87,19 +87,23 @@ class EditionKind(StrEnum):
     """The kind of an edition. A mailing goes to a list. A notice goes to staff, at addresses in the
     settings. A service mail goes to the address in a request. A welcome goes to a new member, like
     a service mail, but only as long as the person is a member. A test mail is a mailing as one
-    reader would get it, and goes to staff."""
+    reader would get it, and goes to staff. A repeat is a sent mailing for one reader who did not
+    get it; it has the mailing's bodies."""
 
     MAILING = "mailing"
     NOTICE = "notice"
     SERVICE = "service"
     WELCOME = "welcome"
     TEST = "test"
+    REPEAT = "repeat"
 
 
 KINDS_TO_ANYONE = (EditionKind.NOTICE, EditionKind.SERVICE, EditionKind.TEST)
 """Kinds that pass the gate even if the recipient is on no list."""
 
-RESUMED_KINDS = (EditionKind.SERVICE, EditionKind.WELCOME, EditionKind.TEST)
+RESUMED_KINDS = (
+    EditionKind.SERVICE, EditionKind.WELCOME, EditionKind.TEST, EditionKind.REPEAT,
+)  # fmt: skip
 """Kinds of editions that staff do not see. If delivery has paused them, they are resumed after a
 while."""
 

@@ -138,7 +138,8 @@ class Edition:
     `opening` is the editor's text by language, in Markdown. `asked_at` is when approval was last
     requested; `last_notified_state` and `last_notified_hash` are the state and the content that
     staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
-    state, if any. `pause_signatures` identify the refusals for which delivery has paused it."""
+    state, if any. `repeated_id` is the id of the edition that a repeat repeats.
+    `pause_signatures` identify the refusals for which delivery has paused it."""
 
     id: int
     uid: str
@@ -177,6 +178,7 @@ class Edition:
     number: int = 0
     sender: str = ""
     sender_identity: SenderIdentity | None = None
+    repeated_id: int | None = None
 
     def get_send_day(self, now: datetime) -> SendDay:
         """Return the day on which the edition is or was sent."""

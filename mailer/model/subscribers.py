@@ -144,6 +144,8 @@ class ConsentAction(StrEnum):
     MERGED = "merged"
     SUPPRESSED = "suppressed"
     RELEASED = "released"
+    SENT_AGAIN = "sent_again"
+    """An edition was sent to the person again, because they did not get it."""
     ERASED = "erased"
 
 

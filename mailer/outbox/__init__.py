@@ -31,10 +31,12 @@ accepted is never sent again.
     verbs.py        retry, resend, assume sent, make due at once
     explanation.py  explains why an address got an edition or did not get it
     readers.py      the reader of a preview or a test mail
+    repeats.py      send a finished edition to one reader again
 """
 
 from mailer.outbox.explanation import explain_outcome
 from mailer.outbox.readers import EXAMPLE_ADDRESS, find_reader
+from mailer.outbox.repeats import QueuedRepeat, repeat_edition
 from mailer.outbox.verbs import (
     DoubtChoice,
     choose_in_doubt,
@@ -49,11 +51,13 @@ from mailer.outbox.verbs import (
 __all__ = [
     "EXAMPLE_ADDRESS",
     "DoubtChoice",
+    "QueuedRepeat",
     "choose_in_doubt",
     "explain_outcome",
     "find_reader",
     "get_retry_delay",
     "make_deliveries_due",
+    "repeat_edition",
     "resolve_in_doubt_as_sent",
     "retry_diverted_deliveries",
     "retry_failed_deliveries",

@@ -1,5 +1,6 @@
 """Explain in one sentence why an address got an edition or did not get it."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from mailer import addresses
@@ -23,8 +24,28 @@ def _format_moment(moment: datetime | None) -> str:
 
 
 def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
-    """Explain in one sentence why this address got this edition or did not get it."""
+    """Explain in one sentence why this address got this edition or did not get it, and in one more
+    for each time that it was sent again at a person's request."""
     address = addresses.normalise_address(address)
+    outcome = _explain_first_outcome(tx, edition, address)
+    return " ".join([outcome, *_describe_repeats(tx, edition, address)])
+
+
+def _describe_repeats(tx: Transaction, edition: Edition, address: str) -> Iterator[str]:
+    """Yield a sentence for each repeat of an edition for an address."""
+    for delivery in tx.outbox.list_repeats(edition, address):
+        repeat = tx.editions.find_edition(delivery.edition_id)
+        events = tx.editions.list_events(repeat) if repeat else []
+        actor_name = events[0].actor if events else "a person"
+        state = delivery.state.value.replace("_", " ")
+        reply_note = f", and the relay said {delivery.reply!r}" if delivery.reply else ""
+        yield (
+            f"{actor_name} had it sent to them again as edition {delivery.edition_id}, which is "
+            f"{state} since {_format_moment(delivery.updated_at)}{reply_note}."
+        )
+
+
+def _explain_first_outcome(tx: Transaction, edition: Edition, address: str) -> str:
     status = tx.outbox.get_recipient_status(edition, address)
     edition_label = f"edition {edition.id} ({edition.name})"
     safe_mode = tx.outbox.find_safe_mode()

@@ -7,6 +7,7 @@ testing.py      test
 reports.py      report
 transitions.py  submit, approve, send-back, schedule, unschedule, reopen, pause, resume, cancel,
                 retry
+repeating.py    resend
 archive.py      publish, unpublish
 """
 
@@ -15,7 +16,17 @@ from mailer.cli.edition import showing  # isort: skip
 from mailer.cli.edition import testing  # isort: skip
 from mailer.cli.edition import reports  # isort: skip
 from mailer.cli.edition import transitions  # isort: skip
+from mailer.cli.edition import repeating  # isort: skip
 from mailer.cli.edition import archive
 from mailer.cli.edition.group import app
 
-__all__ = ["app", "archive", "editing", "reports", "showing", "testing", "transitions"]
+__all__ = [
+    "app",
+    "archive",
+    "editing",
+    "repeating",
+    "reports",
+    "showing",
+    "testing",
+    "transitions",
+]

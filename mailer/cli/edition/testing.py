@@ -15,6 +15,7 @@ from mailer.model.deliveries import DeliveryState
 
 if TYPE_CHECKING:
     from mailer.model.deliveries import Delivery
+    from mailer.model.editions import Edition
     from mailer.notices import QueuedTest
 
 
@@ -68,7 +69,7 @@ def send_test_mail(
         if json:
             out.print_json(_to_plain(queued_test, []))
         return
-    deliveries = _deliver_test(queued_test)
+    deliveries = deliver_at_once(queued_test.mail)
     rows = [(delivery.address, delivery.state, delivery.reply) for delivery in deliveries]
     if json:
         out.print_json(_to_plain(queued_test, deliveries))
@@ -81,9 +82,9 @@ def send_test_mail(
         )
 
 
-def _deliver_test(queued_test: "QueuedTest") -> "list[Delivery]":
-    """Deliver a test mail in the foreground, and return its deliveries. If it is interrupted or no
-    relay works, the mail stays in the outbox."""
+def deliver_at_once(mail: "Edition") -> "list[Delivery]":
+    """Deliver an edition of a few recipients in the foreground, and return its deliveries. If it is
+    interrupted or no relay works, the mail stays in the outbox."""
     from mailer.app import open_mailer
     from mailer.cli.sending import announce_stopping, interrupt_run
     from mailer.cli.signals import stop_on_signal
@@ -92,9 +93,9 @@ def _deliver_test(queued_test: "QueuedTest") -> "list[Delivery]":
         open_mailer(load_settings()) as mailer,
         stop_on_signal(announce_stopping, partial(interrupt_run, mailer.store)) as stop,
     ):
-        mailer.deliver_editions([queued_test.mail], stop)
+        mailer.deliver_editions([mail], stop)
         with mailer.store.read() as tx:
-            return tx.outbox.list_deliveries(queued_test.mail)
+            return tx.outbox.list_deliveries(mail)
 
 
 def _describe_test(queued_test: "QueuedTest") -> str:

@@ -147,7 +147,10 @@ def _build_own_field_condition(test: AmongValues | Compared | HasValue) -> Colum
             return and_(day, value < operand if is_before else value >= operand)
 
 
-_is_mailing = schema.edition.c.kind == literal_column(f"'{EditionKind.MAILING}'", String(10))
+_KINDS = [
+    literal_column(f"'{kind}'", String(10)) for kind in (EditionKind.MAILING, EditionKind.REPEAT)
+]
+_is_mailing = schema.edition.c.kind.in_(_KINDS)
 _is_accepted = schema.delivery.c.state == DeliveryState.SENT.value
 _present_addresses = (
     schema.subscriber.c.address,
@@ -254,7 +257,7 @@ def _build_accepted_later() -> ColumnElement[bool]:
         select(literal(1))
         .select_from(later_edition.join(later, later.c.edition_id == later_edition.c.id))
         .where(
-            later_edition.c.kind == literal_column(f"'{EditionKind.MAILING}'", String(10)),
+            later_edition.c.kind.in_(_KINDS),
             _may_be_sending_since(later_edition.c.finished_at, schema.delivery.c.updated_at),
             later.c.address.in_(
                 (

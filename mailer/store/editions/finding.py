@@ -201,6 +201,7 @@ class EditionFinder(EditionContentQueries, ApprovalQueries):
             number=row.number,
             sender=row.sender,
             sender_identity=SenderIdentity(**row.sender_identity) if row.sender_identity else None,
+            repeated_id=row.repeated_id,
         )
 
 

@@ -12,6 +12,7 @@
     listing.py        lists of deliveries, page by page
     direct_mail.py    editions that go to given addresses instead of to a list
     notices.py        mails to staff
+    repeats.py        finished editions that are sent to one reader again
     service_mails.py  mails about sign-ups, in rolling editions
     story_masks.py    the bits of stories for each topic
 

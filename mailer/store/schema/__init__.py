@@ -45,6 +45,7 @@ from mailer.store.schema.editions import (
     exclusion,
     is_no_mailing,
     is_of_release,
+    is_repeat,
     is_uncleared,
     is_unnotified,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "is_in_state",
     "is_no_mailing",
     "is_of_release",
+    "is_repeat",
     "is_uncleared",
     "is_unnotified",
     "kill",

@@ -119,6 +119,7 @@ def create_sending_tables() -> None:
         sa.Column("change", JSON_OR_NULL),
         require_column("sender", sa.String(length=60), server_default=""),
         sa.Column("sender_identity", JSON_OR_NULL),
+        sa.Column("repeated_id", ID),
         require_column("created_at", MOMENT),
         sa.Column("planned_at", MOMENT),
         sa.Column("finished_at", MOMENT),
@@ -130,13 +131,17 @@ def create_sending_tables() -> None:
         sa.ForeignKeyConstraint(
             ["segment_id"], ["segment.id"], name="fk_edition_segment_id_segment"
         ),
+        sa.ForeignKeyConstraint(
+            ["repeated_id"], ["edition.id"], name="fk_edition_repeated_id_edition"
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_edition"),
         sa.UniqueConstraint("uid", name="uq_edition_uid"),
         comment="number: its place among its digest's editions, or 0; "
         "wall, zone: when send_at is, by the clock; cleared_at: when addresses were taken "
         "out of its deliveries; embargo_until: what its mails state; "
         "pause_signatures: the refusals alike that delivery paused it for; sender: chosen for it, "
-        "of the settings; sender_identity: frozen with its bodies",
+        "of the settings; sender_identity: frozen with its bodies; repeated_id: the edition that "
+        "it repeats for one reader",
     )
     _create_edition_indexes()
     op.create_table(
@@ -371,6 +376,7 @@ def _create_edition_indexes() -> None:
     for name, column, condition in (
         ("ix_edition_no_mailing", "finished_at", "kind != 'mailing'"),
         ("ix_edition_of_release", "planned_at", "role != 'plain'"),
+        ("ix_edition_repeated_id", "repeated_id", "repeated_id IS NOT NULL"),
         ("ix_edition_uncleared", "finished_at", "cleared_at IS NULL AND finished_at IS NOT NULL"),
         ("ix_edition_unnotified", "id", UNNOTIFIED),
     ):
