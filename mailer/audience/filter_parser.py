@@ -225,12 +225,14 @@ class _FilterParser:
                 self.expect_word("times", "time")
             self.expect_word("within")
             return RefusedWithin(times, self.parse_days())
-        if self.accept_word("within"):
+        never = ("never",) if name == "sent" else ()
+        word = self.expect_word("before", "after", "within", *never)
+        if word == "never":
+            return NeverSent()
+        if word == "within":
             days = self.parse_days()
             return JoinedWithin(days) if name == "joined" else SentWithin(days)
-        if name == "sent" and self.accept_word("never"):
-            return NeverSent()
-        before = self.expect_word("before", "after") == "before"
+        before = word == "before"
         start_index = self.index
         text = self.parse_value()
         try:

@@ -42,6 +42,9 @@ class FakeOutboxStore:
     def find_safe_mode(self) -> None:
         return None
 
+    def list_repeats(self, edition: Edition, address: str) -> list[Delivery]:
+        return []
+
 
 # ---- trying again -----------------------------------------------------------------------------
 

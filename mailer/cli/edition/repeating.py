@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @app.command("resend", rich_help_panel=SENDING)
-def resend_edition(
+def send_edition_again(
     number: EditionNumber,
     address: Annotated[str, typer.Argument(help="The reader's mail address.")],
     *,

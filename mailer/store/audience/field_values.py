@@ -70,7 +70,7 @@ def _compile_check_postgresql(element: _has_number, compiler: Any, **options: An
     return f"({text} ~ '^-?[0-9]+(\\.[0-9]+)?$')"
 
 
-def field_number(column: ColumnElement[str], name: str) -> ColumnElement[Any]:
+def build_number(column: ColumnElement[str], name: str) -> ColumnElement[Any]:
     """Return the number in a field, or NULL if the stored value is not a number."""
     value = field_text(column, name)
     return case((_has_number(value), cast(value, Numeric(40, 12))))

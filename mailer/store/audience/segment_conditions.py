@@ -45,7 +45,7 @@ from mailer.model.segments import (
     Test,
 )
 from mailer.store import schema
-from mailer.store.audience.field_values import field_number, field_text
+from mailer.store.audience.field_values import build_number, field_text
 
 mailed_language = func.coalesce(
     func.nullif(schema.membership.c.language, ""),
@@ -139,7 +139,7 @@ def _build_own_field_condition(test: AmongValues | Compared | HasValue) -> Colum
         case HasValue():
             return value.is_not(None)
         case Compared(name, comparison, operand) if comparison in NUMBER_COMPARISONS:
-            number = field_number(schema.subscriber.c.fields, name)
+            number = build_number(schema.subscriber.c.fields, name)
             return number.bool_op(comparison.value)(cast(literal(operand, String()), NUMBER))
         case Compared(_, comparison, operand):
             day = and_(value.like("____-__-__"), value.is_not(None))

@@ -7,7 +7,7 @@ import pytest
 
 from mailer import editions
 from mailer.actor import create_local_actor
-from mailer.audience.segments import parse_filter
+from mailer.audience.filter_parser import parse_filter
 from mailer.errors import ApprovalVoid, BadTransition, InputError, Refused
 from mailer.model.digests import ApprovalRule
 from mailer.model.editions import Approval, SendAppointment
