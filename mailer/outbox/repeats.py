@@ -61,7 +61,7 @@ def repeat_edition(
         raise Refused(explain_outcome(tx, edition, address))
     _check_membership(tx, edition, subscriber, now)
     if status.delivery is None:
-        _check_eligible(tx, edition, address, status)
+        _check_eligible(edition, address, status)
     earlier_repeats = tx.outbox.list_repeats(edition, address)
     deliveries = [*([status.delivery] if status.delivery else []), *earlier_repeats]
     for delivery in deliveries:
@@ -126,18 +126,17 @@ def _check_membership(
         raise Refused(f"{address} gets no mail in safe mode ({safe_mode.words})")
 
 
-def _check_eligible(
-    tx: Transaction, edition: Edition, address: str, status: RecipientStatus
-) -> None:
+def _check_eligible(edition: Edition, address: str, status: RecipientStatus) -> None:
     """Check that a member without a delivery would be a reader of the edition today."""
-    is_reader = (
-        status.frequency is edition.frequency
-        and status.in_segment
-        and status.exclusion is None
-        and status.stories
-    )
-    if not is_reader:
-        raise Refused(explain_outcome(tx, edition, address))
+    reason = ""
+    if status.frequency is not edition.frequency:
+        reason = f"they chose another frequency ({status.frequency})"
+    elif not status.in_segment:
+        reason = f"they are not in the segment {edition.segment!r}"
+    elif not status.stories:
+        reason = "none of its stories is about a topic that they chose"
+    if reason:
+        raise Refused(f"{address} is not a reader of edition {edition.id}: {reason}")
 
 
 def _check_settled(delivery: Delivery) -> None:

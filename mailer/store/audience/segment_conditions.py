@@ -266,7 +266,8 @@ def _build_accepted_later() -> ColumnElement[bool]:
                 )
             ),
             later.c.state == DeliveryState.SENT.value,
-            later.c.updated_at > schema.delivery.c.updated_at,
+            later.c.updated_at >= schema.delivery.c.updated_at,
+            later.c.id != schema.delivery.c.id,
         )
         .correlate(schema.delivery)
     )

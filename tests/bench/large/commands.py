@@ -261,6 +261,7 @@ edition pause | {open_}
 edition resume | {open_} | 5
 edition cancel | {open_}
 edition retry: failed | {whole} --failed
+edition resend: of an edition that is not sent | {draft} {PERSON} | 5
 edition retry: diverted | {whole} --diverted
 edition publish | {old}
 edition unpublish | {old}
