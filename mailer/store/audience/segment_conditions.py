@@ -253,21 +253,24 @@ def _build_accepted_later() -> ColumnElement[bool]:
     """Build the condition that a relay accepted a later mailing for the address of a refused
     delivery."""
     later_edition, later = schema.edition.alias("later_edition"), schema.delivery.alias("later")
+    owner = schema.subscriber.alias("owner")
+    # The refused delivery may have lost its address, and later ones may still have it.
+    address = (
+        select(owner.c.address)
+        .where(owner.c.address_key == schema.delivery.c.address_key)
+        .correlate(schema.delivery)
+        .scalar_subquery()
+    )
+    erased_address = literal(schema.ERASED, String()) + schema.delivery.c.address_key
     return exists(
         select(literal(1))
         .select_from(later_edition.join(later, later.c.edition_id == later_edition.c.id))
         .where(
             later_edition.c.kind.in_(_KINDS),
             _may_be_sending_since(later_edition.c.finished_at, schema.delivery.c.updated_at),
-            later.c.address.in_(
-                (
-                    schema.delivery.c.address,
-                    literal(schema.ERASED, String()) + schema.delivery.c.address_key,
-                )
-            ),
+            later.c.address.in_((address, erased_address)),
             later.c.state == DeliveryState.SENT.value,
             later.c.updated_at >= schema.delivery.c.updated_at,
-            later.c.id != schema.delivery.c.id,
         )
         .correlate(schema.delivery)
     )

@@ -96,7 +96,6 @@ class RepeatQueries(SqlStore):
             select(schema.delivery)
             .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)
             .where(
-                schema.is_repeat,
                 schema.edition.c.repeated_id == edition.id,
                 schema.delivery.c.address == address,
             )

@@ -45,7 +45,6 @@ from mailer.store.schema.editions import (
     exclusion,
     is_no_mailing,
     is_of_release,
-    is_repeat,
     is_uncleared,
     is_unnotified,
 )
@@ -111,7 +110,6 @@ __all__ = [
     "is_in_state",
     "is_no_mailing",
     "is_of_release",
-    "is_repeat",
     "is_uncleared",
     "is_unnotified",
     "kill",

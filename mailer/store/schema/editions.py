@@ -109,7 +109,7 @@ edition = Table(
     Column("change", JSON(none_as_null=True)),
     build_required_column("sender", String(60), server_default=""),
     Column("sender_identity", JSON(none_as_null=True)),
-    build_reference_column("edition", "repeated_id", nullable=True),
+    build_reference_column("edition", "repeated_id", nullable=True, index=True),
     build_required_column("created_at", Utc),
     Column("planned_at", Utc),
     Column("finished_at", Utc),
@@ -147,10 +147,6 @@ is_unnotified = and_(
 """The condition that a mailing has changed since staff were last notified of it: in its state, or,
 while in review, in its content."""
 _create_partial_index("ix_edition_unnotified", _columns.id, is_unnotified)
-
-is_repeat = _columns.repeated_id.is_not(None)
-"""The condition that an edition repeats another one for one reader."""
-_create_partial_index("ix_edition_repeated_id", _columns.repeated_id, is_repeat)
 
 is_no_mailing = _columns.kind != literal_column("'mailing'", String(10))
 """The condition that an edition is a notice, a service mail or a test mail."""

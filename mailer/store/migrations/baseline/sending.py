@@ -369,6 +369,7 @@ def _create_edition_indexes() -> None:
         ["digest_id", "number"],
         ["kind", "id"],
         ["list_id", "planned_at"],
+        ["repeated_id"],
         ["segment_id"],
         ["state"],
     ):
@@ -376,7 +377,6 @@ def _create_edition_indexes() -> None:
     for name, column, condition in (
         ("ix_edition_no_mailing", "finished_at", "kind != 'mailing'"),
         ("ix_edition_of_release", "planned_at", "role != 'plain'"),
-        ("ix_edition_repeated_id", "repeated_id", "repeated_id IS NOT NULL"),
         ("ix_edition_uncleared", "finished_at", "cleared_at IS NULL AND finished_at IS NOT NULL"),
         ("ix_edition_unnotified", "id", UNNOTIFIED),
     ):
