@@ -235,6 +235,10 @@ subscriber unsubscribe | {PERSON} --list {LIST}
 subscriber pause | {PERSON} --weeks 2
 subscriber resume | {PERSON}
 subscriber change | --list {LIST} --where tag~=~donor --add-topic health | 0*
+subscriber change: by activity | --list {LIST} --where sent~within~3~days~and~not~refused~last \
+--add-topic health | 0*
+subscriber change: by silence | --list {LIST} --where sent~never~or~refused~2~times~within~9~days \
+--add-topic health | 0*
 subscriber import | people.csv --list {LIST} --source fair --basis consent
 subscriber merge | {OTHER_PERSON} {PERSON}
 subscriber erase | {PERSON}
@@ -251,6 +255,7 @@ edition edit | {draft} --name Better
 edition arrange | {draft} health
 edition reorder | {draft} health-of-{open_}
 edition test | {reviewed} staff@example.org
+edition resend | {whole} {PERSON}
 edition submit | {draft}
 edition approve | {reviewed} --by Amina
 edition schedule | {reviewed} --at 2036-01-02~09:00 --zone UTC
@@ -261,7 +266,6 @@ edition pause | {open_}
 edition resume | {open_} | 5
 edition cancel | {open_}
 edition retry: failed | {whole} --failed
-edition resend: of an edition that is not sent | {draft} {PERSON} | 5
 edition retry: diverted | {whole} --diverted
 edition publish | {old}
 edition unpublish | {old}
