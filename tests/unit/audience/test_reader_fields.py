@@ -12,7 +12,7 @@ from mailer.config import Settings
 from mailer.config.reader_fields import RESERVED_NAMES, FieldSection, FieldType
 from mailer.errors import InputError
 from mailer.model.reader_fields import ReaderField
-from mailer.model.segments import FilterField
+from mailer.model.segments import FilterField, HasValue
 
 TOWN = ReaderField("town", FieldType.TEXT, {"en": "Town", "fr": "Ville"}, (), {"fr": "ici"})
 MEMBERS = ReaderField("members", FieldType.NUMBER, {})
@@ -123,7 +123,7 @@ def test_label_of_two_fields_names_neither() -> None:
 def test_reserved_names_cover_columns_and_filters() -> None:
     assert {*map(str, ImportColumn), *map(str, FilterField)} <= RESERVED_NAMES
     assert {"joined", "sent", "refused", "and", "or", "not", "in", "is"} <= RESERVED_NAMES
-    assert filter_parser.parse_filter("town is set", FIELDS)
+    assert filter_parser.parse_filter("town is set", FIELDS) == HasValue("town")
 
 
 @pytest.mark.parametrize("name", ["Town", "2nd", "a b", "", "country", "x" * 41, "é"])
