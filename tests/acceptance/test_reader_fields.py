@@ -18,14 +18,14 @@ labels = { en = "Town", fr = "Ville" }
 fallback = { en = "your town" }
 [fields.members]
 type = "number"
-[fields.since]
+[fields.honoured]
 type = "date"
 [fields.level]
 type = "choice"
 choices = ["friend", "patron"]
 """
 PEOPLE = """\
-email;Ville;members;since;Grade;Shoe size
+email;Ville;members;honoured;Grade;Shoe size
 ana@example.org;Le Havre;007;18.12.2020;Patron;38
 ben@example.org;"=1+1";1,5;31.01.2021;gold;
 """
@@ -66,10 +66,10 @@ def test_import_keeps_readable_values_and_names_the_others(office: Shell) -> Non
     assert show_fields(office, ANA) == {
         "level": "patron",
         "members": "7",
-        "since": "2020-12-18",
+        "honoured": "2020-12-18",
         "town": "Le Havre",
     }
-    assert show_fields(office, "ben@example.org") == {"since": "2021-01-31", "town": "=1+1"}
+    assert show_fields(office, "ben@example.org") == {"honoured": "2021-01-31", "town": "=1+1"}
     printed = report.out + report.err
     assert "'1,5' is not a number" in printed
     assert "'gold' is not one of friend, patron" in printed
@@ -82,10 +82,10 @@ def test_export_is_read_back(office: Shell) -> None:
     office("subscriber", "export", "out.csv", "--list", "news")
     text = (office.folder / "out.csv").read_text("utf-8")
     rows = {row["address"]: row for row in csv.DictReader(io.StringIO(text))}
-    assert rows[ANA]["since"] == "2020-12-18"
+    assert rows[ANA]["honoured"] == "2020-12-18"
     assert rows["ben@example.org"]["town"] == "'=1+1"
     before = show_fields(office, "ben@example.org")
-    office("subscriber", "edit", "ben@example.org", "--field", "town=", "--field", "since=")
+    office("subscriber", "edit", "ben@example.org", "--field", "town=", "--field", "honoured=")
     assert show_fields(office, "ben@example.org") == {}
     office("subscriber", "import", "out.csv", *OPTIONS)
     assert show_fields(office, "ben@example.org") == before

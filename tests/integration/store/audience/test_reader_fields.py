@@ -123,7 +123,8 @@ def test_mail_prints_values_frozen_when_sending_began(fields_mailer: Mailer, rel
         changed = reader_fields.merge_values(ana.person.fields, {"town": "Rome"})
         subscribers.edit_subscriber(tx, STAFF, ana.address, {"fields": changed})
     fields_mailer.deliver_editions([started], Event())
-    texts, htmls = {}, {}
+    texts: dict[str, str] = {}
+    htmls: dict[str, str] = {}
     for received in relay.received:
         for kind, parts in (("plain", texts), ("html", htmls)):
             part = received.message.get_body((kind,))
