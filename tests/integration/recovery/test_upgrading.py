@@ -64,9 +64,9 @@ def newer_program(folder: Path, *, fails: bool = False) -> Iterator[None]:
         yield
 
 
-def upgrade(office: RecoveryOffice, **options: bool) -> UpgradePlan:
+def upgrade(office: RecoveryOffice, *, has_own_backup: bool = False) -> UpgradePlan:
     with closing(Store(office.url, b"")) as store:
-        plan = plan_upgrade(store, office.settings, factories.NOW, **options)
+        plan = plan_upgrade(store, office.settings, factories.NOW, has_own_backup=has_own_backup)
         upgrade_database(store, plan, STAFF, factories.NOW)
         return plan
 
