@@ -43,11 +43,11 @@ class OfficeMove:
         """The URL of the new database, without its password."""
         return self._target.display_url
 
-    def check(self) -> None:
+    def check_move(self) -> None:
         """Check whether the move may begin, and change nothing. Raises Refused and InputError."""
         self._check_may_send()
         self._check_no_worker()
-        self._move.check()
+        self._move.check_move()
 
     def _check_may_send(self) -> None:
         """Check that it is plain which database is the office's. Raises Refused."""
@@ -69,15 +69,15 @@ class OfficeMove:
         Returns None if it had already taken over, which is recorded now. Raises Refused, InputError
         and ConfigError."""
         if self._move.has_taken_over():
-            if self._move.record():
+            if self._move.record_move():
                 self._save_target_marker()
             return None
         self._check_may_send()
         self._check_no_worker()
-        identity = self._move.begin()
+        identity = self._move.begin_move()
         self._mailer.guard.save_marker()
         summary = self._move.copy_rows(on_step)
-        self._move.complete(identity)
+        self._move.complete_move(identity)
         self._save_target_marker()
         return summary
 
@@ -85,8 +85,8 @@ class OfficeMove:
         settings = self._mailer.settings
         Mailer(settings, self._target, self._mailer.clock).guard.save_accepted_marker()
 
-    def cancel(self, *, is_target_lost: bool = False) -> None:
+    def cancel_move(self, *, is_target_lost: bool = False) -> None:
         """Remove the unfinished copy, and let the database go on. Raises Refused if the copy has
         taken over."""
-        self._move.cancel(is_target_lost=is_target_lost)
+        self._move.cancel_move(is_target_lost=is_target_lost)
         self._mailer.guard.save_accepted_marker()

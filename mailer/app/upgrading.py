@@ -15,7 +15,7 @@ from mailer.store.schema import REVISIONS
 
 @dataclass(frozen=True, slots=True)
 class UpgradePlan:
-    """What an upgrade would do. `before`: the revision of the schema, or None for a new database;
+    """The steps of an upgrade. `before`: the revision of the schema, or None for a new database;
     `backup`: the file of the backup, or None if nothing is to be backed up."""
 
     before: str | None

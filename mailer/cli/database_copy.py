@@ -32,9 +32,7 @@ def copy_database(
     ] = False,
     anyway: Annotated[
         bool,
-        typer.Option(
-            "--anyway", help="With --cancel: do not look at the copy, since it is lost for ever."
-        ),
+        typer.Option("--anyway", help="With --cancel: do not look at the copy, since it is lost."),
     ] = False,
     *,
     by: ByOption = "",
@@ -67,11 +65,11 @@ def copy_database(
     ):
         places = {"from": mailer.store.display_url, "to": move.place}
         if dry_run:
-            move.check()
+            move.check_move()
             out.print_record({**places, "copied": False}, f"{move.place} is empty: it can begin")
             out.print_note("dry run: nothing was written")
         elif cancel:
-            move.cancel(is_target_lost=anyway)
+            move.cancel_move(is_target_lost=anyway)
             out.print_record(
                 {**places, "cancelled": True}, "the copy is cancelled: this database goes on"
             )

@@ -69,7 +69,7 @@ def begin_move(tx: Transaction, actor: Actor, place: str, now: datetime) -> Data
         identity.former_location,
     )
     tx.recovery.add_event("moving", f"to {place}", now, actor)
-    tx.recovery.forbid_writes()
+    tx.recovery.refuse_writes()
     moving = tx.recovery.find_identity()
     assert moving is not None
     return moving

@@ -118,13 +118,13 @@ class SqlRecoveryStore(SqlStore):
             for table in tables
         )
 
-    def forbid_writes(self) -> None:
+    def refuse_writes(self) -> None:
         """Let the database itself refuse every change, whatever process asks for it, except to its
         identity and its events."""
         fence.create_fence(self._db)
 
     def allow_writes(self) -> None:
-        """Undo :meth:`forbid_writes`, if it was done."""
+        """Undo :meth:`refuse_writes`, if it was done."""
         fence.remove_fence(self._db)
 
     # ---- events ---------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from mailer.errors import InputError
 from mailer.store import schema
-from mailer.store.copying.contents import list_key_columns, quote
+from mailer.store.copying.contents import list_key_columns, quote_name
 from mailer.store.schema import Utc
 
 LISTED_VALUES = 10
@@ -60,15 +60,15 @@ def _list_refused_values(db: Connection, table: Table) -> Iterator[str]:
     conditions = []
     reasons = []
     for column in table.columns:
-        name = quote(column.name)
+        name = quote_name(column.name)
         for template, words in _list_faults(column):
             condition = f"{name} IS NOT NULL AND {template.format(c=name)}"
             conditions.append(f"({condition})")
             reasons.append(f"WHEN {condition} THEN '{column.name} {words}'")
     key_columns = list_key_columns(table)
-    keys = ", ".join(quote(column.name) for column in key_columns)
+    keys = ", ".join(quote_name(column.name) for column in key_columns)
     statement = (
-        f"SELECT {keys}, CASE {' '.join(reasons)} END FROM {quote(table.name)} "  # noqa: S608
+        f"SELECT {keys}, CASE {' '.join(reasons)} END FROM {quote_name(table.name)} "  # noqa: S608
         f"WHERE {' OR '.join(conditions)} LIMIT {LISTED_VALUES}"
     )
     for *key, reason in db.execute(text(statement.replace(":", r"\:"))):

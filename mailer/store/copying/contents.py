@@ -60,7 +60,7 @@ _SQLITE_FORMS = (
 )
 
 
-def quote(name: str) -> str:
+def quote_name(name: str) -> str:
     """Quote the name of a table or a column, which are lower case on both databases."""
     return f'"{name}"'
 
@@ -75,10 +75,10 @@ def _select_form(column: Column[Any], dialect: str) -> str:
     forms = _POSTGRESQL_FORMS if dialect == "postgresql" else _SQLITE_FORMS
     for kind, form in forms:
         if isinstance(column.type, kind):
-            return form.format(quote(column.name))
+            return form.format(quote_name(column.name))
     if not isinstance(column.type, _PASSED_THROUGH):
         raise TypeError(f"{column.table.name}.{column.name}: no form for {column.type!r}")
-    return quote(column.name)
+    return quote_name(column.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,9 @@ class TableReader:
         self._has_blobs = any(isinstance(column.type, LargeBinary) for column in columns)
         dialect = engine.dialect.name
         forms = ", ".join(_select_form(column, dialect) for column in columns)
-        keys = ", ".join(quote(column.name) for column in self._key_columns)
+        keys = ", ".join(quote_name(column.name) for column in self._key_columns)
         parameters = ", ".join(f":key{number}" for number in range(len(self._key_columns)))
-        select = f"SELECT {forms} FROM {quote(table.name)}"  # noqa: S608  (names of the schema)
+        select = f"SELECT {forms} FROM {quote_name(table.name)}"  # noqa: S608  (names of the schema)
         order = f"ORDER BY {keys} LIMIT :limit"
         self._first_statement = text(f"{select} {order}")
         self._next_statement = text(f"{select} WHERE ({keys}) > ({parameters}) {order}")
@@ -191,8 +191,8 @@ def format_checksum(checksum: int) -> str:
 def write_rows(db: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows in the common form. On PostgreSQL the session's time zone must be UTC, in which
     it reads moments."""
-    names = ", ".join(quote(column.name) for column in table.columns)
-    target = f"{quote(table.name)} ({names})"
+    names = ", ".join(quote_name(column.name) for column in table.columns)
+    target = f"{quote_name(table.name)} ({names})"
     driver_connection: Any = db.connection.driver_connection
     if db.dialect.name == "postgresql":
         with (
@@ -207,4 +207,4 @@ def write_rows(db: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 
 def count_rows(db: Connection, table: Table) -> int:
-    return int(db.scalar(text(f"SELECT count(*) FROM {quote(table.name)}")) or 0)  # noqa: S608
+    return int(db.scalar(text(f"SELECT count(*) FROM {quote_name(table.name)}")) or 0)  # noqa: S608

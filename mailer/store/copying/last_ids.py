@@ -4,7 +4,7 @@ most tables never give one again, even if its record is gone."""
 from sqlalchemy import Connection, Table, text
 
 from mailer.store import schema
-from mailer.store.copying.contents import quote
+from mailer.store.copying.contents import quote_name
 
 _SEQUENCE = text("SELECT pg_get_serial_sequence(:name, :column)")
 
@@ -25,7 +25,7 @@ def read_last_ids(db: Connection) -> dict[str, int]:
     if db.dialect.name == "sqlite":
         given_ids = {row.name: row.seq for row in db.execute(text("SELECT * FROM sqlite_sequence"))}
     for table, column in _list_numbered_tables():
-        highest = text(f"SELECT max({quote(column)}) FROM {quote(table.name)}")  # noqa: S608
+        highest = text(f"SELECT max({quote_name(column)}) FROM {quote_name(table.name)}")  # noqa: S608
         given_id = given_ids.get(table.name, 0)
         sequence = db.dialect.name == "postgresql" and _find_sequence(db, table.name, column)
         if sequence:
@@ -55,5 +55,5 @@ def save_last_ids(db: Connection, last_ids: dict[str, int]) -> None:
 
 
 def _find_sequence(db: Connection, table: str, column: str) -> str | None:
-    sequence: str | None = db.scalar(_SEQUENCE, {"name": quote(table), "column": column})
+    sequence: str | None = db.scalar(_SEQUENCE, {"name": quote_name(table), "column": column})
     return sequence

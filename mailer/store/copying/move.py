@@ -93,7 +93,7 @@ class DatabaseMove:
         self._clock = clock
         self._place = target.display_url
 
-    def check(self) -> None:
+    def check_move(self) -> None:
         """Check whether the move may begin, and change nothing. Raises Refused and InputError."""
         self._check_target()
         with self._source.read() as tx:
@@ -150,7 +150,7 @@ class DatabaseMove:
             with self._source.read() as tx:
                 check_values(tx.connection)
 
-    def begin(self) -> DatabaseIdentity:
+    def begin_move(self) -> DatabaseIdentity:
         """Forbid changes to the source, and create the tables of the target. Raises Refused and
         InputError, before anything is changed."""
         self._check_target()
@@ -229,7 +229,7 @@ class DatabaseMove:
             with self._target.begin() as tx:
                 save_progress(tx.connection, copied, replace(copied, state=VERIFIED))
 
-    def complete(self, identity: DatabaseIdentity) -> None:
+    def complete_move(self, identity: DatabaseIdentity) -> None:
         """Let the target take over, and record it in the source. Raises Refused if the move was
         cancelled in the meantime."""
         index_target(self._target)
@@ -250,7 +250,7 @@ class DatabaseMove:
                 take_over(target_tx, self._actor, place, location, self._clock())
             finish_move(tx, self._actor, self._place, self._clock())
 
-    def record(self) -> bool:
+    def record_move(self) -> bool:
         """Record in the source that the target has taken over, if the process that let it take over
         died before it could. Returns whether it was recorded now."""
         with self._source.begin() as tx:
@@ -260,7 +260,7 @@ class DatabaseMove:
             finish_move(tx, self._actor, self._place, self._clock())
         return True
 
-    def cancel(self, *, is_target_lost: bool) -> None:
+    def cancel_move(self, *, is_target_lost: bool) -> None:
         """Remove the unfinished copy, and let the source go on. With `is_target_lost`, the target
         is not looked at. Raises Refused if the target has taken over."""
         with self._source.begin() as tx:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from mailer.errors import Refused
 from mailer.model.recovery import DatabaseIdentity
 from mailer.store import Store, schema
-from mailer.store.copying.contents import quote
+from mailer.store.copying.contents import quote_name
 from mailer.store.copying.progress import CopyProgress, create_progress, load_progress
 from mailer.store.engine import begin_transaction, set_wal
 from mailer.store.schema_revision import COPY_TABLE, is_empty, list_tables, run_migrations
@@ -44,7 +44,7 @@ def judge_target(target: Store) -> TargetContent:
 def _has_no_row(target: Store) -> bool:
     with begin_transaction(target.engine, reading=True) as connection:
         return all(
-            connection.scalar(text(f"SELECT 1 FROM {quote(name)} LIMIT 1")) is None  # noqa: S608
+            connection.scalar(text(f"SELECT 1 FROM {quote_name(name)} LIMIT 1")) is None  # noqa: S608
             for name in schema.metadata.tables
         )
 
@@ -98,6 +98,8 @@ def remove_copy(target: Store) -> None:
     names = [*schema.metadata.tables, "alembic_version", COPY_TABLE]
     with begin_transaction(target.engine) as connection:
         connection.execute(text("SET LOCAL client_min_messages = warning"))
-        connection.execute(text(f"DROP TABLE IF EXISTS {', '.join(map(quote, names))} CASCADE"))
+        connection.execute(
+            text(f"DROP TABLE IF EXISTS {', '.join(map(quote_name, names))} CASCADE")
+        )
         for function in _FUNCTIONS:
             connection.execute(text(f"DROP FUNCTION IF EXISTS {function}() CASCADE"))

@@ -105,7 +105,7 @@ def test_cancelled_move_lets_the_old_database_deliver(
     begin_edition(mailer, READERS)
     interrupt_move(mailer, new_url)
     with open_move(recovery_office.open_mailer(), new_url, STAFF) as move:
-        move.cancel()
+        move.cancel_move()
     assert deliver_due(recovery_office.open_mailer()) == READERS
     move_office(recovery_office.open_mailer(), new_url)
     assert deliver_due(recovery_office.open_mailer(new_url)) == 0
@@ -181,7 +181,7 @@ def test_restored_database_is_not_moved_before_the_decision(
     restored = recovery_office.restore(recovery_office.back_up(mailer))
     with open_move(restored, new_url, STAFF) as move:
         with pytest.raises(Refused, match="restored from backup") as caught:
-            move.check()
+            move.check_move()
         assert caught.value.next_steps[0].action == "accept_database"
         with pytest.raises(Refused, match="restored from backup"):
             move.run(lambda _: None)

@@ -80,9 +80,9 @@ def databases(
 
 def move_database(source: Store, target: Store) -> CopySummary:
     move = DatabaseMove(source, target, STAFF, lambda: NOW)
-    identity = move.begin()
+    identity = move.begin_move()
     summary = move.copy_rows(lambda _: None)
-    move.complete(identity)
+    move.complete_move(identity)
     return summary
 
 

@@ -93,7 +93,7 @@ def test_copied_people_are_searched_by_parts(databases: tuple[Store, Store]) -> 
 
 def test_unfinished_copy_is_no_database(databases: tuple[Store, Store]) -> None:
     source, target = databases
-    make_move(source, target).begin()
+    make_move(source, target).begin_move()
     for check in (target.check_schema, target.upgrade_schema, target.check_upgradable):
         with pytest.raises(SchemaError, match="the copy is not complete") as caught:
             check()
@@ -103,7 +103,7 @@ def test_unfinished_copy_is_no_database(databases: tuple[Store, Store]) -> None:
 def test_old_database_refuses_changes_and_can_be_read(databases: tuple[Store, Store]) -> None:
     source, target = databases
     move = make_move(source, target)
-    identity = move.begin()
+    identity = move.begin_move()
     for moment in ("during the copy", "after the copy"):
         for statement in (
             update(schema.subscriber).values(name=moment),
@@ -119,7 +119,7 @@ def test_old_database_refuses_changes_and_can_be_read(databases: tuple[Store, St
             assert len(read_rows(tx.connection, schema.subscriber)) == ROWS
         if moment == "during the copy":
             move.copy_rows(lambda _: None)
-            move.complete(identity)
+            move.complete_move(identity)
 
 
 def test_target_with_rows_is_refused(databases: tuple[Store, Store]) -> None:
@@ -127,7 +127,7 @@ def test_target_with_rows_is_refused(databases: tuple[Store, Store]) -> None:
     target.upgrade_schema()
     fill_tables(target)
     with pytest.raises(Refused, match="is not empty") as caught:
-        make_move(source, target).begin()
+        make_move(source, target).begin_move()
     assert caught.value.code == "target_not_empty"
     with source.begin() as tx:  # nothing was changed
         tx.connection.execute(update(schema.subscriber).values(name="new"))
@@ -138,7 +138,7 @@ def test_target_of_another_program_is_refused(databases: tuple[Store, Store]) ->
     url = target.engine.url.render_as_string(hide_password=False)
     run_sql(url, "CREATE TABLE song (title TEXT)")
     with pytest.raises(Refused, match="is not empty"):
-        make_move(source, target).begin()
+        make_move(source, target).begin_move()
     assert list_tables(target.engine) == {"song"}
 
 
@@ -155,16 +155,16 @@ def test_database_is_not_copied_to_itself(databases: tuple[Store, Store]) -> Non
         closing(Store(url, KEY)) as same,
         pytest.raises(InputError, match="this is the database itself"),
     ):
-        make_move(source, same).begin()
+        make_move(source, same).begin_move()
 
 
 def test_unfinished_copy_of_an_earlier_state_is_refused(databases: tuple[Store, Store]) -> None:
     source, target = databases
     move = make_move(source, target)
-    move.begin()
-    move.cancel(is_target_lost=True)
+    move.begin_move()
+    move.cancel_move(is_target_lost=True)
     with pytest.raises(Refused, match="of an earlier state"):
-        move.begin()
+        move.begin_move()
     with source.begin() as tx:
         tx.connection.execute(update(schema.subscriber).values(name="new"))
 
@@ -172,9 +172,9 @@ def test_unfinished_copy_of_an_earlier_state_is_refused(databases: tuple[Store, 
 def test_cancelled_copy_leaves_the_target_empty(databases: tuple[Store, Store]) -> None:
     source, target = databases
     move = make_move(source, target)
-    move.begin()
+    move.begin_move()
     move.copy_rows(lambda _: None)
-    move.cancel(is_target_lost=False)
+    move.cancel_move(is_target_lost=False)
     assert list_tables(target.engine) == frozenset()
     with source.begin() as tx:
         tx.connection.execute(update(schema.subscriber).values(name="new"))
@@ -188,15 +188,15 @@ def test_complete_copy_is_not_cancelled(databases: tuple[Store, Store]) -> None:
     source, target = databases
     move_database(source, target)
     move = make_move(source, target)
-    assert not move.record()
+    assert not move.record_move()
     with pytest.raises(Refused, match="has taken over"):
-        move.cancel(is_target_lost=False)
+        move.cancel_move(is_target_lost=False)
     with source.begin() as tx:  # as if the last commit in the old database had been lost
         tx.connection.execute(update(schema.database_identity).values(state="moving"))
     with pytest.raises(Refused, match="has taken over"):
-        move.cancel(is_target_lost=False)
+        move.cancel_move(is_target_lost=False)
     assert move.has_taken_over()
-    assert move.record()
+    assert move.record_move()
     with source.read() as tx:
         identity = tx.recovery.find_identity()
     assert identity is not None
@@ -206,7 +206,7 @@ def test_complete_copy_is_not_cancelled(databases: tuple[Store, Store]) -> None:
 def test_copy_that_differs_does_not_take_over(databases: tuple[Store, Store]) -> None:
     source, target = databases
     move = make_move(source, target)
-    move.begin()
+    move.begin_move()
 
     def change_row(step: object) -> None:
         with target.begin() as tx:
@@ -221,7 +221,7 @@ def test_copy_that_differs_does_not_take_over(databases: tuple[Store, Store]) ->
 def test_two_copies_at_once_do_not_mix(databases: tuple[Store, Store]) -> None:
     source, target = databases
     move = make_move(source, target)
-    identity = move.begin()
+    identity = move.begin_move()
     other_is_running = True
 
     def run_other(step: object) -> None:
@@ -233,7 +233,7 @@ def test_two_copies_at_once_do_not_mix(databases: tuple[Store, Store]) -> None:
     with pytest.raises(Refused, match="another process is copying"):
         move.copy_rows(run_other)
     move.copy_rows(lambda _: None)
-    move.complete(identity)
+    move.complete_move(identity)
     with target.read() as tx:
         assert len(read_rows(tx.connection, schema.delivery)) == ROWS
 
@@ -283,7 +283,7 @@ def test_value_that_postgresql_refuses_is_named_before_anything_is_changed(
         fill_tables(source)
         with source.begin() as tx:
             tx.connection.execute(text(statement.replace(":", r"\:")))
-        for action in (make_move(source, target).check, make_move(source, target).begin):
+        for action in (make_move(source, target).check_move, make_move(source, target).begin_move):
             with pytest.raises(InputError) as caught:
                 action()
             assert words in caught.value.message
