@@ -32,7 +32,7 @@ def upgrade():
     op.create_table(
         "badge",
         sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("list_id", sa.ForeignKey("mailing_list.id"), nullable=False),
+        sa.Column("list_id", sa.Integer(), sa.ForeignKey("mailing_list.id"), nullable=False),
     )
     op.execute("INSERT INTO badge (id, list_id) SELECT 1, min(id) FROM mailing_list")
     if {fails}:
