@@ -179,13 +179,17 @@ class RecognitionGuard:
 
     def save_accepted_marker(self) -> None:
         """Save the marker of a database that a person has just accepted."""
+        self.save_marker()
+        self.confirm_database()
+
+    def save_marker(self) -> None:
+        """Save the marker of the database as it is now: an earlier state of it is older."""
         with self._folder.lock_folder():
             with self._store.read() as tx:
                 identity = tx.recovery.find_identity()
                 location = tx.recovery.read_location()
             assert identity is not None
             self._folder.save_marker(Marker(identity.identity, identity.generation, location))
-        self.confirm_database()
 
 
 def _exists(location: str) -> bool:

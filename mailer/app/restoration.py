@@ -1,4 +1,4 @@
-"""Check before a restoration that no process works with the database that it replaces.
+"""Check before a restoration or a move that no process works with the database.
 
 A worker that runs on keeps what it remembers of the lost database, and its log and the figures that
 staff see change in the meantime.
@@ -14,10 +14,11 @@ from mailer.store import Store
 from mailer.store.schema import REVISIONS
 
 
-def check_no_worker_runs(store: Store, lease_seconds: float) -> None:
+def check_no_worker_runs(store: Store, lease_seconds: float, *, may_go_on: bool = True) -> None:
     """Check that no process is known to deliver from the database or to keep its calendar: on this
     machine by its process, elsewhere by a heartbeat of the calendar within a lease. A database that
-    can't be read passes, since that is why it is restored. Raises Refused."""
+    can't be read passes, since that is why it is restored. `may_go_on`: the command can be told to
+    go on in any case. Raises Refused."""
     try:
         if store.read_revision() != REVISIONS[-1]:
             return
@@ -37,5 +38,6 @@ def check_no_worker_runs(store: Store, lease_seconds: float) -> None:
         raise Refused(
             f"a worker or `mailer send` is running with this database ({where})",
             where=store.display_url,
-            hint="stop it and `mailer serve` first; --anyway goes on in any case",
+            hint="stop it and `mailer serve` first"
+            + ("; --anyway goes on in any case" if may_go_on else ""),
         )

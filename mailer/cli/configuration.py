@@ -1,4 +1,4 @@
-"""``mailer config``: check the settings, and describe them to editors."""
+"""``mailer config``: check the settings, describe them to editors, and make systemd units."""
 
 from typing import Annotated, Any
 
@@ -11,9 +11,12 @@ from mailer.cli.options import JsonOption
 from mailer.cli.output import Output
 from mailer.cli.transactions import load_settings
 from mailer.counts import count_noun
-from mailer.errors import ConfigError
+from mailer.errors import ConfigError, UsageError
 
 app = CommandGroup(help="The settings: check them, or describe them to an editor.")
+
+DEFAULT_USER = "mailer"
+"""The user that runs the services."""
 
 
 @app.command("check")
@@ -67,3 +70,22 @@ def print_schema() -> None:
     from mailer.config.schema import build_schema
 
     Output(as_json=True).print_json(build_schema())
+
+
+@app.command("systemd")
+def print_unit(
+    service: Annotated[str, typer.Argument(help="The process: worker or serve.")],
+    user: Annotated[str, typer.Option("--user", help="The user that runs it.")] = DEFAULT_USER,
+) -> None:
+    """Print a systemd unit for the worker or the public pages, with the paths of these settings.
+
+    The process may write to the database's folder and to the folder in paths.state, and to nothing
+    else.
+
+    Example: mailer config systemd worker > /etc/systemd/system/mailer-worker.service"""
+    from mailer.app.systemd_units import ServiceUnit, build_unit
+
+    services = [unit.value for unit in ServiceUnit]
+    if service not in services:
+        raise UsageError(f"{service} is not one of {', '.join(services)}", field="service")
+    Output().print_text(build_unit(ServiceUnit(service), load_settings(), user))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailer.cli.command_groups import CommandGroup
+from mailer.cli.database_copy import copy_database
+from mailer.cli.database_upgrade import upgrade_schema
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.signals import exit_on_termination
@@ -82,35 +84,7 @@ def _describe_search(search_index: "SearchIndexStatus") -> str:
     )
 
 
-@app.command("upgrade")
-def upgrade_database(
-    create: Annotated[
-        bool, typer.Option("--create", help="Create a SQLite database that does not exist.")
-    ] = False,
-    *,
-    json: JsonOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Upgrade the schema to this program's version, in one transaction. Back up the database first.
-
-    The indexes of searches are made if they are missing, also if the schema is up to date: for
-    instance, after an administrator has created PostgreSQL's extension pg_trgm.
-
-    A database that does not exist is refused, since its path may be misspelt; `mailer init` creates
-    one.
-
-    Example: mailer database upgrade"""
-    from mailer.store import Store
-    from mailer.store.schema import REVISIONS
-
-    store = Store(load_settings().database_url, b"")
-    if dry_run:
-        before, after = store.check_upgradable(may_create=create), REVISIONS[-1]
-    else:
-        before, after = store.upgrade_schema(may_create=create)
-    data = {"before": before, "after": after}
-    Output(json).print_record(data, f"revision {before or 'none'} -> {after}")
-    store.close()
+app.command("upgrade")(upgrade_schema)
 
 
 @app.command("backup")
@@ -277,7 +251,7 @@ def accept_restored(
         original_sends = ""
         if is_clone(tx):
             original_sends = "it is a clone"
-        elif refusal and refusal.recognition is Recognition.COPIED:
+        elif refusal and refusal.recognition in {Recognition.COPIED, Recognition.MOVED}:
             original_sends = refusal.reason
         if original_sends and not anyway:
             raise Refused(
@@ -381,3 +355,6 @@ def declare_clone(
             {"identity": identity, "safe_recipients": safe_mode.recipients},
             f"safe mode is on: {safe_mode.words}",
         )
+
+
+app.command("copy")(copy_database)

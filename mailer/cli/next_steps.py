@@ -120,6 +120,8 @@ COMMANDS_BY_ACTION = {
     "withdraw_kill": "mailer release kill {slug} --take-back",
     # Server and admin
     "accept_database": "mailer database restored",
+    "cancel_copy": "mailer database copy --to {url} --cancel",
+    "copy_database": "mailer database copy --to {url}",
     "create_configuration": "mailer init",
     "create_database": "mailer init",
     "create_secret_key": "mailer init",

@@ -88,9 +88,12 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """The database's URL. A relative SQLite file starts at home, and PostgreSQL always uses
-        psycopg 3."""
-        url = self.database.url
+        """The database's URL, complete."""
+        return self.complete_database_url(self.database.url)
+
+    def complete_database_url(self, url: str) -> str:
+        """Complete the URL of a database. A relative SQLite file starts at home, and PostgreSQL
+        always uses psycopg 3."""
         for short in ("postgres://", "postgresql://"):
             if url.startswith(short):
                 return f"postgresql+psycopg://{url.removeprefix(short)}"
@@ -341,7 +344,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def find_shipped_folder(name: str) -> Path:
-    """Return a folder that is shipped with the mailer: ``templates`` or ``config``."""
+    """Return a folder that is shipped with the mailer: ``templates``, ``config`` or ``systemd``."""
     return Path(str(resources.files("mailer") / "shipped" / name)).resolve()
 
 

@@ -10,22 +10,27 @@ from mailer.errors import NextStep
 class DatabaseState(StrEnum):
     """The state of a database, as the database has it. ``restored``: it was restored from a
     backup, or its history went back, and a person has not decided yet. ``clone``: a person said
-    that it is a copy, which is always in safe mode."""
+    that it is a copy, which is always in safe mode. ``moving``: it is being copied to another
+    database, which takes over. ``moved``: the other database has taken over."""
 
     ACTIVE = "active"
     RESTORED = "restored"
     CLONE = "clone"
+    MOVING = "moving"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseIdentity:
-    """The identity of a database, and its generation, which grows while a process delivers."""
+    """The identity of a database, and its generation, which grows while a process delivers.
+    `former_location`: where the database was before it was moved, or empty."""
 
     identity: str
     generation: int
     state: DatabaseState
     reason: str
     since: datetime
+    former_location: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ class Recognition(StrEnum):
     """This host has delivered from a later state of the database."""
     COPIED = "copied"
     """This host delivers from the same database at another place."""
+    MOVED = "moved"
+    """Another database takes over from it, or has taken over."""
     NO_MARKER = "no marker"
     """Processes have delivered from the database, but none on this host."""
 

@@ -58,6 +58,7 @@ def suspend_deliveries(tx: Transaction, actor: Actor, reason: str, now: datetime
     """Let no process deliver until a person accepts the database: it was restored, or its history
     went back."""
     identity = tx.recovery.lock_identity()
+    tx.recovery.allow_writes()
     tx.recovery.save_identity(
         identity.identity if identity else secrets.token_hex(16),
         identity.generation if identity else 0,
@@ -73,10 +74,16 @@ def record_backup(tx: Transaction, actor: Actor, file: str, now: datetime) -> No
     tx.recovery.add_event("backup", file, now, actor)
 
 
+def record_upgrade(tx: Transaction, actor: Actor, detail: str, now: datetime) -> None:
+    """Record that the schema was upgraded. `detail`: the revisions, and where the backup is."""
+    tx.recovery.add_event("upgrade", detail, now, actor)
+
+
 def declare_clone(tx: Transaction, actor: Actor, now: datetime) -> str:
     """Declare a database a copy, which is always in safe mode, and return its new identity. The
     workers in it are the original's, so their claims are released."""
     tx.recovery.lock_identity()
+    tx.recovery.allow_writes()
     for worker in tx.outbox.list_workers():
         tx.outbox.remove_worker(worker.id)
     leases.clear_lease(tx, actor)
@@ -103,6 +110,7 @@ def accept_database(
     """Accept a restored database as the office's own, by the rule of this module, and give it a new
     identity: from then on it may send."""
     tx.recovery.lock_identity()
+    tx.recovery.allow_writes()
     tx.recovery.mark_editions_notified()
     tx.recovery.remove_workers()
     leases.clear_lease(tx, actor)

@@ -39,6 +39,8 @@ def judge_database(
         return Recognition.OLDER if is_older else Recognition.NEW
     if identity.state is DatabaseState.RESTORED:
         return Recognition.RESTORED
+    if identity.state in {DatabaseState.MOVING, DatabaseState.MOVED}:
+        return Recognition.MOVED
     if marker is None:
         has_sent = identity.generation > 0 and tx.recovery.has_begun_editions()
         return Recognition.NO_MARKER if has_sent else Recognition.RECOGNISED
@@ -46,7 +48,9 @@ def judge_database(
         {worker.id: worker.heartbeat for worker in tx.outbox.list_workers()}, marker
     ):
         return Recognition.OLDER
-    if marker.location != location and exists(marker.location):
+    # After a move, the other hosts' markers still have the former location.
+    locations = {location, identity.former_location}
+    if marker.location not in locations and exists(marker.location):
         return Recognition.COPIED
     return Recognition.RECOGNISED
 
@@ -81,6 +85,7 @@ _REASONS = {
     Recognition.RESTORED: "it was restored from a backup",
     Recognition.OLDER: "this host has sent from a later state of it",
     Recognition.COPIED: "this host sends from the database of which it is a copy",
+    Recognition.MOVED: "it was moved",
     Recognition.NO_MARKER: "mails were sent from it, but not from this host",
 }
 
@@ -92,13 +97,18 @@ def describe_refusal(
     if recognition.may_deliver:
         return None
     reason = _REASONS[recognition]
-    if identity is not None and identity.reason and recognition is Recognition.RESTORED:
+    has_own_reason = recognition in {Recognition.RESTORED, Recognition.MOVED}
+    if identity is not None and identity.reason and has_own_reason:
         reason = identity.reason
     hint = "look which of its mails were sent since"
     steps: tuple[NextStep, ...] = (NextStep("accept_database"), NextStep("declare_clone"))
     if recognition is Recognition.COPIED:
         hint = "send from the original"
         steps = (NextStep("declare_clone"),)
+    elif recognition is Recognition.MOVED:
+        is_moving = identity is not None and identity.state is DatabaseState.MOVING
+        hint = "finish the copy" if is_moving else "set database.url to the new database"
+        steps = (NextStep("copy_database"), NextStep("cancel_copy")) if is_moving else ()
     return DatabaseRefusal(recognition, reason, hint, steps)
 
 

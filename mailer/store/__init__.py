@@ -16,6 +16,7 @@
     retention.py            the removal of data whose retention has ended
     recovery.py             the identity of the database, and what a restoration changes
     signing_keys.py         the keys that sign links
+    copying/, fence.py      copies of a database to another one, which takes over
     backup/                 backups of both databases, written, verified and restored
     upsert.py               INSERT … ON CONFLICT on both databases
     slug_lookup.py          the id of a record by its slug

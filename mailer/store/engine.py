@@ -31,7 +31,7 @@ from sqlalchemy.exc import (
 
 from mailer.errors import ConcurrencyError, ConfigError, DatabaseUnavailable
 from mailer.store.database_link import POOL_SECONDS, LinkGuard, build_connect_options
-from mailer.store.sqlstates import Trouble, judge_error
+from mailer.store.sqlstates import MOVED_SQLSTATE, Trouble, find_sqlstate, judge_error
 from mailer.store.write_queue import QUEUE_SUFFIX, WriteQueue
 
 BUSY_TIMEOUT_MS = 30_000
@@ -56,6 +56,7 @@ _POSTGRESQL_HINT = "check that the server runs and that the URL is right"
 _SQLSTATE_HINTS = {
     "53100": "the server's disk is full: free some space",
     "53300": "the server has no connection left: raise its max_connections, or end other sessions",
+    MOVED_SQLSTATE: "nothing was saved: set database.url to the database that it was moved to",
     "25P03": "this program stood still for too long, and nothing was saved: try again",
 }
 
@@ -244,7 +245,7 @@ def translate_error(engine: Engine, error: Exception, *, is_committing: bool = F
         engine,
         reason,
         trouble,
-        sqlstate=getattr(error.orig, "sqlstate", None) or "",
+        sqlstate=find_sqlstate(error.orig),
         outcome_unknown=is_committing and is_lost,
     )
 

@@ -12,7 +12,7 @@ from mailer.model.deliveries import UNFINISHED_STATES, DeliveryState
 from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.model.recovery import DatabaseEvent, DatabaseIdentity, DatabaseState
 from mailer.model.signup import Confirmation, ConfirmationState
-from mailer.store import schema
+from mailer.store import fence, schema
 from mailer.store.audience.confirmations import ConfirmationQueries
 from mailer.store.base import SqlStore
 from mailer.store.upsert import build_upsert
@@ -47,10 +47,18 @@ class SqlRecoveryStore(SqlStore):
         if row is None:
             return None
         state = DatabaseState(row.state)
-        return DatabaseIdentity(row.identity, row.generation, state, row.reason, row.since)
+        return DatabaseIdentity(
+            row.identity, row.generation, state, row.reason, row.since, row.former_location
+        )
 
     def save_identity(
-        self, identity: str, generation: int, state: DatabaseState, reason: str, now: datetime
+        self,
+        identity: str,
+        generation: int,
+        state: DatabaseState,
+        reason: str,
+        now: datetime,
+        former_location: str = "",
     ) -> None:
         values = {
             "identity": identity,
@@ -58,6 +66,7 @@ class SqlRecoveryStore(SqlStore):
             "state": state.value,
             "reason": reason,
             "since": now,
+            "former_location": former_location,
         }
         self._db.execute(
             build_upsert(self._db.dialect.name, schema.database_identity)
@@ -108,6 +117,15 @@ class SqlRecoveryStore(SqlStore):
             self._db.scalar(select(literal(1)).select_from(table).limit(1)) is not None
             for table in tables
         )
+
+    def refuse_writes(self) -> None:
+        """Let the database itself refuse every change, whatever process asks for it, except to its
+        identity and its events."""
+        fence.create_fence(self._db)
+
+    def allow_writes(self) -> None:
+        """Undo :meth:`refuse_writes`, if it was done."""
+        fence.remove_fence(self._db)
 
     # ---- events ---------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ file as it is, and its upgrade is refused.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
@@ -15,7 +16,14 @@ from mailer.store.engine import begin_transaction, set_wal
 from mailer.store.search import sqlite
 from mailer.store.search.indexes import SEARCHED_COLUMNS, prepare_indexes
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 _REVISION_TABLE = "alembic_version"
+
+COPY_TABLE = "database_copy"
+"""The table of a database to which another one is being copied (`copying/progress.py`). It is gone
+when the copy is complete."""
 
 _OWN_TABLE = "edition"
 """A table that a database of the mailer has in each revision. Alembic's table alone says nothing:
@@ -100,6 +108,7 @@ def check_schema(engine: Engine) -> None:
             next_steps=[NextStep("create_database")],
         )
     _check_own_schema(contents, where)
+    _check_complete(contents, where)
     (revision,) = contents.revisions
     if revision == schema.REVISIONS[-1]:
         _check_tables(contents, where)
@@ -158,9 +167,22 @@ def _check_own_schema(contents: _Contents, where: str) -> None:
     raise SchemaError(
         f"its schema is {revision or 'unknown'}, which this program does not know",
         where=where,
-        hint="install the newer version of the mailer that made it",
+        hint="install the newer version of the mailer that made it, or restore the backup that its "
+        "upgrade made",
         next_steps=[NextStep("upgrade_program")],
     )
+
+
+def _check_complete(contents: _Contents, where: str) -> None:
+    """Raise SchemaError if another database is still being copied to this one."""
+    if COPY_TABLE in contents.tables:
+        raise SchemaError(
+            "another database is being copied to this one, and the copy is not complete",
+            where=where,
+            hint="with the settings of the old database, finish the copy or cancel it",
+            code="unfinished_copy",
+            next_steps=[NextStep("copy_database", url=where), NextStep("cancel_copy", url=where)],
+        )
 
 
 def _check_tables(contents: _Contents, where: str) -> None:
@@ -201,6 +223,7 @@ def check_upgradable(engine: Engine, *, may_create: bool = True) -> str | None:
     if contents.is_empty:
         return None
     _check_own_schema(contents, where)
+    _check_complete(contents, where)
     if contents.revisions[0] == schema.REVISIONS[-1]:
         _check_tables(contents, where)
     return contents.revisions[0]
@@ -212,15 +235,37 @@ def upgrade_schema(engine: Engine, *, may_create: bool = True) -> tuple[str | No
     Returns (revision before, revision after). Raises SchemaError in the same cases as
     ``check_upgradable``."""
     previous_revision = check_upgradable(engine, may_create=may_create)
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", "mailer.store:migrations")
     with begin_transaction(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        run_migrations(connection)
         prepare_indexes(connection)
     if engine.dialect.name == "sqlite":
         set_wal(engine)
     return previous_revision, schema.REVISIONS[-1]
+
+
+def run_migrations(connection: Connection) -> None:
+    """Bring the schema to this program's revision, without the indexes of searches."""
+    from alembic import command
+
+    command.upgrade(build_migration_config(connection), "head")
+
+
+def build_migration_config(connection: Connection) -> "Config":
+    """Build Alembic's configuration for migrations on a connection."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "mailer.store:migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
+def list_tables(engine: Engine) -> frozenset[str]:
+    """Return the names of the database's tables: none if it does not exist. The database of another
+    program stays as it is."""
+    return _read_contents(engine).tables
+
+
+def is_empty(engine: Engine) -> bool:
+    """Check whether the database does not exist, or has no tables."""
+    return _read_contents(engine).is_empty

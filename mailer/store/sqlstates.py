@@ -36,6 +36,11 @@ class Trouble(StrEnum):
 
 _T = Trouble
 
+MOVED_SQLSTATE = "MV001"
+MOVED_MESSAGE = "this database was moved, or is being moved"
+"""The SQLSTATE and the message with which a database refuses changes once it was moved
+(`fence.py`). SQLite has only the message."""
+
 SQLSTATE_CLASSES: Mapping[str, Trouble] = {
     "08": _T.AWAY,  # connection exceptions; poolers answer 08P01 when their server is gone
     "28": _T.DENIED,  # invalid authorization
@@ -64,6 +69,7 @@ SQLSTATES: Mapping[str, Trouble] = {
     "57014": _T.BUSY,  # statement_timeout, or canceled by an administrator
     "58P01": _T.DAMAGED,  # a file of the database is missing
     "58P02": _T.DAMAGED,
+    MOVED_SQLSTATE: _T.READ_ONLY,
     "XX001": _T.DAMAGED,  # data corrupted
     "XX002": _T.DAMAGED,  # index corrupted
 }
@@ -98,15 +104,24 @@ def judge_sqlite_code(code: int) -> Trouble:
     return SQLITE_CODES.get(code & 0xFF, Trouble.OURS)
 
 
+def find_sqlstate(error: BaseException | None) -> str:
+    """Return the SQLSTATE of an error, or an empty string. SQLite's errors have none, except that
+    of a database that was moved."""
+    if isinstance(error, sqlite3.IntegrityError) and str(error) == MOVED_MESSAGE:
+        return MOVED_SQLSTATE
+    return getattr(error, "sqlstate", None) or ""
+
+
 def judge_error(error: BaseException | None, *, link_was_lost: bool = False) -> Trouble:
     """Return what an error of a database driver means. `link_was_lost`: its connection was closed
     or broken by the error."""
     code = getattr(error, "sqlite_errorcode", None)
-    if isinstance(code, int):
+    sqlstate = find_sqlstate(error)
+    if isinstance(code, int) and not sqlstate:
         return judge_sqlite_code(code)
     if getattr(error, "is_silence", False):
         return Trouble.SILENT
-    if sqlstate := getattr(error, "sqlstate", None):
+    if sqlstate:
         trouble = judge_sqlstate(sqlstate)
         return Trouble.AWAY if link_was_lost and trouble is Trouble.OURS else trouble
     # libpq and psycopg give no code to what they found out themselves: a link that was cut, a

@@ -9,6 +9,9 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -18,12 +21,25 @@ from mailer.store import Store, schema
 from mailer.store.backup import COUNTED_TABLES
 from mailer.store.backup.files import build_not_empty_error
 from mailer.store.engine import begin_transaction
+from mailer.store.schema_revision import list_tables
 
 _TABLE_DATA = re.compile(r"^\d+; \d+ \d+ TABLE DATA \S+ (\S+)", re.MULTILINE)
 _SEARCH_INDEX = re.compile(
     r"^\d+; \d+ \d+ (?:INDEX \S+ ix_\w+_search_|EXTENSION - pg_trgm|COMMENT - EXTENSION pg_trgm)"
 )
 """An index of searches, or the extension that it may need, in the list of a dump's contents."""
+_ASIDE = "mailer_before_restoration"
+"""The PostgreSQL schema of tables that a restoration is about to replace."""
+
+_NO_EXTENSION = "NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = o.oid AND deptype = 'e')"
+_LIST_TABLES = f"""
+SELECT CAST(CAST(o.oid AS regclass) AS text) FROM pg_class o JOIN pg_namespace n
+ON n.oid = relnamespace WHERE nspname = :schema AND relkind IN ('r', 'p') AND {_NO_EXTENSION}
+"""  # noqa: S608  (constants)
+_LIST_FUNCTIONS = f"""
+SELECT CAST(CAST(o.oid AS regprocedure) AS text) FROM pg_proc o JOIN pg_namespace n
+ON n.oid = pronamespace WHERE nspname = :schema AND {_NO_EXTENSION}
+"""  # noqa: S608
 _MAGIC = b"PGDMP"
 """The beginning of a dump in the custom format."""
 
@@ -31,6 +47,7 @@ _MAGIC = b"PGDMP"
 def dump_database(store: Store, target: Path) -> dict[str, int]:
     """Dump the database as it is at one moment, and verify that the dump holds every table. Returns
     the number of rows of each counted table at the same moment."""
+    tables = list_tables(store.engine)
     with begin_transaction(store.engine) as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         # The server would end this session while pg_dump works.
@@ -43,14 +60,14 @@ def dump_database(store: Store, target: Path) -> dict[str, int]:
             ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"],
             output=target,
         )
-    _check_contents(target)
+    _check_contents(target, tables & schema.metadata.tables.keys())
     return rows
 
 
 def restore_database(store: Store, source: Path, *, replaces: bool) -> dict[str, int]:
     """Restore a dump in one transaction. The caller then marks the database as restored. A process
     that delivers before that sees that the database's generation went back."""
-    _check_contents(source)
+    _check_contents(source, schema.metadata.tables.keys())
     with begin_transaction(store.engine, reading=True) as connection:
         has_content = bool(inspect(connection).get_table_names())
     if has_content and not replaces:
@@ -58,13 +75,51 @@ def restore_database(store: Store, source: Path, *, replaces: bool) -> dict[str,
     options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
     if has_content:
         options += ["--clean", "--if-exists"]
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as contents_file:
+    with (
+        _set_newer_tables_aside(store, source),
+        tempfile.NamedTemporaryFile("w", encoding="utf-8") as contents_file,
+    ):
         contents_file.write(_list_restored_contents(source))
         contents_file.flush()
         options += ["--use-list", contents_file.name]
         _run_tool(store, "pg_restore", [*options, str(source)])
     with begin_transaction(store.engine, reading=True) as connection:
         return _count_rows(connection)
+
+
+@contextmanager
+def _set_newer_tables_aside(store: Store, dump: Path) -> Iterator[None]:
+    """Make room for a dump, if the database was upgraded by a newer program since. pg_restore
+    leaves tables that the dump does not have, and can't replace the tables that they refer to. So
+    all tables go to a PostgreSQL schema of their own, come back if the block fails, and are dropped
+    if it succeeds."""
+    tables = set(_TABLE_DATA.findall(_run_tool(None, "pg_restore", ["--list", str(dump)])))
+    is_newer = store.read_revision() not in {None, *schema.REVISIONS}
+    if not is_newer or list_tables(store.engine) <= tables:
+        yield
+        return
+    with begin_transaction(store.engine) as connection:
+        home = str(connection.scalar(text("SELECT current_schema()")))
+        connection.execute(text(f"CREATE SCHEMA {_ASIDE}"))
+        _move_objects(connection, home, _ASIDE)
+    try:
+        yield
+    except BaseException:
+        with begin_transaction(store.engine) as connection:
+            _move_objects(connection, _ASIDE, home)
+            connection.execute(text(f"DROP SCHEMA {_ASIDE}"))
+        raise
+    with begin_transaction(store.engine) as connection:
+        connection.execute(text("SET LOCAL client_min_messages = warning"))
+        connection.execute(text(f"DROP SCHEMA {_ASIDE} CASCADE"))
+
+
+def _move_objects(connection: Connection, origin: str, target: str) -> None:
+    """Move the tables and functions of a PostgreSQL schema to another one, except those of
+    extensions. Their indexes, sequences and triggers go with them."""
+    for kind, names in (("TABLE", _LIST_TABLES), ("FUNCTION", _LIST_FUNCTIONS)):
+        for name in list(connection.scalars(text(names), {"schema": origin})):
+            connection.execute(text(f"ALTER {kind} {name} SET SCHEMA {target}"))
 
 
 def _list_restored_contents(dump: Path) -> str:
@@ -82,15 +137,14 @@ def _count_rows(connection: Connection) -> dict[str, int]:
     }
 
 
-def _check_contents(dump: Path) -> None:
-    """Check that a dump can be read to its end and holds all tables of the mailer. Raises
-    InputError."""
+def _check_contents(dump: Path, wanted_tables: AbstractSet[str]) -> None:
+    """Check that a dump can be read to its end and holds all these tables. Raises InputError."""
     with dump.open("rb") as dump_file:
         if dump_file.read(len(_MAGIC)) != _MAGIC:
             raise InputError("this is not a backup that pg_dump wrote", where=str(dump))
     contents = _run_tool(None, "pg_restore", ["--list", str(dump)])
     tables = set(_TABLE_DATA.findall(contents))
-    if missing := {table.name for table in schema.metadata.sorted_tables} - tables:
+    if missing := wanted_tables - tables:
         raise InputError(
             f"this is not a backup of the mailer's database: {', '.join(sorted(missing))} "
             "is missing",

@@ -19,8 +19,9 @@ database_identity = Table(
     build_required_column("state", String(12)),
     build_required_column("reason", Text, server_default=""),
     build_required_column("since", Utc),
+    build_required_column("former_location", Text, server_default=""),
     comment="one row, from the first delivery on; generation: grows while a process delivers, and "
-    "is compared with the marker outside the database",
+    "is compared with the marker outside the database; former_location: before it was moved",
 )
 
 database_event = Table(
@@ -32,7 +33,7 @@ database_event = Table(
     build_required_column("actor", Text),
     build_required_column("actor_key", Text, server_default=""),
     build_required_column("detail", Text, server_default=""),
-    comment="backups, restorations, clones and rotations of the signing key",
+    comment="backups, restorations, clones, moves and rotations of the signing key",
 )
 
 signing_key = Table(

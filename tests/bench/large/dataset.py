@@ -27,10 +27,11 @@ DELIVERIES_OF_A_PERSON = 20
 
 @dataclass(frozen=True, slots=True)
 class LargeScale:
-    """The number of people, and of past editions. Each person has 20 deliveries."""
+    """The number of people, of past editions, and of each person's deliveries."""
 
     people: int
     editions: int
+    deliveries_of_person: int = DELIVERIES_OF_A_PERSON
 
     @classmethod
     def for_people(cls, people: int) -> "LargeScale":
@@ -40,7 +41,7 @@ class LargeScale:
     @property
     def deliveries_of_edition(self) -> int:
         """The number of deliveries of each edition that did not go to everyone."""
-        rest = self.people * (DELIVERIES_OF_A_PERSON - 2)
+        rest = self.people * (self.deliveries_of_person - 2)
         return min(self.people, rest // self.editions)
 
     def __str__(self) -> str:

@@ -14,7 +14,6 @@ PACKAGE = Path(mailer.__file__).parent
 ALL_COMMANDS = list_commands()
 
 WITHOUT_ACTOR = {
-    "database upgrade": "changes the schema, and no record",
     "demo": "acts as the made-up office",
     "init": "makes files and an empty database",
     "observance add": "writes the organisation's file of observances, and no record",

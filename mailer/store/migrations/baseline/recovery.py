@@ -15,9 +15,11 @@ def create_recovery_tables() -> None:
         require_column("state", sa.String(length=12)),
         require_column("reason", sa.Text(), server_default=""),
         require_column("since", MOMENT),
+        require_column("former_location", sa.Text(), server_default=""),
         sa.PrimaryKeyConstraint("id", name="pk_database_identity"),
         comment="one row, from the first delivery on; generation: grows while a process delivers, "
-        "and is compared with the marker outside the database",
+        "and is compared with the marker outside the database; former_location: before it was "
+        "moved",
     )
     op.create_table(
         "database_event",
@@ -28,7 +30,7 @@ def create_recovery_tables() -> None:
         require_column("actor_key", sa.Text(), server_default=""),
         require_column("detail", sa.Text(), server_default=""),
         sa.PrimaryKeyConstraint("id", name="pk_database_event"),
-        comment="backups, restorations, clones and rotations of the signing key",
+        comment="backups, restorations, clones, moves and rotations of the signing key",
     )
     op.create_table(
         "signing_key",

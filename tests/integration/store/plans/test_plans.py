@@ -198,6 +198,8 @@ NOT_RUN = {
     "database upgrade": "changes the schema",
     "database backup": "copies the database",
     "database restore": "writes a database",
+    "database copy": "copies the database",
+    "config systemd": "uses no database",
     "database restored": "needs a restored database",
     "secret remove": "needs a second key; there are few",
     "demo": "makes a database of its own",
