@@ -86,18 +86,18 @@ class SqlDigestStore(SqlStore):
         return Digest(digest.id, settings, digest.created_at, now, digest.stories_run)
 
     def list_candidate_stories(self, digest: Digest) -> list[Story]:
-        """Return the stories with a queued article that the digest has not run."""
+        """Return the stories with a queued article that the digest has not run. Those for an
+        immediate digest were queued after it was made."""
         run_slugs = select(schema.digest_story.c.slug).where(
             schema.digest_story.c.digest_id == digest.id
         )
-        slugs = self._db.scalars(
-            select(schema.article.c.slug)
-            .where(
-                schema.article.c.state == ArticleState.QUEUED.value,
-                schema.article.c.slug.not_in(run_slugs),
-            )
-            .distinct()
-        ).all()
+        statement = select(schema.article.c.slug).where(
+            schema.article.c.state == ArticleState.QUEUED.value,
+            schema.article.c.slug.not_in(run_slugs),
+        )
+        if digest.settings.frequency is Frequency.IMMEDIATE:
+            statement = statement.where(schema.article.c.queued_at >= digest.created_at)
+        slugs = self._db.scalars(statement.distinct()).all()
         candidate_stories: list[Story] = []
         for start in range(0, len(slugs), 500):
             batch = tuple(slugs[start : start + 500])

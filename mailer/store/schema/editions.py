@@ -107,6 +107,7 @@ edition = Table(
     Column("embargo_until", Utc),
     build_required_column("pause_signatures", JSON, server_default="[]"),
     Column("change", JSON(none_as_null=True)),
+    build_required_column("urgent_reasons", JSON, server_default="{}"),
     build_required_column("sender", String(60), server_default=""),
     Column("sender_identity", JSON(none_as_null=True)),
     build_required_column("created_at", Utc),

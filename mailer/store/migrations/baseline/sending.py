@@ -117,6 +117,7 @@ def create_sending_tables() -> None:
         sa.Column("embargo_until", MOMENT),
         require_column("pause_signatures", sa.JSON(), server_default="[]"),
         sa.Column("change", JSON_OR_NULL),
+        require_column("urgent_reasons", sa.JSON(), server_default="{}"),
         require_column("sender", sa.String(length=60), server_default=""),
         sa.Column("sender_identity", JSON_OR_NULL),
         require_column("created_at", MOMENT),
