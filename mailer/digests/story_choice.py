@@ -76,7 +76,7 @@ def is_queued_for(digest: Digest, article: Article) -> bool:
     return article.queued_at is not None and article.queued_at >= digest.created_at
 
 
-def takes_story(digest: Digest, story: Story) -> bool:
+def is_suitable(digest: Digest, story: Story) -> bool:
     """Check whether a digest takes a story: one of its articles is queued, one of its topics is the
     digest's, and all its articles are of the digest's kinds. When it is published, and whether it
     is embargoed, only delays it."""

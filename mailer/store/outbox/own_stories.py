@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from mailer.articles import group_stories
-from mailer.digests.story_choice import takes_story
+from mailer.digests.story_choice import is_suitable
 from mailer.model.articles import ArticleQuery, Story
 from mailer.model.deliveries import UNDELIVERED_STATES, DeliveryState
 from mailer.model.digests import Digest
@@ -174,7 +174,7 @@ class OwnStoryQueries(SqlStore):
             coming[digest.settings.frequency] |= {
                 story.slug
                 for story in stories
-                if (digest.id, story.slug) not in sent and takes_story(digest, story)
+                if (digest.id, story.slug) not in sent and is_suitable(digest, story)
             }
         return coming
 

@@ -50,6 +50,7 @@ article = Table(
     UniqueConstraint("slug", "language"),
     Index("ix_article_published_at", "published_at"),
     Index("ix_article_state_published_at", "state", "published_at"),
+    Index("ix_article_state_queued_at", "state", "queued_at"),
     comment="search_text: title and slug, folded for searches; first_queued_at, queued_at: when "
     "it was queued for the first and for the last time",
 )

@@ -41,6 +41,7 @@ def create_content_tables() -> None:
     )
     op.create_index("ix_article_published_at", "article", ["published_at"])
     op.create_index("ix_article_state_published_at", "article", ["state", "published_at"])
+    op.create_index("ix_article_state_queued_at", "article", ["state", "queued_at"])
     op.create_table(
         "boilerplate",
         require_column("organisation", sa.String(length=60)),

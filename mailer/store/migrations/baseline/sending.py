@@ -49,6 +49,8 @@ def create_sending_tables() -> None:
         require_column("send_time", sa.String(length=10), server_default="office"),
         require_column("grace_minutes", sa.Integer(), server_default=sa.text("360")),
         require_column("approve_minutes", sa.Integer(), server_default=sa.text("30")),
+        require_column("quiet_minutes", sa.Integer(), server_default=sa.text("15")),
+        require_column("wait_minutes", sa.Integer(), server_default=sa.text("120")),
         require_column("reminders", sa.JSON(), server_default="[]"),
         require_column("approvers", sa.JSON(), server_default="[]"),
         require_column("watchers", sa.JSON(), server_default="[]"),
