@@ -127,7 +127,7 @@ def _explain_frequency(edition: Edition, status: RecipientStatus) -> str:
         return ""
     chosen = f"Although they chose {_FREQUENCY_LABELS[status.frequency]}"
     if edition.is_urgent:
-        reason = next(iter(edition.urgent_reasons.values()))
+        reason = edition.urgent_reasons[edition.language]
         return f" {chosen}, it is for them too, since it is urgent: {reason}"
     if status.past_frequency_until:
         return (
