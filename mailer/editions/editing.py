@@ -15,7 +15,13 @@ from mailer.audience.lists import (
 )
 from mailer.editions.transitions import change_state, check_transition
 from mailer.errors import InputError, NextStep, NotFound, Refused
-from mailer.model.edition_states import BEGUN_STATES, OPEN_STATES, EditionRole, EditionState
+from mailer.model.edition_states import (
+    BEGUN_STATES,
+    OPEN_STATES,
+    EditionRole,
+    EditionState,
+    Priority,
+)
 from mailer.model.editions import MAX_STORIES, Edition, NewEdition
 from mailer.model.transaction import Transaction
 
@@ -137,8 +143,8 @@ def set_urgent_reasons(
     tx: Transaction, actor: Actor, edition: Edition, reasons: Mapping[str, str], now: datetime
 ) -> Edition:
     """Make an edition urgent, so that it goes to all members of its list whichever frequency they
-    chose, or with no `reasons` take that back. The edition becomes a draft, so that its approver
-    decides about it.
+    chose, and before other editions; or with no `reasons` take that back. The edition becomes a
+    draft, so that its approver decides about it.
 
     The reasons by language are in the foot of its mails; readers of other languages get the reason
     in the edition's own language. Raises InputError if it is missing, and Refused for an edition of
@@ -154,7 +160,10 @@ def set_urgent_reasons(
         )
     detail = f"urgent: {checked_reasons[edition.language]}" if reasons else "urgent no longer"
     edition = _revert_to_draft(tx, actor, edition, detail, now)
-    return tx.editions.update_edition(edition, replace(edition, urgent_reasons=checked_reasons))
+    priority = Priority.URGENT if reasons else Priority.NORMAL
+    return tx.editions.update_edition(
+        edition, replace(edition, urgent_reasons=checked_reasons, priority=priority)
+    )
 
 
 def _revert_to_draft(

@@ -7,7 +7,7 @@ from mailer.app import Mailer
 from mailer.audience import preferences
 from mailer.errors import InputError, Refused
 from mailer.model.deliveries import Exclusion
-from mailer.model.edition_states import EditionRole, EditionState
+from mailer.model.edition_states import EditionRole, EditionState, Priority
 from mailer.model.editions import Edition
 from mailer.model.lists import Frequency
 from mailer.outbox import explain_outcome
@@ -104,6 +104,7 @@ def test_urgency_voids_the_approval(mailer: Mailer) -> None:
         assert again.content_hash != approved.content_hash
         plain = editions.set_urgent_reasons(tx, STAFF, again, {}, NOW)
         assert not factories.reload_edition(tx, plain).is_urgent
+        assert (urgent.priority, plain.priority) == (Priority.URGENT, Priority.NORMAL)
         events = [event.detail for event in tx.editions.list_events(plain)]
         assert "urgent: The dam may break tonight." in events
         assert "urgent no longer" in events

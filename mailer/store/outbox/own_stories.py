@@ -221,20 +221,24 @@ class OwnStoryQueries(SqlStore):
     def _fill_shared_stories(self, edition: Edition, list_id: int, slugs: Sequence[str]) -> int:
         """Fill in the stories that are in earlier editions of the list, too. Returns their
         number."""
-        ours, theirs = schema.edition_story.alias(), schema.edition_story.alias()
+        own_story, other_story = schema.edition_story.alias(), schema.edition_story.alias()
         other = schema.edition.c
         statement = (
             select(
-                theirs.c.edition_id, ours.c.bit, theirs.c.bit, other.frequency, other.urgent_reasons
+                other_story.c.edition_id,
+                own_story.c.bit,
+                other_story.c.bit,
+                other.frequency,
+                other.urgent_reasons,
             )
-            .select_from(ours.join(theirs, theirs.c.slug == ours.c.slug))
-            .join(schema.edition, other.id == theirs.c.edition_id)
+            .select_from(own_story.join(other_story, other_story.c.slug == own_story.c.slug))
+            .join(schema.edition, other.id == other_story.c.edition_id)
             .where(
-                ours.c.edition_id == edition.id,
-                ours.c.bit.is_not(None),
-                theirs.c.slug.in_(slugs),
-                theirs.c.edition_id != edition.id,
-                theirs.c.bit.is_not(None),
+                own_story.c.edition_id == edition.id,
+                own_story.c.bit.is_not(None),
+                other_story.c.slug.in_(slugs),
+                other_story.c.edition_id != edition.id,
+                other_story.c.bit.is_not(None),
                 other.list_id == list_id,
                 other.planned_at.is_not(None),
                 other.kind == EditionKind.MAILING.value,
