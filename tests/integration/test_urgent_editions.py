@@ -53,6 +53,9 @@ def test_urgent_edition_reaches_members_of_every_frequency(mailer: Mailer) -> No
             "The dam may break tonight."
         )
         assert "urgent" not in explain_outcome(tx, started, ANA)
+        factories.add_subscriber(tx, "cleo@example.org", joined=mailer.clock())
+    with mailer.store.read() as tx:
+        assert "after it was planned" in explain_outcome(tx, started, "cleo@example.org")
 
 
 def test_urgent_mail_states_its_reason_in_the_readers_language(mailer: Mailer) -> None:

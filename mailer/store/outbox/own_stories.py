@@ -77,13 +77,13 @@ class OwnStoryQueries(SqlStore):
             return False
         changed = and_(
             _past.list_id == list_id,
-            _past.frequency.in_(_FREQUENCY_NAMES),  # so that the index is searched
             _past.until > min(queue_times.values()),
+            *([] if subscriber_id is None else [_past.subscriber_id == subscriber_id]),
         )
-        if subscriber_id is not None:
-            changed = and_(changed, _past.subscriber_id == subscriber_id)
-        is_changed = self._db.scalar(select(select(_past.list_id).where(changed).exists()))
-        owed = self._fill_owed(edition, changed, bits, queue_times) if is_changed else 0
+        had_this = and_(_past.frequency == edition.frequency.value, changed)
+        changed = and_(_past.frequency.in_(_FREQUENCY_NAMES), changed)  # the index needs it
+        is_changed = self._db.scalar(select(select(_past.list_id).where(had_this).exists()))
+        owed = self._fill_owed(edition, had_this, bits, queue_times) if is_changed else 0
         received = 0
         if self._fill_shared_stories(edition, list_id, list(bits)):
             received = (
@@ -111,7 +111,7 @@ class OwnStoryQueries(SqlStore):
     def _fill_owed(
         self,
         edition: Edition,
-        changed: ColumnElement[bool],
+        had_this: ColumnElement[bool],
         bits: Mapping[str, int],
         queue_times: Mapping[str, datetime],
     ) -> int:
@@ -131,7 +131,9 @@ class OwnStoryQueries(SqlStore):
         self._db.execute(insert(plan_tables.missed_story), rows)
         missed = plan_tables.missed_story.c
         statement = (
-            select(_past.subscriber_id, _sum_masks(missed.stories))
+            # Grouped by the membership: SQLite would read all of the table to group by its key.
+            select(schema.membership.c.subscriber_id, _sum_masks(missed.stories))
+            .select_from(schema.past_frequency)
             .join(
                 schema.membership,
                 and_(
@@ -147,11 +149,10 @@ class OwnStoryQueries(SqlStore):
                 ),
             )
             .where(
-                changed,
-                _past.frequency == edition.frequency.value,
+                had_this,
                 schema.membership.c.state == MembershipState.ACTIVE.value,
             )
-            .group_by(_past.subscriber_id)
+            .group_by(schema.membership.c.subscriber_id)
         )
         return self._insert(plan_tables.owed, statement)
 
@@ -209,7 +210,7 @@ class OwnStoryQueries(SqlStore):
 
     def find_own_stories(self, edition: Edition, subscriber_id: int) -> tuple[int, int]:
         """Return the stories that the edition owes to a member, and those that the member has
-        received, as masks. Only if the member has another frequency, the first mask matters."""
+        received, as masks. The first matters only if the member has another frequency."""
         with TemporaryTables(self._db):
             self.fill_own_stories(edition, subscriber_id)
             owed, received = (
@@ -318,19 +319,21 @@ def _select_received_by_ids(subscriber_ids: Select[tuple[int]]) -> Select[Any]:
             consent.address.is_not(None),
         ),
     ).subquery()
+    # EXISTS, so that SQLite looks up the few people, and does not read whole editions.
+    has_delivery = (
+        select(schema.delivery.c.id)
+        .where(
+            schema.delivery.c.edition_id == plan_tables.shared_story.c.edition_id,
+            schema.delivery.c.address == people.c.address,
+            schema.delivery.c.subscriber_id == people.c.subscriber_id,
+            _is_delivered(),
+        )
+        .exists()
+    )
     return (
         select(people.c.subscriber_id, plan_tables.shared_story.c.ours)
-        .select_from(people)
-        .join(plan_tables.shared_story, true())
-        .join(
-            schema.delivery,
-            and_(
-                schema.delivery.c.edition_id == plan_tables.shared_story.c.edition_id,
-                schema.delivery.c.address == people.c.address,
-                schema.delivery.c.subscriber_id == people.c.subscriber_id,
-            ),
-        )
-        .where(_is_delivered())
+        .select_from(people.join(plan_tables.shared_story, true()))
+        .where(has_delivery)
     )
 
 
