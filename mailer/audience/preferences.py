@@ -13,6 +13,7 @@ from mailer.audience.subscribers import (
     STAFF_SOURCE,
     describe_membership,
     find_membership,
+    is_other_frequency,
     log_consent_action,
     merge_persons,
 )
@@ -55,6 +56,10 @@ def change_membership(
         language=languages.normalise_tag(changed.language) if changed.language else "",
     )
     if changed != membership:
+        if is_other_frequency(membership, changed):
+            tx.subscribers.record_past_frequency(
+                subscriber, mailing_list, membership.frequency, now
+            )
         tx.subscribers.set_membership(subscriber, mailing_list, changed)
         log_consent_action(
             tx,

@@ -141,6 +141,10 @@ def subscribe_person(
         ),
         paused_until=earlier_membership.paused_until if earlier_membership and was_active else None,
     )
+    if earlier_membership and is_other_frequency(earlier_membership, membership):
+        tx.subscribers.record_past_frequency(
+            subscriber, mailing_list, earlier_membership.frequency, now
+        )
     tx.subscribers.set_membership(subscriber, mailing_list, membership)
     if membership.state is MembershipState.ACTIVE and membership != earlier_membership:
         act = (
@@ -172,6 +176,11 @@ def _get_unstated_basis(act: ConsentAction) -> LawfulBasis | None:
 def _choose_frequency(mailing_list: MailingList, frequency: Frequency | None) -> Frequency:
     is_served = frequency in mailing_list.frequencies
     return frequency if frequency and is_served else Frequency.EVERY
+
+
+def is_other_frequency(earlier: Membership, changed: Membership) -> bool:
+    """Check whether a change gives an active member another frequency."""
+    return earlier.state is MembershipState.ACTIVE and earlier.frequency is not changed.frequency
 
 
 def describe_membership(membership: Membership) -> str:

@@ -62,6 +62,8 @@ APPROVE_BY_HELP = "How long before the send time the approval is due."
 REMIND_HELP = "Remind approvers this long before the send time: 4h"
 APPROVER_HELP = "An address to ask for approval, instead of those in the settings"
 WATCHER_HELP = "An address to notify of editions that are sent, skipped, put on hold …"
+QUIET_HELP = "An immediate digest: the time without another story before it is assembled."
+LONGEST_WAIT_HELP = "An immediate digest: the longest time that a story waits for another."
 GRACE_HELP = "How late an edition may still be sent if no worker was running."
 SEND_TIME_HELP = (
     "Send at the schedule's time in its zone, or at this time on each reader's own clock."
@@ -103,6 +105,8 @@ def add_digest(
     remind: Annotated[list[str] | None, typer.Option(help=f"{REMIND_HELP}; repeatable.")] = None,
     approve_by: Annotated[str, typer.Option(help=APPROVE_BY_HELP)] = "30m",
     grace: Annotated[str, typer.Option(help=GRACE_HELP)] = "6h",
+    quiet: Annotated[str, typer.Option(help=QUIET_HELP)] = "15m",
+    longest_wait: Annotated[str, typer.Option(help=LONGEST_WAIT_HELP)] = "2h",
     send_time: Annotated[SendTimeBasis, typer.Option(help=SEND_TIME_HELP)] = SendTimeBasis.OFFICE,
     approver: Annotated[
         list[str] | None, typer.Option(help=f"{APPROVER_HELP}; repeatable.")
@@ -145,6 +149,8 @@ def add_digest(
                     when_late=when_late,
                     send_time=send_time,
                     grace=durations.parse_duration(grace, "--grace"),
+                    quiet=durations.parse_duration(quiet, "--quiet"),
+                    longest_wait=durations.parse_duration(longest_wait, "--longest-wait"),
                     approve_by=durations.parse_duration(approve_by, "--approve-by"),
                     reminders=_parse_durations(remind or []),
                     approvers=tuple(filter(None, approver or ())),
@@ -161,6 +167,11 @@ def add_digest(
 def _parse_durations(texts: list[str]) -> tuple[timedelta, ...]:
     """Parse reminders. An empty text is none. Raises InputError."""
     return tuple(durations.parse_duration(text, "--remind") for text in texts if text.strip())
+
+
+def _parse_change(text: str | None, option: str) -> timedelta | None:
+    """Parse a duration, if it is to change. Raises InputError."""
+    return None if text is None else durations.parse_duration(text, option)
 
 
 @app.command("list")
@@ -207,6 +218,8 @@ def show_digest(slug: DigestSlug, json: JsonOption = False) -> None:
         fields = {**to_plain_data(digest_settings), **to_plain_data(policy)}
         del fields["policy"]
         fields["approve_by"] = durations.format_duration(policy.approve_by)
+        fields["quiet"] = durations.format_duration(policy.quiet)
+        fields["longest_wait"] = durations.format_duration(policy.longest_wait)
         fields["grace"] = durations.format_duration(policy.grace)
         fields["reminders"] = [durations.format_duration(interval) for interval in policy.reminders]
         out.print_record(fields)
@@ -258,6 +271,8 @@ def edit_digest(
     ] = None,
     approve_by: Annotated[str | None, typer.Option(help=APPROVE_BY_HELP)] = None,
     grace: Annotated[str | None, typer.Option(help=GRACE_HELP)] = None,
+    quiet: Annotated[str | None, typer.Option(help=QUIET_HELP)] = None,
+    longest_wait: Annotated[str | None, typer.Option(help=LONGEST_WAIT_HELP)] = None,
     send_time: Annotated[SendTimeBasis | None, typer.Option(help=SEND_TIME_HELP)] = None,
     approver: Annotated[list[str] | None, typer.Option(help=f"{APPROVER_HELP}{_REPLACES}")] = None,
     watcher: Annotated[list[str] | None, typer.Option(help=f"{WATCHER_HELP}{_REPLACES}")] = None,
@@ -291,10 +306,10 @@ def edit_digest(
         "approval": approval,
         "when_late": when_late,
         "send_time": send_time,
-        "grace": None if grace is None else durations.parse_duration(grace, "--grace"),
-        "approve_by": (
-            None if approve_by is None else durations.parse_duration(approve_by, "--approve-by")
-        ),
+        "grace": _parse_change(grace, "--grace"),
+        "approve_by": _parse_change(approve_by, "--approve-by"),
+        "quiet": _parse_change(quiet, "--quiet"),
+        "longest_wait": _parse_change(longest_wait, "--longest-wait"),
         "reminders": None if remind is None else _parse_durations(remind),
         "approvers": None if approver is None else tuple(filter(None, approver)),
         "watchers": None if watcher is None else tuple(filter(None, watcher)),

@@ -6,20 +6,24 @@ schedules.py        schedules and blackouts
 calendar.py         occurrences with the decisions of staff, and the steps due at a moment
 run_ups.py          share the stories of the editions around an observance
 due_occurrences.py  the step of the clock at an occurrence
+immediate.py        the step of the clock for immediate digests, which have no schedule
 occurrences.py      move, skip or restore an occurrence, or send it now
 """
 
 from mailer.digests.due_occurrences import assemble_occurrence, claim_step
+from mailer.digests.immediate import assemble_immediate_edition, list_due_digests
 from mailer.digests.settings import add_digest, check_settings, edit_digest, get_digest
 from mailer.digests.story_choice import assemble_edition, choose_stories
 
 __all__ = [
     "add_digest",
     "assemble_edition",
+    "assemble_immediate_edition",
     "assemble_occurrence",
     "check_settings",
     "choose_stories",
     "claim_step",
     "edit_digest",
     "get_digest",
+    "list_due_digests",
 ]

@@ -6,7 +6,9 @@ from datetime import date, datetime, time, timedelta
 
 from mailer import zones
 from mailer.actor import Actor
-from mailer.errors import InputError, NextStep, NotFound
+from mailer.digests.settings import get_digest
+from mailer.errors import InputError, NextStep, NotFound, Refused
+from mailer.model.lists import Frequency
 from mailer.model.schedules import (
     NewSchedule,
     OccurrenceState,
@@ -38,6 +40,13 @@ def add_schedule(
 ) -> Schedule:
     """Add a schedule to a digest. Raises InputError if the schedule is impossible or exists
     already, and NotFound for an unknown observance."""
+    digest = get_digest(tx, settings.digest_slug)
+    if digest.settings.frequency is Frequency.IMMEDIATE:
+        raise Refused(
+            f"the digest {settings.digest_slug!r} is immediate, and sent when a story is queued",
+            hint="give it another frequency, or schedule another digest",
+            next_steps=[NextStep("edit_digest", digest=settings.digest_slug)],
+        )
     _check_settings(tx, settings, observances, now)
     return tx.schedules.add_schedule(settings, now)
 

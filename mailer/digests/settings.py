@@ -21,6 +21,7 @@ from mailer.model.digests import Digest, DigestPolicy, DigestSettings
 from mailer.model.editions import MAX_STORIES
 from mailer.model.lists import Frequency
 from mailer.model.transaction import Transaction
+from mailer.schedules.durations import format_duration
 
 MAX_REMINDERS = 10
 MAX_DURATION = timedelta(days=14)
@@ -74,6 +75,13 @@ def check_policy(policy: DigestPolicy) -> DigestPolicy:
         raise InputError("it is not between 1m and 14d", field="reminders", hint="such as 4h or 1d")
     if len(policy.reminders) > MAX_REMINDERS:
         raise InputError(f"there are more than {MAX_REMINDERS} reminders", field="reminders")
+    if not timedelta() <= policy.quiet <= policy.longest_wait <= MAX_DURATION:
+        raise InputError(
+            f"a quiet time of {format_duration(policy.quiet)} and a longest wait of "
+            f"{format_duration(policy.longest_wait)} are not possible",
+            field="quiet",
+            hint="give 0m <= quiet <= longest_wait <= 14d",
+        )
     return replace(
         policy,
         reminders=tuple(sorted({*policy.reminders}, reverse=True)),
@@ -152,6 +160,7 @@ def edit_digest(
     if settings == digest.settings:
         return digest
     _check_frequency_served(tx, digest, settings)
+    _check_unscheduled(tx, settings)
     return tx.digests.update_digest(digest, settings, now)
 
 
@@ -183,6 +192,20 @@ def _check_frequency_served(tx: Transaction, digest: Digest, settings: DigestSet
                     frequency=old_settings.frequency.value,
                 )
             ],
+        )
+
+
+def _check_unscheduled(tx: Transaction, settings: DigestSettings) -> None:
+    """Check that a digest which becomes immediate has no schedule. Raises Refused."""
+    if settings.frequency is Frequency.IMMEDIATE and any(
+        schedule.settings.digest_slug == settings.slug for schedule in tx.schedules.list_schedules()
+    ):
+        raise Refused(
+            f"the digest {settings.slug!r} has a schedule, and an immediate one is sent when a "
+            "story is queued",
+            field="frequency",
+            hint="remove its schedules first",
+            next_steps=[NextStep("preview_schedule", digest=settings.slug)],
         )
 
 

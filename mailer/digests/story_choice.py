@@ -11,10 +11,11 @@ from datetime import datetime
 from mailer.actor import Actor
 from mailer.counts import count_noun
 from mailer.digests.settings import get_digest
-from mailer.model.articles import ArticleState, Story
-from mailer.model.digests import DigestSettings, StoryChoice, WhenEmpty
+from mailer.model.articles import Article, ArticleState, Story
+from mailer.model.digests import Digest, DigestSettings, StoryChoice, WhenEmpty
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition, NewEdition, SendAppointment
+from mailer.model.lists import Frequency
 from mailer.model.transaction import Transaction
 
 
@@ -63,6 +64,28 @@ def choose_stories(
         too_few=too_few,
         embargoed=tuple(embargoed),
         other_kinds=tuple(other_kinds),
+    )
+
+
+def is_queued_for(digest: Digest, article: Article) -> bool:
+    """Check whether a digest may take an article by the time at which it was queued. An immediate
+    digest takes only what is queued after it was made: it would otherwise begin with all that the
+    office has ever queued."""
+    if digest.settings.frequency is not Frequency.IMMEDIATE:
+        return True
+    return article.queued_at is not None and article.queued_at >= digest.created_at
+
+
+def is_suitable(digest: Digest, story: Story) -> bool:
+    """Check whether a digest takes a story: one of its articles is queued, one of its topics is the
+    digest's, and all its articles are of the digest's kinds. When it is published, and whether it
+    is embargoed, only delays it."""
+    articles = [article for article in story.articles if article.state is ArticleState.QUEUED]
+    settings = digest.settings
+    return (
+        any(is_queued_for(digest, article) for article in articles)
+        and (not settings.topics or not {*settings.topics}.isdisjoint(story.topics))
+        and all(article.kind in settings.kinds for article in articles)
     )
 
 

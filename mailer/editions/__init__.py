@@ -49,6 +49,7 @@ from mailer.editions.editing import (
     edit_edition,
     get_edition,
     move_stories_first,
+    set_urgent_reasons,
 )
 from mailer.editions.embargo_checks import (
     check_may_send,
@@ -138,6 +139,7 @@ __all__ = [
     "send_back_edition",
     "set_archive_visibility",
     "set_send_time",
+    "set_urgent_reasons",
     "skip_edition",
     "start_due_edition",
     "start_edition",

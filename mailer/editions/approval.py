@@ -33,7 +33,8 @@ def compute_content_hash(
     bodies: Sequence[EditionBody],
 ) -> str:
     """Return the SHA-256 over the mails and their audience: every body, the list and its name, the
-    segment, and `sender_details` (the parts of a mail that come from the settings)."""
+    segment, the frequency or that the edition is urgent, and `sender_details` (the parts of a mail
+    that come from the settings)."""
     audience = [
         edition.uid,
         sender_details,
@@ -43,7 +44,9 @@ def compute_content_hash(
     ]
     if edition.role is not EditionRole.PLAIN:
         audience.append(edition.role)
-    if edition.frequency is not Frequency.EVERY:
+    if edition.is_urgent:
+        audience.append("urgent")
+    elif edition.frequency is not Frequency.EVERY:
         audience.append(edition.frequency)
     parts = audience + sorted(body.compute_hash() for body in bodies)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

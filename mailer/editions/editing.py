@@ -15,7 +15,13 @@ from mailer.audience.lists import (
 )
 from mailer.editions.transitions import change_state, check_transition
 from mailer.errors import InputError, NextStep, NotFound, Refused
-from mailer.model.edition_states import BEGUN_STATES, OPEN_STATES, EditionState
+from mailer.model.edition_states import (
+    BEGUN_STATES,
+    OPEN_STATES,
+    EditionRole,
+    EditionState,
+    Priority,
+)
 from mailer.model.editions import MAX_STORIES, Edition, NewEdition
 from mailer.model.transaction import Transaction
 
@@ -130,6 +136,33 @@ def edit_edition(
             names=check_translations(changed.names, "names"),
             subjects=check_translations(changed.subjects, "subjects"),
         ),
+    )
+
+
+def set_urgent_reasons(
+    tx: Transaction, actor: Actor, edition: Edition, reasons: Mapping[str, str], now: datetime
+) -> Edition:
+    """Make an edition urgent, so that it goes to all members of its list whichever frequency they
+    chose, and before other editions; or with no `reasons` take that back. The edition becomes a
+    draft, so that its approver decides about it.
+
+    The reasons by language are in the foot of its mails; readers of other languages get the reason
+    in the edition's own language. Raises InputError if it is missing, and Refused for an edition of
+    a press release, which has recipients of its own."""
+    if edition.role is not EditionRole.PLAIN:
+        raise Refused(f"edition {edition.id} is of a press release, whose recipients never wait")
+    checked_reasons = check_translations(reasons, "reason")
+    if reasons and edition.language not in checked_reasons:
+        raise InputError(
+            f"the reason in {edition.language}, the edition's language, is missing",
+            field="reason",
+            hint=f"such as {edition.language}=The dam may break tonight.",
+        )
+    detail = f"urgent: {checked_reasons[edition.language]}" if reasons else "urgent no longer"
+    edition = _revert_to_draft(tx, actor, edition, detail, now)
+    priority = Priority.URGENT if reasons else Priority.NORMAL
+    return tx.editions.update_edition(
+        edition, replace(edition, urgent_reasons=checked_reasons, priority=priority)
     )
 
 

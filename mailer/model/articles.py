@@ -97,13 +97,14 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Article(Content):
-    """A stored article. `revision` counts from 1."""
+    """A stored article. `revision` counts from 1. `queued_at` is when it was last queued."""
 
     id: int = field(kw_only=True)
     state: ArticleState = field(kw_only=True)
     revision: int = field(kw_only=True)
     created_at: datetime = field(kw_only=True)
     updated_at: datetime = field(kw_only=True)
+    queued_at: datetime | None = field(default=None, kw_only=True)
 
     @property
     def content(self) -> Content:

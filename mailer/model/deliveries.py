@@ -190,9 +190,11 @@ class DeliveryReport:
 @dataclass(frozen=True, slots=True)
 class RecipientStatus:
     """The facts stored about one address, to explain its outcome in an edition. The dates, such as
-    `joined_at`, are None if there is no membership. `stories` are the bits of the stories that
-    match the present topics. `exclusion` is the reason why an edition of a release would leave the
-    address out today."""
+    `joined_at`, are None if there is no membership. `stories` are the bits of the stories that the
+    reader gets by their present choices, and `received_stories` those that they have got in other
+    editions. `is_for_others` says that the edition goes to readers of another frequency;
+    `past_frequency_until` is the end of the time in which such a reader had the edition's.
+    `exclusion` is the reason why an edition of a release would leave the address out today."""
 
     delivery: Delivery | None = None
     subscriber_id: int | None = None
@@ -204,7 +206,10 @@ class RecipientStatus:
     frequency: Frequency = Frequency.EVERY
     paused_until: datetime | None = None
     in_segment: bool = True
+    past_frequency_until: datetime | None = None
+    is_for_others: bool = False
     stories: int = 0
+    received_stories: int = 0
     language: str = ""
     story_titles: tuple[str, ...] = ()
     exclusion: Exclusion | None = None

@@ -46,7 +46,8 @@ class DigestPolicy:
     `reminders` say how long before sending the approvers are reminded. `grace` is the longest delay
     with which an edition may still be sent if no worker was running at its time. `approvers` are
     asked to approve, and `watchers` get all other notices. Both are mail addresses; if there are
-    none, those in the settings are used."""
+    none, those in the settings are used. An immediate digest is assembled when no story was queued
+    for a time of `quiet`, or a story has waited for `longest_wait`."""
 
     approval: ApprovalRule = ApprovalRule.ANYONE
     when_late: WhenLate = WhenLate.WAIT
@@ -56,6 +57,8 @@ class DigestPolicy:
     reminders: tuple[timedelta, ...] = ()
     approvers: tuple[str, ...] = ()
     watchers: tuple[str, ...] = ()
+    quiet: timedelta = timedelta(minutes=15)
+    longest_wait: timedelta = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)

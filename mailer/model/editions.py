@@ -139,7 +139,9 @@ class Edition:
     requested; `last_notified_state` and `last_notified_hash` are the state and the content that
     staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
     state, if any. `repeated_id` is the id of the edition that a repeat repeats.
-    `pause_signatures` identify the refusals for which delivery has paused it."""
+    `pause_signatures` identify the refusals for which delivery has paused it. `urgent_reasons` say,
+    by language, why it goes to all members whichever frequency they chose; if there are none, it
+    goes to the members who chose `frequency`."""
 
     id: int
     uid: str
@@ -179,6 +181,12 @@ class Edition:
     sender: str = ""
     sender_identity: SenderIdentity | None = None
     repeated_id: int | None = None
+    urgent_reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Check whether the edition goes to all members, whichever frequency they chose."""
+        return bool(self.urgent_reasons)
 
     def get_send_day(self, now: datetime) -> SendDay:
         """Return the day on which the edition is or was sent."""

@@ -9,10 +9,15 @@ from mailer import languages
 
 
 class Frequency(StrEnum):
-    """The frequency of a list's mails that a member chose: every edition, or a weekly or monthly
-    digest."""
+    """The frequency of a list's mails that a member chose.
+
+    `every` stands for the regular editions of the list, at whatever times it sends them. The others
+    stand for the list's digests of that frequency: an edition soon after a story is queued, or one
+    edition a day, a week or a month."""
 
     EVERY = "every"
+    IMMEDIATE = "immediate"
+    DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
 

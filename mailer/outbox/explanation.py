@@ -12,9 +12,11 @@ from mailer.model.deliveries import (
     Delivery,
     DeliveryState,
     Exclusion,
+    RecipientStatus,
 )
-from mailer.model.edition_states import EditionState
+from mailer.model.edition_states import EditionRole, EditionState
 from mailer.model.editions import Edition
+from mailer.model.lists import Frequency
 from mailer.model.subscribers import MembershipState
 from mailer.model.transaction import Transaction
 
@@ -58,9 +60,10 @@ def _explain_first_outcome(tx: Transaction, edition: Edition, address: str) -> s
         if edition.state is EditionState.PAUSED and status.delivery.state in UNFINISHED_STATES:
             pause_note = f" ({edition.reason})" if edition.reason else ""
             return f"{address} has not got {edition_label} yet: it is paused{pause_note}."
-        return _describe_delivery(
+        outcome = _describe_delivery(
             status.delivery, edition_label, status.story_titles, edition.reason
         )
+        return f"{outcome}{_explain_frequency(edition, status)}"
     outcome_verb = "got" if edition.planned_at else "would get"
     if status.subscriber_id is None:
         return f"{address} is not a subscriber, so nothing of {edition_label} went there."
@@ -89,22 +92,16 @@ def _explain_first_outcome(tx: Transaction, edition: Edition, address: str) -> s
             f"{_format_moment(status.suppressed_at)} "
             f"({status.suppressed})."
         )
-    if status.frequency is not edition.frequency:
-        frequency_labels = {
-            "every": "every edition",
-            "weekly": "a mail a week",
-            "monthly": "a mail a month",
-        }
-        return (
-            f"{prefix} they chose {frequency_labels[status.frequency]}, and it goes to others of "
-            "the list."
-        )
+    if status.is_for_others:
+        return f"{prefix} {_explain_other_frequency(edition, status)}."
     if status.paused_until:
         return f"{prefix} they have paused their mails until {_format_moment(status.paused_until)}."
     if not status.in_segment:
         return f"{prefix} they are not in the segment {edition.segment!r}."
     if status.exclusion:
         return f"{prefix} {_EXCLUSION_REASONS[status.exclusion]}."
+    if not status.stories and status.received_stories:
+        return f"{prefix} they have got its stories in other editions of the list."
     if not status.stories:
         return f"{prefix} none of its stories is about a topic that they chose."
     if edition.planned_at:
@@ -117,8 +114,49 @@ def _explain_first_outcome(tx: Transaction, edition: Edition, address: str) -> s
         return f"{address} has not got {edition_label}, which is not sent yet{safe_note}."
     return (
         f"{address} will get {edition_label} when it is sent, with "
-        f"{_format_stories(status.story_titles)}."
+        f"{_format_stories(status.story_titles)}.{_explain_frequency(edition, status)}"
     )
+
+
+_FREQUENCY_LABELS = {
+    Frequency.EVERY: "the regular editions",
+    Frequency.IMMEDIATE: "a mail soon after each story",
+    Frequency.DAILY: "a mail a day",
+    Frequency.WEEKLY: "a mail a week",
+    Frequency.MONTHLY: "a mail a month",
+}
+
+
+def _explain_other_frequency(edition: Edition, status: RecipientStatus) -> str:
+    """Explain why a member does not get an edition for another frequency."""
+    reason = (
+        f"they chose {_FREQUENCY_LABELS[status.frequency]}, and it goes to others of the list, who "
+        f"chose {_FREQUENCY_LABELS[edition.frequency]}"
+    )
+    if status.past_frequency_until:
+        reason += (
+            f", as they did until {_format_moment(status.past_frequency_until)}; no story of it is "
+            "left for them"
+        )
+    return reason
+
+
+def _explain_frequency(edition: Edition, status: RecipientStatus) -> str:
+    """Return a second sentence on an edition that reaches a member although they chose another
+    frequency; empty if they chose the edition's."""
+    if status.frequency is edition.frequency or edition.role is not EditionRole.PLAIN:
+        return ""
+    chosen = f"Although they chose {_FREQUENCY_LABELS[status.frequency]}"
+    if edition.is_urgent:
+        reason = edition.urgent_reasons[edition.language]
+        return f" {chosen}, it is for them too, since it is urgent: {reason}"
+    if status.past_frequency_until:
+        return (
+            f" {chosen}, they chose {_FREQUENCY_LABELS[edition.frequency]} until "
+            f"{_format_moment(status.past_frequency_until)}, and this edition has what they would "
+            "otherwise miss."
+        )
+    return f" They chose {_FREQUENCY_LABELS[status.frequency]} after it was planned."
 
 
 _EXCLUSION_REASONS = {

@@ -85,7 +85,7 @@ def compose_edition(
         if translations.choose_frame_language(tag, settings.template_path)
     }
     bodies: list[EditionBody] = []
-    warnings: list[str] = []
+    warnings = localisation.describe_urgency(edition)
     for language in sorted(
         {
             edition.language if tag == edition.language else _shorten_tag(tag, languages_to_compose)
@@ -219,6 +219,7 @@ def _compose_body(
             why=languages.choose_text(edition.change.reasons, language)[0]
             if edition.change
             else "",
+            urgent=localisation.choose_urgent_reason(edition, language),
             opening=Markup(opening_html),  # noqa: S704  (sanitised by to_html)
             opening_text=text_part.to_plain_text(opening_html),
             opening_language=opening_language,
@@ -360,6 +361,7 @@ def _hash_content(
         sorted(edition.opening.items()),
         sorted(edition.names.items()),
         sorted(edition.subjects.items()),
+        sorted(edition.urgent_reasons.items()),
         language,
         [(bit, article.content.compute_fingerprint()) for bit, _, article in chosen_stories],
     ]

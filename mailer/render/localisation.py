@@ -77,3 +77,17 @@ def _has_words(template: str) -> bool:
 
 def _has_translation(language: str, available: list[str]) -> bool:
     return bool(languages.choose_language(language, available, ""))
+
+
+def choose_urgent_reason(edition: Edition, language: str) -> str:
+    """Return why an edition is urgent, for readers of `language`; empty if it is not."""
+    tag = languages.choose_language(language, sorted(edition.urgent_reasons), edition.language)
+    return edition.urgent_reasons.get(tag, "")
+
+
+def describe_urgency(edition: Edition) -> list[str]:
+    """Return the finding that an edition is urgent, for its approvers; none if it is not."""
+    if not edition.is_urgent:
+        return []
+    reason = choose_urgent_reason(edition, edition.language)
+    return [f"it is urgent, and goes to members of every frequency, who are told: {reason}"]

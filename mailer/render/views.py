@@ -83,6 +83,7 @@ class EditionView:
     role: str
     changed: str
     why: str
+    urgent: str
     opening: Markup
     opening_text: str
     opening_language: str

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, insert, or_, select, update
 
 from mailer.actor import Actor
 from mailer.model.articles import Article, ArticleKind, ArticleQuery, ArticleState, Content, Image
@@ -90,6 +90,8 @@ class ArticleQueries(SqlStore):
                 revision=1,
                 created_at=now,
                 updated_at=now,
+                first_queued_at=now if state is ArticleState.QUEUED else None,
+                queued_at=now if state is ArticleState.QUEUED else None,
                 **_build_columns(content),
             )
         )
@@ -112,7 +114,7 @@ class ArticleQueries(SqlStore):
         self._db.execute(
             update(schema.article)
             .where(schema.article.c.id == article.id)
-            .values(state=state.value)
+            .values(state=state.value, **_build_queue_times(state, now))
         )
         return self._reload_article(article)
 
@@ -230,6 +232,16 @@ def _is_after(published: datetime, slug: str, language: str) -> ColumnElement[bo
     )
 
 
+def _build_queue_times(state: ArticleState, now: datetime) -> dict[str, Any]:
+    """Build the columns that say when an article was queued, if its new state is queued."""
+    if state is not ArticleState.QUEUED:
+        return {}
+    return {
+        "queued_at": now,
+        "first_queued_at": func.coalesce(schema.article.c.first_queued_at, now),
+    }
+
+
 def _build_columns(content: Content) -> dict[str, Any]:
     return {
         "kind": content.kind.value,
@@ -274,6 +286,7 @@ def _build_article(row: Row[Any], topics: Sequence[str]) -> Article:
         pictures=tuple(Image(**picture) for picture in row.pictures),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        queued_at=row.queued_at,
     )
 
 

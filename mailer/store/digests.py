@@ -86,18 +86,18 @@ class SqlDigestStore(SqlStore):
         return Digest(digest.id, settings, digest.created_at, now, digest.stories_run)
 
     def list_candidate_stories(self, digest: Digest) -> list[Story]:
-        """Return the stories with a queued article that the digest has not run."""
+        """Return the stories with a queued article that the digest has not run. Those for an
+        immediate digest were queued after it was made."""
         run_slugs = select(schema.digest_story.c.slug).where(
             schema.digest_story.c.digest_id == digest.id
         )
-        slugs = self._db.scalars(
-            select(schema.article.c.slug)
-            .where(
-                schema.article.c.state == ArticleState.QUEUED.value,
-                schema.article.c.slug.not_in(run_slugs),
-            )
-            .distinct()
-        ).all()
+        statement = select(schema.article.c.slug).where(
+            schema.article.c.state == ArticleState.QUEUED.value,
+            schema.article.c.slug.not_in(run_slugs),
+        )
+        if digest.settings.frequency is Frequency.IMMEDIATE:
+            statement = statement.where(schema.article.c.queued_at >= digest.created_at)
+        slugs = self._db.scalars(statement.distinct()).all()
         candidate_stories: list[Story] = []
         for start in range(0, len(slugs), 500):
             batch = tuple(slugs[start : start + 500])
@@ -105,6 +105,23 @@ class SqlDigestStore(SqlStore):
                 ArticleQueries(self._db, self._key).find_articles(ArticleQuery(slugs=batch))
             )
         return candidate_stories
+
+    def has_new_stories(self, digest: Digest, since: datetime) -> bool:
+        """Check whether the digest has not run an article that was queued `since` a moment."""
+        is_run = (
+            select(schema.digest_story.c.slug)
+            .where(
+                schema.digest_story.c.digest_id == digest.id,
+                schema.digest_story.c.slug == schema.article.c.slug,
+            )
+            .exists()
+        )
+        statement = select(schema.article.c.id).where(
+            schema.article.c.state == ArticleState.QUEUED.value,
+            schema.article.c.queued_at >= since,
+            ~is_run,
+        )
+        return self._db.scalar(statement.limit(1)) is not None
 
     def find_embargoed_slugs(self, moment: datetime) -> frozenset[str]:
         """Return the slugs of stories that are still embargoed at `moment`."""
@@ -192,6 +209,8 @@ class SqlDigestStore(SqlStore):
             "send_time": settings.policy.send_time.value,
             "grace_minutes": _to_minutes(settings.policy.grace),
             "approve_minutes": _to_minutes(settings.policy.approve_by),
+            "quiet_minutes": _to_minutes(settings.policy.quiet),
+            "wait_minutes": _to_minutes(settings.policy.longest_wait),
             "reminders": [_to_minutes(reminder) for reminder in settings.policy.reminders],
             "approvers": list(settings.policy.approvers),
             "watchers": list(settings.policy.watchers),
@@ -242,6 +261,8 @@ def _build_digest(row: Row[Any], topics: Sequence[str]) -> Digest:
             reminders=tuple(timedelta(minutes=minutes) for minutes in row.reminders),
             approvers=tuple(row.approvers),
             watchers=tuple(row.watchers),
+            quiet=timedelta(minutes=row.quiet_minutes),
+            longest_wait=timedelta(minutes=row.wait_minutes),
         ),
     )
     return Digest(row.id, settings, row.created_at, row.updated_at, row.stories_run)

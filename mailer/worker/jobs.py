@@ -61,6 +61,24 @@ def run_occurrence(
     _prepare_edition(mailer, tx, edition, log)
 
 
+def assemble_immediate(mailer: Mailer, slug: str, log: Log, tx: SqlTransaction) -> None:
+    """Make the edition of an immediate digest whose quiet time is over."""
+    zone, now = mailer.settings.defaults.time_zone, mailer.clock()
+    assembled = digests.assemble_immediate_edition(tx, WORKER, slug, zone, now)
+    if assembled is None:
+        return
+    edition, choice = assembled
+    log.info(
+        "assembled",
+        digest=slug,
+        edition=edition.id,
+        state=edition.state.value,
+        stories=len(edition.stories),
+        waiting=len(choice.waiting),
+    )
+    _prepare_edition(mailer, tx, edition, log)
+
+
 def update_send_time(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
     """Recalculate the moment of an edition's send time."""
     edition = editions.get_edition(tx, edition_id)

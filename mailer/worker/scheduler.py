@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from mailer import editions, embargoes, leases, notices, releases
+from mailer import digests, editions, embargoes, leases, notices, releases
 from mailer.actor import WORKER
 from mailer.app import Mailer
 from mailer.delivery.history import (
@@ -249,6 +249,11 @@ class Scheduler:
                             partial(jobs.run_occurrence, mailer, calendar.digest, step, log),
                         )
                     )
+        zone = mailer.settings.defaults.time_zone
+        for digest in digests.list_due_digests(tx, zone, now):
+            slug = digest.settings.slug
+            assemble = partial(jobs.assemble_immediate, mailer, slug, log)
+            agenda.append((f"the immediate digest {slug}", assemble))
         self._calendar_read_at = None if self._last_errors or self._conflicted else now
         for embargo in embargoes.list_moved_ends(tx, now):
             update_embargo = partial(jobs.update_embargo_end, mailer, embargo.slug, log)

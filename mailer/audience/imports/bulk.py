@@ -130,7 +130,7 @@ def change_members(
     changed = [result for result in results if result.outcome is BulkOutcome.CHANGED]
     if write and changed:
         tx.segments.save_members(
-            mailing_list, [(result.before, result.after) for result in changed]
+            mailing_list, [(result.before, result.after) for result in changed], now
         )
         tx.segments.log_consent(
             [

@@ -192,6 +192,42 @@ def edit_edition(
         out.print_record(edition, f"edition {number} changed")
 
 
+@app.command("urgent", rich_help_panel=EDITING)
+def set_urgent(
+    number: EditionNumber,
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(help="LANGUAGE=REASON, as the mails' foot states it; repeatable."),
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="The edition is no longer urgent.")] = False,
+    *,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Send an edition to members of every frequency, and tell them why.
+
+    This voids an earlier approval.
+
+    Example: mailer edition urgent 3 --reason "en=The dam may break tonight."
+    """
+    if bool(reason) == off:
+        raise UsageError("give either a reason or --off", hint='--reason "en=The dam may break."')
+    out = Output(json)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        edition = editions.set_urgent_reasons(
+            tx,
+            actor,
+            editions.get_edition(tx, number),
+            parse_pairs(reason, "--reason"),
+            mailer.clock(),
+        )
+        edition = _compose_edition(mailer, tx, actor, edition, out)
+        words = "urgent" if edition.is_urgent else "no longer urgent"
+        out.print_record(edition, f"edition {number} is {words}")
+
+
 @app.command("arrange", rich_help_panel=EDITING)
 def arrange_stories(
     number: EditionNumber,

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from mailer.actor import Actor
 from mailer.model.contacts import Contact, ContactProfile, ContactQuery
 from mailer.model.imports import ImportRow, RowResult
-from mailer.model.lists import MailingList, Topic, Visibility
+from mailer.model.lists import Frequency, MailingList, Topic, Visibility
 from mailer.model.searches import SearchIndexStatus, SearchMethod
 from mailer.model.segments import BulkMember, Filter, ListMember, Segment
 from mailer.model.signup import Confirmation, ConfirmationState
@@ -74,6 +74,13 @@ class SubscriberStore(Protocol):
     def set_membership(
         self, subscriber: Subscriber, mailing_list: MailingList, membership: Membership
     ) -> None: ...
+    def record_past_frequency(
+        self,
+        subscriber: Subscriber,
+        mailing_list: MailingList,
+        frequency: Frequency,
+        now: datetime,
+    ) -> None: ...
     def end_membership(
         self, subscriber: Subscriber, mailing_list: MailingList, now: datetime
     ) -> None: ...
@@ -136,7 +143,10 @@ class SegmentStore(Protocol):
         self, mailing_list: MailingList, subscriber_ids: Sequence[int]
     ) -> list[BulkMember]: ...
     def save_members(
-        self, mailing_list: MailingList, changes: Sequence[tuple[BulkMember, BulkMember]]
+        self,
+        mailing_list: MailingList,
+        changes: Sequence[tuple[BulkMember, BulkMember]],
+        now: datetime,
     ) -> None: ...
     def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...
 

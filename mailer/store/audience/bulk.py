@@ -1,6 +1,7 @@
 """Bulk changes to a list's members, a few thousand in each transaction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, String, bindparam, delete, select, update
@@ -11,6 +12,7 @@ from mailer.model.subscribers import Membership, MembershipState
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.consents import ConsentQueries
+from mailer.store.audience.past_frequencies import record_past_frequencies
 from mailer.store.audience.segment_conditions import members
 from mailer.store.audience.segments import build_member_conditions
 from mailer.store.audience.topic_sets import SqlTopicSetStore
@@ -139,8 +141,12 @@ class BulkQueries(ConsentQueries):
         ]  # fmt: skip
 
     def save_members(
-        self, mailing_list: MailingList, changes: Sequence[tuple[BulkMember, BulkMember]]
+        self,
+        mailing_list: MailingList,
+        changes: Sequence[tuple[BulkMember, BulkMember]],
+        now: datetime,
     ) -> None:
+        """Save the members as they are after a change, which is made `now`."""
         topic_sets = SqlTopicSetStore(self._db)
         topic_sets.prepare_ids(after.membership.topics for _, after in changes)
         rows: list[dict[str, Any]] = []
@@ -152,6 +158,12 @@ class BulkQueries(ConsentQueries):
                 values[column] = encode_moment(self._db, values[column])
             row = {f"new_{column}": value for column, value in values.items()}
             rows.append({"of_list": mailing_list.id, "number": after.id, **row})
+        past_frequencies = {
+            before.id: before.membership.frequency
+            for before, after in changes
+            if before.membership.frequency is not after.membership.frequency
+        }
+        record_past_frequencies(self._db, mailing_list.id, past_frequencies, now)
         _CHANGE.run_many(self._db, rows)
         _ADD_TAGS.run(
             self._db,

@@ -13,13 +13,15 @@ from sqlalchemy import BigInteger, bindparam, exists, select, update
 from mailer.actor import Actor
 from mailer.audience import suppressions
 from mailer.audience.imports.decisions import ImportDecision, KnownPerson, decide_row
+from mailer.audience.subscribers import is_other_frequency
 from mailer.model.imports import ImportRow, RowResult
-from mailer.model.lists import MailingList
+from mailer.model.lists import Frequency, MailingList
 from mailer.model.subscribers import ConsentAction, ConsentEntry, LawfulBasis, Person
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.consents import ConsentQueries
 from mailer.store.audience.field_values import decode_values
+from mailer.store.audience.past_frequencies import record_past_frequencies
 from mailer.store.audience.subscriber_store import SqlSubscriberStore
 from mailer.store.audience.subscribers import PERSON_COLUMNS, build_person_columns
 from mailer.store.audience.topic_sets import SqlTopicSetStore
@@ -187,6 +189,7 @@ class SqlImportRowStore(SqlStore):
         joining: list[tuple[Any, ...]] = []
         encoded_moments: dict[datetime | None, Any] = {None: None}
         changing: list[dict[str, Any]] = []
+        past_frequencies: dict[int, Frequency] = {}
         entries: list[ConsentEntry] = []
         for decision in decisions:
             if decision.membership is None or decision.act is None:
@@ -196,6 +199,8 @@ class SqlImportRowStore(SqlStore):
             values = memberships.build_membership_columns(decision.membership, topic_sets)
             known_person = known_people.get(address)
             if known_person and known_person.membership:
+                if is_other_frequency(known_person.membership, decision.membership):
+                    past_frequencies[subscriber_id] = known_person.membership.frequency
                 changing.append({"b_subscriber": subscriber_id, **values})
             else:
                 for column in memberships.MOMENT_COLUMNS:
@@ -218,6 +223,7 @@ class SqlImportRowStore(SqlStore):
                 )
             )
         _INSERT_MEMBERSHIPS.run(self._db, joining)
+        record_past_frequencies(self._db, origin.list.id, past_frequencies, origin.now)
         if changing:
             self._db.execute(
                 update(schema.membership).where(

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, bindparam, delete, insert, select, update
 
-from mailer.model.lists import MailingList
+from mailer.model.lists import Frequency, MailingList
 from mailer.model.subscribers import (
     ListedSubscriber,
     Membership,
@@ -18,6 +18,7 @@ from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.field_values import decode_values, encode_values
 from mailer.store.audience.lists import SqlListStore
+from mailer.store.audience.past_frequencies import record_past_frequencies
 from mailer.store.audience.records import PersonalDataQueries
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.slug_lookup import get_inserted_id
@@ -167,6 +168,7 @@ class SubscriberQueries(PersonalDataQueries):
         for table in (
             schema.subscriber_tag,
             schema.membership,
+            schema.past_frequency,
             schema.confirmation,
             schema.subscriber_alias,
         ):
@@ -199,6 +201,16 @@ class SubscriberQueries(PersonalDataQueries):
                     list_id=mailing_list.id, subscriber_id=subscriber.id, **values
                 )
             )
+
+    def record_past_frequency(
+        self,
+        subscriber: Subscriber,
+        mailing_list: MailingList,
+        frequency: Frequency,
+        now: datetime,
+    ) -> None:
+        """Record that a member had another frequency until now."""
+        record_past_frequencies(self._db, mailing_list.id, {subscriber.id: frequency}, now)
 
     def end_membership(
         self, subscriber: Subscriber, mailing_list: MailingList, now: datetime

@@ -197,6 +197,7 @@ class EditionFinder(EditionContentQueries, ApprovalQueries):
             role=EditionRole(row.role),
             embargo_until=row.embargo_until,
             change=ChangeNote(**row.change) if row.change else None,
+            urgent_reasons=row.urgent_reasons,
             pause_signatures=tuple(row.pause_signatures),
             number=row.number,
             sender=row.sender,

@@ -93,6 +93,7 @@ class EditionQueries(EditionFinder):
                 priority=changed.priority.value,
                 archive=changed.archive.value,
                 sender=changed.sender,
+                urgent_reasons=dict(changed.urgent_reasons),
                 segment_id=find_id(self._db, schema.segment, changed.segment, "segment")
                 if changed.segment
                 else None,

@@ -5,11 +5,14 @@ of topics, the body for each language, the waits for each time zone, and the sup
 people are joined to these tables, so that a plan handles only one integer for each person.
 """
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     and_,
     case,
     func,
@@ -18,7 +21,6 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    true,
     union_all,
     update,
 )
@@ -39,9 +41,14 @@ from mailer.store.audience.segment_conditions import (
     members,
 )
 from mailer.store.audience.time_zones import list_subscriber_time_zones
-from mailer.store.base import SqlStore
 from mailer.store.editions.records import EditionQueries
 from mailer.store.outbox import counts, plan_tables
+from mailer.store.outbox.own_stories import (
+    OwnStoryQueries,
+    has_chosen,
+    join_own_stories,
+    limit_to_own_stories,
+)
 from mailer.store.outbox.plan_tables import TemporaryTables
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions, select_late_recipients
@@ -68,7 +75,18 @@ _sets_without_story = select(plan_tables.set_mask.c.topic_set_id).join(
 )
 
 
-class PlanQueries(SqlStore):
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """The tables and expressions by which a plan selects recipients: the `audience` of all members,
+    the `stories` of each member, and whether the edition is for a member's frequency."""
+
+    audience: FromClause
+    stories: ColumnElement[int]
+    wants_it: ColumnElement[bool]
+    has_own_stories: bool
+
+
+class PlanQueries(OwnStoryQueries):
     """Freezes audiences."""
 
     def plan_deliveries(self, edition: Edition, now: datetime) -> DeliveryPlan:
@@ -77,15 +95,17 @@ class PlanQueries(SqlStore):
 
         If the edition is sent in readers' time, each row is due when clocks in the reader's zone
         show the edition's time."""
+        self.lock_list(edition)
         by_topic, everyone = build_story_masks(self._db, self._key, edition)
         segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
         with TemporaryTables(self._db):
             unserved_sets = self._fill_masks(edition, by_topic, everyone)
             self._fill_suppressed()
-            excluded = self._count_exclusions(edition, segment_filter, unserved_sets)
+            selection = self._build_selection(edition)
+            excluded = self._count_exclusions(edition, segment_filter, unserved_sets, selection)
             by_reader_time = self._fill_waits(edition, now)
             planned = self._insert_deliveries(
-                edition, segment_filter, by_reader_time=by_reader_time
+                edition, segment_filter, selection, by_reader_time=by_reader_time
             )
         if excluded:
             self._db.execute(
@@ -108,11 +128,12 @@ class PlanQueries(SqlStore):
         with TemporaryTables(self._db):
             unserved_sets = self._fill_masks(edition, by_topic, everyone)
             self._fill_suppressed()
-            excluded = self._count_exclusions(edition, segment_filter, unserved_sets)
+            selection = self._build_selection(edition)
+            excluded = self._count_exclusions(edition, segment_filter, unserved_sets, selection)
             rows = self._db.execute(
                 select(plan_tables.language_mask.c.body, func.count())
-                .select_from(_audience)
-                .where(*_list_conditions(edition, segment_filter))
+                .select_from(selection.audience)
+                .where(*_list_conditions(edition, segment_filter, selection))
                 .group_by(plan_tables.language_mask.c.body)
             ).all()
         return Audience({row[0]: row[1] for row in sorted(rows)}, excluded)
@@ -133,12 +154,28 @@ class PlanQueries(SqlStore):
                 select_late_recipients(edition)
             )
             return self._insert_deliveries(
-                edition, segment_filter, is_late_recipient, by_reader_time=False
+                edition,
+                segment_filter,
+                self._build_selection(edition),
+                is_late_recipient,
+                by_reader_time=False,
             )
 
     def has_late_recipients(self, edition: Edition) -> bool:
         """Check whether :meth:`extend_plan` may find recipients."""
         return bool(self._db.scalar(select(select_late_recipients(edition).exists())))
+
+    def _build_selection(self, edition: Edition) -> _Selection:
+        """Build the selection of recipients. Only if members have stories of their own, the
+        audience is joined to the tables that hold them, which costs time for each member."""
+        is_chosen = has_chosen(edition)
+        if not self.fill_own_stories(edition):
+            return _Selection(_audience, _stories, is_chosen, has_own_stories=False)
+        is_owed = schema.membership.c.subscriber_id.in_(select(plan_tables.owed.c.subscriber_id))
+        stories = limit_to_own_stories(edition, _stories)
+        return _Selection(
+            join_own_stories(_audience), stories, or_(is_chosen, is_owed), has_own_stories=True
+        )
 
     def _fill_masks(self, edition: Edition, by_topic: Mapping[str, int], everyone: int) -> set[int]:
         """Fill in the story bits for each combination of topics, and each language's body. Returns
@@ -214,7 +251,11 @@ class PlanQueries(SqlStore):
         return True
 
     def _count_exclusions(
-        self, edition: Edition, segment_filter: Filter, unserved_sets: set[int]
+        self,
+        edition: Edition,
+        segment_filter: Filter,
+        unserved_sets: set[int],
+        selection: _Selection,
     ) -> dict[Exclusion, int]:
         """Count the members who are left out, by the first reason that applies.
 
@@ -223,7 +264,7 @@ class PlanQueries(SqlStore):
         member."""
         on_list = schema.mailing_list.c.slug == edition.list
         is_active = schema.membership.c.state == MembershipState.ACTIVE.value
-        wants_it = _matches_frequency(edition)
+        wants_it = selection.wants_it
         member_count = func.count().label("members")
         first_reason = case(
             # The values of these two states equal the values of their reasons.
@@ -252,45 +293,52 @@ class PlanQueries(SqlStore):
         )
         counted = [unasked, suppressed]
         role_exclusions = list_exclusions(edition)
-        if edition.segment or unserved_sets or role_exclusions:
+        is_every_member_checked = edition.segment or role_exclusions or selection.has_own_stories
+        if is_every_member_checked or unserved_sets:
             in_segment = build_condition(segment_filter)
             reason = case(
                 *((which, why.value) for which, why in role_exclusions),
+                (not_(has_chosen(edition)), Exclusion.FREQUENCY.value),
                 (not_(in_segment), Exclusion.SEGMENT.value),
+                (_stories != 0, Exclusion.HAS_IT.value),
                 else_=Exclusion.NO_STORY.value,
             ).label("reason")
             unfit = (
                 select(reason, member_count)
-                .select_from(_audience)
+                .select_from(selection.audience)
                 .where(
                     on_list,
                     is_active,
                     wants_it,
                     _may_be_mailed,
-                    or_(not_(in_segment), _stories == 0, *(which for which, _ in role_exclusions)),
+                    or_(
+                        not_(in_segment),
+                        selection.stories == 0,
+                        *(which for which, _ in role_exclusions),
+                    ),
                 )
                 .group_by(reason)
             )
-            if not edition.segment and not role_exclusions and ALL_TOPICS not in unserved_sets:
+            if not is_every_member_checked and ALL_TOPICS not in unserved_sets:
                 unfit = unfit.where(schema.membership.c.topic_set_id.in_(_sets_without_story))
             counted.append(unfit)
-        return {
-            Exclusion(reason): count
-            for reason, count in self._db.execute(union_all(*counted))
-            if count
-        }
+        excluded: Counter[Exclusion] = Counter()
+        for reason_name, count in self._db.execute(union_all(*counted)):
+            excluded[Exclusion(reason_name)] += count
+        return {why: count for why, count in excluded.items() if count}
 
     def _insert_deliveries(
         self,
         edition: Edition,
         segment_filter: Filter,
+        selection: _Selection,
         *conditions: ColumnElement[bool],
         by_reader_time: bool,
     ) -> int:
         # As subqueries they are computed once, not for each row; all rows are due at once.
         now = select(schema.database_now()).scalar_subquery()
         due: ColumnElement[datetime] = now
-        audience = _audience
+        audience = selection.audience
         if by_reader_time:
             # Counted from the database's clock, which is not compared with the clock of this
             # process.
@@ -313,13 +361,13 @@ class PlanQueries(SqlStore):
                     ),
                 ),
                 plan_tables.language_mask.c.body,
-                _stories,
+                selection.stories,
                 literal(DeliveryState.QUEUED.value),
                 due,
                 now,
             )
             .select_from(audience)
-            .where(*_list_conditions(edition, segment_filter), *conditions)
+            .where(*_list_conditions(edition, segment_filter, selection), *conditions)
             .order_by(schema.subscriber.c.address)
         )
         columns = (
@@ -350,21 +398,16 @@ class PlanQueries(SqlStore):
         return added_count
 
 
-def _list_conditions(edition: Edition, segment_filter: Filter) -> list[ColumnElement[bool]]:
-    """Return the conditions under which a member of ``_audience`` gets the edition."""
+def _list_conditions(
+    edition: Edition, segment_filter: Filter, selection: _Selection
+) -> list[ColumnElement[bool]]:
+    """Return the conditions under which a member of the selection's audience gets the edition."""
     return [
         schema.mailing_list.c.slug == edition.list,
         schema.membership.c.state == MembershipState.ACTIVE.value,
-        _matches_frequency(edition),
+        selection.wants_it,
         _may_be_mailed,
         build_condition(segment_filter),
-        _stories != 0,
+        selection.stories != 0,
         *(not_(condition) for condition, _ in list_exclusions(edition)),
     ]
-
-
-def _matches_frequency(edition: Edition) -> ColumnElement[bool]:
-    """Return the condition that a member chose this edition's frequency."""
-    if edition.role in PRIOR_RECIPIENT_ROLES:
-        return true()
-    return schema.membership.c.frequency == edition.frequency.value

@@ -5,6 +5,8 @@ On SQLite, an Integer key is the row's own number, which saves a second search i
 
 from sqlalchemy import BigInteger, Column, Connection, Float, Integer, MetaData, String, Table
 
+from mailer.store.schema.base import Utc
+
 _temporary = MetaData()
 _Number = BigInteger().with_variant(Integer, "sqlite")
 set_mask = Table(
@@ -35,6 +37,37 @@ suppressed = Table(
     "plan_stopped",
     _temporary,
     Column("subscriber_id", _Number, primary_key=True, autoincrement=False),
+    prefixes=["TEMPORARY"],
+)
+owed = Table(
+    "plan_owed",
+    _temporary,
+    Column("subscriber_id", _Number, primary_key=True, autoincrement=False),
+    Column("stories", BigInteger, nullable=False),
+    prefixes=["TEMPORARY"],
+)
+received = Table(
+    "plan_received",
+    _temporary,
+    Column("subscriber_id", _Number, primary_key=True, autoincrement=False),
+    Column("stories", BigInteger, nullable=False),
+    prefixes=["TEMPORARY"],
+)
+missed_story = Table(
+    "plan_missed_story",
+    _temporary,
+    Column("frequency", String(10), nullable=False),
+    Column("stories", BigInteger, nullable=False),
+    Column("queued_at", Utc, nullable=False),
+    prefixes=["TEMPORARY"],
+)
+shared_story = Table(
+    "plan_shared_story",
+    _temporary,
+    Column("edition_id", _Number, nullable=False),
+    Column("theirs", BigInteger, nullable=False),
+    Column("ours", BigInteger, nullable=False),
+    Column("to_everyone", Integer, nullable=False),
     prefixes=["TEMPORARY"],
 )
 

@@ -1,5 +1,7 @@
 """Reports of an edition's deliveries, and the facts that explain one recipient's outcome."""
 
+from typing import Any
+
 from sqlalchemy import (
     String,
     and_,
@@ -33,6 +35,7 @@ from mailer.store.audience.segment_conditions import (
 from mailer.store.editions.records import EditionQueries
 from mailer.store.outbox.doubts import DoubtQueries
 from mailer.store.outbox.listing import DeliveryListQueries, build_delivery
+from mailer.store.outbox.own_stories import OwnStoryQueries, is_for_others
 from mailer.store.outbox.safe_mode import SafeModeQueries
 from mailer.store.outbox.statements import (
     in_doubt,
@@ -199,7 +202,11 @@ class ReportQueries(DoubtQueries, SafeModeQueries, DeliveryListQueries):
             titles = self._list_story_titles(
                 edition, recipient_delivery.stories, recipient_delivery.language
             )
-            return RecipientStatus(delivery=recipient_delivery, story_titles=titles)
+            return RecipientStatus(
+                delivery=recipient_delivery,
+                story_titles=titles,
+                **self._find_frequency(edition, recipient_delivery.subscriber_id),
+            )
         if person_row is None:
             return RecipientStatus()
         membership_row = self._db.execute(
@@ -224,6 +231,13 @@ class ReportQueries(DoubtQueries, SafeModeQueries, DeliveryListQueries):
         )
         reading_language = language or membership_row.mailed
         stories = self._compute_story_mask(edition, membership_row.topic_set_id, reading_language)
+        owed, received = OwnStoryQueries(self._db, self._key).find_own_stories(
+            edition, person_row.id
+        )
+        frequency_facts = self._find_frequency(edition, person_row.id)
+        is_other = is_for_others(edition, frequency_facts["frequency"])
+        if is_other and owed:
+            stories &= owed
         bodies = [
             body.language for body in EditionQueries(self._db, self._key).list_bodies(edition)
         ]
@@ -234,7 +248,7 @@ class ReportQueries(DoubtQueries, SafeModeQueries, DeliveryListQueries):
             left_at=membership_row.left_at,
             suppressed=person_row.reason,
             suppressed_at=person_row.created_at,
-            frequency=Frequency(membership_row.frequency),
+            **frequency_facts,
             paused_until=self._db.scalar(
                 select(schema.membership.c.paused_until)
                 .join(schema.mailing_list, schema.mailing_list.c.id == schema.membership.c.list_id)
@@ -245,11 +259,13 @@ class ReportQueries(DoubtQueries, SafeModeQueries, DeliveryListQueries):
                 )
             ),
             in_segment=bool(in_segment),
-            stories=stories,
+            stories=stories & ~received,
+            received_stories=stories & received,
+            is_for_others=is_other and not owed & ~received,
             language=languages.choose_language(reading_language, bodies, edition.language)
             if bodies
             else "",
-            story_titles=self._list_story_titles(edition, stories, reading_language),
+            story_titles=self._list_story_titles(edition, stories & ~received, reading_language),
             exclusion=next(
                 (
                     why
@@ -267,6 +283,32 @@ class ReportQueries(DoubtQueries, SafeModeQueries, DeliveryListQueries):
                 None,
             ),
         )
+
+    def _find_frequency(self, edition: Edition, subscriber_id: int) -> dict[str, Any]:
+        """Return a member's frequency, and until when a member who chose another one had the
+        edition's, as fields of a RecipientStatus."""
+        past = schema.past_frequency
+        row = self._db.execute(
+            select(schema.membership.c.frequency, past.c.until)
+            .select_from(schema.membership.join(schema.mailing_list))
+            .outerjoin(
+                past,
+                and_(
+                    past.c.subscriber_id == schema.membership.c.subscriber_id,
+                    past.c.list_id == schema.membership.c.list_id,
+                    past.c.frequency == edition.frequency.value,
+                ),
+            )
+            .where(
+                schema.mailing_list.c.slug == edition.list,
+                schema.membership.c.subscriber_id == subscriber_id,
+            )
+        ).one_or_none()
+        if row is None:
+            return {"frequency": edition.frequency}
+        frequency = Frequency(row.frequency)
+        until = row.until if frequency is not edition.frequency else None
+        return {"frequency": frequency, "past_frequency_until": until}
 
     def _compute_story_mask(self, edition: Edition, topic_set_id: int | None, language: str) -> int:
         """Return the bits of the stories of a composed edition that match a membership's topics and

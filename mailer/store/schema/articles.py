@@ -45,10 +45,14 @@ article = Table(
     build_required_column("created_at", Utc),
     build_required_column("updated_at", Utc),
     build_required_column("search_text", Text, server_default=""),
+    Column("first_queued_at", Utc),
+    Column("queued_at", Utc),
     UniqueConstraint("slug", "language"),
     Index("ix_article_published_at", "published_at"),
     Index("ix_article_state_published_at", "state", "published_at"),
-    comment="search_text: title and slug, folded for searches",
+    Index("ix_article_state_queued_at", "state", "queued_at"),
+    comment="search_text: title and slug, folded for searches; first_queued_at, queued_at: when "
+    "it was queued for the first and for the last time",
 )
 
 article_topic = Table(

@@ -125,6 +125,17 @@ Index(
     postgresql_where=has_left_unknown_day,
 )
 
+past_frequency = Table(
+    "past_frequency",
+    metadata,
+    build_reference_column("subscriber", primary_key=True, on_delete="CASCADE"),
+    build_reference_column("mailing_list", "list_id", primary_key=True, on_delete="CASCADE"),
+    Column("frequency", String(10), primary_key=True),
+    build_required_column("until", Utc),
+    Index("ix_past_frequency_list_id_frequency_until", "list_id", "frequency", "until"),
+    comment="frequencies that members chose earlier; until: when they last chose another one",
+)
+
 suppression = Table(
     "suppression",
     metadata,

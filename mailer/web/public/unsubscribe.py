@@ -174,9 +174,20 @@ def _list_lower_frequencies(
     mailing_list: MailingList, current_frequency: Frequency
 ) -> list[Frequency]:
     """Return the frequencies of the list with which the member gets fewer mails than now."""
-    order = [*Frequency]
+    current_rank = _FREQUENCY_RANKS.index(current_frequency)
     return [
         frequency
-        for frequency in mailing_list.frequencies
-        if order.index(frequency) > order.index(current_frequency)
+        for frequency in _FREQUENCY_RANKS[current_rank + 1 :]
+        if frequency in mailing_list.frequencies and frequency is not Frequency.EVERY
     ]
+
+
+_FREQUENCY_RANKS = (
+    Frequency.IMMEDIATE,
+    Frequency.DAILY,
+    Frequency.EVERY,
+    Frequency.WEEKLY,
+    Frequency.MONTHLY,
+)
+"""The frequencies, with the most mails first. Regular editions may come at any intervals, but are
+rarely as frequent as a daily digest: otherwise the list would hardly have one."""

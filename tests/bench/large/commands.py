@@ -252,6 +252,7 @@ digest edit | {DIGEST} --name Better
 digest assemble | {DIGEST}
 edition new | --list {LIST} --story health --name Extra
 edition edit | {draft} --name Better
+edition urgent | {draft} --reason en=Flood
 edition arrange | {draft} health
 edition reorder | {draft} health-of-{open_}
 edition test | {reviewed} staff@example.org

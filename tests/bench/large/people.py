@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, case, func, insert, literal, select, text, update
@@ -10,6 +11,7 @@ from mailer.app import Mailer
 from mailer.audience import lists
 from mailer.model.contacts import FollowUp, Trust
 from mailer.model.imports import ImportRow
+from mailer.model.lists import Frequency
 from mailer.model.signup import ConfirmationKind, ConfirmationState, SignUpWishes
 from mailer.model.subscribers import ConsentAction, LawfulBasis, MembershipState
 from mailer.model.suppressions import SuppressionReason
@@ -29,7 +31,8 @@ _member = schema.membership.c
 
 def add_people(mailer: Mailer, count: int) -> None:
     """Add people to the list. One in 50 has left it, one in 100 is suppressed, one in 500 is a
-    journalist."""
+    journalist. One in 20 has chosen another frequency, and one in 400 has done so since the newest
+    stories were queued."""
     with mailer.store.begin() as tx:
         mailing_list = lists.get_list(tx, LIST)
         insert_readers(tx, mailing_list, count, mailer.clock(), _generate_rows(count))
@@ -51,6 +54,7 @@ def add_people(mailer: Mailer, count: int) -> None:
         )
         _log_consents(tx, ConsentAction.LEFT, _person.id % 50 == 0)
         _suppress_people(tx)
+        _add_past_frequencies(tx, lists.get_list(tx, LIST).id, mailer.clock())
         _add_journalists(tx)
         _add_sign_ups(tx)
 
@@ -115,6 +119,22 @@ def _suppress_people(tx: SqlTransaction) -> None:
         detail=literal("550 5.1.1 unknown"),
         created_at=compute_moment(_person.id % 10_000),
     )
+
+
+def _add_past_frequencies(tx: SqlTransaction, list_id: int, now: datetime) -> None:
+    tomorrow = literal(now + timedelta(days=1), schema.past_frequency.c.until.type)
+    for has_changed, until in (
+        (_person.id % 20 == 7, compute_moment(_person.id % 1000)),
+        (_person.id % 400 == 9, tomorrow),
+    ):
+        _copy(
+            tx,
+            schema.past_frequency,
+            has_changed,
+            list_id=literal(list_id),
+            frequency=literal(Frequency.WEEKLY.value),
+            until=until,
+        )
 
 
 def _add_journalists(tx: SqlTransaction) -> None:

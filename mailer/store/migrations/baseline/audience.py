@@ -148,6 +148,32 @@ def create_audience_tables() -> None:
         sqlite_where=sa.text("left_at IS NOT NULL"),
         postgresql_where=sa.text("left_at IS NOT NULL"),
     )
+    op.create_table(
+        "past_frequency",
+        require_column("subscriber_id", ID),
+        require_column("list_id", ID),
+        require_column("frequency", sa.String(length=10)),
+        require_column("until", MOMENT),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscriber.id"],
+            name="fk_past_frequency_subscriber_id_subscriber",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["list_id"],
+            ["mailing_list.id"],
+            name="fk_past_frequency_list_id_mailing_list",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("subscriber_id", "list_id", "frequency", name="pk_past_frequency"),
+        comment="frequencies that members chose earlier; until: when they last chose another one",
+    )
+    op.create_index(
+        "ix_past_frequency_list_id_frequency_until",
+        "past_frequency",
+        ["list_id", "frequency", "until"],
+    )
     op.create_index(
         "ix_membership_left_unknown_day",
         "membership",

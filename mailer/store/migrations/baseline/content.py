@@ -32,12 +32,16 @@ def create_content_tables() -> None:
         require_column("created_at", MOMENT),
         require_column("updated_at", MOMENT),
         require_column("search_text", sa.Text(), server_default=""),
+        sa.Column("first_queued_at", MOMENT),
+        sa.Column("queued_at", MOMENT),
         sa.PrimaryKeyConstraint("id", name="pk_article"),
         sa.UniqueConstraint("slug", "language", name="uq_article_slug_language"),
-        comment="search_text: title and slug, folded for searches",
+        comment="search_text: title and slug, folded for searches; first_queued_at, queued_at: "
+        "when it was queued for the first and for the last time",
     )
     op.create_index("ix_article_published_at", "article", ["published_at"])
     op.create_index("ix_article_state_published_at", "article", ["state", "published_at"])
+    op.create_index("ix_article_state_queued_at", "article", ["state", "queued_at"])
     op.create_table(
         "boilerplate",
         require_column("organisation", sa.String(length=60)),

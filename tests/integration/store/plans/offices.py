@@ -66,6 +66,7 @@ def _multiply_statistics(url: str, factor: int) -> None:
 COMPOSING = frozenset(
     {
         "edition arrange", "edition edit", "edition new", "edition reorder", "edition submit",
+        "edition urgent",
         "edition test", "release correct", "release send",
     }
 )  # fmt: skip

@@ -18,8 +18,8 @@ GROWING_TABLES = frozenset(
         "database_event", "delivery", "delivery_count",
         "digest_story", "edition", "edition_body", "edition_event", "edition_story",
         "edition_words", "embargo", "embargo_event", "exclusion", "file", "membership",
-        "occurrence", "source_item", "subscriber", "subscriber_alias", "subscriber_tag",
-        "suppression",
+        "occurrence", "past_frequency", "source_item", "subscriber", "subscriber_alias",
+        "subscriber_tag", "suppression",
     }
 )  # fmt: skip
 """Tables that have more rows the longer an office works, or the more people it writes to. (A kill

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -151,7 +152,10 @@ class FakeMemberStore:
         return [self.saved_members[number] for number in subscriber_ids]
 
     def save_members(
-        self, mailing_list: MailingList, changes: Sequence[tuple[BulkMember, BulkMember]]
+        self,
+        mailing_list: MailingList,
+        changes: Sequence[tuple[BulkMember, BulkMember]],
+        now: datetime,
     ) -> None:
         self.saved_members |= {after.id: after for _, after in changes}
 

@@ -165,7 +165,7 @@ def test_missing_import_fields_stay_unset() -> None:
         (ImportColumn.JOINED, "2026-02-30", "is not a date"),
         (ImportColumn.LEFT, "yesterday", "'yesterday' is not a date"),
         (ImportColumn.PAUSED_UNTIL, "soon", "is not a date"),
-        (ImportColumn.FREQUENCY, "daily", "'daily' is not one of every, weekly, monthly"),
+        (ImportColumn.FREQUENCY, "yearly", "is not one of every, immediate, daily, weekly"),
         (ImportColumn.REASON, "rude", "is not one of manual, bounce, complaint, erased"),
         (ImportColumn.LIST_LANGUAGE, "frenchlike", "is not a language tag"),
         (ImportColumn.EVIDENCE, "a\x1bb", "control characters"),
