@@ -46,7 +46,7 @@ def choose_service_mail(
     tx: Transaction, lists: Sequence[MailingList], confirmation: Confirmation
 ) -> ServiceMail:
     """Choose the mail that the address gets now: an answer to its request, or a welcome once its
-    owner has confirmed. Lists that no longer exist are left out."""
+    owner has confirmed. Lists that no longer exist or are closed are left out."""
     if confirmation.state is ConfirmationState.CONFIRMED:
         return _choose_welcome_mail(tx, lists, confirmation)
     if confirmation.state is not ConfirmationState.ASKED:
@@ -61,7 +61,9 @@ def choose_service_mail(
             min(lists, key=lambda mailing_list: mailing_list.id).slug,
         )
     relevant_lists = _sort_by_slug(
-        mailing_list for mailing_list in lists if mailing_list.slug in confirmation.wishes.lists
+        mailing_list
+        for mailing_list in lists
+        if mailing_list.slug in confirmation.wishes.lists and not mailing_list.is_closed
     )
     if kind is ServiceMailKind.NOTHING or not relevant_lists:
         return NO_SERVICE_MAIL
@@ -89,7 +91,9 @@ def _choose_welcome_mail(
     relevant_lists = _sort_by_slug(
         mailing_list
         for mailing_list in lists
-        if mailing_list.slug in joined_slugs and mailing_list.slug in confirmation.wishes.lists
+        if mailing_list.slug in joined_slugs
+        and mailing_list.slug in confirmation.wishes.lists
+        and not mailing_list.is_closed
     )
     ledger_list = next(
         (mailing_list.slug for mailing_list in relevant_lists if mailing_list.welcome), ""

@@ -351,7 +351,11 @@ def _list_conditions(edition: Edition, segment_filter: Filter) -> list[ColumnEle
 
 
 def _matches_frequency(edition: Edition) -> ColumnElement[bool]:
-    """Return the condition that a member chose this edition's frequency."""
+    """Return the condition that a member chose this edition's frequency. The last mail of a closed
+    list goes to all its members."""
     if edition.role in PRIOR_RECIPIENT_ROLES:
         return true()
-    return schema.membership.c.frequency == edition.frequency.value
+    return or_(
+        schema.membership.c.frequency == edition.frequency.value,
+        func.coalesce(schema.mailing_list.c.closing_edition_id, 0) == edition.id,
+    )

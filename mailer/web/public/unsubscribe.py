@@ -155,10 +155,12 @@ def _render_unsubscribe(
     frequency = membership.frequency if membership else Frequency.EVERY
     list_language = membership.language if membership else ""
     own_language = subscriber.person.language if subscriber else ""
+    page_language = site.choose_language(request, list_language or own_language)
     return site.render_page(
         request,
         "unsubscribe.html",
         language=list_language or own_language,
+        closing_reason=target.mailing_list.get_closing_reason(page_language),
         token=token,
         list=target.mailing_list,
         address=addresses.mask_address(subscriber.address) if subscriber else "",
