@@ -118,11 +118,11 @@ def merge_topics(
     """Merge a topic into another one, and remove it.
 
     People who chose the topic have chosen the other one afterwards, once; the log of consent says
-    so. People who chose neither get neither, and people who get all topics still do. Articles, digests,
-    segments, sources and waiting sign-ups move; revisions of articles and earlier entries of the
-    log keep the old word. A digest passes over the queued stories that it takes only because of the
-    merge, so that no one gets old stories, or a story twice. Unsent editions with a story about the
-    topic return to draft; started editions do not change.
+    so. People who chose neither get neither, and people who get all topics still do. Articles,
+    digests, segments, sources and waiting sign-ups move; revisions of articles and earlier entries
+    of the log keep the old word. A digest passes over the queued stories that it takes only because
+    of the merge, so that no one gets old stories, or a story twice. Unsent editions with a story
+    about the topic return to draft; started editions do not change.
 
     Raises InputError if the two are the same topic."""
     source, target = get_topic(tx, slug), get_topic(tx, target_slug)

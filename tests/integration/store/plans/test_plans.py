@@ -236,6 +236,7 @@ NOT_REQUESTED = {
     "/embed/{list_slug}": "the sign-up page with fewer lists",
     "/c/{token}": "the confirmation of a sign-up, by its id",
     "/p/{token}/erase": "POST: mailer subscriber erase",
+    "/u/{token}/reason": "POST: the person's entries in the log of consent",
     "/t/u/{token}": "the page of a test mail",
     "/t/p/{token}": "the page of a test mail",
     "/t/v/{token}": "the page of a test mail",
