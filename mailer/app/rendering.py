@@ -53,6 +53,13 @@ class SettingsRenderer:
 
         return compose_service_mail(service_mail, self._settings)
 
+    def fill_send_day(self, body: EditionBody, edition: Edition) -> EditionBody:
+        """Return a frozen body with the day on which its edition was sent."""
+        from mailer.message.send_day import fill_send_day
+
+        day = edition.planned_at
+        return fill_send_day(body, edition.get_send_day(day)) if day else body
+
     def mark_test_mail(
         self, body: EditionBody, edition: Edition, reader: EditionReader
     ) -> EditionBody:

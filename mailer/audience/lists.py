@@ -167,6 +167,7 @@ def add_list(
     visibility: Visibility = Visibility.PUBLIC,
     time_zone: str = "",
     welcome: bool = False,
+    welcome_edition: bool = False,
     sender: str = "",
     senders: Collection[str] = (),
 ) -> MailingList:
@@ -188,6 +189,7 @@ def add_list(
         now,
         _check_time_zone(time_zone),
         welcome=welcome,
+        welcome_edition=welcome_edition,
         sender=check_sender(sender, senders),
     )
 
@@ -200,7 +202,8 @@ def edit_list(
     *,
     senders: Collection[str] = (),
 ) -> MailingList:
-    """Change a list's name, description, language, time zone, visibility, welcome or sender.
+    """Change a list's name, description, language, time zone, visibility, welcome, sending of
+    the latest edition to new members, or sender.
     `senders` are the names of senders in the settings. Raises InputError if there is no such
     sender."""
     mailing_list = get_list(tx, slug)

@@ -56,6 +56,10 @@ def add_list(
     welcome: Annotated[
         bool, typer.Option("--welcome", help="Send new members a welcome mail.")
     ] = False,
+    welcome_edition: Annotated[
+        bool,
+        typer.Option("--welcome-edition", help="Send new members the list's latest edition."),
+    ] = False,
     sender: Annotated[
         str, typer.Option(help="The sender of its editions: [senders.NAME]; default: [sender].")
     ] = "",
@@ -82,6 +86,7 @@ def add_list(
             visibility=visibility,
             time_zone=time_zone,
             welcome=welcome,
+            welcome_edition=welcome_edition,
             sender=sender,
             senders=mailer.settings.senders,
         )
@@ -159,6 +164,13 @@ def edit_list(
         bool | None,
         typer.Option("--welcome/--no-welcome", help="Send new members a welcome mail."),
     ] = None,
+    welcome_edition: Annotated[
+        bool | None,
+        typer.Option(
+            "--welcome-edition/--no-welcome-edition",
+            help="Send new members the list's latest edition.",
+        ),
+    ] = None,
     sender: Annotated[
         str | None,
         typer.Option(help="The sender of its editions: [senders.NAME]; empty: [sender]."),
@@ -180,6 +192,7 @@ def edit_list(
         "visibility": visibility,
         "time_zone": time_zone,
         "welcome": welcome,
+        "welcome_edition": welcome_edition,
         "sender": sender,
     }
     _check_name(name or "")

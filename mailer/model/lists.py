@@ -79,12 +79,12 @@ def _choose_translation(texts: Mapping[str, str], language: str) -> str:
 class MailingList:
     """A mailing list. People subscribe to each list separately. `language` and `time_zone` apply to
     members who gave none; an empty `time_zone` means the office's. `welcome`: new members get a
-    mail. `frequencies` are the frequencies that members can choose: every edition, and the
-    frequencies of the list's digests. `sender` names the sender of editions for which no other is
-    chosen; if it is empty, that is the default sender. `members` is 0 if the members were not
-    counted. A closed list has `closed_at`: people cannot join it, and it sends nothing but its last
-    mail, the edition `closing_edition_id`, if there is one. `closing_reasons` tell readers why, by
-    language."""
+    mail; `welcome_edition`: they get the latest edition. `frequencies` are the frequencies that
+    members can choose: every edition, and the frequencies of the list's digests. `sender` names the
+    sender of editions for which no other is chosen; if it is empty, that is the default sender.
+    `members` is 0 if the members were not counted. A closed list has `closed_at`: people cannot
+    join it, and it sends nothing but its last mail, the edition `closing_edition_id`, if there is
+    one. `closing_reasons` tell readers why, by language."""
 
     id: int
     slug: str
@@ -95,6 +95,7 @@ class MailingList:
     created_at: datetime
     time_zone: str = field(default="", kw_only=True)
     welcome: bool = field(default=False, kw_only=True)
+    welcome_edition: bool = field(default=False, kw_only=True)
     sender: str = field(default="", kw_only=True)
     frequencies: tuple[Frequency, ...] = field(default=(Frequency.EVERY,), kw_only=True)
     members: int = field(default=0, kw_only=True)

@@ -2,8 +2,8 @@
 
 ::
 
-    asked ──> mailed ──> confirmed ──> done
-      └────────────────────────────────^
+    asked ──> mailed ──> confirmed ──> (welcomed) ──> done
+      └─────────────────────────────────────────────────^
 
 ========== ================================================ =====================================
 state      meaning                                          next state set by
@@ -13,6 +13,8 @@ asked      an address was typed into a form; it was not     the worker, which de
 mailed     the owner of the address got a mail with a link  the owner; after some days the
                                                             confirmation and its link expire
 confirmed  the owner confirmed, and it took effect          the worker, after sending a welcome
+welcomed   a list that they joined sends new members its    the worker, after sending it
+           latest edition
 done       nothing is left to do                            deleted like the others
 ========== ================================================ =====================================
 

@@ -20,12 +20,13 @@ class ServiceMail:
     """A mail that answers a confirmation. `lists` are the lists that it mentions, by slug.
     `ledger_list` is the list under which the mail is recorded; the mail's unsubscribe link
     unsubscribes the person from this list. `language` is the requested language; the mail is in the
-    nearest language with a translation."""
+    nearest language with a translation. `edition_id` is the edition that is copied, if any."""
 
     kind: ServiceMailKind
     language: str = ""
     lists: tuple[MailingList, ...] = ()
     ledger_list: str = ""
+    edition_id: int = 0
 
 
 class ServiceMailComposer(Protocol):

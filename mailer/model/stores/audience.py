@@ -54,6 +54,7 @@ class ListStore(Protocol):
         time_zone: str = "",
         *,
         welcome: bool = False,
+        welcome_edition: bool = False,
         sender: str = "",
     ) -> MailingList: ...
     def edit_list(self, mailing_list: MailingList) -> MailingList: ...

@@ -298,6 +298,10 @@ class NoticeStore(Protocol):
 class ServiceMailStore(Protocol):
     """Mails about sign-ups in the outbox."""
 
+    def find_latest_edition(
+        self, mailing_list: MailingList, frequency: Frequency
+    ) -> Edition | None: ...
+    def find_corrected_slugs(self, edition: Edition) -> frozenset[str]: ...
     def queue_service_mail(
         self,
         edition_key: ServiceEditionKey,

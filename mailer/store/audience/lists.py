@@ -61,6 +61,7 @@ class SqlListStore(TopicMergeQueries):
         time_zone: str = "",
         *,
         welcome: bool = False,
+        welcome_edition: bool = False,
         sender: str = "",
     ) -> MailingList:
         result = self._db.execute(
@@ -72,6 +73,7 @@ class SqlListStore(TopicMergeQueries):
                 visibility=visibility.value,
                 time_zone=time_zone,
                 welcome=welcome,
+                welcome_edition=welcome_edition,
                 sender=sender,
                 created_at=now,
             )
@@ -86,6 +88,7 @@ class SqlListStore(TopicMergeQueries):
             now,
             time_zone=time_zone,
             welcome=welcome,
+            welcome_edition=welcome_edition,
             sender=sender,
         )
 
@@ -100,6 +103,7 @@ class SqlListStore(TopicMergeQueries):
                 visibility=mailing_list.visibility.value,
                 time_zone=mailing_list.time_zone,
                 welcome=mailing_list.welcome,
+                welcome_edition=mailing_list.welcome_edition,
                 sender=mailing_list.sender,
             )
         )
@@ -156,6 +160,7 @@ def _build_list(row: Row[Any], members: int, served: set[str]) -> MailingList:
         row.created_at,
         time_zone=row.time_zone,
         welcome=row.welcome,
+        welcome_edition=row.welcome_edition,
         sender=row.sender,
         frequencies=tuple(
             frequency

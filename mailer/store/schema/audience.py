@@ -73,6 +73,7 @@ mailing_list = Table(
     build_required_column("visibility", String(20)),
     build_required_column("time_zone", String(64), server_default=""),
     build_required_column("welcome", Boolean, server_default=false()),
+    build_required_column("welcome_edition", Boolean, server_default=false()),
     build_required_column("sender", String(60), server_default=""),
     build_required_column("created_at", Utc),
     Column("closed_at", Utc),

@@ -58,6 +58,7 @@ class FakeListStore:
         time_zone: str = "",
         *,
         welcome: bool = False,
+        welcome_edition: bool = False,
         sender: str = "",
     ) -> MailingList:
         made = MailingList(
@@ -70,6 +71,7 @@ class FakeListStore:
             now,
             time_zone=time_zone,
             welcome=welcome,
+            welcome_edition=welcome_edition,
             sender=sender,
         )
         self.saved_lists.append(made)

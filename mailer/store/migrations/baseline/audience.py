@@ -17,6 +17,7 @@ def create_audience_tables() -> None:
         require_column("visibility", sa.String(length=20)),
         require_column("time_zone", sa.String(length=64), server_default=""),
         require_column("welcome", sa.Boolean(), server_default=sa.false()),
+        require_column("welcome_edition", sa.Boolean(), server_default=sa.false()),
         require_column("sender", sa.String(length=60), server_default=""),
         require_column("created_at", MOMENT),
         sa.Column("closed_at", MOMENT),
