@@ -225,7 +225,7 @@ topic edit | health --description Care
 topic rename | health care
 topic hide | health
 topic offer | health
-topic merge | health --into work
+topic merge | health --into clinics
 article add | story.md
 article edit | health --title Better
 article queue | health

@@ -56,6 +56,11 @@ EXCEPTIONS = (
         "contact list (trusted)",
     ),
     except_actions("it counts the members of each list", "membership", "list list", "list show"),
+    except_actions(
+        "it counts the members and the stories of each topic",
+        "membership article_topic",
+        "topic audit",
+    ),
     except_actions("it counts, once, what is lost with the list", "consent", "list remove"),
     except_actions(
         "it looks the person up in every edition; an index over all addresses would cost more",
