@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from mailer.model.editions import Manuscript
+from mailer.model.lists import MailingList
 from mailer.model.rendering import Composition
 from mailer.model.transaction import Transaction
 
@@ -11,6 +12,16 @@ from mailer.model.transaction import Transaction
 def make_transaction(**stores: Any) -> Transaction:
     """Make a transaction that has these stores and no others."""
     return cast("Transaction", SimpleNamespace(**stores))
+
+
+class OpenListStore:
+    """A store of open lists, which takes no changes."""
+
+    def __init__(self, *mailing_lists: MailingList) -> None:
+        self._mailing_lists = mailing_lists
+
+    def list_mailing_lists(self) -> list[MailingList]:
+        return [*self._mailing_lists]
 
 
 class FrozenRenderer:

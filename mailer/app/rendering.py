@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from mailer.audience.signup.service_mails import ServiceMail
     from mailer.config import Settings
+    from mailer.model.articles import Content
     from mailer.model.deliveries import EditionReader
     from mailer.model.editions import Edition, EditionBody, Manuscript
+    from mailer.model.lists import MailingList
     from mailer.model.rendering import Composition
     from mailer.model.transaction import Transaction
     from mailer.notices import EditionMail, Notice
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 class SettingsRenderer:
     """Composes editions with an office's settings; implements ``model.rendering.Renderer``,
-    ``audience.signup.service_mails.ServiceMailComposer`` and
+    ``audience.signup.service_mails.ServiceMailComposer``, ``list_closing.ClosingStoryWriter`` and
     ``notices.test_mails.ReaderMailRenderer``."""
 
     def __init__(self, settings: Settings) -> None:
@@ -50,6 +53,13 @@ class SettingsRenderer:
 
         return compose_service_mail(service_mail, self._settings)
 
+    def fill_send_day(self, body: EditionBody, edition: Edition) -> EditionBody:
+        """Return a frozen body with the day on which its edition was sent."""
+        from mailer.message.send_day import fill_send_day
+
+        day = edition.planned_at
+        return fill_send_day(body, edition.get_send_day(day)) if day else body
+
     def mark_test_mail(
         self, body: EditionBody, edition: Edition, reader: EditionReader
     ) -> EditionBody:
@@ -57,6 +67,34 @@ class SettingsRenderer:
         from mailer.render import mark_test_mail
 
         return mark_test_mail(body, edition, reader, self._settings)
+
+    def write_closing_story(
+        self, mailing_list: MailingList, reasons: Mapping[str, str], slug: str, now: datetime
+    ) -> Sequence[Content]:
+        """Return the story of a list's last mail, in the language of each reason. Raises
+        ComposeError."""
+        from mailer.intake.markup import to_html
+        from mailer.model.articles import ArticleKind, Content
+        from mailer.render import write_closing_text
+
+        contents = []
+        for language, reason in reasons.items():
+            title, summary, text = write_closing_text(
+                mailing_list, reason, language, self._settings
+            )
+            contents.append(
+                Content(
+                    slug=slug,
+                    language=language,
+                    kind=ArticleKind.NEWS,
+                    title=title,
+                    published=now,
+                    body=text,
+                    html=to_html(text),
+                    summary=summary,
+                )
+            )
+        return contents
 
 
 class SettingsNoticeComposer:

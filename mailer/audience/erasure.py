@@ -37,6 +37,7 @@ def collect_personal_data(tx: Transaction, subscriber: Subscriber) -> dict[str, 
                 "basis": entry.basis,
                 "wording": entry.wording.text if entry.wording else "",
                 "detail": entry.detail,
+                "reason": entry.reason or "",
                 "actor": entry.actor_key,
             }
             for entry in tx.subscribers.list_consent_entries(subscriber.address)

@@ -109,7 +109,7 @@ def add_topic(
         return tx.lists.add_topic(slug, names or {"en": slug.replace("-", " ").capitalize()}, now)
     if all(topic.names.get(tag) == name for tag, name in names.items()):
         return topic
-    return tx.lists.set_topic_names(topic, {**topic.names, **names})
+    return tx.lists.save_topic(replace(topic, names={**topic.names, **names}))
 
 
 def remove_topic_name(tx: Transaction, actor: Actor, slug: str, language: str) -> Topic:
@@ -127,7 +127,7 @@ def remove_topic_name(tx: Transaction, actor: Actor, slug: str, language: str) -
         raise InputError(
             f"it is the only name of the topic {slug!r}", hint="give the topic another name first"
         )
-    return tx.lists.set_topic_names(topic, names)
+    return tx.lists.save_topic(replace(topic, names=names))
 
 
 def get_topic(tx: Transaction, slug: str) -> Topic:
@@ -167,6 +167,7 @@ def add_list(
     visibility: Visibility = Visibility.PUBLIC,
     time_zone: str = "",
     welcome: bool = False,
+    welcome_edition: bool = False,
     sender: str = "",
     senders: Collection[str] = (),
 ) -> MailingList:
@@ -188,6 +189,7 @@ def add_list(
         now,
         _check_time_zone(time_zone),
         welcome=welcome,
+        welcome_edition=welcome_edition,
         sender=check_sender(sender, senders),
     )
 
@@ -200,7 +202,8 @@ def edit_list(
     *,
     senders: Collection[str] = (),
 ) -> MailingList:
-    """Change a list's name, description, language, time zone, visibility, welcome or sender.
+    """Change a list's name, description, language, time zone, visibility, welcome, sending of
+    the latest edition to new members, or sender.
     `senders` are the names of senders in the settings. Raises InputError if there is no such
     sender."""
     mailing_list = get_list(tx, slug)
@@ -246,16 +249,34 @@ def get_list(tx: Transaction, slug: str) -> MailingList:
 
 
 def list_public_lists(tx: Transaction) -> list[MailingList]:
-    """Return the lists that anyone can sign up for."""
+    """Return the lists that anyone can sign up for: public lists that are not closed."""
     return [
         mailing_list
         for mailing_list in tx.lists.list_mailing_lists()
-        if mailing_list.visibility is Visibility.PUBLIC
+        if mailing_list.visibility is Visibility.PUBLIC and not mailing_list.is_closed
     ]
 
 
+LIST_CLOSED = "list_closed"
+"""The code of the error for a list that is closed."""
+
+
+def check_open(mailing_list: MailingList) -> None:
+    """Raise Refused, with the code LIST_CLOSED, if the list is closed."""
+    if mailing_list.closed_at:
+        raise Refused(
+            f"the list {mailing_list.slug!r} was closed on {mailing_list.closed_at:%Y-%m-%d}",
+            code=LIST_CLOSED,
+            next_steps=[
+                NextStep("reopen_list", list=mailing_list.slug),
+                NextStep("show_list", list=mailing_list.slug),
+            ],
+        )
+
+
 def check_public(mailing_list: MailingList) -> None:
-    """Raise Refused if the list is not public: people cannot join it by themselves."""
+    """Raise Refused if the list is private or closed: people cannot join it by themselves."""
+    check_open(mailing_list)
     if mailing_list.visibility is not Visibility.PUBLIC:
         raise Refused(
             f"the list {mailing_list.slug!r} is {mailing_list.visibility}: "

@@ -61,13 +61,18 @@ def select_visible_lists(
     mailing_lists: Iterable[MailingList], memberships: Mapping[str, Membership]
 ) -> list[MailingList]:
     """Return the lists that a subscriber with these `memberships` may choose: those that they are
-    on, and those that anyone may join."""
+    on, and those that anyone may join. A closed list can only be left."""
     return [
         mailing_list
         for mailing_list in mailing_lists
-        if mailing_list.visibility is Visibility.PUBLIC
-        or is_on_list(memberships.get(mailing_list.slug))
+        if _may_choose(mailing_list, memberships.get(mailing_list.slug))
     ]
+
+
+def _may_choose(mailing_list: MailingList, membership: Membership | None) -> bool:
+    if mailing_list.is_closed:
+        return membership is not None and membership.state is MembershipState.ACTIVE
+    return mailing_list.visibility is Visibility.PUBLIC or is_on_list(membership)
 
 
 def save_preferences(
@@ -101,7 +106,12 @@ def save_preferences(
                 unsubscribe_person(tx, actor, subscriber, mailing_list, now, source=source)
             continue
         changes: dict[str, Any] = {
-            "topics": _check_topics(tx, choice.topics, mailing_list),
+            "topics": _check_topics(
+                tx,
+                choice.topics,
+                mailing_list,
+                membership.topics if is_active and membership else (),
+            ),
             "language": "",
         }
         if choice.frequency in mailing_list.frequencies:
@@ -122,18 +132,30 @@ def _map_memberships(tx: Transaction, subscriber: Subscriber) -> dict[str, Membe
 
 
 def _check_topics(
-    tx: Transaction, topics: Iterable[str], mailing_list: MailingList
+    tx: Transaction,
+    topics: Iterable[str],
+    mailing_list: MailingList,
+    earlier_topics: Iterable[str],
 ) -> tuple[str, ...]:
-    """Return the topics chosen on a list, or () for all topics, including those added later.
+    """Return the topics chosen on a list, or () for all topics, including those added later. The
+    page offers the topics that are not hidden, and the reader's `earlier_topics`; choosing all of
+    these is choosing all.
 
     Raises InputError if no topic is chosen."""
-    all_topics = [topic.slug for topic in tx.lists.list_topics()]
-    chosen_topics = tuple(slug for slug in topics if slug in all_topics)
-    if all_topics and not chosen_topics:
+    existing_topics = tx.lists.list_topics()
+    chosen_topics = tuple(
+        slug for slug in topics if slug in {topic.slug for topic in existing_topics}
+    )
+    offered_topics = {
+        topic.slug
+        for topic in existing_topics
+        if not topic.is_hidden or topic.slug in {*earlier_topics}
+    }
+    if offered_topics and not chosen_topics:
         raise InputError(
             "no topic was chosen", code=NO_TOPIC_CHOSEN, field="topics", value=mailing_list.slug
         )
-    return () if {*chosen_topics} == {*all_topics} else chosen_topics
+    return () if {*chosen_topics} >= offered_topics else chosen_topics
 
 
 def unsubscribe_from_all(

@@ -8,7 +8,7 @@ from typing import Any
 
 from mailer import addresses, languages
 from mailer.actor import Actor
-from mailer.audience.lists import get_list
+from mailer.audience.lists import check_open, get_list
 from mailer.audience.subscribers import (
     STAFF_SOURCE,
     describe_membership,
@@ -130,8 +130,8 @@ def restore_membership(
     source: str,
 ) -> Membership:
     """Resubscribe a person who unsubscribed, with their earlier topics. Raises NotFound if the
-    person never was on the list. Raises Refused if the address is suppressed, or if staff removed
-    the person from a private list."""
+    person never was on the list. Raises Refused if the address is suppressed, if the list is
+    closed, or if staff removed the person from a private list."""
     membership = find_membership(tx, subscriber, mailing_list.slug)
     if membership is None:
         raise NotFound(f"{subscriber.address} was not on the list {mailing_list.slug!r}")
@@ -139,6 +139,7 @@ def restore_membership(
         raise Refused(f"{subscriber.address} must not be mailed ({reason})")
     if membership.state is not MembershipState.UNSUBSCRIBED:
         return membership
+    check_open(mailing_list)
     unsubscribe_sources = [
         entry.source
         for entry in tx.subscribers.list_consent_entries(subscriber.address)

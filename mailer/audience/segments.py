@@ -113,6 +113,25 @@ def check_declared(segment: Segment, fields: ReaderFields) -> Segment:
     return segment
 
 
+def replace_topic(tree: Filter, old_slug: str, new_slug: str) -> Filter:
+    """Return the filter with another slug in place of a topic's."""
+
+    def replace_all(terms: tuple[Filter, ...]) -> tuple[Filter, ...]:
+        return tuple(replace_topic(term, old_slug, new_slug) for term in terms)
+
+    match tree:
+        case Among(FilterField.TOPIC, values):
+            slugs = [new_slug if value == old_slug else value for value in values]
+            return Among(FilterField.TOPIC, tuple(dict.fromkeys(slugs)))
+        case Not(term):
+            return Not(replace_topic(term, old_slug, new_slug))
+        case All(terms):
+            return All(replace_all(terms))
+        case AnyOf(terms):
+            return AnyOf(replace_all(terms))
+    return tree
+
+
 def _iterate_tests(tree: Filter) -> Iterator[Test]:
     match tree:
         case Not(term):

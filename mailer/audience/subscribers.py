@@ -13,7 +13,7 @@ from typing import Any
 
 from mailer import addresses, languages, words, zones
 from mailer.actor import Actor
-from mailer.audience.lists import check_line
+from mailer.audience.lists import check_line, check_open
 from mailer.audience.reader_fields import merge_values
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.lines import holds_control, holds_visible
@@ -99,7 +99,7 @@ def subscribe_person(
     The log of consent records the `evidence`. A frequency that the list doesn't serve becomes every
     edition. Fields that `person` leaves empty keep their stored values. Raises Refused if the
     address is suppressed, or if the person had unsubscribed and `rejoin` is False (True means that
-    they asked to come back)."""
+    they asked to come back), or if the list is closed and the person is not on it."""
     person = check_person(person)
     if reason := tx.subscribers.find_suppression_reason(person.address):
         raise Refused(
@@ -129,6 +129,8 @@ def subscribe_person(
     was_active = (
         earlier_membership is not None and earlier_membership.state is MembershipState.ACTIVE
     )
+    if not was_active:
+        check_open(mailing_list)
     membership = Membership(
         list=mailing_list.slug,
         state=MembershipState.ACTIVE if was_active else state,

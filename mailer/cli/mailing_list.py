@@ -5,9 +5,16 @@ from typing import Annotated
 
 import typer
 
+from mailer import editions, list_closing
 from mailer.audience import lists
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import (
+    ByOption,
+    DryRunOption,
+    JsonOption,
+    parse_language_texts,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import ConfigError, InputError, UsageError
@@ -49,6 +56,10 @@ def add_list(
     welcome: Annotated[
         bool, typer.Option("--welcome", help="Send new members a welcome mail.")
     ] = False,
+    welcome_edition: Annotated[
+        bool,
+        typer.Option("--welcome-edition", help="Send new members the list's latest edition."),
+    ] = False,
     sender: Annotated[
         str, typer.Option(help="The sender of its editions: [senders.NAME]; default: [sender].")
     ] = "",
@@ -75,6 +86,7 @@ def add_list(
             visibility=visibility,
             time_zone=time_zone,
             welcome=welcome,
+            welcome_edition=welcome_edition,
             sender=sender,
             senders=mailer.settings.senders,
         )
@@ -90,7 +102,14 @@ def list_lists(json: JsonOption = False) -> None:
         mailing_lists = tx.lists.list_mailing_lists(counted=True)
         Output(json).print_table(
             mailing_lists,
-            {"list": "", "name": "", "language": "", "visibility": "", "members": "right"},
+            {
+                "list": "",
+                "name": "",
+                "language": "",
+                "visibility": "",
+                "members": "right",
+                "closed": "",
+            },
             [
                 (
                     mailing_list.slug,
@@ -98,6 +117,7 @@ def list_lists(json: JsonOption = False) -> None:
                     mailing_list.language,
                     mailing_list.visibility,
                     mailing_list.members,
+                    f"{mailing_list.closed_at:%Y-%m-%d}" if mailing_list.closed_at else "",
                 )
                 for mailing_list in mailing_lists
             ],
@@ -144,6 +164,13 @@ def edit_list(
         bool | None,
         typer.Option("--welcome/--no-welcome", help="Send new members a welcome mail."),
     ] = None,
+    welcome_edition: Annotated[
+        bool | None,
+        typer.Option(
+            "--welcome-edition/--no-welcome-edition",
+            help="Send new members the list's latest edition.",
+        ),
+    ] = None,
     sender: Annotated[
         str | None,
         typer.Option(help="The sender of its editions: [senders.NAME]; empty: [sender]."),
@@ -165,6 +192,7 @@ def edit_list(
         "visibility": visibility,
         "time_zone": time_zone,
         "welcome": welcome,
+        "welcome_edition": welcome_edition,
         "sender": sender,
     }
     _check_name(name or "")
@@ -204,6 +232,81 @@ def print_form(
                 mailing_list, tx.lists.list_topics(), form_language, base_url
             )
         )
+
+
+@app.command("close")
+def close_list(
+    slug: Slug,
+    reason: Annotated[
+        list[str],
+        typer.Option(
+            "--reason",
+            help="Why, for readers: LANGUAGE=TEXT, or the text in the list's language; repeatable.",
+        ),
+    ],
+    no_mail: Annotated[bool, typer.Option("--no-mail", help="Send members no last mail.")] = False,
+    *,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Close a list: people can no longer join it, and its digests make no further editions.
+
+    Members get a last mail with the reason: this command makes its edition, which you approve and
+    send like any other. Unsent editions of the list are cancelled. The archive stays, and members'
+    links still work.
+
+    Example: mailer list close news --reason "The project has ended." \
+--reason "fr=Le projet est terminé."
+    """
+    out = Output(json)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        mailing_list = lists.get_list(tx, slug)
+        closed = list_closing.close_list(
+            tx,
+            actor,
+            slug,
+            parse_language_texts(reason, "--reason", mailing_list.language),
+            mailer.clock(),
+            writer=None if no_mail else mailer.renderer,
+        )
+        last_edition = closed.last_edition
+        if last_edition:
+            last_edition, composition = editions.compose_edition(
+                tx, actor, last_edition, mailer.renderer
+            )
+            for warning in composition.warnings if composition else ():
+                out.print_note(f"note: {warning}")
+        out.print_record(
+            {
+                "list": closed.list,
+                "last_edition": last_edition.id if last_edition else None,
+                "cancelled": [edition.id for edition in closed.cancelled],
+            },
+            f"list {slug} is closed",
+        )
+        for edition in closed.cancelled:
+            out.print_note(f"edition {edition.id} ({edition.name}) was cancelled")
+        if last_edition:
+            out.print_note(
+                f"the last mail is edition {last_edition.id}: mailer edition preview "
+                f"{last_edition.id}, then approve and send it"
+            )
+
+
+@app.command("reopen")
+def reopen_list(
+    slug: Slug, *, by: ByOption = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
+    """Open a closed list again, with the members who have not left it.
+
+    Example: mailer list reopen news"""
+    out = Output(json)
+    actor = resolve_actor(by)
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
+        mailing_list = list_closing.reopen_list(tx, actor, slug, mailer.clock())
+        out.print_record(mailing_list, f"list {slug} is open again")
 
 
 @app.command("remove")

@@ -1,6 +1,7 @@
 """Options and arguments that several commands share, and the parsing of their values."""
 
 import os
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated
@@ -14,6 +15,9 @@ from mailer.schedules import times_of_day
 
 MAX_NUMBER = 2**63 - 1
 """The largest number that a database column or a LIMIT holds."""
+
+
+_LANGUAGE_TEXT = re.compile(r"([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*)=(.*)", re.DOTALL)
 
 
 def check_number(number: int | None) -> int | None:
@@ -71,6 +75,29 @@ def parse_pairs(
             raise InputError(f"{option_text!r} is not KEY=VALUE", where=option)
         values[check(key.strip())] = value.strip()
     return values
+
+
+def parse_language_texts(
+    option_texts: list[str] | None,
+    option: str,
+    default_language: str,
+    *,
+    allow_empty: bool = False,
+) -> dict[str, str]:
+    """Parse options that are ``LANGUAGE=TEXT``, or a text in the default language. Raises
+    InputError, also for two texts in one language, and for an empty one unless `allow_empty`."""
+    from mailer import languages
+
+    texts: dict[str, str] = {}
+    for option_text in option_texts or []:
+        match = _LANGUAGE_TEXT.fullmatch(option_text.strip())
+        language = languages.normalise_tag(match[1]) if match else default_language
+        if language in texts:
+            raise InputError(f"there are two texts in {language}", where=option)
+        texts[language] = (match[2] if match else option_text).strip()
+        if not texts[language] and not allow_empty:
+            raise InputError(f"the text in {language} is empty", where=option)
+    return texts
 
 
 def parse_changes(option_texts: list[str] | None, option: str) -> dict[str, str] | None:

@@ -92,6 +92,14 @@ def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, A
             "kill_requests": worker_status.kill_requests,
             "doubts": {str(number): count for number, count in worker_status.doubts.items()},
             "service_mails_in_doubt": worker_status.service_mails_in_doubt,
+            "closed_lists": [
+                {
+                    "list": closed.list.slug,
+                    "closed_at": closed.list.closed_at,
+                    "last_edition": closed.last_edition.id if closed.last_edition else None,
+                }
+                for closed in worker_status.closed_lists
+            ],
             "refusal": worker_status.refusal.reason if worker_status.refusal else "",
             "needs": list(worker_status.problems),
         }
@@ -163,6 +171,9 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
     if count := worker_status.service_mails_in_doubt:
         note = f"{count} in doubt: mailer delivery in-doubt list"
         rows.append(("failed", "service mails and notices", "", note))
+    for closed in worker_status.closed_lists:
+        label = f"list {closed.list.slug} ({closed.list.name})"
+        rows.append(("closed", label, format_moment(closed.list.closed_at), closed.words))
     out.print_table(
         rows,
         {"": "", "item": "", "time": "", "note": ""},

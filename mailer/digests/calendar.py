@@ -84,8 +84,8 @@ class OccurrenceAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CalendarStep:
-    """An action to take at an occurrence. If `is_quiet`, the notice about another occurrence
-    mentions this one, so it needs no separate notice."""
+    """An action to take at an occurrence. If `is_quiet`, it needs no notice of its own: the notice
+    about another occurrence mentions this one, or the digest's list is closed."""
 
     planned: PlannedOccurrence
     action: OccurrenceAction
@@ -97,7 +97,8 @@ class CalendarStep:
 class DigestCalendar:
     """The calendar of one digest. `saved_occurrences` need not include those older than
     :data:`LOOK_BACK`. `reader_zones` are the zones of its readers, if mails are sent in readers'
-    time."""
+    time. `closing_note` says why no edition is made any longer if the digest's list is closed, and
+    is empty otherwise."""
 
     digest: Digest
     schedules: tuple[Schedule, ...]
@@ -105,6 +106,7 @@ class DigestCalendar:
     blackouts: tuple[Blackout, ...]
     observances: Mapping[str, Observance]
     reader_zones: tuple[str, ...] = ()
+    closing_note: str = ""
 
     @property
     def slug(self) -> str:
@@ -184,12 +186,18 @@ class DigestCalendar:
             and now - max(step.planned.cutoff_at, step.planned.sendable_since) >= OVERDUE_AFTER
         ]
 
-    @staticmethod
     def _decide_step(
-        planned: PlannedOccurrence, missed: list[PlannedOccurrence], now: datetime, grace: timedelta
+        self,
+        planned: PlannedOccurrence,
+        missed: list[PlannedOccurrence],
+        now: datetime,
+        grace: timedelta,
     ) -> CalendarStep:
         if planned.occurrence.skipped:
-            return CalendarStep(planned, OccurrenceAction.SKIP, planned.occurrence.note)
+            is_closed = bool(self.closing_note)  # staff closed the list, and need no notice
+            return CalendarStep(
+                planned, OccurrenceAction.SKIP, planned.occurrence.note, is_quiet=is_closed
+            )
         if planned in missed and planned is not missed[-1]:
             last_occurrence = missed[-1].occurrence
             reason = f"it was missed, as was the later one of {last_occurrence.wall:%a %d %b %H:%M}"
@@ -299,6 +307,8 @@ class DigestCalendar:
             occurrence = replace(occurrence, skipped=True, note=saved.reason)
         elif saved is not None and saved.state in {OccurrenceState.MADE, OccurrenceState.ON_HOLD}:
             occurrence = replace(occurrence, skipped=False, note=saved.reason or occurrence.note)
+        elif self.closing_note:
+            occurrence = replace(occurrence, skipped=True, note=self.closing_note)
         planned = PlannedOccurrence(
             schedule, original, occurrence, occurrence.moment, saved, self.reader_zones
         )

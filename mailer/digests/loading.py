@@ -6,6 +6,7 @@ from datetime import datetime
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar
 from mailer.model.digests import Digest
 from mailer.model.edition_states import SendTimeBasis
+from mailer.model.lists import MailingList
 from mailer.model.schedules import Schedule
 from mailer.model.transaction import Transaction
 from mailer.schedules.observances import Observance
@@ -51,6 +52,11 @@ def _assemble_calendars(
     any_by_reader = any(
         digest.settings.policy.send_time is SendTimeBasis.READER for digest in digests
     )
+    closing_notes = {
+        mailing_list.slug: _describe_closing(mailing_list)
+        for mailing_list in (tx.lists.list_mailing_lists() if digests else ())
+        if mailing_list.is_closed
+    }
     zone_names = tuple(tx.reader_time_zones) if any_by_reader else ()
     return [
         DigestCalendar(
@@ -64,6 +70,14 @@ def _assemble_calendars(
             blackouts,
             observances,
             zone_names if digest.settings.policy.send_time is SendTimeBasis.READER else (),
+            closing_notes.get(digest.settings.list, ""),
         )
         for digest in digests
     ]
+
+
+def _describe_closing(mailing_list: MailingList) -> str:
+    reason = mailing_list.get_closing_reason(mailing_list.language)
+    return (
+        f"the list {mailing_list.slug!r} was closed on {mailing_list.closed_at:%Y-%m-%d}: {reason}"
+    )

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from mailer import editions, zones
 from mailer.actor import Actor
-from mailer.audience.lists import check_line
+from mailer.audience.lists import check_line, check_open, get_list
 from mailer.digests.calendar import PlannedOccurrence
+from mailer.digests.settings import get_digest
 from mailer.errors import InputError, NextStep, Refused
 from mailer.model.edition_states import OPEN_STATES, EditionState, SendTimeBasis
 from mailer.model.editions import Edition, SendAppointment
@@ -41,7 +42,7 @@ def move_occurrence(
     """Move an occurrence to another wall-clock time of its zone, to the minute.
 
     Moving an occurrence that is skipped or on hold makes it due again, even on a free day. Raises
-    InputError for a time in the past."""
+    InputError for a time in the past, and Refused if the digest's list is closed."""
     zone = planned.original.zone
     if local_time.to_utc(wall_time, zones.get_zone(zone)) < now - _MINUTE:
         raise InputError(
@@ -61,6 +62,8 @@ def _apply_move(
     now: datetime,
     reason: str,
 ) -> SavedOccurrence:
+    digest = get_digest(tx, planned.schedule.settings.digest_slug)
+    check_open(get_list(tx, digest.settings.list))
     zone = planned.original.zone
     moment = local_time.to_utc(wall_time, zones.get_zone(zone))
     edition = _find_open_edition(tx, planned)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from mailer.actor import Actor
+from mailer.audience.lists import check_open, get_list
 from mailer.counts import count_noun
 from mailer.digests.settings import get_digest
 from mailer.model.articles import Article, ArticleState, Story
@@ -104,8 +105,10 @@ def assemble_edition(
     If there are too few stories, the edition is skipped or put on hold, and saved with the reason.
     A skipped edition reserves no stories and has no number; any other edition reserves its stories
     until it is cancelled unsent, and has the next number of its digest. The next edition takes over
-    the number of the last one if that was cancelled unsent."""
+    the number of the last one if that was cancelled unsent. Raises Refused if the digest's list is
+    closed."""
     digest = get_digest(tx, slug)
+    check_open(get_list(tx, digest.settings.list))
     embargoed_slugs = tx.digests.find_embargoed_slugs(appointment.moment if appointment else now)
     choice = choose_stories(
         digest.settings,

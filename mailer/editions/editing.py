@@ -9,8 +9,10 @@ from mailer import languages
 from mailer.actor import Actor
 from mailer.audience.lists import (
     check_line,
+    check_open,
     check_sender,
     check_translations,
+    get_list,
     merge_translations,
 )
 from mailer.editions.transitions import change_state, check_transition
@@ -18,6 +20,7 @@ from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.edition_states import (
     BEGUN_STATES,
     OPEN_STATES,
+    PRIOR_RECIPIENT_ROLES,
     EditionRole,
     EditionState,
     Priority,
@@ -46,7 +49,10 @@ def create_edition(
     senders: Collection[str] = (),
 ) -> Edition:
     """Make an edition that belongs to no digest, such as a press release. `senders` are the names
-    of senders in the settings. Raises InputError if a value is invalid or not one of them."""
+    of senders in the settings. Raises InputError if a value is invalid or not one of them, and
+    Refused if the list is closed, unless the edition corrects or kills a release."""
+    if new.role not in PRIOR_RECIPIENT_ROLES:
+        check_open(get_list(tx, new.list))
     check_sender(new.sender, senders)
     _check_stories(tx, new.stories)
     checked = replace(

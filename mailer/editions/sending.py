@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from mailer.actor import Actor
+from mailer.audience.lists import check_open
 from mailer.editions.approval import check_approval
 from mailer.editions.embargo_checks import check_may_send
 from mailer.editions.transitions import change_state, check_transition, pause_edition
 from mailer.errors import NextStep, Refused
 from mailer.model.deliveries import DeliveryPlan, DeliveryState
-from mailer.model.edition_states import EditionKind, EditionState
+from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES, EditionKind, EditionState
 from mailer.model.editions import Edition
 from mailer.model.rendering import Renderer
 from mailer.model.transaction import Transaction
@@ -29,9 +30,19 @@ def start_edition(
     _check_startable(tx, edition)
     check_transition(edition, EditionState.SENDING)
     check_may_send(tx, edition, now)
+    check_list_open(tx, edition)
     check_approval(tx, edition, renderer)
     plan = tx.outbox.plan_deliveries(edition, now)
     return change_state(tx, actor, edition, EditionState.SENDING, now), plan
+
+
+def check_list_open(tx: Transaction, edition: Edition) -> None:
+    """Raise Refused if the edition's list is closed, unless the edition is the list's last mail, or
+    corrects or kills a release."""
+    mailing_list = tx.editions.load_mailing_list(edition)
+    is_last_mail = mailing_list.closing_edition_id == edition.id
+    if not is_last_mail and edition.role not in PRIOR_RECIPIENT_ROLES:
+        check_open(mailing_list)
 
 
 def _check_startable(tx: Transaction, edition: Edition) -> None:

@@ -24,6 +24,7 @@ class ConfirmationState(StrEnum):
     ASKED = "asked"
     MAILED = "mailed"
     CONFIRMED = "confirmed"
+    WELCOMED = "welcomed"
     DONE = "done"
 
 
@@ -32,7 +33,8 @@ _S = ConfirmationState
 CONFIRMATION_TRANSITIONS: Mapping[ConfirmationState, frozenset[ConfirmationState]] = {
     _S.ASKED: frozenset({_S.MAILED, _S.DONE}),
     _S.MAILED: frozenset({_S.CONFIRMED}),
-    _S.CONFIRMED: frozenset({_S.DONE}),
+    _S.CONFIRMED: frozenset({_S.WELCOMED, _S.DONE}),
+    _S.WELCOMED: frozenset({_S.DONE}),
     _S.DONE: frozenset(),
 }
 
@@ -88,6 +90,8 @@ class ServiceMailKind(StrEnum):
     NEW_ADDRESS = "new-address"
     WELCOME = "welcome"
     """The person has confirmed, and a list that they joined welcomes its members."""
+    LATEST_EDITION = "latest-edition"
+    """The copy of an edition for a new member. It has no template of its own."""
     NOTHING = ""
 
 

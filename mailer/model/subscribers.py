@@ -138,6 +138,8 @@ class ConsentAction(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     LEFT = "left"
+    GAVE_REASON = "gave_reason"
+    """The person who unsubscribed said why."""
     RETURNED = "returned"
     """The person resubscribed after unsubscribing."""
     NEW_ADDRESS = "new_address"
@@ -147,6 +149,27 @@ class ConsentAction(StrEnum):
     SENT_AGAIN = "sent_again"
     """An edition was sent to the person again, because they did not get it."""
     ERASED = "erased"
+
+
+class LeavingReason(StrEnum):
+    """A reason for unsubscribing, as the page lets people choose."""
+
+    TOO_MANY = "too_many"
+    NOT_INTERESTING = "not_interesting"
+    NEVER_ASKED = "never_asked"
+    ELSEWHERE = "elsewhere"
+    """They read the news somewhere else."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class LeavingCount:
+    """The number of people who left a list (a slug) for a reason. A person who left, returned and
+    left again counts for each time that they said why."""
+
+    list: str
+    reason: LeavingReason
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +200,8 @@ class Evidence:
 class ConsentEntry:
     """An entry of the log of consent. `list` is a slug, empty if the entry concerns the whole
     person. `address` is empty after an erasure. `detail` describes the change. `actor_key` is the
-    key of the actor who made it."""
+    key of the actor who made it. `reason` is why a person unsubscribed; `detail` then has their own
+    words, which an erasure removes."""
 
     at: datetime
     act: ConsentAction
@@ -189,3 +213,4 @@ class ConsentEntry:
     wording: Wording | None = None
     detail: str = ""
     actor_key: str = ""
+    reason: LeavingReason | None = None

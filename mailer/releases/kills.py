@@ -11,7 +11,13 @@ from mailer.editions.previews import discard_changes
 from mailer.errors import NextStep, Refused
 from mailer.model.articles import Article, ArticleQuery, ArticleState
 from mailer.model.deliveries import DeliveryPlan
-from mailer.model.edition_states import OPEN_STATES, EditionRole, EditionState
+from mailer.model.edition_states import (
+    BEGUN_STATES,
+    OPEN_STATES,
+    EditionKind,
+    EditionRole,
+    EditionState,
+)
 from mailer.model.editions import ChangeNote, Edition
 from mailer.model.embargoes import EmbargoEventType
 from mailer.model.releases import Kill
@@ -234,6 +240,7 @@ def _kill_release(
         tx.articles.set_state(article, ArticleState.KILLED, now)
     tx.articles.revert_editions_to_draft(slug, f"it was killed: {kill_request.reason}", now, actor)
     stopped += _pause_newsletters(tx, actor, kill_request, now)
+    _cancel_copies(tx, actor, slug, now)
     begun_editions = []
     for kill_edition in kill_editions:
         edition = editions.get_edition(tx, kill_edition.id)
@@ -289,6 +296,18 @@ def _create_kill_editions(
         )
         for edition in last_by_list.values()
     ]
+
+
+def _cancel_copies(tx: Transaction, actor: Actor, slug: str, now: datetime) -> None:
+    """Cancel the copies of editions with the story that are on their way to new members."""
+    for edition in tx.editions.list_recent_editions(
+        [EditionState.SENDING, EditionState.PAUSED], MAX_NEWSLETTERS, notices=True
+    ):
+        if edition.kind is EditionKind.WELCOME and slug in edition.stories:
+            current_edition = editions.get_edition(tx, edition.id)
+            if current_edition.state in BEGUN_STATES:
+                reason = f"it holds {slug}, which was killed"
+                editions.cancel_edition(tx, actor, current_edition, now, reason=reason)
 
 
 def _pause_newsletters(

@@ -5,6 +5,7 @@ or a service mail.
     notices.py       a notice to staff -> its frozen body
     service_mails.py a service mail (about a sign-up) -> its body
     test_mails.py    marks a mail as a test mail
+    closing.py       the words of a closed list's last mail
     views.py         records -> the plain data that templates see
     releases.py      a press release -> the plain data that templates see
     environment.py   the sandboxed Jinja2, its filters, and personal fields
@@ -17,9 +18,16 @@ or a service mail.
 Rendering is pure: it uses no database, no network and no clock.
 """
 
+from mailer.render.closing import write_closing_text
 from mailer.render.compose import compose_edition
 from mailer.render.notices import compose_notice
 from mailer.render.service_mails import compose_service_mail
 from mailer.render.test_mails import mark_test_mail
 
-__all__ = ["compose_edition", "compose_notice", "compose_service_mail", "mark_test_mail"]
+__all__ = [
+    "compose_edition",
+    "compose_notice",
+    "compose_service_mail",
+    "mark_test_mail",
+    "write_closing_text",
+]

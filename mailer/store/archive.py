@@ -294,7 +294,8 @@ class ArchiveQueries(SqlStore):
         return bool(self._db.scalar(select(open_before_kill.exists())))
 
     def find_body(self, edition_id: int, language: str) -> EditionBody | None:
-        """Return the frozen body of a mailing in any state. The caller has checked that the reader
+        """Return the frozen body of a mailing in any state, or of a copy for new members. The
+        caller has checked that the reader
         has a signed link, or has found the edition with :meth:`find_entry`.
 
         Return None while a story of the edition is embargoed, since the link may have been passed
@@ -317,7 +318,7 @@ class ArchiveQueries(SqlStore):
             .join(schema.edition, schema.edition.c.id == schema.edition_body.c.edition_id)
             .where(
                 schema.edition.c.id == edition_id,
-                schema.edition.c.kind == EditionKind.MAILING.value,
+                schema.edition.c.kind.in_([EditionKind.MAILING.value, EditionKind.WELCOME.value]),
                 schema.edition_body.c.language == language,
             )
         ).one_or_none()

@@ -31,7 +31,10 @@ from mailer.store.slug_lookup import find_id, get_inserted_id
 
 _count_run_stories = (
     select(func.count())
-    .where(schema.digest_story.c.digest_id == schema.digest.c.id)
+    .where(
+        schema.digest_story.c.digest_id == schema.digest.c.id,
+        schema.digest_story.c.edition_id.is_not(None),
+    )
     .correlate(schema.digest)
     .scalar_subquery()
     .label("stories_run")
@@ -86,14 +89,23 @@ class SqlDigestStore(SqlStore):
         return Digest(digest.id, settings, digest.created_at, now, digest.stories_run)
 
     def list_candidate_stories(self, digest: Digest) -> list[Story]:
-        """Return the stories with a queued article that the digest has not run. Those for an
-        immediate digest were queued after it was made."""
+        """Return the stories with a queued article that the digest has not run or passed over.
+        Those for an immediate digest were queued after it was made. The story of a closed list's
+        last mail is for no digest."""
         run_slugs = select(schema.digest_story.c.slug).where(
             schema.digest_story.c.digest_id == digest.id
+        )
+        closing_slugs = select(schema.edition_story.c.slug).where(
+            schema.edition_story.c.edition_id.in_(
+                select(schema.mailing_list.c.closing_edition_id).where(
+                    schema.mailing_list.c.closing_edition_id.is_not(None)
+                )
+            )
         )
         statement = select(schema.article.c.slug).where(
             schema.article.c.state == ArticleState.QUEUED.value,
             schema.article.c.slug.not_in(run_slugs),
+            schema.article.c.slug.not_in(closing_slugs),
         )
         if digest.settings.frequency is Frequency.IMMEDIATE:
             statement = statement.where(schema.article.c.queued_at >= digest.created_at)

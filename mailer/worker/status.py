@@ -14,8 +14,9 @@ from mailer.delivery.reply_report import count_open_failures
 from mailer.digests import get_digest
 from mailer.digests.calendar import PlannedOccurrence
 from mailer.model.deliveries import DeliveryReport, DeliveryState
-from mailer.model.edition_states import EditionState
+from mailer.model.edition_states import BEGUN_STATES, OPEN_STATES, EditionState
 from mailer.model.editions import Edition
+from mailer.model.lists import MailingList
 from mailer.model.recovery import DatabaseRefusal
 from mailer.model.releases import Kill
 from mailer.model.safe_mode import SafeMode
@@ -24,6 +25,11 @@ from mailer.store import SqlTransaction
 
 FAILURES_SHOWN_FOR = timedelta(days=7)
 """Time for which failures are shown."""
+
+CLOSED_LISTS_SHOWN_FOR = timedelta(days=7)
+"""Time for which a closed list is shown after its last mail."""
+
+UNFINISHED_STATES = (*OPEN_STATES, *BEGUN_STATES)
 
 MIN_REFUSED_SERVICE_MAILS = 5
 """Number of mails about sign-ups, refused for our reasons with none accepted since, from which on a
@@ -59,6 +65,21 @@ class SendingEdition:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedListStatus:
+    """A list that was closed of late or whose last mail is not sent. `last_edition` is that mail,
+    or None if there is none."""
+
+    list: MailingList
+    last_edition: Edition | None
+
+    @property
+    def words(self) -> str:
+        """Say what becomes of the last mail."""
+        edition = self.last_edition
+        return f"last mail: edition {edition.id}, {edition.state.words}" if edition else "no mail"
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStatus:
     """The state of an office. `due` has each digest's next occurrence that is not overdue;
     `overdue` has the occurrences that a worker should have handled by now.
@@ -73,7 +94,8 @@ class WorkerStatus:
     :data:`MIN_REFUSED_SERVICE_MAILS` were refused for reasons that speak of this office and none
     was accepted since. `refusal` says why nothing is sent from this database; it is None if mails
     may be sent. `safe_mode` is None if safe mode is off. `reminded` are the waiting editions that
-    are so close to their send time that approvers are reminded."""
+    are so close to their send time that approvers are reminded. `closed_lists` are those that were
+    closed of late, or whose last mail is not sent."""
 
     worker: SchedulerHealth
     now: datetime
@@ -93,6 +115,7 @@ class WorkerStatus:
     refusal: DatabaseRefusal | None = None
     safe_mode: SafeMode | None = None
     reminded: tuple[Edition, ...] = ()
+    closed_lists: tuple[ClosedListStatus, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -239,7 +262,19 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
         kill_requests=tuple(tx.releases.list_kill_requests()),
         refusal=refusal,
         safe_mode=tx.outbox.find_safe_mode(),
+        closed_lists=tuple(_list_closed_lists(tx, now)),
     )
+
+
+def _list_closed_lists(tx: SqlTransaction, now: datetime) -> Iterator[ClosedListStatus]:
+    for mailing_list in tx.lists.list_mailing_lists():
+        if mailing_list.closed_at is None:
+            continue
+        edition_id = mailing_list.closing_edition_id
+        last_edition = tx.editions.find_edition(edition_id) if edition_id else None
+        is_unsent = last_edition is not None and last_edition.state in UNFINISHED_STATES
+        if is_unsent or now - mailing_list.closed_at < CLOSED_LISTS_SHOWN_FOR:
+            yield ClosedListStatus(mailing_list, last_edition)
 
 
 def _is_reminded(tx: SqlTransaction, edition: Edition, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from mailer.actor import Actor
 from mailer.audience.imports.columns import ImportColumn
 from mailer.audience.imports.number_map import NumberMap
 from mailer.audience.imports.rows import describe_missing_date
-from mailer.audience.lists import add_topic
+from mailer.audience.lists import add_topic, check_open, get_list
 from mailer.errors import InputError
 from mailer.model.imports import ImportRow, OmittedValue, RowResult, RowState
 from mailer.model.lists import MailingList
@@ -79,7 +79,9 @@ def import_people(
     before these rows, which are added to them. If an earlier line has the same address, the result
     says so, the topics of both lines count, and of any other field the first value that is not
     empty. `new_topics` are names by language of topics to add if a row has them, by slug. Dates in
-    the future are left out. Raises InputError for an empty source."""
+    the future are left out. Raises InputError for an empty source, and Refused if the list is
+    closed."""
+    check_open(get_list(tx, mailing_list.slug))
     source = source.strip()
     if not source:
         raise InputError(

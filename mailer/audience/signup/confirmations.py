@@ -2,8 +2,8 @@
 
 ::
 
-    asked ──> mailed ──> confirmed ──> done
-      └────────────────────────────────^
+    asked ──> mailed ──> confirmed ──> (welcomed) ──> done
+      └─────────────────────────────────────────────────^
 
 ========== ================================================ =====================================
 state      meaning                                          next state set by
@@ -13,6 +13,8 @@ asked      an address was typed into a form; it was not     the worker, which de
 mailed     the owner of the address got a mail with a link  the owner; after some days the
                                                             confirmation and its link expire
 confirmed  the owner confirmed, and it took effect          the worker, after sending a welcome
+welcomed   a list that they joined sends new members its    the worker, after sending it
+           latest edition
 done       nothing is left to do                            deleted like the others
 ========== ================================================ =====================================
 
@@ -29,7 +31,7 @@ from hashlib import sha256
 from mailer import addresses, languages
 from mailer.actor import Actor
 from mailer.audience import preferences, subscribers
-from mailer.audience.lists import get_list, list_public_lists
+from mailer.audience.lists import check_open, list_public_lists
 from mailer.audience.signup.rate_limits import forget_mail_allowance, use_mail_allowance
 from mailer.errors import ApprovalVoid, BadTransition, InputError, NotFound, Refused
 from mailer.lines import holds_control, holds_visible
@@ -217,7 +219,8 @@ def apply_confirmation(
     `wording` is the text that they agreed to, `accepted_lists` the requested lists that they did
     not deselect, and `fingerprint` identifies the choices that the page showed, if the form sent a
     fingerprint. Raises ApprovalVoid if the address was signed up again since with other choices,
-    InputError for a sign-up without a list, and Refused if the address is suppressed."""
+    InputError for a sign-up without a list, and Refused if the address is suppressed, or if every
+    chosen list was closed since. A closed list among others is left out."""
     if confirmation.kind is ConfirmationKind.SIGN_UP:
         if fingerprint not in {"", compute_choices_fingerprint(confirmation)}:
             raise ApprovalVoid("the choices have changed since they were shown")
@@ -263,17 +266,22 @@ def _join_lists(
     evidence = Evidence(
         ConsentAction.CONFIRMED, confirmation.source, LawfulBasis.CONSENT, confirmation.wording
     )
-    existing_slugs = {mailing_list.slug for mailing_list in tx.lists.list_mailing_lists()}
-    for slug in wishes.lists:
-        if slug not in existing_slugs or (
-            accepted_lists is not None and slug not in accepted_lists
-        ):
+    chosen_lists = [
+        mailing_list
+        for mailing_list in tx.lists.list_mailing_lists()
+        if mailing_list.slug in wishes.lists
+        and (accepted_lists is None or mailing_list.slug in accepted_lists)
+    ]
+    if chosen_lists and all(mailing_list.is_closed for mailing_list in chosen_lists):
+        check_open(chosen_lists[0])
+    for mailing_list in chosen_lists:
+        if mailing_list.is_closed:
             continue
         subscribers.subscribe_person(
             tx,
             actor,
             Person(confirmation.address, name=wishes.name, language=confirmation.language),
-            get_list(tx, slug),
+            mailing_list,
             topics,
             now,
             evidence=evidence,

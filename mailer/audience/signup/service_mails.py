@@ -20,12 +20,13 @@ class ServiceMail:
     """A mail that answers a confirmation. `lists` are the lists that it mentions, by slug.
     `ledger_list` is the list under which the mail is recorded; the mail's unsubscribe link
     unsubscribes the person from this list. `language` is the requested language; the mail is in the
-    nearest language with a translation."""
+    nearest language with a translation. `edition_id` is the edition that is copied, if any."""
 
     kind: ServiceMailKind
     language: str = ""
     lists: tuple[MailingList, ...] = ()
     ledger_list: str = ""
+    edition_id: int = 0
 
 
 class ServiceMailComposer(Protocol):
@@ -46,7 +47,7 @@ def choose_service_mail(
     tx: Transaction, lists: Sequence[MailingList], confirmation: Confirmation
 ) -> ServiceMail:
     """Choose the mail that the address gets now: an answer to its request, or a welcome once its
-    owner has confirmed. Lists that no longer exist are left out."""
+    owner has confirmed. Lists that no longer exist or are closed are left out."""
     if confirmation.state is ConfirmationState.CONFIRMED:
         return _choose_welcome_mail(tx, lists, confirmation)
     if confirmation.state is not ConfirmationState.ASKED:
@@ -61,7 +62,9 @@ def choose_service_mail(
             min(lists, key=lambda mailing_list: mailing_list.id).slug,
         )
     relevant_lists = _sort_by_slug(
-        mailing_list for mailing_list in lists if mailing_list.slug in confirmation.wishes.lists
+        mailing_list
+        for mailing_list in lists
+        if mailing_list.slug in confirmation.wishes.lists and not mailing_list.is_closed
     )
     if kind is ServiceMailKind.NOTHING or not relevant_lists:
         return NO_SERVICE_MAIL
@@ -89,7 +92,9 @@ def _choose_welcome_mail(
     relevant_lists = _sort_by_slug(
         mailing_list
         for mailing_list in lists
-        if mailing_list.slug in joined_slugs and mailing_list.slug in confirmation.wishes.lists
+        if mailing_list.slug in joined_slugs
+        and mailing_list.slug in confirmation.wishes.lists
+        and not mailing_list.is_closed
     )
     ledger_list = next(
         (mailing_list.slug for mailing_list in relevant_lists if mailing_list.welcome), ""

@@ -73,7 +73,7 @@ def show_history(address: Address, json: JsonOption = False) -> None:
                 entry.source,
                 entry.basis or "",
                 _shorten_hash(entry.wording),
-                entry.detail,
+                _describe_detail(entry),
             )
             for entry in entries
         ],
@@ -110,6 +110,11 @@ def _format_entry(entry: ConsentEntry) -> dict[str, Any]:
         else None,
         "detail": entry.detail,
     }
+
+
+def _describe_detail(entry: ConsentEntry) -> str:
+    reason = entry.reason.value.replace("_", " ") if entry.reason else ""
+    return ": ".join(filter(None, (reason, entry.detail)))
 
 
 def _shorten_hash(wording: Wording | None) -> str:

@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
-from mailer.model.subscribers import ConsentAction, ConsentEntry, LawfulBasis, Wording
+from mailer.model.subscribers import (
+    ConsentAction,
+    ConsentEntry,
+    LawfulBasis,
+    LeavingCount,
+    LeavingReason,
+    Wording,
+)
 from mailer.store import schema
 from mailer.store.base import SqlStore
 from mailer.store.prepared_statements import PreparedInsert, encode_moment
+from mailer.store.schema.consent import gave_reason
 from mailer.store.upsert import build_upsert
 from mailer.tokens import hash_address
 
@@ -26,6 +34,7 @@ _LOG = PreparedInsert(
     "wording_id",
     "detail",
     "actor_key",
+    "reason",
 )
 
 _WORDING = select(schema.wording.c.id).where(schema.wording.c.key == bindparam("shown"))
@@ -56,6 +65,7 @@ class ConsentQueries(SqlStore):
                 wording_ids[entry.wording] if entry.wording else None,
                 entry.detail,
                 entry.actor_key,
+                entry.reason.value if entry.reason else "",
             )
             for entry in entries
         ]
@@ -102,8 +112,25 @@ class ConsentQueries(SqlStore):
                 wording=Wording(row.language, row.text) if row.text is not None else None,
                 detail=row.detail,
                 actor_key=row.actor_key,
+                reason=LeavingReason(row.reason) if row.reason else None,
             )
             for row in rows
+        ]
+
+    def count_leaving_reasons(self, since: datetime, list_slug: str = "") -> list[LeavingCount]:
+        """Count the reasons that people gave since a moment, by list and reason."""
+        columns = schema.consent.c
+        statement = (
+            select(columns.list, columns.reason, func.count())
+            .where(gave_reason, columns.at >= since)
+            .group_by(columns.list, columns.reason)
+            .order_by(columns.list, func.count().desc(), columns.reason)
+        )
+        if list_slug:
+            statement = statement.where(columns.list == list_slug)
+        return [
+            LeavingCount(slug, LeavingReason(reason), count)
+            for slug, reason, count in self._db.execute(statement)
         ]
 
 

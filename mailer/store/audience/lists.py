@@ -1,4 +1,4 @@
-"""Topics and mailing lists."""
+"""Mailing lists."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,15 +6,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
-from mailer.model.lists import Frequency, MailingList, Topic, Visibility
+from mailer.model.lists import Frequency, MailingList, Visibility
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
-from mailer.store.base import SqlStore
+from mailer.store.audience.topic_merges import TopicMergeQueries
 from mailer.store.slug_lookup import get_inserted_id
 
 # Built once; subscribers.py says why.
-_TOPICS = select(schema.topic).order_by(schema.topic.c.slug)
-_NAMES = select(schema.topic_name)
 _LISTS = select(schema.mailing_list).order_by(schema.mailing_list.c.slug)
 _SERVED_FREQUENCIES = (
     select(schema.digest.c.list_id, schema.digest.c.frequency)
@@ -23,55 +21,8 @@ _SERVED_FREQUENCIES = (
 )
 
 
-class SqlListStore(SqlStore):
+class SqlListStore(TopicMergeQueries):
     """Implements :class:`mailer.model.stores.audience.ListStore`."""
-
-    def list_topics(self) -> list[Topic]:
-        names: dict[int, dict[str, str]] = {}
-        for row in self._db.execute(_NAMES):
-            names.setdefault(row.topic_id, {})[row.language] = row.name
-        return [Topic(row.id, row.slug, names.get(row.id, {})) for row in self._db.execute(_TOPICS)]
-
-    def add_topic(self, slug: str, names: Mapping[str, str], now: datetime) -> Topic:
-        result = self._db.execute(insert(schema.topic).values(slug=slug, created_at=now))
-        return self.set_topic_names(Topic(get_inserted_id(result), slug, {}), names)
-
-    def set_topic_names(self, topic: Topic, names: Mapping[str, str]) -> Topic:
-        self._db.execute(delete(schema.topic_name).where(schema.topic_name.c.topic_id == topic.id))
-        self._db.execute(
-            insert(schema.topic_name),
-            [{"topic_id": topic.id, "language": tag, "name": name} for tag, name in names.items()],
-        )
-        return Topic(topic.id, topic.slug, dict(names))
-
-    def remove_topic(self, topic: Topic) -> None:
-        self._db.execute(delete(schema.topic).where(schema.topic.c.id == topic.id))
-
-    def delete_unused_topic_sets(self, topic: Topic) -> None:
-        """Delete a topic from the combinations of topics that no member has."""
-        in_unused_set = (
-            ~select(schema.membership.c.subscriber_id)
-            .where(schema.membership.c.topic_set_id == schema.topic_set_topic.c.topic_set_id)
-            .exists()
-        )
-        self._db.execute(
-            delete(schema.topic_set_topic).where(
-                schema.topic_set_topic.c.topic_id == topic.id, in_unused_set
-            )
-        )
-
-    def count_topic_uses(self, topic: Topic) -> Mapping[str, int]:
-        """Return the number of uses of a topic, by the kind of use."""
-
-        def count_uses(table: Any) -> int:
-            statement = select(func.count()).select_from(table).where(table.c.topic_id == topic.id)
-            return int(self._db.scalar(statement) or 0)
-
-        return {
-            "articles": count_uses(schema.article_topic),
-            "digests": count_uses(schema.digest_topic),
-            "combinations that subscribers chose": count_uses(schema.topic_set_topic),
-        }
 
     def list_mailing_lists(self, *, counted: bool = False) -> list[MailingList]:
         """Return all lists. With `counted`, include the number of active members; counting a
@@ -110,6 +61,7 @@ class SqlListStore(SqlStore):
         time_zone: str = "",
         *,
         welcome: bool = False,
+        welcome_edition: bool = False,
         sender: str = "",
     ) -> MailingList:
         result = self._db.execute(
@@ -121,6 +73,7 @@ class SqlListStore(SqlStore):
                 visibility=visibility.value,
                 time_zone=time_zone,
                 welcome=welcome,
+                welcome_edition=welcome_edition,
                 sender=sender,
                 created_at=now,
             )
@@ -135,6 +88,7 @@ class SqlListStore(SqlStore):
             now,
             time_zone=time_zone,
             welcome=welcome,
+            welcome_edition=welcome_edition,
             sender=sender,
         )
 
@@ -149,10 +103,23 @@ class SqlListStore(SqlStore):
                 visibility=mailing_list.visibility.value,
                 time_zone=mailing_list.time_zone,
                 welcome=mailing_list.welcome,
+                welcome_edition=mailing_list.welcome_edition,
                 sender=mailing_list.sender,
             )
         )
         return mailing_list
+
+    def save_closing(self, mailing_list: MailingList) -> None:
+        """Save whether and why a list is closed, and its last mail."""
+        self._db.execute(
+            update(schema.mailing_list)
+            .where(schema.mailing_list.c.id == mailing_list.id)
+            .values(
+                closed_at=mailing_list.closed_at,
+                closing_reasons=dict(mailing_list.closing_reasons),
+                closing_edition_id=mailing_list.closing_edition_id,
+            )
+        )
 
     def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]:
         """Return the number of records that depend on a list, by kind. People who unsubscribed
@@ -193,6 +160,7 @@ def _build_list(row: Row[Any], members: int, served: set[str]) -> MailingList:
         row.created_at,
         time_zone=row.time_zone,
         welcome=row.welcome,
+        welcome_edition=row.welcome_edition,
         sender=row.sender,
         frequencies=tuple(
             frequency
@@ -200,4 +168,7 @@ def _build_list(row: Row[Any], members: int, served: set[str]) -> MailingList:
             if frequency is Frequency.EVERY or frequency.value in served
         ),
         members=members,
+        closed_at=row.closed_at,
+        closing_reasons=row.closing_reasons,
+        closing_edition_id=row.closing_edition_id,
     )

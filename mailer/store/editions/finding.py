@@ -99,6 +99,16 @@ class EditionFinder(EditionContentQueries, ApprovalQueries):
         ).all()
         return [self._build_edition(row) for row in rows]
 
+    def list_list_editions(self, list_slug: str, states: Sequence[EditionState]) -> list[Edition]:
+        """Return a list's mailings in these states, the oldest first."""
+        statement = _SELECT.where(
+            schema.mailing_list.c.slug == list_slug,
+            schema.edition.c.state.in_([state.value for state in states]),
+            schema.edition.c.kind == EditionKind.MAILING.value,
+        )
+        rows = self._db.execute(statement.order_by(schema.edition.c.id)).all()
+        return [self._build_edition(row) for row in rows]
+
     def list_occurrence_editions(self, slug: str, states: Sequence[EditionState]) -> list[Edition]:
         """Return a digest's editions in these states that were made for an occurrence."""
         statement = _SELECT.where(

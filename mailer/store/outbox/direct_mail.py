@@ -1,6 +1,6 @@
 """Editions that go to given addresses instead of to a list: notices and service mails."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import insert, update
@@ -32,9 +32,12 @@ class DirectMailQueries(SqlStore):
         list_slug: str,
         template: str,
         sender: SenderIdentity | None = None,
+        stories: tuple[str, ...] = (),
+        story_order: tuple[str, ...] = (),
     ) -> Edition:
         """Create an edition with one body, which is sent at once and before all other mail, by
-        `sender` or the sender that the settings have for this kind."""
+        `sender` or the sender that the settings have for this kind. `stories` are the slugs of its
+        stories, if it has any; `story_order` gives the stories of the body their bits."""
         editions = EditionQueries(self._db, self._key)
         new_edition = editions.create_edition(
             NewEdition(
@@ -46,11 +49,14 @@ class DirectMailQueries(SqlStore):
                 state=EditionState.SENDING,
                 kind=kind,
                 archive=ArchiveVisibility.PRIVATE,
+                stories=stories,
             ),
             now,
             actor,
         )
-        editions.freeze_edition(new_edition, [body], (), body.compute_hash(), sender=sender)
+        editions.freeze_edition(
+            new_edition, [body], story_order, body.compute_hash(), sender=sender
+        )
         self._db.execute(
             update(schema.edition)
             .where(schema.edition.c.id == new_edition.id)
@@ -61,17 +67,21 @@ class DirectMailQueries(SqlStore):
         return edition
 
     def add_direct_deliveries(
-        self, edition: Edition, body: EditionBody, recipients: Iterable[tuple[str, int, str]]
+        self,
+        edition: Edition,
+        body: EditionBody,
+        recipients: Iterable[tuple[str, int, str]],
+        stories: Mapping[str, int] | None = None,
     ) -> None:
         """Queue a delivery, due at once, for each recipient: (address, reference, name). The
-        reference is the id in the mail's link."""
+        reference is the id in the mail's link. `stories` are the bits of the stories for recipients
+        who do not get all, by address."""
         recipient_list = list(recipients)
         add_delivery_counts(self._db, edition.id, {body.language: len(recipient_list)})
         self._db.execute(
             insert(schema.delivery).values(
                 edition_id=edition.id,
                 language=body.language,
-                stories=body.stories,
                 state=DeliveryState.QUEUED.value,
                 next_attempt_at=schema.database_now(),
                 updated_at=schema.database_now(),
@@ -82,6 +92,7 @@ class DirectMailQueries(SqlStore):
                     "address_key": hash_address(self._key, address),
                     "subscriber_id": reference,
                     "name": name,
+                    "stories": (stories or {}).get(address, body.stories),
                 }
                 for address, reference, name in recipient_list
             ],

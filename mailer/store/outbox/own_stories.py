@@ -370,10 +370,14 @@ def is_for_others(edition: Edition, frequency: Frequency) -> bool:
 
 
 def has_chosen(edition: Edition) -> ColumnElement[bool]:
-    """Return the condition that a member gets this edition by the frequency that they chose."""
+    """Return the condition that a member gets this edition by the frequency that they chose. The
+    last mail of a closed list goes to all its members."""
     if edition.is_urgent or edition.role in PRIOR_RECIPIENT_ROLES:
         return true()
-    return schema.membership.c.frequency == edition.frequency.value
+    return or_(
+        schema.membership.c.frequency == edition.frequency.value,
+        func.coalesce(schema.mailing_list.c.closing_edition_id, 0) == edition.id,
+    )
 
 
 def limit_to_own_stories(edition: Edition, stories: ColumnElement[int]) -> ColumnElement[int]:

@@ -16,8 +16,9 @@ from sqlalchemy import select
 
 from mailer.actor import Actor
 from mailer.editions import check_transition
-from mailer.model.edition_states import EditionState
+from mailer.model.edition_states import EditionKind, EditionRole, EditionState
 from mailer.model.editions import Edition, EditionBody
+from mailer.model.lists import Frequency, MailingList
 from mailer.model.service_mails import Addressee, ServiceEditionKey
 from mailer.store import schema
 from mailer.store.editions.records import EditionQueries
@@ -59,6 +60,11 @@ class SqlServiceMailStore(DirectMailQueries):
                 (address, addressees[address].reference, addressees[address].name)
                 for address in sorted(new_addresses)
             ],
+            {
+                address: stories
+                for address in new_addresses
+                if (stories := addressees[address].stories) is not None
+            },
         )
         return frozenset(new_addresses)
 
@@ -113,4 +119,64 @@ class SqlServiceMailStore(DirectMailQueries):
             name=edition_key.name + (f" ({sequence_number + 1})" if sequence_number else ""),
             list_slug=edition_key.list,
             template=edition_key.template,
+            sender=edition_key.sender,
+            stories=edition_key.stories,
+            story_order=edition_key.story_order,
+        )
+
+    def find_latest_edition(
+        self, mailing_list: MailingList, frequency: Frequency
+    ) -> Edition | None:
+        """Return the edition that was last sent to all members of a list with this frequency. In
+        place of a release that was corrected, return its last correction."""
+        columns = schema.edition.c
+        statement = (
+            select(columns.id)
+            .where(
+                columns.list_id == mailing_list.id,
+                columns.kind == EditionKind.MAILING.value,
+                columns.state == EditionState.SENT.value,
+                columns.segment_id.is_(None),
+                columns.planned_at.is_not(None),
+            )
+            .limit(1)
+        )
+        edition_id = self._db.scalar(
+            statement.where(
+                columns.role.in_([EditionRole.PLAIN.value, EditionRole.RELEASE.value]),
+                columns.frequency == frequency.value,
+            ).order_by(columns.planned_at.desc(), columns.id.desc())
+        )
+        if edition_id is None:
+            return None
+        own_slugs = select(schema.edition_story.c.slug).where(
+            schema.edition_story.c.edition_id == edition_id
+        )
+        is_release = select(columns.role).where(columns.id == edition_id).scalar_subquery()
+        correction_id = self._db.scalar(
+            statement.join(schema.edition_story, schema.edition_story.c.edition_id == columns.id)
+            .where(
+                columns.role == EditionRole.CORRECTION.value,
+                columns.id > edition_id,
+                schema.edition_story.c.slug.in_(own_slugs),
+                is_release == EditionRole.RELEASE.value,
+            )
+            .order_by(columns.id.desc())
+        )
+        return EditionQueries(self._db, self._key).find_edition(correction_id or edition_id)
+
+    def find_corrected_slugs(self, edition: Edition) -> frozenset[str]:
+        """Return the stories of an edition that a later edition corrects."""
+        own_story = schema.edition_story.alias("own_story")
+        return frozenset(
+            self._db.scalars(
+                select(schema.edition_story.c.slug)
+                .join(own_story, own_story.c.slug == schema.edition_story.c.slug)
+                .join(schema.edition, schema.edition.c.id == schema.edition_story.c.edition_id)
+                .where(
+                    own_story.c.edition_id == edition.id,
+                    schema.edition.c.role == EditionRole.CORRECTION.value,
+                    schema.edition.c.planned_at > edition.planned_at,
+                )
+            )
         )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Index,
@@ -26,6 +27,7 @@ topic = Table(
     metadata,
     build_id_column(),
     build_required_column("slug", String(60), unique=True),
+    build_required_column("visibility", String(20), server_default="offered"),
     build_required_column("created_at", Utc),
 )
 
@@ -35,6 +37,14 @@ topic_name = Table(
     build_reference_column("topic", primary_key=True, on_delete="CASCADE"),
     Column("language", String(35), primary_key=True),
     build_required_column("name", Text),
+)
+
+topic_description = Table(
+    "topic_description",
+    metadata,
+    build_reference_column("topic", primary_key=True, on_delete="CASCADE"),
+    Column("language", String(35), primary_key=True),
+    build_required_column("text", Text),
 )
 
 topic_set = Table(
@@ -63,10 +73,15 @@ mailing_list = Table(
     build_required_column("visibility", String(20)),
     build_required_column("time_zone", String(64), server_default=""),
     build_required_column("welcome", Boolean, server_default=false()),
+    build_required_column("welcome_edition", Boolean, server_default=false()),
     build_required_column("sender", String(60), server_default=""),
     build_required_column("created_at", Utc),
+    Column("closed_at", Utc),
+    build_required_column("closing_reasons", JSON, server_default="{}"),
+    Column("closing_edition_id", BigInteger),
     comment="time_zone: of members who gave none; empty: the office's; sender: a sender of the "
-    "settings; empty: the default one",
+    "settings; empty: the default one; closing_reasons: by language; closing_edition_id: the last "
+    "mail of a closed list",
 )
 
 subscriber = Table(

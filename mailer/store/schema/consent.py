@@ -5,7 +5,17 @@ the address and the detail from an entry; otherwise entries never change. Only a
 be deleted, when its retention ends.
 """
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    literal_column,
+)
 
 from mailer.store.schema.base import (
     Utc,
@@ -41,8 +51,17 @@ consent = Table(
     build_reference_column("wording", nullable=True),
     build_required_column("detail", Text, server_default=""),
     build_required_column("actor_key", Text, server_default=""),
+    build_required_column("reason", String(20), server_default=""),
     sqlite_autoincrement=True,
-    comment="append-only; address is null once it was erased",
+    comment="append-only; address is null once it was erased; reason: why a person unsubscribed",
+)
+gave_reason = consent.c.reason != literal_column("''", String(20))
+"""The condition of an entry that says why a person unsubscribed: the condition of an index."""
+Index(
+    "ix_consent_reason_at",
+    consent.c.at,
+    sqlite_where=gave_reason,
+    postgresql_where=gave_reason,
 )
 _is_erased = consent.c.address.is_(None)
 Index("ix_consent_erased", consent.c.at, sqlite_where=_is_erased, postgresql_where=_is_erased)

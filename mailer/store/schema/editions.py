@@ -179,8 +179,9 @@ digest_story = Table(
     metadata,
     build_reference_column("digest", primary_key=True),
     Column("slug", String(80), primary_key=True),
-    build_reference_column("edition", index=True),
-    comment="the ledger: stories that a digest has run, or reserved for an open edition",
+    build_reference_column("edition", nullable=True, index=True),
+    comment="the ledger: stories that a digest has run, or reserved for an open edition; "
+    "edition_id null: passed over when topics were merged",
 )
 
 edition_body = Table(

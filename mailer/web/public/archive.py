@@ -143,6 +143,7 @@ def show_list_archive(request: Request, list_slug: str) -> Response:
         "archive-list.html",
         headers=_build_headers(request, descriptions),
         list=mailing_list,
+        closing_reason=mailing_list.get_closing_reason(site.choose_language(request)),
         query=query,
         page_number=page_number,
         entries=descriptions,
@@ -183,10 +184,15 @@ def _render_feed(request: Request, list_slug: str, media_type: str) -> Response:
 
 def show_sitemap(request: Request) -> Response:
     with get_site(request).mailer.store.read() as tx:
-        slugs = [mailing_list.slug for mailing_list in archive.list_archived_lists(tx)]
+        public_lists = archive.list_archived_lists(tx)
         entries = tx.editions.list_all_entries(MAX_SITEMAP_ENTRIES)
     paths = ["/", "/archive", "/press"]
-    paths += [f"/{page}/{slug}" for slug in slugs for page in ("subscribe", "archive")]
+    paths += [f"/archive/{public_list.slug}" for public_list in public_lists]
+    paths += [
+        f"/subscribe/{public_list.slug}"
+        for public_list in public_lists
+        if not public_list.is_closed
+    ]
     text = feeds.build_sitemap(paths, entries, _build_addresses(request))
     return respond_unless_cached(request, text, "application/xml; charset=utf-8", {})
 

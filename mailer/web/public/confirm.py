@@ -11,6 +11,7 @@ from mailer import addresses
 from mailer.actor import SUBSCRIBER
 from mailer.audience import links
 from mailer.audience.links import LinkPurpose, MemberLink
+from mailer.audience.lists import LIST_CLOSED
 from mailer.audience.signup import confirmations
 from mailer.audience.signup.confirmations import NO_LIST_CHOSEN
 from mailer.errors import ApprovalVoid, InputError, Refused, TokenError
@@ -59,6 +60,10 @@ def submit_confirmation(
             return _render_confirmation(
                 request, tx, confirmation, is_nothing_chosen=True, status=422
             )
+        if error.code == LIST_CLOSED:
+            raise UndoWrite(
+                lambda tx: _render_confirmation(request, tx, confirmation, status=410)
+            ) from error
         # The address was suppressed, or the list removed.
         raise UndoWrite(lambda _: site.refuse_link(request)) from error
     return _render_confirmation(request, tx, confirmed)
@@ -89,6 +94,7 @@ def _render_confirmation(
     site = get_site(request)
     is_answered = confirmation.state is not ConfirmationState.MAILED
     language = site.choose_language(request, confirmation.language)
+    chosen_lists = _list_chosen_lists(tx, confirmation)
     subscriber = tx.subscribers.find_subscriber(confirmation.address) if is_answered else None
     preferences_path = ""
     if subscriber is not None:
@@ -105,7 +111,12 @@ def _render_confirmation(
         problem="lists" if is_nothing_chosen else "changed" if has_changed else "",
         seen=confirmations.compute_choices_fingerprint(confirmation),
         address=addresses.format_isolated_address(confirmation.address),
-        lists=_list_chosen_lists(tx, confirmation),
+        lists=[chosen for chosen in chosen_lists if not chosen.is_closed],
+        closed_lists=[
+            (chosen, chosen.get_closing_reason(language))
+            for chosen in chosen_lists
+            if chosen.is_closed
+        ],
         topics=[
             topic.get_name(language)
             for topic in tx.lists.list_topics()

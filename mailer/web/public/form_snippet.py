@@ -12,6 +12,7 @@ from mailer.model.lists import MailingList, Topic
 from mailer.web.public.page_languages import LANGUAGES
 from mailer.web.public.page_templates import get_environment
 from mailer.web.public.signup import TRAP_FIELD
+from mailer.web.public.topic_choices import list_topic_choices
 
 
 def choose_page_language(tag: str) -> str:
@@ -31,15 +32,12 @@ def render_form_snippet(
 
     Raises Refused if the list is not public: people cannot join it by themselves."""
     check_public(mailing_list)
-    sorted_topics = sorted(
-        ((topic.slug, topic.get_name(language)) for topic in topics), key=lambda topic: topic[1]
-    )
     return (
         get_environment(language)
         .get_template("form-snippet.html")
         .render(
             list=mailing_list,
-            topics=sorted_topics,
+            topics=list_topic_choices(topics, language),
             action=f"{base_url.rstrip('/')}/subscribe",
             language=language,
             dir=languages.get_direction(language),

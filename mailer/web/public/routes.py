@@ -88,6 +88,7 @@ ROUTES = (
         media_types=(FORM_TYPE, "multipart/form-data"),
         may_repeat=True,
     ),
+    Route("POST", "/u/{token}/reason", unsubscribe.submit_reason, ("reason", "comment")),
     Route("POST", "/u/{token}/undo", unsubscribe.submit_resubscribe, ("frequency",)),
     # Preferences
     Route("GET", "/p/{token}", choices.show_preferences),

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 
 from mailer.actor import SUBSCRIBER
+from mailer.archive import list_archived_lists
 from mailer.audience.lists import list_public_lists
 from mailer.audience.preferences import find_common_frequencies
 from mailer.audience.signup.confirmations import SIGN_UP_PAGE
@@ -30,6 +31,7 @@ from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.middleware import build_page_policy, get_client_host
 from mailer.web.public.page_languages import LANGUAGES
 from mailer.web.public.public_site import get_site
+from mailer.web.public.topic_choices import list_topic_choices
 
 TRAP_FIELD = "website"
 """A field that people do not see, so only programs fill it in."""
@@ -41,15 +43,25 @@ FIELDS = ("email", "of", "list", "topic", "language", "frequency", TRAP_FIELD)
 """The form's fields. `of` is the list if the form is on the sign-up page of a single list."""
 
 
+class _ClosedListChosen(Exception):
+    """A reader wants to sign up for a public list that is closed."""
+
+    def __init__(self, mailing_list: MailingList) -> None:
+        super().__init__()
+        self.mailing_list = mailing_list
+
+
 class _SignUpChoices:
     """The lists for which a reader can sign up: all public lists, or just the list `only` if it is
-    given. Raises
-    HTTPException if `only` is not a public list."""
+    given. Raises HTTPException if `only` is not a public list, and _ClosedListChosen if it is
+    closed."""
 
     def __init__(self, tx: SqlTransaction, language: str, only: str = "") -> None:
         self.lists = list_public_lists(tx)
         self.topics: list[Topic] = tx.lists.list_topics()
         if only and only not in {public_list.slug for public_list in self.lists}:
+            if closed_list := _find_closed_list(tx, [only]):
+                raise _ClosedListChosen(closed_list)
             raise HTTPException(404)
         self.language = language
         self.only = only
@@ -66,14 +78,37 @@ class _SignUpChoices:
         """Return the variables of the template."""
         return {
             "lists": self.offered_lists,
-            "topics": sorted(
-                ((topic.slug, topic.get_name(self.language)) for topic in self.topics),
-                key=lambda topic: topic[1],
-            ),
+            "topics": list_topic_choices(self.topics, self.language),
             "frequencies": find_common_frequencies(self.offered_lists),
             "only_list": self.only,
             "language_tags": LANGUAGES,
         }
+
+
+def _find_closed_list(tx: SqlTransaction, slugs: Sequence[str]) -> MailingList | None:
+    """Return the first of these lists that is public and closed, or None."""
+    for mailing_list in list_archived_lists(tx):
+        if mailing_list.is_closed and mailing_list.slug in slugs:
+            return mailing_list
+    return None
+
+
+def _render_closed_list(
+    request: Request, closed_list: MailingList, tx: SqlTransaction, language: str
+) -> Response:
+    """Return the page that says that a list has ended, and why, with a way to other lists. The
+    status is 410 (Gone, RFC 9110 §15.5.11)."""
+    site = get_site(request)
+    page_language = site.choose_language(request, language)
+    return site.render_page(
+        request,
+        "list-closed.html",
+        language=language,
+        status=410,
+        list=closed_list,
+        reason=closed_list.get_closing_reason(page_language),
+        other_lists=list_public_lists(tx),
+    )
 
 
 def show_sign_up(request: Request, of: str = "", *, is_home: bool = False) -> Response:
@@ -115,6 +150,8 @@ def submit_sign_up(
     except TooManyRequests:
         return site.refuse_too_many(request, language)
     except InputError as error:
+        if closed_list := _find_closed_list(tx, form.get_values("list")):
+            return _render_closed_list(request, closed_list, tx, language)
         is_list_wrong = isinstance(error, NotFound) or "lists" in {error.where, error.field}
         choices = _find_offered_choices(tx, language, form)
         return _render_form(
@@ -139,7 +176,10 @@ def _render_blank_form(
     language = site.choose_language(request)
     entries: list[ArchiveEntry] = []
     with site.mailer.store.read() as tx:
-        choices = _SignUpChoices(tx, language, list_slug)
+        try:
+            choices = _SignUpChoices(tx, language, list_slug)
+        except _ClosedListChosen as chosen:
+            return _render_closed_list(request, chosen.mailing_list, tx, language)
         if not is_framed:
             entries = find_latest_entries(tx, choices.offered_lists, SHOWN_EDITIONS)
     chosen_lists = [mailing_list.slug for mailing_list in choices.offered_lists]

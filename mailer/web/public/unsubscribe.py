@@ -3,22 +3,24 @@
 A POST to the link unsubscribes the reader from the list, whatever the body contains: the provider's
 ``List-Unsubscribe=One-Click`` (urlencoded or multipart/form-data), our own form, nothing, or bytes
 that no parser accepts. The request needs no cookie, is not redirected, and can be repeated. The
-answer to a one-click POST is one line of text. A person gets a page that says how to undo it.
+answer to a one-click POST is one line of text. A person gets a page that says how to undo it, and
+asks for a reason, which they may give or not.
 """
 
 from contextlib import suppress
 from functools import cached_property
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 
 from mailer import addresses
 from mailer.actor import SUBSCRIBER
-from mailer.audience import links, preferences, subscribers
+from mailer.audience import leaving_reasons, links, preferences, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.errors import InputError, NotFound, Refused, TokenError
 from mailer.model.lists import Frequency, MailingList
-from mailer.model.subscribers import Membership, MembershipState, Subscriber
+from mailer.model.subscribers import LeavingReason, Membership, MembershipState, Subscriber
 from mailer.store import SqlTransaction
 from mailer.web.public.batched_writes import AnswerAfterCommit, UndoWrite
 from mailer.web.public.forms import SubmittedForm
@@ -69,14 +71,14 @@ def show_unsubscribe(request: Request, token: str) -> Response:
     return _show_unsubscribe(request, token)
 
 
-def _show_unsubscribe(request: Request, token: str, *, is_resubscribed: bool = False) -> Response:
+def _show_unsubscribe(request: Request, token: str, **context: Any) -> Response:
     site = get_site(request)
     link = _read_link(request, token)
     if link is None:
         return site.refuse_link(request)
     with site.mailer.store.read() as tx:
         target = _UnsubscribeTarget(tx, link)
-        return _render_unsubscribe(request, token, target, is_resubscribed=is_resubscribed)
+        return _render_unsubscribe(request, tx, token, target, **context)
 
 
 def submit_unsubscribe(
@@ -101,6 +103,37 @@ def submit_unsubscribe(
     if is_by_person:
         return AnswerAfterCommit(lambda: show_unsubscribe(request, token))
     return PlainTextResponse("unsubscribed\n")
+
+
+def submit_reason(
+    request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
+) -> Response | AnswerAfterCommit:
+    """Record why the reader has left. The page thanks for it, whether or not it is recorded."""
+    site = get_site(request)
+    link = _read_link(request, token)
+    target = _UnsubscribeTarget(tx, link) if link else None
+    if target is None or target.subscriber is None or target.mailing_list is None:
+        return site.refuse_link(request)
+    chosen, comment = form.get_value("reason"), form.get_value("comment")
+    if not chosen and not comment.strip():
+        return _render_unsubscribe(request, tx, token, target)
+    reason = LeavingReason(chosen) if chosen in [*LeavingReason] else LeavingReason.OTHER
+    try:
+        leaving_reasons.record_leaving_reason(
+            tx,
+            SUBSCRIBER,
+            target.subscriber,
+            target.mailing_list,
+            reason,
+            comment,
+            site.mailer.clock(),
+            source=PAGE_SOURCE,
+        )
+    except InputError:
+        return _render_unsubscribe(
+            request, tx, token, target, status=422, reason=chosen, comment=comment
+        )
+    return AnswerAfterCommit(lambda: _show_unsubscribe(request, token, has_given_reason=True))
 
 
 def submit_resubscribe(
@@ -146,7 +179,13 @@ def _read_link(request: Request, token: str) -> MemberLink | None:
 
 
 def _render_unsubscribe(
-    request: Request, token: str, target: _UnsubscribeTarget, *, is_resubscribed: bool = False
+    request: Request,
+    tx: SqlTransaction,
+    token: str,
+    target: _UnsubscribeTarget,
+    *,
+    status: int = 200,
+    **context: Any,
 ) -> Response:
     site = get_site(request)
     if target.mailing_list is None:
@@ -155,10 +194,24 @@ def _render_unsubscribe(
     frequency = membership.frequency if membership else Frequency.EVERY
     list_language = membership.language if membership else ""
     own_language = subscriber.person.language if subscriber else ""
+    page_language = site.choose_language(request, list_language or own_language)
+    default_context: dict[str, Any] = {
+        "is_resubscribed": False,
+        "has_given_reason": False,
+        "reason": "",
+        "comment": "",
+    }
     return site.render_page(
         request,
         "unsubscribe.html",
+        status=status,
+        problem="comment" if status == 422 else "",
+        reasons=[*LeavingReason],
+        max_comment_length=leaving_reasons.MAX_COMMENT_LENGTH,
+        may_give_reason=subscriber is not None
+        and leaving_reasons.may_give_reason(tx, subscriber, target.mailing_list),
         language=list_language or own_language,
+        closing_reason=target.mailing_list.get_closing_reason(page_language),
         token=token,
         list=target.mailing_list,
         address=addresses.mask_address(subscriber.address) if subscriber else "",
@@ -166,7 +219,7 @@ def _render_unsubscribe(
         has_membership=membership is not None,
         frequency=frequency,
         lower_frequencies=_list_lower_frequencies(target.mailing_list, frequency),
-        is_resubscribed=is_resubscribed,
+        **default_context | context,
     )
 
 

@@ -134,6 +134,7 @@ def _list_reading_lines(office: LargeOffice) -> Iterator[str]:
     yield from f"""\
 topic list
 topic show | health
+topic audit | --days 90
 article list
 article list: in a state | --state queued
 article list: of a topic | --topic health
@@ -220,6 +221,11 @@ def _list_writing_lines(office: LargeOffice) -> Iterator[str]:
 topic add | ships
 topic remove-name | health en | 1
 topic remove | health | 5
+topic edit | health --description Care
+topic rename | health care
+topic hide | health
+topic offer | health
+topic merge | health --into clinics
 article add | story.md
 article edit | health --title Better
 article queue | health
@@ -228,6 +234,8 @@ article restore | health
 source add | feed --feed https://example.org/feed.xml
 list add | quays --name Quays
 list edit | {LIST} --name Better
+list close | {LIST} --reason Ended
+list reopen | {LIST} | 5
 list remove | {LIST} | 5
 subscriber add | {STRANGER} --list {LIST}
 subscriber edit | {PERSON} --name Ana

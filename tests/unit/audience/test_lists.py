@@ -1,7 +1,6 @@
 """Lists and topics: names that can stand in a header, and nothing removed that is used."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -32,10 +31,10 @@ class FakeListStore:
         self.saved_topics.append(Topic(len(self.saved_topics) + 1, slug, names))
         return self.saved_topics[-1]
 
-    def set_topic_names(self, topic: Topic, names: Mapping[str, str]) -> Topic:
-        renamed = replace(topic, names=names)
-        self.saved_topics[self.saved_topics.index(topic)] = renamed
-        return renamed
+    def save_topic(self, topic: Topic) -> Topic:
+        positions = [saved_topic.id for saved_topic in self.saved_topics]
+        self.saved_topics[positions.index(topic.id)] = topic
+        return topic
 
     def remove_topic(self, topic: Topic) -> None:
         self.saved_topics.remove(topic)
@@ -59,6 +58,7 @@ class FakeListStore:
         time_zone: str = "",
         *,
         welcome: bool = False,
+        welcome_edition: bool = False,
         sender: str = "",
     ) -> MailingList:
         made = MailingList(
@@ -71,6 +71,7 @@ class FakeListStore:
             now,
             time_zone=time_zone,
             welcome=welcome,
+            welcome_edition=welcome_edition,
             sender=sender,
         )
         self.saved_lists.append(made)

@@ -14,9 +14,9 @@ from mailer.model.articles import ArticleState, Story
 from mailer.model.digests import DigestSettings, WhenEmpty
 from mailer.model.edition_states import EditionState
 from tests.actors import STAFF
-from tests.fakes import make_transaction
+from tests.fakes import OpenListStore, make_transaction
 from tests.unit.digests.factories import SETTINGS, FakeDigestStore
-from tests.unit.samples import DAY, NOW, make_article, make_story
+from tests.unit.samples import DAY, NOW, make_article, make_mailing_list, make_story
 
 
 def list_slugs(stories: Sequence[Story]) -> list[str]:
@@ -26,6 +26,7 @@ def list_slugs(stories: Sequence[Story]) -> list[str]:
 # ---- choosing ---------------------------------------------------------------------------------
 
 TOPICS = ["health", "diaspora", "climate"]
+OPEN_LISTS = OpenListStore(make_mailing_list("news"))
 
 
 @st.composite
@@ -163,7 +164,7 @@ def test_assembled_edition_reserves_its_stories() -> None:
     )
     digests.add_digest(make_transaction(digests=digest_store), STAFF, settings, NOW)
     edition, choice = digests.assemble_edition(
-        make_transaction(digests=digest_store), STAFF, "weekly", NOW
+        make_transaction(digests=digest_store, lists=OPEN_LISTS), STAFF, "weekly", NOW
     )
     assert edition.state is EditionState.DRAFT
     assert edition.stories == ("c", "b")
@@ -185,13 +186,13 @@ def test_edition_with_too_few_stories_is_skipped_or_held(
 ) -> None:
     digest_store = FakeDigestStore(make_story("a"))
     digests.add_digest(
-        make_transaction(digests=digest_store),
+        make_transaction(digests=digest_store, lists=OPEN_LISTS),
         STAFF,
         replace(SETTINGS, fewest=2, when_empty=rule),
         NOW,
     )
     edition, _ = digests.assemble_edition(
-        make_transaction(digests=digest_store), STAFF, "weekly", NOW
+        make_transaction(digests=digest_store, lists=OPEN_LISTS), STAFF, "weekly", NOW
     )
     assert (edition.state, edition.stories) == (state, story_slugs)
     assert edition.reason == "only 1 new, and this digest needs at least 2"

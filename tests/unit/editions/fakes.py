@@ -23,7 +23,7 @@ from mailer.model.lists import MailingList
 from mailer.model.segments import All, Filter
 from mailer.model.senders import SenderIdentity
 from mailer.model.transaction import Transaction
-from tests.fakes import make_transaction
+from tests.fakes import OpenListStore, make_transaction
 from tests.unit.samples import DAY, NOW, make_edition, make_mailing_list
 
 S = EditionState
@@ -177,6 +177,7 @@ def make_edition_transaction(
         )
     )
     return make_transaction(
+        lists=OpenListStore(make_mailing_list("press"), make_mailing_list("news")),
         editions=editions,
         digests=SimpleNamespace(list_digests=lambda: [digest]),
         releases=SimpleNamespace(find_kill=lambda slug: None),

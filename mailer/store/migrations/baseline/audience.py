@@ -17,12 +17,17 @@ def create_audience_tables() -> None:
         require_column("visibility", sa.String(length=20)),
         require_column("time_zone", sa.String(length=64), server_default=""),
         require_column("welcome", sa.Boolean(), server_default=sa.false()),
+        require_column("welcome_edition", sa.Boolean(), server_default=sa.false()),
         require_column("sender", sa.String(length=60), server_default=""),
         require_column("created_at", MOMENT),
+        sa.Column("closed_at", MOMENT),
+        require_column("closing_reasons", sa.JSON(), server_default="{}"),
+        sa.Column("closing_edition_id", sa.BigInteger()),
         sa.PrimaryKeyConstraint("id", name="pk_mailing_list"),
         sa.UniqueConstraint("slug", name="uq_mailing_list_slug"),
         comment="time_zone: of members who gave none; empty: the office's; sender: a sender of the "
-        "settings; empty: the default one",
+        "settings; empty: the default one; closing_reasons: by language; closing_edition_id: the "
+        "last mail of a closed list",
     )
     op.create_table(
         "segment",
@@ -71,6 +76,7 @@ def create_audience_tables() -> None:
         "topic",
         require_column("id", ID),
         require_column("slug", sa.String(length=60)),
+        require_column("visibility", sa.String(length=20), server_default="offered"),
         require_column("created_at", MOMENT),
         sa.PrimaryKeyConstraint("id", name="pk_topic"),
         sa.UniqueConstraint("slug", name="uq_topic_slug"),
@@ -205,6 +211,19 @@ def create_audience_tables() -> None:
             ["topic_id"], ["topic.id"], name="fk_topic_name_topic_id_topic", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("topic_id", "language", name="pk_topic_name"),
+    )
+    op.create_table(
+        "topic_description",
+        require_column("topic_id", ID),
+        require_column("language", sa.String(length=35)),
+        require_column("text", sa.Text()),
+        sa.ForeignKeyConstraint(
+            ["topic_id"],
+            ["topic.id"],
+            name="fk_topic_description_topic_id_topic",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("topic_id", "language", name="pk_topic_description"),
     )
     op.create_table(
         "topic_set_topic",

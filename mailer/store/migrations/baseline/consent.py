@@ -68,11 +68,13 @@ def create_consent_tables() -> None:
         sa.Column("wording_id", ID),
         require_column("detail", sa.Text(), server_default=""),
         require_column("actor_key", sa.Text(), server_default=""),
+        require_column("reason", sa.String(length=20), server_default=""),
         sa.ForeignKeyConstraint(
             ["wording_id"], ["wording.id"], name="fk_consent_wording_id_wording"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_consent"),
-        comment="append-only; address is null once it was erased",
+        comment="append-only; address is null once it was erased; reason: why a person "
+        "unsubscribed",
         sqlite_autoincrement=True,
     )
     op.create_index("ix_consent_address_key", "consent", ["address_key"])
@@ -82,6 +84,13 @@ def create_consent_tables() -> None:
         ["at"],
         sqlite_where=sa.text("address IS NULL"),
         postgresql_where=sa.text("address IS NULL"),
+    )
+    op.create_index(
+        "ix_consent_reason_at",
+        "consent",
+        ["at"],
+        sqlite_where=sa.text("reason != ''"),
+        postgresql_where=sa.text("reason != ''"),
     )
     op.create_index("ix_consent_subscriber_id", "consent", ["subscriber_id"])
     op.create_table(
@@ -114,6 +123,7 @@ _TRIGGERS = {
           OR NEW.address_key <> OLD.address_key OR NEW.source <> OLD.source
           OR NEW.basis <> OLD.basis OR NEW.wording_id IS NOT OLD.wording_id
           OR NEW.detail NOT IN ('', OLD.detail) OR NEW.actor_key <> OLD.actor_key
+          OR NEW.reason <> OLD.reason
         BEGIN SELECT RAISE(ABORT, 'the log of consent is append-only'); END""",
         """CREATE TRIGGER consent_is_kept BEFORE DELETE ON consent WHEN OLD.address IS NOT NULL
         BEGIN SELECT RAISE(ABORT, 'the log of consent is append-only'); END""",
@@ -132,7 +142,8 @@ _TRIGGERS = {
             AND NEW.subscriber_id = OLD.subscriber_id AND NEW.address_key = OLD.address_key
             AND NEW.source = OLD.source AND NEW.basis = OLD.basis
             AND NEW.wording_id IS NOT DISTINCT FROM OLD.wording_id
-            AND NEW.detail IN ('', OLD.detail) AND NEW.actor_key = OLD.actor_key THEN
+            AND NEW.detail IN ('', OLD.detail) AND NEW.actor_key = OLD.actor_key
+            AND NEW.reason = OLD.reason THEN
             RETURN NEW;
           END IF;
           RAISE EXCEPTION 'the log of consent is append-only';

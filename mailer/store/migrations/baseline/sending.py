@@ -267,7 +267,7 @@ def create_sending_tables() -> None:
         "digest_story",
         require_column("digest_id", ID),
         require_column("slug", sa.String(length=80)),
-        require_column("edition_id", ID),
+        sa.Column("edition_id", ID),
         sa.ForeignKeyConstraint(
             ["digest_id"], ["digest.id"], name="fk_digest_story_digest_id_digest"
         ),
@@ -275,7 +275,8 @@ def create_sending_tables() -> None:
             ["edition_id"], ["edition.id"], name="fk_digest_story_edition_id_edition"
         ),
         sa.PrimaryKeyConstraint("digest_id", "slug", name="pk_digest_story"),
-        comment="the ledger: stories that a digest has run, or reserved for an open edition",
+        comment="the ledger: stories that a digest has run, or reserved for an open edition; "
+        "edition_id null: passed over when topics were merged",
     )
     op.create_index("ix_digest_story_edition_id", "digest_story", ["edition_id"])
     op.create_table(

@@ -29,6 +29,7 @@ from mailer.web.public.preferences.reader import (
 )
 from mailer.web.public.public_site import get_site
 from mailer.web.public.time_zone_picker import TimeZoneCity
+from mailer.web.public.topic_choices import list_topic_choices
 
 FIELDS = ("language", "time_zone", "list", "topic LIST", "frequency LIST")
 
@@ -109,17 +110,30 @@ def _render_preferences(
     site = get_site(request)
     language = site.choose_language(request, reader.language)
     time_zone = form.get_value("time_zone") if form else reader.subscriber.person.time_zone
-    topics = [(topic.slug, topic.get_name(language)) for topic in tx.lists.list_topics()]
+    all_topics = tx.lists.list_topics()
+    lists_to_show = [
+        (
+            mailing_list,
+            _build_list_choice(reader, mailing_list, form),
+            list_topic_choices(all_topics, language, _list_own_topics(reader, mailing_list)),
+        )
+        for mailing_list in reader.visible_lists
+    ]
+    problem = str(context.get("problem", ""))
     return render_reader_page(
         request,
         token,
         reader,
         "preferences.html",
-        lists=[
-            (mailing_list, _build_list_choice(reader, mailing_list, form))
-            for mailing_list in reader.visible_lists
-        ],
-        topics=sorted(topics, key=lambda topic: topic[1]),
+        lists=lists_to_show,
+        first_topic=next(
+            (
+                choices[0].slug
+                for mailing_list, _, choices in lists_to_show
+                if choices and problem == f"topics {mailing_list.slug}"
+            ),
+            "",
+        ),
         reading_language=form.get_value("language") if form else reader.language,
         language_tags=_list_language_tags(reader),
         time_zone_options=time_zone_picker.render_options(language, time_zone),
@@ -127,6 +141,12 @@ def _render_preferences(
         consent_text=site.build_wording(language).text,
         **context,
     )
+
+
+def _list_own_topics(reader: PreferencesReader, mailing_list: MailingList) -> tuple[str, ...]:
+    """Return the topics that the reader has chosen on a list, also hidden ones."""
+    membership = reader.find_active_membership(mailing_list)
+    return membership.topics if membership else ()
 
 
 def _build_list_choice(

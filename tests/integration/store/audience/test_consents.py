@@ -23,6 +23,7 @@ CHANGES = (
     "UPDATE consent SET basis = 'public_task'",
     "UPDATE consent SET detail = 'topics: others'",
     "UPDATE consent SET wording_id = NULL",
+    "UPDATE consent SET reason = 'other'",
     "UPDATE consent SET subscriber_id = subscriber_id + 1",
     "UPDATE consent SET address = 'somebody@example.org'",
     "UPDATE consent SET address_key = 'ffffffffffffffffffffffffffffffff'",

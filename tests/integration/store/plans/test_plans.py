@@ -56,6 +56,11 @@ EXCEPTIONS = (
         "contact list (trusted)",
     ),
     except_actions("it counts the members of each list", "membership", "list list", "list show"),
+    except_actions(
+        "it counts the members and the stories of each topic",
+        "membership article_topic",
+        "topic audit",
+    ),
     except_actions("it counts, once, what is lost with the list", "consent", "list remove"),
     except_actions(
         "it looks the person up in every edition; an index over all addresses would cost more",
@@ -238,6 +243,7 @@ NOT_REQUESTED = {
     "/embed/{list_slug}": "the sign-up page with fewer lists",
     "/c/{token}": "the confirmation of a sign-up, by its id",
     "/p/{token}/erase": "POST: mailer subscriber erase",
+    "/u/{token}/reason": "POST: the person's entries in the log of consent",
     "/t/u/{token}": "the page of a test mail",
     "/t/p/{token}": "the page of a test mail",
     "/t/v/{token}": "the page of a test mail",
