@@ -169,6 +169,7 @@ def add_list(
     welcome: bool = False,
     sender: str = "",
     senders: Collection[str] = (),
+    counts_clicks: bool = False,
 ) -> MailingList:
     """Add a list. `senders` are the names of senders in the settings. Raises InputError if there is
     a list with that slug, or no such sender."""
@@ -189,6 +190,7 @@ def add_list(
         _check_time_zone(time_zone),
         welcome=welcome,
         sender=check_sender(sender, senders),
+        counts_clicks=counts_clicks,
     )
 
 
@@ -200,9 +202,9 @@ def edit_list(
     *,
     senders: Collection[str] = (),
 ) -> MailingList:
-    """Change a list's name, description, language, time zone, visibility, welcome or sender.
-    `senders` are the names of senders in the settings. Raises InputError if there is no such
-    sender."""
+    """Change a list's name, description, language, time zone, visibility, welcome, sender or
+    counting of clicks. `senders` are the names of senders in the settings. Raises InputError if
+    there is no such sender."""
     mailing_list = get_list(tx, slug)
     if "sender" in changes:
         check_sender(changes["sender"], senders)

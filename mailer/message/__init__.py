@@ -32,11 +32,13 @@ breaks (RFC 2045 §6.7 rule 5).
     senders.py           the settings -> the sender identity of an edition
     reader_values.py     one reader's values, filled in before sending, for test mails
     attachments.py       the files that are sent with them
+    counted_links.py     links whose clicks are counted, the same for all readers
     send_day.py          the day of sending, filled in when it is certain
     page.py              the same body as a web page, without personal values
 """
 
 from mailer.message.attachments import AttachedFile, format_disposition
+from mailer.message.counted_links import list_counted_links, wrap_links
 from mailer.message.headers import (
     clean_header_text,
     encode_quoted_printable,
@@ -95,7 +97,9 @@ __all__ = [
     "format_mailbox_header",
     "format_unstructured_header",
     "has_empty_default",
+    "list_counted_links",
     "render_heading",
     "render_page",
     "render_plain_text",
+    "wrap_links",
 ]

@@ -46,7 +46,8 @@ class MailingList:
     members who gave none; an empty `time_zone` means the office's. `welcome`: new members get a
     mail. `frequencies` are the frequencies that members can choose: every edition, and the
     frequencies of the list's digests. `sender` names the sender of editions for which no other is
-    chosen; if it is empty, that is the default sender. `members` is 0 if the members were not
+    chosen; if it is empty, that is the default sender. `counts_clicks`: clicks on the links of its
+    newsletters are counted, without persons. `members` is 0 if the members were not
     counted."""
 
     id: int
@@ -59,5 +60,6 @@ class MailingList:
     time_zone: str = field(default="", kw_only=True)
     welcome: bool = field(default=False, kw_only=True)
     sender: str = field(default="", kw_only=True)
+    counts_clicks: bool = field(default=False, kw_only=True)
     frequencies: tuple[Frequency, ...] = field(default=(Frequency.EVERY,), kw_only=True)
     members: int = field(default=0, kw_only=True)

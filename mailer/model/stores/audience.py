@@ -8,6 +8,7 @@ from mailer.actor import Actor
 from mailer.model.contacts import Contact, ContactProfile, ContactQuery
 from mailer.model.imports import ImportRow, RowResult
 from mailer.model.lists import MailingList, Topic, Visibility
+from mailer.model.membership_counts import CountedChange, MembershipChange
 from mailer.model.searches import SearchIndexStatus, SearchMethod
 from mailer.model.segments import BulkMember, Filter, ListMember, Segment
 from mailer.model.signup import Confirmation, ConfirmationState
@@ -45,6 +46,7 @@ class ListStore(Protocol):
         *,
         welcome: bool = False,
         sender: str = "",
+        counts_clicks: bool = False,
     ) -> MailingList: ...
     def edit_list(self, mailing_list: MailingList) -> MailingList: ...
     def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]: ...
@@ -139,6 +141,18 @@ class SegmentStore(Protocol):
         self, mailing_list: MailingList, changes: Sequence[tuple[BulkMember, BulkMember]]
     ) -> None: ...
     def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...
+
+
+class MembershipCountStore(Protocol):
+    """The numbers of people who joined and left lists."""
+
+    def add_changes(self, changes: Sequence[MembershipChange], now: datetime) -> None: ...
+    def list_changes(
+        self, list_id: int, since: datetime, until: datetime | None = None
+    ) -> list[CountedChange]: ...
+    def list_edition_changes(self, edition_id: int) -> list[CountedChange]: ...
+    def has_unmerged_changes(self) -> bool: ...
+    def merge_changes(self, limit: int) -> int: ...
 
 
 class SignUpStore(Protocol):

@@ -111,6 +111,7 @@ class SqlListStore(SqlStore):
         *,
         welcome: bool = False,
         sender: str = "",
+        counts_clicks: bool = False,
     ) -> MailingList:
         result = self._db.execute(
             insert(schema.mailing_list).values(
@@ -122,6 +123,7 @@ class SqlListStore(SqlStore):
                 time_zone=time_zone,
                 welcome=welcome,
                 sender=sender,
+                counts_clicks=counts_clicks,
                 created_at=now,
             )
         )
@@ -136,6 +138,7 @@ class SqlListStore(SqlStore):
             time_zone=time_zone,
             welcome=welcome,
             sender=sender,
+            counts_clicks=counts_clicks,
         )
 
     def edit_list(self, mailing_list: MailingList) -> MailingList:
@@ -150,6 +153,7 @@ class SqlListStore(SqlStore):
                 time_zone=mailing_list.time_zone,
                 welcome=mailing_list.welcome,
                 sender=mailing_list.sender,
+                counts_clicks=mailing_list.counts_clicks,
             )
         )
         return mailing_list
@@ -194,6 +198,7 @@ def _build_list(row: Row[Any], members: int, served: set[str]) -> MailingList:
         time_zone=row.time_zone,
         welcome=row.welcome,
         sender=row.sender,
+        counts_clicks=row.counts_clicks,
         frequencies=tuple(
             frequency
             for frequency in Frequency

@@ -4,7 +4,7 @@ transition tables of the nouns are authoritative.
 
     base.py      types, the database's clock, the metadata
     audience.py  consent.py  articles.py  editions.py  embargoes.py
-    calendar.py  outbox.py  press.py  assets.py  sources.py  recovery.py
+    calendar.py  counts.py  outbox.py  press.py  assets.py  sources.py  recovery.py
 """
 
 from mailer.store.schema.articles import article, article_revision, article_topic
@@ -31,6 +31,7 @@ from mailer.store.schema.consent import (
     subscriber_alias,
     wording,
 )
+from mailer.store.schema.counts import click_count, membership_change, membership_count
 from mailer.store.schema.editions import (
     approval,
     approved_text,
@@ -84,6 +85,7 @@ __all__ = [
     "asset_rendition",
     "blackout",
     "boilerplate",
+    "click_count",
     "confirmation",
     "consent",
     "contact",
@@ -116,6 +118,8 @@ __all__ = [
     "lease",
     "mailing_list",
     "membership",
+    "membership_change",
+    "membership_count",
     "metadata",
     "occurrence",
     "schedule",

@@ -64,6 +64,7 @@ mailing_list = Table(
     build_required_column("time_zone", String(64), server_default=""),
     build_required_column("welcome", Boolean, server_default=false()),
     build_required_column("sender", String(60), server_default=""),
+    build_required_column("counts_clicks", Boolean, server_default=false()),
     build_required_column("created_at", Utc),
     comment="time_zone: of members who gave none; empty: the office's; sender: a sender of the "
     "settings; empty: the default one",

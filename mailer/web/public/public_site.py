@@ -5,7 +5,7 @@ Code that only one page needs does not belong here.
 """
 
 import gettext
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -15,14 +15,17 @@ from zoneinfo import ZoneInfo
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
-from mailer import languages
+from mailer import clicks, languages
+from mailer.actor import SUBSCRIBER
 from mailer.app import Mailer
 from mailer.assets import resolve_url
 from mailer.log import Log
 from mailer.model.assets import RENDITION_WIDTHS
+from mailer.model.clicks import ClickCount
 from mailer.model.subscribers import Wording
 from mailer.render import views
 from mailer.web.public.batched_writes import PageWriter
+from mailer.web.public.click_counter import ClickCounter
 from mailer.web.public.database_check import DatabaseCheck
 from mailer.web.public.page_languages import (
     LANGUAGES,
@@ -47,11 +50,16 @@ class PublicSite:
         self._default_language = languages.choose_language(default_language, LANGUAGES, "en")
         self.database_check = DatabaseCheck(mailer.store)
         self.writer = PageWriter(mailer.store, self.settings.web.threads)
+        self.click_counter = ClickCounter(self._save_clicks, log)
         self._organisation = replace(
             views.build_organisation_view(self.settings),
             # The pages load a logo that is an asset from their own site.
             logo_url=resolve_url(self.settings.organisation.logo_url, "", RENDITION_WIDTHS[-1]),
         )
+
+    def _save_clicks(self, counts: Sequence[ClickCount]) -> None:
+        with self.mailer.store.begin() as tx:
+            clicks.count_clicks(tx, SUBSCRIBER, counts)
 
     # ---- pages ----------------------------------------------------------------------------------
 

@@ -131,6 +131,8 @@ def _parse_line(line: str) -> TriedCommand:
 
 def _list_reading_lines(office: LargeOffice) -> Iterator[str]:
     old, whole, open_ = office.old_edition, office.whole_edition, office.open_edition
+    today = datetime.now(UTC).date()
+    year_ago, week_ago = today - timedelta(days=365), today - timedelta(weeks=1)
     yield from f"""\
 topic list
 topic show | health
@@ -185,6 +187,12 @@ delivery in-doubt list
 delivery in-doubt list: of an edition | {open_}
 explain | {whole} {PERSON}
 explain: a stranger | {whole} {STRANGER}
+report list | {LIST} --since {year_ago} --per month
+report list: one week | {LIST} --since {week_ago}
+report topics | {LIST} --since {year_ago}
+report edition | {whole}
+report growth | {LIST} --since {year_ago}
+report growth: of all lists | --since {year_ago} --per week
 schedule list
 schedule preview | {DIGEST}
 schedule history | {DIGEST}

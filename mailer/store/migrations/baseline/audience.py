@@ -18,6 +18,7 @@ def create_audience_tables() -> None:
         require_column("time_zone", sa.String(length=64), server_default=""),
         require_column("welcome", sa.Boolean(), server_default=sa.false()),
         require_column("sender", sa.String(length=60), server_default=""),
+        require_column("counts_clicks", sa.Boolean(), server_default=sa.false()),
         require_column("created_at", MOMENT),
         sa.PrimaryKeyConstraint("id", name="pk_mailing_list"),
         sa.UniqueConstraint("slug", name="uq_mailing_list_slug"),

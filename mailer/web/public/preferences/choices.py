@@ -84,6 +84,7 @@ def submit_preferences(
             site.mailer.clock(),
             wording=site.build_wording(language),
             source=PREFERENCES_SOURCE,
+            edition_id=reader.edition_id,
         )
     except (InputError, Refused) as error:
         problem = f"topics {error.value}" if error.code == NO_TOPIC_CHOSEN else "refused"
