@@ -23,7 +23,8 @@ reader has read one."""
 @dataclass(frozen=True, slots=True)
 class ClickTarget:
     """The target of a counted link. `links` is the number of links in its body. `starts_at` is when
-    the delivery of its edition began, or None: then a click is not counted. `is_withdrawn` targets
+    the delivery of its edition began, or None if a click is not to be counted: before that, or if
+    the list no longer counts clicks. `is_withdrawn` targets
     belong to a killed story, and must not be opened."""
 
     edition_id: int
@@ -51,6 +52,7 @@ def find_target(tx: Transaction, link: ClickLink) -> ClickTarget | None:
         return None
     if counted_link.story in embargoes.find_embargoed(tx.embargoes, tx.embargoes.read_clock()):
         return None
+    mailing_list = tx.editions.load_mailing_list(counted.edition)
     kill = tx.releases.find_kill(counted_link.story)
     return ClickTarget(
         edition_id=link.edition_id,
@@ -58,7 +60,7 @@ def find_target(tx: Transaction, link: ClickLink) -> ClickTarget | None:
         number=counted_link.number,
         url=counted_link.url,
         links=len(links),
-        starts_at=counted.edition.planned_at,
+        starts_at=counted.edition.planned_at if mailing_list.counts_clicks else None,
         is_withdrawn=kill is not None and kill.confirmed_at is not None,
     )
 

@@ -181,9 +181,21 @@ class GrowthReport:
 
 
 @dataclass(frozen=True, slots=True)
+class StoryClicks:
+    """The clicks on the links of a story in one edition, by readers and probably by machines.
+
+    Each figure is rounded down to a multiple of ten, and None if that is 0. Neither a figure nor
+    the difference of two figures shows what a few readers did."""
+
+    story: str
+    readers: int | None
+    machines: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class EditionReport:
     """The report of one edition. `left_out` has the members without a delivery, by reason; `left`
-    the readers who left by its links, by way."""
+    the readers who left by its links, by way. `clicks` is None if clicks are not counted."""
 
     edition_id: int
     name: str
@@ -195,4 +207,5 @@ class EditionReport:
     by_language: Mapping[str, int]
     left_out: Mapping[str, int]
     left: tuple[LeavingWay, ...]
+    clicks: tuple[StoryClicks, ...] | None = None
     left_by_reason: Mapping[str, int] = field(default_factory=dict)

@@ -60,6 +60,15 @@ def sum_mails(
 _QUEUED = DeliveryState.QUEUED
 
 
+CLICK_STEP = 10
+"""The step in which clicks are reported."""
+
+
+def round_clicks(clicks: int) -> int | None:
+    """Return clicks rounded down to a multiple of :data:`CLICK_STEP`, or None for fewer."""
+    return clicks - clicks % CLICK_STEP or None
+
+
 def sum_joining(changes: Iterable[CountedChange]) -> tuple[JoiningSource, ...]:
     """Add up the people who joined, by kind and source, the most frequent first."""
     sums: Counter[tuple[str, str]] = Counter()

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 from mailer.audience import lists
 from mailer.editions import get_edition
+from mailer.message import list_counted_links
+from mailer.model.clicks import Clicker
 from mailer.model.deliveries import DeliveryReport, DeliveryState
+from mailer.model.editions import Edition
 from mailer.model.lists import MailingList
 from mailer.model.membership_counts import JOINING_KINDS, LEAVING_KINDS, CountedChange
 from mailer.model.reports import (
@@ -16,12 +19,14 @@ from mailer.model.reports import (
     GrowthReport,
     ListReport,
     Period,
+    StoryClicks,
     TopicNumbers,
     TopicReport,
 )
 from mailer.model.transaction import Transaction
 from mailer.reports.numbers import (
     DescribeFailure,
+    round_clicks,
     select_period,
     sum_joining,
     sum_leaving,
@@ -142,6 +147,31 @@ def report_edition(
         by_language=deliveries.by_language,
         left_out={reason.value: count for reason, count in deliveries.excluded.items()},
         left=sum_leaving(tx.membership_counts.list_edition_changes(edition.id)),
+        clicks=_list_story_clicks(tx, edition),
+    )
+
+
+def _list_story_clicks(tx: Transaction, edition: Edition) -> tuple[StoryClicks, ...] | None:
+    """Return the clicks on each story with counted links, in the order of the stories; None if the
+    edition has no counted link."""
+    counted_stories = {
+        link.story
+        for body in tx.editions.list_bodies(edition)
+        for link in list_counted_links(body).values()
+    }
+    if not counted_stories:
+        return None
+    clicks = {
+        (story, clicker): count for story, clicker, count in tx.clicks.list_story_clicks(edition.id)
+    }
+    return tuple(
+        StoryClicks(
+            slug,
+            round_clicks(clicks.get((slug, Clicker.READER), 0)),
+            round_clicks(clicks.get((slug, Clicker.MACHINE), 0)),
+        )
+        for slug in edition.stories
+        if slug in counted_stories
     )
 
 

@@ -18,6 +18,7 @@ from mailer.model.reports import (
     Period,
     PeriodNumbers,
     ReaderCounts,
+    StoryClicks,
     TopicReport,
 )
 
@@ -109,11 +110,27 @@ def print_edition_report(out: Output, report: EditionReport) -> None:
         _describe_mails(report.mails) if report.planned_at else "No mail was sent yet.",
         f"{count_noun(left, 'reader')} left by its links.",
     )
+    _print_clicks(out, report.clicks)
     _print_mapping(out, "failed because", report.mails.failed)
     _print_leaving(out, report.left)
     _print_mapping(out, "reason given for leaving", report.left_by_reason)
     _print_mapping(out, "mails by language", report.by_language)
     _print_mapping(out, "left out", report.left_out)
+
+
+def _print_clicks(out: Output, clicks: Sequence[StoryClicks] | None) -> None:
+    if clicks is None:
+        return
+    rows = [
+        (story.story, _format_clicks(story.readers), _format_clicks(story.machines))
+        for story in clicks
+    ]
+    columns = {"clicks on story": "", "readers, at least": "right", "machines": "right"}
+    out.print_table(rows, columns, rows)
+
+
+def _format_clicks(clicks: int | None) -> str:
+    return "under 10" if clicks is None else f"{clicks:,}"
 
 
 def _print_lines(out: Output, *lines: str) -> None:
@@ -250,6 +267,8 @@ def write_edition(report: EditionReport) -> None:
             *(("language", language, count) for language, count in report.by_language.items()),
             *(("left out", reason, count) for reason, count in report.left_out.items()),
             *((way.kind, way.way, way.people) for way in report.left),
+            *(("clicks of readers", row.story, row.readers) for row in report.clicks or ()),
+            *(("clicks of machines", row.story, row.machines) for row in report.clicks or ()),
             *(("reason for leaving", reason, n) for reason, n in report.left_by_reason.items()),
         ],
     )

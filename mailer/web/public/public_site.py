@@ -5,7 +5,7 @@ Code that only one page needs does not belong here.
 """
 
 import gettext
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -22,6 +22,7 @@ from mailer.assets import resolve_url
 from mailer.log import Log
 from mailer.model.assets import RENDITION_WIDTHS
 from mailer.model.clicks import ClickCount
+from mailer.model.lists import MailingList
 from mailer.model.subscribers import Wording
 from mailer.render import views
 from mailer.web.public.batched_writes import PageWriter
@@ -122,13 +123,24 @@ class PublicSite:
     def get_catalogue(self, language: str) -> gettext.NullTranslations:
         return load_catalogue(language)
 
-    def build_wording(self, language: str) -> Wording:
-        """Return the text above the button, to which people agree."""
-        agreement = self.get_catalogue(language).gettext(
+    def build_wording(self, language: str, offered_lists: Iterable[MailingList]) -> Wording:
+        """Return the text above the button, to which people agree. It names those of the
+        `offered_lists` whose clicks are counted."""
+        gettext = self.get_catalogue(language).gettext
+        text = gettext(
             "I agree that %(organisation)s may send me the emails that I have chosen here. I can "
             "stop them at any time with the link at the foot of each email."
-        )
-        return Wording(language, agreement % {"organisation": self.settings.organisation.name})
+        ) % {"organisation": self.settings.organisation.name}
+        counting_names = [
+            mailing_list.name for mailing_list in offered_lists if mailing_list.counts_clicks
+        ]
+        if counting_names:
+            counting = gettext(
+                "In emails of these lists, it is counted how often a link is opened, but never who "
+                "opens it: %(lists)s."
+            )
+            text += " " + counting % {"lists": ", ".join(counting_names)}
+        return Wording(language, text)
 
     # ---- dates ----------------------------------------------------------------------------------
 

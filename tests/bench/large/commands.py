@@ -315,6 +315,7 @@ def list_pages(office: LargeOffice, key: bytes) -> list[TriedPage]:
 
     preferences, unsubscribe = sign(LinkPurpose.PREFERENCES), sign(LinkPurpose.UNSUBSCRIBE)
     view = sign_token(key, LinkPurpose.VIEW, office.whole_edition, "en", "7")
+    counted = sign_token(key, LinkPurpose.CLICK, office.whole_edition, "en", 1)
     return [
         TriedPage("home", "GET", "/"),
         TriedPage("sign-up page", "GET", "/subscribe"),
@@ -337,6 +338,7 @@ def list_pages(office: LargeOffice, key: bytes) -> list[TriedPage]:
         TriedPage("erase page", "GET", f"/p/{preferences}/erase"),
         TriedPage("about me", "GET", f"/p/{preferences}/about-me.json"),
         TriedPage("mail in browser", "GET", f"/v/{view}"),
+        TriedPage("counted link", "GET", f"/r/{counted}", status=404),
         TriedPage("archives", "GET", "/archive"),
         TriedPage("archive", "GET", f"/archive/{LIST}"),
         TriedPage("archive, page 3", "GET", f"/archive/{LIST}?page=3"),

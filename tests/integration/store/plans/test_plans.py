@@ -56,13 +56,6 @@ EXCEPTIONS = (
         "contact list (trusted)",
     ),
     except_actions("it counts the members of each list", "membership", "list list", "list show"),
-    except_actions(
-        "it counts the readers of a list as they are now, and their topics, once",
-        "membership subscriber suppression",
-        "report list",
-        "report topics",
-        "report growth",
-    ),
     except_actions("it counts, once, what is lost with the list", "consent", "list remove"),
     except_actions(
         "it looks the person up in every edition; an index over all addresses would cost more",
