@@ -1,5 +1,6 @@
 """Clicks in memory: scanners are told from readers by what they do, and nothing of them is kept."""
 
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,8 +22,8 @@ class CountedOffice:
     """A counter with a clock of its own, whose counts are added up here."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(click_counter.threading.Thread, "start", lambda _: None)
-        monkeypatch.setattr(click_counter.threading.Thread, "join", lambda _: None)
+        monkeypatch.setattr(threading.Thread, "start", lambda _: None)
+        monkeypatch.setattr(threading.Thread, "join", lambda _: None)
         self.seconds = 0.0
         self.is_broken = False
         self.saved: list[ClickCount] = []

@@ -60,6 +60,7 @@ class FakeListStore:
         *,
         welcome: bool = False,
         sender: str = "",
+        counts_clicks: bool = False,
     ) -> MailingList:
         made = MailingList(
             1,
@@ -72,6 +73,7 @@ class FakeListStore:
             time_zone=time_zone,
             welcome=welcome,
             sender=sender,
+            counts_clicks=counts_clicks,
         )
         self.saved_lists.append(made)
         return made

@@ -91,11 +91,11 @@ def test_address_names_no_person_and_is_the_same_for_every_reader() -> None:
         delivery_id=91, subscriber_id=42, address="ben@example.org", stories=3
     )
     own = find_addresses(template.render_html(RECIPIENT), template.render_text(RECIPIENT))
-    both = find_addresses(template.render_html(other), template.render_text(other))
+    other_addresses = find_addresses(template.render_html(other), template.render_text(other))
     assert len(own) == 1
-    assert own < both
+    assert own < other_addresses
     edition_id = PROFILE.edition.id
-    links = {verify_click_link(KEY, url.removeprefix(SITE)) for url in both}
+    links = {verify_click_link(KEY, url.removeprefix(SITE)) for url in other_addresses}
     assert links == {ClickLink(edition_id, "en", 1), ClickLink(edition_id, "en", 2)}
 
 
