@@ -41,6 +41,8 @@ class RetainedData(StrEnum):
     """People who are no longer on any list."""
     CONSENT = "consent"
     """Entries of the log of consent about erased people."""
+    COUNTS = "counts"
+    """Changes of lists' sizes, which name no person: they are added up, and kept forever."""
     SEARCH = "search"
     """Parts of deleted people's names and addresses that the index of searches still holds."""
 
@@ -83,7 +85,7 @@ def find_limit(periods: RetentionPeriods, kind: RetainedData, now: datetime) -> 
         case RetainedData.CONSENT:
             years = periods.consent_years
             return now - relativedelta(years=years) if years else None
-        case RetainedData.SEARCH:
+        case RetainedData.COUNTS | RetainedData.SEARCH:
             return now
 
 
@@ -114,6 +116,8 @@ def _has_expired_data(tx: Transaction, kind: RetainedData, before: datetime) -> 
             return bool(tx.retention.list_lapsed_addresses(before, 1))
         case RetainedData.CONSENT:
             return tx.retention.has_erased_entries(before)
+        case RetainedData.COUNTS:
+            return tx.membership_counts.has_unmerged_changes()
         case RetainedData.SEARCH:
             return tx.retention.has_deleted_search_terms()
 
@@ -141,6 +145,8 @@ def delete_expired_data(
             count = _erase_people(tx, actor, before, now)
         case RetainedData.CONSENT:
             count = tx.retention.delete_erased_entries(before, ROWS_PER_TRANSACTION)
+        case RetainedData.COUNTS:
+            count = tx.membership_counts.merge_changes(ROWS_PER_TRANSACTION)
         case RetainedData.SEARCH:
             count = 1  # a step, as an index does not count its terms
             erasure.clear_search_index(tx, actor)

@@ -1,16 +1,30 @@
 """Stand-ins for objects that a unit test does not need whole."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
 from mailer.model.editions import Manuscript
 from mailer.model.lists import MailingList
+from mailer.model.membership_counts import MembershipChange
 from mailer.model.rendering import Composition
 from mailer.model.transaction import Transaction
 
 
+class FakeMembershipCountStore:
+    """Holds the changes that verbs count."""
+
+    def __init__(self) -> None:
+        self.changes: list[MembershipChange] = []
+
+    def add_changes(self, changes: Sequence[MembershipChange], now: datetime) -> None:
+        self.changes += changes
+
+
 def make_transaction(**stores: Any) -> Transaction:
-    """Make a transaction that has these stores and no others."""
+    """Make a transaction that has these stores, one for counted changes, and no others."""
+    stores.setdefault("membership_counts", FakeMembershipCountStore())
     return cast("Transaction", SimpleNamespace(**stores))
 
 

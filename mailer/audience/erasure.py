@@ -6,8 +6,10 @@ from typing import Any
 
 from mailer import addresses
 from mailer.actor import Actor
+from mailer.audience.membership_counts import count_change, is_active
 from mailer.audience.subscribers import STAFF_SOURCE, log_consent_action
 from mailer.errors import NotFound
+from mailer.model.membership_counts import MembershipChangeKind
 from mailer.model.subscribers import ConsentAction, Subscriber
 from mailer.model.transaction import Transaction
 
@@ -82,6 +84,7 @@ def erase_person(
     subscriber = tx.subscribers.find_subscriber(normal_address)
     if subscriber is not None:
         log_consent_action(tx, actor, subscriber, ConsentAction.ERASED, now, source=source)
+        _count_erased_memberships(tx, actor, subscriber, now, source)
         for earlier_address in tx.subscribers.list_addresses(subscriber):
             owner = tx.subscribers.find_subscriber(earlier_address)
             if owner is None or owner.id == subscriber.id:
@@ -99,6 +102,15 @@ def erase_person(
         for own_address in own_addresses:
             tx.subscribers.suppress_address_hash(own_address, now)
     return subscriber is not None
+
+
+def _count_erased_memberships(
+    tx: Transaction, actor: Actor, subscriber: Subscriber, now: datetime, source: str
+) -> None:
+    for membership in tx.subscribers.list_memberships(subscriber):
+        if is_active(membership):
+            mailing_list = tx.subscribers.get_list(membership.list)
+            count_change(tx, actor, mailing_list, MembershipChangeKind.ERASED, now, source=source)
 
 
 def clear_search_index(tx: Transaction, actor: Actor) -> bool:

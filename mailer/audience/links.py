@@ -23,6 +23,8 @@ class LinkPurpose(StrEnum):
     PREFERENCES = "preferences"
     VIEW = "view"
     CONFIRM = "confirm"
+    CLICK = "click"
+    """A link whose clicks are counted. It names no person, and is the same for all readers."""
     ADVANCE = "advance"
     TEST = "test"
     """A link of a test mail, whatever page the link has in the mails of readers."""
@@ -51,6 +53,15 @@ class ViewLink:
     stories: int
 
 
+@dataclass(frozen=True, slots=True)
+class ClickLink:
+    """A link of a frozen body whose clicks are counted, by its number in the body."""
+
+    edition_id: int
+    language: str
+    number: int
+
+
 def verify_member_link(keys: LinkKeys, purpose: LinkPurpose, token: str) -> MemberLink:
     """Return the records that a link names. Raises the same TokenError for every fault."""
     return MemberLink(*_parse_numbers(tokens.verify_token(keys, purpose, token), 3))
@@ -66,6 +77,16 @@ def verify_view_link(keys: LinkKeys, token: str) -> ViewLink:
     try:
         number, language, stories = fields
         return ViewLink(_parse_number(number), language, _parse_number(stories, 16))
+    except ValueError as error:
+        raise build_link_error() from error
+
+
+def verify_click_link(keys: LinkKeys, token: str) -> ClickLink:
+    """Return the counted link that a token names. Raises TokenError."""
+    fields = tokens.verify_token(keys, LinkPurpose.CLICK, token)
+    try:
+        edition_id, language, number = fields
+        return ClickLink(_parse_number(edition_id), language, _parse_number(number))
     except ValueError as error:
         raise build_link_error() from error
 

@@ -170,6 +170,7 @@ def add_list(
     welcome_edition: bool = False,
     sender: str = "",
     senders: Collection[str] = (),
+    counts_clicks: bool = False,
 ) -> MailingList:
     """Add a list. `senders` are the names of senders in the settings. Raises InputError if there is
     a list with that slug, or no such sender."""
@@ -191,6 +192,7 @@ def add_list(
         welcome=welcome,
         welcome_edition=welcome_edition,
         sender=check_sender(sender, senders),
+        counts_clicks=counts_clicks,
     )
 
 
@@ -202,10 +204,9 @@ def edit_list(
     *,
     senders: Collection[str] = (),
 ) -> MailingList:
-    """Change a list's name, description, language, time zone, visibility, welcome, sending of
-    the latest edition to new members, or sender.
-    `senders` are the names of senders in the settings. Raises InputError if there is no such
-    sender."""
+    """Change a list's name, description, language, time zone, visibility, welcome, sending of the
+    latest edition to new members, sender or counting of clicks. `senders` are the names of senders
+    in the settings. Raises InputError if there is no such sender."""
     mailing_list = get_list(tx, slug)
     if "sender" in changes:
         check_sender(changes["sender"], senders)

@@ -84,10 +84,12 @@ def save_preferences(
     *,
     wording: Wording,
     source: str,
+    edition_id: int = 0,
 ) -> None:
     """Save a subscriber's preferences: the subscriber joins and leaves lists that they may choose.
 
-    The log of consent records the `wording` that the subscriber agreed to. Raises InputError, with
+    The log of consent records the `wording` that the subscriber agreed to. `edition_id` is the
+    edition whose link they used, or 0. Raises InputError, with
     the code NO_TOPIC_CHOSEN for a list without a topic, and Refused if the address is
     suppressed."""
     person = subscriber.person
@@ -103,7 +105,15 @@ def save_preferences(
         choice = own_preferences.lists.get(mailing_list.slug)
         if choice is None:
             if is_active:
-                unsubscribe_person(tx, actor, subscriber, mailing_list, now, source=source)
+                unsubscribe_person(
+                    tx,
+                    actor,
+                    subscriber,
+                    mailing_list,
+                    now,
+                    source=source,
+                    edition_id=edition_id,
+                )
             continue
         changes: dict[str, Any] = {
             "topics": _check_topics(
@@ -159,9 +169,16 @@ def _check_topics(
 
 
 def unsubscribe_from_all(
-    tx: Transaction, actor: Actor, subscriber: Subscriber, now: datetime, *, source: str
+    tx: Transaction,
+    actor: Actor,
+    subscriber: Subscriber,
+    now: datetime,
+    *,
+    source: str,
+    edition_id: int = 0,
 ) -> list[MailingList]:
-    """Unsubscribe a person from every list that they are on. Returns these lists."""
+    """Unsubscribe a person from every list that they are on. `edition_id` is the edition whose link
+    they used, or 0. Returns these lists."""
     memberships = _map_memberships(tx, subscriber)
     left_lists = [
         mailing_list
@@ -169,5 +186,7 @@ def unsubscribe_from_all(
         if is_on_list(memberships.get(mailing_list.slug))
     ]
     for mailing_list in left_lists:
-        unsubscribe_person(tx, actor, subscriber, mailing_list, now, source=source)
+        unsubscribe_person(
+            tx, actor, subscriber, mailing_list, now, source=source, edition_id=edition_id
+        )
     return left_lists

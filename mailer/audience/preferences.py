@@ -9,6 +9,7 @@ from typing import Any
 from mailer import addresses, languages
 from mailer.actor import Actor
 from mailer.audience.lists import check_open, get_list
+from mailer.audience.membership_counts import count_change, is_active
 from mailer.audience.subscribers import (
     STAFF_SOURCE,
     describe_membership,
@@ -19,6 +20,7 @@ from mailer.audience.subscribers import (
 )
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.lists import Frequency, MailingList, Visibility
+from mailer.model.membership_counts import MembershipChangeKind
 from mailer.model.subscribers import (
     ConsentAction,
     Membership,
@@ -150,6 +152,7 @@ def restore_membership(
     restored = replace(membership, state=MembershipState.ACTIVE, joined_at=now, left_at=None)
     restored = replace(restored, paused_until=None)
     tx.subscribers.set_membership(subscriber, mailing_list, restored)
+    count_change(tx, actor, mailing_list, MembershipChangeKind.RETURNED, now, source=source)
     log_consent_action(
         tx,
         actor,
@@ -224,10 +227,19 @@ def merge_subscribers(
     }
     for membership in memberships_by_id[duplicate.id]:
         survivor_membership = survivor_memberships.get(membership.list)
-        tx.subscribers.set_membership(
-            survivor,
-            tx.subscribers.get_list(membership.list),
-            _merge_memberships(survivor_membership, membership),
+        merged_membership = _merge_memberships(survivor_membership, membership)
+        mailing_list = tx.subscribers.get_list(membership.list)
+        tx.subscribers.set_membership(survivor, mailing_list, merged_membership)
+        count_change(
+            tx,
+            actor,
+            mailing_list,
+            MembershipChangeKind.MERGED,
+            now,
+            source=source,
+            people=is_active(survivor_membership)
+            + is_active(membership)
+            - is_active(merged_membership),
         )
     person = merge_persons(duplicate.person, survivor.person)
     log_consent_action(

@@ -14,10 +14,12 @@ from typing import Any
 from mailer import addresses, languages, words, zones
 from mailer.actor import Actor
 from mailer.audience.lists import check_line, check_open
+from mailer.audience.membership_counts import count_change, get_joining_kind, is_active
 from mailer.audience.reader_fields import merge_values
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.lines import holds_control, holds_visible
 from mailer.model.lists import Frequency, MailingList, Topic
+from mailer.model.membership_counts import MembershipChangeKind
 from mailer.model.searches import SubscriberPage
 from mailer.model.subscribers import (
     ConsentAction,
@@ -126,9 +128,7 @@ def subscribe_person(
             field="rejoin",
             hint="people who unsubscribed may return only if they ask to",
         )
-    was_active = (
-        earlier_membership is not None and earlier_membership.state is MembershipState.ACTIVE
-    )
+    was_active = is_active(earlier_membership)
     if not was_active:
         check_open(mailing_list)
     membership = Membership(
@@ -148,6 +148,10 @@ def subscribe_person(
             subscriber, mailing_list, earlier_membership.frequency, now
         )
     tx.subscribers.set_membership(subscriber, mailing_list, membership)
+    if is_active(membership) and not was_active:
+        count_change(
+            tx, actor, mailing_list, get_joining_kind(evidence.act), now, source=evidence.source
+        )
     if membership.state is MembershipState.ACTIVE and membership != earlier_membership:
         act = (
             ConsentAction.CHANGED
@@ -245,15 +249,28 @@ def unsubscribe_person(
     now: datetime,
     *,
     source: str = STAFF_SOURCE,
+    edition_id: int = 0,
 ) -> Membership:
     """Unsubscribe a person from a list. Idempotent. Once this is committed, no further mail of the
-    list to this person passes the gate. Raises NotFound if the person never was on the list."""
+    list to this person passes the gate. `edition_id` is the edition whose link the person used, or
+    0; it is counted, and not stored with the person. Raises NotFound if the person never was on the
+    list."""
     membership = find_membership(tx, subscriber, mailing_list.slug)
     if membership is None:
         raise NotFound(f"{subscriber.address} is not on the list {mailing_list.slug!r}")
     if membership.state is MembershipState.UNSUBSCRIBED:
         return membership
     tx.subscribers.end_membership(subscriber, mailing_list, now)
+    if is_active(membership):
+        count_change(
+            tx,
+            actor,
+            mailing_list,
+            MembershipChangeKind.LEFT,
+            now,
+            source=source,
+            edition_id=edition_id,
+        )
     log_consent_action(
         tx,
         actor,

@@ -146,6 +146,12 @@ def unsubscribe_by_mail(
     already_unsubscribed = membership is None or membership.state is MembershipState.UNSUBSCRIBED
     if not already_unsubscribed:
         subscribers.unsubscribe_person(
-            tx, actor, subscriber, mailing_list, now, source=UNSUBSCRIBE_MAIL
+            tx,
+            actor,
+            subscriber,
+            mailing_list,
+            now,
+            source=UNSUBSCRIBE_MAIL,
+            edition_id=link.edition_id,
         )
     return UnsubscribeResult(subscriber, mailing_list, already_unsubscribed)

@@ -54,6 +54,12 @@ COMMANDS = (
         SENDING,
         "Explain in one sentence why a person got an edition or did not get it.",
     ),
+    CommandEntry(
+        "report",
+        "report:app",
+        SENDING,
+        "Reports: readers, mails, and people who joined and left, in numbers.",
+    ),
     CommandEntry("schedule", "schedule:app", CALENDAR, "Schedules: when a digest is sent."),
     CommandEntry(
         "blackout", "blackout:app", CALENDAR, "Blackouts: days on which no digest is sent."

@@ -63,6 +63,9 @@ def add_list(
     sender: Annotated[
         str, typer.Option(help="The sender of its editions: [senders.NAME]; default: [sender].")
     ] = "",
+    count_clicks: Annotated[
+        bool, typer.Option("--count-clicks", help="Count clicks on links, but not who clicked.")
+    ] = False,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -89,6 +92,7 @@ def add_list(
             welcome_edition=welcome_edition,
             sender=sender,
             senders=mailer.settings.senders,
+            counts_clicks=count_clicks,
         )
         out.print_record(mailing_list, f"list {mailing_list.slug}: {mailing_list.name}")
 
@@ -175,6 +179,13 @@ def edit_list(
         str | None,
         typer.Option(help="The sender of its editions: [senders.NAME]; empty: [sender]."),
     ] = None,
+    count_clicks: Annotated[
+        bool | None,
+        typer.Option(
+            "--count-clicks/--no-count-clicks",
+            help="Count clicks on links, but not who clicked.",
+        ),
+    ] = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -194,6 +205,7 @@ def edit_list(
         "welcome": welcome,
         "welcome_edition": welcome_edition,
         "sender": sender,
+        "counts_clicks": count_clicks,
     }
     _check_name(name or "")
     changes = {key: value for key, value in options.items() if value is not None}

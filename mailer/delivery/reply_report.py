@@ -85,6 +85,12 @@ def _explain_other_reply(group: ReplyGroup) -> tuple[str, str]:
     return meaning, "it is tried again automatically, for five days"
 
 
+def describe_reply(reply: str) -> str:
+    """Return the meaning of a recorded refusal in words, or an empty string if it is unknown."""
+    judgement = judge_recorded_reply(reply)
+    return judgement.meaning if judgement else explain_deferral(reply)
+
+
 def count_open_failures(report: DeliveryReport) -> dict[str, int]:
     """Return the number of deliveries that a person should look at, by state in words.
 

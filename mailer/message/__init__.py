@@ -33,11 +33,13 @@ breaks (RFC 2045 §6.7 rule 5).
     senders.py           the settings -> the sender identity of an edition
     reader_values.py     one reader's values, filled in before sending, for test mails
     attachments.py       the files that are sent with them
+    counted_links.py     links whose clicks are counted, the same for all readers
     send_day.py          the day of sending, filled in when it is certain
     page.py              the same body as a web page, without personal values
 """
 
 from mailer.message.attachments import AttachedFile, format_disposition
+from mailer.message.counted_links import list_counted_links, wrap_links
 from mailer.message.field_slots import (
     build_field_argument,
     find_field_names,
@@ -107,8 +109,10 @@ __all__ = [
     "format_value",
     "get_default",
     "has_empty_default",
+    "list_counted_links",
     "render_heading",
     "render_page",
     "render_plain_text",
     "replace_default",
+    "wrap_links",
 ]

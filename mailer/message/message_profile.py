@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mailer import tokens
 from mailer.audience.links import LinkPurpose
+from mailer.message.counted_links import parse_counted_link
 from mailer.message.personal_values import LINK_PAGES, Recipient
 from mailer.message.slots import Slot
 from mailer.model.edition_states import EditionKind
@@ -14,6 +15,10 @@ from mailer.tokens import LinkKeys
 
 TEST_PAGES = "t"
 """The beginning of the paths to which all personal links of a test mail lead."""
+
+
+COUNTED_PAGE = "r"
+"""The path of the page that counts a click and redirects to the link's target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,16 @@ class MessageProfile:
         if self.is_test:
             body = f"0.{self.list_id}.{self.edition.id}"
         return self._sign_url("v", LinkPurpose.VIEW, body)
+
+    def create_counted_url(self, argument: str, language: str) -> str:
+        """Create the address that counts the clicks on a link of the body in `language`, from the
+        argument of the link's slot. The address is the same for every reader. A test mail has the
+        link's target itself, so that nothing is counted."""
+        link = parse_counted_link(argument)
+        if self.is_test:
+            return link.url
+        body = f"{self.edition.id}.{language}.{link.number}"
+        return self._sign_url(COUNTED_PAGE, LinkPurpose.CLICK, body)
 
     def create_private_url(self, recipient: Recipient) -> str:
         """Create the link to a reader's own page of an advance copy."""

@@ -150,6 +150,9 @@ class MessageTemplate:
                     # all recipients with these stories share this link
                     url = self.profile.create_view_url(stories, self.body.language)
                     text += html.escape(url) if is_html else url
+                elif content is Slot.COUNTED_LINK:  # the same for all recipients
+                    url = self.profile.create_counted_url(argument, self.body.language)
+                    text += html.escape(url) if is_html else url
                 elif isinstance(content, Slot):
                     fixed_bytes += encode_quoted_printable(text)
                     text = ""
@@ -197,6 +200,8 @@ class MessageTemplate:
                     return profile.create_action_url(recipient)
                 case Slot.EDITION_DECISION | Slot.KILL_DECISION:
                     return profile.create_decision_url(slot, recipient, argument)
+                case Slot.COUNTED_LINK:
+                    return profile.create_counted_url(argument, self.body.language)
                 case Slot.VIEW if profile.is_private:
                     return profile.create_private_url(recipient)
                 case Slot.VIEW:

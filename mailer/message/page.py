@@ -6,6 +6,7 @@ get into it. Personal slots outside the parts for mails are filled with neutral 
 
 import html
 
+from mailer.message.counted_links import parse_counted_link
 from mailer.message.field_slots import get_default
 from mailer.message.headers import clean_header_text
 from mailer.message.send_day import fill_send_day
@@ -63,6 +64,8 @@ def _get_neutral_value(slot: Slot, argument: str, site: str) -> str:
             return ADDRESS_PLACEHOLDER
         case Slot.DAY:
             return ""
+        case Slot.COUNTED_LINK:  # only the links of mails are counted
+            return parse_counted_link(argument).url
         case Slot.VIEW:
             return site and f"{site}/archive"
         case _:  # every link by which a person manages their own mails

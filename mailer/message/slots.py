@@ -30,6 +30,9 @@ class MarkCondition(StrEnum):
     WEB = "web"
 
 
+READING_PLACE_CONDITIONS = frozenset({MarkCondition.MAIL, MarkCondition.WEB})
+"""The conditions on the place of reading, which say nothing of stories."""
+
 READING_PLACE_BITS = 1
 """The bits of a mark with a condition on the place of reading."""
 
@@ -55,6 +58,9 @@ class Slot(StrEnum):
     but the person (``staff_links.build_link_fields``)."""
     KILL_DECISION = "w"
     """The same for a kill."""
+    COUNTED_LINK = "l"
+    """A link of a story whose clicks are counted, the same for all readers. Its argument is that of
+    ``counted_links.py``."""
 
 
 # ---- writing marks and slots: for composing ---------------------------------------------------
@@ -91,7 +97,7 @@ def _compile_pattern(marker: str) -> re.Pattern[str]:
     return re.compile(
         rf"<!--{marker} (?P<ask>{_CONDITION_NAMES}) (?P<bits>[0-9a-f]+)-->"
         rf"|(?P<end><!--{marker} end-->)"
-        rf"|{marker}(?P<slot>[nrupvktyswx])(?P<argument>(?:[0-9a-f]{{2}})*)z"
+        rf"|{marker}(?P<slot>[nrupvktyswxl])(?P<argument>(?:[0-9a-f]{{2}})*)z"
     )
 
 
@@ -140,6 +146,31 @@ def split_body(text: str, marker: str) -> Iterator[Piece]:
             yield tuple(conditions), Slot(match["slot"]), argument
     if position < len(text):
         yield tuple(conditions), text[position:], ""
+
+
+def convert_pieces(
+    text: str, marker: str, convert: Callable[[tuple[BitCondition, ...], str], str]
+) -> str:
+    """Return `text` with each piece between its marks and slots converted. `convert` gets the
+    conditions of the piece, the outermost first. Marks and slots stay."""
+    parts: list[str] = []
+    conditions: list[BitCondition] = []
+    position = 0
+    for match in _compile_pattern(marker).finditer(text):
+        parts += [convert(tuple(conditions), text[position : match.start()]), match[0]]
+        position = match.end()
+        if match["ask"]:
+            conditions.append((MarkCondition(match["ask"]), int(match["bits"], 16)))
+        elif match["end"]:
+            conditions.pop()
+    parts.append(convert(tuple(conditions), text[position:]))
+    return "".join(parts)
+
+
+def list_arguments(text: str, marker: str, slot: Slot) -> list[str]:
+    """Return the arguments of the slots of one kind, in the order of the text."""
+    pattern = re.compile(rf"{marker}{slot.value}((?:[0-9a-f]{{2}})*)z")
+    return [bytes.fromhex(match[1]).decode() for match in pattern.finditer(text)]
 
 
 def _compute_masks(stories: int, *, is_web: bool) -> dict[MarkCondition, int]:

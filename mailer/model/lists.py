@@ -87,9 +87,10 @@ class MailingList:
     mail; `welcome_edition`: they get the latest edition. `frequencies` are the frequencies that
     members can choose: every edition, and the frequencies of the list's digests. `sender` names the
     sender of editions for which no other is chosen; if it is empty, that is the default sender.
-    `members` is 0 if the members were not counted. A closed list has `closed_at`: people cannot
-    join it, and it sends nothing but its last mail, the edition `closing_edition_id`, if there is
-    one. `closing_reasons` tell readers why, by language."""
+    `counts_clicks`: clicks on the links of its newsletters are counted, without persons. `members`
+    is 0 if the members were not counted. A closed list has `closed_at`: people cannot join it, and
+    it sends nothing but its last mail, the edition `closing_edition_id`, if there is one.
+    `closing_reasons` tell readers why, by language."""
 
     id: int
     slug: str
@@ -102,6 +103,7 @@ class MailingList:
     welcome: bool = field(default=False, kw_only=True)
     welcome_edition: bool = field(default=False, kw_only=True)
     sender: str = field(default="", kw_only=True)
+    counts_clicks: bool = field(default=False, kw_only=True)
     frequencies: tuple[Frequency, ...] = field(default=(Frequency.EVERY,), kw_only=True)
     members: int = field(default=0, kw_only=True)
     closed_at: datetime | None = field(default=None, kw_only=True)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mailer.model.stores.audience import (
         ImportRowStore,
         ListStore,
+        MembershipCountStore,
         SegmentStore,
         SignUpStore,
         SubscriberStore,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         SourceStore,
     )
     from mailer.model.stores.recovery import RecoveryStore, SigningKeyStore
+    from mailer.model.stores.reports import ClickStore, ReportStore
     from mailer.model.stores.sending import (
         DigestStore,
         EditionStore,
@@ -54,6 +56,8 @@ class Transaction(Protocol):
     @property
     def subscribers(self) -> SubscriberStore: ...
     @property
+    def membership_counts(self) -> MembershipCountStore: ...
+    @property
     def import_rows(self) -> ImportRowStore: ...
     @property
     def segments(self) -> SegmentStore: ...
@@ -75,6 +79,10 @@ class Transaction(Protocol):
     def leases(self) -> LeaseStore: ...
     @property
     def retention(self) -> RetentionStore: ...
+    @property
+    def clicks(self) -> ClickStore: ...
+    @property
+    def reports(self) -> ReportStore: ...
     @property
     def recovery(self) -> RecoveryStore: ...
     @property

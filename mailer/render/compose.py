@@ -224,6 +224,7 @@ def _compose_body(
             opening_text=text_part.to_plain_text(opening_html),
             opening_language=opening_language,
             opening_dir=languages.get_direction(opening_language),
+            counts_clicks=is_click_counted(manuscript),
         ),
         "stories": stories,
         "sections": views.build_sections(stories),
@@ -248,7 +249,7 @@ def _compose_body(
     text = render_template(env, f"{folder}/body.txt", text_context)
     html = resolve_html(render_template(env, f"{folder}/body.html", context), settings.web.base_url)
     picture = chosen_stories[0][2].image
-    return EditionBody(
+    body = EditionBody(
         language=language,
         subject=" ".join(subject.split()),
         text=text.rstrip() + "\n",
@@ -264,6 +265,15 @@ def _compose_body(
         if edition.role in {EditionRole.PLAIN, EditionRole.KILL}
         else _build_press_page(chosen_stories[0][2], stories[0], topics),
     )
+    if not is_click_counted(manuscript):
+        return body
+    return message.wrap_links(body, {1 << bit: story.slug for bit, story, _ in chosen_stories})
+
+
+def is_click_counted(manuscript: Manuscript) -> bool:
+    """Check whether the clicks on the edition's links are counted. Those of press releases never
+    are."""
+    return manuscript.list.counts_clicks and manuscript.edition.role is EditionRole.PLAIN
 
 
 def _has_public_page(manuscript: Manuscript) -> bool:

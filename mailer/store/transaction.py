@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from mailer.store.assets import SqlAssetStore
     from mailer.store.audience.import_rows import SqlImportRowStore
     from mailer.store.audience.lists import SqlListStore
+    from mailer.store.audience.membership_counts import SqlMembershipCountStore
     from mailer.store.audience.segment_store import SqlSegmentStore
     from mailer.store.audience.sign_up_store import SqlSignUpStore
     from mailer.store.audience.subscriber_store import SqlSubscriberStore
+    from mailer.store.clicks import SqlClickStore
     from mailer.store.digests import SqlDigestStore
     from mailer.store.editions.edition_store import SqlEditionStore
     from mailer.store.leases import SqlLeaseStore
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from mailer.store.recovery import SqlRecoveryStore
     from mailer.store.releases.embargoes import SqlEmbargoStore
     from mailer.store.releases.release_store import SqlReleaseStore
+    from mailer.store.reports import SqlReportStore
     from mailer.store.retention import SqlRetentionStore
     from mailer.store.schedules import SqlScheduleStore
     from mailer.store.signing_keys import SqlSigningKeyStore
@@ -68,6 +71,24 @@ class SqlTransaction:
         from mailer.store.audience.subscriber_store import SqlSubscriberStore
 
         return SqlSubscriberStore(self.connection, self.key)
+
+    @property
+    def membership_counts(self) -> SqlMembershipCountStore:
+        from mailer.store.audience.membership_counts import SqlMembershipCountStore
+
+        return SqlMembershipCountStore(self.connection, self.key)
+
+    @property
+    def clicks(self) -> SqlClickStore:
+        from mailer.store.clicks import SqlClickStore
+
+        return SqlClickStore(self.connection, self.key)
+
+    @property
+    def reports(self) -> SqlReportStore:
+        from mailer.store.reports import SqlReportStore
+
+        return SqlReportStore(self.connection, self.key)
 
     @property
     def releases(self) -> SqlReleaseStore:

@@ -17,6 +17,7 @@ def test_periods_of_zero_keep_data_forever() -> None:
         RetainedData.DELIVERIES: None,
         RetainedData.PEOPLE: None,
         RetainedData.CONSENT: None,
+        RetainedData.COUNTS: NOW,
         RetainedData.SEARCH: NOW,
     }
 

@@ -11,9 +11,11 @@ from datetime import datetime
 from mailer import languages
 from mailer.actor import Actor
 from mailer.audience.lists import check_line, get_topics
+from mailer.audience.membership_counts import count_change
 from mailer.audience.subscribers import describe_membership
 from mailer.errors import InputError, UsageError
 from mailer.model.lists import MailingList
+from mailer.model.membership_counts import MembershipChangeKind
 from mailer.model.segments import BulkChange, BulkMember, BulkOutcome, BulkResult
 from mailer.model.subscribers import ConsentAction, ConsentEntry, MembershipState
 from mailer.model.transaction import Transaction
@@ -132,6 +134,16 @@ def change_members(
         tx.segments.save_members(
             mailing_list, [(result.before, result.after) for result in changed], now
         )
+        if change.unsubscribe:
+            count_change(
+                tx,
+                actor,
+                mailing_list,
+                MembershipChangeKind.LEFT,
+                now,
+                source=source,
+                people=len(changed),
+            )
         tx.segments.log_consent(
             [
                 ConsentEntry(

@@ -8,6 +8,7 @@ from mailer.actor import Actor
 from mailer.model.contacts import Contact, ContactProfile, ContactQuery
 from mailer.model.imports import ImportRow, RowResult
 from mailer.model.lists import Frequency, MailingList, Topic, TopicFacts, Visibility
+from mailer.model.membership_counts import CountedChange, MembershipChange
 from mailer.model.searches import SearchIndexStatus, SearchMethod
 from mailer.model.segments import BulkMember, Filter, ListMember, Segment
 from mailer.model.signup import Confirmation, ConfirmationState
@@ -56,6 +57,7 @@ class ListStore(Protocol):
         welcome: bool = False,
         welcome_edition: bool = False,
         sender: str = "",
+        counts_clicks: bool = False,
     ) -> MailingList: ...
     def edit_list(self, mailing_list: MailingList) -> MailingList: ...
     def save_closing(self, mailing_list: MailingList) -> None: ...
@@ -164,6 +166,18 @@ class SegmentStore(Protocol):
         now: datetime,
     ) -> None: ...
     def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...
+
+
+class MembershipCountStore(Protocol):
+    """The numbers of people who joined and left lists."""
+
+    def add_changes(self, changes: Sequence[MembershipChange], now: datetime) -> None: ...
+    def list_changes(
+        self, list_id: int, since: datetime, until: datetime | None = None
+    ) -> list[CountedChange]: ...
+    def list_edition_changes(self, edition_id: int) -> list[CountedChange]: ...
+    def has_unmerged_changes(self) -> bool: ...
+    def merge_changes(self, limit: int) -> int: ...
 
 
 class SignUpStore(Protocol):

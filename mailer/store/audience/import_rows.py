@@ -4,6 +4,7 @@ The stored data about a batch is read in a few statements, ``audience/imports/de
 about each row, and the results are written in a few statements. So 100,000 rows take only seconds.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,14 +14,17 @@ from sqlalchemy import BigInteger, bindparam, exists, select, update
 from mailer.actor import Actor
 from mailer.audience import suppressions
 from mailer.audience.imports.decisions import ImportDecision, KnownPerson, decide_row
+from mailer.audience.membership_counts import is_active
 from mailer.audience.subscribers import is_other_frequency
 from mailer.model.imports import ImportRow, RowResult
 from mailer.model.lists import Frequency, MailingList
+from mailer.model.membership_counts import MembershipChange, MembershipChangeKind
 from mailer.model.subscribers import ConsentAction, ConsentEntry, LawfulBasis, Person
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.consents import ConsentQueries
 from mailer.store.audience.field_values import decode_values
+from mailer.store.audience.membership_counts import SqlMembershipCountStore
 from mailer.store.audience.past_frequencies import record_past_frequencies
 from mailer.store.audience.subscriber_store import SqlSubscriberStore
 from mailer.store.audience.subscribers import PERSON_COLUMNS, build_person_columns
@@ -191,6 +195,7 @@ class SqlImportRowStore(SqlStore):
         changing: list[dict[str, Any]] = []
         past_frequencies: dict[int, Frequency] = {}
         entries: list[ConsentEntry] = []
+        changes: Counter[MembershipChangeKind] = Counter()
         for decision in decisions:
             if decision.membership is None or decision.act is None:
                 continue
@@ -209,6 +214,10 @@ class SqlImportRowStore(SqlStore):
                         encoded_moments[moment] = encode_moment(self._db, moment)
                     values[column] = encoded_moments[moment]
                 joining.append((origin.list.id, subscriber_id, *values.values()))
+            was_active = is_active(known_person.membership if known_person else None)
+            if was_active is not is_active(decision.membership):
+                change = MembershipChangeKind.LEFT if was_active else MembershipChangeKind.IMPORTED
+                changes[change] += 1
             entries.append(
                 ConsentEntry(
                     at=origin.now,
@@ -233,6 +242,13 @@ class SqlImportRowStore(SqlStore):
                 changing,
             )
         ConsentQueries(self._db, self._key).log_consent(entries)
+        SqlMembershipCountStore(self._db, self._key).add_changes(
+            [
+                MembershipChange(origin.list.id, kind, origin.source, people=count)
+                for kind, count in changes.items()
+            ],
+            origin.now,
+        )
 
     def _suppress_addresses(
         self, decisions: Sequence[ImportDecision], origin: _ImportOrigin

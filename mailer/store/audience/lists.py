@@ -63,6 +63,7 @@ class SqlListStore(TopicMergeQueries):
         welcome: bool = False,
         welcome_edition: bool = False,
         sender: str = "",
+        counts_clicks: bool = False,
     ) -> MailingList:
         result = self._db.execute(
             insert(schema.mailing_list).values(
@@ -75,6 +76,7 @@ class SqlListStore(TopicMergeQueries):
                 welcome=welcome,
                 welcome_edition=welcome_edition,
                 sender=sender,
+                counts_clicks=counts_clicks,
                 created_at=now,
             )
         )
@@ -90,6 +92,7 @@ class SqlListStore(TopicMergeQueries):
             welcome=welcome,
             welcome_edition=welcome_edition,
             sender=sender,
+            counts_clicks=counts_clicks,
         )
 
     def edit_list(self, mailing_list: MailingList) -> MailingList:
@@ -105,6 +108,7 @@ class SqlListStore(TopicMergeQueries):
                 welcome=mailing_list.welcome,
                 welcome_edition=mailing_list.welcome_edition,
                 sender=mailing_list.sender,
+                counts_clicks=mailing_list.counts_clicks,
             )
         )
         return mailing_list
@@ -162,6 +166,7 @@ def _build_list(row: Row[Any], members: int, served: set[str]) -> MailingList:
         welcome=row.welcome,
         welcome_edition=row.welcome_edition,
         sender=row.sender,
+        counts_clicks=row.counts_clicks,
         frequencies=tuple(
             frequency
             for frequency in Frequency

@@ -4,7 +4,7 @@ transition tables of the nouns are authoritative.
 
     base.py      types, the database's clock, the metadata
     audience.py  consent.py  articles.py  editions.py  embargoes.py
-    calendar.py  outbox.py  press.py  assets.py  sources.py  recovery.py
+    calendar.py  counts.py  outbox.py  press.py  assets.py  sources.py  recovery.py
 """
 
 from mailer.store.schema.articles import article, article_revision, article_topic
@@ -33,6 +33,7 @@ from mailer.store.schema.consent import (
     subscriber_alias,
     wording,
 )
+from mailer.store.schema.counts import click_count, membership_change, membership_count
 from mailer.store.schema.editions import (
     approval,
     approved_text,
@@ -86,6 +87,7 @@ __all__ = [
     "asset_rendition",
     "blackout",
     "boilerplate",
+    "click_count",
     "confirmation",
     "consent",
     "contact",
@@ -118,6 +120,8 @@ __all__ = [
     "lease",
     "mailing_list",
     "membership",
+    "membership_change",
+    "membership_count",
     "metadata",
     "occurrence",
     "past_frequency",

@@ -75,6 +75,7 @@ mailing_list = Table(
     build_required_column("welcome", Boolean, server_default=false()),
     build_required_column("welcome_edition", Boolean, server_default=false()),
     build_required_column("sender", String(60), server_default=""),
+    build_required_column("counts_clicks", Boolean, server_default=false()),
     build_required_column("created_at", Utc),
     Column("closed_at", Utc),
     build_required_column("closing_reasons", JSON, server_default="{}"),

@@ -55,6 +55,7 @@ def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
         await anyio.to_thread.run_sync(compile_templates)
         yield
         site.writer.stop()
+        await anyio.to_thread.run_sync(site.click_counter.stop)
 
     app = FastAPI(
         title="Public pages",

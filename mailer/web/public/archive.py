@@ -199,7 +199,7 @@ def show_sitemap(request: Request) -> Response:
 
 def show_robots(request: Request) -> Response:
     """Keep crawlers away from pages that belong to one person."""
-    lines = ["User-agent: *", *(f"Disallow: /{page}/" for page in "cdekpuv")]
+    lines = ["User-agent: *", *(f"Disallow: /{page}/" for page in "cdekpruv")]
     lines += ["", f"Sitemap: {_build_addresses(request).site}/sitemap.xml", ""]
     content = "\n".join(lines).encode()
     return respond_unless_cached(request, content, "text/plain; charset=utf-8", {})

@@ -49,7 +49,7 @@ def submit_confirmation(
             site.mailer.sign_up_limits.per_address,
             confirmation,
             site.mailer.clock(),
-            wording=site.build_wording(language),
+            wording=site.build_wording(language, _list_chosen_lists(tx, confirmation)),
             accepted_lists=form.get_values("list") if has_choices else None,
             fingerprint=form.get_value("seen"),
         )
@@ -101,6 +101,7 @@ def _render_confirmation(
         link = MemberLink(subscriber.id)
         token = links.sign_member_link(site.mailer.link_keys.ring, LinkPurpose.PREFERENCES, link)
         preferences_path = f"/p/{token}"
+    chosen_lists = _list_chosen_lists(tx, confirmation)
     is_address_change = confirmation.kind is ConfirmationKind.NEW_ADDRESS
     return site.render_page(
         request,
@@ -124,7 +125,7 @@ def _render_confirmation(
         ],
         frequency=confirmation.wishes.frequency,
         reading_language=confirmation.language,
-        consent_text=site.build_wording(language).text,
+        consent_text=site.build_wording(language, chosen_lists).text,
         preferences_path=preferences_path,
     )
 

@@ -5,7 +5,7 @@ Code that only one page needs does not belong here.
 """
 
 import gettext
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -15,14 +15,18 @@ from zoneinfo import ZoneInfo
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
-from mailer import languages
+from mailer import clicks, languages
+from mailer.actor import SUBSCRIBER
 from mailer.app import Mailer
 from mailer.assets import resolve_url
 from mailer.log import Log
 from mailer.model.assets import RENDITION_WIDTHS
+from mailer.model.clicks import ClickCount
+from mailer.model.lists import MailingList
 from mailer.model.subscribers import Wording
 from mailer.render import views
 from mailer.web.public.batched_writes import PageWriter
+from mailer.web.public.click_counter import ClickCounter
 from mailer.web.public.database_check import DatabaseCheck
 from mailer.web.public.page_languages import (
     LANGUAGES,
@@ -47,11 +51,16 @@ class PublicSite:
         self._default_language = languages.choose_language(default_language, LANGUAGES, "en")
         self.database_check = DatabaseCheck(mailer.store)
         self.writer = PageWriter(mailer.store, self.settings.web.threads)
+        self.click_counter = ClickCounter(self._save_clicks, log)
         self._organisation = replace(
             views.build_organisation_view(self.settings),
             # The pages load a logo that is an asset from their own site.
             logo_url=resolve_url(self.settings.organisation.logo_url, "", RENDITION_WIDTHS[-1]),
         )
+
+    def _save_clicks(self, counts: Sequence[ClickCount]) -> None:
+        with self.mailer.store.begin() as tx:
+            clicks.count_clicks(tx, SUBSCRIBER, counts)
 
     # ---- pages ----------------------------------------------------------------------------------
 
@@ -114,13 +123,24 @@ class PublicSite:
     def get_catalogue(self, language: str) -> gettext.NullTranslations:
         return load_catalogue(language)
 
-    def build_wording(self, language: str) -> Wording:
-        """Return the text above the button, to which people agree."""
-        agreement = self.get_catalogue(language).gettext(
+    def build_wording(self, language: str, offered_lists: Iterable[MailingList]) -> Wording:
+        """Return the text above the button, to which people agree. It names those of the
+        `offered_lists` whose clicks are counted."""
+        gettext = self.get_catalogue(language).gettext
+        text = gettext(
             "I agree that %(organisation)s may send me the emails that I have chosen here. I can "
             "stop them at any time with the link at the foot of each email."
-        )
-        return Wording(language, agreement % {"organisation": self.settings.organisation.name})
+        ) % {"organisation": self.settings.organisation.name}
+        counting_names = [
+            mailing_list.name for mailing_list in offered_lists if mailing_list.counts_clicks
+        ]
+        if counting_names:
+            counting = gettext(
+                "In emails of these lists, it is counted how often a link is opened, but never who "
+                "opens it: %(lists)s."
+            )
+            text += " " + counting % {"lists": ", ".join(counting_names)}
+        return Wording(language, text)
 
     # ---- dates ----------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from mailer.errors import DatabaseUnavailable
 from mailer.web.public import (
     archive,
     confirm,
+    counted_links,
     health,
     home,
     pictures,
@@ -102,6 +103,8 @@ ROUTES = (
     Route("GET", "/p/{token}/erase", personal_data.show_erasure),
     Route("POST", "/p/{token}/erase", personal_data.submit_erasure, ("sure",)),
     Route("GET", "/p/{token}/about-me.json", personal_data.download_personal_data),
+    # Counted links
+    Route("GET", "/r/{token}", counted_links.follow_counted_link),
     # Decisions of staff
     Route("GET", "/d/{token}", decided_editions.show_edition_decision),
     Route("POST", "/d/{token}", decided_editions.submit_edition_decision, decided_editions.FIELDS),

@@ -99,6 +99,7 @@ def submit_unsubscribe(
                 target.mailing_list,
                 site.mailer.clock(),
                 source=PAGE_SOURCE if is_by_person else ONE_CLICK_SOURCE,
+                edition_id=link.edition_id,
             )
     if is_by_person:
         return AnswerAfterCommit(lambda: show_unsubscribe(request, token))

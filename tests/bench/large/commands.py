@@ -131,6 +131,8 @@ def _parse_line(line: str) -> TriedCommand:
 
 def _list_reading_lines(office: LargeOffice) -> Iterator[str]:
     old, whole, open_ = office.old_edition, office.whole_edition, office.open_edition
+    today = datetime.now(UTC).date()
+    year_ago, week_ago = today - timedelta(days=365), today - timedelta(weeks=1)
     yield from f"""\
 topic list
 topic show | health
@@ -186,6 +188,12 @@ delivery in-doubt list
 delivery in-doubt list: of an edition | {open_}
 explain | {whole} {PERSON}
 explain: a stranger | {whole} {STRANGER}
+report list | {LIST} --since {year_ago} --per month
+report list: one week | {LIST} --since {week_ago}
+report topics | {LIST} --since {year_ago}
+report edition | {whole}
+report growth | {LIST} --since {year_ago}
+report growth: of all lists | --since {year_ago} --per week
 schedule list
 schedule preview | {DIGEST}
 schedule history | {DIGEST}
@@ -321,6 +329,7 @@ def list_pages(office: LargeOffice, key: bytes) -> list[TriedPage]:
 
     preferences, unsubscribe = sign(LinkPurpose.PREFERENCES), sign(LinkPurpose.UNSUBSCRIBE)
     view = sign_token(key, LinkPurpose.VIEW, office.whole_edition, "en", "7")
+    counted = sign_token(key, LinkPurpose.CLICK, office.whole_edition, "en", 1)
     return [
         TriedPage("home", "GET", "/"),
         TriedPage("sign-up page", "GET", "/subscribe"),
@@ -343,6 +352,7 @@ def list_pages(office: LargeOffice, key: bytes) -> list[TriedPage]:
         TriedPage("erase page", "GET", f"/p/{preferences}/erase"),
         TriedPage("about me", "GET", f"/p/{preferences}/about-me.json"),
         TriedPage("mail in browser", "GET", f"/v/{view}"),
+        TriedPage("counted link", "GET", f"/r/{counted}", status=404),
         TriedPage("archives", "GET", "/archive"),
         TriedPage("archive", "GET", f"/archive/{LIST}"),
         TriedPage("archive, page 3", "GET", f"/archive/{LIST}?page=3"),

@@ -60,6 +60,7 @@ class FakeListStore:
         welcome: bool = False,
         welcome_edition: bool = False,
         sender: str = "",
+        counts_clicks: bool = False,
     ) -> MailingList:
         made = MailingList(
             1,
@@ -73,6 +74,7 @@ class FakeListStore:
             welcome=welcome,
             welcome_edition=welcome_edition,
             sender=sender,
+            counts_clicks=counts_clicks,
         )
         self.saved_lists.append(made)
         return made

@@ -21,7 +21,7 @@ from mailer.model.editions import EditionBody
 from tests.unit.message.factories import MARKER, PROFILE, RECIPIENT, make_body
 
 SITE = "https://mail.example.org/"
-PERSONAL = [slot for slot in Slot if slot not in {Slot.NUMBER, Slot.DAY}]
+PERSONAL = [slot for slot in Slot if slot not in {Slot.NUMBER, Slot.DAY, Slot.COUNTED_LINK}]
 
 names = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12).map(
     lambda name: f"Qz {name}"

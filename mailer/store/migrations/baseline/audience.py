@@ -19,6 +19,7 @@ def create_audience_tables() -> None:
         require_column("welcome", sa.Boolean(), server_default=sa.false()),
         require_column("welcome_edition", sa.Boolean(), server_default=sa.false()),
         require_column("sender", sa.String(length=60), server_default=""),
+        require_column("counts_clicks", sa.Boolean(), server_default=sa.false()),
         require_column("created_at", MOMENT),
         sa.Column("closed_at", MOMENT),
         require_column("closing_reasons", sa.JSON(), server_default="{}"),

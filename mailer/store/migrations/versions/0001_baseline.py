@@ -12,6 +12,7 @@ from mailer.store.migrations.baseline.consent import (
     create_consent_triggers,
 )
 from mailer.store.migrations.baseline.content import create_content_tables
+from mailer.store.migrations.baseline.counts import create_count_tables
 from mailer.store.migrations.baseline.recovery import create_recovery_tables
 from mailer.store.migrations.baseline.sending import create_sending_tables
 
@@ -29,4 +30,5 @@ def upgrade() -> None:
     create_sending_tables()
     create_calendar_tables()
     create_recovery_tables()
+    create_count_tables()
     create_consent_triggers()

@@ -83,8 +83,9 @@ def submit_preferences(
             reader.subscriber,
             _read_preferences(form),
             site.mailer.clock(),
-            wording=site.build_wording(language),
+            wording=site.build_wording(language, reader.visible_lists),
             source=PREFERENCES_SOURCE,
+            edition_id=reader.edition_id,
         )
     except (InputError, Refused) as error:
         problem = f"topics {error.value}" if error.code == NO_TOPIC_CHOSEN else "refused"
@@ -138,7 +139,7 @@ def _render_preferences(
         language_tags=_list_language_tags(reader),
         time_zone_options=time_zone_picker.render_options(language, time_zone),
         unlisted_zone=_find_unlisted_zone(time_zone, language),
-        consent_text=site.build_wording(language).text,
+        consent_text=site.build_wording(language, reader.visible_lists).text,
         **context,
     )
 

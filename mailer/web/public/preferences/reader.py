@@ -20,10 +20,12 @@ PREFERENCES_SOURCE = "preferences page"
 
 
 class PreferencesReader:
-    """A subscriber and their memberships, as read in the current transaction."""
+    """A subscriber and their memberships, as read in the current transaction. `edition_id` is the
+    edition whose link they opened, or 0."""
 
-    def __init__(self, tx: SqlTransaction, subscriber: Subscriber) -> None:
+    def __init__(self, tx: SqlTransaction, subscriber: Subscriber, edition_id: int = 0) -> None:
         self.subscriber = subscriber
+        self.edition_id = edition_id
         self.all_lists = tx.lists.list_mailing_lists()
         self.memberships = {
             membership.list: membership
@@ -79,7 +81,7 @@ def find_reader(request: Request, tx: SqlTransaction, token: str) -> Preferences
     except TokenError:
         return None
     subscriber = tx.subscribers.find_subscriber_by_id(link.subscriber_id)
-    return PreferencesReader(tx, subscriber) if subscriber else None
+    return PreferencesReader(tx, subscriber, link.edition_id) if subscriber else None
 
 
 def show_reader_page(request: Request, token: str, template: str, **context: Any) -> Response:

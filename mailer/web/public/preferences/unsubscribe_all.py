@@ -27,6 +27,11 @@ def submit_unsubscribe_all(
     if reader is None:
         return site.refuse_link(request)
     own_preferences.unsubscribe_from_all(
-        tx, SUBSCRIBER, reader.subscriber, site.mailer.clock(), source=PREFERENCES_SOURCE
+        tx,
+        SUBSCRIBER,
+        reader.subscriber,
+        site.mailer.clock(),
+        source=PREFERENCES_SOURCE,
+        edition_id=reader.edition_id,
     )
     return AnswerAfterCommit(lambda: show_unsubscribe_all(request, token))

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 GROWING_TABLES = frozenset(
     {
         "allowance", "approval", "approved_text", "article", "article_revision", "article_topic",
-        "asset", "asset_rendition", "confirmation", "consent", "contact", "contact_beat",
+        "asset", "asset_rendition", "click_count", "confirmation", "consent", "contact",
+        "contact_beat",
         "database_event", "delivery", "delivery_count",
         "digest_story", "edition", "edition_body", "edition_event", "edition_story",
         "edition_words", "embargo", "embargo_event", "exclusion", "file", "membership",
+        "membership_change", "membership_count",
         "occurrence", "past_frequency", "source_item", "subscriber", "subscriber_alias",
         "subscriber_tag", "suppression",
     }
