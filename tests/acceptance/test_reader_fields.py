@@ -122,8 +122,8 @@ def test_staff_change_one_reader_and_the_history_names_them(office: Shell) -> No
 
 def test_new_address_waits_for_its_owner_unless_the_reader_confirmed(office: Shell) -> None:
     office("subscriber", "add", ANA, "--list", "news")
-    asked = office("subscriber", "edit", ANA, "--address", "ana@example.net")
-    assert "ana@example.net gets a mail to confirm" in asked.out
+    request = office("subscriber", "edit", ANA, "--address", "ana@example.net")
+    assert "ana@example.net gets a mail to confirm" in request.out
     office("subscriber", "show", ANA)
     office("subscriber", "edit", ANA, "--address", "ana@example.net", "--confirmed", code=1)
     office(

@@ -84,9 +84,9 @@ def test_saved_segment_of_own_fields_is_read_back(fields_mailer: Mailer) -> None
 
 def test_merged_person_keeps_the_survivors_values(fields_mailer: Mailer) -> None:
     with fields_mailer.store.begin() as tx:
-        gone = subscribers.get_subscriber(tx, "ana@example.org")
+        duplicate = subscribers.get_subscriber(tx, "ana@example.org")
         stays = subscribers.get_subscriber(tx, "cem@example.org")
-        merged = preferences.merge_subscribers(tx, STAFF, gone, stays, NOW)
+        merged = preferences.merge_subscribers(tx, STAFF, duplicate, stays, NOW)
         assert merged.person.fields == {"town": "Le Havre <1>", "members": "Genève", "since": "1"}
         assert subscribers.get_subscriber(tx, "cem@example.org") == merged
 
