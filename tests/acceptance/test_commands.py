@@ -23,7 +23,13 @@ def test_every_command_has_example_and_common_options(words: str) -> None:
     options = {name for parameter in command.params for name in parameter.opts}
     last_word = words.split()[-1]
     running = {"inbox", "catch", "worker", "serve"}
-    printing = {"export", "form", "data", "schema"}  # their output has a format of its own
+    printing = {
+        "export",
+        "form",
+        "data",
+        "schema",
+        "systemd",
+    }  # their output has a format of its own
     if last_word not in running | printing:
         assert "--json" in options
     reading = {
