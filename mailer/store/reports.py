@@ -16,7 +16,7 @@ from mailer.model.edition_states import EditionKind
 from mailer.model.reports import EditionNumbers, FailureGroup, Period, ReaderCounts
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
-from mailer.store.audience.segments import is_paused
+from mailer.store.audience.segment_conditions import is_paused
 from mailer.store.base import SqlStore
 from mailer.store.outbox.statements import in_doubt, in_flight, queued
 
