@@ -19,6 +19,7 @@ from mailer.cli.options import (
 )
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
+from mailer.digests import run_ups
 from mailer.digests.calendar import PlannedOccurrence
 from mailer.errors import UsageError
 from mailer.model.articles import ArticleKind
@@ -35,7 +36,8 @@ from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
 from mailer.model.editions import Edition
 from mailer.model.lists import Frequency
 from mailer.plain_data import to_plain_data
-from mailer.schedules import durations
+from mailer.schedules import durations, rule_syntax
+from mailer.store import SqlTransaction
 
 app = CommandGroup(help="Digests: standing orders for editions.")
 
@@ -200,8 +202,11 @@ def show_digest(slug: DigestSlug, json: JsonOption = False) -> None:
         slugs = [story.slug for story in choice.stories]
         waiting = [story.slug for story in choice.waiting]
         out = Output(json)
+        run_up_texts = _describe_run_ups(tx, slug)
         if json:
-            out.print_json({"digest": digest, "next": slugs, "waiting": waiting})
+            out.print_json(
+                {"digest": digest, "next": slugs, "waiting": waiting, "run_ups": run_up_texts}
+            )
             return
         digest_settings, policy = digest.settings, digest.settings.policy
         fields = {**to_plain_data(digest_settings), **to_plain_data(policy)}
@@ -211,7 +216,19 @@ def show_digest(slug: DigestSlug, json: JsonOption = False) -> None:
         fields["reminders"] = [durations.format_duration(interval) for interval in policy.reminders]
         out.print_record(fields)
         out.print_record({"next": slugs, "waiting": waiting, "too_few": choice.too_few})
+        for text in run_up_texts:
+            out.print_note(f"note: {text}")
         _print_other_kinds(choice, out)
+
+
+def _describe_run_ups(tx: SqlTransaction, slug: str) -> list[str]:
+    """Say of each run-up of a digest whether its editions share the stories."""
+    return [
+        f"schedule {schedule.id} ({rule_syntax.format_rule(schedule.settings.timing.rule)}): {text}"
+        for schedule in tx.schedules.list_schedules()
+        if schedule.settings.digest_slug == slug
+        and (text := run_ups.describe_sharing(schedule.settings))
+    ]
 
 
 def _print_other_kinds(choice: StoryChoice, out: Output) -> None:

@@ -105,6 +105,7 @@ COMMANDS_BY_ACTION = {
     "edit_schedule": "mailer schedule edit {schedule}",
     "restore_occurrence": "mailer schedule restore {digest} {occurrence}",
     "send_occurrence_now": "mailer schedule send-now {digest} {occurrence}",
+    "show_occurrence": "mailer schedule show {digest} {occurrence}",
     "skip_occurrence": "mailer schedule skip {digest} {occurrence}",
     # Press
     "add_contact": "mailer contact add {address} --list {list}",
@@ -166,6 +167,7 @@ OPTIONS_BY_FIELD = {
     "moved_to": "--to",
     "opening": "--opening",
     "pause": "--weeks",
+    "preheaders": "--preheader",
     "region": "--holidays",
     "reminders": "--remind",
     "send_at": "--at",

@@ -90,7 +90,7 @@ class NewEdition:
     variables; if it is empty, the subject in the folder of `template` is used. The edition goes to
     members who chose `frequency`. `number` is its place among the editions of its digest; readers
     see it. `sender` names a sender in the settings; if it is empty, the edition is sent by its
-    list's sender."""
+    list's sender. `preheaders` are, by language, what inboxes show after the subject."""
 
     name: str
     list: str
@@ -114,6 +114,7 @@ class NewEdition:
     subjects: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
     sender: str = ""
+    preheaders: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,9 @@ class Edition:
     language. `reason` says why it was skipped, put on hold, paused or returned to draft. `sender`
     names the sender that was chosen for it; `sender_identity` is the one that is frozen with its
     bodies, or None if it has none of its own.
-    `opening` is the editor's text by language, in Markdown. `asked_at` is when approval was last
+    `opening` is the editor's text by language, in Markdown. `preheaders` are, by language, what
+    inboxes show after the subject; they may hold variables, and a language without one gets the
+    template's. `asked_at` is when approval was last
     requested; `last_notified_state` and `last_notified_hash` are the state and the content that
     staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
     state, if any. `pause_signatures` identify the refusals for which delivery has paused it."""
@@ -177,6 +180,7 @@ class Edition:
     number: int = 0
     sender: str = ""
     sender_identity: SenderIdentity | None = None
+    preheaders: Mapping[str, str] = field(default_factory=dict)
 
     def get_send_day(self, now: datetime) -> SendDay:
         """Return the day on which the edition is or was sent."""

@@ -174,6 +174,7 @@ class EditionFinder(EditionContentQueries, ApprovalQueries):
             subject=row.subject,
             language=row.language,
             opening=row.opening,
+            preheaders=row.preheaders,
             names=row.names,
             subjects=row.subjects,
             state=EditionState(row.state),

@@ -85,6 +85,7 @@ edition = Table(
     build_required_column("language", String(35)),
     build_required_column("number", Integer, server_default=text("0")),
     build_required_column("opening", JSON),
+    build_required_column("preheaders", JSON, server_default="{}"),
     build_required_column("names", JSON, server_default="{}"),
     build_required_column("subjects", JSON, server_default="{}"),
     build_required_column("state", String(20), index=True),

@@ -271,6 +271,8 @@ delivery in-doubt assume-sent | {open_}
 schedule add | {DIGEST} monthly~on~the~1st --at 09:00 --zone UTC
 schedule edit | 1 --at 10:00
 schedule remove | 1
+schedule write | {DIGEST} {day} --subject A~day
+schedule show | {DIGEST} {day}
 schedule skip | {DIGEST} {day}
 schedule move | {DIGEST} {day} --to {day}~10:00
 schedule restore | {DIGEST} {day} | 5

@@ -95,6 +95,7 @@ def create_sending_tables() -> None:
         require_column("language", sa.String(length=35)),
         require_column("number", sa.Integer(), server_default=sa.text("0")),
         require_column("opening", sa.JSON()),
+        require_column("preheaders", sa.JSON(), server_default="{}"),
         require_column("names", sa.JSON(), server_default="{}"),
         require_column("subjects", sa.JSON(), server_default="{}"),
         require_column("state", sa.String(length=20)),
