@@ -28,6 +28,7 @@ COMMANDS_BY_ACTION = {
     "list_sources": "mailer source list",
     "list_subscribers": "mailer subscriber list",
     "list_suppressions": "mailer suppression list",
+    "list_templates": "mailer template list",
     "list_topics": "mailer topic list",
     "preview_edition": "mailer edition preview {edition}",
     "preview_schedule": "mailer schedule preview {digest}",

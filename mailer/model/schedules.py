@@ -83,9 +83,9 @@ class SavedOccurrence:
 @dataclass(frozen=True, slots=True)
 class OccurrenceText:
     """A text that staff have written ahead for an occurrence's edition, in one language.
-    `rule_time`, `zone` and the digest identify the occurrence, wherever staff move it. An empty field leaves the
-    digest's own. `opening` is Markdown; `subject` and `preheader` may hold variables. `authors` are
-    the names of the actors who wrote it, by the actors' keys."""
+    `rule_time`, `zone` and the digest identify the occurrence, wherever staff move it. An empty
+    field leaves the digest's own. `opening` is Markdown; `subject` and `preheader` may hold
+    variables. `authors` are the names of the actors who wrote it, by the actors' keys."""
 
     digest_slug: str
     rule_time: datetime

@@ -185,6 +185,8 @@ delivery in-doubt list
 delivery in-doubt list: of an edition | {open_}
 explain | {whole} {PERSON}
 explain: a stranger | {whole} {STRANGER}
+template list
+template show | digest
 schedule list
 schedule preview | {DIGEST}
 schedule history | {DIGEST}
