@@ -57,6 +57,10 @@ MOST_HELP = "Maximum number of stories; the rest wait for the next edition."
 WHEN_EMPTY_HELP = "Skip an empty edition, or put it on hold for a person."
 FREQUENCY_HELP = "Only members who chose this frequency get the editions."
 SENDER_HELP = "The sender of its editions: [senders.NAME]; empty: the list's sender."
+LINK_TAG_HELP = (
+    "NAME=TEXT: add utm_NAME to the addresses of stories; NAME is source, medium, campaign, "
+    "content or term; TEXT may hold {digest}, {date} …"
+)
 ARCHIVE_HELP = "Show the editions in the list's archive, or keep them private."
 APPROVAL_HELP = "Required approval: none, by any person, or by a person who is not an author."
 WHEN_LATE_HELP = "If approval does not come in time: wait for it, or return the edition to draft."
@@ -100,6 +104,9 @@ def add_digest(
         ArchiveVisibility, typer.Option(help=ARCHIVE_HELP)
     ] = ArchiveVisibility.PUBLIC,
     sender: Annotated[str, typer.Option(help=SENDER_HELP)] = "",
+    link_tag: Annotated[
+        list[str] | None, typer.Option(help=f"{LINK_TAG_HELP}; repeatable.")
+    ] = None,
     approval: Annotated[ApprovalRule, typer.Option(help=APPROVAL_HELP)] = ApprovalRule.ANYONE,
     when_late: Annotated[WhenLate, typer.Option(help=WHEN_LATE_HELP)] = WhenLate.WAIT,
     remind: Annotated[list[str] | None, typer.Option(help=f"{REMIND_HELP}; repeatable.")] = None,
@@ -142,6 +149,7 @@ def add_digest(
                 frequency=frequency,
                 archive=archive,
                 sender=sender,
+                link_tags=parse_pairs(link_tag, "--link-tag"),
                 policy=DigestPolicy(
                     approval=approval,
                     when_late=when_late,
@@ -268,6 +276,7 @@ def edit_digest(
     frequency: Annotated[Frequency | None, typer.Option(help=FREQUENCY_HELP)] = None,
     archive: Annotated[ArchiveVisibility | None, typer.Option(help=ARCHIVE_HELP)] = None,
     sender: Annotated[str | None, typer.Option(help=SENDER_HELP)] = None,
+    link_tag: Annotated[list[str] | None, typer.Option(help=f"{LINK_TAG_HELP}{_MERGES}")] = None,
     approval: Annotated[ApprovalRule | None, typer.Option(help=APPROVAL_HELP)] = None,
     when_late: Annotated[WhenLate | None, typer.Option(help=WHEN_LATE_HELP)] = None,
     remind: Annotated[
@@ -305,6 +314,7 @@ def edit_digest(
         "frequency": frequency,
         "archive": archive,
         "sender": sender,
+        "link_tags": parse_changes(link_tag, "--link-tag"),
         "approval": approval,
         "when_late": when_late,
         "send_time": send_time,

@@ -162,6 +162,7 @@ OPTIONS_BY_FIELD = {
     "image.caption": "--image-caption",
     "image.credit": "--image-credit",
     "image.url": "--image",
+    "link_tags": "--link-tag",
     "list_slug": "--list",
     "lists": "--list",
     "local_time": "--at",

@@ -141,6 +141,7 @@ def _build_new_edition(
         frequency=settings.frequency,
         archive=settings.archive,
         sender=settings.sender,
+        link_tags=settings.link_tags,
     )
 
 

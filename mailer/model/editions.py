@@ -90,7 +90,8 @@ class NewEdition:
     variables; if it is empty, the subject in the folder of `template` is used. The edition goes to
     members who chose `frequency`. `number` is its place among the editions of its digest; readers
     see it. `sender` names a sender in the settings; if it is empty, the edition is sent by its
-    list's sender. `preheaders` are, by language, what inboxes show after the subject."""
+    list's sender. `preheaders` are, by language, what inboxes show after the subject.
+    `link_tags` are the digest's."""
 
     name: str
     list: str
@@ -115,6 +116,7 @@ class NewEdition:
     number: int = 0
     sender: str = ""
     preheaders: Mapping[str, str] = field(default_factory=dict)
+    link_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ class Edition:
     sender: str = ""
     sender_identity: SenderIdentity | None = None
     preheaders: Mapping[str, str] = field(default_factory=dict)
+    link_tags: Mapping[str, str] = field(default_factory=dict)
 
     def get_send_day(self, now: datetime) -> SendDay:
         """Return the day on which the edition is or was sent."""

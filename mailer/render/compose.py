@@ -43,6 +43,7 @@ from mailer.render.environment import (
     render_template,
 )
 from mailer.render.inline import inline_css
+from mailer.render.link_tagging import tag_links
 from mailer.render.releases import (
     EmbargoView,
     build_embargo_view,
@@ -184,6 +185,7 @@ def _compose_body(
         )
         for bit, story, article in chosen_stories
     )
+    stories = tag_links(stories, edition, language, settings, marker)
     opening_language = languages.choose_language(
         language, sorted(edition.opening), edition.language
     )
@@ -368,6 +370,7 @@ def _hash_content(
         edition.subject,
         sorted(edition.opening.items()),
         sorted(edition.preheaders.items()),
+        sorted(edition.link_tags.items()),
         sorted(edition.names.items()),
         sorted(edition.subjects.items()),
         language,

@@ -220,3 +220,28 @@ def test_lead_and_texts_of_an_edition_are_edited(mailer: Shell) -> None:
     error = mailer("edition", "edit", "1", "--preheader", "en={{ nothing }}", code=1).err
     assert "the preheader of edition 1 in en" in error
     assert mailer("edition", "show", "1", "--json").json["edition"] == edition
+
+
+def test_link_tags_of_a_digest_are_set_and_shown(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    tags = ("--link-tag", "source=newsletter", "--link-tag", "campaign={digest}-{date}")
+    mailer("digest", "add", "weekly", "--list", "news", *tags)
+    settings = mailer("digest", "show", "weekly", "--json").json["digest"]["settings"]
+    assert settings["link_tags"] == {"source": "newsletter", "campaign": "{digest}-{date}"}
+    error = mailer("digest", "edit", "weekly", "--link-tag", "medium={reader}", code=1).err
+    assert "--link-tag: '{reader}' has an unknown placeholder" in error
+
+
+def test_variables_of_each_template_are_shown(mailer: Shell) -> None:
+    names = [row["template"] for row in mailer("template", "list", "--json").json]
+    assert {"digest", "press-release", "notice", "welcome"} <= set(names)
+    (lead_title,) = (
+        row
+        for row in mailer("template", "show", "digest", "--json").json
+        if row["name"] == "lead_title"
+    )
+    assert (lead_title["value_type"], lead_title["example"]) == ("text", "New harbour opens in May")
+    assert "notice.lead" in mailer("template", "show", "notice").out
+    error = mailer("template", "show", "digests", code=1).err
+    assert "there is no template 'digests'" in error
+    assert "mailer template list" in error

@@ -201,6 +201,7 @@ class EditionFinder(EditionContentQueries, ApprovalQueries):
             pause_signatures=tuple(row.pause_signatures),
             number=row.number,
             sender=row.sender,
+            link_tags=row.link_tags,
             sender_identity=SenderIdentity(**row.sender_identity) if row.sender_identity else None,
         )
 

@@ -66,6 +66,7 @@ class EditionQueries(EditionFinder):
                 role=new.role.value,
                 change=asdict(new.change) if new.change else None,
                 sender=new.sender,
+                link_tags=dict(new.link_tags),
                 content_hash="",
                 kind=new.kind.value,
                 created_at=now,

@@ -57,6 +57,7 @@ digest = Table(
     build_required_column("frequency", String(10), server_default="every"),
     build_required_column("archive", String(10), server_default="public"),
     build_required_column("sender", String(60), server_default=""),
+    build_required_column("link_tags", JSON, server_default="{}"),
     build_required_column("created_at", Utc),
     build_required_column("updated_at", Utc),
     comment="reminders, approve_minutes: minutes before it is sent; "
@@ -109,6 +110,7 @@ edition = Table(
     build_required_column("pause_signatures", JSON, server_default="[]"),
     Column("change", JSON(none_as_null=True)),
     build_required_column("sender", String(60), server_default=""),
+    build_required_column("link_tags", JSON, server_default="{}"),
     Column("sender_identity", JSON(none_as_null=True)),
     build_required_column("created_at", Utc),
     Column("planned_at", Utc),

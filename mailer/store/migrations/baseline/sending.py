@@ -55,6 +55,7 @@ def create_sending_tables() -> None:
         require_column("frequency", sa.String(length=10), server_default="every"),
         require_column("archive", sa.String(length=10), server_default="public"),
         require_column("sender", sa.String(length=60), server_default=""),
+        require_column("link_tags", sa.JSON(), server_default="{}"),
         require_column("created_at", MOMENT),
         require_column("updated_at", MOMENT),
         sa.ForeignKeyConstraint(
@@ -119,6 +120,7 @@ def create_sending_tables() -> None:
         require_column("pause_signatures", sa.JSON(), server_default="[]"),
         sa.Column("change", JSON_OR_NULL),
         require_column("sender", sa.String(length=60), server_default=""),
+        require_column("link_tags", sa.JSON(), server_default="{}"),
         sa.Column("sender_identity", JSON_OR_NULL),
         require_column("created_at", MOMENT),
         sa.Column("planned_at", MOMENT),
