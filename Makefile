@@ -42,6 +42,7 @@ proofs: $(VENV)/.dev  ## Run the slow proofs: frozen processes, clocks, full dis
 	$(BIN)/python -m pytest -m proof
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m 'hypothesis and not proof'
 	EVERY_WIDTH=1 $(BIN)/python -m pytest tests/acceptance/web
+	WHOLE_YEAR=1 $(BIN)/python -m pytest tests/integration/worker/test_year.py
 	EVERY_RELAY=1 $(BIN)/python -m pytest tests/integration/delivery -k chunking
 	EVERY_BACKEND=1 $(BIN)/python -m pytest tests/integration/web/public
 

@@ -35,14 +35,14 @@ ROOT = Path(__file__).parents[2]
 def test_worker_killed_at_any_moment_makes_each_occurrence_once(
     empty_database: str, tmp_path: Path
 ) -> None:
-    trial = KillTrial(kills=5, digests=12, seed=5, busy_seconds=1.0)
+    trial = KillTrial(kills=3, digests=6, seed=5, busy_seconds=1.0)
     result = run_kill_trial(trial, tmp_path / "office", empty_database)
     assert result.is_passed, result.faults
     assert result.verdict.messages.duplicates <= result.in_doubt <= result.max_in_doubt
     # Guards against a trial that met no work.
-    assert result.kills == 5
-    assert result.busy_kills >= 2
-    assert result.verdict.editions >= 8
+    assert result.kills == 3
+    assert result.busy_kills >= 1
+    assert result.verdict.editions >= 4
 
 
 @pytest.mark.proof
@@ -56,7 +56,7 @@ def test_row_committed_before_its_edition_is_reported_after_kill(tmp_path: Path)
 
 @pytest.mark.slow
 def test_two_workers_make_no_occurrence_twice(empty_database: str, tmp_path: Path) -> None:
-    result = run_pair_trial(PairTrial(seed=1), tmp_path / "office", empty_database)
+    result = run_pair_trial(PairTrial(seed=1, digests=6), tmp_path / "office", empty_database)
     assert result.faults == []
     assert result.duplicates == 0
 

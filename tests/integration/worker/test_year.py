@@ -5,7 +5,7 @@ import io
 import random
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -84,9 +84,12 @@ def _plan_year(office: OfficeSimulation) -> None:
                 moment, _plan_writing(office, f"story-{number:03}", topic, chance.random())
             )
         day += DAY
-    # Between the mail that asks for approval and the approver who comes late.
+    # Between the mail that asks for approval and the approver who comes late; and between an
+    # approval and the send time.
+    late, corrected = year_simulation.LATE, year_simulation.CORRECTED
+    office.plan_action(to_moment(late, "12:30"), lambda: _correct_latest_article(office, late))
     office.plan_action(
-        to_moment(year_simulation.LATE, "12:30"), lambda: _correct_latest_article(office)
+        to_moment(corrected, "08:10"), lambda: _correct_latest_article(office, corrected)
     )
     back_on_air = to_moment(year_simulation.OFF_AIR[1].astimezone(LONDON).date(), "15:00")
     office.plan_action(back_on_air, lambda: _send_held_occurrences(office))
@@ -108,9 +111,9 @@ def _plan_writing(
     return write_story
 
 
-def _correct_latest_article(office: OfficeSimulation) -> None:
-    """Correct the last story that came before this morning's cut-off."""
-    cutoff = to_moment(year_simulation.LATE, "07:00")
+def _correct_latest_article(office: OfficeSimulation, day: date) -> None:
+    """Correct the last story that came before the cut-off of `day`."""
+    cutoff = to_moment(day, "07:00")
     candidates = [
         article
         for article in office.written_articles
@@ -209,8 +212,8 @@ def test_year_has_no_empty_or_duplicate_mail(office_after_year: OfficeSimulation
         for _, reader, mail in office_after_year.mails
         if reader in year_simulation.READERS
     ]
-    assert len(to_readers) > 150
-    assert len(office_after_year.written_articles) > 200
+    assert len(to_readers) > 12 * year_simulation.MONTHS
+    assert len(office_after_year.written_articles) > 16 * year_simulation.MONTHS
     assert all(year_simulation.find_slugs(mail) for _, mail in to_readers)
     ids = Counter(str(mail["Message-ID"]) for _, _, mail in office_after_year.mails)
     assert max(ids.values()) == 1

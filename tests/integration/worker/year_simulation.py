@@ -1,11 +1,12 @@
 """A year of an office, played with the real database, the real worker's ticks and real SMTP; only
-the clock is ours.
+the clock is ours. The suite plays its last five months, `make proofs` all of it (``WHOLE_YEAR=1``).
 
 Staff behave as staff do: an approver reads the mails that ask for approval and approves what they
 name, mostly within the hour. What happened is read off the mails that the relay took.
 """
 
 import email
+import os
 import random
 import re
 import threading
@@ -34,10 +35,12 @@ from tests.fake_relay import Relay
 from tests.integration.factories import make_content
 
 LONDON = ZoneInfo("Europe/London")
-FIRST, LAST = date(2027, 1, 1), date(2027, 12, 31)
+FIRST = date(2027, 1, 1) if os.environ.get("WHOLE_YEAR") else date(2027, 8, 1)
+LAST = date(2027, 12, 31)
+MONTHS = LAST.month - FIRST.month + 1
 DAY = timedelta(days=1)
 
-HOLIDAYS = {
+_HOLIDAYS_OF_YEAR = {
     date(2027, 1, 1),
     date(2027, 3, 26),
     date(2027, 3, 29),
@@ -49,11 +52,16 @@ HOLIDAYS = {
 }
 """England's, as its government has published them."""
 
-LATE = date(2027, 2, 15)
+HOLIDAYS = {day for day in _HOLIDAYS_OF_YEAR if day >= FIRST}
+
+LATE = date(2027, 10, 18)
 """The Monday on which the approver comes only in the afternoon."""
 
-FORGOTTEN = date(2027, 6, 7)
-"""The first Monday of June, when the bulletin is not approved in time."""
+CORRECTED = date(2027, 11, 15)
+"""The Monday on which a story of the weekly is corrected after its approval."""
+
+FORGOTTEN = date(2027, 11, 1)
+"""The first Monday of November, when the bulletin is not approved in time."""
 
 OFF_AIR = (
     datetime(2027, 9, 3, 18, tzinfo=LONDON).astimezone(UTC),
