@@ -147,7 +147,12 @@ def find_unplaced_texts(
         return []
     last_moment = datetime.combine(texts[-1].rule_time, datetime.max.time(), now.tzinfo) + 2 * _DAY
     keys = {planned.key for planned in calendar.list_between(now - 2 * _DAY, last_moment)}
-    keys |= {(saved.rule_time, saved.zone) for saved in calendar.saved_occurrences}
+    schedule_ids = {schedule.id for schedule in calendar.schedules}
+    keys |= {  # staff may have moved an occurrence to a day further on
+        (saved.rule_time, saved.zone)
+        for saved in calendar.saved_occurrences
+        if saved.moved_to is not None and saved.schedule_id in schedule_ids
+    }
     return [text for text in texts if text.key not in keys]
 
 

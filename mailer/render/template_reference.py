@@ -30,7 +30,7 @@ EDITION_OBJECTS: Mapping[str, type] = {
     "organisation.social": views.SocialLink,
     "edition": views.EditionView,
     "story": views.StoryView,
-    "story.image": views.ImageView,
+    "story.image": story_parts.ImageView,
     "story.event": story_parts.EventView,
     "story.release": releases.ReleaseView,
     "story.release.quotes": press_release.Quote,

@@ -179,9 +179,12 @@ def test_texts_are_written_ahead_and_shown_on_the_calendar(mailer: Shell) -> Non
     ):
         assert message in mailer("schedule", "write", "weekly", *words, code=1).err
     assert "no text was given" in mailer("schedule", "write", "weekly", second, code=2).err
-    mailer("schedule", "remove", "1")
-    unplaced = " ".join(mailer("schedule", "preview", "weekly").err.split())
-    assert "no schedule has an occurrence" not in unplaced, "its decision is still known"
+    mailer("schedule", "restore", "weekly", first)
+    mailer("schedule", "write", "weekly", second, "--subject", "Later")
+    removed = mailer("schedule", "remove", "1")
+    note = "when no schedule has an occurrence: it is not used"
+    assert " ".join(removed.err.split()).count(note) == 3, "two languages, and a day"
+    assert note in " ".join(mailer("schedule", "preview", "weekly").err.split())
 
 
 def test_run_up_says_whether_it_spreads_its_stories(mailer: Shell) -> None:

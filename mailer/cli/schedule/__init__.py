@@ -5,6 +5,7 @@ rules.py        add, edit, list, remove
 preview.py      preview, and how occurrences are shown
 occurrences.py  move, skip, restore, send-now, history
 texts.py        show, write
+text_notes.py   notes on texts that no edition will get
 """
 
 from mailer.cli.schedule import rules  # isort: skip  (help lists commands in this order)

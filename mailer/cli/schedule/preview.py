@@ -10,6 +10,7 @@ from mailer import digests, zones
 from mailer.cli.options import DigestSlug, JsonOption
 from mailer.cli.output import Output
 from mailer.cli.schedule.group import RULES, app
+from mailer.cli.schedule.text_notes import print_unplaced_texts
 from mailer.cli.transactions import open_for_reading
 from mailer.digests import occurrence_texts, run_ups
 from mailer.digests.calendar import PlannedOccurrence
@@ -56,12 +57,7 @@ def preview_schedule(
                 for planned in occurrences
             ],
         )
-        for text in occurrence_texts.find_unplaced_texts(tx, calendar, now):
-            out.print_note(
-                f"note: text is written ahead ({occurrence_texts.describe_texts([text])}) for "
-                f"{text.rule_time:%a %d %b %Y %H:%M} {text.zone}, when no schedule has an "
-                "occurrence: it is not used"
-            )
+        print_unplaced_texts(tx, calendar, now, out)
 
 
 def _describe_written_texts(texts: list[OccurrenceText], planned: PlannedOccurrence) -> str:

@@ -17,6 +17,7 @@ from mailer.cli.options import (
 )
 from mailer.cli.output import Output
 from mailer.cli.schedule.group import RULES, app
+from mailer.cli.schedule.text_notes import print_unplaced_texts
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.digests import run_ups, schedules
 from mailer.errors import InputError
@@ -158,9 +159,10 @@ def _print_schedule(
 ) -> None:
     """Print a schedule with its next occurrence, and days before it that are skipped."""
     digest = digests.get_digest(tx, schedule.settings.digest_slug)
+    calendar = mailer.build_calendar(tx, digest)
     upcoming = [
         planned
-        for planned in mailer.build_calendar(tx, digest).list_upcoming(mailer.clock(), 50)
+        for planned in calendar.list_upcoming(mailer.clock(), 50)
         if planned.schedule.id == schedule.id
     ]
     note = ""
@@ -174,6 +176,7 @@ def _print_schedule(
     out.print_record(
         _to_json(schedule), f"schedule {schedule.id}: {_describe_schedule(schedule)}{note}"
     )
+    print_unplaced_texts(tx, calendar, mailer.clock(), out)
 
 
 def parse_day(text: str, option: str) -> date:
@@ -251,13 +254,15 @@ def remove_schedule(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Remove a schedule. Existing editions stay.
+    """Remove a schedule. Existing editions stay; texts written ahead for its days are named.
 
     Example: mailer schedule remove 2"""
     out = Output(json)
     actor = resolve_actor(by)
-    with open_for_writing(actor, dry_run, out) as (_, tx):
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         schedule = schedules.remove_schedule(tx, actor, number)
         out.print_record(
             _to_json(schedule), f"removed schedule {schedule.id}: {_describe_schedule(schedule)}"
         )
+        digest = digests.get_digest(tx, schedule.settings.digest_slug)
+        print_unplaced_texts(tx, mailer.build_calendar(tx, digest), mailer.clock(), out)
