@@ -10,7 +10,7 @@ import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -129,6 +129,11 @@ def _parse_line(line: str) -> TriedCommand:
     )
 
 
+def _find_coming_day() -> date:
+    """Return a day on which the daily digest is still to come."""
+    return (datetime.now(UTC) + timedelta(days=3)).date()
+
+
 def _list_reading_lines(office: LargeOffice) -> Iterator[str]:
     old, whole, open_ = office.old_edition, office.whole_edition, office.open_edition
     yield from f"""\
@@ -191,6 +196,7 @@ schedule list
 schedule preview | {DIGEST}
 schedule history | {DIGEST}
 schedule history: of all digests
+schedule show | {DIGEST} {_find_coming_day()}
 blackout list
 observance list
 observance show | education-day
@@ -217,7 +223,7 @@ config schema
 def _list_writing_lines(office: LargeOffice) -> Iterator[str]:
     old, whole, open_ = office.old_edition, office.whole_edition, office.open_edition
     draft, reviewed = office.draft, office.reviewed_edition
-    day = (datetime.now(UTC) + timedelta(days=3)).date()
+    day = _find_coming_day()
     lines = f"""\
 topic add | ships
 topic remove-name | health en | 1
@@ -274,7 +280,6 @@ schedule add | {DIGEST} monthly~on~the~1st --at 09:00 --zone UTC
 schedule edit | 1 --at 10:00
 schedule remove | 1
 schedule write | {DIGEST} {day} --subject A~day
-schedule show | {DIGEST} {day}
 schedule skip | {DIGEST} {day}
 schedule move | {DIGEST} {day} --to {day}~10:00
 schedule restore | {DIGEST} {day} | 5
