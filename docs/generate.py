@@ -1,11 +1,12 @@
 """Writes the pages of docs/ that follow from the code and from measurements: ``make docs``.
 
 Commands, options, settings, states, template variables and errors come from the code; a sentence
-on what each state and variable means comes from ``generator/meanings.toml``, and on what each
-setting means from ``mailer/config/meanings.toml``. The page on speed comes from the figures of a
-bench, performance.json. A setting or a state without a meaning stops the
-script, and ``tests/unit/docs/`` holds the committed pages against what it gives. Pages for reading
-(tutorial, how-to, explanation) are written by hand.
+on what each state means comes from ``generator/meanings.toml``, on each template variable from
+``mailer/render/template_meanings.toml``, and on what each setting means from
+``mailer/config/meanings.toml``. The page on speed comes from the figures of a bench,
+performance.json. A setting or a state without a meaning stops the script, and ``tests/unit/docs/``
+holds the committed pages against what it gives. Pages for reading (tutorial, how-to, explanation)
+are written by hand.
 """
 
 import sys

@@ -59,6 +59,12 @@ def build_local_key(login: str) -> str:
     return create_local_actor(login).key
 
 
+def build_actor(key: str, name: str) -> Actor:
+    """Build the actor with a stored key and name."""
+    kind, _, actor_id = key.partition(":")
+    return Actor(ActorKind(kind), actor_id, name)
+
+
 WORKER = Actor(ActorKind.WORKER, "worker", "the worker")
 DELIVERY = Actor(ActorKind.WORKER, "delivery", "delivery")
 """The delivering part of a worker, which pauses an edition that no relay accepts."""

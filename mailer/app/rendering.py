@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 class SettingsRenderer:
-    """Composes editions with an office's settings; implements ``model.rendering.Renderer``,
-    ``audience.signup.service_mails.ServiceMailComposer``, ``list_closing.ClosingStoryWriter`` and
+    """Composes editions with an office's settings; implements ``model.rendering.Renderer`` and
+    ``TextChecker``, ``audience.signup.service_mails.ServiceMailComposer``,
+    ``list_closing.ClosingStoryWriter`` and
     ``notices.test_mails.ReaderMailRenderer``."""
 
     def __init__(self, settings: Settings) -> None:
@@ -46,6 +47,15 @@ class SettingsRenderer:
         from mailer.render import compose_edition
 
         return compose_edition(manuscript, self._settings, to_html)
+
+    def check_staff_text(self, text: str, field: str) -> None:
+        """Check a subject, a preheader or an opening. Raises InputError."""
+        from mailer.intake.markdown_checks import read_markdown
+        from mailer.render.staff_texts import check_staff_text, mask_fields
+
+        check_staff_text(text, field, self._settings.template_path)
+        if field == "opening":
+            read_markdown(mask_fields(text), field)
 
     def compose_service_mail(self, service_mail: ServiceMail) -> EditionBody:
         """Compose a mail about a sign-up. Raises ComposeError."""

@@ -8,10 +8,10 @@ import typer
 
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION
-from mailer.cli.article.text_files import read_text
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
+from mailer.cli.text_files import read_text
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
 from mailer.model.articles import Boilerplate

@@ -23,6 +23,9 @@ COMMANDS = (
     CommandEntry(
         "source", "source:app", CONTENT, "Sources: feeds, sites and folders that bring articles."
     ),
+    CommandEntry(
+        "template", "template:app", CONTENT, "Templates: how mails look, and what they can print."
+    ),
     CommandEntry("list", "mailing_list:app", PEOPLE, "Mailing lists."),
     CommandEntry("subscriber", "subscriber:app", PEOPLE, "Subscribers, and their lists."),
     CommandEntry(

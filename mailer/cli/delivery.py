@@ -11,7 +11,6 @@ import typer
 from mailer import editions, outbox
 from mailer.actor import Actor
 from mailer.addresses import normalise_address
-from mailer.cli.article.text_files import read_text
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import (
     MAX_NUMBER,
@@ -25,6 +24,7 @@ from mailer.cli.options import (
 )
 from mailer.cli.output import Output, format_moment
 from mailer.cli.paging import print_next_page
+from mailer.cli.text_files import read_text
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError, NotFound, Refused
 from mailer.model.deliveries import Delivery, DeliveryState

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests, editions
+from mailer.cli import digest_help
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import (
     ByOption,
@@ -19,6 +20,7 @@ from mailer.cli.options import (
 )
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
+from mailer.digests import run_ups
 from mailer.digests.calendar import PlannedOccurrence
 from mailer.errors import UsageError
 from mailer.model.articles import ArticleKind
@@ -35,47 +37,18 @@ from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
 from mailer.model.editions import Edition
 from mailer.model.lists import Frequency
 from mailer.plain_data import to_plain_data
-from mailer.schedules import durations
+from mailer.schedules import durations, rule_syntax
+from mailer.store import SqlTransaction
 
 app = CommandGroup(help="Digests: standing orders for editions.")
-
-_REPLACES = "; repeatable; replaces the earlier ones."
-"""The end of the help of an option that `edit` replaces as a whole."""
-
-_MERGES = "; empty: remove it; repeatable."
-"""The end of the help of an option that `edit` changes for one language."""
-
-NAME_HELP = "The name that readers see."
-SEGMENT_HELP = "Only members in this segment; empty: the whole list."
-TEMPLATE_HELP = "The template of the mails: a folder below templates/email."
-SUBJECT_HELP = "The subject, with variables: '{{ edition.name }}: {{ lead_title }}'."
-LANGUAGE_HELP = "Fallback language for readers whose own language has no translation."
-FEWEST_HELP = "Minimum number of stories; with fewer, the edition counts as empty."
-MOST_HELP = "Maximum number of stories; the rest wait for the next edition."
-WHEN_EMPTY_HELP = "Skip an empty edition, or put it on hold for a person."
-FREQUENCY_HELP = "Only members who chose this frequency get the editions."
-SENDER_HELP = "The sender of its editions: [senders.NAME]; empty: the list's sender."
-ARCHIVE_HELP = "Show the editions in the list's archive, or keep them private."
-APPROVAL_HELP = "Required approval: none, by any person, or by a person who is not an author."
-WHEN_LATE_HELP = "If approval does not come in time: wait for it, or return the edition to draft."
-APPROVE_BY_HELP = "How long before the send time the approval is due."
-REMIND_HELP = "Remind approvers this long before the send time: 4h"
-APPROVER_HELP = "An address to ask for approval, instead of those in the settings"
-WATCHER_HELP = "An address to notify of editions that are sent, skipped, put on hold …"
-QUIET_HELP = "An immediate digest: the time without another story before it is assembled."
-LONGEST_WAIT_HELP = "An immediate digest: the longest time that a story waits for another."
-GRACE_HELP = "How late an edition may still be sent if no worker was running."
-SEND_TIME_HELP = (
-    "Send at the schedule's time in its zone, or at this time on each reader's own clock."
-)
 
 
 @app.command("add")
 def add_digest(
     slug: DigestSlug,
     list_slug: Annotated[str, typer.Option("--list", help="The list that gets the editions.")],
-    name: Annotated[str, typer.Option(help=NAME_HELP)] = "",
-    segment: Annotated[str, typer.Option(help=SEGMENT_HELP)] = "",
+    name: Annotated[str, typer.Option(help=digest_help.NAME)] = "",
+    segment: Annotated[str, typer.Option(help=digest_help.SEGMENT)] = "",
     topic: Annotated[
         list[str] | None, typer.Option(help="A topic of stories; repeatable; default: all topics.")
     ] = None,
@@ -83,35 +56,46 @@ def add_digest(
         list[ArticleKind] | None,
         typer.Option(help="A kind of article; repeatable; default: all but press releases."),
     ] = None,
-    template: Annotated[str, typer.Option(help=TEMPLATE_HELP)] = "digest",
-    subject: Annotated[str, typer.Option(help=SUBJECT_HELP)] = "",
+    template: Annotated[str, typer.Option(help=digest_help.TEMPLATE)] = "digest",
+    subject: Annotated[str, typer.Option(help=digest_help.SUBJECT)] = "",
     name_in: Annotated[
         list[str] | None, typer.Option(help="LANGUAGE=the name in that language; repeatable.")
     ] = None,
     subject_in: Annotated[
         list[str] | None, typer.Option(help="LANGUAGE=the subject in that language; repeatable.")
     ] = None,
-    language: Annotated[str, typer.Option(help=LANGUAGE_HELP)] = "",
-    fewest: Annotated[int, typer.Option(help=FEWEST_HELP)] = 1,
-    most: Annotated[int, typer.Option(help=MOST_HELP)] = 20,
-    when_empty: Annotated[WhenEmpty, typer.Option(help=WHEN_EMPTY_HELP)] = (WhenEmpty.SKIP),
-    frequency: Annotated[Frequency, typer.Option(help=FREQUENCY_HELP)] = Frequency.EVERY,
+    language: Annotated[str, typer.Option(help=digest_help.LANGUAGE)] = "",
+    fewest: Annotated[int, typer.Option(help=digest_help.FEWEST)] = 1,
+    most: Annotated[int, typer.Option(help=digest_help.MOST)] = 20,
+    when_empty: Annotated[WhenEmpty, typer.Option(help=digest_help.WHEN_EMPTY)] = (WhenEmpty.SKIP),
+    frequency: Annotated[Frequency, typer.Option(help=digest_help.FREQUENCY)] = Frequency.EVERY,
     archive: Annotated[
-        ArchiveVisibility, typer.Option(help=ARCHIVE_HELP)
+        ArchiveVisibility, typer.Option(help=digest_help.ARCHIVE)
     ] = ArchiveVisibility.PUBLIC,
-    sender: Annotated[str, typer.Option(help=SENDER_HELP)] = "",
-    approval: Annotated[ApprovalRule, typer.Option(help=APPROVAL_HELP)] = ApprovalRule.ANYONE,
-    when_late: Annotated[WhenLate, typer.Option(help=WHEN_LATE_HELP)] = WhenLate.WAIT,
-    remind: Annotated[list[str] | None, typer.Option(help=f"{REMIND_HELP}; repeatable.")] = None,
-    approve_by: Annotated[str, typer.Option(help=APPROVE_BY_HELP)] = "30m",
-    grace: Annotated[str, typer.Option(help=GRACE_HELP)] = "6h",
-    quiet: Annotated[str, typer.Option(help=QUIET_HELP)] = "15m",
-    longest_wait: Annotated[str, typer.Option(help=LONGEST_WAIT_HELP)] = "2h",
-    send_time: Annotated[SendTimeBasis, typer.Option(help=SEND_TIME_HELP)] = SendTimeBasis.OFFICE,
-    approver: Annotated[
-        list[str] | None, typer.Option(help=f"{APPROVER_HELP}; repeatable.")
+    sender: Annotated[str, typer.Option(help=digest_help.SENDER)] = "",
+    link_tag: Annotated[
+        list[str] | None, typer.Option(help=f"{digest_help.LINK_TAG}; repeatable.")
     ] = None,
-    watcher: Annotated[list[str] | None, typer.Option(help=f"{WATCHER_HELP}; repeatable.")] = None,
+    approval: Annotated[
+        ApprovalRule, typer.Option(help=digest_help.APPROVAL)
+    ] = ApprovalRule.ANYONE,
+    when_late: Annotated[WhenLate, typer.Option(help=digest_help.WHEN_LATE)] = WhenLate.WAIT,
+    remind: Annotated[
+        list[str] | None, typer.Option(help=f"{digest_help.REMIND}; repeatable.")
+    ] = None,
+    approve_by: Annotated[str, typer.Option(help=digest_help.APPROVE_BY)] = "30m",
+    grace: Annotated[str, typer.Option(help=digest_help.GRACE)] = "6h",
+    quiet: Annotated[str, typer.Option(help=digest_help.QUIET)] = "15m",
+    longest_wait: Annotated[str, typer.Option(help=digest_help.LONGEST_WAIT)] = "2h",
+    send_time: Annotated[
+        SendTimeBasis, typer.Option(help=digest_help.SEND_TIME)
+    ] = SendTimeBasis.OFFICE,
+    approver: Annotated[
+        list[str] | None, typer.Option(help=f"{digest_help.APPROVER}; repeatable.")
+    ] = None,
+    watcher: Annotated[
+        list[str] | None, typer.Option(help=f"{digest_help.WATCHER}; repeatable.")
+    ] = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -144,6 +128,7 @@ def add_digest(
                 frequency=frequency,
                 archive=archive,
                 sender=sender,
+                link_tags=parse_pairs(link_tag, "--link-tag"),
                 policy=DigestPolicy(
                     approval=approval,
                     when_late=when_late,
@@ -211,8 +196,11 @@ def show_digest(slug: DigestSlug, json: JsonOption = False) -> None:
         slugs = [story.slug for story in choice.stories]
         waiting = [story.slug for story in choice.waiting]
         out = Output(json)
+        run_up_texts = _describe_run_ups(tx, slug)
         if json:
-            out.print_json({"digest": digest, "next": slugs, "waiting": waiting})
+            out.print_json(
+                {"digest": digest, "next": slugs, "waiting": waiting, "run_ups": run_up_texts}
+            )
             return
         digest_settings, policy = digest.settings, digest.settings.policy
         fields = {**to_plain_data(digest_settings), **to_plain_data(policy)}
@@ -224,7 +212,19 @@ def show_digest(slug: DigestSlug, json: JsonOption = False) -> None:
         fields["reminders"] = [durations.format_duration(interval) for interval in policy.reminders]
         out.print_record(fields)
         out.print_record({"next": slugs, "waiting": waiting, "too_few": choice.too_few})
+        for text in run_up_texts:
+            out.print_note(f"note: {text}")
         _print_other_kinds(choice, out)
+
+
+def _describe_run_ups(tx: SqlTransaction, slug: str) -> list[str]:
+    """Say of each run-up of a digest whether its editions share the stories."""
+    return [
+        f"schedule {schedule.id} ({rule_syntax.format_rule(schedule.settings.timing.rule)}): {text}"
+        for schedule in tx.schedules.list_schedules()
+        if schedule.settings.digest_slug == slug
+        and (text := run_ups.describe_sharing(schedule.settings))
+    ]
 
 
 def _print_other_kinds(choice: StoryChoice, out: Output) -> None:
@@ -240,42 +240,54 @@ def edit_digest(
     list_slug: Annotated[
         str | None, typer.Option("--list", help="The list that gets the editions.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help=NAME_HELP)] = None,
-    segment: Annotated[str | None, typer.Option(help=SEGMENT_HELP)] = None,
-    topic: Annotated[list[str] | None, typer.Option(help=f"A topic of stories{_REPLACES}")] = None,
+    name: Annotated[str | None, typer.Option(help=digest_help.NAME)] = None,
+    segment: Annotated[str | None, typer.Option(help=digest_help.SEGMENT)] = None,
+    topic: Annotated[
+        list[str] | None, typer.Option(help=f"A topic of stories{digest_help.REPLACES}")
+    ] = None,
     all_topics: Annotated[
         bool, typer.Option("--all-topics", help="Choose stories of any topic.")
     ] = False,
     kind: Annotated[
-        list[ArticleKind] | None, typer.Option(help=f"A kind of article{_REPLACES}")
+        list[ArticleKind] | None, typer.Option(help=f"A kind of article{digest_help.REPLACES}")
     ] = None,
-    template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
-    subject: Annotated[str | None, typer.Option(help=SUBJECT_HELP)] = None,
+    template: Annotated[str | None, typer.Option(help=digest_help.TEMPLATE)] = None,
+    subject: Annotated[str | None, typer.Option(help=digest_help.SUBJECT)] = None,
     name_in: Annotated[
-        list[str] | None, typer.Option(help=f"LANGUAGE=the name in that language{_MERGES}")
+        list[str] | None,
+        typer.Option(help=f"LANGUAGE=the name in that language{digest_help.MERGES}"),
     ] = None,
     subject_in: Annotated[
-        list[str] | None, typer.Option(help=f"LANGUAGE=the subject in that language{_MERGES}")
+        list[str] | None,
+        typer.Option(help=f"LANGUAGE=the subject in that language{digest_help.MERGES}"),
     ] = None,
-    language: Annotated[str | None, typer.Option(help=LANGUAGE_HELP)] = None,
-    fewest: Annotated[int | None, typer.Option(help=FEWEST_HELP)] = None,
-    most: Annotated[int | None, typer.Option(help=MOST_HELP)] = None,
-    when_empty: Annotated[WhenEmpty | None, typer.Option(help=WHEN_EMPTY_HELP)] = None,
-    frequency: Annotated[Frequency | None, typer.Option(help=FREQUENCY_HELP)] = None,
-    archive: Annotated[ArchiveVisibility | None, typer.Option(help=ARCHIVE_HELP)] = None,
-    sender: Annotated[str | None, typer.Option(help=SENDER_HELP)] = None,
-    approval: Annotated[ApprovalRule | None, typer.Option(help=APPROVAL_HELP)] = None,
-    when_late: Annotated[WhenLate | None, typer.Option(help=WHEN_LATE_HELP)] = None,
+    language: Annotated[str | None, typer.Option(help=digest_help.LANGUAGE)] = None,
+    fewest: Annotated[int | None, typer.Option(help=digest_help.FEWEST)] = None,
+    most: Annotated[int | None, typer.Option(help=digest_help.MOST)] = None,
+    when_empty: Annotated[WhenEmpty | None, typer.Option(help=digest_help.WHEN_EMPTY)] = None,
+    frequency: Annotated[Frequency | None, typer.Option(help=digest_help.FREQUENCY)] = None,
+    archive: Annotated[ArchiveVisibility | None, typer.Option(help=digest_help.ARCHIVE)] = None,
+    sender: Annotated[str | None, typer.Option(help=digest_help.SENDER)] = None,
+    link_tag: Annotated[
+        list[str] | None, typer.Option(help=f"{digest_help.LINK_TAG}{digest_help.MERGES}")
+    ] = None,
+    approval: Annotated[ApprovalRule | None, typer.Option(help=digest_help.APPROVAL)] = None,
+    when_late: Annotated[WhenLate | None, typer.Option(help=digest_help.WHEN_LATE)] = None,
     remind: Annotated[
-        list[str] | None, typer.Option(help=f"{REMIND_HELP}{_REPLACES} Empty: never.")
+        list[str] | None,
+        typer.Option(help=f"{digest_help.REMIND}{digest_help.REPLACES} Empty: never."),
     ] = None,
-    approve_by: Annotated[str | None, typer.Option(help=APPROVE_BY_HELP)] = None,
-    grace: Annotated[str | None, typer.Option(help=GRACE_HELP)] = None,
-    quiet: Annotated[str | None, typer.Option(help=QUIET_HELP)] = None,
-    longest_wait: Annotated[str | None, typer.Option(help=LONGEST_WAIT_HELP)] = None,
-    send_time: Annotated[SendTimeBasis | None, typer.Option(help=SEND_TIME_HELP)] = None,
-    approver: Annotated[list[str] | None, typer.Option(help=f"{APPROVER_HELP}{_REPLACES}")] = None,
-    watcher: Annotated[list[str] | None, typer.Option(help=f"{WATCHER_HELP}{_REPLACES}")] = None,
+    approve_by: Annotated[str | None, typer.Option(help=digest_help.APPROVE_BY)] = None,
+    grace: Annotated[str | None, typer.Option(help=digest_help.GRACE)] = None,
+    quiet: Annotated[str | None, typer.Option(help=digest_help.QUIET)] = None,
+    longest_wait: Annotated[str | None, typer.Option(help=digest_help.LONGEST_WAIT)] = None,
+    send_time: Annotated[SendTimeBasis | None, typer.Option(help=digest_help.SEND_TIME)] = None,
+    approver: Annotated[
+        list[str] | None, typer.Option(help=f"{digest_help.APPROVER}{digest_help.REPLACES}")
+    ] = None,
+    watcher: Annotated[
+        list[str] | None, typer.Option(help=f"{digest_help.WATCHER}{digest_help.REPLACES}")
+    ] = None,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -303,6 +315,7 @@ def edit_digest(
         "frequency": frequency,
         "archive": archive,
         "sender": sender,
+        "link_tags": parse_changes(link_tag, "--link-tag"),
         "approval": approval,
         "when_late": when_late,
         "send_time": send_time,

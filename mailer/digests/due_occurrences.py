@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mailer import editions
 from mailer.actor import Actor
-from mailer.digests import run_ups
+from mailer.digests import occurrence_texts, run_ups
 from mailer.digests.calendar import CalendarStep, OccurrenceAction
 from mailer.digests.loading import load_calendar
 from mailer.digests.occurrences import build_appointment
@@ -75,6 +75,7 @@ def assemble_occurrence(
         now,
         build_appointment(step.planned, digest.settings.policy.send_time),
         run_ups.count_editions_left(calendar, step.planned),
+        occurrence_texts.find_texts(tx, step.planned),
     )
     tx.schedules.attach_edition(occurrence_id, edition.id)
     return AssembledOccurrence(edition, choice, expired)

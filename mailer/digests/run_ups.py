@@ -9,17 +9,36 @@ from datetime import datetime, timedelta
 from mailer.digests.calendar import DigestCalendar, PlannedOccurrence
 from mailer.digests.story_choice import choose_stories
 from mailer.model.digests import StoryChoice
+from mailer.model.schedules import NewSchedule
 from mailer.model.transaction import Transaction
 from mailer.schedules.rules import DAY, ObservanceRule
 
 _MINUTE = timedelta(minutes=1)
 
 
+def is_run_up(settings: NewSchedule) -> bool:
+    """Check that a schedule has several days around an observance."""
+    rule = settings.timing.rule
+    return isinstance(rule, ObservanceRule) and (
+        len(rule.day_ranges) > 1 or any(days.first < days.last for days in rule.day_ranges)
+    )
+
+
+def describe_sharing(settings: NewSchedule) -> str:
+    """Say whether the editions of a run-up share their stories, or return "" for a schedule that is
+    not a run-up."""
+    if not is_run_up(settings):
+        return ""
+    if settings.spread:
+        return "its stories are spread over its days"
+    return "each day takes all stories that are ready"
+
+
 def count_editions_left(calendar: DigestCalendar, planned: PlannedOccurrence) -> int:
     """Return over how many editions, including that of `planned`, a run-up spreads the stories that
-    are ready. For a schedule that is not a run-up, return 1."""
+    are ready. For a schedule that is not a run-up, or does not spread its stories, return 1."""
     rule = planned.schedule.settings.timing.rule
-    if not isinstance(rule, ObservanceRule):
+    if not (isinstance(rule, ObservanceRule) and planned.schedule.settings.spread):
         return 1
     first = min(day_range.first for day_range in rule.day_ranges)
     last = max(day_range.last for day_range in rule.day_ranges)

@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 from mailer import zones
 from mailer.actor import Actor
 from mailer.digests.settings import get_digest
+from mailer.digests.text_moves import move_texts_to_new_times
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.lists import Frequency
 from mailer.model.schedules import (
@@ -61,7 +62,8 @@ def edit_schedule(
 ) -> Schedule:
     """Give a schedule other settings, from now on; its number and its digest stay.
 
-    What is decided stays as well: on a day for which this schedule has an edition, or which staff
+    A text written ahead for a day goes to its occurrence at the new time. What is decided stays as
+    well: on a day for which this schedule has an edition, or which staff
     moved or skipped, the new times are skipped. Raises the errors of :func:`add_schedule`, and
     NotFound for an unknown schedule."""
     schedule = get_schedule(tx, schedule_id)
@@ -73,6 +75,7 @@ def edit_schedule(
     counts_from = schedule.created_at if has_same_times else now
     changed_schedule = tx.schedules.update_schedule(schedule, settings, counts_from)
     if not has_same_times:
+        move_texts_to_new_times(tx, actor, schedule.settings, changed_schedule, observances, now)
         _skip_decided_days(tx, actor, changed_schedule, observances, now)
     return changed_schedule
 
@@ -236,6 +239,7 @@ def change_settings(
     cutoff: timedelta | None = None,
     region: str | None = None,
     on_free_day: OnFreeDay | None = None,
+    spread: bool | None = None,
 ) -> NewSchedule:
     """Return settings with what is named changed, in the words of staff. A new rule counts from
     today or from `start`. Raises InputError."""
@@ -256,6 +260,7 @@ def change_settings(
         timing=parse_timing(text, at, zone, first_day, on_free_day or timing.on_free_day),
         cutoff=settings.cutoff if cutoff is None else cutoff,
         region=settings.region if region is None else region,
+        spread=settings.spread if spread is None else spread,
     )
 
 

@@ -16,6 +16,7 @@ from mailer.audience.lists import (
 )
 from mailer.counts import count_noun
 from mailer.errors import InputError, NextStep, NotFound, Refused
+from mailer.link_tags import check_link_tags
 from mailer.model.articles import ArticleKind
 from mailer.model.digests import Digest, DigestPolicy, DigestSettings
 from mailer.model.editions import MAX_STORIES
@@ -46,6 +47,7 @@ def check_settings(settings: DigestSettings) -> DigestSettings:
         language=languages.normalise_tag(settings.language),
         topics=tuple(dict.fromkeys(settings.topics)),
         kinds=_check_kinds(settings.kinds),
+        link_tags=check_link_tags(settings.link_tags),
         policy=check_policy(settings.policy),
     )
 
@@ -156,6 +158,8 @@ def edit_digest(
     for field in settings_changes.keys() & {"names", "subjects"}:
         translations = getattr(digest.settings, field)
         settings_changes[field] = merge_translations(translations, settings_changes[field])
+    if tag_changes := settings_changes.get("link_tags"):
+        settings_changes["link_tags"] = {**digest.settings.link_tags, **tag_changes}
     settings = check_settings(replace(digest.settings, **settings_changes, policy=policy))
     if settings == digest.settings:
         return digest

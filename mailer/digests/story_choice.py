@@ -11,12 +11,15 @@ from datetime import datetime
 from mailer.actor import Actor
 from mailer.audience.lists import check_open, get_list
 from mailer.counts import count_noun
+from mailer.digests.occurrence_texts import apply_texts, describe_texts, describe_unused_texts
 from mailer.digests.settings import get_digest
+from mailer.editions.editing import EDITED_EVENT
 from mailer.model.articles import Article, ArticleState, Story
 from mailer.model.digests import Digest, DigestSettings, StoryChoice, WhenEmpty
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition, NewEdition, SendAppointment
 from mailer.model.lists import Frequency
+from mailer.model.schedules import OccurrenceText
 from mailer.model.transaction import Transaction
 
 
@@ -97,10 +100,12 @@ def assemble_edition(
     now: datetime,
     appointment: SendAppointment | None = None,
     editions_left: int = 1,
+    texts: Sequence[OccurrenceText] = (),
 ) -> tuple[Edition, StoryChoice]:
     """Make an edition of the stories that this digest has not run, to be sent at `appointment`, or
     soon if `appointment` is None. Stories that are still embargoed at that time wait for a later
-    edition. The stories are spread over `editions_left` editions, including this one.
+    edition. The stories are spread over `editions_left` editions, including this one. `texts` were
+    written ahead for it.
 
     If there are too few stories, the edition is skipped or put on hold, and saved with the reason.
     A skipped edition reserves no stories and has no number; any other edition reserves its stories
@@ -124,33 +129,56 @@ def assemble_edition(
     if choice.too_few:
         put_on_hold = digest.settings.when_empty is WhenEmpty.PUT_ON_HOLD
         state = EditionState.ON_HOLD if put_on_hold else EditionState.SKIPPED
+    if state is EditionState.SKIPPED and texts:
+        reason = f"{choice.too_few}; {describe_unused_texts(texts)}"
+        choice = replace(choice, too_few=reason)
     slugs = tuple(story.slug for story in choice.stories)
-    edition = tx.digests.create_edition(
-        NewEdition(
-            name=digest.settings.name,
-            digest=digest.settings.slug,
-            list=digest.settings.list,
-            segment=digest.settings.segment,
-            template=digest.settings.template,
-            subject=digest.settings.subject,
-            names=digest.settings.names,
-            subjects=digest.settings.subjects,
-            language=digest.settings.language,
-            state=state,
-            reason=choice.too_few,
-            stories=() if state is EditionState.SKIPPED else slugs,
-            appointment=appointment,
-            frequency=digest.settings.frequency,
-            archive=digest.settings.archive,
-            number=0 if state is EditionState.SKIPPED else tx.digests.find_last_number(digest) + 1,
-            sender=digest.settings.sender,
-        ),
-        now,
-        actor,
-    )
+    new = _build_new_edition(digest.settings, state, choice, appointment)
     if state is not EditionState.SKIPPED:
-        tx.digests.reserve_stories(digest, edition, slugs)
+        new = replace(new, number=tx.digests.find_last_number(digest) + 1, stories=slugs)
+    edition = tx.digests.create_edition(apply_texts(new, texts), now, actor)
+    if state is EditionState.SKIPPED:
+        return edition, choice
+    _record_text_authors(tx, edition, texts, now)
+    tx.digests.reserve_stories(digest, edition, slugs)
     return edition, choice
+
+
+def _build_new_edition(
+    settings: DigestSettings,
+    state: EditionState,
+    choice: StoryChoice,
+    appointment: SendAppointment | None,
+) -> NewEdition:
+    """Build an edition of a digest, without its stories and its number."""
+    return NewEdition(
+        name=settings.name,
+        digest=settings.slug,
+        list=settings.list,
+        segment=settings.segment,
+        template=settings.template,
+        subject=settings.subject,
+        names=settings.names,
+        subjects=settings.subjects,
+        language=settings.language,
+        state=state,
+        reason=choice.too_few,
+        appointment=appointment,
+        frequency=settings.frequency,
+        archive=settings.archive,
+        sender=settings.sender,
+        link_tags=settings.link_tags,
+    )
+
+
+def _record_text_authors(
+    tx: Transaction, edition: Edition, texts: Sequence[OccurrenceText], now: datetime
+) -> None:
+    """Record those who wrote texts ahead among the edition's authors."""
+    for text in texts:
+        for author in text.list_authors():
+            detail = f"written ahead: {describe_texts([text])}"
+            tx.editions.add_event(edition, EDITED_EVENT, detail, now, author)
 
 
 def _describe_unsent_stories(counts: Mapping[int, int]) -> str:

@@ -16,7 +16,7 @@ from mailer.audience.lists import (
     merge_translations,
 )
 from mailer.editions.transitions import change_state, check_transition
-from mailer.errors import InputError, NextStep, NotFound, Refused
+from mailer.errors import BadTransition, InputError, NextStep, NotFound, Refused
 from mailer.model.edition_states import (
     BEGUN_STATES,
     OPEN_STATES,
@@ -61,6 +61,7 @@ def create_edition(
         subject=check_line(new.subject, "subject", required=False),
         names=check_translations(new.names, "names"),
         subjects=check_translations(new.subjects, "subjects"),
+        preheaders=check_translations(new.preheaders, "preheaders"),
         language=languages.normalise_tag(new.language),
     )
     edition = tx.editions.create_edition(checked, now, actor)
@@ -116,23 +117,29 @@ def edit_edition(
     *,
     senders: Collection[str] = (),
 ) -> Edition:
-    """Change an edition's name, subject, opening, segment, sender, priority or rule for deliveries
-    in doubt. Only this rule can also change while the edition is being sent or is paused, since no
-    mail states the rule. Translations of other languages than the given ones stay; an empty
-    translation is removed. `senders` are the names of senders in the settings."""
+    """Change an edition's name, subject, preheaders, opening, lead (the slug of the story that
+    comes first), segment, sender, priority or rule for deliveries in doubt, until it starts. Only
+    this rule can also change while the edition is being sent or is paused, since no mail states
+    the rule. Translations of other languages than the given ones stay; an empty translation is
+    removed. `senders` are the names of senders in the settings."""
     if changes.keys() == {"in_doubt"} and edition.state in BEGUN_STATES:
         policy = changes["in_doubt"]
         tx.editions.add_event(edition, EDITED_EVENT, f"in doubt: {policy}", now, actor)
         return tx.editions.set_in_doubt_policy(edition, policy)
     if "sender" in changes:
         check_sender(changes["sender"], senders)
-    edition = _revert_to_draft(tx, actor, edition, f"{', '.join(sorted(changes))} edited", now)
-    translations = {
+    changes = dict(changes)
+    stories = edition.stories
+    edited_fields = ", ".join(sorted(changes))
+    if lead := changes.pop("lead", ""):
+        stories = move_stories_first(edition, [lead])
+    edition = _revert_to_draft(tx, actor, edition, f"{edited_fields} edited", now)
+    translations: dict[str, Any] = {
         field: merge_translations(getattr(edition, field), changes[field])
-        for field in ("names", "subjects", "opening")
+        for field in ("names", "subjects", "preheaders", "opening")
         if field in changes
     }
-    changed = replace(edition, **{**changes, **translations})
+    changed = replace(edition, stories=stories, **{**changes, **translations})
     return tx.editions.update_edition(
         edition,
         replace(
@@ -141,6 +148,7 @@ def edit_edition(
             subject=check_line(changed.subject, "subject", required=False),
             names=check_translations(changed.names, "names"),
             subjects=check_translations(changed.subjects, "subjects"),
+            preheaders=check_translations(changed.preheaders, "preheaders"),
         ),
     )
 
@@ -172,12 +180,25 @@ def set_urgent_reasons(
     )
 
 
+def _check_open(edition: Edition) -> None:
+    """Raise BadTransition unless the edition can still be edited."""
+    if edition.state in OPEN_STATES:
+        return
+    try:
+        check_transition(edition, EditionState.DRAFT)
+    except BadTransition as error:
+        if edition.planned_at:
+            started = f"{edition.planned_at:%Y-%m-%d %H:%M} UTC"
+            error.hint = f"its mails are frozen since it started, at {started}"
+        raise
+
+
 def _revert_to_draft(
     tx: Transaction, actor: Actor, edition: Edition, reason: str, now: datetime
 ) -> Edition:
-    """Return an edition to draft, and record the actor as one of its authors."""
-    if edition.state not in OPEN_STATES:
-        check_transition(edition, EditionState.DRAFT)
+    """Return an edition to draft, and record the actor as one of its authors. Raises BadTransition
+    if it has started, or never will."""
+    _check_open(edition)
     tx.editions.add_event(edition, EDITED_EVENT, reason, now, actor)
     if edition.state is EditionState.DRAFT:
         return edition

@@ -3,6 +3,7 @@
 Slots are opaque words and marks are HTML comments; the package's docstring explains them.
 """
 
+import html
 import re
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -91,6 +92,11 @@ def create_slot(marker: str, slot: Slot, argument: str = "") -> str:
 
 
 _CONDITION_NAMES = "|".join(MarkCondition)
+
+
+def escape_text(text: str, marker: str) -> str:
+    """Escape a text with slots and marks for HTML; the slots and marks stay."""
+    return re.sub(rf"&lt;(!--{marker} [^&]*--)&gt;", r"<\1>", html.escape(text))
 
 
 def _compile_pattern(marker: str) -> re.Pattern[str]:

@@ -68,7 +68,8 @@ class DigestSettings:
     with fewer than `fewest` stories is empty; stories beyond `most` wait for the next edition. The
     digest is sent to the members of the list who chose its `frequency`: a weekly digest serves
     those who asked for one mail a week. `sender` names the sender of its editions; if it is empty,
-    the list's sender is used."""
+    the list's sender is used. `link_tags` are added to the web addresses of stories: by name
+    (``source`` is ``utm_source``), with placeholders; without any, addresses stay as they are."""
 
     slug: str
     name: str
@@ -87,6 +88,7 @@ class DigestSettings:
     frequency: Frequency = Frequency.EVERY
     archive: ArchiveVisibility = ArchiveVisibility.PUBLIC
     sender: str = ""
+    link_tags: Mapping[str, str] = field(default_factory=dict)
     policy: DigestPolicy = DigestPolicy()
 
 

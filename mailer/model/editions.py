@@ -90,7 +90,8 @@ class NewEdition:
     variables; if it is empty, the subject in the folder of `template` is used. The edition goes to
     members who chose `frequency`. `number` is its place among the editions of its digest; readers
     see it. `sender` names a sender in the settings; if it is empty, the edition is sent by its
-    list's sender."""
+    list's sender. `preheaders` are, by language, what inboxes show after the subject.
+    `link_tags` are the digest's."""
 
     name: str
     list: str
@@ -114,6 +115,8 @@ class NewEdition:
     subjects: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
     sender: str = ""
+    preheaders: Mapping[str, str] = field(default_factory=dict)
+    link_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,9 @@ class Edition:
     language. `reason` says why it was skipped, put on hold, paused or returned to draft. `sender`
     names the sender that was chosen for it; `sender_identity` is the one that is frozen with its
     bodies, or None if it has none of its own.
-    `opening` is the editor's text by language, in Markdown. `asked_at` is when approval was last
+    `opening` is the editor's text by language, in Markdown. `preheaders` are, by language, what
+    inboxes show after the subject; they may hold variables, and a language without one gets the
+    template's. `asked_at` is when approval was last
     requested; `last_notified_state` and `last_notified_hash` are the state and the content that
     staff were last notified of. `embargo_until` is the end of the embargo that its composed mails
     state, if any. `repeated_id` is the id of the edition that a repeat repeats.
@@ -182,6 +187,8 @@ class Edition:
     sender_identity: SenderIdentity | None = None
     repeated_id: int | None = None
     urgent_reasons: Mapping[str, str] = field(default_factory=dict)
+    preheaders: Mapping[str, str] = field(default_factory=dict)
+    link_tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_urgent(self) -> bool:

@@ -34,3 +34,11 @@ class Renderer(Protocol):
 
     def compose_edition(self, manuscript: Manuscript) -> Composition:
         """Compose an edition in every language it needs. Raises ComposeError."""
+
+
+class TextChecker(Protocol):
+    """Checks a text that staff write before there is an edition to compose."""
+
+    def check_staff_text(self, text: str, field: str) -> None:
+        """Check a `subject`, `preheader` or `opening`. Raises InputError for a variable that does
+        not exist, a broken one, or Markdown that mails can't show."""

@@ -43,6 +43,7 @@ from mailer.render.environment import (
     render_template,
 )
 from mailer.render.inline import inline_css
+from mailer.render.link_tagging import tag_links
 from mailer.render.reader_fields import build_recipient_view
 from mailer.render.releases import (
     EmbargoView,
@@ -186,6 +187,7 @@ def _compose_body(
         )
         for bit, story, article in chosen_stories
     )
+    stories = tag_links(stories, edition, language, settings, marker)
     opening_language = languages.choose_language(
         language, sorted(edition.opening), edition.language
     )
@@ -197,6 +199,7 @@ def _compose_body(
     opening_html = prose.prepare_prose(
         to_html(opening), direction=languages.get_direction(opening_language)
     )
+    preheader_language = languages.choose_language(language, sorted(edition.preheaders), "")
     context: dict[str, Any] = {
         "organisation": views.build_organisation_view(settings),
         "edition": views.EditionView(
@@ -224,6 +227,9 @@ def _compose_body(
             opening_text=text_part.to_plain_text(opening_html),
             opening_language=opening_language,
             opening_dir=languages.get_direction(opening_language),
+            preheader=Markup(),
+            preheader_language=preheader_language,
+            preheader_dir=languages.get_direction(preheader_language or language),
             counts_clicks=is_click_counted(manuscript),
         ),
         "stories": stories,
@@ -246,6 +252,11 @@ def _compose_body(
         )
     else:
         subject = render_template(env, f"{folder}/subject.txt", text_context)
+    if preheader := edition.preheaders.get(preheader_language, ""):
+        where = f"the preheader of edition {edition.id} in {preheader_language}"
+        line = " ".join(render_line(env, preheader, where, text_context).split())
+        escaped_line = Markup(message.escape_text(line, marker))  # noqa: S704  (just escaped)
+        context["edition"] = replace(context["edition"], preheader=escaped_line)
     text = render_template(env, f"{folder}/body.txt", text_context)
     html = resolve_html(render_template(env, f"{folder}/body.html", context), settings.web.base_url)
     picture = chosen_stories[0][2].image
@@ -369,6 +380,8 @@ def _hash_content(
         edition.name,
         edition.subject,
         sorted(edition.opening.items()),
+        sorted(edition.preheaders.items()),
+        sorted(edition.link_tags.items()),
         sorted(edition.names.items()),
         sorted(edition.subjects.items()),
         sorted(edition.urgent_reasons.items()),

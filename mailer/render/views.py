@@ -7,9 +7,10 @@ name                      is
 organisation              name, postal_lines, website, logo_url, logo_alt, accent, accent_dark,
                           on_accent, band, band_dark, social (name, url)
 edition                   name, number, date, list_name, language, dir, opening (HTML),
-                          opening_text, opening_language, opening_dir; role (plain, advance,
-                          release, correction, kill); changed and why (of a correction or kill);
-                          counts_clicks (the footer must say so)
+                          opening_text, opening_language, opening_dir; preheader (HTML, empty if
+                          the template writes its own), preheader_language, preheader_dir; role
+                          (plain, advance, release, correction, kill); changed and why (of a
+                          correction or kill); counts_clicks (the footer must say so)
 stories                   in the order in which readers see them; the first is the lead
 sections                  name, slug, bits, stories: by topic, in the same order
 recipient                 name, address: personal fields; fields: one for each of the office's own
@@ -89,6 +90,9 @@ class EditionView:
     opening_text: str
     opening_language: str
     opening_dir: str
+    preheader: Markup
+    preheader_language: str
+    preheader_dir: str
     counts_clicks: bool = False
 
 

@@ -216,6 +216,7 @@ class SqlDigestStore(SqlStore):
             "frequency": settings.frequency.value,
             "archive": settings.archive.value,
             "sender": settings.sender,
+            "link_tags": dict(settings.link_tags),
             "approval": settings.policy.approval.value,
             "when_late": settings.policy.when_late.value,
             "send_time": settings.policy.send_time.value,
@@ -264,6 +265,7 @@ def _build_digest(row: Row[Any], topics: Sequence[str]) -> Digest:
         frequency=Frequency(row.frequency),
         archive=ArchiveVisibility(row.archive),
         sender=row.sender,
+        link_tags=row.link_tags,
         policy=DigestPolicy(
             approval=ApprovalRule(row.approval),
             when_late=WhenLate(row.when_late),

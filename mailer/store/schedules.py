@@ -17,12 +17,14 @@ from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.occurrences import Timing
 from mailer.schedules.rules import RecurringRule
 from mailer.store import schema
-from mailer.store.base import SqlStore
+from mailer.store.locks import lock_calendar
+from mailer.store.occurrence_texts import OccurrenceTextQueries
 from mailer.store.slug_lookup import find_id, get_inserted_id
 from mailer.store.upsert import build_upsert
+from mailer.store.wall_times import format_wall_time
 
 
-class SqlScheduleStore(SqlStore):
+class SqlScheduleStore(OccurrenceTextQueries):
     """Implements :class:`mailer.model.stores.sending.ScheduleStore`."""
 
     def list_schedules(self) -> list[Schedule]:
@@ -78,7 +80,7 @@ class SqlScheduleStore(SqlStore):
         ids = [  # two statements, each with an index of its own
             select(schema.occurrence.c.id).where(condition)
             for condition in (
-                schema.occurrence.c.rule_time >= _format_wall_time(since),
+                schema.occurrence.c.rule_time >= format_wall_time(since),
                 schema.occurrence.c.state == OccurrenceState.PLANNED.value,
             )
         ]
@@ -131,9 +133,10 @@ class SqlScheduleStore(SqlStore):
         The row is the lock: if two workers claim the same occurrence, only the first succeeds,
         whatever both have read before."""
         digest_id = find_id(self._db, schema.digest, digest_slug, "digest")
+        lock_calendar(self._db, digest_id)  # a text written by now goes into the edition
         values = {
             "digest_id": digest_id,
-            "rule_time": _format_wall_time(rule_time),
+            "rule_time": format_wall_time(rule_time),
             "zone": zone,
             "schedule_id": schedule_id,
             "state": state.value,
@@ -154,7 +157,7 @@ class SqlScheduleStore(SqlStore):
             update(schema.occurrence)
             .where(
                 schema.occurrence.c.digest_id == digest_id,
-                schema.occurrence.c.rule_time == _format_wall_time(rule_time),
+                schema.occurrence.c.rule_time == format_wall_time(rule_time),
                 schema.occurrence.c.zone == zone,
                 schema.occurrence.c.state == OccurrenceState.PLANNED.value,
             )
@@ -190,14 +193,14 @@ class SqlScheduleStore(SqlStore):
         meantime."""
         decided_values = {
             "state": state.value,
-            "moved_to": _format_wall_time(moved_to) if moved_to else None,
+            "moved_to": format_wall_time(moved_to) if moved_to else None,
             "reason": reason,
             "actor": actor,
             "updated_at": now,
         }
         values = {
             "digest_id": find_id(self._db, schema.digest, digest_slug, "digest"),
-            "rule_time": _format_wall_time(rule_time),
+            "rule_time": format_wall_time(rule_time),
             "zone": zone,
             "schedule_id": schedule_id,
             "created_at": now,
@@ -273,6 +276,7 @@ def _format_settings(settings: NewSchedule, counts_from: datetime) -> dict[str, 
         "on_free_day": timing.on_free_day.value,
         "region": settings.region,
         "cutoff_minutes": int(settings.cutoff.total_seconds()) // 60,
+        "spread": settings.spread,
         "created_at": counts_from,
     }
 
@@ -284,12 +288,10 @@ def _build_schedule(row: Row[Any]) -> Schedule:
         row.zone,
         OnFreeDay(row.on_free_day),
     )
-    new = NewSchedule(row.slug, timing, timedelta(minutes=row.cutoff_minutes), row.region)
+    new = NewSchedule(
+        row.slug, timing, timedelta(minutes=row.cutoff_minutes), row.region, row.spread
+    )
     return Schedule(row.id, new, row.created_at)
-
-
-def _format_wall_time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M}"
 
 
 def _build_occurrence(row: Row[Any]) -> SavedOccurrence:

@@ -22,6 +22,7 @@ def run_occurrence(
 ) -> None:
     """Handle an occurrence whose cut-off has come: make its edition, skip it, or put it on hold."""
     now, slug = mailer.clock(), digest.settings.slug
+    step = digests.explain_unused_texts(tx, step)
     occurrence_id = digests.claim_step(tx, WORKER, digest, step, now)
     if occurrence_id is None:
         return

@@ -137,3 +137,114 @@ def test_history_covers_all_digests(mailer: Shell) -> None:
     assert "no weekly" in table
     assert "no press" in table
     assert len(mailer("schedule", "history", "weekly", "--json").json) == 1
+
+
+def test_texts_are_written_ahead_and_shown_on_the_calendar(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    mailer("digest", "add", "weekly", "--list", "news")
+    mailer("schedule", "add", "weekly", "daily", "--zone", "Europe/London")
+    first, second = (
+        one["day"] for one in mailer("schedule", "preview", "weekly", "--json").json[1:3]
+    )
+    mailer.write_file("opening.md", "Good *morning*.\n")
+    written = mailer("schedule", "write", "weekly", first, "--subject", "A day: {{ lead_title }}",
+                     "--opening-file", "opening.md", "--by", "Amina")  # fmt: skip
+    assert "09:00: en: subject, opening" in written.out
+    mailer("schedule", "write", "weekly", first, "--language", "fr", "--preheader", "Trois récits")
+    mailer("schedule", "write", "weekly", first, "--language", "es", "--subject", "No", "--dry-run")
+    preview = mailer("schedule", "preview", "weekly", "--json").json
+    assert [one["day"] for one in preview if "written_ahead" in one] == [first]
+    note = "written ahead: en: subject, opening; fr: preheader"
+    assert preview[1]["written_ahead"] == note
+    assert note in " ".join(mailer("schedule", "preview", "weekly").out.split())
+    english, french = mailer("schedule", "show", "weekly", first, "--json").json["texts"]
+    assert (english["subject"], english["opening"]) == (
+        "A day: {{ lead_title }}",
+        "Good *morning*.",
+    )
+    assert "Amina" in english["written_by"][0]
+    assert french["preheader"] == "Trois récits"
+    skipped = mailer("schedule", "skip", "weekly", first)
+    assert "(en: subject, opening; fr: preheader) is not used, unless" in skipped.err
+    assert (
+        "is skipped: by "
+        in mailer("schedule", "write", "weekly", first, "--subject", "A", code=5).err
+    )
+    for words, message in (
+        ((second, "--subject", "{{ nothing }}"), "--subject: there is no variable 'nothing'"),
+        ((second, "--opening", "{{ recipient.name"), "--opening: a variable is broken"),
+        ((second, "--language", "english", "--subject", "A"), "not a language tag"),
+        (("2020-01-01", "--subject", "A"), "has no occurrence"),
+        ((second, "--opening-file", "missing.md"), "missing.md"),
+    ):
+        assert message in mailer("schedule", "write", "weekly", *words, code=1).err
+    assert "no text was given" in mailer("schedule", "write", "weekly", second, code=2).err
+    mailer("schedule", "restore", "weekly", first)
+    mailer("schedule", "write", "weekly", second, "--subject", "Later")
+    removed = mailer("schedule", "remove", "1")
+    note = "when no schedule has an occurrence: it is not used"
+    assert " ".join(removed.err.split()).count(note) == 3, "two languages, and a day"
+    assert note in " ".join(mailer("schedule", "preview", "weekly").err.split())
+
+
+def test_run_up_says_whether_it_spreads_its_stories(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    mailer("digest", "add", "weekly", "--list", "news")
+    rule = "migrants-day: each weekday from 7 days before, then on the day"
+    added = mailer("schedule", "add", "weekly", rule, "--zone", "Europe/London")
+    assert "its stories are spread over its days" in added.out
+    assert "its stories are spread over its days" in mailer("digest", "show", "weekly").err
+    edited = mailer("schedule", "edit", "1", "--no-spread")
+    assert "each day takes all stories that are ready" in edited.out
+    assert mailer("schedule", "list", "--json").json[0]["spread"] is False
+    (note,) = mailer("digest", "show", "weekly", "--json").json["run_ups"]
+    assert note.endswith("each day takes all stories that are ready")
+
+
+def test_lead_and_texts_of_an_edition_are_edited(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    mailer("digest", "add", "weekly", "--list", "news")
+    for name in ("a-day", "b-day"):
+        mailer.write_file(
+            f"{name}.md", f"---\ntitle: {name}\nslug: {name}\nlanguage: en\n---\n\nNew.\n"
+        )
+        mailer("article", "add", f"{name}.md")
+    mailer("digest", "assemble", "weekly")
+    (lead, other) = mailer("edition", "show", "1", "--json").json["edition"]["stories"]
+    mailer.write_file("opening.md", "Good *morning*.\n")
+    mailer("edition", "edit", "1", "--lead", other, "--preheader", "en=Two stories",
+           "--opening-file", "en=opening.md", "--subject-in", "fr=Deux")  # fmt: skip
+    edition = mailer("edition", "show", "1", "--json").json["edition"]
+    assert edition["stories"] == [other, lead]
+    assert edition["preheaders"] == {"en": "Two stories"}
+    assert edition["opening"] == {"en": "Good *morning*."}
+    html = mailer("edition", "preview", "1", "--form", "html").out
+    assert "Two stories" in html
+    error = mailer("edition", "edit", "1", "--preheader", "en={{ nothing }}", code=1).err
+    assert "the preheader of edition 1 in en" in error
+    assert mailer("edition", "show", "1", "--json").json["edition"] == edition
+
+
+def test_link_tags_of_a_digest_are_set_and_shown(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    tags = ("--link-tag", "source=newsletter", "--link-tag", "campaign={digest}-{date}")
+    mailer("digest", "add", "weekly", "--list", "news", *tags)
+    settings = mailer("digest", "show", "weekly", "--json").json["digest"]["settings"]
+    assert settings["link_tags"] == {"source": "newsletter", "campaign": "{digest}-{date}"}
+    error = mailer("digest", "edit", "weekly", "--link-tag", "medium={reader}", code=1).err
+    assert "--link-tag: '{reader}' has an unknown placeholder" in error
+
+
+def test_variables_of_each_template_are_shown(mailer: Shell) -> None:
+    names = [row["template"] for row in mailer("template", "list", "--json").json]
+    assert {"digest", "press-release", "notice", "welcome"} <= set(names)
+    (lead_title,) = (
+        row
+        for row in mailer("template", "show", "digest", "--json").json
+        if row["name"] == "lead_title"
+    )
+    assert (lead_title["value_type"], lead_title["example"]) == ("text", "New harbour opens in May")
+    assert "notice.lead" in mailer("template", "show", "notice").out
+    error = mailer("template", "show", "digests", code=1).err
+    assert "there is no template 'digests'" in error
+    assert "mailer template list" in error

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.cli.article.text_files import read_text
+from mailer.cli.text_files import read_text
 from mailer.config import load_settings
 from mailer.errors import ConfigError, InputError
 from mailer.intake import files

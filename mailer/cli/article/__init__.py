@@ -6,7 +6,6 @@ imports.py     fetch, paste
 showing.py     list, show
 editing.py     edit
 lifecycle.py   queue, withdraw, restore
-text_files.py  reading a text file that a command names
 """
 
 from mailer.cli.article import files  # isort: skip  (help lists commands in this order)

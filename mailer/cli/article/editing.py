@@ -9,9 +9,9 @@ import typer
 
 from mailer import articles, assets
 from mailer.cli.article.group import LanguageOption, app
-from mailer.cli.article.text_files import read_text
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, StorySlug, resolve_actor
 from mailer.cli.output import Output
+from mailer.cli.text_files import read_text
 from mailer.cli.transactions import open_for_writing
 from mailer.errors import InputError, UsageError
 from mailer.model.articles import Article, ArticleKind, Image

@@ -8,9 +8,9 @@ import typer
 
 from mailer.actor import Actor
 from mailer.cli.article.group import KindOption, LanguageOption, TopicsOption, app
-from mailer.cli.article.text_files import read_bytes
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
+from mailer.cli.text_files import read_bytes
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.model.articles import ArticleKind, ArticleState
 

@@ -1,5 +1,6 @@
 """Making editions, and changing them while they are open."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from mailer.cli.options import (
     resolve_actor,
 )
 from mailer.cli.output import Output
+from mailer.cli.text_files import read_text
 from mailer.cli.transactions import open_for_writing
 from mailer.errors import UsageError
 from mailer.model.edition_states import BEGUN_STATES, ArchiveVisibility, InDoubtPolicy, Priority
@@ -133,6 +135,18 @@ def edit_edition(
             "it; repeatable."
         ),
     ] = None,
+    opening_file: Annotated[
+        list[str] | None,
+        typer.Option(help="LANGUAGE=FILE, a file with the opening; repeatable."),
+    ] = None,
+    preheader: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="LANGUAGE=TEXT, what inboxes show after the subject; empty: the template's own; "
+            "repeatable."
+        ),
+    ] = None,
+    lead: Annotated[str | None, typer.Option(help="The slug of the story that goes first.")] = None,
     in_doubt: Annotated[
         InDoubtPolicy | None,
         typer.Option(help="Send deliveries in doubt again, or wait for a person to decide."),
@@ -149,13 +163,14 @@ def edit_edition(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Change an unsent edition. This voids an earlier approval.
+    """Change an unsent edition, until it starts. This voids an earlier approval.
 
     Only --in-doubt can be changed while the edition is being sent or is paused.
 
     Example: mailer edition edit 3 --opening "en=Good morning. Three stories today."
     """
     from mailer.intake.markdown_checks import read_markdown
+    from mailer.render.staff_texts import mask_fields
 
     options: dict[str, Any] = {
         "name": name,
@@ -164,7 +179,9 @@ def edit_edition(
         "in_doubt": in_doubt,
         "priority": priority,
         "sender": sender,
-        "opening": parse_changes(opening, "--opening"),
+        "opening": read_openings(opening, opening_file),
+        "preheaders": parse_changes(preheader, "--preheader"),
+        "lead": lead or None,
         "names": parse_changes(name_in, "--name-in"),
         "subjects": parse_changes(subject_in, "--subject-in"),
     }
@@ -174,7 +191,7 @@ def edit_edition(
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx, number)
         for tag, text in changes.get("opening", {}).items():
-            read_markdown(text, f"--opening {tag}")  # refuses what mails can't show
+            read_markdown(mask_fields(text), f"--opening {tag}")  # refuses what mails can't show
         if not changes:
             raise UsageError("no change was given", hint="see `mailer edition edit --help`")
         edition = editions.edit_edition(
@@ -226,6 +243,19 @@ def set_urgent(
         edition = _compose_edition(mailer, tx, actor, edition, out)
         words = "urgent" if edition.is_urgent else "no longer urgent"
         out.print_record(edition, f"edition {number} is {words}")
+
+
+def read_openings(texts: list[str] | None, files: list[str] | None) -> dict[str, str] | None:
+    """Read openings by language from options and from files. Return None if neither was given.
+    Raises InputError."""
+    openings = parse_changes(texts, "--opening")
+    if files is None:
+        return openings
+    from_files = {
+        language: read_text(Path(name)).strip()
+        for language, name in parse_pairs(files, "--opening-file").items()
+    }
+    return {**(openings or {}), **from_files}
 
 
 @app.command("arrange", rich_help_panel=EDITING)

@@ -20,9 +20,9 @@ from mailer.cli.options import (
 from mailer.cli.output import Output
 from mailer.cli.schedule.group import OCCURRENCES, app
 from mailer.cli.transactions import open_for_reading, open_for_writing
-from mailer.digests import occurrences
+from mailer.digests import occurrence_texts, occurrences
 from mailer.model.edition_states import EditionState
-from mailer.model.schedules import SavedOccurrence
+from mailer.model.schedules import OccurrenceState, SavedOccurrence
 from mailer.schedules.local_time import describe_wall_time
 from mailer.store import SqlTransaction
 
@@ -169,6 +169,12 @@ def _change_occurrence(
             _to_json(tx, saved_occurrence),
             f"{digest_slug}, {local_text} {saved_occurrence.zone}: {saved_occurrence.state}",
         )
+        texts = occurrence_texts.find_texts(tx, planned)
+        if texts and saved_occurrence.state is OccurrenceState.SKIPPED:
+            out.print_note(
+                f"note: {occurrence_texts.describe_unused_texts(texts)}, unless the occurrence is "
+                "restored"
+            )
 
 
 @app.command("history", rich_help_panel=OCCURRENCES)

@@ -10,8 +10,9 @@ from mailer import digests, zones
 from mailer.cli.options import DigestSlug, JsonOption
 from mailer.cli.output import Output
 from mailer.cli.schedule.group import RULES, app
+from mailer.cli.schedule.text_notes import print_unplaced_texts
 from mailer.cli.transactions import open_for_reading
-from mailer.digests import run_ups
+from mailer.digests import occurrence_texts, run_ups
 from mailer.digests.calendar import PlannedOccurrence
 from mailer.model.digests import (
     ApprovalRule,
@@ -21,7 +22,7 @@ from mailer.model.digests import (
     WhenEmpty,
 )
 from mailer.model.edition_states import SendTimeBasis
-from mailer.model.schedules import OccurrenceState
+from mailer.model.schedules import OccurrenceState, OccurrenceText
 
 
 @app.command("preview", rich_help_panel=RULES)
@@ -44,13 +45,27 @@ def preview_schedule(
             local_time = f"{planned.occurrence.clock_time:%a %d %b %Y %H:%M}"
             out.print_note(f"overdue: {local_time}; `mailer status` shows whether a worker runs")
         choices = run_ups.plan_choices(tx, calendar, occurrences, now)
+        texts = occurrence_texts.list_texts(tx, calendar, now)
         print_occurrences(
             occurrences,
             stored_digest.settings.policy,
             out,
             f"no occurrence is planned: mailer schedule add {digest} …",
             [_describe_stories(choice, stored_digest.settings) for choice in choices],
+            [
+                _describe_written_texts(texts.get(planned.key, []), planned)
+                for planned in occurrences
+            ],
         )
+        print_unplaced_texts(tx, calendar, now, out)
+
+
+def _describe_written_texts(texts: list[OccurrenceText], planned: PlannedOccurrence) -> str:
+    """Name the texts written ahead for an occurrence, and say if they are not used."""
+    if not texts:
+        return ""
+    words = f"written ahead: {occurrence_texts.describe_texts(texts)}"
+    return f"{words}, not used as it is skipped" if planned.occurrence.skipped else words
 
 
 def _describe_stories(choice: StoryChoice | None, settings: DigestSettings) -> str:
@@ -69,14 +84,18 @@ def print_occurrences(
     out: Output,
     empty: str,
     story_texts: Sequence[str] = (),
+    written_texts: Sequence[str] = (),
 ) -> None:
     """Print occurrences as a table or as JSON. `story_texts` say which stories each occurrence
-    would get."""
+    would get, and `written_texts` which texts are written ahead for it."""
     texts = [*story_texts, *[""] * (len(occurrences) - len(story_texts))]
+    notes = [*written_texts, *[""] * (len(occurrences) - len(written_texts))]
     out.print_table(
         [
-            describe_occurrence(planned, policy) | ({"stories": text} if text else {})
-            for planned, text in zip(occurrences, texts, strict=True)
+            describe_occurrence(planned, policy)
+            | ({"stories": text} if text else {})
+            | ({"written_ahead": note} if note else {})
+            for planned, text, note in zip(occurrences, texts, notes, strict=True)
         ],
         {"local time": "", "zone": "", "sent (UTC)": "", "what happens": "", "note": ""},
         [
@@ -85,9 +104,9 @@ def print_occurrences(
                 planned.occurrence.zone,
                 "" if planned.occurrence.skipped else _format_utc(planned.starts_at),
                 describe_outcome(planned, policy) + (f"; {text}" if text else ""),
-                _describe_move(planned),
+                "; ".join(filter(None, (_describe_move(planned), note))),
             )
-            for planned, text in zip(occurrences, texts, strict=True)
+            for planned, text, note in zip(occurrences, texts, notes, strict=True)
         ],
         empty=empty,
     )

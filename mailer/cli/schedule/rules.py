@@ -17,8 +17,9 @@ from mailer.cli.options import (
 )
 from mailer.cli.output import Output
 from mailer.cli.schedule.group import RULES, app
+from mailer.cli.schedule.text_notes import print_unplaced_texts
 from mailer.cli.transactions import open_for_reading, open_for_writing
-from mailer.digests import schedules
+from mailer.digests import run_ups, schedules
 from mailer.errors import InputError
 from mailer.model.schedules import NewSchedule, Schedule
 from mailer.schedules import durations, observances, rule_syntax
@@ -59,6 +60,13 @@ def add_schedule(
         str, typer.Option(help="The schedule's first day, YYYY-MM-DD; default: today.")
     ] = "",
     *,
+    spread: Annotated[
+        bool,
+        typer.Option(
+            "--spread/--no-spread",
+            help="In a run-up, spread the stories over its days, or let each day take all of them.",
+        ),
+    ] = True,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -80,6 +88,7 @@ def add_schedule(
             schedules.parse_timing(rule, at, zone, first_day, on_free_day),
             durations.parse_duration(cutoff, "--cutoff"),
             holidays,
+            spread,
         )
         known_observances = observances.parse_observances(mailer.settings.read_observances())
         schedule = schedules.add_schedule(tx, actor, new_schedule, known_observances, now)
@@ -108,6 +117,13 @@ def edit_schedule(
         str, typer.Option(help="The first day of the rule, YYYY-MM-DD; default: as it is.")
     ] = "",
     *,
+    spread: Annotated[
+        bool | None,
+        typer.Option(
+            "--spread/--no-spread",
+            help="In a run-up, spread the stories over its days, or let each day take all of them.",
+        ),
+    ] = None,
     by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -131,6 +147,7 @@ def edit_schedule(
             cutoff=durations.parse_duration(cutoff, "--cutoff") if cutoff else None,
             region=holidays,
             on_free_day=on_free_day,
+            spread=spread,
         )
         known_observances = observances.parse_observances(mailer.settings.read_observances())
         schedule = schedules.edit_schedule(tx, actor, number, settings, known_observances, now)
@@ -142,9 +159,10 @@ def _print_schedule(
 ) -> None:
     """Print a schedule with its next occurrence, and days before it that are skipped."""
     digest = digests.get_digest(tx, schedule.settings.digest_slug)
+    calendar = mailer.build_calendar(tx, digest)
     upcoming = [
         planned
-        for planned in mailer.build_calendar(tx, digest).list_upcoming(mailer.clock(), 50)
+        for planned in calendar.list_upcoming(mailer.clock(), 50)
         if planned.schedule.id == schedule.id
     ]
     note = ""
@@ -158,6 +176,7 @@ def _print_schedule(
     out.print_record(
         _to_json(schedule), f"schedule {schedule.id}: {_describe_schedule(schedule)}{note}"
     )
+    print_unplaced_texts(tx, calendar, mailer.clock(), out)
 
 
 def parse_day(text: str, option: str) -> date:
@@ -183,7 +202,9 @@ def _describe_schedule(schedule: Schedule) -> str:
         else "blackouts"
     )
     rule_text = rule_syntax.format_rule(timing.rule)
-    return f"{rule_text}, at {timing.at:%H:%M} {timing.zone}, {free_day_rule} {free_day_names}"
+    words = f"{rule_text}, at {timing.at:%H:%M} {timing.zone}, {free_day_rule} {free_day_names}"
+    sharing = run_ups.describe_sharing(schedule.settings)
+    return f"{words}; {sharing}" if sharing else words
 
 
 def _to_json(schedule: Schedule) -> dict[str, Any]:
@@ -196,6 +217,7 @@ def _to_json(schedule: Schedule) -> dict[str, Any]:
         "zone": definition.timing.zone,
         "on_free_day": definition.timing.on_free_day,
         "holidays": definition.region,
+        "spread": definition.spread,
         "cutoff": durations.format_duration(definition.cutoff),
         "created_at": schedule.created_at,
     }
@@ -232,13 +254,15 @@ def remove_schedule(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Remove a schedule. Existing editions stay.
+    """Remove a schedule. Existing editions stay; texts written ahead for its days are named.
 
     Example: mailer schedule remove 2"""
     out = Output(json)
     actor = resolve_actor(by)
-    with open_for_writing(actor, dry_run, out) as (_, tx):
+    with open_for_writing(actor, dry_run, out) as (mailer, tx):
         schedule = schedules.remove_schedule(tx, actor, number)
         out.print_record(
             _to_json(schedule), f"removed schedule {schedule.id}: {_describe_schedule(schedule)}"
         )
+        digest = digests.get_digest(tx, schedule.settings.digest_slug)
+        print_unplaced_texts(tx, mailer.build_calendar(tx, digest), mailer.clock(), out)

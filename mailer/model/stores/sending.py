@@ -45,6 +45,7 @@ from mailer.model.safe_mode import SafeMode
 from mailer.model.schedules import (
     NewSchedule,
     OccurrenceState,
+    OccurrenceText,
     SavedBlackout,
     SavedOccurrence,
     Schedule,
@@ -115,6 +116,14 @@ class ScheduleStore(Protocol):
         actor: str,
     ) -> SavedOccurrence | None: ...
     def attach_edition(self, occurrence_id: int, edition_id: int) -> None: ...
+    def list_texts(self, digest_slug: str, since: datetime) -> list[OccurrenceText]: ...
+    def list_texts_of_occurrence(
+        self, digest_slug: str, rule_time: datetime, zone: str
+    ) -> list[OccurrenceText]: ...
+    def save_text(self, text: OccurrenceText) -> bool: ...
+    def move_texts(
+        self, digest_slug: str, rule_time: datetime, zone: str, new_time: datetime, new_zone: str
+    ) -> None: ...
 
 
 class EditionStore(Protocol):

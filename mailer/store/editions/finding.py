@@ -184,6 +184,7 @@ class EditionFinder(EditionContentQueries, ApprovalQueries):
             subject=row.subject,
             language=row.language,
             opening=row.opening,
+            preheaders=row.preheaders,
             names=row.names,
             subjects=row.subjects,
             state=EditionState(row.state),
@@ -211,6 +212,7 @@ class EditionFinder(EditionContentQueries, ApprovalQueries):
             pause_signatures=tuple(row.pause_signatures),
             number=row.number,
             sender=row.sender,
+            link_tags=row.link_tags,
             sender_identity=SenderIdentity(**row.sender_identity) if row.sender_identity else None,
             repeated_id=row.repeated_id,
         )

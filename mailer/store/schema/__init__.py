@@ -25,7 +25,13 @@ from mailer.store.schema.audience import (
     topic_set_topic,
 )
 from mailer.store.schema.base import Utc, database_now, metadata
-from mailer.store.schema.calendar import blackout, lease, occurrence, schedule
+from mailer.store.schema.calendar import (
+    blackout,
+    lease,
+    occurrence,
+    occurrence_text,
+    schedule,
+)
 from mailer.store.schema.consent import (
     allowance,
     confirmation,
@@ -124,6 +130,7 @@ __all__ = [
     "membership_count",
     "metadata",
     "occurrence",
+    "occurrence_text",
     "past_frequency",
     "schedule",
     "segment",

@@ -1,7 +1,9 @@
 """Schedules, occurrences, blackouts, and the lease of the worker that ticks."""
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -9,6 +11,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    true,
 )
 
 from mailer.store.schema.base import (
@@ -31,10 +34,11 @@ schedule = Table(
     build_required_column("on_free_day", String(10)),
     build_required_column("region", String(16)),
     build_required_column("cutoff_minutes", Integer),
+    build_required_column("spread", Boolean, server_default=true()),
     build_required_column("created_at", Utc),
     sqlite_autoincrement=True,
     comment="rule: as staff write it; start: the first day of the recurrence; region: the country "
-    "whose public holidays count",
+    "whose public holidays count; spread: the editions of a run-up share their stories",
 )
 
 blackout = Table(
@@ -68,6 +72,25 @@ occurrence = Table(
     Index("ix_occurrence_state", "state"),
     sqlite_autoincrement=True,
     comment="rule_time, zone: the wall-clock time that the rule gives",
+)
+
+occurrence_text = Table(
+    "occurrence_text",
+    metadata,
+    build_id_column(),
+    build_reference_column("digest", on_delete="CASCADE"),
+    build_required_column("rule_time", String(16)),
+    build_required_column("zone", String(64)),
+    build_required_column("language", String(35)),
+    build_required_column("subject", Text),
+    build_required_column("preheader", Text),
+    build_required_column("opening", Text),
+    build_required_column("authors", JSON),
+    build_required_column("updated_at", Utc),
+    UniqueConstraint("digest_id", "rule_time", "zone", "language"),
+    sqlite_autoincrement=True,
+    comment="texts written ahead for the edition of an occurrence, which need have no row yet; "
+    "authors: the names of the actors who wrote it, by their keys",
 )
 
 lease = Table(

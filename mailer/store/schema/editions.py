@@ -59,6 +59,7 @@ digest = Table(
     build_required_column("frequency", String(10), server_default="every"),
     build_required_column("archive", String(10), server_default="public"),
     build_required_column("sender", String(60), server_default=""),
+    build_required_column("link_tags", JSON, server_default="{}"),
     build_required_column("created_at", Utc),
     build_required_column("updated_at", Utc),
     comment="reminders, approve_minutes: minutes before it is sent; "
@@ -87,6 +88,7 @@ edition = Table(
     build_required_column("language", String(35)),
     build_required_column("number", Integer, server_default=text("0")),
     build_required_column("opening", JSON),
+    build_required_column("preheaders", JSON, server_default="{}"),
     build_required_column("names", JSON, server_default="{}"),
     build_required_column("subjects", JSON, server_default="{}"),
     build_required_column("state", String(20), index=True),
@@ -111,6 +113,7 @@ edition = Table(
     Column("change", JSON(none_as_null=True)),
     build_required_column("urgent_reasons", JSON, server_default="{}"),
     build_required_column("sender", String(60), server_default=""),
+    build_required_column("link_tags", JSON, server_default="{}"),
     Column("sender_identity", JSON(none_as_null=True)),
     build_reference_column("edition", "repeated_id", nullable=True, index=True),
     build_required_column("created_at", Utc),

@@ -10,7 +10,7 @@ import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -129,6 +129,11 @@ def _parse_line(line: str) -> TriedCommand:
     )
 
 
+def _find_coming_day() -> date:
+    """Return a day on which the daily digest is still to come."""
+    return (datetime.now(UTC) + timedelta(days=3)).date()
+
+
 def _list_reading_lines(office: LargeOffice) -> Iterator[str]:
     old, whole, open_ = office.old_edition, office.whole_edition, office.open_edition
     today = datetime.now(UTC).date()
@@ -194,10 +199,13 @@ report topics | {LIST} --since {year_ago}
 report edition | {whole}
 report growth | {LIST} --since {year_ago}
 report growth: of all lists | --since {year_ago} --per week
+template list
+template show | digest
 schedule list
 schedule preview | {DIGEST}
 schedule history | {DIGEST}
 schedule history: of all digests
+schedule show | {DIGEST} {_find_coming_day()}
 blackout list
 observance list
 observance show | education-day
@@ -224,7 +232,7 @@ config schema
 def _list_writing_lines(office: LargeOffice) -> Iterator[str]:
     old, whole, open_ = office.old_edition, office.whole_edition, office.open_edition
     draft, reviewed = office.draft, office.reviewed_edition
-    day = (datetime.now(UTC) + timedelta(days=3)).date()
+    day = _find_coming_day()
     lines = f"""\
 topic add | ships
 topic remove-name | health en | 1
@@ -293,6 +301,7 @@ delivery in-doubt assume-sent | {open_}
 schedule add | {DIGEST} monthly~on~the~1st --at 09:00 --zone UTC
 schedule edit | 1 --at 10:00
 schedule remove | 1
+schedule write | {DIGEST} {day} --subject A~day
 schedule skip | {DIGEST} {day}
 schedule move | {DIGEST} {day} --to {day}~10:00
 schedule restore | {DIGEST} {day} | 5

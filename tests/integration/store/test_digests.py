@@ -208,3 +208,26 @@ def test_candidate_stories_are_not_limited_in_number(seeded_store: Store) -> Non
         for number in range(501):
             tx.articles.add_article(factories.make_content(f"story-{number}"), NOW, STAFF)
         assert len(tx.digests.list_candidate_stories(order)) == 501
+
+
+def test_link_tags_of_a_digest_are_those_of_its_later_editions(store: Store) -> None:
+    with store.begin() as tx:
+        factories.add_mailing_list(tx)
+        factories.add_digest(tx)
+        factories.add_story(tx, "boats")
+        edition = assemble_edition(tx)
+        tags = {"campaign": "{digest}", "source": "newsletter"}
+        digests.edit_digest(tx, STAFF, "weekly", {"link_tags": tags}, NOW)
+        digests.edit_digest(tx, STAFF, "weekly", {"link_tags": {"medium": "email"}}, NOW)
+        factories.add_story(tx, "roads")
+        later_edition = assemble_edition(tx, after=7)
+    with store.begin() as tx:
+        assert factories.reload_edition(tx, edition).link_tags == {}
+        assert factories.reload_edition(tx, later_edition).link_tags == {
+            "source": "newsletter",
+            "medium": "email",
+            "campaign": "{digest}",
+        }
+        off = dict.fromkeys(("source", "medium", "campaign"), "")
+        digest = digests.edit_digest(tx, STAFF, "weekly", {"link_tags": off}, NOW)
+        assert digest.settings.link_tags == {}

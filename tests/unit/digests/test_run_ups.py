@@ -114,6 +114,23 @@ def test_schedule_without_observance_leaves_one_edition() -> None:
         assert run_ups.count_editions_left(calendar, planned) == 1
 
 
+def test_run_up_that_is_not_spread_gives_all_stories_to_its_first_day() -> None:
+    schedule = make_schedule(RUN_UP)
+    whole = replace(schedule, settings=replace(schedule.settings, spread=False))
+    calendar = make_calendar(whole)
+    for planned in calendar.list_upcoming(FRIDAY, 6):
+        assert run_ups.count_editions_left(calendar, planned) == 1
+    choices = plan(calendar, 3, *make_stories(3))
+    assert choices == [["boat-0", "boat-1", "boat-2"], [], []]
+    assert run_ups.describe_sharing(whole.settings) == "each day takes all stories that are ready"
+    assert run_ups.describe_sharing(schedule.settings) == "its stories are spread over its days"
+
+
+@pytest.mark.parametrize("text", ["weekly on Tue and Thu", "on migrants-day", "2026-12-18"])
+def test_schedule_of_single_days_is_no_run_up(text: str) -> None:
+    assert run_ups.describe_sharing(make_schedule(text).settings) == ""
+
+
 def plan(calendar: DigestCalendar, count: int, *stories: Story) -> list[list[str] | None]:
     tx: Any = SimpleNamespace(digests=FakeDigestStore(*stories))
     planned = calendar.list_upcoming(FRIDAY, count)

@@ -117,6 +117,45 @@ def test_edit_puts_open_edition_back_to_draft(state: S) -> None:
     )
 
 
+def test_lead_and_preheaders_are_edited_like_other_texts() -> None:
+    press = FakeEditionStore(make_edition(stories=("a", "b", "c"), preheaders={"fr": "Trois"}))
+    edited = editions.edit_edition(
+        make_edition_transaction(editions=press),
+        STAFF,
+        press.saved_edition,
+        {"lead": "c", "preheaders": {"EN": " Three  stories ", "fr": ""}},
+        NOW,
+    )
+    assert edited.stories == ("c", "a", "b")
+    assert edited.preheaders == {"en": "Three stories"}
+    assert press.recorded_events[0].detail == "lead, preheaders edited"
+
+
+def test_lead_that_the_edition_does_not_have_is_refused() -> None:
+    press = FakeEditionStore(make_edition(stories=("a", "b")))
+    with pytest.raises(InputError, match="edition 7 has no story 'z'; it has a, b"):
+        editions.edit_edition(
+            make_edition_transaction(editions=press), STAFF, press.saved_edition, {"lead": "z"}, NOW
+        )
+    assert press.recorded_events == []
+
+
+def test_edit_after_the_start_says_since_when_the_mails_are_frozen() -> None:
+    press = FakeEditionStore(make_edition(state=S.SENDING, planned_at=NOW))
+    with pytest.raises(BadTransition) as caught:
+        editions.edit_edition(
+            make_edition_transaction(editions=press),
+            STAFF,
+            press.saved_edition,
+            {"preheaders": {"en": "Late"}},
+            NOW,
+        )
+    assert caught.value.message == "edition 7 is sending, and can't be edited"
+    assert (
+        caught.value.hint == f"its mails are frozen since it started, at {NOW:%Y-%m-%d %H:%M} UTC"
+    )
+
+
 @pytest.mark.parametrize("state", sorted(set(S) - set(OPEN_STATES)))
 def test_closed_edition_can_not_be_edited(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state))

@@ -38,13 +38,15 @@ def create_calendar_tables() -> None:
         require_column("on_free_day", sa.String(length=10)),
         require_column("region", sa.String(length=16)),
         require_column("cutoff_minutes", sa.Integer()),
+        require_column("spread", sa.Boolean(), server_default=sa.true()),
         require_column("created_at", MOMENT),
         sa.ForeignKeyConstraint(
             ["digest_id"], ["digest.id"], name="fk_schedule_digest_id_digest", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_schedule"),
         comment="rule: as staff write it; start: the first day of the recurrence; region: the "
-        "country whose public holidays count",
+        "country whose public holidays count; spread: the editions of a run-up share their "
+        "stories",
         sqlite_autoincrement=True,
     )
     op.create_index("ix_schedule_digest_id", "schedule", ["digest_id"])
@@ -85,3 +87,33 @@ def create_calendar_tables() -> None:
     op.create_index("ix_occurrence_rule_time", "occurrence", ["rule_time"])
     op.create_index("ix_occurrence_state", "occurrence", ["state"])
     op.create_index("ix_occurrence_schedule_id", "occurrence", ["schedule_id"])
+    op.create_table(
+        "occurrence_text",
+        require_column("id", ID),
+        require_column("digest_id", ID),
+        require_column("rule_time", sa.String(length=16)),
+        require_column("zone", sa.String(length=64)),
+        require_column("language", sa.String(length=35)),
+        require_column("subject", sa.Text()),
+        require_column("preheader", sa.Text()),
+        require_column("opening", sa.Text()),
+        require_column("authors", sa.JSON()),
+        require_column("updated_at", MOMENT),
+        sa.ForeignKeyConstraint(
+            ["digest_id"],
+            ["digest.id"],
+            name="fk_occurrence_text_digest_id_digest",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_occurrence_text"),
+        sa.UniqueConstraint(
+            "digest_id",
+            "rule_time",
+            "zone",
+            "language",
+            name="uq_occurrence_text_digest_id_rule_time_zone_language",
+        ),
+        comment="texts written ahead for the edition of an occurrence, which need have no row yet; "
+        "authors: the names of the actors who wrote it, by their keys",
+        sqlite_autoincrement=True,
+    )

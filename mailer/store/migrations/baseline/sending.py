@@ -57,6 +57,7 @@ def create_sending_tables() -> None:
         require_column("frequency", sa.String(length=10), server_default="every"),
         require_column("archive", sa.String(length=10), server_default="public"),
         require_column("sender", sa.String(length=60), server_default=""),
+        require_column("link_tags", sa.JSON(), server_default="{}"),
         require_column("created_at", MOMENT),
         require_column("updated_at", MOMENT),
         sa.ForeignKeyConstraint(
@@ -97,6 +98,7 @@ def create_sending_tables() -> None:
         require_column("language", sa.String(length=35)),
         require_column("number", sa.Integer(), server_default=sa.text("0")),
         require_column("opening", sa.JSON()),
+        require_column("preheaders", sa.JSON(), server_default="{}"),
         require_column("names", sa.JSON(), server_default="{}"),
         require_column("subjects", sa.JSON(), server_default="{}"),
         require_column("state", sa.String(length=20)),
@@ -121,6 +123,7 @@ def create_sending_tables() -> None:
         sa.Column("change", JSON_OR_NULL),
         require_column("urgent_reasons", sa.JSON(), server_default="{}"),
         require_column("sender", sa.String(length=60), server_default=""),
+        require_column("link_tags", sa.JSON(), server_default="{}"),
         sa.Column("sender_identity", JSON_OR_NULL),
         sa.Column("repeated_id", ID),
         require_column("created_at", MOMENT),

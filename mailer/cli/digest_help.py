@@ -1,0 +1,33 @@
+"""What the options of ``mailer digest`` do, for their help."""
+
+REPLACES = "; repeatable; replaces the earlier ones."
+"""The end of the help of an option that `edit` replaces as a whole."""
+
+MERGES = "; empty: remove it; repeatable."
+"""The end of the help of an option that `edit` changes for one language."""
+
+NAME = "The name that readers see."
+SEGMENT = "Only members in this segment; empty: the whole list."
+TEMPLATE = "The template of the mails: a folder below templates/email."
+SUBJECT = "The subject, with variables: '{{ edition.name }}: {{ lead_title }}'."
+LANGUAGE = "Fallback language for readers whose own language has no translation."
+FEWEST = "Minimum number of stories; with fewer, the edition counts as empty."
+MOST = "Maximum number of stories; the rest wait for the next edition."
+WHEN_EMPTY = "Skip an empty edition, or put it on hold for a person."
+FREQUENCY = "Only members who chose this frequency get the editions."
+SENDER = "The sender of its editions: [senders.NAME]; empty: the list's sender."
+LINK_TAG = (
+    "NAME=TEXT: add utm_NAME to the addresses of stories; NAME is source, medium, campaign, "
+    "content or term; TEXT may hold {digest}, {date} …"
+)
+ARCHIVE = "Show the editions in the list's archive, or keep them private."
+APPROVAL = "Required approval: none, by any person, or by a person who is not an author."
+WHEN_LATE = "If approval does not come in time: wait for it, or return the edition to draft."
+APPROVE_BY = "How long before the send time the approval is due."
+REMIND = "Remind approvers this long before the send time: 4h"
+APPROVER = "An address to ask for approval, instead of those in the settings"
+WATCHER = "An address to notify of editions that are sent, skipped, put on hold …"
+QUIET = "An immediate digest: the time without another story before it is assembled."
+LONGEST_WAIT = "An immediate digest: the longest time that a story waits for another."
+GRACE = "How late an edition may still be sent if no worker was running."
+SEND_TIME = "Send at the schedule's time in its zone, or at this time on each reader's own clock."
