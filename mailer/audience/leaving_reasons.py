@@ -32,9 +32,10 @@ def record_leaving_reason(
     now: datetime,
     *,
     source: str,
+    edition_id: int = 0,
 ) -> bool:
     """Record why a person left a list, in the log of consent. `comment` has their own words, on one
-    line and without control characters.
+    line and without control characters. `edition_id` is the edition whose link was used, or 0.
 
     Returns False, and records nothing, if the person is not one who left the list, or has said why
     since they left. Raises InputError if the comment is longer than MAX_COMMENT_LENGTH."""
@@ -57,6 +58,7 @@ def record_leaving_reason(
         detail=comment,
         actor_key=actor.key,
         reason=reason,
+        edition_id=edition_id,
     )
     tx.subscribers.log_consent([entry])
     return True
@@ -77,9 +79,20 @@ def may_give_reason(tx: Transaction, subscriber: Subscriber, mailing_list: Maili
 
 
 def count_leaving_reasons(
-    tx: Transaction, since: datetime, mailing_list: MailingList | None = None
+    tx: Transaction,
+    since: datetime,
+    mailing_list: MailingList | None = None,
+    *,
+    until: datetime | None = None,
 ) -> Sequence[LeavingCount]:
-    """Return how many people gave each reason for leaving since a moment, for one list or for each
-    list, ordered by list and then by number. People who gave no reason are not counted. An erasure
-    removes a person's own words; the reason still counts."""
-    return tx.subscribers.count_leaving_reasons(since, mailing_list.slug if mailing_list else "")
+    """Return how many people gave each reason for leaving since a moment and before `until`, for
+    one list or for each list, ordered by list and then by number. People who gave no reason are not
+    counted. An erasure removes a person's own words; the reason still counts."""
+    slug = mailing_list.slug if mailing_list else ""
+    return tx.subscribers.count_leaving_reasons(since, until, slug)
+
+
+def count_reasons_by_edition(tx: Transaction, edition_id: int) -> Sequence[LeavingCount]:
+    """Return how many people gave each reason on the page behind the link of an edition, the most
+    frequent first."""
+    return tx.subscribers.count_reasons_by_edition(edition_id)

@@ -129,8 +129,8 @@ class PeriodNumbers:
 
 @dataclass(frozen=True, slots=True)
 class ListReport:
-    """The report of a list. `left_by_reason` has the reasons that leaving readers gave, as far as
-    they are asked."""
+    """The report of a list. `left_by_reason` has the reasons that leaving readers gave in the
+    period; many give none."""
 
     list: str
     name: str
@@ -195,7 +195,8 @@ class StoryClicks:
 @dataclass(frozen=True, slots=True)
 class EditionReport:
     """The report of one edition. `left_out` has the members without a delivery, by reason; `left`
-    the readers who left by its links, by way. `clicks` is None if clicks are not counted."""
+    the readers who left by its links, by way. `clicks` is None if clicks are not counted.
+    `left_by_reason` has the reasons that readers gave who left by its links."""
 
     edition_id: int
     name: str

@@ -201,7 +201,7 @@ class ConsentEntry:
     """An entry of the log of consent. `list` is a slug, empty if the entry concerns the whole
     person. `address` is empty after an erasure. `detail` describes the change. `actor_key` is the
     key of the actor who made it. `reason` is why a person unsubscribed; `detail` then has their own
-    words, which an erasure removes."""
+    words, which an erasure removes, and `edition_id` is the edition whose link was used, or 0."""
 
     at: datetime
     act: ConsentAction
@@ -214,3 +214,4 @@ class ConsentEntry:
     detail: str = ""
     actor_key: str = ""
     reason: LeavingReason | None = None
+    edition_id: int = 0

@@ -1,9 +1,9 @@
 """The reports of a list, of topics, of an edition, and of growth. They only read."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from mailer.audience import lists
+from mailer.audience import leaving_reasons, lists
 from mailer.editions import get_edition
 from mailer.message import list_counted_links
 from mailer.model.clicks import Clicker
@@ -23,6 +23,7 @@ from mailer.model.reports import (
     TopicNumbers,
     TopicReport,
 )
+from mailer.model.subscribers import LeavingCount
 from mailer.model.transaction import Transaction
 from mailer.reports.numbers import (
     DescribeFailure,
@@ -60,7 +61,16 @@ def report_list(
         mails=sum_mails(editions, failures, describe_failure),
         suppressed=tx.reports.count_suppressions(period),
         parts=sum_parts(parts, later_changes, editions, readers.total),
+        left_by_reason=_map_reasons(
+            leaving_reasons.count_leaving_reasons(
+                tx, period.since, mailing_list, until=period.until
+            )
+        ),
     )
+
+
+def _map_reasons(counts: Sequence[LeavingCount]) -> Mapping[str, int]:
+    return {count.reason.value.replace("_", " "): count.count for count in counts}
 
 
 def _sum_by_edition(
@@ -148,6 +158,7 @@ def report_edition(
         left_out={reason.value: count for reason, count in deliveries.excluded.items()},
         left=sum_leaving(tx.membership_counts.list_edition_changes(edition.id)),
         clicks=_list_story_clicks(tx, edition),
+        left_by_reason=_map_reasons(leaving_reasons.count_reasons_by_edition(tx, edition.id)),
     )
 
 

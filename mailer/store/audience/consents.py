@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
 
 from mailer.model.subscribers import (
     ConsentAction,
@@ -35,6 +35,7 @@ _LOG = PreparedInsert(
     "detail",
     "actor_key",
     "reason",
+    "edition_id",
 )
 
 _WORDING = select(schema.wording.c.id).where(schema.wording.c.key == bindparam("shown"))
@@ -66,6 +67,7 @@ class ConsentQueries(SqlStore):
                 entry.detail,
                 entry.actor_key,
                 entry.reason.value if entry.reason else "",
+                entry.edition_id,
             )
             for entry in entries
         ]
@@ -113,25 +115,36 @@ class ConsentQueries(SqlStore):
                 detail=row.detail,
                 actor_key=row.actor_key,
                 reason=LeavingReason(row.reason) if row.reason else None,
+                edition_id=row.edition_id,
             )
             for row in rows
         ]
 
-    def count_leaving_reasons(self, since: datetime, list_slug: str = "") -> list[LeavingCount]:
-        """Count the reasons that people gave since a moment, by list and reason."""
+    def count_leaving_reasons(
+        self, since: datetime, until: datetime | None = None, list_slug: str = ""
+    ) -> list[LeavingCount]:
+        """Count the reasons that people gave since a moment and before another, by list and
+        reason."""
+        conditions = [schema.consent.c.at >= since]
+        if until is not None:
+            conditions.append(schema.consent.c.at < until)
+        if list_slug:
+            conditions.append(schema.consent.c.list == list_slug)
+        return self._count_reasons(*conditions)
+
+    def count_reasons_by_edition(self, edition_id: int) -> list[LeavingCount]:
+        """Count the reasons that people gave behind the link of an edition."""
+        return self._count_reasons(schema.consent.c.edition_id == edition_id)
+
+    def _count_reasons(self, *conditions: ColumnElement[bool]) -> list[LeavingCount]:
         columns = schema.consent.c
-        statement = (
+        rows = self._db.execute(
             select(columns.list, columns.reason, func.count())
-            .where(gave_reason, columns.at >= since)
+            .where(gave_reason, *conditions)
             .group_by(columns.list, columns.reason)
             .order_by(columns.list, func.count().desc(), columns.reason)
         )
-        if list_slug:
-            statement = statement.where(columns.list == list_slug)
-        return [
-            LeavingCount(slug, LeavingReason(reason), count)
-            for slug, reason, count in self._db.execute(statement)
-        ]
+        return [LeavingCount(slug, LeavingReason(reason), count) for slug, reason, count in rows]
 
 
 def find_or_create_wording(db: Connection, wording: Wording, now: datetime) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     literal_column,
+    text,
 )
 
 from mailer.store.schema.base import (
@@ -52,14 +53,22 @@ consent = Table(
     build_required_column("detail", Text, server_default=""),
     build_required_column("actor_key", Text, server_default=""),
     build_required_column("reason", String(20), server_default=""),
+    build_required_column("edition_id", BigInteger, server_default=text("0")),
     sqlite_autoincrement=True,
-    comment="append-only; address is null once it was erased; reason: why a person unsubscribed",
+    comment="append-only; address is null once it was erased; reason: why a person unsubscribed; "
+    "edition_id: whose link they used to say so, or 0",
 )
 gave_reason = consent.c.reason != literal_column("''", String(20))
 """The condition of an entry that says why a person unsubscribed: the condition of an index."""
 Index(
     "ix_consent_reason_at",
     consent.c.at,
+    sqlite_where=gave_reason,
+    postgresql_where=gave_reason,
+)
+Index(
+    "ix_consent_reason_edition_id",
+    consent.c.edition_id,
     sqlite_where=gave_reason,
     postgresql_where=gave_reason,
 )

@@ -129,6 +129,7 @@ def submit_reason(
             comment,
             site.mailer.clock(),
             source=PAGE_SOURCE,
+            edition_id=link.edition_id if link else 0,
         )
     except InputError:
         return _render_unsubscribe(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mailer import editions, reports, retention
 from mailer.actor import SUBSCRIBER, WORKER
 from mailer.app import Mailer
-from mailer.audience import erasure, lists, preferences, subscribers
+from mailer.audience import erasure, leaving_reasons, lists, preferences, subscribers
 from mailer.audience.imports import bulk
 from mailer.delivery.reply_report import describe_reply
 from mailer.model.deliveries import DeliveryState, Settlement
@@ -21,6 +21,7 @@ from mailer.model.segments import BulkChange
 from mailer.model.subscribers import (
     ConsentAction,
     Evidence,
+    LeavingReason,
     MembershipState,
     Person,
 )
@@ -111,9 +112,29 @@ def test_list_report_names_sources_of_joining_and_editions_of_leaving(mailer: Ma
                 subscribers.unsubscribe_person(
                     tx, SUBSCRIBER, person, news, NOW, source=source, edition_id=edition_id
                 )
+                leaving_reasons.record_leaving_reason(
+                    tx,
+                    SUBSCRIBER,
+                    person,
+                    news,
+                    LeavingReason.TOO_MANY if edition_id else LeavingReason.OTHER,
+                    "",
+                    NOW,
+                    source="unsubscribe page",
+                    edition_id=edition_id,
+                )
         preferences.restore_membership(tx, SUBSCRIBER, zoe, news, NOW, source="unsubscribe page")
         report = report_news(tx)
         edition_report = reports.report_edition(tx, edition.id, describe_reply)
+        earlier_report = report_news(tx, NOW)
+        until_yesterday = reports.build_period(
+            date(2026, 11, 1), (NOW - DAY).date(), ZONE, NOW + DAY
+        )
+        yesterday_report = reports.report_list(tx, news, until_yesterday, [], describe_reply)
+    assert report.left_by_reason == {"other": 1, "too many": 1}
+    assert earlier_report.left_by_reason == report.left_by_reason
+    assert edition_report.left_by_reason == {"too many": 1}
+    assert yesterday_report.left_by_reason == {}
     assert list_joined(report) == {
         ("imported", "test", 2),
         ("confirmed", "/subscribe", 1),

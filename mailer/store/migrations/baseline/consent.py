@@ -69,12 +69,13 @@ def create_consent_tables() -> None:
         require_column("detail", sa.Text(), server_default=""),
         require_column("actor_key", sa.Text(), server_default=""),
         require_column("reason", sa.String(length=20), server_default=""),
+        require_column("edition_id", sa.BigInteger(), server_default=sa.text("0")),
         sa.ForeignKeyConstraint(
             ["wording_id"], ["wording.id"], name="fk_consent_wording_id_wording"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_consent"),
         comment="append-only; address is null once it was erased; reason: why a person "
-        "unsubscribed",
+        "unsubscribed; edition_id: whose link they used to say so, or 0",
         sqlite_autoincrement=True,
     )
     op.create_index("ix_consent_address_key", "consent", ["address_key"])
@@ -89,6 +90,13 @@ def create_consent_tables() -> None:
         "ix_consent_reason_at",
         "consent",
         ["at"],
+        sqlite_where=sa.text("reason != ''"),
+        postgresql_where=sa.text("reason != ''"),
+    )
+    op.create_index(
+        "ix_consent_reason_edition_id",
+        "consent",
+        ["edition_id"],
         sqlite_where=sa.text("reason != ''"),
         postgresql_where=sa.text("reason != ''"),
     )
@@ -123,7 +131,7 @@ _TRIGGERS = {
           OR NEW.address_key <> OLD.address_key OR NEW.source <> OLD.source
           OR NEW.basis <> OLD.basis OR NEW.wording_id IS NOT OLD.wording_id
           OR NEW.detail NOT IN ('', OLD.detail) OR NEW.actor_key <> OLD.actor_key
-          OR NEW.reason <> OLD.reason
+          OR NEW.reason <> OLD.reason OR NEW.edition_id <> OLD.edition_id
         BEGIN SELECT RAISE(ABORT, 'the log of consent is append-only'); END""",
         """CREATE TRIGGER consent_is_kept BEFORE DELETE ON consent WHEN OLD.address IS NOT NULL
         BEGIN SELECT RAISE(ABORT, 'the log of consent is append-only'); END""",
@@ -143,7 +151,7 @@ _TRIGGERS = {
             AND NEW.source = OLD.source AND NEW.basis = OLD.basis
             AND NEW.wording_id IS NOT DISTINCT FROM OLD.wording_id
             AND NEW.detail IN ('', OLD.detail) AND NEW.actor_key = OLD.actor_key
-            AND NEW.reason = OLD.reason THEN
+            AND NEW.reason = OLD.reason AND NEW.edition_id = OLD.edition_id THEN
             RETURN NEW;
           END IF;
           RAISE EXCEPTION 'the log of consent is append-only';

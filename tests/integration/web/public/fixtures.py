@@ -67,9 +67,12 @@ class SeededOffice:
     # ---- links ----------------------------------------------------------------------------------
 
     def build_unsubscribe_path(
-        self, subscriber: Subscriber, mailing_list: MailingList | None = None
+        self,
+        subscriber: Subscriber,
+        mailing_list: MailingList | None = None,
+        edition_id: int = 0,
     ) -> str:
-        link = MemberLink(subscriber.id, (mailing_list or self.news).id)
+        link = MemberLink(subscriber.id, (mailing_list or self.news).id, edition_id)
         return "/u/" + links.sign_member_link(self.store.key, LinkPurpose.UNSUBSCRIBE, link)
 
     def build_preferences_path(self, subscriber: Subscriber) -> str:

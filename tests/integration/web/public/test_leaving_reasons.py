@@ -74,6 +74,20 @@ def test_reason_is_in_history_and_counted(
         assert not leaving_reasons.count_leaving_reasons(tx, NOW + timedelta(days=1))
 
 
+def test_reason_counts_for_edition_whose_link_was_used(
+    pages: AsgiClient, seeded_office: SeededOffice
+) -> None:
+    subscriber = seeded_office.find_subscriber(KNOWN)
+    assert subscriber is not None
+    path = seeded_office.build_unsubscribe_path(subscriber, edition_id=7)
+    pages.send_form(path, {"person": "1"})
+    pages.send_form(f"{path}/reason", {"reason": "too_many"})
+    with seeded_office.store.read() as tx:
+        counts = leaving_reasons.count_reasons_by_edition(tx, 7)
+        assert not leaving_reasons.count_reasons_by_edition(tx, 8)
+    assert [*counts] == [LeavingCount("news", LeavingReason.TOO_MANY, 1)]
+
+
 def test_reason_is_taken_once_for_each_time_of_leaving(
     pages: AsgiClient, seeded_office: SeededOffice, path: str
 ) -> None:
