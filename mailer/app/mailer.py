@@ -235,6 +235,7 @@ class Mailer:
         from mailer import editions, outbox, releases
         from mailer.actor import DELIVERY, WORKER
         from mailer.app.recognition import SENDING_INTERVAL
+        from mailer.app.relay_outages import OutageRecorder
         from mailer.delivery.history import HistoryWatch, check_plan_is_kept, restore_lost_plan
         from mailer.delivery.ledger_transaction import ActiveEdition
         from mailer.delivery.run import DeliveryRun
@@ -273,6 +274,12 @@ class Mailer:
                         outbox.make_deliveries_due(tx, DELIVERY, active_edition.edition)
             return active_editions
 
+        recorder = OutageRecorder(self.store, self.clock)
+
+        def note_progress(progress: DeliveryProgress) -> None:
+            recorder.record_progress(progress)
+            on_progress(progress)
+
         seen_ids: set[int] = set()
         history = history or HistoryWatch()
         lost_history: HistoryWentBack | None = None
@@ -287,7 +294,7 @@ class Mailer:
                     heartbeats.save_heartbeat,
                 )
                 try:
-                    progress = delivery_run.run(stop, on_progress)
+                    progress = delivery_run.run(stop, note_progress)
                     with self.store.read() as tx:
                         for edition in begun_editions:
                             check_plan_is_kept(edition, tx.editions.find_edition(edition.id))

@@ -62,6 +62,7 @@ def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, A
             "headline": worker_status.headline,
             "safe_mode": worker_status.safe_mode,
             "worker": worker_status.worker,
+            "relay_outages": worker_status.relay_outages,
             "scheduled": worker_status.scheduled,
             "waiting": worker_status.waiting,
             "sending": [
@@ -124,6 +125,8 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
         out.print_text(f"database: nothing is sent from it: {refusal.reason}")
         advice = filter(None, (refusal.hint, describe_steps(refusal.next_steps)))
         out.print_text(f"database: {'; '.join(advice)}")
+    for outage in worker_status.relay_outages:
+        out.print_text(outage.describe(worker_status.now))
     rows: list[tuple[str, str, str, str]] = []
     for word, planned_occurrences in (
         ("overdue", worker_status.overdue),

@@ -13,6 +13,7 @@ from mailer.delivery.refusal_tracker import PUT_OFF_DELAY, RefusalTracker
 from mailer.delivery.refusals import judge_refusal, make_signature
 from mailer.delivery.replies import Reply, Verdict
 from mailer.model.deliveries import EXPIRE_AFTER, Claim, DeliveryState, Settlement
+from mailer.model.relay_outages import RelayRest
 
 MAX_LOST_LINKS = 3
 """Number of lost links after which a message is deferred, if the relay answered for other messages
@@ -54,7 +55,8 @@ class DeliveryProgress:
     if the run waits. `rate` is messages a second over the last :data:`RATE_WINDOW` seconds. `left`
     is the number of deliveries still to be tried, and `seconds_left` the time for them at this rate
     (None if unknown). `relays` counts the messages that each relay accepted; `troubles` says why a
-    relay rests. `paused` holds the reasons of editions that were paused, `notes` other news of
+    relay rests, and `relay_rests` has the same for the record, from the first error on that only a
+    person can fix; `answering_relays` have answered for a message and not failed since. `paused` holds the reasons of editions that were paused, `notes` other news of
     relays by their names."""
 
     sent: int = 0
@@ -69,6 +71,8 @@ class DeliveryProgress:
     waiting: str = ""
     relays: dict[str, int] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)
+    relay_rests: dict[str, RelayRest] = field(default_factory=dict)
+    answering_relays: tuple[str, ...] = ()
     paused: dict[int, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from mailer.delivery.refusals import judge_refusal
 from mailer.delivery.relay_errors import TEMPORARY_HINT
 from mailer.delivery.replies import Reply, Verdict
 from mailer.errors import NextStep, RelayError
+from mailer.model.relay_outages import RelayRest
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 300.0
@@ -101,6 +102,20 @@ class RelayHealth:
             wait = max(self._rests_until - self._clock(), 0)
             retry_note = f"tried again in {wait:.0f} s" if wait >= 1 else "being tried again"
             return f"{self.error.where}: {self.error.message}; {retry_note}"
+
+    @property
+    def rest(self) -> RelayRest | None:
+        """The relay's rest, or None if it does not rest or only a single link was lost."""
+        with self._lock:
+            if self.error is None or (self._failure_count < 2 and not self.error.is_permanent):
+                return None
+            wait = max(self._rests_until - self._clock(), 0)
+            return RelayRest(self.error.message, None if self.error.is_permanent else wait)
+
+    @property
+    def is_answering(self) -> bool:
+        """True if the relay has answered for a message, and has not failed since."""
+        return self.has_worked and not self._failure_count
 
     @property
     def is_down(self) -> bool:

@@ -80,6 +80,12 @@ class DeliveryRun:
             troubles={
                 health.relay.name: why for health in self._relay_healths if (why := health.trouble)
             },
+            relay_rests={
+                health.relay.name: rest for health in self._relay_healths if (rest := health.rest)
+            },
+            answering_relays=tuple(
+                health.relay.name for health in self._relay_healths if health.is_answering
+            ),
             notes={
                 health.relay.name: note for health in self._relay_healths if (note := health.note)
             },

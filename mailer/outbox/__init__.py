@@ -32,10 +32,12 @@ accepted is never sent again.
     explanation.py  explains why an address got an edition or did not get it
     readers.py      the reader of a preview or a test mail
     repeats.py      send a finished edition to one reader again
+    relay_outages.py  record which relays accept no mail
 """
 
 from mailer.outbox.explanation import explain_outcome
 from mailer.outbox.readers import EXAMPLE_ADDRESS, find_reader
+from mailer.outbox.relay_outages import end_relay_outage, record_relay_outage
 from mailer.outbox.repeats import QueuedRepeat, repeat_edition
 from mailer.outbox.verbs import (
     DoubtChoice,
@@ -53,10 +55,12 @@ __all__ = [
     "DoubtChoice",
     "QueuedRepeat",
     "choose_in_doubt",
+    "end_relay_outage",
     "explain_outcome",
     "find_reader",
     "get_retry_delay",
     "make_deliveries_due",
+    "record_relay_outage",
     "repeat_edition",
     "resolve_in_doubt_as_sent",
     "retry_diverted_deliveries",

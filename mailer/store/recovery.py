@@ -205,8 +205,10 @@ class SqlRecoveryStore(SqlStore):
         )
 
     def remove_workers(self) -> None:
-        """Remove the rows of workers: these processes delivered before the restoration."""
+        """Remove the rows of workers, and what they knew of relays: these processes delivered
+        before the restoration."""
         self._db.execute(delete(schema.worker))
+        self._db.execute(delete(schema.relay_outage))
 
     def skip_ids(self) -> None:
         """Skip ids of subscribers and confirmations, so that a link in a mail that was sent after

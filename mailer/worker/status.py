@@ -18,6 +18,7 @@ from mailer.model.edition_states import BEGUN_STATES, OPEN_STATES, EditionState
 from mailer.model.editions import Edition
 from mailer.model.lists import MailingList
 from mailer.model.recovery import DatabaseRefusal
+from mailer.model.relay_outages import RelayOutage
 from mailer.model.releases import Kill
 from mailer.model.safe_mode import SafeMode
 from mailer.model.schedules import SavedOccurrence
@@ -95,7 +96,9 @@ class WorkerStatus:
     was accepted since. `refusal` says why nothing is sent from this database; it is None if mails
     may be sent. `safe_mode` is None if safe mode is off. `reminded` are the waiting editions that
     are so close to their send time that approvers are reminded. `closed_lists` are those that were
-    closed of late, or whose last mail is not sent."""
+    closed of late, or whose last mail is not sent. `relay_outages` are those of the settings'
+    relays, as the last process that delivered has recorded them; `has_working_relay` says whether
+    there is a relay without one."""
 
     worker: SchedulerHealth
     now: datetime
@@ -116,13 +119,18 @@ class WorkerStatus:
     safe_mode: SafeMode | None = None
     reminded: tuple[Edition, ...] = ()
     closed_lists: tuple[ClosedListStatus, ...] = ()
+    relay_outages: tuple[RelayOutage, ...] = ()
+    has_working_relay: bool = True
 
     @property
     def headline(self) -> str:
-        """Answer in a sentence whether mail is going out. Whether a relay accepts it is not known
-        here: the worker's log has that."""
+        """Answer in a sentence whether mail is going out."""
         if self.refusal:
             return f"no mail goes out: {self.refusal.reason}"
+        if self.relay_outages and not self.has_working_relay:
+            words = "; ".join(outage.describe(self.now) for outage in self.relay_outages)
+            worker_note = "" if self.worker.alive else "; and no worker runs"
+            return f"mail is not going out: {words}{worker_note}"
         if self.safe_mode and not self.safe_mode.recipients:
             return f"no mail goes out: safe mode is on ({self.safe_mode.words})"
         limit_note = f"; safe mode is on: {self.safe_mode.words}" if self.safe_mode else ""
@@ -156,6 +164,8 @@ class WorkerStatus:
                 if last_beat
                 else ("no worker runs")
             )
+        for outage in self.relay_outages:
+            yield outage.describe(self.now)
         for planned in self.overdue:
             occurrence = planned.occurrence
             slug = planned.schedule.settings.digest_slug
@@ -236,6 +246,10 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
     )
     waiting_editions = tx.editions.list_recent_editions([EditionState.IN_REVIEW], MAX_EDITIONS)
     refusal = mailer.guard.find_refusal()
+    relay_names = {relay.name for relay in mailer.settings.all_relays}
+    relay_outages = [
+        outage for outage in tx.outbox.list_relay_outages() if outage.relay in relay_names
+    ]
     return WorkerStatus(
         worker=_read_health(mailer, tx, now, may_send=refusal is None),
         due=tuple(sorted(due, key=lambda occurrence: occurrence.starts_at)),
@@ -263,6 +277,8 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
         refusal=refusal,
         safe_mode=tx.outbox.find_safe_mode(),
         closed_lists=tuple(_list_closed_lists(tx, now)),
+        relay_outages=tuple(relay_outages),
+        has_working_relay=len(relay_outages) < len(relay_names),
     )
 
 

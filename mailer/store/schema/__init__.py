@@ -65,6 +65,7 @@ from mailer.store.schema.outbox import (
     delivery_count,
     has_unaccepted_reply,
     is_in_state,
+    relay_outage,
     worker,
 )
 from mailer.store.schema.press import boilerplate, contact, contact_beat, file, kill
@@ -132,6 +133,7 @@ __all__ = [
     "occurrence",
     "occurrence_text",
     "past_frequency",
+    "relay_outage",
     "schedule",
     "segment",
     "signing_key",

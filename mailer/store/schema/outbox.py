@@ -40,6 +40,16 @@ worker = Table(
     "ended_at: when it signed off or was declared dead",
 )
 
+relay_outage = Table(
+    "relay_outage",
+    metadata,
+    Column("relay", String(100), primary_key=True),
+    build_required_column("since", Utc),
+    build_required_column("reason", Text),
+    Column("retry_at", Utc),
+    comment="relays, by their names in the settings, that accept nothing; removed once they answer",
+)
+
 delivery = Table(
     "delivery",
     metadata,

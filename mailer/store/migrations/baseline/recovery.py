@@ -1,4 +1,4 @@
-"""The identity of the database, its events, and the keys of links."""
+"""The identity of the database, its events, the keys of links, and relays that fail."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -43,4 +43,14 @@ def create_recovery_tables() -> None:
         comment="a key of links is derived from the secret key and the salt; the newest one signs, "
         "and the others verify until they expire; an empty salt is the secret key itself",
         sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "relay_outage",
+        require_column("relay", sa.String(length=100)),
+        require_column("since", MOMENT),
+        require_column("reason", sa.Text()),
+        sa.Column("retry_at", MOMENT),
+        sa.PrimaryKeyConstraint("relay", name="pk_relay_outage"),
+        comment="relays, by their names in the settings, that accept nothing; removed once they "
+        "answer",
     )
