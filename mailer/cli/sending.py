@@ -62,7 +62,11 @@ def send_editions(
         ),
     ] = False,
     now: Annotated[
-        bool, typer.Option("--now", help="Also retry deferred deliveries at once.")
+        bool,
+        typer.Option(
+            "--now",
+            help="Also send editions scheduled for later, and retry deferred deliveries at once.",
+        ),
     ] = False,
     progress: ProgressOption = ProgressStyle.BAR,
     *,
@@ -79,6 +83,8 @@ def send_editions(
     wire and returns the rest to the queue; a second signal stops at once, and leaves the messages
     on the wire in doubt.
 
+    An edition that is scheduled for later is refused; --now sends it at once.
+
     Example: mailer send 3"""
     if bool(numbers) is all_:
         raise UsageError(
@@ -93,7 +99,9 @@ def send_editions(
         mailer.check_relays()
         if safe_mode := tx.outbox.find_safe_mode():
             out.print_note(f"safe mode is on: {safe_mode.words}")
-        started_editions = _start_editions(mailer, tx, actor, numbers or [], out, dry_run=dry_run)
+        started_editions = _start_editions(
+            mailer, tx, actor, numbers or [], out, ahead_of_time=now, dry_run=dry_run
+        )
         if all_:
             started_editions += tx.editions.list_recent_editions(
                 [EditionState.SENDING], MAX_ACTIVE_EDITIONS
@@ -172,6 +180,7 @@ def _start_editions(
     edition_ids: list[int],
     out: Output,
     *,
+    ahead_of_time: bool,
     dry_run: bool,
 ) -> list[Edition]:
     """Start each edition that has not started yet, and return all of them."""
@@ -184,6 +193,7 @@ def _start_editions(
             editions.get_edition(tx, edition_id),
             mailer.renderer,
             mailer.clock(),
+            ahead_of_time=ahead_of_time,
         )
         started_editions.append(edition)
         plans.append(plan or {})

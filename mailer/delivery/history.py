@@ -219,7 +219,9 @@ def restore_lost_plan(
     if edition.planned_at is None:
         try:
             with tx.open_savepoint():
-                edition, _ = editions.start_edition(tx, DELIVERY, edition, renderer, now)
+                edition, _ = editions.start_edition(
+                    tx, DELIVERY, edition, renderer, now, ahead_of_time=True
+                )
         except MailerError:  # it went back further, and must be approved again
             if edition.state is EditionState.SCHEDULED:
                 editions.put_on_hold(tx, DELIVERY, edition, now, reason=REASON)

@@ -9,25 +9,40 @@ from mailer.editions.embargo_checks import check_may_send
 from mailer.editions.transitions import change_state, check_transition, pause_edition
 from mailer.errors import NextStep, Refused
 from mailer.model.deliveries import DeliveryPlan, DeliveryState
-from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES, EditionKind, EditionState
+from mailer.model.edition_states import (
+    PRIOR_RECIPIENT_ROLES,
+    EditionKind,
+    EditionState,
+    SendTimeBasis,
+)
 from mailer.model.editions import Edition
 from mailer.model.rendering import Renderer
 from mailer.model.transaction import Transaction
+from mailer.schedules import local_time
 
 NOTHING_ACCEPTED = "nothing accepted"
 """The signature of the pause of an edition of which no message was accepted."""
 
 
 def start_edition(
-    tx: Transaction, actor: Actor, edition: Edition, renderer: Renderer, now: datetime
+    tx: Transaction,
+    actor: Actor,
+    edition: Edition,
+    renderer: Renderer,
+    now: datetime,
+    *,
+    ahead_of_time: bool = False,
 ) -> tuple[Edition, DeliveryPlan | None]:
-    """Start sending an edition: check the approval and freeze the audience.
+    """Start sending an edition: check the approval and freeze the audience. With `ahead_of_time`,
+    an edition that is scheduled for later starts now.
 
     An edition that is being sent already is returned unchanged, without a plan. Raises Refused,
     Embargoed or ApprovalVoid for an edition that may not be sent."""
     if edition.state is EditionState.SENDING:
         return edition, None
     _check_startable(tx, edition)
+    if not ahead_of_time:
+        _check_time_has_come(edition, now)
     check_transition(edition, EditionState.SENDING)
     check_may_send(tx, edition, now)
     check_list_open(tx, edition)
@@ -67,6 +82,27 @@ def _check_startable(tx: Transaction, edition: Edition) -> None:
             f"edition {edition.id} was sent",
             next_steps=[NextStep("show_report", edition=edition.id)],
         )
+
+
+def _check_time_has_come(edition: Edition, now: datetime) -> None:
+    appointment = edition.appointment
+    if (
+        edition.state is not EditionState.SCHEDULED
+        or appointment is None
+        or appointment.moment <= now
+    ):
+        return
+    clock_time = local_time.get_clock_time(appointment.wall, appointment.zone)
+    basis = " on each reader's clock" if appointment.send_time is SendTimeBasis.READER else ""
+    raise Refused(
+        f"edition {edition.id} is scheduled for {clock_time:%a %d %b %Y %H:%M} "
+        f"{appointment.zone}{basis}",
+        hint="the worker sends it then; to send it now, say so",
+        next_steps=[
+            NextStep("send_edition_now", edition=edition.id),
+            NextStep("clear_send_time", edition=edition.id),
+        ],
+    )
 
 
 def mark_sent_if_finished(

@@ -1,6 +1,7 @@
 """Editions: what may change, and that every change voids an approval."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -16,7 +17,12 @@ from mailer.errors import (
     NotFound,
     Refused,
 )
-from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState, InDoubtPolicy
+from mailer.model.edition_states import (
+    EDITION_TRANSITIONS,
+    EditionState,
+    InDoubtPolicy,
+    SendTimeBasis,
+)
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
 from tests.actors import AMINA, STAFF
@@ -120,6 +126,40 @@ def test_changed_segment_voids_approval_at_start(mailer: Mailer, approved_editio
         segments.save_segment(tx, STAFF, "gb", "Britain", "country = FR", NOW)
         with pytest.raises(ApprovalVoid, match="was approved as"):
             editions.start_edition(tx, STAFF, edition, mailer.renderer, mailer.clock())
+
+
+def test_edition_scheduled_for_later_starts_only_ahead_of_time_on_request(
+    mailer: Mailer, approved_edition: Edition
+) -> None:
+    with mailer.store.begin() as tx:
+        now = mailer.clock()
+        wall = (now + timedelta(days=2)).replace(tzinfo=None)
+        appointment = editions.make_appointment(tx, wall, "UTC", SendTimeBasis.OFFICE, now)
+        edition = editions.set_send_time(tx, STAFF, approved_edition, appointment, now)
+        with pytest.raises(Refused, match=f"scheduled for {wall:%a %d %b %Y %H:%M} UTC") as caught:
+            editions.start_edition(tx, STAFF, edition, mailer.renderer, now)
+        assert [step.action for step in caught.value.next_steps] == [
+            "send_edition_now",
+            "clear_send_time",
+        ]
+        assert factories.reload_edition(tx, edition).state is EditionState.SCHEDULED
+        at_its_time = editions.start_edition(tx, STAFF, edition, mailer.renderer, appointment.moment)
+        assert at_its_time[0].state is EditionState.SENDING
+
+
+def test_edition_scheduled_for_later_is_sent_now_on_request(
+    mailer: Mailer, approved_edition: Edition
+) -> None:
+    with mailer.store.begin() as tx:
+        now = mailer.clock()
+        wall = (now + timedelta(days=2)).replace(tzinfo=None)
+        appointment = editions.make_appointment(tx, wall, "UTC", SendTimeBasis.OFFICE, now)
+        edition = editions.set_send_time(tx, STAFF, approved_edition, appointment, now)
+        started, plan = editions.start_edition(
+            tx, STAFF, edition, mailer.renderer, now, ahead_of_time=True
+        )
+        assert started.state is EditionState.SENDING
+        assert plan is not None
 
 
 def test_edition_composed_twice_has_same_bytes(mailer: Mailer, approved_edition: Edition) -> None:
