@@ -18,7 +18,10 @@ from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.field_values import decode_values, encode_values
 from mailer.store.audience.lists import SqlListStore
-from mailer.store.audience.past_frequencies import record_past_frequencies
+from mailer.store.audience.past_frequencies import (
+    merge_past_frequencies,
+    record_past_frequencies,
+)
 from mailer.store.audience.records import PersonalDataQueries
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.slug_lookup import get_inserted_id
@@ -95,7 +98,9 @@ class SubscriberQueries(PersonalDataQueries):
         return bool(self._db.get_execution_options().get("reading", False))
 
     def add_alias(self, old_id: int, survivor: Subscriber) -> None:
-        """Redirect links and requests of an old id, and of its earlier aliases, to a subscriber."""
+        """Redirect links and requests of an old id, and of its earlier aliases, to a subscriber, who
+        also gets what the old id's past frequencies still owe."""
+        merge_past_frequencies(self._db, old_id, survivor.id)
         self._db.execute(
             update(schema.confirmation)
             .where(schema.confirmation.c.subscriber_id == old_id)

@@ -306,16 +306,26 @@ def _select_received_by_person(subscriber_id: int, changed: ColumnElement[bool])
 
 
 def _select_received_by_ids(subscriber_ids: Select[tuple[int]]) -> Select[Any]:
-    """Select (subscriber_id, story) of these subscribers. They are looked up by their addresses,
-    present and earlier, since there is no index over the subscribers of deliveries."""
-    consent = schema.consent.c
+    """Select (subscriber_id, story) of these subscribers, and of those that were merged into them.
+    They are looked up by their addresses, present and earlier, since there is no index over the
+    subscribers of deliveries."""
+    consent, alias = schema.consent.c, schema.subscriber_alias.c
     people = union(
-        select(schema.subscriber.c.id.label("subscriber_id"), schema.subscriber.c.address).where(
-            schema.subscriber.c.id.in_(subscriber_ids)
-        ),
-        select(consent.subscriber_id, consent.address).where(
+        select(
+            schema.subscriber.c.id.label("subscriber_id"),
+            schema.subscriber.c.id.label("mailed_id"),
+            schema.subscriber.c.address,
+        ).where(schema.subscriber.c.id.in_(subscriber_ids)),
+        select(consent.subscriber_id, consent.subscriber_id, consent.address).where(
             consent.subscriber_id.in_(subscriber_ids),
             consent.act == ConsentAction.NEW_ADDRESS.value,
+            consent.address.is_not(None),
+        ),
+        select(alias.subscriber_id, alias.old_id, consent.address)
+        .join(schema.consent, consent.subscriber_id == alias.old_id)
+        .where(
+            alias.subscriber_id.in_(subscriber_ids),
+            consent.act.in_([ConsentAction.NEW_ADDRESS.value, ConsentAction.MERGED.value]),
             consent.address.is_not(None),
         ),
     ).subquery()
@@ -325,7 +335,7 @@ def _select_received_by_ids(subscriber_ids: Select[tuple[int]]) -> Select[Any]:
         .where(
             schema.delivery.c.edition_id == plan_tables.shared_story.c.edition_id,
             schema.delivery.c.address == people.c.address,
-            schema.delivery.c.subscriber_id == people.c.subscriber_id,
+            schema.delivery.c.subscriber_id == people.c.mailed_id,
             _is_delivered(),
         )
         .exists()

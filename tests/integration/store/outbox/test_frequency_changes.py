@@ -22,7 +22,7 @@ from mailer.store import SqlTransaction, Store
 from mailer.store.schema import delivery, past_frequency
 from tests.actors import STAFF
 from tests.integration import factories
-from tests.integration.factories import HOUR, NOW
+from tests.integration.factories import DAY, HOUR, NOW
 
 FREQUENCIES = (Frequency.EVERY, Frequency.IMMEDIATE, Frequency.DAILY, Frequency.MONTHLY)
 READERS = ("ana@example.org", "ben@example.org", "cleo@example.org")
@@ -311,6 +311,43 @@ def test_story_is_not_repeated_to_a_new_address(news_store: Store) -> None:
 
 
 @pytest.mark.parametrize("state", [DeliveryState.FAILED, DeliveryState.SENT])
+def merge_into_former_reader(office: Office) -> str:
+    """Merge Ana into an address that left the list before she joined, and return the address."""
+    tx, address = office.tx, "zoe@example.org"
+    survivor = factories.add_subscriber(tx, address, joined=NOW - 2 * DAY)
+    news = factories.get_mailing_list(tx)
+    subscribers.unsubscribe_person(tx, STAFF, survivor, news, NOW - DAY)
+    ana = subscribers.get_subscriber(tx, READERS[0])
+    preferences.merge_subscribers(tx, STAFF, ana, survivor, office.now)
+    return address
+
+
+def test_merged_person_is_owed_what_their_other_address_waited_for(news_store: Store) -> None:
+    with news_store.begin() as tx:
+        office = start_monthly_change(tx)
+        address = merge_into_former_reader(office)
+        edition = assemble_next(office, Frequency.MONTHLY)
+        assert tx.outbox.plan_deliveries(edition, office.now).planned == 1
+        assert "would otherwise miss" in explain_outcome(tx, edition, address)
+
+
+def test_story_is_not_repeated_to_person_who_got_it_before_being_merged(
+    news_store: Store,
+) -> None:
+    with news_store.begin() as tx:
+        office = Office(tx)
+        office.take(QueueStory("health"))
+        office.take(Assemble(Frequency.EVERY))
+        office.take(Send(is_cancelled=False, is_urgent=False))
+        office.take(Choose(READERS[0], Frequency.MONTHLY))
+        address = merge_into_former_reader(office)
+        edition = assemble_next(office, Frequency.MONTHLY)
+        assert "they have got its stories in other editions" in explain_outcome(
+            tx, edition, address
+        )
+        assert tx.outbox.plan_deliveries(edition, office.now).planned == 0
+
+
 def test_story_of_failed_delivery_comes_by_the_new_frequency(
     news_store: Store, state: DeliveryState
 ) -> None:
