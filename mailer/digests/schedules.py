@@ -199,6 +199,35 @@ def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:
     raise NotFound(f"there is no schedule {schedule_id}", next_steps=[NextStep("list_schedules")])
 
 
+def find_schedule(tx: Transaction, name: str) -> Schedule:
+    """Find a schedule by its number, or by the slug of a digest that has one schedule. Raises
+    NotFound, and InputError that lists the schedules if the digest has several."""
+    if name.isdecimal() and len(name) < 20:
+        return get_schedule(tx, int(name))
+    digest = get_digest(tx, name)
+    own_schedules = [
+        schedule
+        for schedule in tx.schedules.list_schedules()
+        if schedule.settings.digest_slug == digest.settings.slug
+    ]
+    if not own_schedules:
+        raise NotFound(
+            f"the digest {name!r} has no schedule", next_steps=[NextStep("list_schedules")]
+        )
+    if len(own_schedules) > 1:
+        words = "; ".join(
+            f"{schedule.id} is {rule_syntax.format_rule(schedule.settings.timing.rule)}, at "
+            f"{schedule.settings.timing.at:%H:%M}"
+            for schedule in own_schedules
+        )
+        raise InputError(
+            f"the digest {name!r} has {len(own_schedules)} schedules: {words}",
+            field="schedule",
+            hint="give the number of one of them",
+        )
+    return own_schedules[0]
+
+
 def remove_schedule(tx: Transaction, actor: Actor, schedule_id: int) -> Schedule:
     """Remove a schedule; its existing editions stay. Returns the removed schedule. Raises
     NotFound."""

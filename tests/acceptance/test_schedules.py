@@ -122,6 +122,22 @@ def test_schedule_is_edited_and_keeps_what_is_not_named(mailer: Shell) -> None:
         assert message in mailer("schedule", "edit", *words, code=1).err
 
 
+def test_schedule_is_found_by_its_digest_if_that_has_one(mailer: Shell) -> None:
+    mailer("list", "add", "news", "--name", "News")
+    mailer("digest", "add", "weekly", "--list", "news")
+    edit = ("schedule", "edit", "weekly", "--at", "10:00")
+    assert "the digest 'weekly' has no schedule" in mailer(*edit, code=1).err
+    mailer("schedule", "add", "weekly", "every Thursday", "--zone", "UTC")
+    assert mailer(*edit).out.startswith("schedule 1: weekly on Thursday, at 10:00 UTC")
+    mailer("schedule", "add", "weekly", "every Monday at 8:00", "--zone", "UTC")
+    error = " ".join(mailer(*edit, code=1).err.split())
+    assert "the digest 'weekly' has 2 schedules: 1 is weekly on Thursday, at 10:00; 2 is weekly on " in error
+    assert "give the number of one of them" in error
+    assert "no digest 'montly'" in mailer("schedule", "edit", "montly", "--at", "10:00", code=1).err
+    assert "removed schedule 2" in mailer("schedule", "remove", "2").out
+    assert "removed schedule 1" in mailer("schedule", "remove", "weekly").out
+
+
 def test_history_covers_all_digests(mailer: Shell) -> None:
     mailer("list", "add", "news", "--name", "News")
     for digest in ("weekly", "press"):

@@ -12,7 +12,6 @@ from mailer.cli.options import (
     DigestSlug,
     DryRunOption,
     JsonOption,
-    check_number,
     resolve_actor,
 )
 from mailer.cli.output import Output
@@ -26,8 +25,12 @@ from mailer.schedules import durations, observances, rule_syntax
 from mailer.schedules.holidays import OnFreeDay
 from mailer.store import SqlTransaction
 
-ScheduleNumber = Annotated[
-    int, typer.Argument(help="The schedule's number.", min=1, callback=check_number)
+ScheduleName = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCHEDULE",
+        help="The schedule's number, or the slug of a digest that has one schedule.",
+    ),
 ]
 
 
@@ -97,7 +100,7 @@ def add_schedule(
 
 @app.command("edit", rich_help_panel=RULES)
 def edit_schedule(
-    number: ScheduleNumber,
+    name: ScheduleName,
     rule: Annotated[
         str, typer.Option(help="The days, as for `mailer schedule add`; a time may follow.")
     ] = "",
@@ -137,8 +140,9 @@ def edit_schedule(
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
         now = mailer.clock()
+        schedule = schedules.find_schedule(tx, name)
         settings = schedules.change_settings(
-            schedules.get_schedule(tx, number).settings,
+            schedule.settings,
             now,
             rule=rule,
             at=at,
@@ -150,7 +154,9 @@ def edit_schedule(
             spread=spread,
         )
         known_observances = observances.parse_observances(mailer.settings.read_observances())
-        schedule = schedules.edit_schedule(tx, actor, number, settings, known_observances, now)
+        schedule = schedules.edit_schedule(
+            tx, actor, schedule.id, settings, known_observances, now
+        )
         _print_schedule(mailer, tx, schedule, out, "next")
 
 
@@ -248,7 +254,7 @@ def list_schedules(json: JsonOption = False) -> None:
 
 @app.command("remove", rich_help_panel=RULES)
 def remove_schedule(
-    number: ScheduleNumber,
+    name: ScheduleName,
     *,
     by: ByOption = "",
     json: JsonOption = False,
@@ -260,7 +266,7 @@ def remove_schedule(
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
-        schedule = schedules.remove_schedule(tx, actor, number)
+        schedule = schedules.remove_schedule(tx, actor, schedules.find_schedule(tx, name).id)
         out.print_record(
             _to_json(schedule), f"removed schedule {schedule.id}: {_describe_schedule(schedule)}"
         )
