@@ -378,7 +378,7 @@ def assemble_edition(
         if edition.stories:
             calendar = mailer.build_calendar(tx, digests.get_digest(tx, slug))
             _print_next_occurrence(calendar.list_upcoming(now, 1), edition, choice, out)
-        if edition.content_hash:
+        if edition.content_hash and not dry_run:
             out.print_note(f"next: mailer edition preview {edition.id}, then approve and send it")
 
 

@@ -65,6 +65,7 @@ def _to_json(tx: "SqlTransaction", worker_status: "WorkerStatus") -> dict[str, A
             "relay_outages": worker_status.relay_outages,
             "scheduled": worker_status.scheduled,
             "waiting": worker_status.waiting,
+            "drafts": worker_status.drafts,
             "sending": [
                 {
                     "edition": sending.report.edition.id,
@@ -138,7 +139,12 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
             rows.append((word, planned.schedule.settings.digest_slug, local, cutoff))
     for edition in worker_status.waiting:
         when = format_moment(edition.appointment.moment) if edition.appointment else ""
-        asked_text = f"approval asked {format_moment(edition.asked_at)}" if edition.asked_at else ""
+        asked_at = worker_status.asked.get(edition.id)
+        asked_text = (
+            f"approval asked {format_moment(asked_at)}"
+            if asked_at
+            else "no one was asked to approve it yet"
+        )
         is_late = edition.appointment and edition.appointment.moment <= worker_status.now
         label = f"edition {edition.id} ({edition.name})"
         rows.append(("late" if is_late else "waiting", label, when, asked_text))
@@ -148,6 +154,9 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
         if edition.state is EditionState.APPROVED:
             next_step = f"mailer send {edition.id}, or mailer edition schedule {edition.id} --at …"
         rows.append((edition.state.value, label, "no time", next_step))
+    for edition in worker_status.drafts:
+        label = f"edition {edition.id} ({edition.name})"
+        rows.append(("draft", label, "no time", f"mailer edition submit {edition.id}"))
     for edition in worker_status.scheduled:
         when = format_moment(edition.appointment.moment) if edition.appointment else ""
         approved_by = f"approved by {edition.approval.approver}" if edition.approval else ""

@@ -97,11 +97,14 @@ def find_approval_deadline(
     edition: Edition, policy: DigestPolicy, now: datetime
 ) -> datetime | None:
     """Return when the approval of an edition is due: as long before the send time as its digest
-    says, or at the send time if that moment has passed. None for an edition without a send time."""
+    says, or at the send time if that moment has passed. None for an edition without a send time, or
+    whose send time has come: it is sent as soon as it is approved."""
     if edition.appointment is None:
         return None
     deadline = edition.appointment.moment - policy.approve_by
-    return deadline if deadline > now else edition.appointment.moment
+    if deadline > now:
+        return deadline
+    return edition.appointment.moment if edition.appointment.moment > now else None
 
 
 def _is_late(edition: Edition, policy: DigestPolicy, now: datetime) -> bool:

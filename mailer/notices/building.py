@@ -42,8 +42,9 @@ def build_edition_notice(
         edition.name,
         digest=edition.digest,
         edition=edition.id,
+        number=edition.number,
         send_at=edition.appointment.moment if edition.appointment else None,
-        reason=_find_change(tx, edition, kind) if is_asking else edition.reason,
+        reason=_find_change(tx, edition, kind) if is_asking else _find_reason(edition),
         actor=_find_actor(tx, edition, approval.approver if approval else ""),
         comment=approval.comment if approval else "",
         content_hash=edition.content_hash,
@@ -54,7 +55,15 @@ def build_edition_notice(
         findings=preview.list_findings(edition) if mails else (),
         audience=tx.outbox.count_audience(edition) if mails else None,
         mails=mails,
+        is_started=edition.planned_at is not None,
     )
+
+
+def _find_reason(edition: Edition) -> str:
+    """Return the reason of the edition's state. That of an approval is its comment, which the
+    notice has anyway."""
+    approval = edition.approval
+    return "" if approval and edition.reason == approval.comment else edition.reason
 
 
 def build_kill_notice(kill: Kill, title: str) -> Notice:

@@ -23,7 +23,7 @@ from mailer.notices.audience import format_audience
 from mailer.notices.building import EditionPreview, build_edition_notice, build_kill_notice
 from mailer.notices.due import choose_notice_kind, is_notice_due
 from mailer.notices.recipients import StaffAddresses, choose_addresses, list_approvers
-from mailer.notices.records import DecisionLink, Notice, NoticeKind
+from mailer.notices.records import ASKING_KINDS, DecisionLink, Notice, NoticeKind
 from mailer.staff_links import LIFETIME, build_link_fields
 
 NOTIFIED_EVENT = "notified"
@@ -68,6 +68,19 @@ def notify_staff(
     if kind is None:
         return None
     return _notify_of_edition(tx, actor, edition, kind, composer, staff, now)
+
+
+def find_asking_time(tx: Transaction, edition: Edition) -> datetime | None:
+    """Return when people were last asked to approve an edition, or None if no one was asked."""
+    asking = tuple(f"{kind.value}: " for kind in ASKING_KINDS)
+    return max(
+        (
+            event.at
+            for event in tx.editions.list_events(edition)
+            if event.event_type == NOTIFIED_EVENT and event.detail.startswith(asking)
+        ),
+        default=None,
+    )
 
 
 def remind_approvers(
@@ -209,4 +222,4 @@ def _queue_notice(
 
 def _list_mail_files(notice: Notice) -> dict[str, bytes]:
     """Return the mails that are attached to a notice, by file name."""
-    return {f"edition-{notice.edition}-{mail.language}.eml": mail.message for mail in notice.mails}
+    return {f"edition-{notice.number or notice.edition}-{mail.language}.eml": mail.message for mail in notice.mails}

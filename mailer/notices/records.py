@@ -87,7 +87,8 @@ class Notice:
 
     `name` is the name of the edition or digest as readers see it. `digest` is the digest's slug,
     empty for an edition without a digest. `edition` is the edition's number, or 0 if there is no
-    edition, for example because an occurrence is skipped. `send_at` is the aware send time. `actor`
+    edition, for example because an occurrence is skipped; `number` is the number that its mails
+    print, 0 if they print none. `is_started`: the edition is being sent. `send_at` is the aware send time. `actor`
     is the person who approved, paused … the edition, and `comment` the approver's comment.
     `stories` are titles in order. `figures` count each delivery once, by a word of
     :data:`FIGURE_WORDS`. `subject` is the subject of the edition's mail for its first reader.
@@ -102,6 +103,7 @@ class Notice:
     name: str
     digest: str = ""
     edition: int = 0
+    number: int = 0
     send_at: datetime | None = None
     reason: str = ""
     actor: str = ""
@@ -118,6 +120,7 @@ class Notice:
     mails: tuple[EditionMail, ...] = ()
     link: DecisionLink | None = None
     story: str = ""
+    is_started: bool = False
 
 
 _SEND_NOW = "Send it now anyway"

@@ -23,6 +23,7 @@ from mailer.errors import (
 from mailer.log import Log
 from mailer.model.edition_states import EditionState
 from mailer.render.checks import check_organisation
+from mailer.store import SqlTransaction
 from mailer.worker.clock import TickTimer
 from mailer.worker.scheduler import Scheduler
 from mailer.worker.sources import SourcePoller
@@ -79,7 +80,7 @@ class Worker:
         self._crash: BaseException | None = None
         self._history = HistoryWatch()
         self._last_errors: dict[str, str] = {}
-        self._has_looked_for_safe_mode = False
+        self._has_read_records = False
         self._refusal_text = ""
 
     def run(self, stop: threading.Event) -> None:
@@ -142,11 +143,23 @@ class Worker:
             check_organisation(settings)
         except ComposeError as error:
             self._log.warning("no mail can be composed", error=str(error))
-        if not (settings.notices.approvers or settings.notices.watchers):
-            self._log.warning(
-                "no member of staff is notified",
-                hint="name approvers or watchers in [notices], or in each digest",
-            )
+
+    def _warn_of_missing_staff(self, tx: SqlTransaction) -> None:
+        """Warn if members of staff are notified neither by the settings nor by each digest."""
+        notices = self._mailer.settings.notices
+        policies = {
+            digest.settings.slug: digest.settings.policy for digest in tx.digests.list_digests()
+        }
+        unwatched = [
+            slug for slug, policy in policies.items() if not (policy.approvers or policy.watchers)
+        ]
+        if notices.approvers or notices.watchers or (policies and not unwatched):
+            return
+        self._log.warning(
+            "no member of staff is notified",
+            digests=unwatched,
+            hint="name approvers or watchers in [notices], or in each digest",
+        )
 
     def _is_alive(self) -> bool:
         oldest = self._activity.last_tick
@@ -169,7 +182,7 @@ class Worker:
             self._log_refusal(error)
             return
         self._log_recognition()
-        self._warn_of_safe_mode()
+        self._warn_of_records()
         self._scheduler.run_tick()
 
     def _log_refusal(self, error: DatabaseUnrecognised) -> None:
@@ -183,13 +196,15 @@ class Worker:
             self._refusal_text = ""
             self._log.info("database recognised")
 
-    def _warn_of_safe_mode(self) -> None:
-        """Log once, before the first tick, that safe mode is on."""
-        if self._has_looked_for_safe_mode:
+    def _warn_of_records(self) -> None:
+        """Log once, before the first tick, that safe mode is on, and that no member of staff is
+        notified."""
+        if self._has_read_records:
             return
-        self._has_looked_for_safe_mode = True
+        self._has_read_records = True
         with self._mailer.store.read() as tx:
             safe_mode = tx.outbox.find_safe_mode()
+            self._warn_of_missing_staff(tx)
         if safe_mode:
             self._log.warning("safe mode is on", why=safe_mode.words)
 

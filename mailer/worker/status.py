@@ -22,6 +22,7 @@ from mailer.model.relay_outages import RelayOutage
 from mailer.model.releases import Kill
 from mailer.model.safe_mode import SafeMode
 from mailer.model.schedules import SavedOccurrence
+from mailer.notices import find_asking_time
 from mailer.store import SqlTransaction
 
 FAILURES_SHOWN_FOR = timedelta(days=7)
@@ -96,7 +97,9 @@ class WorkerStatus:
     was accepted since. `refusal` says why nothing is sent from this database; it is None if mails
     may be sent. `safe_mode` is None if safe mode is off. `reminded` are the waiting editions that
     are so close to their send time that approvers are reminded. `closed_lists` are those that were
-    closed of late, or whose last mail is not sent. `relay_outages` are those of the settings'
+    closed of late, or whose last mail is not sent. `drafts` have no send time and were not
+    submitted yet. `asked` says when a person was last asked to approve each waiting edition.
+    `relay_outages` are those of the settings'
     relays, as the last process that delivered has recorded them; `has_working_relay` says whether
     there is a relay without one."""
 
@@ -119,6 +122,8 @@ class WorkerStatus:
     safe_mode: SafeMode | None = None
     reminded: tuple[Edition, ...] = ()
     closed_lists: tuple[ClosedListStatus, ...] = ()
+    drafts: tuple[Edition, ...] = ()
+    asked: Mapping[int, datetime] = field(default_factory=dict)
     relay_outages: tuple[RelayOutage, ...] = ()
     has_working_relay: bool = True
 
@@ -265,6 +270,16 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
             if edition.state is EditionState.APPROVED
             or (edition.asked_at and not edition.appointment)
         ),
+        drafts=tuple(
+            edition
+            for edition in tx.editions.list_recent_editions([EditionState.DRAFT], MAX_EDITIONS)
+            if not (edition.asked_at or edition.appointment)
+        ),
+        asked={
+            edition.id: asked_at
+            for edition in waiting_editions
+            if (asked_at := find_asking_time(tx, edition))
+        },
         now=now,
         sending=tuple(_read_sending(tx, one) for one in reports[: len(sending_editions)]),
         stopped=tuple(stopped_editions),
