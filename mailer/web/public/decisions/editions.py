@@ -23,10 +23,10 @@ from mailer.web.public.decisions.links import (
     DECISION_HEADERS,
     NO_COMMENT,
     ShownComment,
+    answer_link,
     build_shown_comment,
     format_moment,
     identify_holder,
-    read_staff_link,
 )
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.public_site import get_site
@@ -49,28 +49,38 @@ class ShownMail:
 
 def show_edition_decision(request: Request, token: str) -> Response:
     """Show the edition and the form."""
-    site = get_site(request)
-    link = read_staff_link(request, LinkPurpose.EDITION_DECISION, token)
-    if link is None:
-        return site.refuse_link(request)
-    with site.mailer.store.read() as tx:
-        edition = editions.find_linked_edition(tx, link, site.mailer.staff_addresses.approvers)
-        if edition is None:
-            return site.refuse_link(request)
-        return _render_decision(request, tx, token, link, edition)
+    return answer_link(
+        request,
+        None,
+        LinkPurpose.EDITION_DECISION,
+        token,
+        editions.find_linked_edition,
+        lambda tx, link, edition: _render_decision(request, tx, token, link, edition),
+    )
 
 
 def submit_edition_decision(
     request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
 ) -> Response:
     """Approve the edition, or send it back with a comment."""
-    site = get_site(request)
-    link = read_staff_link(request, LinkPurpose.EDITION_DECISION, token)
-    if link is None:
-        return site.refuse_link(request)
-    edition = editions.find_linked_edition(tx, link, site.mailer.staff_addresses.approvers)
-    if edition is None:
-        return site.refuse_link(request)
+    return answer_link(
+        request,
+        tx,
+        LinkPurpose.EDITION_DECISION,
+        token,
+        editions.find_linked_edition,
+        lambda tx, link, edition: _save_decision(request, form, tx, token, link, edition),
+    )
+
+
+def _save_decision(
+    request: Request,
+    form: SubmittedForm,
+    tx: SqlTransaction,
+    token: str,
+    link: StaffLink,
+    edition: Edition,
+) -> Response:
     decision, comment = form.get_value("decision"), form.get_value("comment")
     if decision not in {APPROVE, SEND_BACK}:
         shown_comment = build_shown_comment(comment)
@@ -80,11 +90,8 @@ def submit_edition_decision(
     except (Refused, InputError, ComposeError) as error:
         shown_comment = build_shown_comment(comment, error)
         problem = "comment" if shown_comment.problem else _name_problem(error)
-        current_edition = edition
         raise UndoWrite(
-            lambda tx: _render_decision(
-                request, tx, token, link, current_edition, problem, shown_comment
-            )
+            lambda tx: _render_decision(request, tx, token, link, edition, problem, shown_comment)
         ) from error
     return _render_decision(request, tx, token, link, decided)
 

@@ -1,5 +1,7 @@
 """The page on which the second person confirms the kill of a release, or refuses it."""
 
+from collections.abc import Sequence
+
 from fastapi import Request, Response
 
 from mailer import releases
@@ -13,10 +15,10 @@ from mailer.web.public.decisions.links import (
     DECISION_HEADERS,
     NO_COMMENT,
     ShownComment,
+    answer_link,
     build_shown_comment,
     format_moment,
     identify_holder,
-    read_staff_link,
 )
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.public_site import get_site
@@ -27,32 +29,48 @@ FIELDS = ("decision", "comment")
 
 def show_kill_decision(request: Request, token: str) -> Response:
     """Show the release, the reason and the form."""
-    site = get_site(request)
-    link = read_staff_link(request, LinkPurpose.KILL_DECISION, token)
-    if link is None:
-        return site.refuse_link(request)
-    with site.mailer.store.read() as tx:
-        kill_request = releases.find_linked_request(tx, link, site.mailer.staff_addresses.approvers)
-    if kill_request is None:
-        return site.refuse_link(request)
-    return _render_request(request, token, link, kill_request)
+    return answer_link(
+        request,
+        None,
+        LinkPurpose.KILL_DECISION,
+        token,
+        releases.find_linked_request,
+        lambda _, link, kill_request: _render_request(request, token, link, kill_request),
+    )
 
 
 def submit_kill_decision(
     request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
 ) -> Response:
     """Kill the release, or withdraw the request."""
-    site = get_site(request)
-    link = read_staff_link(request, LinkPurpose.KILL_DECISION, token)
-    if link is None:
-        return site.refuse_link(request)
+    return answer_link(
+        request,
+        tx,
+        LinkPurpose.KILL_DECISION,
+        token,
+        _lock_linked_request,
+        lambda tx, link, kill_request: _save_decision(request, form, tx, token, link, kill_request),
+    )
+
+
+def _lock_linked_request(
+    tx: SqlTransaction, link: StaffLink, approvers: Sequence[str]
+) -> KillRequest | None:
     tx.lock_releases()
-    kill_request = releases.find_linked_request(tx, link, site.mailer.staff_addresses.approvers)
-    if kill_request is None:
-        return site.refuse_link(request)
+    return releases.find_linked_request(tx, link, approvers)
+
+
+def _save_decision(
+    request: Request,
+    form: SubmittedForm,
+    tx: SqlTransaction,
+    token: str,
+    link: StaffLink,
+    kill_request: KillRequest,
+) -> Response:
+    site = get_site(request)
     actor, now = identify_holder(request, link), site.mailer.clock()
     decision, comment = form.get_value("decision"), form.get_value("comment")
-    open_request = kill_request
     try:
         if decision == CONFIRM:
             releases.confirm_shown_kill(tx, actor, kill_request, site.mailer.renderer, now)
@@ -67,7 +85,7 @@ def submit_kill_decision(
         problem = "comment" if shown_comment.problem else "refused"
         raise UndoWrite(
             lambda _: _render_request(
-                request, token, link, open_request, shown_comment, problem=problem
+                request, token, link, kill_request, shown_comment, problem=problem
             )
         ) from error
     return _render_request(request, token, link, kill_request, done=decision)

@@ -1,11 +1,14 @@
 """The links of members of staff, and what their pages have in common."""
 
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, get_timezone_name
-from fastapi import Request
+from fastapi import Request, Response
 
 from mailer import languages, staff_links
 from mailer.actor import Actor
@@ -14,7 +17,10 @@ from mailer.audience.lists import MAX_COMMENT_LENGTH
 from mailer.errors import InputError, TokenError
 from mailer.lines import holds_control, replace_control
 from mailer.staff_links import StaffLink
+from mailer.store import SqlTransaction
 from mailer.web.public.public_site import get_site
+
+Record = TypeVar("Record")
 
 DECISION_POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' https: http: data:; "
@@ -39,6 +45,27 @@ def read_staff_link(request: Request, purpose: LinkPurpose, token: str) -> Staff
         )
     except TokenError:
         return None
+
+
+def answer_link(
+    request: Request,
+    tx: SqlTransaction | None,
+    purpose: LinkPurpose,
+    token: str,
+    find_record: Callable[[SqlTransaction, StaffLink, Sequence[str]], Record | None],
+    answer: Callable[[SqlTransaction, StaffLink, Record], Response],
+) -> Response:
+    """Answer a request for the page of a link. Without `tx`, the page only reads.
+
+    `find_record` gets the link and the approvers in the settings, and returns None if the link's
+    person may not decide. Such a link is refused, as is one that is invalid or has expired."""
+    site = get_site(request)
+    link = read_staff_link(request, purpose, token)
+    if link is None:
+        return site.refuse_link(request)
+    with nullcontext(tx) if tx else site.mailer.store.read() as current_tx:
+        record = find_record(current_tx, link, site.mailer.staff_addresses.approvers)
+        return site.refuse_link(request) if record is None else answer(current_tx, link, record)
 
 
 def identify_holder(request: Request, link: StaffLink) -> Actor:
