@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from mailer import languages
 from mailer.articles import event_details, press_release
-from mailer.assets import is_reference
+from mailer.assets import MAX_LINE_LENGTH, MAX_TEXT_LENGTH, check_text_length, is_reference
 from mailer.errors import InputError
 from mailer.lines import holds_control
 from mailer.model.articles import ArticleKind, Content, Image
@@ -134,17 +134,22 @@ def list_named_images(content: Content) -> list[tuple[str, Image]]:
     ]
 
 
+_TEXT_LENGTHS = {"alt": MAX_TEXT_LENGTH, "credit": MAX_LINE_LENGTH, "caption": MAX_TEXT_LENGTH}
+
+
 def _list_image_lines(content: Content) -> dict[str, str]:
     return {
         f"{field}.{name}": getattr(image, name)
         for field, image in list_named_images(content)
-        for name in ("alt", "credit", "caption")
+        for name in _TEXT_LENGTHS
     }
 
 
 def _check_image(image: Image, field: str) -> None:
-    """Check a picture's address and alt text. An asset may have the alt text that an article
+    """Check a picture's texts and its address. An asset may have the alt text that an article
     lacks."""
+    for name, max_length in _TEXT_LENGTHS.items():
+        check_text_length(" ".join(getattr(image, name).split()), max_length, f"{field}.{name}")
     if is_reference(image.url):
         return
     check_web_address(image.url, f"{field}.url")

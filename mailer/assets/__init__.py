@@ -11,8 +11,11 @@ The records are in `mailer/model/assets.py`. Reading and decoding pictures belon
 
 from mailer.assets.decoding import decode_pictures
 from mailer.assets.editing import (
+    MAX_LINE_LENGTH,
+    MAX_TEXT_LENGTH,
     add_asset,
     check_references,
+    check_text_length,
     edit_asset,
     get_asset,
     remove_asset,
@@ -28,9 +31,12 @@ from mailer.assets.references import (
 from mailer.assets.terms import describe_ended_terms
 
 __all__ = [
+    "MAX_LINE_LENGTH",
+    "MAX_TEXT_LENGTH",
     "add_asset",
     "build_picture_url",
     "check_references",
+    "check_text_length",
     "decode_pictures",
     "describe_ended_terms",
     "edit_asset",

@@ -161,9 +161,20 @@ def _check_line(
     line = " ".join(text.split())
     if holds_control(line):
         raise InputError("it holds control characters", field=field, hint="remove them")
-    if len(line) > max_length:
-        raise InputError(f"it is longer than {max_length} characters", field=field)
+    check_text_length(line, max_length, field)
     return line
+
+
+def check_text_length(line: str, max_length: int, field: str) -> None:
+    """Check the length of a picture's text. `field` may be a path that ends with its name, such as
+    `image.credit`. Raises InputError."""
+    name = field.rpartition(".")[2]
+    if len(line) > max_length:
+        raise InputError(
+            f"the {name} has {len(line):,} characters, and may have {max_length:,}",
+            field=field,
+            hint="shorten it",
+        )
 
 
 def _check_name(name: str) -> str:

@@ -1,5 +1,6 @@
 """``mailer asset``: pictures that are stored once and used in mails and on pages."""
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,8 +9,16 @@ import typer
 
 from mailer import assets
 from mailer.cli.command_groups import CommandGroup
-from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
+from mailer.cli.options import (
+    MAX_NUMBER,
+    ByOption,
+    DryRunOption,
+    JsonOption,
+    LimitOption,
+    resolve_actor,
+)
 from mailer.cli.output import Output
+from mailer.cli.paging import print_next_page
 from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError, UsageError
 from mailer.model.assets import AssetChanges, PictureAsset
@@ -65,26 +74,33 @@ def add_asset(
     out = Output(json)
     actor = resolve_actor(by)
     picture = read_picture_file(file)
-    end = _parse_end(terms_end)
+    texts = _AssetTexts(alt, caption, credit, terms, terms_end)
     with open_for_writing(actor, dry_run, out, [picture]) as (mailer, tx):
-        changes = AssetChanges(
-            language or mailer.settings.defaults.language,
-            *(alt, caption, credit, terms, end),
-            removes_terms_end=terms_end == "",
-        )
+        changes = texts.build_changes(language or mailer.settings.defaults.language)
         asset, outcome = assets.add_asset(tx, actor, picture, mailer.clock(), changes)
         out.print_record(asset, f"{outcome}: {asset.name}, {asset.reference}")
 
 
 @app.command("list")
-def list_assets(json: JsonOption = False) -> None:
-    """List all assets, newest first.
+def list_assets(
+    limit: LimitOption = 100,
+    after: Annotated[
+        str, typer.Option("--after", metavar="ASSET", help="Begin after this asset.")
+    ] = "",
+    json: JsonOption = False,
+) -> None:
+    """List assets, newest first.
+
+    If there are more assets than --limit, a note gives the command for the next ones.
 
     Example: mailer asset list"""
+    out = Output(json)
     with open_for_reading() as (_, tx):
-        all_assets = tx.assets.list_assets()
-        Output(json).print_table(
-            all_assets,
+        last_asset = assets.get_asset(tx, after) if after else None
+        listed_assets = tx.assets.list_assets(min(limit + 1, MAX_NUMBER), last_asset)
+        page = listed_assets[:limit]
+        out.print_table(
+            page,
             {
                 "asset": "",
                 "file": "",
@@ -102,10 +118,12 @@ def list_assets(json: JsonOption = False) -> None:
                     asset.credit,
                     asset.terms_end,
                 )
-                for asset in all_assets
+                for asset in page
             ],
-            empty="no asset yet: mailer asset add FILE",
+            empty="no such asset; to add one: mailer asset add FILE",
         )
+        if len(listed_assets) > limit:
+            print_next_page(out, page[-1].sha256[:SHORT_HASH])
 
 
 @app.command("show")
@@ -138,17 +156,13 @@ def edit_asset(
     Articles that were added before keep the texts that they have.
 
     Example: mailer asset edit harbour.jpg --alt "Bateaux dans le port" --language fr"""
-    if (alt, caption, credit, terms, terms_end) == (None,) * 5:
+    texts = _AssetTexts(alt, caption, credit, terms, terms_end)
+    if texts.is_empty:
         raise UsageError("no change was given", hint="see `mailer asset edit --help`")
     out = Output(json)
     actor = resolve_actor(by)
-    end = _parse_end(terms_end)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
-        changes = AssetChanges(
-            language or mailer.settings.defaults.language,
-            *(alt, caption, credit, terms, end),
-            removes_terms_end=terms_end == "",
-        )
+        changes = texts.build_changes(language or mailer.settings.defaults.language)
         asset = assets.get_asset(tx, name)
         asset, outcome = assets.edit_asset(tx, actor, asset, changes, mailer.clock())
         out.print_record(asset, f"{asset.name} ({asset.sha256[:SHORT_HASH]}): {outcome}")
@@ -191,6 +205,29 @@ def _describe_asset(tx: "SqlTransaction", asset: PictureAsset, base_url: str) ->
         "created_at": asset.created_at,
         "used_by": tx.assets.find_users(asset.sha256),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _AssetTexts:
+    """The texts of an asset as they were given; None leaves one as it is."""
+
+    alt: str | None
+    caption: str | None
+    credit: str | None
+    terms: str | None
+    terms_end: str | None
+
+    def build_changes(self, language: str) -> AssetChanges:
+        """Build the changes, with alt text and caption in a language. Raises InputError."""
+        return AssetChanges(
+            language,
+            *(self.alt, self.caption, self.credit, self.terms, _parse_end(self.terms_end)),
+            removes_terms_end=self.terms_end == "",
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        return (self.alt, self.caption, self.credit, self.terms, self.terms_end) == (None,) * 5
 
 
 def _parse_end(text: str | None) -> date | None:

@@ -6,11 +6,25 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Table, Text, and_, cast, delete, exists, or_, select, update
+from sqlalchemy import (
+    Row,
+    Table,
+    Text,
+    and_,
+    cast,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from mailer.model.assets import PictureAsset, Rendition
 from mailer.store import schema
 from mailer.store.releases.files import FileQueries
+from mailer.store.schema.base import Utc
 from mailer.store.upsert import build_upsert
 
 
@@ -23,12 +37,16 @@ class SqlAssetStore(FileQueries):
         ).one_or_none()
         return _build_asset(row) if row else None
 
-    def list_assets(self) -> list[PictureAsset]:
-        """Return all assets, the newest first."""
-        rows = self._db.execute(
-            select(schema.asset).order_by(schema.asset.c.created_at.desc(), schema.asset.c.sha256)
-        )
-        return [_build_asset(row) for row in rows]
+    def list_assets(
+        self, limit: int | None = None, after: PictureAsset | None = None
+    ) -> list[PictureAsset]:
+        """Return up to `limit` assets, the newest first, or those that follow `after`."""
+        created_at, sha256 = schema.asset.c.created_at, schema.asset.c.sha256
+        statement = select(schema.asset).order_by(created_at.desc(), sha256.desc()).limit(limit)
+        if after is not None:
+            place = tuple_(literal(after.created_at, Utc), literal(after.sha256))
+            statement = statement.where(tuple_(created_at, sha256) < place)
+        return [_build_asset(row) for row in self._db.execute(statement)]
 
     def add_asset(
         self, asset: PictureAsset, content: bytes, renditions: Sequence[Rendition]

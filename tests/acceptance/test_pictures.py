@@ -183,6 +183,35 @@ def test_picture_is_added_edited_shown_and_removed(mailer: Shell) -> None:
     assert "no asset" in mailer("asset", "show", "logo.png", code=1).err
 
 
+def test_long_list_of_assets_has_pages(mailer: Shell) -> None:
+    names = [f"{number}.png" for number in range(5)]
+    for number, name in enumerate(names):
+        (mailer.folder / name).write_bytes(draw_photo(40 + number, 30))
+        mailer("asset", "add", name, "--alt", "A boat")
+    listed: list[str] = []
+    words = ["asset", "list", "--limit", "2"]
+    for count in (2, 2, 1):
+        page = mailer(*words, "--json")
+        listed += [asset["name"] for asset in page.json]
+        assert len(page.json) == count
+        assert ("there are more" in page.err) is (len(listed) < 5)
+        words = ["asset", "list", "--limit", "2", "--after", page.json[-1]["sha256"][:12]]
+    assert listed == names[::-1]
+    assert "no asset 'none'" in mailer("asset", "list", "--after", "none", code=1).err
+
+
+def test_error_of_a_long_credit_names_the_field(office: Shell) -> None:
+    credit = "M. Okafor " * 35
+    error = office("asset", "edit", "boats.jpg", "--credit", credit, code=1).err
+    assert "credit: the credit has 349 characters, and may have 300" in " ".join(error.split())
+    (office.folder / "oranges.jpg").write_bytes(draw_photo(320, 240))
+    more = f"image: {{file: oranges.jpg, alt: Oranges, credit: {credit}}}\n"
+    text = format_article("A day", more=more)
+    error = office("article", "add", str(office.write_file("day.md", text)), code=1).err
+    assert "the credit has 349 characters, and may have 300" in " ".join(error.split())
+    assert "day.md, line " in error
+
+
 def test_photo_story_is_a_list_of_files(mailer: Shell) -> None:
     for name in ("dawn", "market"):
         (mailer.folder / f"{name}.jpg").write_bytes(draw_photo(640, 480 if name == "dawn" else 400))

@@ -1,6 +1,6 @@
 """Assets: pictures, and their renditions. The bytes are in the table of files."""
 
-from sqlalchemy import JSON, Column, Date, ForeignKey, Integer, String, Table, Text
+from sqlalchemy import JSON, Column, Date, ForeignKey, Index, Integer, String, Table, Text
 
 from mailer.store.schema.base import Utc, build_required_column, metadata
 
@@ -22,6 +22,7 @@ asset = Table(
     build_required_column("added_by", Text),
     build_required_column("created_at", Utc),
     build_required_column("updated_at", Utc),
+    Index("ix_asset_created_at_sha256", "created_at", "sha256"),
     comment="sha256: the original file; alts, captions: by language",
 )
 

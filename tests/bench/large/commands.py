@@ -150,6 +150,8 @@ article list: next page | --after health-7:en
 article list: search | --search clinic
 article show | health
 source list
+asset list
+asset list: a page | --limit 5
 list list
 list show | {LIST}
 list form | {LIST}

@@ -200,6 +200,7 @@ def _create_asset_tables() -> None:
         sa.PrimaryKeyConstraint("sha256", name="pk_asset"),
         comment="sha256: the original file; alts, captions: by language",
     )
+    op.create_index("ix_asset_created_at_sha256", "asset", ["created_at", "sha256"])
     op.create_table(
         "asset_rendition",
         require_column("asset_sha256", sa.String(length=64)),

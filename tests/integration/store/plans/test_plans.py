@@ -187,7 +187,6 @@ NOT_RUN = {
     "asset show": "needs a picture; looks it up by its hash",
     "asset edit": "needs a picture; looks it up by its hash",
     "asset remove": "needs a picture; looks for articles that use it",
-    "asset list": "returns all assets",
     "source show": "needs a source; there are few",
     "source poll": "reads a feed; its statements are those of article add",
     "source resume": "needs a source; there are few",
