@@ -310,7 +310,6 @@ def test_story_is_not_repeated_to_a_new_address(news_store: Store) -> None:
         assert tx.outbox.plan_deliveries(edition, office.now).planned == 0
 
 
-@pytest.mark.parametrize("state", [DeliveryState.FAILED, DeliveryState.SENT])
 def merge_into_former_reader(office: Office) -> str:
     """Merge Ana into an address that left the list before she joined, and return the address."""
     tx, address = office.tx, "zoe@example.org"
@@ -348,6 +347,7 @@ def test_story_is_not_repeated_to_person_who_got_it_before_being_merged(
         assert tx.outbox.plan_deliveries(edition, office.now).planned == 0
 
 
+@pytest.mark.parametrize("state", [DeliveryState.FAILED, DeliveryState.SENT])
 def test_story_of_failed_delivery_comes_by_the_new_frequency(
     news_store: Store, state: DeliveryState
 ) -> None:
