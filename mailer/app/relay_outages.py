@@ -48,9 +48,7 @@ class OutageRecorder:
         """Return the relays with a record, which an earlier run may have written."""
         if self._recorded_relays is None:
             with self._store.read() as tx:
-                self._recorded_relays = {
-                    outage.relay for outage in tx.outbox.list_relay_outages()
-                }
+                self._recorded_relays = {outage.relay for outage in tx.outbox.list_relay_outages()}
         return self._recorded_relays
 
     def _write_changes(self, news: dict[str, RelayRest], ended: set[str], now: float) -> None:

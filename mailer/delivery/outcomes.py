@@ -51,13 +51,13 @@ class DeliveryProgress:
     """The progress of a run, counted in deliveries.
 
     `turned_away` counts deliveries suppressed or cancelled at the gate, `diverted` those that safe
-    mode diverted there. `waiting` names the reason
-    if the run waits. `rate` is messages a second over the last :data:`RATE_WINDOW` seconds. `left`
-    is the number of deliveries still to be tried, and `seconds_left` the time for them at this rate
-    (None if unknown). `relays` counts the messages that each relay accepted; `troubles` says why a
-    relay rests, and `relay_rests` has the same for the record, from the first error on that only a
-    person can fix; `answering_relays` have answered for a message and not failed since. `paused` holds the reasons of editions that were paused, `notes` other news of
-    relays by their names."""
+    mode diverted there. `waiting` names the reason if the run waits. `rate` is messages a second
+    over the last :data:`RATE_WINDOW` seconds. `left` is the number of deliveries still to be tried,
+    and `seconds_left` the time for them at this rate (None if unknown). `relays` counts the
+    messages that each relay accepted; `troubles` says why a relay rests, and `relay_rests` has the
+    same for the record, also after a first error that only a person can fix; `answering_relays`
+    have answered for a message and not failed since. `paused` holds the reasons of editions that
+    were paused, `notes` other news of relays by their names."""
 
     sent: int = 0
     deferred: int = 0

@@ -6,8 +6,8 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class RelayRest:
-    """A relay that rests during a run because it failed. `reason` is its error in words; it is tried
-    again in `seconds`, or None if a person has to fix the error first."""
+    """A relay that rests during a run because it failed. `reason` is its error in words. It is
+    tried again in `seconds`, which is None if a person has to fix the error first."""
 
     reason: str
     seconds: float | None
@@ -31,6 +31,5 @@ class RelayOutage:
         retry_text = "tried again when mail is next due"
         if self.retry_at and self.retry_at > now:
             retry_text = f"tried again at {self.retry_at:%H:%M} UTC"
-        return (
-            f"relay {self.relay} has accepted nothing since {since_text}: {self.reason}; {retry_text}"
-        )
+        problem = f"has accepted nothing since {since_text}: {self.reason}"
+        return f"relay {self.relay} {problem}; {retry_text}"

@@ -56,6 +56,7 @@ def build_edition_notice(
         audience=tx.outbox.count_audience(edition) if mails else None,
         mails=mails,
         is_started=edition.planned_at is not None,
+        is_due=is_asking and edition.appointment is not None and edition.appointment.moment <= now,
     )
 
 

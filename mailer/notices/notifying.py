@@ -222,4 +222,7 @@ def _queue_notice(
 
 def _list_mail_files(notice: Notice) -> dict[str, bytes]:
     """Return the mails that are attached to a notice, by file name."""
-    return {f"edition-{notice.number or notice.edition}-{mail.language}.eml": mail.message for mail in notice.mails}
+    return {
+        f"edition-{notice.number or notice.edition}-{mail.language}.eml": mail.message
+        for mail in notice.mails
+    }

@@ -86,14 +86,15 @@ class Notice:
     """A message to staff about one event.
 
     `name` is the name of the edition or digest as readers see it. `digest` is the digest's slug,
-    empty for an edition without a digest. `edition` is the edition's number, or 0 if there is no
-    edition, for example because an occurrence is skipped; `number` is the number that its mails
-    print, 0 if they print none. `is_started`: the edition is being sent. `send_at` is the aware send time. `actor`
-    is the person who approved, paused … the edition, and `comment` the approver's comment.
-    `stories` are titles in order. `figures` count each delivery once, by a word of
-    :data:`FIGURE_WORDS`. `subject` is the subject of the edition's mail for its first reader.
-     `readers` is the number of recipients, 0 if unknown. `occurrence` names an occurrence without
-     an edition, by its date and time.
+    empty for an edition without a digest. `edition` is the edition's number for commands, or 0 if
+    there is no edition, for example because an occurrence is skipped; `number` is the number that
+    its mails print, 0 if they print none. `is_started` says that its sending has begun, and
+    `is_due` that it waits for approval although its send time has come. `send_at`
+    is the aware send time. `actor` is the person who approved, paused … the edition, and `comment`
+    the approver's comment. `stories` are titles in order. `figures` count each delivery once, by a
+    word of :data:`FIGURE_WORDS`. `subject` is the subject of the edition's mail for its first
+    reader. `readers` is the number of recipients, 0 if unknown. `occurrence` names an occurrence
+    without an edition, by its date and time.
 
     Notices that ask for approval also have a `deadline`, the `findings` of composing, the expected
     `audience`, and the `mails` of the edition, the one in its own language first. `link` is None if
@@ -121,6 +122,7 @@ class Notice:
     link: DecisionLink | None = None
     story: str = ""
     is_started: bool = False
+    is_due: bool = False
 
 
 _SEND_NOW = "Send it now anyway"

@@ -26,7 +26,7 @@ from mailer.config import Organisation, Settings
 from mailer.errors import ComposeError
 from mailer.message import clean_header_text
 from mailer.model.editions import EditionBody
-from mailer.notices import ASKING_KINDS, HASH_LENGTH, Notice, NoticeKind, suggest_commands
+from mailer.notices import HASH_LENGTH, Notice, NoticeKind, suggest_commands
 from mailer.render import checks, colours, translations, views
 from mailer.render.edition_fragments import extract_fragment
 from mailer.render.environment import get_environment, render_template
@@ -81,12 +81,6 @@ SENTENCES: dict[NoticeKind, str] = {
     "with a mail to everyone who has it. A second person has to confirm it. Until then, none of "
     "its mails goes out.",
 }
-
-WITHOUT_TIME = (
-    "It has been approved. It has no send time: nothing is sent until a person sends it or gives it "
-    "a time."
-)
-"""The sentence about an approved edition without a send time."""
 
 LABELS = (
     "Why",
@@ -292,10 +286,8 @@ class _NoticeWriter:
 
     def _build_lead(self) -> str:
         untimed_lead, timed_lead = LEADS[self.notice.kind]
-        due_at = self.notice.deadline
-        if self.notice.kind not in ASKING_KINDS:
-            due_at = self.notice.send_at
-        if timed_lead and due_at is not None:
+        due_at = self.notice.deadline or self.notice.send_at
+        if timed_lead and due_at is not None and not self.notice.is_due:
             moment = self._format_moment(due_at.astimezone(self._zone), DAY_AND_TIME)
             return self.catalogue.gettext(timed_lead) % {"moment": moment}
         return self.catalogue.gettext(untimed_lead)
@@ -320,7 +312,10 @@ class _NoticeWriter:
         if notice.kind is NoticeKind.APPROVED and notice.send_at is not None:
             return gettext("It has been approved, and will be sent at the time below.")
         if notice.kind is NoticeKind.APPROVED and not notice.is_started:
-            return gettext(WITHOUT_TIME)
+            return gettext(
+                "It has been approved. It has no send time: nothing is sent until a person sends "
+                "it or gives it a time."
+            )
         if notice.kind is NoticeKind.SENT and self._build_tally():
             sent, total = self._count_readers()
             counts = {"sent": self._format_number(sent), "total": self._format_number(total)}

@@ -154,9 +154,7 @@ def edit_schedule(
             spread=spread,
         )
         known_observances = observances.parse_observances(mailer.settings.read_observances())
-        schedule = schedules.edit_schedule(
-            tx, actor, schedule.id, settings, known_observances, now
-        )
+        schedule = schedules.edit_schedule(tx, actor, schedule.id, settings, known_observances, now)
         _print_schedule(mailer, tx, schedule, out, "next")
 
 

@@ -98,8 +98,8 @@ class SubscriberQueries(PersonalDataQueries):
         return bool(self._db.get_execution_options().get("reading", False))
 
     def add_alias(self, old_id: int, survivor: Subscriber) -> None:
-        """Redirect links and requests of an old id, and of its earlier aliases, to a subscriber, who
-        also gets what the old id's past frequencies still owe."""
+        """Redirect links and requests of an old id, and of its earlier aliases, to a subscriber.
+        The subscriber also gets what the old id's past frequencies still owe."""
         merge_past_frequencies(self._db, old_id, survivor.id)
         self._db.execute(
             update(schema.confirmation)

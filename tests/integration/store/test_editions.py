@@ -143,8 +143,8 @@ def test_edition_scheduled_for_later_starts_only_ahead_of_time_on_request(
             "clear_send_time",
         ]
         assert factories.reload_edition(tx, edition).state is EditionState.SCHEDULED
-        at_its_time = editions.start_edition(tx, STAFF, edition, mailer.renderer, appointment.moment)
-        assert at_its_time[0].state is EditionState.SENDING
+        started, _ = editions.start_edition(tx, STAFF, edition, mailer.renderer, appointment.moment)
+        assert started.state is EditionState.SENDING
 
 
 def test_edition_scheduled_for_later_is_sent_now_on_request(
