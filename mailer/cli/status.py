@@ -127,7 +127,7 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
         advice = filter(None, (refusal.hint, describe_steps(refusal.next_steps)))
         out.print_text(f"database: {'; '.join(advice)}")
     for outage in worker_status.relay_outages:
-        out.print_text(outage.describe(worker_status.now))
+        out.print_text(outage.describe_outage(worker_status.now))
     rows: list[tuple[str, str, str, str]] = []
     for word, planned_occurrences in (
         ("overdue", worker_status.overdue),
@@ -139,7 +139,7 @@ def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
             rows.append((word, planned.schedule.settings.digest_slug, local, cutoff))
     for edition in worker_status.waiting:
         when = format_moment(edition.appointment.moment) if edition.appointment else ""
-        asked_at = worker_status.asked.get(edition.id)
+        asked_at = worker_status.asking_times.get(edition.id)
         asked_text = (
             f"approval asked {format_moment(asked_at)}"
             if asked_at

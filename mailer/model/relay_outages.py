@@ -24,7 +24,7 @@ class RelayOutage:
     reason: str
     retry_at: datetime | None = None
 
-    def describe(self, now: datetime) -> str:
+    def describe_outage(self, now: datetime) -> str:
         """Describe the outage in words; times are in UTC."""
         is_today = self.since.date() == now.date()
         since_text = f"{self.since:{'%H:%M' if is_today else '%a %d %b %H:%M'}} UTC"

@@ -98,7 +98,7 @@ class WorkerStatus:
     may be sent. `safe_mode` is None if safe mode is off. `reminded` are the waiting editions that
     are so close to their send time that approvers are reminded. `closed_lists` are those that were
     closed of late, or whose last mail is not sent. `drafts` have no send time and were not
-    submitted yet. `asked` says when a person was last asked to approve each waiting edition.
+    submitted yet. `asking_times` says when a person was last asked to approve each waiting edition.
     `relay_outages` are those of the settings'
     relays, as the last process that delivered has recorded them; `has_working_relay` says whether
     there is a relay without one."""
@@ -123,7 +123,7 @@ class WorkerStatus:
     reminded: tuple[Edition, ...] = ()
     closed_lists: tuple[ClosedListStatus, ...] = ()
     drafts: tuple[Edition, ...] = ()
-    asked: Mapping[int, datetime] = field(default_factory=dict)
+    asking_times: Mapping[int, datetime] = field(default_factory=dict)
     relay_outages: tuple[RelayOutage, ...] = ()
     has_working_relay: bool = True
 
@@ -133,7 +133,7 @@ class WorkerStatus:
         if self.refusal:
             return f"no mail goes out: {self.refusal.reason}"
         if self.relay_outages and not self.has_working_relay:
-            words = "; ".join(outage.describe(self.now) for outage in self.relay_outages)
+            words = "; ".join(outage.describe_outage(self.now) for outage in self.relay_outages)
             worker_note = "" if self.worker.alive else "; and no worker runs"
             return f"mail is not going out: {words}{worker_note}"
         if self.safe_mode and not self.safe_mode.recipients:
@@ -170,7 +170,7 @@ class WorkerStatus:
                 else ("no worker runs")
             )
         for outage in self.relay_outages:
-            yield outage.describe(self.now)
+            yield outage.describe_outage(self.now)
         for planned in self.overdue:
             occurrence = planned.occurrence
             slug = planned.schedule.settings.digest_slug
@@ -275,7 +275,7 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
             for edition in tx.editions.list_recent_editions([EditionState.DRAFT], MAX_EDITIONS)
             if not (edition.asked_at or edition.appointment)
         ),
-        asked={
+        asking_times={
             edition.id: asked_at
             for edition in waiting_editions
             if (asked_at := find_asking_time(tx, edition))

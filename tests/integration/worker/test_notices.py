@@ -205,10 +205,10 @@ def test_status_says_that_approval_was_asked_only_once_a_person_was_asked(
     with harness.mailer.store.read() as tx:
         status = read_status(harness.mailer, tx)
         assert [edition.id for edition in status.waiting] == [number]
-        assert status.asked == {}
+        assert status.asking_times == {}
     harness.run_tick(harness.now + MINUTE)
     with harness.mailer.store.read() as tx:
-        assert read_status(harness.mailer, tx).asked == {number: harness.now}
+        assert read_status(harness.mailer, tx).asking_times == {number: harness.now}
 
 
 def test_status_lists_draft_without_time(harness: WorkerHarness) -> None:

@@ -79,8 +79,10 @@ def test_outage_goes_on_since_it_began_and_names_next_try(harness: WorkerHarness
         )
         assert tx.outbox.list_relay_outages() == [outage]
     assert outage == RelayOutage("relay", now, "then", now + 3 * MINUTE)
-    assert outage.describe(now + MINUTE).endswith("since 06:00 UTC: then; tried again at 06:03 UTC")
-    later = outage.describe(now + timedelta(days=1))
+    assert outage.describe_outage(now + MINUTE).endswith(
+        "since 06:00 UTC: then; tried again at 06:03 UTC"
+    )
+    later = outage.describe_outage(now + timedelta(days=1))
     assert later.endswith("since Mon 01 Mar 06:00 UTC: then; tried again when mail is next due")
     with harness.mailer.store.begin() as tx:
         outbox.end_relay_outage(tx, DELIVERY, "relay")
@@ -101,7 +103,7 @@ def test_one_relay_of_two_that_fails_is_a_problem_and_mail_still_goes_out(
     status = load_status(harness)
     assert [outage.relay for outage in status.relay_outages] == ["second"]
     assert status.headline.startswith("mail goes out when it is due")
-    assert list(status.problems) == [status.relay_outages[0].describe(harness.now)]
+    assert list(status.problems) == [status.relay_outages[0].describe_outage(harness.now)]
 
 
 def test_record_of_earlier_process_is_removed_once_relay_answers(harness: WorkerHarness) -> None:
