@@ -5,6 +5,7 @@ import json
 import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -226,7 +227,7 @@ def test_status_lists_draft_without_time(harness: WorkerHarness) -> None:
     [({}, [["weekly"]]), ({"approvers": ("cleo@example.org",)}, [])],
 )
 def test_worker_warns_of_missing_staff_unless_each_digest_names_its_own(
-    harness: WorkerHarness, digest_approvers: dict[str, tuple[str, ...]], warnings: list[list[str]]
+    harness: WorkerHarness, digest_approvers: dict[str, Any], warnings: list[list[str]]
 ) -> None:
     harness.mailer.settings = harness.mailer.settings.model_copy(
         update={"notices": NoticesSection()}
