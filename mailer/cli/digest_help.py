@@ -1,4 +1,4 @@
-"""What the options of ``mailer digest`` do, for their help."""
+"""Name what the options of ``mailer digest`` do, for their help."""
 
 REPLACES = "; repeatable; replaces the earlier ones."
 """The end of the help of an option that `edit` replaces as a whole."""
