@@ -6,6 +6,7 @@ two, the next run sees that the new database has taken over, and records it in t
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Table, text
 
 from mailer.actor import Actor
-from mailer.errors import ConfigError, InputError, NextStep, Refused
+from mailer.errors import ConfigError, DatabaseUnavailable, InputError, NextStep, Refused
 from mailer.model.recovery import DatabaseIdentity, DatabaseState
 from mailer.recovery import begin_move, cancel_move, check_movable, finish_move, take_over
 from mailer.store import Store, schema
@@ -262,14 +263,19 @@ class DatabaseMove:
 
     def cancel_move(self, *, is_target_lost: bool) -> None:
         """Remove the unfinished copy, and let the source go on. With `is_target_lost`, the target
-        is not looked at. Raises Refused if the target has taken over."""
+        stays as it is, and need not be reachable. Raises Refused if the target has taken over."""
         with self._source.begin() as tx:
             identity = tx.recovery.lock_identity()
-            if not is_target_lost:
+            if is_target_lost:
+                with suppress(DatabaseUnavailable):
+                    self._check_not_taken_over()
+            else:
+                self._check_not_taken_over()
                 self._remove_target(identity)
             cancel_move(tx, self._actor, self._clock())
 
-    def _remove_target(self, identity: DatabaseIdentity | None) -> None:
+    def _check_not_taken_over(self) -> None:
+        """Check that the two databases won't both send. Raises Refused."""
         if self.has_taken_over():
             raise Refused(
                 "the copy is complete, and has taken over",
@@ -279,6 +285,8 @@ class DatabaseMove:
                 code="has_taken_over",
                 next_steps=[NextStep("copy_database", url=self._place)],
             )
+
+    def _remove_target(self, identity: DatabaseIdentity | None) -> None:
         is_unfinished = judge_target(self._target) is TargetContent.UNFINISHED_COPY
         if is_unfinished and load_target_progress(self._target).is_of(identity):
             remove_copy(self._target)

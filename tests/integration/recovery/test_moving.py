@@ -14,7 +14,13 @@ from mailer.app import Mailer
 from mailer.app.moving import open_move
 from mailer.config import Paths
 from mailer.delivery.process_identity import create_worker_name
-from mailer.errors import DatabaseUnavailable, DatabaseUnrecognised, MailerError, Refused
+from mailer.errors import (
+    DatabaseUnavailable,
+    DatabaseUnrecognised,
+    InputError,
+    MailerError,
+    Refused,
+)
 from mailer.model.leases import TICK
 from mailer.model.recovery import DatabaseState, Recognition
 from mailer.recovery import declare_clone
@@ -109,6 +115,25 @@ def test_cancelled_move_lets_the_old_database_deliver(
     assert deliver_due(recovery_office.open_mailer()) == READERS
     move_office(recovery_office.open_mailer(), new_url)
     assert deliver_due(recovery_office.open_mailer(new_url)) == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///file:new.db?mode=memory&uri=true",
+        "sqlite:///new.db?cache=shared",
+    ],
+)
+def test_copy_that_would_be_lost_is_refused(recovery_office: RecoveryOffice, url: str) -> None:
+    mailer = recovery_office.open_mailer()
+    begin_edition(mailer, READERS)
+    mailer.guard.confirm_database()
+    with pytest.raises(InputError, match="names no file"):
+        move_office(mailer, url)
+    assert find_refusal(mailer) is None
 
 
 def test_other_hosts_recognise_the_new_database(
