@@ -38,6 +38,7 @@ from mailer.store.copying.progress import (
 from mailer.store.copying.target import (
     TargetContent,
     check_encoding,
+    check_writable,
     index_target,
     judge_target,
     load_target_progress,
@@ -96,7 +97,7 @@ class DatabaseMove:
 
     def check_move(self) -> None:
         """Check whether the move may begin, and change nothing. Raises Refused and InputError."""
-        self._check_target()
+        self._check_target(may_create=False)
         with self._source.read() as tx:
             check_movable(tx, self._place)
             self._check_values()
@@ -118,8 +119,9 @@ class DatabaseMove:
             and new_identity.generation > identity.generation
         )
 
-    def _check_target(self) -> None:
-        """Check that the target is empty, or an unfinished copy of this very source."""
+    def _check_target(self, *, may_create: bool) -> None:
+        """Check that the target can be written, and is empty or an unfinished copy of this very
+        source."""
         if _read_location(self._source) == _read_location(self._target):
             raise InputError("this is the database itself", where=self._place, field="to")
         content = judge_target(self._target)
@@ -132,6 +134,7 @@ class DatabaseMove:
             )
         check_encoding(self._target)
         if content is not TargetContent.UNFINISHED_COPY:
+            check_writable(self._target, may_create=may_create)
             return
         progress = load_target_progress(self._target)
         with self._source.read() as tx:
@@ -154,7 +157,7 @@ class DatabaseMove:
     def begin_move(self) -> DatabaseIdentity:
         """Forbid changes to the source, and create the tables of the target. Raises Refused and
         InputError, before anything is changed."""
-        self._check_target()
+        self._check_target(may_create=True)
         with self._source.begin() as tx:
             identity = check_movable(tx, self._place)
             if identity is None or identity.state is not DatabaseState.MOVING:

@@ -136,6 +136,40 @@ def test_copy_that_would_be_lost_is_refused(recovery_office: RecoveryOffice, url
     assert find_refusal(mailer) is None
 
 
+@pytest.mark.parametrize("place", ["missing/new.db", "file/new.db", "folder"])
+def test_target_that_cannot_be_written_changes_nothing(
+    recovery_office: RecoveryOffice, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    mailer = recovery_office.open_mailer()
+    begin_edition(mailer, READERS)
+    mailer.guard.confirm_database()
+    with pytest.raises((Refused, DatabaseUnavailable)):
+        move_office(mailer, f"sqlite:///{tmp_path / place}")
+    assert find_refusal(mailer) is None
+    assert deliver_due(mailer) == READERS
+
+
+def test_target_without_the_right_to_create_tables_changes_nothing(
+    recovery_office: RecoveryOffice, postgresql: Postgresql
+) -> None:
+    url = postgresql.make_url("postgres")
+    run_sql(url, "CREATE DATABASE forbidden STRATEGY FILE_COPY")
+    run_sql(url, "CREATE ROLE guest LOGIN")
+    guest_url = postgresql.make_url("forbidden").replace("postgres@", "guest@")
+    mailer = recovery_office.open_mailer()
+    begin_edition(mailer, READERS)
+    mailer.guard.confirm_database()
+    try:
+        with pytest.raises(DatabaseUnavailable, match="permission denied"):
+            move_office(mailer, guest_url)
+        assert find_refusal(mailer) is None
+    finally:
+        run_sql(url, "DROP DATABASE forbidden WITH (FORCE)")
+        run_sql(url, "DROP ROLE guest")
+
+
 def test_other_hosts_recognise_the_new_database(
     recovery_office: RecoveryOffice, new_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
