@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailer import embargoes
+from mailer import embargoes, message
 from mailer.actor import Actor
 from mailer.audience.links import ClickLink
-from mailer.message import list_counted_links
-from mailer.model.clicks import ClickCount
+from mailer.editions import find_send_day
+from mailer.model.clicks import ClickCount, CountedBody
 from mailer.model.transaction import Transaction
 
 SCANNING_TIME = timedelta(seconds=60)
@@ -46,7 +46,7 @@ def find_target(tx: Transaction, link: ClickLink) -> ClickTarget | None:
     counted = tx.clicks.find_counted_body(link.edition_id, link.language)
     if counted is None:
         return None
-    links = list_counted_links(counted.body)
+    links = message.list_counted_links(counted.body)
     counted_link = links.get(link.number)
     if counted_link is None:
         return None
@@ -58,11 +58,20 @@ def find_target(tx: Transaction, link: ClickLink) -> ClickTarget | None:
         edition_id=link.edition_id,
         story=counted_link.story,
         number=counted_link.number,
-        url=counted_link.url,
+        url=_fill_send_day(tx, counted, counted_link.url),
         links=len(links),
         starts_at=counted.edition.planned_at if mailing_list.counts_clicks else None,
         is_withdrawn=kill is not None and kill.confirmed_at is not None,
     )
+
+
+def _fill_send_day(tx: Transaction, counted: CountedBody, url: str) -> str:
+    """Return a target with the day of sending, if a link tag prints it."""
+    marker, edition = counted.body.marker, counted.edition
+    if marker not in url:
+        return url
+    day = find_send_day(tx, edition, edition.planned_at or edition.created_at)
+    return message.fill_day_slots(url, marker, day)
 
 
 def count_clicks(tx: Transaction, actor: Actor, counts: Sequence[ClickCount]) -> None:

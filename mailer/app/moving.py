@@ -24,9 +24,13 @@ def open_move(mailer: Mailer, url: str, actor: Actor) -> Iterator["OfficeMove"]:
 
 
 def _open_target(mailer: Mailer, url: str) -> Store:
-    if url.startswith("sqlite") and not url.startswith("sqlite:///"):
-        raise InputError("this URL names no file", where=url, field="to", hint="use sqlite:///FILE")
     settings = mailer.settings
+    if url.startswith("sqlite"):
+        file = url.partition(":///")[2]
+        if file in {"", ":memory:"} or "?" in file or file.startswith("file:"):
+            raise InputError(
+                "this URL names no file", where=url, field="to", hint="use sqlite:///FILE"
+            )
     return Store(settings.complete_database_url(url), mailer.store.key, settings.delivery.lease)
 
 

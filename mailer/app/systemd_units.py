@@ -4,16 +4,20 @@ The units are in `mailer/shipped/systemd`. Each process may write to the databas
 a SQLite database, and to the folder of this host's marker, and to nothing else.
 """
 
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
 from string import Template
 
 from mailer.config import Settings, find_shipped_folder
-from mailer.errors import ConfigError, NextStep
+from mailer.errors import ConfigError, InputError, NextStep
 
 _STATE_ROOT = Path("/var/lib")
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+
+
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,255}")
 
 
 class ServiceUnit(StrEnum):
@@ -26,7 +30,8 @@ class ServiceUnit(StrEnum):
 def build_unit(unit: ServiceUnit, settings: Settings, user: str) -> str:
     """Build the text of a unit, which runs this program with these settings as a user. Raises
     ConfigError if there is no file of settings, if they name no folder for the marker, or for a
-    path that a unit can't hold."""
+    path that a unit can't hold, and InputError for a name that no user can have."""
+    _check_user(user)
     config_file = settings.config_file
     if config_file is None:
         raise ConfigError(
@@ -57,6 +62,16 @@ def build_unit(unit: ServiceUnit, settings: Settings, user: str) -> str:
     return Template(template).substitute(values, shared=shared.rstrip("\n"))
 
 
+def _check_user(user: str) -> None:
+    """Check the name or the number of a user. Raises InputError."""
+    if not _USER.fullmatch(user):
+        raise InputError(
+            f"{user!r} is not the name of a user",
+            field="user",
+            hint="give a name of letters, digits, points, underscores and hyphens",
+        )
+
+
 def list_writable_folders(settings: Settings) -> list[Path]:
     """List the folders that a process of the office writes to, each once."""
     folders = [settings.state_folder.resolve()]
@@ -69,7 +84,7 @@ def list_writable_folders(settings: Settings) -> list[Path]:
 def _format_writable_folder(folder: Path) -> str:
     """Let systemd make a folder directly below /var/lib, and give it to the user; another folder
     must be there."""
-    if folder.parent == _STATE_ROOT:
+    if folder.parent == _STATE_ROOT and ":" not in folder.name:  # a colon begins a second name
         return f"StateDirectory={_quote_path(folder.name)}\nStateDirectoryMode=0700"
     return f"ReadWritePaths={_quote_path(str(folder))}"
 

@@ -32,7 +32,7 @@ def copy_database(
     ] = False,
     anyway: Annotated[
         bool,
-        typer.Option("--anyway", help="With --cancel: do not look at the copy, since it is lost."),
+        typer.Option("--anyway", help="With --cancel: leave the copy as it is, since it is lost."),
     ] = False,
     *,
     by: ByOption = "",

@@ -163,6 +163,7 @@ def apply_texts(new: NewEdition, texts: Sequence[OccurrenceText]) -> NewEdition:
     for text in texts:
         if text.subject and text.language == new.language:
             subject = text.subject
+            subjects.pop(text.language, None)  # it would win
         elif text.subject:
             subjects[text.language] = text.subject
     return replace(

@@ -59,7 +59,7 @@ from mailer.message.message_template import CACHED_MASKS, MessageTemplate
 from mailer.message.page import render_heading, render_page, render_plain_text
 from mailer.message.personal_values import Recipient
 from mailer.message.reader_values import fill_reader_values
-from mailer.message.send_day import build_day_argument, fill_send_day
+from mailer.message.send_day import build_day_argument, fill_day_slots, fill_send_day
 from mailer.message.slots import (
     MIN_STORIES_FOR_CONTENTS,
     READING_PLACE_BITS,
@@ -99,6 +99,7 @@ __all__ = [
     "encode_quoted_printable",
     "escape_text",
     "extract_visible_text",
+    "fill_day_slots",
     "fill_reader_values",
     "fill_send_day",
     "fill_slots",

@@ -4,7 +4,7 @@ A body is frozen with a slot for each link. The slot's argument holds the link's
 body, its story and its target, so the hash of an approval covers all three. In a mail, the slot
 becomes an address of the office's own pages, the same for every reader: its token names the
 edition, the language and the number. In all other places (the archive, pages, test mails) it
-becomes the target itself.
+becomes the target itself. A target may hold slots for the day of sending, which link tags print.
 """
 
 import html
@@ -19,13 +19,20 @@ from mailer.message.slots import (
     Slot,
     convert_pieces,
     create_slot,
+    fill_slots,
     list_arguments,
 )
 from mailer.model.editions import EditionBody
 
-_ANCHOR = re.compile(r'(<a\b[^<>]*?\bhref=")(https?://[^"<>\s]+)("[^<>]*>)([^<]*)', re.IGNORECASE)
+_ANCHOR = re.compile(
+    r'(<a\b[^<>]*?\bhref=")(https?://[^"<>\s]+)("[^<>]*>)((?:\s|<(?!/?a\b)[^<>]*>)*[^<]*)',
+    re.IGNORECASE,
+)
 _URL_LINE = re.compile(r"^([ \t]*)(https?://\S+)([ \t]*)$", re.MULTILINE)
-_LOOKS_LIKE_URL = re.compile(r"\s*(?:https?://|www\.)", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_LOOKS_LIKE_URL = re.compile(
+    r"https?://|www\.|(?:[\w-]+\.)+[a-z]{2,}(?::[0-9]+)?(?:[/?#]\S*)?$", re.IGNORECASE
+)
 
 
 class CountedLink(NamedTuple):
@@ -70,19 +77,28 @@ def wrap_links(body: EditionBody, slugs_by_bits: Mapping[int, str]) -> EditionBo
         argument = CountedLink(number, story, url).format_argument()
         return create_slot(body.marker, Slot.COUNTED_LINK, argument)
 
+    def holds_other_slots(url: str) -> bool:
+        """Check for slots that make an address one reader's own. The day is the same for all."""
+        return body.marker in fill_slots(url, body.marker, Slot.DAY, lambda _: "")
+
     def wrap_html(story: str, piece: str) -> str:
         def wrap_anchor(match: re.Match[str]) -> str:
             opening, url, rest, text = match.groups()
-            if _LOOKS_LIKE_URL.match(text):
+            visible_text = html.unescape(_TAG.sub("", text)).strip()
+            if _LOOKS_LIKE_URL.match(visible_text) or holds_other_slots(url):
                 return match[0]
             return opening + create_link_slot(story, html.unescape(url)) + rest + text
 
         return _ANCHOR.sub(wrap_anchor, piece)
 
     def wrap_text(story: str, piece: str) -> str:
-        return _URL_LINE.sub(
-            lambda match: match[1] + create_link_slot(story, match[2]) + match[3], piece
-        )
+        def wrap_line(match: re.Match[str]) -> str:
+            before, url, after = match.groups()
+            if holds_other_slots(url):
+                return match[0]
+            return before + create_link_slot(story, url) + after
+
+        return _URL_LINE.sub(wrap_line, piece)
 
     def convert(text: str, wrap: Callable[[str, str], str]) -> str:
         def wrap_piece(conditions: tuple[BitCondition, ...], piece: str) -> str:

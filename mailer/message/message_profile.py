@@ -70,10 +70,11 @@ class MessageProfile:
 
     def create_counted_url(self, argument: str, language: str) -> str:
         """Create the address that counts the clicks on a link of the body in `language`, from the
-        argument of the link's slot. The address is the same for every reader. A test mail has the
-        link's target itself, so that nothing is counted."""
+        argument of the link's slot. The address is the same for every reader. Other mails than
+        those of a mailing have the link's target itself, so that nothing is counted: a test mail,
+        and the copy of an edition for a new member."""
         link = parse_counted_link(argument)
-        if self.is_test:
+        if self.edition.kind is not EditionKind.MAILING:
             return link.url
         body = f"{self.edition.id}.{language}.{link.number}"
         return self._sign_url(COUNTED_PAGE, LinkPurpose.CLICK, body)

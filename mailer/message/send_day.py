@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date
 
 from mailer import languages
-from mailer.message.slots import Slot, fill_slots
+from mailer.message.slots import Slot, create_slot, fill_slots
 from mailer.model.editions import EditionBody, SendDay
 
 
@@ -24,23 +24,33 @@ def fill_send_day(body: EditionBody, send_day: SendDay | None) -> EditionBody:
     """Return a body with its day of sending filled in. If `send_day` is None, the day is left
     out."""
 
-    def format_day(argument: str) -> str:
-        if send_day is None:
-            return ""
-        language, zone, pattern = argument.split("|", 2)
-        return _format_date(send_day.to_date(zone), language, pattern)
-
     def fill(text: str, *, escape: bool = False) -> str:
-        return fill_slots(
-            text,
-            body.marker,
-            Slot.DAY,
-            lambda argument: html.escape(format_day(argument)) if escape else format_day(argument),
-        )
+        text = fill_slots(text, body.marker, Slot.COUNTED_LINK, fill_link)
+        return fill_day_slots(text, body.marker, send_day, escape=escape)
+
+    def fill_link(argument: str) -> str:
+        filled = fill_day_slots(argument, body.marker, send_day)
+        return create_slot(body.marker, Slot.COUNTED_LINK, filled)
 
     return replace(
         body, subject=fill(body.subject), text=fill(body.text), html=fill(body.html, escape=True)
     )
+
+
+def fill_day_slots(
+    text: str, marker: str, send_day: SendDay | None, *, escape: bool = False
+) -> str:
+    """Return a text with the day of sending in its slots, or with nothing if `send_day` is None.
+    `escape`: the text is HTML."""
+
+    def format_day(argument: str) -> str:
+        if send_day is None:
+            return ""
+        language, zone, pattern = argument.split("|", 2)
+        day = _format_date(send_day.to_date(zone), language, pattern)
+        return html.escape(day) if escape else day
+
+    return fill_slots(text, marker, Slot.DAY, format_day)
 
 
 def _format_date(day: date, language: str, pattern: str) -> str:

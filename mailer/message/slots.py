@@ -157,12 +157,14 @@ def split_body(text: str, marker: str) -> Iterator[Piece]:
 def convert_pieces(
     text: str, marker: str, convert: Callable[[tuple[BitCondition, ...], str], str]
 ) -> str:
-    """Return `text` with each piece between its marks and slots converted. `convert` gets the
-    conditions of the piece, the outermost first. Marks and slots stay."""
+    """Return `text` with each piece between its marks converted. `convert` gets the conditions of
+    the piece, the outermost first, and the piece with its slots. Marks stay."""
     parts: list[str] = []
     conditions: list[BitCondition] = []
     position = 0
     for match in _compile_pattern(marker).finditer(text):
+        if match["slot"]:
+            continue
         parts += [convert(tuple(conditions), text[position : match.start()]), match[0]]
         position = match.end()
         if match["ask"]:

@@ -40,7 +40,8 @@ def sum_mails(
     for failure in failures:
         reasons[describe_failure(failure.reply) or NO_REASON] += failure.count
     failed_count = sum(states[state] for state in _FAILED_STATES)
-    if unexplained := failed_count - reasons.total():
+    # A delivery may fail between the statements that count states and reasons.
+    if (unexplained := failed_count - reasons.total()) > 0:
         reasons[NO_REASON] += unexplained
     other = {
         state.value.replace("_", " "): states[state] - (deferred if state is _QUEUED else 0)

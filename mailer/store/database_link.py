@@ -55,7 +55,9 @@ _TCP_OPTIONS: Mapping[str, object] = {
 _SERVER_OPTIONS = (
     # The server notices a client that has vanished, and ends its transaction.
     "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
-    f"-c lock_timeout={LOCK_SECONDS * 1000}"
+    f"-c lock_timeout={LOCK_SECONDS * 1000} "
+    # The driver can't read the moments of another style, which a server may have by default.
+    "-c datestyle=ISO -c timezone=UTC"
 )
 
 

@@ -78,7 +78,7 @@ def build_engine(url: str, lease: float = 60.0) -> tuple[Engine, LinkGuard]:
             connect_options = build_connect_options(parsed_url.query, lease)
             engine_options = {"connect_args": connect_options, "pool_timeout": POOL_SECONDS}
         engine = create_engine(url, **engine_options)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise ConfigError(
             f"the database can't be used ({error})",
             where="database.url",
@@ -107,10 +107,13 @@ def make_file_private(file: Path) -> None:
     """Create a SQLite database's file with mode 0600 if it is missing, and remove the rights of
     other users. A group that may write keeps its rights, as they were given on purpose.
 
-    A file of another user stays as it is, and ``mailer database status`` reports it."""
+    A file that is no SQLite database stays as it is: its path was misspelt. So does a file of
+    another user, which ``mailer database status`` reports."""
     with suppress(OSError):  # opening the database raises the error, with its own words
         if not file.exists():
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        if not _may_be_database(file):
+            return
         for suffix in ("", "-wal", "-shm", "-journal", QUEUE_SUFFIX):
             path = file.with_name(file.name + suffix)
             with suppress(FileNotFoundError):
@@ -118,6 +121,14 @@ def make_file_private(file: Path) -> None:
                 forbidden_bits = 0o007 if mode & 0o020 else 0o077
                 if mode & forbidden_bits:
                     path.chmod(mode & ~forbidden_bits)
+
+
+def _may_be_database(file: Path) -> bool:
+    """Check for a file that is empty or begins like a database of SQLite (file format, 1.3)."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened_file:
+        return opened_file.read(16) in {b"", b"SQLite format 3\0"}
 
 
 def list_open_files(url: URL) -> list[str]:

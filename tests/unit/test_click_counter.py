@@ -155,3 +155,25 @@ def test_click_within_a_minute_of_the_start_is_a_scanner(
 ) -> None:
     target = ClickTarget(7, "boats", 1, "https://example.org/", 3, NOW)
     assert target.is_scanned_at(moment) is is_scanned
+
+
+def test_count_that_the_database_refuses_is_left_out_and_the_others_are_saved(
+    office: CountedOffice,
+) -> None:
+    save = office.save
+
+    def refuse_second_story(counts: Sequence[ClickCount]) -> None:
+        if any(count.story == "story-2" for count in counts):
+            raise ValueError("ana@example.org")
+        save(counts)
+
+    office.counter = ClickCounter(
+        refuse_second_story, create_logger(office.log), lambda: office.seconds
+    )
+    for number in (1, 2, 3):
+        office.click("ana", number)
+    assert office.count() == {Clicker.READER: 2}
+    assert "clicks left out" in office.log.getvalue()
+    assert "ana@example.org" not in office.log.getvalue()
+    office.click("ben", 1)
+    assert office.count() == {Clicker.READER: 3}

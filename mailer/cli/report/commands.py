@@ -17,6 +17,7 @@ from mailer.cli.report.group import (
     UntilOption,
     app,
     check_formats,
+    parse_period,
     parse_times,
 )
 from mailer.cli.transactions import open_for_reading
@@ -68,8 +69,8 @@ def report_topics(
     check_formats(csv, json)
     with open_for_reading() as (mailer, tx):
         zone = zones.get_zone(mailer.settings.defaults.time_zone)
-        times = parse_times(since, until, None, zone, mailer.clock())
-        report = reports.report_topics(tx, lists.get_list(tx, slug), times.period)
+        period = parse_period(since, until, zone, mailer.clock())
+        report = reports.report_topics(tx, lists.get_list(tx, slug), period)
         if json:
             Output(as_json=True).print_json(report)
         elif csv:

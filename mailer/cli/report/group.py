@@ -46,14 +46,19 @@ class ReportTimes:
 def parse_times(
     since: str, until: str, step: ReportStep | None, zone: ZoneInfo, now: datetime
 ) -> ReportTimes:
+    """Parse the options of a period and of its parts. Raises InputError."""
+    period = parse_period(since, until, zone, now)
+    parts = reports.split_period(period, step or reports.choose_step(period), zone)
+    return ReportTimes(period, parts, zone)
+
+
+def parse_period(since: str, until: str, zone: ZoneInfo, now: datetime) -> Period:
     """Parse the options of a period. Raises InputError."""
     first_day = (
         _parse_day(since, "--since") if since else (now - DEFAULT_LENGTH).astimezone(zone).date()
     )
     last_day = _parse_day(until, "--until") if until else None
-    period = reports.build_period(first_day, last_day, zone, now)
-    parts = reports.split_period(period, step or reports.choose_step(period), zone)
-    return ReportTimes(period, parts, zone)
+    return reports.build_period(first_day, last_day, zone, now)
 
 
 def _parse_day(text: str, option: str) -> date:

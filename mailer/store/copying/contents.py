@@ -50,7 +50,7 @@ _POSTGRESQL_FORMS = (
     (Utc, "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"),
     (Boolean, "CAST({} AS integer)"),
     (JSON, "CAST({} AS text)"),
-    (Date, "CAST({} AS text)"),
+    (Date, "to_char({}, 'YYYY-MM-DD')"),  # a cast depends on DateStyle
 )
 _SQLITE_FORMS = (
     (Utc, "{}"),
@@ -81,6 +81,14 @@ def _select_form(column: Column[Any], dialect: str) -> str:
     return quote_name(column.name)
 
 
+def _format_parameter(column: Column[Any], parameter: str, dialect: str) -> str:
+    """Return the SQL expression of a key's value in the common form. A moment is in UTC, whatever
+    the time zone of the session."""
+    if dialect == "postgresql" and isinstance(column.type, Utc):
+        return f"CAST(CAST({parameter} AS text) || '+00' AS timestamp with time zone)"
+    return parameter
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows that follow each other. `last_key`: the primary key of the last one; `is_last`: no rows
@@ -107,7 +115,10 @@ class TableReader:
         dialect = engine.dialect.name
         forms = ", ".join(_select_form(column, dialect) for column in columns)
         keys = ", ".join(quote_name(column.name) for column in self._key_columns)
-        parameters = ", ".join(f":key{number}" for number in range(len(self._key_columns)))
+        parameters = ", ".join(
+            _format_parameter(column, f":key{number}", dialect)
+            for number, column in enumerate(self._key_columns)
+        )
         select = f"SELECT {forms} FROM {quote_name(table.name)}"  # noqa: S608  (names of the schema)
         order = f"ORDER BY {keys} LIMIT :limit"
         self._first_statement = text(f"{select} {order}")

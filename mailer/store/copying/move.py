@@ -6,6 +6,7 @@ two, the next run sees that the new database has taken over, and records it in t
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Table, text
 
 from mailer.actor import Actor
-from mailer.errors import ConfigError, InputError, NextStep, Refused
+from mailer.errors import ConfigError, DatabaseUnavailable, InputError, NextStep, Refused
 from mailer.model.recovery import DatabaseIdentity, DatabaseState
 from mailer.recovery import begin_move, cancel_move, check_movable, finish_move, take_over
 from mailer.store import Store, schema
@@ -37,6 +38,7 @@ from mailer.store.copying.progress import (
 from mailer.store.copying.target import (
     TargetContent,
     check_encoding,
+    check_writable,
     index_target,
     judge_target,
     load_target_progress,
@@ -95,7 +97,7 @@ class DatabaseMove:
 
     def check_move(self) -> None:
         """Check whether the move may begin, and change nothing. Raises Refused and InputError."""
-        self._check_target()
+        self._check_target(may_create=False)
         with self._source.read() as tx:
             check_movable(tx, self._place)
             self._check_values()
@@ -117,8 +119,9 @@ class DatabaseMove:
             and new_identity.generation > identity.generation
         )
 
-    def _check_target(self) -> None:
-        """Check that the target is empty, or an unfinished copy of this very source."""
+    def _check_target(self, *, may_create: bool) -> None:
+        """Check that the target can be written, and is empty or an unfinished copy of this very
+        source."""
         if _read_location(self._source) == _read_location(self._target):
             raise InputError("this is the database itself", where=self._place, field="to")
         content = judge_target(self._target)
@@ -131,6 +134,7 @@ class DatabaseMove:
             )
         check_encoding(self._target)
         if content is not TargetContent.UNFINISHED_COPY:
+            check_writable(self._target, may_create=may_create)
             return
         progress = load_target_progress(self._target)
         with self._source.read() as tx:
@@ -153,7 +157,7 @@ class DatabaseMove:
     def begin_move(self) -> DatabaseIdentity:
         """Forbid changes to the source, and create the tables of the target. Raises Refused and
         InputError, before anything is changed."""
-        self._check_target()
+        self._check_target(may_create=True)
         with self._source.begin() as tx:
             identity = check_movable(tx, self._place)
             if identity is None or identity.state is not DatabaseState.MOVING:
@@ -262,14 +266,19 @@ class DatabaseMove:
 
     def cancel_move(self, *, is_target_lost: bool) -> None:
         """Remove the unfinished copy, and let the source go on. With `is_target_lost`, the target
-        is not looked at. Raises Refused if the target has taken over."""
+        stays as it is, and need not be reachable. Raises Refused if the target has taken over."""
         with self._source.begin() as tx:
             identity = tx.recovery.lock_identity()
-            if not is_target_lost:
+            if is_target_lost:
+                with suppress(DatabaseUnavailable):
+                    self._check_not_taken_over()
+            else:
+                self._check_not_taken_over()
                 self._remove_target(identity)
             cancel_move(tx, self._actor, self._clock())
 
-    def _remove_target(self, identity: DatabaseIdentity | None) -> None:
+    def _check_not_taken_over(self) -> None:
+        """Check that the two databases won't both send. Raises Refused."""
         if self.has_taken_over():
             raise Refused(
                 "the copy is complete, and has taken over",
@@ -279,6 +288,8 @@ class DatabaseMove:
                 code="has_taken_over",
                 next_steps=[NextStep("copy_database", url=self._place)],
             )
+
+    def _remove_target(self, identity: DatabaseIdentity | None) -> None:
         is_unfinished = judge_target(self._target) is TargetContent.UNFINISHED_COPY
         if is_unfinished and load_target_progress(self._target).is_of(identity):
             remove_copy(self._target)

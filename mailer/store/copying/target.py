@@ -1,6 +1,7 @@
 """The target of a copy: what it holds before, its schema, and its removal if the copy is
 cancelled."""
 
+import os
 from enum import Enum, auto
 from pathlib import Path
 
@@ -61,6 +62,25 @@ def check_encoding(target: Store) -> None:
             where=target.display_url,
             hint="create the database with ENCODING 'UTF8' TEMPLATE template0",
         )
+
+
+def check_writable(target: Store, *, may_create: bool) -> None:
+    """Check that tables can be made in a target, before the source is closed to changes for it.
+    Nothing is changed; with `may_create`, the empty file of a new SQLite database may stay. Raises
+    Refused and DatabaseUnavailable."""
+    if target.engine.dialect.name == "sqlite":
+        file = Path(target.engine.url.database or "")
+        if not file.exists() and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
+            raise Refused(
+                f"no file can be made in the folder {file.parent}",
+                where=target.display_url,
+                hint="make the folder, or name another file",
+            )
+        if not file.exists() and not may_create:
+            return
+    with begin_transaction(target.engine) as connection:
+        connection.execute(text(f"CREATE TABLE {COPY_TABLE} (name INTEGER)"))
+        connection.rollback()
 
 
 def load_target_progress(target: Store) -> CopyProgress:

@@ -78,6 +78,9 @@ class _Visit:
         ]
 
 
+_CountKey = tuple[int, str, datetime, Clicker]
+"""Edition, story, hour and clicker."""
+
 SaveCounts = Callable[[Sequence[ClickCount]], None]
 
 
@@ -96,7 +99,7 @@ class ClickCounter:
         self._stopwatch = stopwatch
         self._key = secrets.token_bytes(16)
         self._visits: OrderedDict[tuple[bytes, int], _Visit] = OrderedDict()
-        self._counts: Counter[tuple[int, str, datetime, Clicker]] = Counter()
+        self._counts: Counter[_CountKey] = Counter()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -130,7 +133,8 @@ class ClickCounter:
 
     def save_finished_visits(self, *, all_visits: bool = False) -> None:
         """Count the visits that are over, or all, and save the counts. If the database can't be
-        used, the counts wait for the next round."""
+        used, the counts wait for the next round. If it refuses them, as those of an edition that is
+        gone, they are left out, and the others are saved."""
         with self._lock:
             end = self._stopwatch() - BURST_SECONDS
             while self._visits:
@@ -139,8 +143,10 @@ class ClickCounter:
                     break
                 self._count_visit(self._visits.popitem(last=False)[1])
             counts, self._counts = self._counts, Counter()
-        if not counts:
-            return
+        if counts:
+            self._save_or_keep(counts)
+
+    def _save_or_keep(self, counts: "Counter[_CountKey]") -> None:
         try:
             self._save_counts(
                 [ClickCount(*key, clicks=clicks) for key, clicks in sorted(counts.items())]
@@ -149,6 +155,12 @@ class ClickCounter:
             self._log.warning("clicks not saved", error=type(error).__name__)
             with self._lock:
                 self._counts.update(counts)
+        except Exception as error:  # the thread must go on, whatever one count is refused for
+            if len(counts) == 1:
+                self._log.warning("clicks left out", error=type(error).__name__)
+                return
+            for key, clicks in counts.items():
+                self._save_or_keep(Counter({key: clicks}))
 
     def _run_rounds(self) -> None:
         while not self._stopping.wait(ROUND_SECONDS):

@@ -4,9 +4,15 @@ The address is the same for every reader, and the answer sets no cookie. Neither
 address nor its browser is stored. The target stands in the frozen body of the link's edition.
 """
 
+import re
+import string
+from contextlib import suppress
+from urllib.parse import quote
+
 from fastapi import HTTPException, Request, Response
 
 from mailer import clicks
+from mailer.addresses import to_ascii_domain
 from mailer.audience import links
 from mailer.errors import TokenError
 from mailer.web.public.middleware import get_client_host
@@ -38,13 +44,27 @@ def follow_counted_link(request: Request, token: str) -> Response:
             now,
             is_by_machine=_is_by_machine(request) or target.is_scanned_at(now),
         )
-    headers = {"Location": target.url, "X-Robots-Tag": "noindex"}
+    headers = {"Location": encode_address(target.url), "X-Robots-Tag": "noindex"}
     return Response(status_code=302, headers=headers)
 
 
 def _refuse_link(request: Request) -> Response:
     """Return the 404 page, which offers the archive: the same for every fault."""
     return get_site(request).render_page(request, "bad-counted-link.html", status=404)
+
+
+def encode_address(address: str) -> str:
+    """Return a web address in ASCII, as a header field needs it (RFC 3987 §3.1): the host in
+    A-labels, other characters percent-encoded."""
+    scheme, _, rest = address.partition("://")
+    host = re.split("[/?#]", rest, maxsplit=1)[0]
+    place = rest[len(host) :]
+    user, at_sign, name = host.rpartition("@")
+    name, colon, port = name.partition(":")
+    with suppress(UnicodeError):  # raised for a name that no host can have
+        name = to_ascii_domain(name) if not name.isascii() else name
+    host = f"{user}{at_sign}{name}{colon}{port}"
+    return quote(f"{scheme}://{host}{place}", safe=string.punctuation)
 
 
 def _is_by_machine(request: Request) -> bool:

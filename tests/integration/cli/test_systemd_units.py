@@ -9,7 +9,7 @@ import pytest
 
 from mailer.app.systemd_units import ServiceUnit, build_unit, list_writable_folders
 from mailer.config import Paths, Settings
-from mailer.errors import ConfigError
+from mailer.errors import ConfigError, InputError
 from tests.conftest import make_office_settings, skip_without
 
 SERVICES = list(ServiceUnit)
@@ -120,3 +120,19 @@ def test_unit_needs_a_folder_for_the_marker(tmp_path: Path) -> None:
         build_unit(ServiceUnit.WORKER, make_settings(tmp_path, None), "news")
     assert caught.value.where == "paths.state"
     assert "/var/lib/mailer" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "user", ["", "news\nExecStartPre=/bin/false", "a b", "%i", "-news", "a:b", "news\n", "../x"]
+)
+def test_name_that_no_user_has_is_refused(user: str, tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, Path("/var/lib/mailer"))
+    with pytest.raises(InputError, match="is not the name of a user"):
+        build_unit(ServiceUnit.WORKER, settings, user)
+
+
+def test_folder_with_a_colon_is_written_as_a_path(tmp_path: Path) -> None:
+    """systemd reads StateDirectory=FOLDER:LINK as a folder with a link to it."""
+    unit = build_unit(ServiceUnit.WORKER, make_settings(tmp_path, Path("/var/lib/a:b")), "root")
+    assert "ReadWritePaths=/var/lib/a:b" in unit
+    assert "StateDirectory=" not in unit

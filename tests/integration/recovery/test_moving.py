@@ -14,7 +14,13 @@ from mailer.app import Mailer
 from mailer.app.moving import open_move
 from mailer.config import Paths
 from mailer.delivery.process_identity import create_worker_name
-from mailer.errors import DatabaseUnavailable, DatabaseUnrecognised, MailerError, Refused
+from mailer.errors import (
+    DatabaseUnavailable,
+    DatabaseUnrecognised,
+    InputError,
+    MailerError,
+    Refused,
+)
 from mailer.model.leases import TICK
 from mailer.model.recovery import DatabaseState, Recognition
 from mailer.recovery import declare_clone
@@ -109,6 +115,59 @@ def test_cancelled_move_lets_the_old_database_deliver(
     assert deliver_due(recovery_office.open_mailer()) == READERS
     move_office(recovery_office.open_mailer(), new_url)
     assert deliver_due(recovery_office.open_mailer(new_url)) == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///file:new.db?mode=memory&uri=true",
+        "sqlite:///new.db?cache=shared",
+    ],
+)
+def test_copy_that_would_be_lost_is_refused(recovery_office: RecoveryOffice, url: str) -> None:
+    mailer = recovery_office.open_mailer()
+    begin_edition(mailer, READERS)
+    mailer.guard.confirm_database()
+    with pytest.raises(InputError, match="names no file"):
+        move_office(mailer, url)
+    assert find_refusal(mailer) is None
+
+
+@pytest.mark.parametrize("place", ["missing/new.db", "file/new.db", "folder"])
+def test_target_that_cannot_be_written_changes_nothing(
+    recovery_office: RecoveryOffice, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    mailer = recovery_office.open_mailer()
+    begin_edition(mailer, READERS)
+    mailer.guard.confirm_database()
+    with pytest.raises((Refused, DatabaseUnavailable)):
+        move_office(mailer, f"sqlite:///{tmp_path / place}")
+    assert find_refusal(mailer) is None
+    assert deliver_due(mailer) == READERS
+
+
+def test_target_without_the_right_to_create_tables_changes_nothing(
+    recovery_office: RecoveryOffice, postgresql: Postgresql
+) -> None:
+    url = postgresql.make_url("postgres")
+    run_sql(url, "CREATE DATABASE forbidden STRATEGY FILE_COPY")
+    run_sql(url, "CREATE ROLE guest LOGIN")
+    guest_url = postgresql.make_url("forbidden").replace("postgres@", "guest@")
+    mailer = recovery_office.open_mailer()
+    begin_edition(mailer, READERS)
+    mailer.guard.confirm_database()
+    try:
+        with pytest.raises(DatabaseUnavailable, match="permission denied"):
+            move_office(mailer, guest_url)
+        assert find_refusal(mailer) is None
+    finally:
+        run_sql(url, "DROP DATABASE forbidden WITH (FORCE)")
+        run_sql(url, "DROP ROLE guest")
 
 
 def test_other_hosts_recognise_the_new_database(

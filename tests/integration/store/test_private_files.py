@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mailer.errors import DatabaseUnavailable
 from mailer.store import Store
+from mailer.store.engine import make_file_private
 from tests.conftest import KEY
 
 
@@ -44,3 +46,25 @@ def test_open_database_is_tightened_but_a_writing_group_stays(tmp_path: Path) ->
         store.upgrade_schema()
         assert stat.S_IMODE(file.stat().st_mode) == tightened
         store.close()
+
+
+@pytest.mark.parametrize("content", [b"root:x:0:0:root:/root:/bin/bash\n", b"SQLite", b"\0" * 512])
+def test_file_that_is_no_database_keeps_its_mode(tmp_path: Path, content: bytes) -> None:
+    """The path of a database may be misspelt, and the file of another program must stay usable."""
+    file = tmp_path / "passwd"
+    file.write_bytes(content)
+    file.chmod(0o644)
+    store = Store(f"sqlite:///{file}", KEY)
+    with pytest.raises(DatabaseUnavailable), store.read() as tx:
+        tx.recovery.find_identity()
+    store.close()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    assert file.read_bytes() == content
+
+
+def test_device_keeps_its_mode(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o666)
+    pipe.chmod(0o666)
+    make_file_private(pipe)
+    assert stat.S_IMODE(pipe.stat().st_mode) == 0o666

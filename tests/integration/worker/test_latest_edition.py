@@ -91,6 +91,22 @@ def test_new_member_gets_latest_edition_with_their_topics(office: WorkerHarness)
         assert "List-Unsubscribe=One-Click" in str(mail["List-Unsubscribe-Post"])
 
 
+def test_copy_of_a_counted_edition_leads_to_the_stories_themselves(office: WorkerHarness) -> None:
+    """A copy is no delivery of the edition, so nothing in it is counted."""
+    url = "https://www.example.org/nets"
+    with office.mailer.store.begin() as tx:
+        edit_list(tx, STAFF, "news", {"counts_clicks": True})
+        factories.add_story(tx, "nets", "health", canonical_url=url)
+        factories.add_subscriber(tx, "zoe@example.org", "health")
+    send_edition(office, "nets", "flats")
+    (counted_mail,) = office.list_mails("zoe@example.org")
+    assert "/r/" in str(counted_mail)
+    join_list(office)
+    _, copy = list_texts(office)
+    assert url in copy
+    assert "/r/" not in copy
+
+
 def test_new_member_gets_latest_edition_in_their_language(office: WorkerHarness) -> None:
     with office.mailer.store.begin() as tx:
         factories.add_subscriber(tx, "zoe@example.org", language="fr")

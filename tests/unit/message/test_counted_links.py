@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,8 +10,9 @@ from mailer import message
 from mailer.audience.links import ClickLink, verify_click_link
 from mailer.message import MarkCondition, MessageTemplate, Slot, list_counted_links, wrap_links
 from mailer.model.edition_states import EditionKind
-from mailer.model.editions import EditionBody
+from mailer.model.editions import EditionBody, SendDay
 from tests.unit.message.factories import KEY, MARKER, PROFILE, RECIPIENT, make_body
+from tests.unit.samples import NOW
 
 SITE = "https://mail.example.org/r/"
 BOATS, ROADS = "https://www.example.org/boats?a=1&b=2", "https://www.example.org/roads"
@@ -121,9 +123,10 @@ def test_pages_and_plain_texts_lead_to_the_targets_themselves() -> None:
     assert BOATS in message.render_plain_text(body)
 
 
-def test_test_mail_counts_nothing() -> None:
+@pytest.mark.parametrize("kind", [EditionKind.TEST, EditionKind.WELCOME])
+def test_mail_that_is_no_mailing_counts_nothing(kind: EditionKind) -> None:
     body = make_counted_body()
-    edition = replace(PROFILE.edition, kind=EditionKind.TEST)
+    edition = replace(PROFILE.edition, kind=kind)
     template = MessageTemplate(body, replace(PROFILE, edition=edition))
     text = template.render_text(RECIPIENT)
     assert BOATS in text
@@ -135,3 +138,55 @@ def test_part_for_a_place_of_reading_is_no_story(condition: MarkCondition) -> No
     html = mark(condition, 1, f'<a href="{ROADS}">Roads</a>')
     body = wrap_links(make_body(html=html), SLUGS)
     assert body.html == html
+
+
+DAY = message.create_slot(MARKER, Slot.DAY, message.build_day_argument("en", "UTC", "yyyy-MM-dd"))
+DAY_OF_SENDING = SendDay(None, datetime(2026, 12, 18, 9, tzinfo=UTC), NOW)
+
+
+def test_address_with_the_day_of_sending_is_counted_as_a_whole() -> None:
+    url = f"{ROADS}?utm_campaign=weekly-{DAY}&a=1#top"
+    html = mark(MarkCondition.FIRST, 1, f'<a href="{url.replace("&", "&amp;")}">Roads</a>')
+    text = mark(MarkCondition.FIRST, 1, f"Roads\n{url}\nMore")
+    body = wrap_links(make_body(text=text, html=html), SLUGS)
+    template = MessageTemplate(body, PROFILE)
+    in_html, in_text = template.render_html(RECIPIENT), template.render_text(RECIPIENT)
+    (address,) = find_addresses(in_html, in_text)
+    assert f'href="{address}"' in in_html
+    assert f"\n{address}\n" in in_text
+    filled = message.fill_send_day(body, DAY_OF_SENDING)
+    (link,) = list_counted_links(filled).values()
+    assert link.url == f"{ROADS}?utm_campaign=weekly-2026-12-18&a=1#top"
+    page = message.render_page(body, 1, PROFILE.base_url, DAY_OF_SENDING)
+    assert f'href="{link.url.replace("&", "&amp;")}"' in page
+
+
+def test_address_with_a_value_of_its_reader_is_not_counted() -> None:
+    name = message.create_slot(MARKER, Slot.NAME, "reader")
+    html = mark(MarkCondition.FIRST, 1, f'<a href="{ROADS}?for={name}">Roads</a>')
+    text = mark(MarkCondition.FIRST, 1, f"{ROADS}?for={name}\n{name} {ROADS}\n")
+    body = wrap_links(make_body(text=text, html=html), SLUGS)
+    assert (body.html, body.text) == (html, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://www.example.org/plain",
+        "<b>https://www.example.org/plain</b>",
+        ' <span class="a"><b> www.example.org/plain</b></span>',
+        "example.org",
+        "News.Example.org/plain?a=1&amp;b=2",
+        "<i>example.org:8080/</i>",
+    ],
+)
+def test_link_whose_text_is_an_address_is_not_counted(text: str) -> None:
+    html = mark(MarkCondition.FIRST, 1, f'<a href="{ROADS}">{text}</a>')
+    assert wrap_links(make_body(html=html), SLUGS).html == html
+
+
+@pytest.mark.parametrize("text", ["<b>Boats</b>", "See example.org for more", "", "<br>Boats"])
+def test_link_with_a_text_in_words_is_counted(text: str) -> None:
+    html = mark(MarkCondition.FIRST, 1, f'<a href="{ROADS}">{text}</a><a href="{BOATS}">B</a>')
+    links = list_counted_links(wrap_links(make_body(html=html), SLUGS))
+    assert [link.url for link in links.values()] == [ROADS, BOATS]

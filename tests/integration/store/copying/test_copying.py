@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from itertools import product
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import insert, select, text, update
 from mailer.errors import ConfigError, InputError, Refused, SchemaError
 from mailer.store import Store, schema
 from mailer.store.copying import DatabaseMove
-from mailer.store.copying.contents import TableReader, hash_rows
+from mailer.store.copying.contents import FIRST_BATCH, TableReader, hash_rows
 from mailer.store.schema_revision import COPY_TABLE, list_tables
 from tests.actors import STAFF
 from tests.conftest import BACKENDS, KEY
@@ -59,6 +60,38 @@ def test_copy_there_and_back_is_the_same(
         assert {name: table for name, table in first.tables.items() if name not in changed} == {
             name: table for name, table in second.tables.items() if name not in changed
         }
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_copy_does_not_depend_on_the_time_zone_and_the_dates_of_the_server(
+    databases: tuple[Store, Store], zone: str
+) -> None:
+    """Moments are part of keys, by which a table is read in batches."""
+    source, target = databases
+    for store in databases:
+        if store.engine.dialect.name == "postgresql":
+            name = store.engine.url.database
+            url = store.engine.url.render_as_string(hide_password=False)
+            run_sql(url, f"ALTER DATABASE {name} SET timezone TO '{zone}'")
+            run_sql(url, f"ALTER DATABASE {name} SET datestyle TO 'German'")
+            store.engine.dispose()
+    hours = 2 * FIRST_BATCH + 1
+    with source.begin() as tx:
+        tx.connection.execute(
+            insert(schema.click_count),
+            [
+                {
+                    "edition_id": 1,
+                    "story": "boats",
+                    "hour": NOW + timedelta(hours=number),
+                    "clicker": "reader",
+                    "clicks": number,
+                }
+                for number in range(hours)
+            ],
+        )
+    summary = move_database(source, target)
+    assert summary.tables["click_count"].rows == hours + ROWS
 
 
 def test_copy_gives_no_number_again(databases: tuple[Store, Store]) -> None:
@@ -193,8 +226,9 @@ def test_complete_copy_is_not_cancelled(databases: tuple[Store, Store]) -> None:
         move.cancel_move(is_target_lost=False)
     with source.begin() as tx:  # as if the last commit in the old database had been lost
         tx.connection.execute(update(schema.database_identity).values(state="moving"))
-    with pytest.raises(Refused, match="has taken over"):
-        move.cancel_move(is_target_lost=False)
+    for is_target_lost in (False, True):  # also if a person is wrong about its loss
+        with pytest.raises(Refused, match="has taken over"):
+            move.cancel_move(is_target_lost=is_target_lost)
     assert move.has_taken_over()
     assert move.record_move()
     with source.read() as tx:

@@ -15,6 +15,7 @@ from mailer.model.digests import ApprovalRule
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.model.schedules import OccurrenceState, OccurrenceText
+from mailer.render.localisation import choose_subject
 from mailer.store import SqlTransaction, Store
 from tests.actors import AMINA, STAFF
 from tests.integration import factories
@@ -68,6 +69,16 @@ def test_edition_gets_texts_written_ahead_in_each_language(seeded_store: Store) 
         assert edition.opening == {"en": "Good *morning*."}
         later = assemble_occurrence(tx, "2026-12-01")
         assert (later.subject, later.opening) == ("", {}), "another occurrence"
+
+
+def test_subject_written_ahead_wins_over_the_subjects_of_the_digest(seeded_store: Store) -> None:
+    with seeded_store.begin() as tx:
+        factories.add_story(tx, "boats")
+        digests.edit_digest(tx, STAFF, "weekly", {"subjects": {"en": "Weekly", "fr": "Hebdo"}}, NOW)
+        write_text(tx, subject="A day for migrants")
+        edition = assemble_occurrence(tx)
+    subjects = [choose_subject(edition, language) for language in ("en", "fr", "ru")]
+    assert subjects == ["A day for migrants", "Hebdo", "A day for migrants"]
 
 
 def test_text_is_changed_field_by_field_and_removed_by_empty_ones(seeded_store: Store) -> None:

@@ -19,6 +19,7 @@ from mailer.model.editions import Edition
 from mailer.model.releases import Kill
 from mailer.store import schema
 from mailer.tokens import sign_token
+from mailer.web.public.counted_links import encode_address
 from tests.actors import AMINA, STAFF
 from tests.conftest import KEY
 from tests.fake_relay import Relay
@@ -252,6 +253,28 @@ def find_consent(pages: AsgiClient, path: str, language: str) -> str:
     )
     assert match is not None
     return match[1]
+
+
+@pytest.mark.parametrize(
+    ("address", "location"),
+    [
+        (
+            "https://www.example.org/é?a=ü%20b#ö",
+            "https://www.example.org/%C3%A9?a=%C3%BC%20b#%C3%B6",
+        ),
+        ("https://пример.example:8443/путь", "https://xn--e1afmkfd.example:8443/"),
+        ("https://例え.example?q=語", "https://xn--r8jz45g.example?q=%E8%AA%9E"),
+        ("https://a\r\nSet-Cookie:x=1.example/", "https://a%0D%0ASet-Cookie:x=1.example/"),
+        ("https://[2001:db8::1]:80/a%2Fb", "https://[2001:db8::1]:80/a%2Fb"),
+        ("https://ä..example/", "https://%C3%A4..example/"),
+    ],
+)
+def test_location_is_ascii(address: str, location: str) -> None:
+    encoded = encode_address(address)
+    assert encoded.startswith(location)
+    assert encoded.isascii()
+    assert encoded.isprintable()
+    assert encode_address(encoded) == encoded
 
 
 @pytest.fixture(autouse=True)
