@@ -109,6 +109,7 @@ class SubscriberQueries(PersonalDataQueries):
         self._db.execute(
             insert(schema.subscriber_alias).values(old_id=old_id, subscriber_id=survivor.id)
         )
+        self._move_past_frequencies(old_id, survivor)
         # If the survivor has no profile as a journalist, they get the duplicate's.
         own_contact = select(schema.contact.c.subscriber_id).where(
             schema.contact.c.subscriber_id == survivor.id
@@ -120,6 +121,26 @@ class SubscriberQueries(PersonalDataQueries):
                     .where(table.c.subscriber_id == old_id)
                     .values(subscriber_id=survivor.id)
                 )
+
+    def _move_past_frequencies(self, old_id: int, survivor: Subscriber) -> None:
+        """Give a subscriber the earlier frequencies of the one who is merged into them, each with
+        the later of two ends."""
+        past = schema.past_frequency.c
+        rows = self._db.execute(
+            select(past.list_id, past.frequency, past.subscriber_id, past.until)
+            .where(past.subscriber_id.in_([old_id, survivor.id]))
+            .order_by(past.list_id, past.frequency)
+        ).all()
+        own_ends = {
+            (row.list_id, row.frequency): row.until
+            for row in rows
+            if row.subscriber_id == survivor.id
+        }
+        for row in rows:
+            own_end = own_ends.get((row.list_id, row.frequency))
+            if row.subscriber_id == old_id and (own_end is None or own_end < row.until):
+                frequencies = {survivor.id: Frequency(row.frequency)}
+                record_past_frequencies(self._db, row.list_id, frequencies, row.until)
 
     def get_list(self, slug: str) -> MailingList:
         return SqlListStore(self._db, self._key).get_list(slug)
