@@ -147,6 +147,8 @@ def _explain_frequency(tx: Transaction, edition: Edition, status: RecipientStatu
     if status.frequency is edition.frequency or edition.role is not EditionRole.PLAIN:
         return ""
     chosen = f"Although they chose {_FREQUENCY_LABELS[status.frequency]}"
+    if tx.editions.load_mailing_list(edition).closing_edition_id == edition.id:
+        return f" {chosen}, it is for them too: it is the last mail of the list."
     if edition.is_urgent:
         reason, _ = languages.choose_text(edition.urgent_reasons, edition.language)
         return f" {chosen}, it is for them too, since it is urgent: {reason}"
@@ -156,8 +158,6 @@ def _explain_frequency(tx: Transaction, edition: Edition, status: RecipientStatu
             f"{_format_moment(status.past_frequency_until)}, and this edition has what they would "
             "otherwise miss."
         )
-    if tx.editions.load_mailing_list(edition).closing_edition_id == edition.id:
-        return f" {chosen}, it is for them too: it is the last mail of the list."
     return f" They chose {_FREQUENCY_LABELS[status.frequency]} after it was planned."
 
 
