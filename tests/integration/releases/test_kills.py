@@ -191,7 +191,7 @@ def test_killed_advance_copy_says_so_only_to_its_recipient(
 def test_kill_cancels_repeats_of_newsletters_with_the_story(
     mailer: Mailer, wide_release: Edition
 ) -> None:
-    """A queued repeat would otherwise wait at the gate for ever."""
+    """A queued repeat would otherwise wait at the gate until someone cancels it."""
     deliver_mails(mailer)
     with mailer.store.begin() as tx:
         new = NewEdition("The week", wide_release.list, stories=(SLUG,))
