@@ -6,6 +6,7 @@ makes a last edition, which goes the way of every edition: it is composed, appro
 delivered.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -167,6 +168,7 @@ def _withdraw_last_edition(tx: Transaction, actor: Actor, edition_id: int, now: 
     slugs = edition.stories
     if edition.state in OPEN_STATES:
         editions.cancel_edition(tx, actor, edition, now, reason=REOPENED_REASON)
+    closing_slug = re.compile(rf"{edition.list}-closed(-[0-9]+)?")
     for slug in slugs:
-        if slug.startswith(f"{edition.list}-closed"):
+        if closing_slug.fullmatch(slug):
             articles.withdraw_articles(tx, actor, slug, None, now)

@@ -4,7 +4,7 @@ frequency, language and time zone.
 Their signed link has proved that the address is theirs, so joining a list needs no confirmation.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -145,11 +145,12 @@ def _check_topics(
     tx: Transaction,
     topics: Iterable[str],
     mailing_list: MailingList,
-    earlier_topics: Iterable[str],
+    earlier_topics: Sequence[str],
 ) -> tuple[str, ...]:
     """Return the topics chosen on a list, or () for all topics, including those added later. The
     page offers the topics that are not hidden, and the reader's `earlier_topics`; choosing all of
-    these is choosing all.
+    these is choosing all, unless the reader has chosen just these before: someone who changes
+    something else gets no topic that was hidden or is added later.
 
     Raises InputError if no topic is chosen."""
     existing_topics = tx.lists.list_topics()
@@ -165,7 +166,8 @@ def _check_topics(
         raise InputError(
             "no topic was chosen", code=NO_TOPIC_CHOSEN, field="topics", value=mailing_list.slug
         )
-    return () if {*chosen_topics} >= offered_topics else chosen_topics
+    is_unchanged = {*chosen_topics} == {*earlier_topics}
+    return () if {*chosen_topics} >= offered_topics and not is_unchanged else chosen_topics
 
 
 def unsubscribe_from_all(

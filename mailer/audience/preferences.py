@@ -229,6 +229,9 @@ def merge_subscribers(
         survivor_membership = survivor_memberships.get(membership.list)
         merged_membership = _merge_memberships(survivor_membership, membership)
         mailing_list = tx.subscribers.get_list(membership.list)
+        for earlier in filter(None, (survivor_membership, membership)):
+            if is_other_frequency(earlier, merged_membership):
+                tx.subscribers.record_past_frequency(survivor, mailing_list, earlier.frequency, now)
         tx.subscribers.set_membership(survivor, mailing_list, merged_membership)
         count_change(
             tx,

@@ -107,6 +107,11 @@ def _parse_text(text: str) -> str:
 def _parse_number(text: str) -> str:
     if not _NUMBER.fullmatch(text):
         raise InputError(f"{text!r} is not a number", hint="write it as 1200 or 12.5")
+    if re.match(r"[+-]?0[0-9]", text):
+        raise InputError(
+            f"{text!r} begins with a zero, which a number would lose",
+            hint="write the number without it, or declare the field as text",
+        )
     number = Decimal(text)
     plain = f"{number:f}"
     if "." in plain:

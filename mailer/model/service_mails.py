@@ -2,7 +2,8 @@
 recipients."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mailer.model.edition_states import EditionKind
 from mailer.model.senders import SenderIdentity
@@ -33,8 +34,10 @@ class ServiceEditionKey:
 @dataclass(frozen=True, slots=True)
 class Addressee:
     """A recipient of a service mail. `reference` is the id in the mail's link (see
-    ``message.Recipient``). `stories` are the bits of the recipient's stories; None means all."""
+    ``message.Recipient``). `stories` are the bits of the recipient's stories; None means all.
+    `fields` are the recipient's values of the office's own fields."""
 
     reference: int
     name: str = ""
     stories: int | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from mailer import addresses
+from mailer import addresses, languages
 from mailer.model.deliveries import (
     EMBARGOED_REPLY,
     KILLED_REPLY,
@@ -63,7 +63,7 @@ def _explain_first_outcome(tx: Transaction, edition: Edition, address: str) -> s
         outcome = _describe_delivery(
             status.delivery, edition_label, status.story_titles, edition.reason
         )
-        return f"{outcome}{_explain_frequency(edition, status)}"
+        return f"{outcome}{_explain_frequency(tx, edition, status)}"
     outcome_verb = "got" if edition.planned_at else "would get"
     if status.subscriber_id is None:
         return f"{address} is not a subscriber, so nothing of {edition_label} went there."
@@ -114,7 +114,7 @@ def _explain_first_outcome(tx: Transaction, edition: Edition, address: str) -> s
         return f"{address} has not got {edition_label}, which is not sent yet{safe_note}."
     return (
         f"{address} will get {edition_label} when it is sent, with "
-        f"{_format_stories(status.story_titles)}.{_explain_frequency(edition, status)}"
+        f"{_format_stories(status.story_titles)}.{_explain_frequency(tx, edition, status)}"
     )
 
 
@@ -141,14 +141,16 @@ def _explain_other_frequency(edition: Edition, status: RecipientStatus) -> str:
     return reason
 
 
-def _explain_frequency(edition: Edition, status: RecipientStatus) -> str:
+def _explain_frequency(tx: Transaction, edition: Edition, status: RecipientStatus) -> str:
     """Return a second sentence on an edition that reaches a member although they chose another
     frequency; empty if they chose the edition's."""
     if status.frequency is edition.frequency or edition.role is not EditionRole.PLAIN:
         return ""
     chosen = f"Although they chose {_FREQUENCY_LABELS[status.frequency]}"
+    if tx.editions.load_mailing_list(edition).closing_edition_id == edition.id:
+        return f" {chosen}, it is for them too: it is the last mail of the list."
     if edition.is_urgent:
-        reason = edition.urgent_reasons[edition.language]
+        reason, _ = languages.choose_text(edition.urgent_reasons, edition.language)
         return f" {chosen}, it is for them too, since it is urgent: {reason}"
     if status.past_frequency_until:
         return (

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from mailer import addresses
 from mailer.actor import Actor
+from mailer.audience.sendable_stories import find_sendable_bits
 from mailer.audience.subscribers import find_membership, log_consent_action
 from mailer.errors import NextStep, Refused
 from mailer.model.deliveries import (
@@ -36,23 +37,27 @@ REPEAT_EVENT = "sent again"
 class QueuedRepeat:
     """A repeat in the outbox: its own edition, the edition that it repeats, the reader, and its
     number among the reader's repeats of that edition, from 1. `was_accepted`: a relay had accepted
-    the edition for the reader before."""
+    the edition for the reader before. `left_out` are the slugs of the reader's stories that may not
+    be sent again."""
 
     mail: Edition
     edition: Edition
     reader: EditionReader
     number: int
     was_accepted: bool
+    left_out: tuple[str, ...] = ()
 
 
 def repeat_edition(
     tx: Transaction, actor: Actor, edition: Edition, address: str, now: datetime
 ) -> QueuedRepeat:
     """Put a sent edition into the outbox for one reader, due at once. The gate checks the message
-    as any other: membership, suppression, embargoes, kills and safe mode.
+    as any other: membership, suppression, embargoes, kills and safe mode. Stories that were
+    withdrawn or corrected since, or are embargoed, are left out.
 
     Raises Refused, which says why, if the edition is not sent or was taken back, if the address is
-    not that of a reader of it, and if an earlier message of it to the address is not settled."""
+    not that of a reader of it, if no story is left for the reader, and if an earlier message of it
+    to the address is not settled."""
     _check_edition(tx, edition)
     address = addresses.normalise_address(address)
     status = tx.outbox.get_recipient_status(edition, address)
@@ -73,6 +78,7 @@ def repeat_edition(
         delivery_id=0,
         fields=json.dumps(dict(subscriber.person.fields)),
     )
+    reader, left_out = _leave_out_stories(tx, edition, reader, now)
     mail = tx.outbox.queue_repeat(edition, reader, now, actor)
     number = len(earlier_repeats) + 1
     tx.editions.add_event(edition, REPEAT_EVENT, f"to one reader, as edition {mail.id}", now, actor)
@@ -87,7 +93,29 @@ def repeat_edition(
         detail=f"request {number}, as edition {mail.id}",
     )
     was_accepted = any(delivery.state is DeliveryState.SENT for delivery in deliveries)
-    return QueuedRepeat(mail, edition, reader, number, was_accepted)
+    return QueuedRepeat(mail, edition, reader, number, was_accepted, left_out)
+
+
+def _leave_out_stories(
+    tx: Transaction, edition: Edition, reader: EditionReader, now: datetime
+) -> tuple[EditionReader, tuple[str, ...]]:
+    """Leave out the stories that may not be sent again. Returns (the reader with the others, the
+    slugs of those left out). Raises Refused if no story is left."""
+    sendable = find_sendable_bits(tx, edition, now)
+    left_out = tuple(
+        sorted(
+            slug
+            for slug, bit in tx.editions.fetch_story_bits(edition).items()
+            if reader.stories >> bit & 1 and slug not in sendable
+        )
+    )
+    stories = reader.stories & sum(1 << bit for bit in sendable.values())
+    if not stories:
+        raise Refused(
+            f"edition {edition.id} has no story left for {reader.address}: {', '.join(left_out)} "
+            "can't be sent again, being withdrawn, corrected or embargoed since"
+        )
+    return replace(reader, stories=stories), left_out
 
 
 def _check_edition(tx: Transaction, edition: Edition) -> None:
@@ -129,10 +157,12 @@ def _check_membership(
 def _check_eligible(edition: Edition, address: str, status: RecipientStatus) -> None:
     """Check that a member without a delivery would be a reader of the edition today."""
     reason = ""
-    if status.frequency is not edition.frequency:
+    if status.is_for_others:
         reason = f"they chose another frequency ({status.frequency})"
     elif not status.in_segment:
         reason = f"they are not in the segment {edition.segment!r}"
+    elif not status.stories and status.received_stories:
+        reason = "they have got its stories in other editions of the list"
     elif not status.stories:
         reason = "none of its stories is about a topic that they chose"
     if reason:

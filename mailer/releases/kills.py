@@ -299,11 +299,12 @@ def _create_kill_editions(
 
 
 def _cancel_copies(tx: Transaction, actor: Actor, slug: str, now: datetime) -> None:
-    """Cancel the copies of editions with the story that are on their way to new members."""
+    """Cancel the copies and repeats of editions with the story that are on their way to readers."""
     for edition in tx.editions.list_recent_editions(
         [EditionState.SENDING, EditionState.PAUSED], MAX_NEWSLETTERS, notices=True
     ):
-        if edition.kind is EditionKind.WELCOME and slug in edition.stories:
+        is_copy = edition.kind in {EditionKind.WELCOME, EditionKind.REPEAT}
+        if is_copy and slug in edition.stories:
             current_edition = editions.get_edition(tx, edition.id)
             if current_edition.state in BEGUN_STATES:
                 reason = f"it holds {slug}, which was killed"

@@ -228,7 +228,9 @@ def _build_addressee(tx: Transaction, mail: ServiceMail, confirmation: Confirmat
     subscriber = (
         tx.subscribers.find_subscriber_by_id(reference_id) if mail.kind in WELCOME_KINDS else None
     )
-    return Addressee(reference_id, subscriber.person.name if subscriber else "")
+    if subscriber is None:
+        return Addressee(reference_id)
+    return Addressee(reference_id, subscriber.person.name, fields=subscriber.person.fields)
 
 
 def build_edition_key(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from mailer.audience.sendable_stories import find_sendable_bits
 from mailer.audience.subscribers import find_membership
 from mailer.model.editions import Edition, EditionBody
 from mailer.model.lists import MailingList
@@ -63,7 +64,7 @@ def find_edition_copy(
         return None
     _, edition, mailing_list = max(candidates, key=lambda candidate: candidate[0])
     status = tx.outbox.get_recipient_status(edition, subscriber.address)
-    sendable_bits = _find_sendable_bits(tx, edition, now)
+    sendable_bits = find_sendable_bits(tx, edition, now)
     stories = status.stories & sum(1 << bit for bit in sendable_bits.values())
     if not stories or status.suppressed or not status.language:
         return None
@@ -78,18 +79,3 @@ def may_send_latest_edition(mailing_list: MailingList, confirmation: Confirmatio
         and not mailing_list.is_closed
         and mailing_list.slug in confirmation.wishes.lists
     )
-
-
-def _find_sendable_bits(tx: Transaction, edition: Edition, now: datetime) -> dict[str, int]:
-    """Return the bits of the stories that may be sent again, by slug."""
-    bits = tx.editions.fetch_story_bits(edition)
-    allowed_slugs = (
-        tx.editions.find_queued_slugs([*bits])
-        - tx.digests.find_embargoed_slugs(now)
-        - tx.service_mails.find_corrected_slugs(edition)
-    )
-    return {
-        slug: bit
-        for slug, bit in bits.items()
-        if slug in allowed_slugs and tx.releases.find_kill(slug) is None
-    }

@@ -51,6 +51,7 @@ def send_edition_again(
         "address": repeat.reader.address,
         "number": repeat.number,
         "was_accepted": repeat.was_accepted,
+        "left_out": repeat.left_out,
     }
     if dry_run:
         if json:
@@ -70,7 +71,12 @@ def send_edition_again(
 
 def _describe_repeat(repeat: "QueuedRepeat") -> str:
     accepted_note = " (a relay had accepted it before)" if repeat.was_accepted else ""
+    omission_note = (
+        f", without {', '.join(repeat.left_out)} (withdrawn, corrected or embargoed since)"
+        if repeat.left_out
+        else ""
+    )
     return (
         f"edition {repeat.edition.id} to {repeat.reader.address} as edition {repeat.mail.id}, "
-        f"in {repeat.reader.language}{accepted_note}"
+        f"in {repeat.reader.language}{accepted_note}{omission_note}"
     )

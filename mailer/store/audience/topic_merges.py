@@ -1,5 +1,4 @@
-"""Moving everything that refers to a topic to another topic or another slug, and the facts that an
-audit of topics shows.
+"""Moving everything that refers to a topic to another topic or another slug.
 
 Members share combinations of topics, so a merge changes one row for each combination and one UPDATE
 for its members, whatever their number.
@@ -10,18 +9,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, literal, select, update
 
 from mailer.actor import Actor
 from mailer.audience.segments import from_plain, replace_topic, to_plain
+from mailer.errors import ConcurrencyError, NextStep
 from mailer.model.articles import ArticleState
-from mailer.model.edition_states import REVERTIBLE_STATES, EditionKind
-from mailer.model.lists import Topic, TopicFacts, TopicVisibility
+from mailer.model.edition_states import REVERTIBLE_STATES
+from mailer.model.lists import Topic
 from mailer.model.signup import ConfirmationState
 from mailer.model.subscribers import ConsentAction, MembershipState
 from mailer.store import schema
+from mailer.store.audience.topic_facts import TopicFactQueries
 from mailer.store.audience.topic_sets import SqlTopicSetStore
-from mailer.store.audience.topics import TopicQueries
 from mailer.store.editions import revert
 
 MERGE_SOURCE = "merge of topics"
@@ -32,14 +32,17 @@ _OPEN_SIGN_UPS = [ConfirmationState.ASKED.value, ConfirmationState.MAILED.value]
 _is_active = schema.membership.c.state == MembershipState.ACTIVE.value
 
 
-class TopicMergeQueries(TopicQueries):
-    """The part of :class:`mailer.model.stores.audience.ListStore` for merging and auditing
-    topics."""
+class TopicMergeQueries(TopicFactQueries):
+    """The part of :class:`mailer.model.stores.audience.ListStore` for merging topics."""
 
     def move_topic(
         self, source: Topic, target: Topic, now: datetime, actor: Actor
     ) -> Mapping[str, int]:
-        """Move all that refers to `source` to `target`. Returns numbers by the kind of record."""
+        """Move all that refers to `source` to `target`. Returns numbers by the kind of record.
+
+        Transactions that give an article or a new combination one of the two topics come before or
+        after this one. Raises ConcurrencyError if one of the two was removed in the meantime."""
+        self._lock_topics(source, target)
         moved = Counter(self.replace_topic_slug(source.slug, target.slug, now, actor))
         moved["editions returned to draft"] += self._revert_editions(
             f"the topic {source.slug} was merged into {target.slug}",
@@ -59,6 +62,20 @@ class TopicMergeQueries(TopicQueries):
         moved["digests"] = self._move_digests(source, target)
         moved["members"] = self._move_members(source, target, now, actor)
         return {kind: moved[kind] for kind in sorted(moved) if moved[kind]}
+
+    def _lock_topics(self, *topics: Topic) -> None:
+        topic_ids = [topic.id for topic in topics]
+        statement = (
+            select(schema.topic.c.id)
+            .where(schema.topic.c.id.in_(topic_ids))
+            .order_by(schema.topic.c.id)
+            .with_for_update()
+        )
+        if len(self._db.scalars(statement).all()) < len(topics):
+            raise ConcurrencyError(
+                "one of the two topics was removed at the same time",
+                next_steps=[NextStep("list_topics")],
+            )
 
     def _move_articles(self, source: Topic, target: Topic) -> int:
         """Move articles; one that has both topics keeps the earlier of their two positions."""
@@ -164,6 +181,7 @@ class TopicMergeQueries(TopicQueries):
         topic_sets.prepare_ids(new_slugs.values())
         count = 0
         for set_id, slugs in new_slugs.items():
+            self._replace_in_set(set_id, source, target)
             detail = f"topics: {', '.join(slugs)} ({source.slug} was merged into {target.slug})"
             count += self._log_move(set_id, detail, now, actor)
             self._db.execute(
@@ -171,10 +189,28 @@ class TopicMergeQueries(TopicQueries):
                 .where(schema.membership.c.topic_set_id == set_id)
                 .values(topic_set_id=topic_sets.find_or_create_id(slugs))
             )
-        self._db.execute(
-            delete(schema.topic_set_topic).where(schema.topic_set_topic.c.topic_id == source.id)
-        )
         return count
+
+    def _replace_in_set(self, set_id: int, source: Topic, target: Topic) -> None:
+        """Replace a topic in a combination that its members are about to leave. This waits for
+        transactions that give the combination to a member now. Later ones may do so after this
+        transaction, and their member must not end up without topics. The combination loses its key,
+        so that no other transaction finds it."""
+        in_set = schema.topic_set_topic.c.topic_set_id == set_id
+        has_target = select(schema.topic_set_topic.c.topic_id).where(
+            in_set, schema.topic_set_topic.c.topic_id == target.id
+        )
+        of_source = and_(in_set, schema.topic_set_topic.c.topic_id == source.id)
+        if self._db.scalar(has_target) is None:
+            statement = update(schema.topic_set_topic).values(topic_id=target.id)
+            self._db.execute(statement.where(of_source))
+        else:
+            self._db.execute(delete(schema.topic_set_topic).where(of_source))
+        self._db.execute(
+            update(schema.topic_set)
+            .where(schema.topic_set.c.id == set_id)
+            .values(key=f"merged {set_id}")
+        )
 
     def _log_move(self, set_id: int, detail: str, now: datetime, actor: Actor) -> int:
         """Log a change of topics for the active members with a combination. Returns their
@@ -304,71 +340,6 @@ class TopicMergeQueries(TopicQueries):
             return int(self._db.scalar(statement.where(_is_active, *conditions)) or 0)
 
         return count(True, False), count(False, True), count(True, True)
-
-    def list_topic_facts(self) -> Sequence[TopicFacts]:
-        """Return the facts about each topic."""
-        readers: dict[int, int] = dict(
-            self._db.execute(
-                select(schema.topic_set_topic.c.topic_id, func.count())
-                .join(
-                    schema.membership,
-                    schema.membership.c.topic_set_id == schema.topic_set_topic.c.topic_set_id,
-                )
-                .where(_is_active)
-                .group_by(schema.topic_set_topic.c.topic_id)
-            ).all()
-        )
-        queued: dict[int, int] = dict(
-            self._db.execute(
-                select(schema.article_topic.c.topic_id, func.count())
-                .join(schema.article, schema.article.c.id == schema.article_topic.c.article_id)
-                .where(schema.article.c.state == ArticleState.QUEUED.value)
-                .group_by(schema.article_topic.c.topic_id)
-            ).all()
-        )
-        sent: dict[int, datetime] = dict(
-            self._db.execute(
-                select(schema.article_topic.c.topic_id, func.max(schema.edition.c.planned_at))
-                .join(schema.article, schema.article.c.id == schema.article_topic.c.article_id)
-                .join(schema.edition_story, schema.edition_story.c.slug == schema.article.c.slug)
-                .join(schema.edition, schema.edition.c.id == schema.edition_story.c.edition_id)
-                .where(
-                    schema.edition.c.kind == EditionKind.MAILING.value,
-                    schema.edition.c.planned_at.is_not(None),
-                )
-                .group_by(schema.article_topic.c.topic_id)
-            ).all()
-        )
-        return [
-            TopicFacts(topic, readers.get(topic.id, 0), queued.get(topic.id, 0), sent.get(topic.id))
-            for topic in self.list_topics()
-        ]
-
-    def list_unchoosable_stories(self, limit: int) -> Sequence[str]:
-        """Return the slugs of queued stories that have topics, all of them hidden."""
-        hidden = select(schema.topic.c.id).where(
-            schema.topic.c.visibility == TopicVisibility.HIDDEN.value
-        )
-        topic_rows = schema.article_topic.c
-        with_hidden = (
-            select(schema.article.c.slug)
-            .join(schema.article_topic)
-            .where(
-                topic_rows.topic_id.in_(hidden),
-                schema.article.c.state == ArticleState.QUEUED.value,
-            )
-        )
-        with_offered = (
-            select(schema.article.c.slug)
-            .join(schema.article_topic)
-            .where(topic_rows.topic_id.not_in(hidden))
-        )
-        return self._db.scalars(
-            with_hidden.where(schema.article.c.slug.not_in(with_offered))
-            .distinct()
-            .order_by(schema.article.c.slug)
-            .limit(limit)
-        ).all()
 
 
 def _select_sets(topic: Topic) -> Select[int]:

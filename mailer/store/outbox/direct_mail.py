@@ -72,10 +72,12 @@ class DirectMailQueries(SqlStore):
         body: EditionBody,
         recipients: Iterable[tuple[str, int, str]],
         stories: Mapping[str, int] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> None:
         """Queue a delivery, due at once, for each recipient: (address, reference, name). The
         reference is the id in the mail's link. `stories` are the bits of the stories for recipients
-        who do not get all, by address."""
+        who do not get all, and `fields` the encoded values that the body prints, both by
+        address."""
         recipient_list = list(recipients)
         add_delivery_counts(self._db, edition.id, {body.language: len(recipient_list)})
         self._db.execute(
@@ -92,6 +94,7 @@ class DirectMailQueries(SqlStore):
                     "address_key": hash_address(self._key, address),
                     "subscriber_id": reference,
                     "name": name,
+                    "fields": (fields or {}).get(address, ""),
                     "stories": (stories or {}).get(address, body.stories),
                 }
                 for address, reference, name in recipient_list

@@ -29,12 +29,11 @@ from sqlalchemy import (
 from mailer.articles import group_stories
 from mailer.digests.story_choice import is_suitable
 from mailer.model.articles import ArticleQuery, Story
-from mailer.model.deliveries import UNDELIVERED_STATES, DeliveryState
 from mailer.model.digests import Digest
 from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES, EditionKind, EditionRole
 from mailer.model.editions import Edition
 from mailer.model.lists import Frequency
-from mailer.model.subscribers import ConsentAction, MembershipState
+from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.articles import ArticleQueries
 from mailer.store.base import SqlStore
@@ -42,12 +41,21 @@ from mailer.store.digests import SqlDigestStore
 from mailer.store.editions.records import EditionQueries
 from mailer.store.outbox import plan_tables
 from mailer.store.outbox.plan_tables import TemporaryTables
+from mailer.store.outbox.received_stories import (
+    select_received_by_changed,
+    select_received_by_everyone,
+    select_received_by_person,
+)
 
 ALL_STORIES = -1
 """The mask of every story."""
 
 _past = schema.past_frequency.c
 _FREQUENCY_NAMES = [frequency.value for frequency in Frequency]
+_READER_KINDS = [
+    kind.value for kind in (EditionKind.MAILING, EditionKind.REPEAT, EditionKind.WELCOME)
+]
+"""The kinds of editions by which readers get stories of their list."""
 
 
 class OwnStoryQueries(SqlStore):
@@ -87,11 +95,11 @@ class OwnStoryQueries(SqlStore):
         received = 0
         if self._fill_shared_stories(edition, list_id, list(bits)):
             received = (
-                self._fill_received(_select_received_by_person(subscriber_id, changed))
+                self._fill_received(select_received_by_person(subscriber_id, changed))
                 if subscriber_id is not None
                 else self._fill_received(
-                    _select_received_by_changed(select(_past.subscriber_id).where(changed)),
-                    _select_received_by_everyone(),
+                    select_received_by_changed(select(_past.subscriber_id).where(changed)),
+                    select_received_by_everyone(),
                 )
             )
         return bool(owed or received)
@@ -182,15 +190,16 @@ class OwnStoryQueries(SqlStore):
     def _find_sent_stories(
         self, digests: Sequence[Digest], slugs: Sequence[str]
     ) -> set[tuple[int, str]]:
-        """Return (digest's id, slug) of the stories whose edition has begun to be sent."""
+        """Return (digest's id, slug) of the stories that a digest will not send: their edition has
+        begun to be sent, or the digest passed over them when topics were merged."""
         ledger = schema.digest_story.c
         statement = (
             select(ledger.digest_id, ledger.slug)
-            .join(schema.edition, schema.edition.c.id == ledger.edition_id)
+            .outerjoin(schema.edition, schema.edition.c.id == ledger.edition_id)
             .where(
                 ledger.digest_id.in_([digest.id for digest in digests]),
                 ledger.slug.in_(slugs),
-                schema.edition.c.planned_at.is_not(None),
+                or_(ledger.edition_id.is_(None), schema.edition.c.planned_at.is_not(None)),
             )
         )
         return {(digest_id, slug) for digest_id, slug in self._db.execute(statement)}
@@ -220,8 +229,8 @@ class OwnStoryQueries(SqlStore):
         return owed, received
 
     def _fill_shared_stories(self, edition: Edition, list_id: int, slugs: Sequence[str]) -> int:
-        """Fill in the stories that are in earlier editions of the list, too. Returns their
-        number."""
+        """Fill in the stories that are in earlier editions of the list, too, in repeats of other
+        editions, and in copies for new members. Returns their number."""
         own_story, other_story = schema.edition_story.alias(), schema.edition_story.alias()
         other = schema.edition.c
         statement = (
@@ -231,6 +240,7 @@ class OwnStoryQueries(SqlStore):
                 other_story.c.bit,
                 other.frequency,
                 other.urgent_reasons,
+                other.kind,
             )
             .select_from(own_story.join(other_story, other_story.c.slug == own_story.c.slug))
             .join(schema.edition, other.id == other_story.c.edition_id)
@@ -242,8 +252,9 @@ class OwnStoryQueries(SqlStore):
                 other_story.c.bit.is_not(None),
                 other.list_id == list_id,
                 other.planned_at.is_not(None),
-                other.kind == EditionKind.MAILING.value,
+                other.kind.in_(_READER_KINDS),
                 other.role == EditionRole.PLAIN.value,
+                func.coalesce(other.repeated_id, 0) != edition.id,
             )
         )
         rows = [
@@ -253,8 +264,13 @@ class OwnStoryQueries(SqlStore):
                 "ours": 1 << our_bit,
                 "to_everyone": int(edition.is_urgent or bool(reasons)),
             }
-            for edition_id, our_bit, their_bit, frequency, reasons in self._db.execute(statement)
-            if frequency != edition.frequency.value or edition.is_urgent or reasons
+            for edition_id, our_bit, their_bit, frequency, reasons, kind in self._db.execute(
+                statement
+            )
+            if frequency != edition.frequency.value
+            or edition.is_urgent
+            or reasons
+            or kind == EditionKind.WELCOME.value
         ]
         if rows:
             self._db.execute(insert(plan_tables.shared_story), rows)
@@ -272,95 +288,6 @@ def _sum_masks(masks: ColumnElement[int]) -> ColumnElement[int]:
     return cast(func.sum(masks), BigInteger)
 
 
-def _is_delivered() -> ColumnElement[bool]:
-    """Return the condition that a delivery brings a shared story, and did not fail."""
-    return and_(
-        schema.delivery.c.stories.bitwise_and(plan_tables.shared_story.c.theirs) != 0,
-        schema.delivery.c.state.not_in(_FAILED_STATES),
-    )
-
-
-_FAILED_STATES = [
-    state.value for state in UNDELIVERED_STATES if state is not DeliveryState.DIVERTED
-]
-"""The states of deliveries that bring nothing. A diverted delivery counts as received, so that safe
-mode changes no other edition."""
-
-
-def _select_received_by_changed(changed_ids: Select[tuple[int]]) -> Select[Any]:
-    """Select (subscriber_id, story) of stories that members who changed their frequency got in
-    editions of another frequency."""
-    return _select_received_by_ids(changed_ids).where(plan_tables.shared_story.c.to_everyone == 0)
-
-
-def _select_received_by_person(subscriber_id: int, changed: ColumnElement[bool]) -> Select[Any]:
-    """Select (subscriber_id, story) of stories that one member got in other editions: in those of
-    another frequency only if the member changed theirs."""
-    own_id = select(schema.subscriber.c.id).where(schema.subscriber.c.id == subscriber_id)
-    return _select_received_by_ids(own_id).where(
-        or_(
-            plan_tables.shared_story.c.to_everyone == 1,
-            select(_past.subscriber_id).where(changed).exists(),
-        )
-    )
-
-
-def _select_received_by_ids(subscriber_ids: Select[tuple[int]]) -> Select[Any]:
-    """Select (subscriber_id, story) of these subscribers, and of those that were merged into them.
-    They are looked up by their addresses, present and earlier, since there is no index over the
-    subscribers of deliveries."""
-    consent, alias = schema.consent.c, schema.subscriber_alias.c
-    people = union(
-        select(
-            schema.subscriber.c.id.label("subscriber_id"),
-            schema.subscriber.c.id.label("mailed_id"),
-            schema.subscriber.c.address,
-        ).where(schema.subscriber.c.id.in_(subscriber_ids)),
-        select(consent.subscriber_id, consent.subscriber_id, consent.address).where(
-            consent.subscriber_id.in_(subscriber_ids),
-            consent.act == ConsentAction.NEW_ADDRESS.value,
-            consent.address.is_not(None),
-        ),
-        select(alias.subscriber_id, alias.old_id, consent.address)
-        .join(schema.consent, consent.subscriber_id == alias.old_id)
-        .where(
-            alias.subscriber_id.in_(subscriber_ids),
-            consent.act.in_([ConsentAction.NEW_ADDRESS.value, ConsentAction.MERGED.value]),
-            consent.address.is_not(None),
-        ),
-    ).subquery()
-    # EXISTS, so that SQLite looks up the few people, and does not read whole editions.
-    has_delivery = (
-        select(schema.delivery.c.id)
-        .where(
-            schema.delivery.c.edition_id == plan_tables.shared_story.c.edition_id,
-            schema.delivery.c.address == people.c.address,
-            schema.delivery.c.subscriber_id == people.c.mailed_id,
-            _is_delivered(),
-        )
-        .exists()
-    )
-    return (
-        select(people.c.subscriber_id, plan_tables.shared_story.c.ours)
-        .select_from(people.join(plan_tables.shared_story, true()))
-        .where(has_delivery)
-    )
-
-
-def _select_received_by_everyone() -> Select[Any]:
-    """Select (subscriber_id, story) of stories that anyone got in an urgent edition, or before
-    one."""
-    return (
-        select(schema.delivery.c.subscriber_id, plan_tables.shared_story.c.ours)
-        .select_from(plan_tables.shared_story)
-        .join(
-            schema.delivery,
-            schema.delivery.c.edition_id == plan_tables.shared_story.c.edition_id,
-        )
-        .where(plan_tables.shared_story.c.to_everyone == 1, _is_delivered())
-    )
-
-
 # ---- use in a plan ------------------------------------------------------------------------------
 
 
@@ -372,9 +299,10 @@ def join_own_stories(audience: FromClause) -> FromClause:
     ).outerjoin(plan_tables.received, plan_tables.received.c.subscriber_id == member_id)
 
 
-def is_for_others(edition: Edition, frequency: Frequency) -> bool:
-    """Check whether an edition goes to members who chose another frequency than this one."""
-    if edition.is_urgent or edition.role in PRIOR_RECIPIENT_ROLES:
+def is_for_others(edition: Edition, frequency: Frequency, *, is_last_mail: bool) -> bool:
+    """Check whether an edition goes to members who chose another frequency than this one.
+    `is_last_mail`: it is the last mail of a closed list."""
+    if is_last_mail or edition.is_urgent or edition.role in PRIOR_RECIPIENT_ROLES:
         return False
     return frequency is not edition.frequency
 

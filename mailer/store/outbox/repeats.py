@@ -2,8 +2,8 @@
 
 A repeat is an edition of its own with one delivery, so the deliveries of the edition that it
 repeats stay as they are: none of them is ever sent again, and its report counts nothing twice. It
-has the other edition's stories, so that embargoes and kills stop it, and its bodies are those of
-the other edition.
+has the reader's stories of the other edition, with their bits, so that embargoes and kills stop it
+and other editions of the list do not bring them again. Its bodies are those of the other edition.
 """
 
 import secrets
@@ -44,6 +44,11 @@ class RepeatQueries(SqlStore):
         values = {
             name: value for name, value in decode_values(reader.fields).items() if name in names
         }
+        bits = {
+            slug: bit
+            for slug, bit in editions.fetch_story_bits(edition).items()
+            if reader.stories >> bit & 1
+        }
         repeat = editions.create_edition(
             NewEdition(
                 name=edition.name,
@@ -52,7 +57,8 @@ class RepeatQueries(SqlStore):
                 language=reader.language,
                 priority=Priority.URGENT,
                 state=EditionState.SENDING,
-                stories=edition.stories,
+                stories=tuple(slug for slug in edition.stories if slug in bits),
+                frequency=edition.frequency,
                 kind=EditionKind.REPEAT,
                 archive=ArchiveVisibility.PRIVATE,
                 role=edition.role,
@@ -68,8 +74,18 @@ class RepeatQueries(SqlStore):
                 uid=secrets.token_hex(8),
                 content_hash=edition.content_hash,
                 repeated_id=edition.id,
+                urgent_reasons=dict(edition.urgent_reasons),
             )
         )
+        for slug, bit in bits.items():
+            self._db.execute(
+                update(schema.edition_story)
+                .where(
+                    schema.edition_story.c.edition_id == repeat.id,
+                    schema.edition_story.c.slug == slug,
+                )
+                .values(bit=bit)
+            )
         self._db.execute(
             insert(schema.delivery).values(
                 edition_id=repeat.id,

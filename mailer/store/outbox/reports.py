@@ -210,7 +210,11 @@ class ReportQueries(DoubtQueries, SafeModeQueries, DeliveryListQueries):
         if person_row is None:
             return RecipientStatus()
         membership_row = self._db.execute(
-            select(schema.membership, mailed_language.label("mailed"))
+            select(
+                schema.membership,
+                schema.mailing_list.c.closing_edition_id,
+                mailed_language.label("mailed"),
+            )
             .select_from(members)
             .where(
                 schema.mailing_list.c.slug == edition.list,
@@ -235,7 +239,11 @@ class ReportQueries(DoubtQueries, SafeModeQueries, DeliveryListQueries):
             edition, person_row.id
         )
         frequency_facts = self._find_frequency(edition, person_row.id)
-        is_other = is_for_others(edition, frequency_facts["frequency"])
+        is_other = is_for_others(
+            edition,
+            frequency_facts["frequency"],
+            is_last_mail=membership_row.closing_edition_id == edition.id,
+        )
         if is_other and owed:
             stories &= owed
         bodies = [

@@ -14,6 +14,7 @@ from itertools import count
 
 from sqlalchemy import select
 
+from mailer import message
 from mailer.actor import Actor
 from mailer.editions import check_transition
 from mailer.model.edition_states import EditionKind, EditionRole, EditionState
@@ -21,6 +22,7 @@ from mailer.model.editions import Edition, EditionBody
 from mailer.model.lists import Frequency, MailingList
 from mailer.model.service_mails import Addressee, ServiceEditionKey
 from mailer.store import schema
+from mailer.store.audience.field_values import encode_values
 from mailer.store.editions.records import EditionQueries
 from mailer.store.outbox.direct_mail import DirectMailQueries
 
@@ -53,6 +55,7 @@ class SqlServiceMailStore(DirectMailQueries):
         if edition.state is EditionState.SENT:
             check_transition(edition, EditionState.SENDING)
             EditionQueries(self._db, self._key).set_state(edition, EditionState.SENDING, now, actor)
+        field_names = message.find_field_names([body])
         self.add_direct_deliveries(
             edition,
             body,
@@ -64,6 +67,16 @@ class SqlServiceMailStore(DirectMailQueries):
                 address: stories
                 for address in new_addresses
                 if (stories := addressees[address].stories) is not None
+            },
+            {
+                address: encode_values(
+                    {
+                        name: value
+                        for name, value in addressees[address].fields.items()
+                        if name in field_names
+                    }
+                )
+                for address in new_addresses
             },
         )
         return frozenset(new_addresses)

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from mailer import editions, outbox
+from mailer import articles, digests, editions, outbox
 from mailer.app import Mailer
 from mailer.audience import erasure, preferences, subscribers
 from mailer.config import SafeSection
@@ -290,3 +290,103 @@ def test_erasure_removes_the_reader_from_repeats(
     (delivery,) = factories.read_deliveries(mailer.store, queued.mail).values()
     assert delivery.address.startswith(schema.ERASED)
     assert (delivery.name, delivery.fields) == ("", "")
+
+
+# ---- stories ----------------------------------------------------------------------------------
+
+
+def start_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition) -> Edition:
+    edition = editions.approve_edition(tx, AMINA, edition, mailer.renderer, mailer.clock())
+    return editions.start_edition(tx, STAFF, edition, mailer.renderer, mailer.clock())[0]
+
+
+def send_to_two(mailer: Mailer, *slugs: str, urgent: bool = False) -> Edition:
+    """Send an edition with these stories to Ana and Ben, on a list with a weekly digest."""
+    with mailer.store.begin() as tx:
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
+        factories.add_digest(tx, frequency=Frequency.WEEKLY)
+        for address in (ANA, BEN):
+            factories.add_subscriber(tx, address)
+        for slug in slugs:
+            factories.add_story(tx, slug, "health")
+        edition = factories.create_edition(tx, *slugs)
+        if urgent:
+            reasons = {"en": "The dam may break."}
+            edition = editions.set_urgent_reasons(tx, STAFF, edition, reasons, mailer.clock())
+        started = start_edition(mailer, tx, edition)
+    mailer.deliver_editions([started], Event())
+    with mailer.store.read() as tx:
+        return factories.reload_edition(tx, started)
+
+
+def choose_weekly(tx: SqlTransaction, address: str) -> None:
+    preferences.change_membership(
+        tx,
+        STAFF,
+        subscribers.get_subscriber(tx, address),
+        factories.get_mailing_list(tx),
+        {"frequency": Frequency.WEEKLY},
+        factories.NOW + DAY,
+    )
+
+
+@pytest.mark.parametrize("later_edition", ["weekly", "urgent"])
+def test_story_of_a_repeat_comes_once(
+    mailer: Mailer, relay: Relay, repeat: Repeat, later_edition: str
+) -> None:
+    """Ben got the story only by the repeat: neither the weekly edition, which he chooses next, nor
+    an urgent one brings it again."""
+    relay.answer_once(Step.RCPT, "550 5.1.1 no such user", to=BEN)
+    sent = send_to_two(mailer, "flood")
+    repeat(sent, BEN)
+    deliver_all(mailer)
+    assert [received.recipient for received in relay.received].count(BEN) == 1
+    relay.received.clear()
+    with mailer.store.begin() as tx:
+        if later_edition == "weekly":
+            choose_weekly(tx, BEN)
+            edition, _ = digests.assemble_edition(tx, STAFF, "weekly", mailer.clock())
+        else:
+            edition = factories.create_edition(tx, "flood")
+            reasons = {"en": "The dam may break."}
+            edition = editions.set_urgent_reasons(tx, STAFF, edition, reasons, mailer.clock())
+        started = start_edition(mailer, tx, edition)
+    mailer.deliver_editions([started], Event())
+    assert BEN not in [received.recipient for received in relay.received]
+
+
+def test_repeat_leaves_out_what_was_withdrawn_since(
+    mailer: Mailer, relay: Relay, repeat: Repeat
+) -> None:
+    sent = send_to_two(mailer, "flood", "fire")
+    relay.received.clear()
+    with mailer.store.begin() as tx:
+        articles.withdraw_articles(tx, STAFF, "flood", None, mailer.clock())
+    queued = repeat(sent, BEN)
+    assert queued.left_out == ("flood",)
+    deliver_all(mailer)
+    (received,) = relay.received
+    for kind in ("plain", "html"):
+        part = received.message.get_body((kind,))
+        assert part is not None
+        assert "Fire" in part.get_content()
+        assert "Flood" not in part.get_content()
+    with mailer.store.begin() as tx:
+        articles.withdraw_articles(tx, STAFF, "fire", None, mailer.clock())
+    with pytest.raises(Refused, match=r"no story left for ben@example\.org: fire, flood can't be"):
+        repeat(sent, BEN)
+
+
+def test_urgent_edition_is_repeated_for_members_of_every_frequency(
+    mailer: Mailer, relay: Relay, repeat: Repeat
+) -> None:
+    sent = send_to_two(mailer, "flood", urgent=True)
+    relay.received.clear()
+    with mailer.store.begin() as tx:
+        factories.add_subscriber(tx, LATE, joined=mailer.clock())
+        choose_weekly(tx, LATE)
+    for number in (1, 2):
+        assert repeat(sent, LATE).number == number, "an earlier repeat does not rule out another"
+        deliver_all(mailer)
+    assert [received.recipient for received in relay.received] == [LATE, LATE]

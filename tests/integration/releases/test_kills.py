@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer import articles, editions, embargoes, releases, tokens
+from mailer import articles, editions, embargoes, outbox, releases, tokens
 from mailer.app import Mailer
 from mailer.audience import lists
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
@@ -186,3 +186,28 @@ def test_killed_advance_copy_says_so_only_to_its_recipient(
         events = [(event.event_type, event.actor) for event in tx.embargoes.list_events("second")]
     assert (EmbargoEventType.KILL_REQUESTED, "Amina") in events
     assert (EmbargoEventType.KILLED, "Bela") in events
+
+
+def test_kill_cancels_repeats_of_newsletters_with_the_story(
+    mailer: Mailer, wide_release: Edition
+) -> None:
+    """A queued repeat would otherwise wait at the gate until someone cancels it."""
+    deliver_mails(mailer)
+    with mailer.store.begin() as tx:
+        new = NewEdition("The week", wide_release.list, stories=(SLUG,))
+        newsletter = editions.create_edition(tx, STAFF, new, mailer.clock())
+        newsletter = editions.approve_edition(
+            tx, AMINA, newsletter, mailer.renderer, mailer.clock()
+        )
+        newsletter, _ = editions.start_edition(
+            tx, STAFF, newsletter, mailer.renderer, mailer.clock()
+        )
+        reader = tx.outbox.list_deliveries(newsletter)[0].address
+    deliver_mails(mailer)
+    with mailer.store.begin() as tx:
+        newsletter = editions.get_edition(tx, newsletter.id)
+        repeat = outbox.repeat_edition(tx, AMINA, newsletter, reader, mailer.clock())
+    request_kill(mailer)
+    confirm_kill(mailer)
+    with mailer.store.read() as tx:
+        assert editions.get_edition(tx, repeat.mail.id).state is EditionState.CANCELLED

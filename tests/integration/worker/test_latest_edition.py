@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from mailer import articles, editions, embargoes, releases
+from mailer import articles, digests, editions, embargoes, releases
+from mailer.audience import preferences, subscribers
 from mailer.audience.lists import edit_list
 from mailer.audience.signup import confirmations
 from mailer.model.articles import ArticleKind
@@ -13,6 +14,7 @@ from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionKind, EditionRole, EditionState
 from mailer.model.editions import ChangeNote, Edition
 from mailer.model.embargoes import EmbargoTerms
+from mailer.model.lists import Frequency
 from mailer.model.releases import Kill
 from mailer.model.signup import ConfirmationState, SignUpWishes
 from tests.actors import AMINA, STAFF
@@ -206,3 +208,34 @@ def test_member_who_leaves_at_once_gets_no_edition(office: WorkerHarness) -> Non
         for state in factories.read_delivery_states(office.mailer.store, edition).values()
     }
     assert states == {DeliveryState.SUPPRESSED}
+
+
+def test_story_of_the_copy_does_not_come_again_after_a_change_of_frequency(
+    office: WorkerHarness,
+) -> None:
+    with office.mailer.store.begin() as tx:
+        factories.add_digest(tx, "the-week", frequency=Frequency.WEEKLY)
+    send_edition(office, "flats")
+    join_list(office)
+    assert len(list_texts(office)) == 2
+    office.now += HOUR
+    with office.mailer.store.begin() as tx:
+        for address in (NEW, "amal@example.org"):
+            preferences.change_membership(
+                tx,
+                STAFF,
+                subscribers.get_subscriber(tx, address),
+                factories.get_mailing_list(tx),
+                {"frequency": Frequency.WEEKLY},
+                office.now,
+            )
+        factories.add_story(tx, "new-boats")
+        edition, _ = digests.assemble_edition(tx, STAFF, "the-week", office.now)
+        assert {"flats", "new-boats"} <= {*edition.stories}
+        edition = editions.approve_edition(tx, AMINA, edition, office.mailer.renderer, office.now)
+        editions.start_edition(tx, AMINA, edition, office.mailer.renderer, office.now)
+    office.deliver_editions()
+    weekly_mail = office.list_mails(NEW)[-1].get_body(("plain",))
+    assert weekly_mail is not None
+    assert "Boats" in weekly_mail.get_content()
+    assert "Flats" not in weekly_mail.get_content()

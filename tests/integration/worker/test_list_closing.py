@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from mailer import digests, editions, list_closing
+from mailer import digests, editions, list_closing, outbox
 from mailer.audience import lists, preferences, subscribers
 from mailer.digests import occurrences
 from mailer.errors import InputError, Refused
@@ -123,6 +123,38 @@ def test_staff_cannot_send_to_closed_list(harness: WorkerHarness, act: str) -> N
         }
         with pytest.raises(Refused, match="the list 'news' was closed on 2027-03-01"):
             acts[act]()
+
+
+def test_explanation_knows_that_the_last_mail_is_for_every_frequency(
+    harness: WorkerHarness,
+) -> None:
+    with harness.mailer.store.begin() as tx:
+        factories.add_digest(tx, "the-week", frequency=Frequency.WEEKLY)
+        reader = subscribers.get_subscriber(tx, "amal@example.org")
+        changes = {"frequency": Frequency.WEEKLY}
+        mailing_list = factories.get_mailing_list(tx)
+        preferences.change_membership(tx, STAFF, reader, mailing_list, changes, START)
+    closed = close_list(harness)
+    assert closed.last_edition is not None
+    with harness.mailer.store.begin() as tx:
+        edition = editions.get_edition(tx, closed.last_edition.id)
+        edition, _ = editions.compose_edition(tx, STAFF, edition, harness.mailer.renderer)
+        explanation = outbox.explain_outcome(tx, edition, "amal@example.org")
+    assert explanation.startswith("amal@example.org will get edition")
+    assert explanation.endswith("it is for them too: it is the last mail of the list.")
+
+
+def test_reopening_withdraws_the_closing_story_alone(harness: WorkerHarness) -> None:
+    with harness.mailer.store.begin() as tx:
+        factories.add_story(tx, "news-closed-roads", "health")
+    closed = close_list(harness)
+    assert closed.last_edition is not None
+    with harness.mailer.store.begin() as tx:
+        edition = editions.get_edition(tx, closed.last_edition.id)
+        stories = (*edition.stories, "news-closed-roads")
+        editions.arrange_stories(tx, STAFF, edition, stories, harness.now)
+        list_closing.reopen_list(tx, STAFF, "news", harness.now)
+        assert tx.editions.find_queued_slugs(stories) == {"news-closed-roads"}
 
 
 def test_closing_cancels_unsent_editions_and_frees_their_stories(harness: WorkerHarness) -> None:

@@ -25,7 +25,7 @@ FIELDS = {field.name: field for field in (TOWN, MEMBERS, SINCE, LEVEL)}
     ("field", "text", "value"),
     [
         (TOWN, "  Le   Havre ", "Le Havre"),
-        (MEMBERS, "007", "7"),
+        (MEMBERS, "0.50", "0.5"),
         (MEMBERS, "+12.50", "12.5"),
         (MEMBERS, "-0.0", "0"),
         (MEMBERS, "100", "100"),
@@ -46,6 +46,8 @@ def test_value_has_one_stored_spelling(field: ReaderField, text: str, value: str
         (TOWN, "x" * 501, "longer than 500"),
         (MEMBERS, "1,5", "'1,5' is not a number"),
         (MEMBERS, "1e9", "is not a number"),
+        (MEMBERS, "01234", "'01234' begins with a zero, which a number would lose"),
+        (MEMBERS, "-007", "begins with a zero"),
         (MEMBERS, "٣", "is not a number"),
         (SINCE, "18/12/2026", "'18/12/2026' is not a date"),
         (SINCE, "46000", "'46000' is not a date"),

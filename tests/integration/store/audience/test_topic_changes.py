@@ -221,6 +221,15 @@ def save_topics(tx: SqlTransaction, address: str, *slugs: str) -> tuple[str, ...
     return find_topics(tx, address)
 
 
+def test_page_saved_as_it_was_gives_no_hidden_topic(tx: SqlTransaction) -> None:
+    factories.add_subscriber(tx, "two@example.org", "climate", "housing")
+    for slug in ("health", "migration"):
+        topics.set_topic_visibility(tx, STAFF, slug, TopicVisibility.HIDDEN)
+    assert save_topics(tx, "two@example.org", "climate", "housing") == ("climate", "housing")
+    assert save_topics(tx, "two@example.org", "climate") == ("climate",)
+    assert save_topics(tx, "two@example.org", "climate", "housing") == (), "all that is offered"
+
+
 def test_hidden_topic_stays_with_those_who_chose_it_alone(tx: SqlTransaction) -> None:
     for slug in ("health", "housing"):
         topics.set_topic_visibility(tx, STAFF, slug, TopicVisibility.HIDDEN)

@@ -5,6 +5,8 @@ from dataclasses import replace
 from mailer import editions
 from mailer.actor import create_local_actor
 from mailer.app import Mailer
+from mailer.config.reader_fields import FieldType
+from mailer.message import Slot, build_field_argument
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.service_mails import Addressee
@@ -234,3 +236,18 @@ def test_paused_service_edition_holds_its_mails(ready_mailer: Mailer, relay: Rel
         editions.resume_edition(tx, STAFF, editions.get_edition(tx, edition.id), NOW + HOUR)
     deliver_all(ready_mailer)
     assert sorted(relay.accepted) == ["a@example.net", "b@example.net"]
+
+
+def test_copy_holds_the_fields_that_its_body_prints(ready_mailer: Mailer) -> None:
+    argument = build_field_argument("town", FieldType.TEXT, "en", "here")
+    body = replace(BODY, text=f"{BODY.marker}{Slot.FIELD}{argument.encode().hex()}z\n")
+    people = {
+        "a@example.net": Addressee(7, fields={"town": "Vigo", "level": "friend"}),
+        "b@example.net": Addressee(8),
+    }
+    with ready_mailer.store.begin() as tx:
+        tx.service_mails.queue_service_mail(WELCOME, body, people, NOW, STAFF)
+    (edition,) = list_all_editions(ready_mailer.store)
+    deliveries = factories.read_deliveries(ready_mailer.store, edition)
+    assert deliveries["a@example.net"].fields == '{"town":"Vigo"}'
+    assert deliveries["b@example.net"].fields == ""
