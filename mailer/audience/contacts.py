@@ -53,7 +53,7 @@ def get_private_list(tx: Transaction, slug: str) -> MailingList:
         raise Refused(
             f"{slug!r} is a public list, which anyone may join",
             hint="add media contacts to a private list",
-            next_steps=[NextStep("add_private_list")],
+            next_steps=[NextStep("add_private_list", list=slug)],
         )
     return mailing_list
 

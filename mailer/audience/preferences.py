@@ -50,7 +50,7 @@ def change_membership(
         raise InputError(
             f"no digest of the list {mailing_list.slug!r} is {changed.frequency}",
             field="frequency",
-            hint=f"choose one of {', '.join(mailing_list.frequencies)}",
+            hint=f"choose {' or '.join(mailing_list.frequencies)}",
         )
     changed = replace(
         changed,

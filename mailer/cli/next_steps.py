@@ -63,7 +63,7 @@ COMMANDS_BY_ACTION = {
     "withdraw_article": "mailer article withdraw {slug}",
     # People
     "add_list": "mailer list add {list} --name {name}",
-    "add_private_list": "mailer list add press --name Press --visibility private",
+    "add_private_list": "mailer list add {list}-contacts --name Contacts --visibility private",
     "add_subscriber": "mailer subscriber add {address} --list {list}",
     "edit_list": "mailer list edit {list}",
     "edit_subscriber": "mailer subscriber edit {address}",

@@ -17,7 +17,7 @@ from mailer.notices import HASH_LENGTH
 from mailer.render import translations
 from mailer.render.environment import get_environment, render_template
 
-SUBJECT_MARK = "[TEST] "
+SUBJECT_MARK = "[Test] "
 """The beginning of a test mail's subject, the same in every language, so that filters find it."""
 
 _MAIL_START = '<div role="article"'

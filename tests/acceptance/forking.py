@@ -23,6 +23,7 @@ from typing import IO, Any
 import mailer
 from mailer.cli.command_groups import LazyCommand
 from mailer.cli.commands import COMMANDS
+from tests.acceptance import moved_clock
 
 
 class CommandForker:
@@ -66,6 +67,8 @@ def _set_up_process(request: dict[str, Any]) -> None:
         file = os.open(name, flags, 0o600)
         os.dup2(file, number)
         os.close(file)
+    if moved_clock.ENVIRONMENT_NAME in os.environ:
+        moved_clock.use_moved_clock(Path(os.environ[moved_clock.ENVIRONMENT_NAME]))
     sys.argv = ["mailer", *request["words"]]
     signal.alarm(120)
 

@@ -53,7 +53,7 @@ def test_edition_test_sends_one_mail_and_prints_the_reply(office: Shell, relay: 
     assert [row["state"] for row in result.json["deliveries"]] == ["sent"]
     (received,) = relay.received
     assert received.recipient == ME
-    assert received.message["Subject"].startswith("[TEST] ")
+    assert received.message["Subject"].startswith("[Test] ")
     text = received.message.get_body(("plain",))
     assert text is not None
     assert "A clinic (fr)" in text.get_content()

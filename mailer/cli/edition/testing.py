@@ -40,7 +40,7 @@ def send_test_mail(
 ) -> None:
     """Send the mail that a reader would get to members of staff, to try it in their mail programs.
 
-    The subject begins with [TEST], and a banner names the reader. Links for unsubscribing,
+    The subject begins with [Test], and a banner names the reader. Links for unsubscribing,
     preferences and the browser view lead to a page that changes nothing. The edition, its approval
     and its counts stay as they are. The command waits for the relay's reply.
 

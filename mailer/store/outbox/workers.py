@@ -40,8 +40,15 @@ class WorkerQueries(SqlStore):
     def register_worker(self, name: str, now: datetime) -> int:
         """Add a worker and return its id. Ids are used again only if the database has lost rows. A
         heartbeat begins at a random number, so that even then no worker mistakes another worker's
-        row for its own."""
-        self._db.execute(delete(schema.worker).where(schema.worker.c.ended_at < now - KEEP_ENDED))
+        row for its own.
+
+        Rows of workers that ended long ago are removed by the clock that wrote them, the
+        database's: a process whose own clock is wrong must not remove another one's row."""
+        self._db.execute(
+            delete(schema.worker).where(
+                schema.worker.c.ended_at < schema.database_now(-KEEP_ENDED.total_seconds())
+            )
+        )
         result = self._db.execute(
             insert(schema.worker).values(name=name, started_at=now, beat=secrets.randbits(48))
         )

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -48,6 +49,17 @@ def test_dead_workers_deliveries_are_reclaimed_and_sent(mailer: Mailer, relay: R
     with mailer.store.read() as tx:
         assert any(event.event_type == "in doubt" for event in tx.editions.list_events(edition))
         assert tx.outbox.list_workers() == []
+
+
+def test_process_with_a_wrong_clock_keeps_rows_of_ended_workers(mailer: Mailer) -> None:
+    """A worker whose row is gone believes that the database has lost history, and pauses."""
+    with mailer.store.begin() as tx:
+        ended_worker = factories.register_worker(tx)
+        tx.outbox.remove_worker(ended_worker)
+        tx.outbox.register_worker("a month ahead", datetime.now(UTC) + timedelta(days=30))
+        worker = tx.outbox.find_worker(ended_worker)
+    assert worker is not None
+    assert worker.has_ended
 
 
 def test_remote_worker_without_heartbeat_is_reclaimed_after_lease(

@@ -65,7 +65,7 @@ def test_test_mail_shows_the_readers_mail_with_subject_marked_and_banner(
     queue_test(edition, reader_address=READER)
     (mail,) = read_sent()
     assert mail["To"] == TESTER
-    assert mail["Subject"].startswith("[TEST] ")
+    assert mail["Subject"].startswith("[Test] ")
     assert "Boats (fr)" in mail["Subject"], "the reader's own first story, in their language"
     assert mail["Content-Language"] == "fr"
     plain, html = read_text(mail), read_text(mail, "html")
