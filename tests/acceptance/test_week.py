@@ -53,9 +53,9 @@ class Week:
 
     def assemble(self, day: int) -> EmailMessage:
         """Let the day's cut-off come, and return the mail that asks the editor to approve."""
-        asked = len(list_requests(self.office))
+        request_count = len(list_requests(self.office))
         self.office.move_clock(f"2026-12-{day} 08:00:01")
-        wait_for(lambda: len(list_requests(self.office)) > asked)
+        wait_for(lambda: len(list_requests(self.office)) > request_count)
         return list_requests(self.office)[-1]
 
     def approve(self, request: EmailMessage) -> None:
@@ -89,7 +89,7 @@ class Week:
         return int(edition_id)
 
     def expected_recipients(self, day: int) -> set[str]:
-        """The readers to whom a story of the day's edition is of interest."""
+        """Return the readers who are interested in a story of the day's edition."""
         subjects = {topic for story in self.stories[day] for topic in story.topics}
         return {a for a, topics in self.readers.items() if not topics or topics & subjects}
 
@@ -170,8 +170,8 @@ def plan_run_up(week: Week) -> None:
 def send_first_day(week: Week) -> None:
     """Monday: a mailbox that is gone, a test mail, an approval by the link, and the edition."""
     office, relay = week.office, week.office.relay
-    gone = find_full_readers(week)[-1]
-    relay.answer_always(Step.RCPT, "550 5.1.1 no such user", to=gone)
+    dead_address = find_full_readers(week)[-1]
+    relay.answer_always(Step.RCPT, "550 5.1.1 no such user", to=dead_address)
     request = week.assemble(14)
     number, sample = str(week.edition_id(14)), find_full_readers(week)[0]
     preview = office("edition", "preview", number, "--as", sample).out
@@ -181,7 +181,7 @@ def send_first_day(week: Week) -> None:
     assert sample in read_text(test_mail)
     assert preview.splitlines()[2] in read_text(test_mail)
     week.approve(request)
-    del week.readers[gone]
+    del week.readers[dead_address]
     week.send(14)
 
 
@@ -230,9 +230,9 @@ def send_moved_occurrence(week: Week) -> None:
     accepted = len(office.relay.accepted)
     assert "Wed 16 Dec 15:00 Europe/London" in office("status").out
     assert len(office.relay.accepted) == accepted
-    asked = len(list_requests(office))
+    request_count = len(list_requests(office))
     office.move_clock("2026-12-16 14:00:01")
-    wait_for(lambda: len(list_requests(office)) > asked)
+    wait_for(lambda: len(list_requests(office)) > request_count)
     week.approve(list_requests(office)[-1])
     week.send(16, hour=15)
 

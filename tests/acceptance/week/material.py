@@ -1,4 +1,4 @@
-"""What the office has on its desk at the beginning of the week: sixteen articles, pictures, and a
+"""Material on the desk at the beginning of the week: sixteen articles, pictures, and a
 spreadsheet of people as offices keep them."""
 
 import os
@@ -27,9 +27,9 @@ class WeekArticle:
 
 def find_article_files() -> list[Path]:
     """Return the sixteen files: of the folder in WEEK_ARTICLES, of ../shared/corpus, or our own."""
-    named = os.environ.get(ARTICLES_VARIABLE)
+    named_folder = os.environ.get(ARTICLES_VARIABLE)
     shared = _SHARED_ARTICLES if _SHARED_ARTICLES.is_dir() else _OWN_ARTICLES
-    folder = Path(named) if named else shared
+    folder = Path(named_folder) if named_folder else shared
     files = sorted(file for file in folder.glob("*.md") if file.stem.upper() != "README")
     assert len(files) == 16, f"{folder} has {len(files)} articles"
     return files

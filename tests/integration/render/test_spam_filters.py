@@ -1,4 +1,4 @@
-"""What SpamAssassin says of every kind of mail in six languages, without asking the network.
+"""SpamAssassin on every kind of mail in six languages, without asking the network.
 
 This is a proof, because it needs the program (`apt install spamassassin`)."""
 
