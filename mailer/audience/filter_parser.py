@@ -27,8 +27,8 @@ from datetime import date
 
 from mailer import languages
 from mailer.audience.reader_fields import parse_value
-from mailer.config.reader_fields import FieldType
 from mailer.errors import InputError
+from mailer.field_types import FieldType
 from mailer.model.reader_fields import NO_FIELDS, ReaderField, ReaderFields
 from mailer.model.segments import (
     FIELD_WORDS,

@@ -8,22 +8,25 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from mailer import languages
 from mailer.audience.imports.dates import DateOrder, parse_date
 from mailer.audience.lists import check_line
-from mailer.config import Settings
-from mailer.config.reader_fields import FieldType
 from mailer.errors import InputError
+from mailer.field_types import FieldType
 from mailer.lines import holds_visible
 from mailer.model.reader_fields import ReaderField, ReaderFields
+
+if TYPE_CHECKING:
+    from mailer.config import Settings
 
 MAX_VALUE_LENGTH = 500
 """Maximum number of characters of a value."""
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,12})?")
 
 
-def load_fields(settings: Settings) -> ReaderFields:
+def load_fields(settings: "Settings") -> ReaderFields:
     """Return the fields that the settings declare, by name."""
     return {
         name: ReaderField(

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from mailer import editions, list_closing
 from mailer.audience import lists
 from mailer.cli.command_groups import CommandGroup
 from mailer.cli.options import (
@@ -271,6 +270,8 @@ def close_list(
     Example: mailer list close news --reason "The project has ended." \
 --reason "fr=Le projet est terminé."
     """
+    from mailer import editions, list_closing
+
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):
@@ -314,6 +315,8 @@ def reopen_list(
     """Open a closed list again, with the members who have not left it.
 
     Example: mailer list reopen news"""
+    from mailer import list_closing
+
     out = Output(json)
     actor = resolve_actor(by)
     with open_for_writing(actor, dry_run, out) as (mailer, tx):

@@ -1,11 +1,11 @@
 """The section of the settings that declares an office's own fields of readers."""
 
-from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from mailer.config.sections import LanguageTag, OneLine, RequiredLine
+from mailer.field_types import FieldType
 
 MAX_FIELDS = 20
 """Maximum number of declared fields. An import notes in one number of 63 bits which fields of a
@@ -22,15 +22,6 @@ RESERVED_NAMES = frozenset(
     }
 )  # fmt: skip
 """Names that filters, imports or exports use for something else."""
-
-
-class FieldType(StrEnum):
-    """The type of a field's values."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    DATE = "date"
-    CHOICE = "choice"
 
 
 def _check_field_name(value: str) -> str:

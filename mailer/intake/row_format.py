@@ -20,8 +20,8 @@ from mailer.audience.imports.field_columns import find_field_columns
 from mailer.audience.imports.rows import RowRules, RowSkipped, parse_rows
 from mailer.audience.imports.states import StateReader
 from mailer.audience.imports.topic_names import TopicNames
-from mailer.config.reader_fields import FieldType
 from mailer.errors import InputError, NextStep
+from mailer.field_types import FieldType
 from mailer.intake.csv_reader import CsvLine, CsvTable, FileChoices, unescape_formula
 from mailer.model.imports import ImportRow, OmittedValue, RowResult, RowState
 from mailer.model.reader_fields import NO_FIELDS, ReaderFields

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from mailer import languages
-from mailer.config.reader_fields import FieldType
+from mailer.field_types import FieldType
 from mailer.lines import holds_visible
 from mailer.message.slots import Slot
 from mailer.model.editions import EditionBody

@@ -7,7 +7,7 @@ A value is stored as a text in one spelling: a number such as ``12.5``, a day su
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mailer.config.reader_fields import FieldType
+from mailer.field_types import FieldType
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,8 @@ def make_file_private(file: Path) -> None:
     """Create a SQLite database's file with mode 0600 if it is missing, and remove the rights of
     other users. A group that may write keeps its rights, as they were given on purpose.
 
-    A file that is no SQLite database stays as it is: its path was misspelt. So does a file of
-    another user, which ``mailer database status`` reports."""
+    A file that does not hold a SQLite database stays as it is: its path was misspelt. So does a
+    file of another user, which ``mailer database status`` reports."""
     with suppress(OSError):  # opening the database raises the error, with its own words
         if not file.exists():
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

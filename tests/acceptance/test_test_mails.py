@@ -45,6 +45,7 @@ def test_edition_test_sends_one_mail_and_prints_the_reply(office: Shell, relay: 
     assert result.json["reader"] == {
         "address": READER,
         "delivery_id": 0,
+        "fields": "{}",
         "language": "fr",
         "name": "Rana Reader",
         "stories": 1,

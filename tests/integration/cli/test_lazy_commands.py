@@ -136,7 +136,7 @@ def complete_words(line: str, folder: Path) -> list[str]:
                 "secret",
             ],
         ),
-        ("mailer topic re", ["remove-name", "remove"]),
+        ("mailer topic rem", ["remove-name", "remove"]),
         ("mailer delivery in-doubt r", ["resend"]),
         ("mailer edition list --st", ["--state"]),
     ],

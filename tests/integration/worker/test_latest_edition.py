@@ -94,7 +94,7 @@ def test_new_member_gets_latest_edition_with_their_topics(office: WorkerHarness)
 
 
 def test_copy_of_a_counted_edition_leads_to_the_stories_themselves(office: WorkerHarness) -> None:
-    """A copy is no delivery of the edition, so nothing in it is counted."""
+    """A copy does not count as a delivery of the edition, and neither do its links."""
     url = "https://www.example.org/nets"
     with office.mailer.store.begin() as tx:
         edit_list(tx, STAFF, "news", {"counts_clicks": True})

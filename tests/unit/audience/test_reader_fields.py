@@ -9,8 +9,9 @@ from mailer.audience.imports.columns import ImportColumn
 from mailer.audience.imports.dates import DateOrder
 from mailer.audience.imports.field_columns import find_field_columns
 from mailer.config import Settings
-from mailer.config.reader_fields import RESERVED_NAMES, FieldSection, FieldType
+from mailer.config.reader_fields import RESERVED_NAMES, FieldSection
 from mailer.errors import InputError
+from mailer.field_types import FieldType
 from mailer.model.reader_fields import ReaderField
 from mailer.model.segments import FilterField, HasValue
 

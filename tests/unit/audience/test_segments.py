@@ -13,8 +13,8 @@ from mailer import languages
 from mailer.audience import segments
 from mailer.audience.filter_parser import MAX_FILTER_TESTS, parse_filter
 from mailer.audience.segments import format_filter, from_plain, to_plain
-from mailer.config.reader_fields import FieldType
 from mailer.errors import InputError, NotFound
+from mailer.field_types import FieldType
 from mailer.lines import holds_visible
 from mailer.model.contacts import FollowUp, Trust
 from mailer.model.lists import MailingList

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import message
-from mailer.config.reader_fields import FieldType
+from mailer.field_types import FieldType
 from mailer.message import Slot
 from mailer.message.field_slots import fill_field
 from tests.unit.message.factories import MARKER, PROFILE, RECIPIENT, make_body

@@ -9,8 +9,9 @@ from mailer import editions, message
 from mailer.app import Mailer
 from mailer.audience import erasure, preferences, reader_fields, segments, subscribers
 from mailer.audience.filter_parser import parse_filter
-from mailer.config.reader_fields import FieldSection, FieldType
+from mailer.config.reader_fields import FieldSection
 from mailer.errors import ComposeError
+from mailer.field_types import FieldType
 from mailer.model.editions import Edition
 from mailer.model.segments import All, Compared, Comparison, HasValue
 from mailer.store import schema

@@ -7,8 +7,8 @@ from mailer.audience import staff_edits, subscribers
 from mailer.audience.own_preferences import is_on_list
 from mailer.audience.signup import confirmations
 from mailer.audience.staff_edits import ReaderChanges
-from mailer.config.reader_fields import FieldType
 from mailer.errors import InputError, NotFound, Refused
+from mailer.field_types import FieldType
 from mailer.model.lists import Frequency
 from mailer.model.reader_fields import ReaderField
 from mailer.model.signup import ConfirmationState, MailLimit

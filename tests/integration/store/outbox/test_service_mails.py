@@ -5,7 +5,7 @@ from dataclasses import replace
 from mailer import editions
 from mailer.actor import create_local_actor
 from mailer.app import Mailer
-from mailer.config.reader_fields import FieldType
+from mailer.field_types import FieldType
 from mailer.message import Slot, build_field_argument
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
