@@ -41,10 +41,10 @@ def start_edition(
     if edition.state is EditionState.SENDING:
         return edition, None
     _check_startable(tx, edition)
-    if not ahead_of_time:
-        _check_time_has_come(edition, now)
     check_transition(edition, EditionState.SENDING)
     check_may_send(tx, edition, now)
+    if not ahead_of_time:
+        _check_time_has_come(edition, now)
     check_list_open(tx, edition)
     check_approval(tx, edition, renderer)
     plan = tx.outbox.plan_deliveries(edition, now)

@@ -112,21 +112,33 @@ def make_file_private(file: Path) -> None:
     with suppress(OSError):  # opening the database raises the error, with its own words
         if not file.exists():
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        if not _may_be_database(file):
+        is_public = _find_private_mode(file) is not None
+        if not file.is_file() or (is_public and not _begins_like_database(file)):
             return
         for suffix in ("", "-wal", "-shm", "-journal", QUEUE_SUFFIX):
             path = file.with_name(file.name + suffix)
             with suppress(FileNotFoundError):
-                mode = stat.S_IMODE(path.stat().st_mode)
-                forbidden_bits = 0o007 if mode & 0o020 else 0o077
-                if mode & forbidden_bits:
-                    path.chmod(mode & ~forbidden_bits)
+                private_mode = _find_private_mode(path)
+                if private_mode is not None:
+                    path.chmod(private_mode)
 
 
-def _may_be_database(file: Path) -> bool:
-    """Check for a file that is empty or begins like a database of SQLite (file format, 1.3)."""
-    if not file.is_file():
-        return False
+def _find_private_mode(path: Path) -> int | None:
+    """Return the mode that a file should have, or None if it has it or this user can't set it."""
+    status = path.stat()
+    if os.geteuid() not in {0, status.st_uid}:
+        return None
+    mode = stat.S_IMODE(status.st_mode)
+    forbidden_bits = 0o007 if mode & 0o020 else 0o077
+    return mode & ~forbidden_bits if mode & forbidden_bits else None
+
+
+def _begins_like_database(file: Path) -> bool:
+    """Check for a file that is empty or begins like a database of SQLite (file format, 1.3).
+
+    Only a file that this process has not opened as a database may be checked: closing a file ends
+    all POSIX locks that the process has on it, and with them those of its connections (SQLite, "How
+    To Corrupt An SQLite Database File", 2.2)."""
     with file.open("rb") as opened_file:
         return opened_file.read(16) in {b"", b"SQLite format 3\0"}
 

@@ -45,6 +45,7 @@ def test_every_command_has_example_and_common_options(words: str) -> None:
         "history",
         "log",
         "follow-up",
+        "audit",
     }
     # A backup changes no record, and a restoration marks what it writes.
     is_reading = last_word in reading or words.startswith("report ")

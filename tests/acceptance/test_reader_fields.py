@@ -26,7 +26,7 @@ choices = ["friend", "patron"]
 """
 PEOPLE = """\
 email;Ville;members;honoured;Grade;Shoe size
-ana@example.org;Le Havre;007;18.12.2020;Patron;38
+ana@example.org;Le Havre;7;18.12.2020;Patron;38
 ben@example.org;"=1+1";1,5;31.01.2021;gold;
 """
 OPTIONS = ("--list", "news", "--source", "fair", "--basis", "consent")

@@ -87,7 +87,7 @@ def test_edition_report_before_sending_says_so(office: Shell) -> None:
     ("options", "problem"),
     [
         (["--since", "last week"], "--since: 'last week' is not a day"),
-        (["--since", "2026-01-02", "--until", "2026-01-01"], "--until: 2026-01-01 is before"),
+        (["--since", "2026-01-02", "--until", "2026-01-01"], "until: 2026-01-01 is before"),
         (["--since", "2100-01-01"], "--since: 2100-01-01 has not begun"),
         (["--since", "2000-01-01", "--per", "day"], "--per: the period has more than 800 parts"),
     ],

@@ -157,6 +157,8 @@ class DatabaseMove:
     def begin_move(self) -> DatabaseIdentity:
         """Forbid changes to the source, and create the tables of the target. Raises Refused and
         InputError, before anything is changed."""
+        with self._source.read() as tx:
+            check_movable(tx, self._place)
         self._check_target(may_create=True)
         with self._source.begin() as tx:
             identity = check_movable(tx, self._place)

@@ -10,6 +10,7 @@ from tests.crash.calendar.fixtures import APPROVER, WATCHER
 
 _KIND_BY_SUBJECT = {
     "Approve ": "review",
+    "Approve: ": "review",
     "Still to approve": "reminder",
     "Approved": "approved",
     "Sent": "sent",

@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,3 +70,18 @@ def test_device_keeps_its_mode(tmp_path: Path) -> None:
     pipe.chmod(0o666)
     make_file_private(pipe)
     assert stat.S_IMODE(pipe.stat().st_mode) == 0o666
+
+
+def test_new_connection_keeps_the_locks_of_the_process(tmp_path: Path) -> None:
+    """If they were lost, another process would take its connection for the last one and remove the
+    log of an open database."""
+    file = tmp_path / "subscribers.db"
+    store = Store(f"sqlite:///{file}", KEY)
+    store.upgrade_schema()
+    with store.read() as tx:
+        assert tx.recovery.find_identity() is None
+        make_file_private(file)
+        code = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT 1 FROM edition')"
+        subprocess.run([sys.executable, "-c", code, str(file)], check=True)
+        assert file.with_name(f"{file.name}-wal").exists()
+    store.close()

@@ -1,6 +1,7 @@
 """One worker of several ticks, and another one after it has stopped."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -113,7 +114,7 @@ def test_heartbeat_continues_without_jobs(harness: WorkerHarness) -> None:
             lease = tx.leases.find_lease("tick")
             assert lease is not None
             heartbeats.append(lease.heartbeat)
-    assert heartbeats == [1, 2, 3, 4]
+    assert [later - earlier for earlier, later in pairwise(heartbeats)] == [1, 1, 1]
 
 
 def test_failing_step_does_not_stop_the_other_steps(

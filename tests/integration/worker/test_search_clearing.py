@@ -36,5 +36,4 @@ def test_worker_clears_erased_people_from_the_index_within_a_round(harness: Work
     assert holds_rare_letter(harness), "between two rounds"
     harness.run_tick(START + ROUND_INTERVAL)
     assert not holds_rare_letter(harness)
-    (line,) = harness.find_log_lines("retention")
-    assert line["search"] >= 1
+    assert any(line.get("search", 0) >= 1 for line in harness.find_log_lines("retention"))

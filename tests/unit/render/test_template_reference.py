@@ -32,6 +32,7 @@ TYPES = {
     "date and time, or none": datetime,
     "list of text": list,
     "list of pair": list,
+    "your own fields": str,
 }
 
 

@@ -51,7 +51,7 @@ def list_details(tx: SqlTransaction) -> list[tuple[str, str, str]]:
 def test_edit_changes_person_fields_and_membership(ready_store: Store) -> None:
     changes = ReaderChanges(
         person={"name": "Ana Quay", "language": "fr", "time_zone": "Europe/Paris"},
-        fields={"town": "", "members": "03"},
+        fields={"town": "", "members": "3"},
         membership={"topics": ["climate", "health"], "frequency": Frequency.WEEKLY},
     )
     with ready_store.begin() as tx:

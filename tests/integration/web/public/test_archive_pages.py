@@ -306,7 +306,7 @@ def test_sitemap_lists_public_pages_and_their_languages(
 
 def test_robots_txt_disallows_personal_pages(pages: AsgiClient) -> None:
     text = pages.get_page("/robots.txt").text
-    assert text.splitlines()[1:8] == [f"Disallow: /{one}/" for one in "cdekpuv"]
+    assert text.splitlines()[1:9] == [f"Disallow: /{one}/" for one in "cdekpruv"]
     assert f"Sitemap: {SITE}/sitemap.xml" in text
 
 
