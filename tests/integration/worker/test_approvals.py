@@ -119,7 +119,5 @@ def test_change_voids_approval_and_requests_another(harness: WorkerHarness) -> N
     assert edition.state is S.IN_REVIEW
     assert edition.content_hash != approved.content_hash
     harness.deliver_editions()
-    assert "Approve again by Tue 2 Mar 09:00: The week" in harness.list_subjects(
-        "approver@example.org"
-    )
+    assert "Approve again: The week" in harness.list_subjects("approver@example.org")
     assert harness.list_readers_reached() == []

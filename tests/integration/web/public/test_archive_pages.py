@@ -293,10 +293,10 @@ def test_sitemap_lists_public_pages_and_their_languages(
             "/",
             "/archive",
             "/press",
-            "/subscribe/news",
             "/archive/news",
-            "/subscribe/press",
             "/archive/press",
+            "/subscribe/news",
+            "/subscribe/press",
             get_edition_path(edition),
         )
     ]
