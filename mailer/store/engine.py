@@ -103,6 +103,10 @@ def _make_private(_dialect: Any, _record: Any, arguments: Any, _options: Any) ->
         make_file_private(file)
 
 
+_databases: set[tuple[int, int]] = set()
+"""Device and inode of each database that this process has opened: it must not read these files."""
+
+
 def make_file_private(file: Path) -> None:
     """Create a SQLite database's file with mode 0600 if it is missing, and remove the rights of
     other users. A group that may write keeps its rights, as they were given on purpose.
@@ -112,9 +116,14 @@ def make_file_private(file: Path) -> None:
     with suppress(OSError):  # opening the database raises the error, with its own words
         if not file.exists():
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        is_public = _find_private_mode(file) is not None
-        if not file.is_file() or (is_public and not _begins_like_database(file)):
+        if not file.is_file():
             return
+        status = file.stat()
+        file_id = (status.st_dev, status.st_ino)
+        is_public = _find_private_mode(file) is not None
+        if is_public and file_id not in _databases and not _begins_like_database(file):
+            return
+        _databases.add(file_id)
         for suffix in ("", "-wal", "-shm", "-journal", QUEUE_SUFFIX):
             path = file.with_name(file.name + suffix)
             with suppress(FileNotFoundError):

@@ -80,7 +80,9 @@ def test_new_connection_keeps_the_locks_of_the_process(tmp_path: Path) -> None:
     store.upgrade_schema()
     with store.read() as tx:
         assert tx.recovery.find_identity() is None
+        file.chmod(0o644)  # as an admin may do at any time
         make_file_private(file)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
         code = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT 1 FROM edition')"
         subprocess.run([sys.executable, "-c", code, str(file)], check=True)
         assert file.with_name(f"{file.name}-wal").exists()
